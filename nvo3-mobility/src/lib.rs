@@ -1,0 +1,2 @@
+//! Sans-IO state machines of NVE, forwarder and NVA.
+#![no_std]
