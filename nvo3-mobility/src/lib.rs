@@ -1,2 +1,8 @@
 //! Sans-IO state machines of NVE, forwarder and NVA.
 #![no_std]
+
+extern crate alloc;
+
+pub mod nva;
+pub mod nve;
+pub mod table;

@@ -1,0 +1,222 @@
+//! The authority's side of one move: what it waits for, what may happen, and what it then orders.
+//!
+//! One table. It knows no time, no session and no journal: a deadline, a session gone or back, and the acknowledgement of an
+//! outcome are inputs with a name. What an output makes durable is durable before what follows from it leaves (I6).
+//! (VMM-4.3-08, VMM-7-03, R-03, R-34.)
+//!
+//! No row: the input is out of place, is counted, and changes nothing.
+
+use arrayvec::ArrayVec;
+use nvo3_nva_proto::{MoveResult, Refusal, Side};
+
+/// What the NVA waits for in a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum State {
+    /// The new NVE is asked to prepare. `left`: the old one has stopped delivering already.
+    PreparingNew {
+        /// The old NVE has stopped delivering.
+        left: bool,
+    },
+    /// The new NVE is ready, the old one is asked to prepare.
+    PreparingOld,
+    /// Both are ready; management may suspend the VM.
+    Ready,
+    /// The old NVE has stopped delivering, the new one knows; the VM runs nowhere.
+    Suspended,
+    /// The new NVE is asked never to activate; its answer decides.
+    Revoking {
+        /// The old NVE has stopped delivering.
+        left: bool,
+        /// The VM runs at the old NVE again.
+        resumed: bool,
+    },
+    /// Aborted; the old NVE is told first.
+    AbortingOld,
+    /// Aborted; the old NVE holds or delivers, the new one is told.
+    AbortingNew,
+    /// Nobody planned it: the old NVE is asked to stop delivering.
+    Yielding,
+    /// Committed; both are told.
+    Committing {
+        /// The old NVE has the outcome in force.
+        old: bool,
+        /// The new NVE has the outcome in force.
+        new: bool,
+    },
+    /// Ended; the TSI's next move may start.
+    Ended(MoveResult),
+}
+
+/// What may happen to a move at the NVA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Input {
+    /// A party is prepared.
+    Ready(Side),
+    /// A party will not take part.
+    Refused(Side, Refusal),
+    /// The old NVE has stopped delivering.
+    Suspended,
+    /// The VM runs at the new NVE.
+    Activated,
+    /// The VM runs at the old NVE again.
+    Resumed,
+    /// The new NVE will never activate it.
+    Revoked,
+    /// The deadline has passed, or management calls the move off.
+    Deadline,
+    /// Management: the new NVE can run nothing any more.
+    Fenced,
+    /// A party has a new session. `true`: it restarted and remembers nothing.
+    Returned(Side, bool),
+    /// A party has no session.
+    Lost(Side),
+    /// A party without a session had a whole deadline to come back.
+    GoneForGood(Side),
+    /// A party has the outcome in force.
+    InForce(Side),
+}
+
+/// What is now to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// Send *Prepare* to the new NVE.
+    PrepareNew,
+    /// Send *Prepare* to the old NVE; `true`: it has to stop delivering at once.
+    PrepareOld(bool),
+    /// Send *Revoke* to the new NVE.
+    Revoke,
+    /// Pass *Suspended* on to the new NVE.
+    PassSuspended,
+    /// Push the new mapping already.
+    EarlyPush,
+    /// Record that it is committed and publish the mapping.
+    Commit,
+    /// Record that it is aborted, under a newer version that names the old NVE.
+    Abort,
+    /// Publish the mapping that the abort made.
+    PublishAbort,
+    /// Send *Outcome* to a party.
+    Outcome(Side),
+    /// Answer the registration that started it.
+    Grant,
+    /// Refuse the registration that started it.
+    Deny(Refusal),
+    /// Management may suspend the VM.
+    MaySuspend,
+    /// Record that both parties know, and tell management.
+    Close(MoveResult),
+}
+
+/// What is to be done, in order.
+pub type Outputs = ArrayVec<Output, 4>;
+
+macro_rules! outputs {
+    ($($output:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "an empty list")]
+        let mut list = Outputs::new();
+        $(list.push($output);)*
+        list
+    }};
+}
+
+use Input::{
+    Activated, Deadline, Fenced, GoneForGood, InForce, Lost, Refused, Resumed, Returned, Revoked, Suspended as Stopped,
+};
+use MoveResult::{Aborted, Committed};
+use Output::{
+    Abort, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew, PrepareOld,
+    PublishAbort, Revoke,
+};
+use Side::{New, Old};
+use State::{
+    AbortingNew, AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Revoking, Suspended, Yielding,
+};
+
+/// One step of the table. `None`: out of place, nothing changes.
+#[rustfmt::skip]
+pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
+    Some(match (state, input) {
+        (PreparingNew { left: false },      Input::Ready(New))   => (PreparingOld, outputs![PrepareOld(false)]),
+        (PreparingNew { left: true },       Input::Ready(New))   => (Suspended, outputs![PassSuspended, EarlyPush]),
+        (PreparingOld,                      Input::Ready(Old))   => (Ready, outputs![MaySuspend]),
+        (Ready | Suspended,                 Input::Ready(_))     => (state, outputs![]),
+        (PreparingNew { .. },               Stopped)             => (PreparingNew { left: true }, outputs![]),
+        (PreparingOld | Ready,              Stopped)             => (Suspended, outputs![PassSuspended, EarlyPush]),
+        (Suspended,                         Stopped)             => (Suspended, outputs![]),
+        (Revoking { resumed, .. },          Stopped)             => (Revoking { left: true, resumed }, outputs![]),
+
+        (PreparingNew { .. } | PreparingOld | Ready | Suspended | Revoking { .. }, Activated)
+                                                                 => (Committing { old: false, new: false }, outputs![Commit, Outcome(Old), Outcome(New)]),
+        (Committing { .. },                 Activated)           => (state, outputs![Outcome(New)]),
+
+        (PreparingNew { left },             Deadline)            => (Revoking { left, resumed: false }, outputs![Revoke]),
+        (PreparingOld | Ready,              Deadline)            => (Revoking { left: false, resumed: false }, outputs![Revoke]),
+        (Suspended,                         Deadline)            => (Revoking { left: true, resumed: false }, outputs![Revoke]),
+        (PreparingNew { left },             Resumed)             => (Revoking { left, resumed: true }, outputs![Revoke]),
+        (PreparingOld | Ready,              Resumed)             => (Revoking { left: false, resumed: true }, outputs![Revoke]),
+        (Suspended,                         Resumed)             => (Revoking { left: true, resumed: true }, outputs![Revoke]),
+        (Revoking { left, .. },             Resumed)             => (Revoking { left, resumed: true }, outputs![]),
+        (PreparingOld | Ready,              Refused(Old, _))     => (Revoking { left: false, resumed: false }, outputs![Revoke]),
+        (Suspended,                         Refused(Old, _))     => (state, outputs![]),
+
+        (PreparingNew { .. } | PreparingOld | Ready | Suspended | Revoking { .. }, Revoked | Fenced)
+                                                                 => (AbortingOld, outputs![Abort, Outcome(Old)]),
+        (PreparingNew { .. } | Revoking { .. }, Refused(New, _)) => (AbortingOld, outputs![Abort, Outcome(Old)]),
+        (Revoking { resumed: true, .. },    Lost(New))           => (AbortingOld, outputs![Abort, Outcome(Old)]),
+
+        (PreparingNew { .. },               Returned(New, _))    => (state, outputs![PrepareNew]),
+        (PreparingOld | Ready,              Returned(New, true)) => (PreparingNew { left: false }, outputs![PrepareNew]),
+        (Suspended,                         Returned(New, true)) => (PreparingNew { left: true }, outputs![PrepareNew]),
+        (Suspended,                         Returned(New, false)) => (state, outputs![PassSuspended]),
+        (Revoking { .. },                   Returned(New, _))    => (state, outputs![Revoke]),
+        (PreparingOld,                      Returned(Old, _))    => (state, outputs![PrepareOld(false)]),
+        (Ready,                             Returned(Old, true)) => (PreparingOld, outputs![PrepareOld(false)]),
+        (PreparingNew { left: true } | Suspended | Revoking { left: true, .. },
+                                            Returned(Old, true)) => (state, outputs![PrepareOld(true)]),
+
+        (AbortingOld,                       Returned(Old, _))    => (state, outputs![Outcome(Old)]),
+        (AbortingOld,            InForce(Old) | GoneForGood(Old)) => (AbortingNew, outputs![PublishAbort, Outcome(New)]),
+        (AbortingNew,                       Returned(New, _))    => (state, outputs![Outcome(New)]),
+        (AbortingNew,            InForce(New) | GoneForGood(New)) => (Ended(Aborted), outputs![Close(Aborted)]),
+
+        (Yielding,                          Returned(Old, _))    => (state, outputs![PrepareOld(true)]),
+        (Yielding,                          Stopped | Lost(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
+        (Yielding,                          Refused(Old, why))   => (Ended(Aborted), outputs![Deny(why), Close(Aborted)]),
+
+        (Committing { new: true, .. },      InForce(Old) | Lost(Old)) => (Ended(Committed), outputs![Close(Committed)]),
+        (Committing { old: true, .. },      InForce(New) | Lost(New)) => (Ended(Committed), outputs![Close(Committed)]),
+        (Committing { old: false, new: false }, InForce(Old) | Lost(Old)) => (Committing { old: true, new: false }, outputs![]),
+        (Committing { old: false, new: false }, InForce(New) | Lost(New)) => (Committing { old: false, new: true }, outputs![]),
+        (Committing { old: false, .. },     Returned(Old, _))    => (state, outputs![Outcome(Old)]),
+        (Committing { new: false, .. },     Returned(New, _))    => (state, outputs![Outcome(New)]),
+        _ => return None,
+    })
+}
+
+impl State {
+    /// Whether it is decided how the move ends.
+    pub const fn decided(&self) -> bool {
+        matches!(self, Self::AbortingOld | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
+    }
+
+    /// The state's name, as logs and counters write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PreparingNew { .. } => "preparing-new",
+            Self::PreparingOld => "preparing-old",
+            Self::Ready => "ready",
+            Self::Suspended => "suspended",
+            Self::Revoking { .. } => "revoking",
+            Self::AbortingOld => "aborting-old",
+            Self::AbortingNew => "aborting-new",
+            Self::Yielding => "yielding",
+            Self::Committing { .. } => "committing",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

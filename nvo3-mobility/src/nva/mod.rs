@@ -1,0 +1,2 @@
+//! The authority.
+pub mod core;

@@ -1,0 +1,47 @@
+//! Rows without a move: the VM starts, stops, shows up, was displaced, and what a move leaves behind.
+
+use super::Duration::{InFlight, Linger};
+use super::Input::{
+    Aborted, Again, Committed, Converged, Detach, ForwardEnds, Frame, MovedHere, MovedTo, NotRegistered, Registered,
+    Runs, Withdrawn, Yield,
+};
+use super::Output::{Deregister, ForwardFor, Register, Tell};
+use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Suspending};
+use super::{Input, News, Outputs, Sign, State, outputs};
+use nvo3_nva_proto::Version;
+
+#[rustfmt::skip]
+pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State, Outputs)> {
+    Some(match (state, input) {
+        (Away,                          Runs)                        => (Claiming { forward: None, sign: Sign::Word }, outputs![Register]),
+        (Away,                          Frame)                       => (Claiming { forward: None, sign: Sign::Frame }, outputs![Register]),
+        (Forwarding { to },             Runs)                        => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),
+        (Forwarding { to },             Frame)                       => (Claiming { forward: Some(to), sign: Sign::Frame }, outputs![Register]),
+        (Claiming { forward, .. },      Runs)                        => (Claiming { forward, sign: Sign::Word }, outputs![]),
+        (Claiming { .. },               Again)                       => (state, outputs![Register]),
+        (Claiming { .. },               Registered(v)) if v >= floor => (Here, outputs![Tell(News::Running)]),
+        (Claiming { forward: None, .. },     NotRegistered | Detach) => (Away, outputs![give_up(input)]),
+        (Claiming { forward: Some(to), .. }, NotRegistered | Detach) => (Forwarding { to }, outputs![give_up(input), ForwardFor(InFlight)]),
+        (Claiming { .. } | Here,        Frame)                       => (state, outputs![]),
+        (Here,                          Runs)                        => (Here, outputs![]),
+        (Here,                          Registered(v)) if v >= floor => (Here, outputs![]),
+        (Here | Leaving(_) | Halted { .. }, Detach)                  => (Away, outputs![Deregister]),
+        (Away | Forwarding { .. },      Detach)                      => (state, outputs![]),
+        (Halted { .. },                 Runs)                        => (Here, outputs![Tell(News::Running)]),
+        (Away | Here | Halted { .. } | Forwarding { .. } | Claiming { .. },
+                                        Yield(p)) if p.version > floor => (Suspending(p), outputs![]),
+        (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Forwarding { .. },             MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
+        (Forwarding { .. },             Withdrawn(v))   if v > floor => (Away, outputs![]),
+        (Forwarding { .. },             ForwardEnds)                 => (Away, outputs![]),
+        (Forwarding { .. },             Converged)                   => (state, outputs![ForwardFor(Linger)]),
+        (_, MovedHere(v) | MovedTo(v, _) | Withdrawn(v) | Committed(_, v, _) | Aborted(_, v, _))
+                                                        if v > floor => (state, outputs![]),
+        _ => return None,
+    })
+}
+
+/// Nothing to take back after a refusal; a registration to take back after a detach.
+const fn give_up(input: Input) -> super::Output {
+    if matches!(input, Detach) { Deregister } else { Tell(News::NotRegistered) }
+}

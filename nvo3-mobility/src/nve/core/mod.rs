@@ -1,0 +1,360 @@
+//! The move core of an NVE: what one TSI is to it, what may happen, and what then holds.
+//!
+//! One table in three leaves: [`home`] (no move), [`old`] (the VM leaves) and [`new`] (the VM comes). It knows no time, no
+//! session, no sequence: timers, acknowledgements of the forwarder and new sessions are inputs with a name. [`entry`] says
+//! what the forwarder does in each state; together with the floor that is all of the edge's behaviour in a move
+//! (VMM-5-01 … VMM-5-17, SPL-01 … SPL-07, R-03, R-35, R-37).
+//!
+//! No row: the input is out of place, is counted, and changes nothing.
+
+mod home;
+mod new;
+mod old;
+
+use crate::table::{Action, Bum, Entry, Gate, Lane};
+use arrayvec::ArrayVec;
+use nvo3_nva_proto::{MoveId, Place, Refusal, Version};
+
+/// One move as one of its parties knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Plan {
+    /// Its name.
+    pub id: MoveId,
+    /// The version reserved for it.
+    pub version: Version,
+    /// The other party.
+    pub peer: Place,
+}
+
+/// Why an NVE believes that the VM runs here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Sign {
+    /// It does not.
+    None,
+    /// An owner-checked frame of it was seen.
+    Frame,
+    /// Its hypervisor said so.
+    Word,
+}
+
+/// The new NVE's view before the VM runs there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Target {
+    /// The move.
+    pub plan: Plan,
+    /// A forward entry that an earlier move left.
+    pub forward: Option<Place>,
+    /// What was seen of the VM here.
+    pub sign: Sign,
+    /// The move's version was heard: the old NVE has stopped delivering.
+    pub left: bool,
+}
+
+/// What one TSI is to one NVE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum State {
+    /// Nothing of it is here.
+    #[default]
+    Away,
+    /// The VM shows up here and the NVA was asked; everything for it is held until the NVA answers.
+    Claiming {
+        /// A forward entry that an earlier move left.
+        forward: Option<Place>,
+        /// How it showed up.
+        sign: Sign,
+    },
+    /// The VM runs here and the mapping names this NVE.
+    Here,
+    /// The VM runs here, and where it will go is known.
+    Leaving(Plan),
+    /// The tunnel to the new NVE is ordered.
+    Suspending(Plan),
+    /// The tunnel to the new NVE is in force; nothing is delivered here.
+    Suspended(Plan),
+    /// The VM runs here again by its hypervisor's decision; tunnelling goes on until the NVA has decided.
+    Resuming(Plan),
+    /// The move was aborted and the VM is still suspended here; everything is held until its hypervisor speaks.
+    Halted {
+        /// The other party of the aborted move, which sends back what it held.
+        peer: Place,
+    },
+    /// The VM is elsewhere; what still arrives is tunnelled there for a while.
+    Forwarding {
+        /// Where it is.
+        to: Place,
+    },
+    /// The prepared attachment is ordered.
+    Installing(Target),
+    /// The VM still runs at the old NVE; what that one tunnels here is held.
+    Prepared(Target),
+    /// The VM runs nowhere; everything for it is held.
+    Holding(Target),
+    /// The VM runs here; delivery is ordered.
+    Activating(Plan),
+    /// The VM runs here and is delivered to; the NVA has been told and has not answered.
+    Active(Plan),
+    /// This move will never be activated here; what is held stays held until the outcome is known.
+    Revoked(Target),
+}
+
+/// What may happen to a TSI at an NVE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Input {
+    /// The hypervisor: the VM runs here.
+    Runs,
+    /// An owner-checked frame by which the VM shows that it is here.
+    Frame,
+    /// The hypervisor: the VM stops here for this move.
+    Suspend(MoveId),
+    /// The hypervisor: the VM is gone from here.
+    Detach,
+    /// The NVA: the VM will leave. `suspended`: it has been suspended already.
+    PrepareOld(Plan, bool),
+    /// The NVA: the VM has shown up at the peer and may go there; stop delivering.
+    Yield(Plan),
+    /// The NVA: the VM will come.
+    PrepareNew(Plan),
+    /// The NVA passes on: the old NVE has stopped delivering.
+    Left(MoveId),
+    /// The NVA: never activate this move.
+    Revoke(Plan),
+    /// The NVA: the move is committed, the mapping of this version points to the place.
+    Committed(MoveId, Version, Place),
+    /// The NVA: the move is aborted, the mapping of this version points to the place.
+    Aborted(MoveId, Version, Place),
+    /// The NVA: the registration was accepted.
+    Registered(Version),
+    /// The NVA: the registration was refused.
+    NotRegistered,
+    /// An update: the mapping of this version points here.
+    MovedHere(Version),
+    /// An update: the mapping of this version points there.
+    MovedTo(Version, Place),
+    /// An update: there is no mapping from this version on.
+    Withdrawn(Version),
+    /// The NVA: everyone interested follows the move.
+    Converged,
+    /// The forwarder applied everything ordered for this TSI.
+    Applied,
+    /// The forwarder refused what was ordered.
+    Refused,
+    /// The timer of the forward entry.
+    ForwardEnds,
+    /// A new session: what was not answered must be said again.
+    Again,
+}
+
+/// What is now to be done. A change of the [`entry`] needs no output: whoever steps compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// Tell the NVA about the move.
+    Say(MoveId, Version, Word),
+    /// Refuse the move.
+    Refuse(MoveId, Version, Refusal),
+    /// Ask the NVA to point the mapping here.
+    Register,
+    /// Tell the NVA that the VM is gone.
+    Deregister,
+    /// Start the timer of the forward entry.
+    ForwardFor(Duration),
+    /// Tell the owner.
+    Tell(News),
+}
+
+/// How long a forward entry stays: which of the configured times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duration {
+    /// The in-flight timer (VMM-5-04).
+    InFlight,
+    /// The linger after convergence.
+    Linger,
+}
+
+/// What an NVE says about a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// Prepared.
+    Ready,
+    /// Nothing is delivered here; the tunnel is in force.
+    Suspended,
+    /// The VM runs here and is delivered to.
+    Activated,
+    /// The VM runs at the old place again.
+    Resumed,
+    /// It will never be activated.
+    Revoked,
+    /// How did it end?
+    OutcomeQuery,
+}
+
+/// What the owner is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum News {
+    /// Prepared to leave: the VM may be suspended once management says so.
+    Prepared,
+    /// The tunnel entry is in force: the VM may stop now.
+    Suspended,
+    /// The forwarder refused the tunnel; the VM must go on here.
+    SuspendFailed,
+    /// The VM is delivered to here.
+    Running,
+    /// The VM was seen here before it may run here; what it sends is kept.
+    Hint,
+    /// The VM must not run here: the move was revoked.
+    Revoked,
+    /// The move was aborted; the VM, suspended here, waits for its hypervisor.
+    Halted,
+    /// The VM is elsewhere for good.
+    Gone,
+    /// The mapping was taken away although the VM runs here.
+    Displaced,
+    /// The NVA refused the VM here.
+    NotRegistered,
+}
+
+/// What is to be done, in order.
+pub type Outputs = ArrayVec<Output, 3>;
+
+/// A TSI's state and its floor: what is not above the floor changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Core {
+    /// What the TSI is to this NVE.
+    pub state: State,
+    /// The newest statement that was accepted about it.
+    pub floor: Version,
+}
+
+/// One step of the table. `None`: out of place, nothing changes.
+pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
+    let Core { state, floor } = core;
+    let (state, outputs) = old::step(state, floor, input)
+        .or_else(|| new::step(state, floor, input))
+        .or_else(|| home::step(state, floor, input))?;
+    let floor = floor.max(raised_by(input));
+    let floor = match state {
+        State::Activating(plan) | State::Holding(Target { plan, .. }) => floor.max(plan.version),
+        _ => floor,
+    };
+    Some((Core { state, floor }, outputs))
+}
+
+/// The floor that an accepted statement sets.
+fn raised_by(input: Input) -> Version {
+    match input {
+        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::PrepareNew(plan) => just_below(plan.version),
+        Input::Revoke(plan) => plan.version,
+        Input::Committed(_, version, _)
+        | Input::Aborted(_, version, _)
+        | Input::Registered(version)
+        | Input::MovedHere(version)
+        | Input::MovedTo(version, _)
+        | Input::Withdrawn(version) => version,
+        _ => Version::default(),
+    }
+}
+
+fn just_below(version: Version) -> Version {
+    Version { generation: version.generation.saturating_sub(1), ..version }
+}
+
+impl State {
+    /// Whether an [`Input::Applied`] is waited for.
+    pub const fn awaits_forwarder(&self) -> bool {
+        matches!(self, Self::Suspending(_) | Self::Installing(_) | Self::Activating(_))
+    }
+
+    /// The move in hand.
+    pub const fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Away | Self::Claiming { .. } | Self::Here | Self::Halted { .. } | Self::Forwarding { .. } => None,
+            Self::Leaving(plan)
+            | Self::Suspending(plan)
+            | Self::Suspended(plan)
+            | Self::Resuming(plan)
+            | Self::Activating(plan)
+            | Self::Active(plan) => Some(plan),
+            Self::Installing(t) | Self::Prepared(t) | Self::Holding(t) | Self::Revoked(t) => Some(&t.plan),
+        }
+    }
+
+    /// The state's name, as logs and counters write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::Claiming { .. } => "claiming",
+            Self::Here => "here",
+            Self::Leaving(_) => "leaving",
+            Self::Suspending(_) => "suspending",
+            Self::Suspended(_) => "suspended",
+            Self::Resuming(_) => "resuming",
+            Self::Halted { .. } => "halted",
+            Self::Forwarding { .. } => "forwarding",
+            Self::Installing(_) => "installing",
+            Self::Prepared(_) => "prepared",
+            Self::Holding(_) => "holding",
+            Self::Activating(_) => "activating",
+            Self::Active(_) => "active",
+            Self::Revoked(_) => "revoked",
+        }
+    }
+}
+
+/// What the forwarder does for a TSI in this state; `None` leaves it to the mapping.
+pub const fn entry(state: State) -> Option<Entry> {
+    Some(match state {
+        State::Away => return None,
+        State::Here | State::Leaving(_) | State::Activating(_) | State::Active(_) => Entry::DELIVER,
+        State::Suspending(plan) | State::Suspended(plan) | State::Resuming(plan) => tunnel(plan.peer),
+        State::Forwarding { to } => tunnel(to),
+        State::Claiming { forward, .. } => hold(forward, Bum::Skip, Gate::Hold),
+        State::Halted { peer } => hold(Some(peer), Bum::Skip, Gate::Open),
+        State::Holding(target) => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
+        State::Revoked(target) if target.left => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
+        State::Installing(target) | State::Prepared(target) | State::Revoked(target) => Entry {
+            party: Some(target.plan.peer),
+            vap: Action::Tunnel(target.plan.peer),
+            from_party: Action::Hold(Lane::Tunnelled),
+            tunnel: Action::Tunnel(match target.forward {
+                Some(to) => to,
+                None => target.plan.peer,
+            }),
+            bum: Bum::Skip,
+            gate: Gate::Hold,
+        },
+    })
+}
+
+const fn tunnel(to: Place) -> Entry {
+    Entry::all(Action::Tunnel(to), Bum::Skip, Gate::Open)
+}
+
+const fn hold(party: Option<Place>, bum: Bum, gate: Gate) -> Entry {
+    Entry {
+        party,
+        vap: Action::Hold(Lane::Direct),
+        from_party: Action::Hold(Lane::Tunnelled),
+        tunnel: Action::Hold(Lane::Direct),
+        bum,
+        gate,
+    }
+}
+
+macro_rules! outputs {
+    ($($output:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "an empty list")]
+        let mut list = $crate::nve::core::Outputs::new();
+        $(list.push($output);)*
+        list
+    }};
+}
+use outputs;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! The old NVE's side of a move: the VM leaves.
+
+use super::Duration::InFlight;
+use super::Input::{
+    Aborted, Again, Applied, Committed, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Suspend, Yield,
+};
+use super::Output::{ForwardFor, Refuse, Say, Tell};
+use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending};
+use super::{Input, News, Outputs, Plan, Sign, State, Word, outputs};
+use nvo3_nva_proto::{Refusal, Version};
+
+#[rustfmt::skip]
+pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State, Outputs)> {
+    Some(match (state, input) {
+        (Here,                                 PrepareOld(p, false)) if p.version > floor => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
+        (Claiming { sign: Sign::Word, .. },    PrepareOld(p, false)) if p.version > floor => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Running), Tell(News::Prepared)]),
+        (Leaving(q),                           PrepareOld(p, false)) if p == q || p.version > floor && p.version > q.version
+                                                                                          => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
+        (Halted { .. },                        PrepareOld(p, _))     if p.version > floor => (Suspending(p), outputs![say(p, Word::Ready)]),
+        (Away | Forwarding { .. },             PrepareOld(p, true))  if p.version > floor => (Suspending(p), outputs![]),
+        (Here | Claiming { sign: Sign::Word, .. }, PrepareOld(p, true)) if p.version > floor => (Resuming(p), outputs![say(p, Word::Resumed)]),
+        (Suspending(q),                        PrepareOld(p, _) | Yield(p))      if p == q => (Suspending(p), outputs![]),
+        (Suspended(q),                         PrepareOld(p, _) | Yield(p))      if p == q => (Suspended(p), outputs![say(p, Word::Suspended)]),
+        (Resuming(q),                          PrepareOld(p, _))                 if p == q => (Resuming(p), outputs![say(p, Word::Resumed)]),
+        (Away | Forwarding { .. } | Claiming { .. }, PrepareOld(p, _)) if p.version > floor => (state, outputs![Refuse(p.id, p.version, Refusal::WrongPlace)]),
+
+        (Leaving(p),                           Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
+        (Suspending(p),                        Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
+        (Suspended(p),                         Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
+        (Resuming(p),                          Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
+        (Suspending(p),                        Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
+        (Suspending(p),                        Refused)                                    => (Leaving(p), outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
+
+        (Leaving(_) | Resuming(_),             Runs)                                       => (state, outputs![]),
+        (Suspending(p) | Suspended(p),         Runs)                                       => (Resuming(p), outputs![say(p, Word::Resumed)]),
+        (Leaving(_) | Suspending(_) | Suspended(_) | Resuming(_), Frame)                   => (state, outputs![]),
+        (Suspending(_) | Suspended(_) | Resuming(_), Detach)                               => (state, outputs![]),
+        (Suspended(p),                         Again)                                      => (state, outputs![say(p, Word::Suspended), say(p, Word::OutcomeQuery)]),
+        (Resuming(p),                          Again)                                      => (state, outputs![say(p, Word::Resumed), say(p, Word::OutcomeQuery)]),
+        (Leaving(p),                           Again)                                      => (state, outputs![say(p, Word::OutcomeQuery)]),
+
+        (Leaving(p) | Suspending(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
+        (Resuming(p),                          Committed(m, v, to))   if m == p.id && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Leaving(p) | Resuming(p),             Aborted(m, v, _))      if m == p.id && v > floor => (Here, outputs![Tell(News::Running)]),
+        (Suspending(p) | Suspended(p),         Aborted(m, v, _))      if m == p.id && v > floor => (Halted { peer: p.peer }, outputs![Tell(News::Halted)]),
+        (Leaving(p) | Suspending(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        _ => return None,
+    })
+}
+
+const fn say(plan: Plan, word: Word) -> super::Output {
+    Say(plan.id, plan.version, word)
+}

@@ -1,0 +1,2 @@
+//! The edge's control plane.
+pub mod core;
