@@ -444,6 +444,11 @@ impl Session {
         self.now
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.inbound.held().max(self.refusals.len())
+    }
+
     fn count(&mut self, reject: &Reject) {
         let c = &mut self.counters;
         let counter = match reject {
