@@ -2,6 +2,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod codec;
 mod display;
@@ -9,6 +11,7 @@ mod error;
 mod header;
 mod id;
 mod message;
+mod session;
 mod time;
 
 pub use codec::{MAX_PLACES, type_name};
@@ -16,4 +19,8 @@ pub use error::{DecodeError, EncodeError};
 pub use header::{Header, MAX_MESSAGE, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
+pub use session::{
+    ConfigError, DownReason, Received, Reject, SendError, Session, SessionConfig, SessionCounters, SessionEvent,
+    SessionTimer,
+};
 pub use time::{Instant, Micros};
