@@ -3,6 +3,10 @@
 
 extern crate alloc;
 
+mod error;
+pub mod forwarder;
 pub mod nva;
 pub mod nve;
 pub mod table;
+
+pub use error::ConfigError;
