@@ -102,3 +102,31 @@ impl<'a> Frame<'a> {
         if self.tag.is_some() { 18 } else { 14 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rule;
+
+    #[test]
+    fn tag_is_passed_and_a_second_one_left_in_the_payload() {
+        let mut frame = [0; 22];
+        frame[12..18].copy_from_slice(&[0x88, 0xa8, 0xb0, 0x05, 0x81, 0x00]);
+
+        let parsed = Frame::parse(&frame).unwrap();
+
+        assert_eq!((parsed.ether_type(), parsed.offset(), parsed.payload.len()), (EtherType::VLAN, 18, 4));
+        assert_eq!(parsed.tag.map(|tag| (tag.id(), tag.priority())), Some((5, 5)));
+    }
+
+    #[test]
+    fn short_frames_say_how_short() {
+        let error = Frame::parse(&[0; 13]).unwrap_err();
+        assert_eq!((error.offset, error.rule), (0, Rule::Truncated { needed: 14, available: 13 }));
+
+        let mut tagged = [0; 17];
+        tagged[12] = 0x81;
+        let error = Frame::parse(&tagged).unwrap_err();
+        assert_eq!((error.offset, error.rule), (14, Rule::Truncated { needed: 4, available: 3 }));
+    }
+}
