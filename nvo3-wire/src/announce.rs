@@ -290,3 +290,6 @@ fn station(link: Option<&Mac>, protocol: Protocol) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
