@@ -1,7 +1,7 @@
 //! Ethernet II with at most one 802.1Q tag.
 
 use crate::error::take;
-use crate::{Error, EtherType, Mac, Protocol};
+use crate::{Error, EtherType, Mac, Protocol, Rule};
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -87,6 +87,21 @@ impl<'a> Frame<'a> {
         Ok(Self { header, tag: Some(tag), payload })
     }
 
+    /// The receiver's rules of IEEE 802.3 and 802.1Q: source not a group, an EtherType, no reserved VLAN id.
+    pub fn validate(&self) -> Result<(), Error> {
+        let error = |rule| Err(Error::new(Protocol::Ethernet, 0, rule));
+        if self.header.source.is_group() {
+            return error(Rule::MulticastSource);
+        }
+        if self.ether_type().get() < 0x0600 {
+            return error(Rule::NotEtherType(self.ether_type().get()));
+        }
+        if self.tag.is_some_and(|tag| tag.id() == 0xfff) {
+            return error(Rule::VlanId);
+        }
+        Ok(())
+    }
+
     /// The EtherType of the payload.
     #[inline]
     pub fn ether_type(&self) -> EtherType {
@@ -106,7 +121,6 @@ impl<'a> Frame<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rule;
 
     #[test]
     fn tag_is_passed_and_a_second_one_left_in_the_payload() {
@@ -117,6 +131,20 @@ mod tests {
 
         assert_eq!((parsed.ether_type(), parsed.offset(), parsed.payload.len()), (EtherType::VLAN, 18, 4));
         assert_eq!(parsed.tag.map(|tag| (tag.id(), tag.priority())), Some((5, 5)));
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_apart() {
+        let verdict = |change: fn(&mut [u8; 18])| {
+            let mut frame = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x81, 0x00, 0x00, 0x01, 0x08, 0x00];
+            change(&mut frame);
+            Frame::parse(&frame).unwrap().validate().map_err(|e| e.rule)
+        };
+
+        assert_eq!(verdict(|_| {}), Ok(()));
+        assert_eq!(verdict(|frame| frame[6] = 1), Err(Rule::MulticastSource));
+        assert_eq!(verdict(|frame| frame[16] = 5), Err(Rule::NotEtherType(0x0500)));
+        assert_eq!(verdict(|frame| (frame[14], frame[15]) = (0x0f, 0xff)), Err(Rule::VlanId));
     }
 
     #[test]

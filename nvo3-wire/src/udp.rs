@@ -57,6 +57,18 @@ impl<'a> Datagram<'a> {
         }
     }
 
+    /// As [`Datagram::validate`], but a zero checksum is refused: the rule over IPv6 (RFC 8200 §8.1, U6-03).
+    ///
+    /// # Errors
+    /// [`Rule::ZeroChecksum`] or [`Rule::Checksum`].
+    #[inline]
+    pub fn validate_checked(&self, pseudo: Sum) -> Result<(), Error> {
+        if self.header.checksum.get() == 0 {
+            return Err(Error::new(Protocol::Udp, 0, Rule::ZeroChecksum));
+        }
+        self.validate(pseudo)
+    }
+
     /// Verifies a non-zero checksum against the pseudo-header sum `pseudo`. Whether zero is fine is the caller's rule.
     ///
     /// # Errors
