@@ -76,7 +76,7 @@ impl<'a> Frame<'a> {
     /// Reads header and tag.
     ///
     /// # Errors
-    /// [`Rule::Truncated`](crate::Rule::Truncated) below 14 bytes, or 18 with a tag.
+    /// [`Rule::Truncated`] below 14 bytes, or 18 with a tag.
     #[inline]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<Header>(frame, Protocol::Ethernet)?;

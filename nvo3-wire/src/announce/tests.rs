@@ -189,6 +189,19 @@ fn padding_changes_nothing_and_other_protocols_are_other() {
     assert_eq!(ethernet::Frame::parse(&ipv4).unwrap().offset(), 14);
 }
 
+#[test]
+fn a_piece_of_an_advertisement_announces_nothing() {
+    let mut fragment = V5.to_vec();
+    fragment[20] = ipv6::FRAGMENT;
+    fragment[19] += 8;
+    fragment.splice(54..54, [58, 0, 0, 1, 0, 0, 0, 9]);
+
+    assert_eq!(name(&fragment), "other");
+
+    fragment[57] = 0;
+    assert_eq!(classify(&fragment).unwrap_err().rule, Rule::Fragment);
+}
+
 proptest! {
     #[test]
     fn any_bytes_classify_or_fail(bytes: Vec<u8>, kind in 0..5usize) {
