@@ -2,7 +2,8 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+// The derived `Arbitrary` counts its recursion in a thread's own memory.
+#[cfg(any(test, feature = "arbitrary"))]
 extern crate std;
 
 mod codec;
