@@ -8,7 +8,7 @@ use crate::time::Micros;
 pub struct SessionConfig {
     /// After so long without sending anything, a Keepalive is sent.
     pub keepalive: Micros,
-    /// After so long without hearing anything, the peer is dead.
+    /// After so long without hearing anything, the peer is dead; at least two Keepalives.
     pub dead_after: Micros,
     /// The retransmission time before a round trip was measured, and the first wait for a HelloAck.
     pub rto_initial: Micros,
@@ -53,9 +53,9 @@ pub enum ConfigError {
         field: &'static str,
         /// What it says.
         value: u64,
-        /// The other field's name.
+        /// What it is measured by.
         other: &'static str,
-        /// What that one says.
+        /// The least that it may be.
         least: u64,
     },
 }
@@ -70,7 +70,7 @@ impl SessionConfig {
             }
         }
         let pairs = [
-            ("dead_after", self.dead_after.0, "keepalive", self.keepalive.0),
+            ("dead_after", self.dead_after.0, "twice keepalive", self.keepalive.0.saturating_mul(2)),
             ("rto_initial", self.rto_initial.0, "rto_min", self.rto_min.0),
             ("rto_max", self.rto_max.0, "rto_initial", self.rto_initial.0),
             ("queue", self.queue.into(), "window", self.window.into()),
@@ -98,6 +98,6 @@ mod tests {
         assert_eq!(no_window.to_string(), "window is 0: must be at least 1 (SessionConfig.window)");
 
         let hasty = SessionConfig { dead_after: Micros(7), ..good }.validate().unwrap_err();
-        assert_eq!(hasty.to_string(), "dead_after 7 is less than keepalive 1000000 (SessionConfig.dead_after)");
+        assert_eq!(hasty.to_string(), "dead_after 7 is less than twice keepalive 2000000 (SessionConfig.dead_after)");
     }
 }

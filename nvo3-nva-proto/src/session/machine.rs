@@ -24,7 +24,9 @@ enum Opening {
     Answer { ack: HelloAck, due: bool },
 }
 
-/// See the [module](self).
+/// One side of a session. Handed in: messages, time. Polled: messages, events, datagrams, the next deadline.
+///
+/// The two sides are [`Session::initiate`] and [`Session::accept`]; the crate's first page has both at work.
 pub struct Session {
     config: SessionConfig,
     role: Role,
@@ -353,7 +355,8 @@ impl Session {
         self.goodbye || !self.events.is_empty() || self.inbound.has_message() || (self.is_up() && transmits)
     }
 
-    /// Time passed. What is then to be sent comes out of [`Session::poll_transmit`].
+    /// Time passed; what has arrived should be handed in first, or a peer that spoke in time is taken for dead. What is then to be
+    /// sent comes out of [`Session::poll_transmit`].
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
         self.run_timers(now);

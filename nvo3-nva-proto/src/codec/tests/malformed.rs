@@ -41,7 +41,8 @@ fn with(message: &Message, changes: &[(usize, u8)]) -> alloc::string::String {
 /// Checks DIR-17.
 #[test]
 fn each_field_that_is_wrong_is_named() {
-    let cases: Vec<(&str, Message, Vec<(usize, u8)>)> = vec![
+    type Case = (&'static str, Message, Vec<(usize, u8)>);
+    let cases: Vec<Case> = vec![
         ("message at byte 0: version 2 is not spoken here, 1 is", query(), vec![(0, 2)]),
         ("message at byte 1: message type 238 is not known here", query(), vec![(1, 0xee)]),
         ("Query at byte 2: 1 may not stand here", query(), vec![(2, 1)]),

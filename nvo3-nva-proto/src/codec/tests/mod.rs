@@ -2,6 +2,7 @@
 
 mod malformed;
 mod round_trip;
+mod spec;
 mod strategy;
 mod update;
 

@@ -101,8 +101,7 @@ impl Network {
     fn drain(&mut self) {
         let mut datagram = Vec::new();
         for side in [NVE, NVA] {
-            loop {
-                let Some(session) = &mut self.sides[side] else { break };
+            while let Some(session) = &mut self.sides[side] {
                 while let Some(event) = session.poll_event() {
                     self.events[side].push(event);
                 }

@@ -46,6 +46,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Sessions end and begin: what is given out is 1, 2, 3, … of each, and in the end the last one has everything.
+    #[test]
+    fn no_message_passes_from_one_session_to_the_next(seed in 1_u64.., loss in 30_u64..80, count in 1_u64..200) {
+        let (keepalive, dead_after) = (Micros::from_millis(250), Micros::from_secs(1));
+        let config = SessionConfig { keepalive, dead_after, ..SessionConfig::default() };
+        let mut net = Network::new(config, Way { loss, twice: 10, delay: 300, spread: 5_000 }, seed);
+        for n in 1..=count {
+            net.step();
+            if net.chance(3) {
+                net.sides[NVA] = None;
+            }
+            for session in net.sides.iter_mut().flatten() {
+                let _ = session.send(0, &numbered(n));
+            }
+        }
+        net.way = GOOD;
+        net.run_for(Micros::from_secs(5));
+
+        for side in [NVE, NVA] {
+            let mut last = 0;
+            for received in &net.messages[side] {
+                prop_assert!(received.sequence == 1 || received.sequence == last + 1);
+                last = received.sequence;
+            }
+        }
+        prop_assert!(net.side(NVE).is_up() && net.side(NVA).is_up());
+        prop_assert_eq!(net.side(NVE).id(), net.side(NVA).id());
+        prop_assert_eq!(net.side(NVE).unacknowledged() + net.side(NVA).unacknowledged(), 0);
+    }
+}
+
 #[test]
 fn many_messages_cost_few_acks_on_a_good_way() {
     let mut net = Network::connected();
