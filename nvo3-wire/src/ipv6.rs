@@ -308,6 +308,10 @@ mod tests {
         let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
 
         assert_eq!((error.offset, error.rule), (48, Rule::Truncated { needed: 24, available: 4 }));
+
+        let fragment = self::packet(FRAGMENT, &[17, 0xff, 0, 0]);
+        let error = Packet::parse(&fragment).unwrap().upper().unwrap_err();
+        assert_eq!((error.offset, error.rule), (40, Rule::Truncated { needed: 8, available: 4 }));
     }
 
     #[test]
