@@ -6,7 +6,7 @@
 
 use crate::arp::{Arp, Operation};
 use crate::ethernet::Frame;
-use crate::nd::{Advertisement, Message, Nd, NdOption, Solicitation};
+use crate::nd::{Advertisement, Message, Nd, Solicitation};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ipv6};
 use core::net::IpAddr;
 
@@ -247,14 +247,7 @@ fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
 #[inline]
 fn solicitation_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Solicitation>) -> Result<Kind<'a>, Error> {
     message.validate()?;
-    let (mut source_link, mut nonce) = (None, None);
-    for option in message.options {
-        match option {
-            NdOption::SourceLink(mac) if source_link.is_none() => source_link = Some(mac),
-            NdOption::Nonce(bytes) if nonce.is_none() => nonce = Some(bytes),
-            _ => {}
-        }
-    }
+    let (source_link, nonce) = (message.source_link(), message.nonce());
     station(source_link, Protocol::NeighborSolicitation)?;
     let (ethernet_source, ip, body) = (&ethernet.header.source, message.ip, message.body);
     let solicited = Solicited { ethernet_source, ip, body, source_link, nonce };
