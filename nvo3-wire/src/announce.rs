@@ -248,7 +248,7 @@ fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
 fn solicitation_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Solicitation>) -> Result<Kind<'a>, Error> {
     message.validate()?;
     let (source_link, nonce) = (message.source_link(), message.nonce());
-    station(source_link, Protocol::NeighborSolicitation)?;
+    station(source_link).map_err(|rule| Error::new(Protocol::NeighborSolicitation, message.offset(), rule))?;
     let (ethernet_source, ip, body) = (&ethernet.header.source, message.ip, message.body);
     let solicited = Solicited { ethernet_source, ip, body, source_link, nonce };
     Ok(if ip.source.is_unspecified() {
@@ -265,7 +265,7 @@ fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisem
     message.validate()?;
     let (ethernet_source, ip, body, target_link) =
         (&ethernet.header.source, message.ip, message.body, message.target_link());
-    station(target_link, Protocol::NeighborAdvertisement)?;
+    station(target_link).map_err(|rule| Error::new(Protocol::NeighborAdvertisement, message.offset(), rule))?;
     let audience = match ip.destination {
         crate::Ipv6::ALL_NODES => Audience::AllNodes,
         crate::Ipv6::ALL_ROUTERS => Audience::AllRouters,
@@ -279,9 +279,9 @@ fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisem
 
 /// A link-layer address option that names no single station is never learned from, as ARP-04 has it for ARP.
 #[inline]
-fn station(link: Option<&Mac>, protocol: Protocol) -> Result<(), Error> {
+fn station(link: Option<&Mac>) -> Result<(), Rule> {
     match link {
-        Some(mac) if !mac.is_station() => Err(Error::new(protocol, 40, Rule::SenderMac(*mac))),
+        Some(mac) if !mac.is_station() => Err(Rule::SenderMac(*mac)),
         _ => Ok(()),
     }
 }

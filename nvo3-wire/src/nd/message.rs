@@ -148,6 +148,12 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
         Ok(Self { ip: message.ip, body, options, message })
     }
 
+    /// Where the message begins, from the first byte of the IPv6 header.
+    #[inline]
+    pub fn offset(&self) -> usize {
+        self.message.offset
+    }
+
     /// The rules that NS and NA share (ND-01, ND-03, RFC 6980 §5).
     #[inline(always)]
     fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
