@@ -151,6 +151,10 @@ mod tests {
         let first = entropy(&udp_over_ipv4((5000, 53), 0x2000, b""));
 
         assert_eq!(entropy(&udp_over_ipv4((9, 9), 0x00b9, b"")), first);
+
+        let [first, last] =
+            [1, 8].map(|offset| entropy(&udp_over_ipv6(&[17, 0, 0, offset, 0, 0, 0, 1], 44, [offset; 4])));
+        assert_eq!(first, last);
     }
 
     #[test]

@@ -169,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn no_packet_comes_from_a_group_or_from_all() {
+        for source in [[255; 4], [224, 0, 0, 1]] {
+            let from_group = rule(|packet| {
+                packet[12..16].copy_from_slice(&source);
+                packet[10..12].fill(0);
+                let sum = crate::checksum::checksum(&packet[..20]).to_be_bytes();
+                packet[10..12].copy_from_slice(&sum);
+            });
+            assert_eq!(from_group, Rule::MulticastSource);
+        }
+    }
+
+    #[test]
     fn options_are_kept_and_summed_and_padding_is_left_out() {
         let mut packet = Vec::from(V9);
         packet.splice(20..20, [1, 1, 1, 0]);

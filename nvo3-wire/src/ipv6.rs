@@ -130,12 +130,17 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// [`Rule::Truncated`] where an extension header is cut short, [`Rule::TooManyExtensions`].
-    #[inline]
+    #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
-        if !is_extension(self.header.next_header) {
-            let protocol = self.header.next_header;
-            return Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false });
+        if is_extension(self.header.next_header) {
+            return self.upper_behind_extensions();
         }
+        let protocol = self.header.next_header;
+        Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
+    }
+
+    #[cold]
+    fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
         let mut walk = self.extensions();
         let (mut fragment, mut fragment_header) = (false, false);
         for extension in &mut walk {
@@ -308,6 +313,10 @@ mod tests {
         let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
 
         assert_eq!((error.offset, error.rule), (48, Rule::Truncated { needed: 24, available: 4 }));
+
+        let fragment = self::packet(FRAGMENT, &[17, 0xff, 0, 0]);
+        let error = Packet::parse(&fragment).unwrap().upper().unwrap_err();
+        assert_eq!((error.offset, error.rule), (40, Rule::Truncated { needed: 8, available: 4 }));
     }
 
     #[test]

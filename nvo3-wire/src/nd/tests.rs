@@ -115,6 +115,12 @@ fn multicast_targets_and_solicited_multicast_advertisements_are_dropped() {
     assert_eq!(validated(&na(|na| (na.flags.solicited, na.destination) = (true, ROUTER))), Ok(()));
 }
 
+#[test]
+fn no_message_comes_from_a_group() {
+    assert_eq!(rule(&na(|na| na.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
+    assert_eq!(rule(&ns(|ns| ns.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
+}
+
 /// Checks ND-05.
 #[test]
 fn unknown_options_reserved_bits_and_foreign_options_are_ignored() {
@@ -147,14 +153,17 @@ fn a_source_option_says_nothing_in_an_advertisement() {
 
 #[test]
 fn a_link_layer_address_of_another_length_is_kept_but_not_read() {
-    let long = changed(&V5, |frame| {
-        frame[79] = 2;
-        frame.extend([0; 8]);
-    });
+    for kind in [1, 2] {
+        let long = changed(&V5, |frame| {
+            (frame[78], frame[79]) = (kind, 2);
+            frame.extend([0; 8]);
+            frame.extend([14, 1, 0, 0, 0, 0, 0, 0]);
+        });
 
-    let Ok(Nd::Advertisement(message)) = read(&long) else { panic!() };
+        let Ok(Nd::Advertisement(message)) = read(&long) else { panic!() };
 
-    assert_eq!((message.target_link(), message.options.iter().count()), (None, 1));
+        assert_eq!((message.target_link(), message.options.iter().count()), (None, 2));
+    }
 }
 
 #[test]

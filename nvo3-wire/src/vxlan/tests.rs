@@ -50,11 +50,13 @@ fn a_header_without_flag_i_is_dropped() {
 /// Checks VXL-03.
 #[test]
 fn another_port_is_used_only_when_configured() {
-    let packet = packet(&over_ipv4().with_port(8472), 0, &V1);
+    for (encap, udp) in [(over_ipv4(), 20), (over_ipv6(), 40)] {
+        let packet = packet(&encap.with_port(8472), 0, &V1);
 
-    assert_eq!(rule(&packet), (Protocol::Udp, 20, Rule::Port(8472)));
-    let accept = Accept { port: 8472, ..Accept::default() };
-    assert_eq!(decap_with(&packet, &accept).map(|outer| outer.vni), Ok(vni()));
+        assert_eq!(rule(&packet), (Protocol::Udp, udp, Rule::Port(8472)));
+        let accept = Accept { port: 8472, ..Accept::default() };
+        assert_eq!(decap_with(&packet, &accept).map(|outer| outer.vni), Ok(vni()));
+    }
 }
 
 /// Checks VXL-06, U6-04.
@@ -72,7 +74,22 @@ fn non_zero_checksums_are_verified() {
     }
 }
 
-/// Checks VXL-06, U6-02, U6-03.
+/// Checks CKS-04.
+#[test]
+fn a_computed_zero_is_sent_as_ffff() {
+    let mut inner = V1;
+    let first = packet(&over_ipv6(), 0, &inner);
+    let checksum = u16::from_be_bytes([first[46], first[47]]);
+    let filler = checksum::Sum::ZERO.word(u16::from_be_bytes([inner[40], inner[41]])).word(checksum).fold();
+    inner[40..].copy_from_slice(&filler.to_be_bytes());
+
+    let packet = packet(&over_ipv6(), 0, &inner);
+
+    assert_eq!(packet[46..48], [0xff, 0xff]);
+    assert!(decap(&packet).unwrap().checksummed);
+}
+
+/// Checks VXL-06, U6-03.
 #[test]
 fn zero_checksum_over_ipv6_needs_to_be_enabled() {
     let zero = packet(&over_ipv6().with_udp_checksum(false), 0, &V1);
