@@ -147,7 +147,9 @@ impl Forwarder {
             self.pool.split(&mut slot.direct, &mut slot.tunnelled, from_party);
         }
 
-        came_to.map(|vap| self.drop_shared_copies(key, vap));
+        if let Some(vap) = came_to {
+            self.drop_shared_copies(key, vap);
+        }
         if old_vap != vap {
             self.drop_line(key, &[Line::Kept], DropReason::Detached);
             self.attached.extend(vap.map(|vap| (vap, key)));
