@@ -211,6 +211,23 @@ fn what_came_from_an_nve_before_it_was_known_to_be_the_party_stays_before_its_la
     assert_eq!(w.numbers(), [0, 1, 10]);
 }
 
+/// Checks VMM-5-09.
+#[test]
+fn what_came_direct_is_not_delivered_while_the_first_pass_is_held() {
+    let mut w = World::new();
+    w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
+    w.tunnel(2, 1, 0);
+    w.tunnel(3, 1, 10);
+
+    let first_held = Entry { party: Some(place(2)), from_party: Action::Hold(Lane::Tunnelled), ..Entry::DELIVER };
+    w.entry(1, Some(P1), first_held);
+
+    assert_eq!(w.numbers(), []);
+    assert_eq!(w.tunnel(3, 1, 11), Verdict::Held);
+    w.entry(1, Some(P1), Entry::DELIVER);
+    assert_eq!(w.numbers(), [0, 10, 11]);
+}
+
 #[test]
 fn what_is_for_a_tsi_without_its_port_waits_for_the_port() {
     let mut w = World::new();
