@@ -1,14 +1,29 @@
 //! Addresses and identifiers that every header shares.
 
 use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// An Ethernet address, in transmission order.
+///
+/// Text form is six lower-case hex pairs with colons; parsing also takes upper case.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
     Unaligned,
 )]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[repr(transparent)]
 pub struct Mac(pub [u8; 6]);
@@ -20,8 +35,16 @@ impl Mac {
     pub const ZERO: Self = Self([0; 6]);
 
     /// Broadcast or multicast: the group bit of the first octet.
+    #[inline]
     pub const fn is_group(&self) -> bool {
         self.0[0] & 1 != 0
+    }
+
+    /// Neither a group nor all zero: one station.
+    #[inline]
+    pub const fn is_station(&self) -> bool {
+        let [a, b, c, d, e, f] = self.0;
+        a & 1 == 0 && a | b | c | d | e | f != 0
     }
 }
 
@@ -32,9 +55,228 @@ impl fmt::Display for Mac {
     }
 }
 
+/// The text is not six hex pairs separated by colons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a MAC address is six hex pairs separated by colons")]
+pub struct ParseMacError;
+
+impl FromStr for Mac {
+    type Err = ParseMacError;
+
+    fn from_str(text: &str) -> Result<Self, ParseMacError> {
+        let mut mac = [0; 6];
+        let mut pairs = text.split(':');
+        for octet in &mut mac {
+            let pair = pairs.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()));
+            *octet = u8::from_str_radix(pair.ok_or(ParseMacError)?, 16).map_err(|_| ParseMacError)?;
+        }
+        if pairs.next().is_some() { Err(ParseMacError) } else { Ok(Self(mac)) }
+    }
+}
+
+/// A protocol number of Ethernet II, in transmission order.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[repr(transparent)]
+pub struct EtherType(pub [u8; 2]);
+
+impl EtherType {
+    /// IPv4.
+    pub const IPV4: Self = Self([0x08, 0x00]);
+    /// ARP (RFC 826).
+    pub const ARP: Self = Self([0x08, 0x06]);
+    /// Transparent Ethernet bridging, the protocol type of Geneve and NVGRE.
+    pub const BRIDGING: Self = Self([0x65, 0x58]);
+    /// Reverse ARP (RFC 903).
+    pub const RARP: Self = Self([0x80, 0x35]);
+    /// 802.1Q customer tag.
+    pub const VLAN: Self = Self([0x81, 0x00]);
+    /// IPv6.
+    pub const IPV6: Self = Self([0x86, 0xdd]);
+    /// 802.1ad service tag.
+    pub const SERVICE_VLAN: Self = Self([0x88, 0xa8]);
+
+    /// The number, host order.
+    #[inline]
+    pub const fn get(self) -> u16 {
+        u16::from_be_bytes(self.0)
+    }
+}
+
+impl fmt::Display for EtherType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#06x}", self.get())
+    }
+}
+
+/// An IPv4 address as it lies in a packet.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[repr(transparent)]
+pub struct Ipv4(pub [u8; 4]);
+
+impl Ipv4 {
+    /// `0.0.0.0`, the sender of a probe (RFC 5227 §1.1).
+    pub const UNSPECIFIED: Self = Self([0; 4]);
+    /// `255.255.255.255`.
+    pub const BROADCAST: Self = Self([255; 4]);
+
+    /// The same address in the standard library's type.
+    #[inline]
+    pub const fn addr(self) -> Ipv4Addr {
+        let [a, b, c, d] = self.0;
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// In 224.0.0.0/4.
+    #[inline]
+    pub const fn is_multicast(&self) -> bool {
+        self.0[0] & 0xf0 == 0xe0
+    }
+
+    /// `0.0.0.0`.
+    #[inline]
+    pub const fn is_unspecified(&self) -> bool {
+        u32::from_ne_bytes(self.0) == 0
+    }
+
+    /// Fit to be some station's address: neither unspecified nor broadcast nor multicast (ARP-04).
+    #[inline]
+    pub const fn is_station(&self) -> bool {
+        !self.is_unspecified() && u32::from_ne_bytes(self.0) != u32::MAX && !self.is_multicast()
+    }
+}
+
+impl fmt::Display for Ipv4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.addr().fmt(f)
+    }
+}
+
+impl From<Ipv4Addr> for Ipv4 {
+    fn from(address: Ipv4Addr) -> Self {
+        Self(address.octets())
+    }
+}
+
+impl From<Ipv4> for Ipv4Addr {
+    fn from(address: Ipv4) -> Self {
+        address.addr()
+    }
+}
+
+/// An IPv6 address as it lies in a packet.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[repr(transparent)]
+pub struct Ipv6(pub [u8; 16]);
+
+impl Ipv6 {
+    /// `::`, the source of a DAD solicitation (RFC 4862 §5.4.2).
+    pub const UNSPECIFIED: Self = Self([0; 16]);
+    /// `ff02::1`.
+    pub const ALL_NODES: Self = Self([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    /// `ff02::2`.
+    pub const ALL_ROUTERS: Self = Self([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+
+    /// The same address in the standard library's type.
+    #[inline]
+    pub const fn addr(self) -> Ipv6Addr {
+        Ipv6Addr::from_bits(u128::from_be_bytes(self.0))
+    }
+
+    /// In ff00::/8.
+    #[inline]
+    pub const fn is_multicast(&self) -> bool {
+        self.0[0] == 0xff
+    }
+
+    /// `::`.
+    #[inline]
+    pub const fn is_unspecified(&self) -> bool {
+        u128::from_ne_bytes(self.0) == 0
+    }
+
+    /// In ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
+    #[inline]
+    pub const fn is_solicited_node(&self) -> bool {
+        u128::from_be_bytes(self.0) >> 24 == 0xff02_0000_0000_0000_0000_0001_ff
+    }
+
+    /// The group on which this address is solicited: ff02::1:ff00:0/104 and its low 24 bits (RFC 4291 §2.7.1).
+    ///
+    /// ```
+    /// use nvo3_wire::Ipv6;
+    /// let ip = Ipv6::from("2001:db8::12:3456".parse::<core::net::Ipv6Addr>().unwrap());
+    /// assert_eq!(ip.solicited_node().to_string(), "ff02::1:ff12:3456");
+    /// assert_eq!(ip.solicited_node().multicast_mac().to_string(), "33:33:ff:12:34:56");
+    /// ```
+    #[inline]
+    pub const fn solicited_node(self) -> Self {
+        let [.., x, y, z] = self.0;
+        Self([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, x, y, z])
+    }
+
+    /// The Ethernet group of an IPv6 group: 33:33 and its last four bytes (RFC 2464 §7).
+    #[inline]
+    pub const fn multicast_mac(self) -> Mac {
+        let [.., w, x, y, z] = self.0;
+        Mac([0x33, 0x33, w, x, y, z])
+    }
+}
+
+impl fmt::Display for Ipv6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.addr().fmt(f)
+    }
+}
+
+impl From<Ipv6Addr> for Ipv6 {
+    fn from(address: Ipv6Addr) -> Self {
+        Self(address.octets())
+    }
+}
+
+impl From<Ipv6> for Ipv6Addr {
+    fn from(address: Ipv6) -> Self {
+        address.addr()
+    }
+}
+
 /// A 24-bit virtual network identifier (VNI; VSID in NVGRE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Vni(u32);
 
 impl Vni {
@@ -47,13 +289,39 @@ impl Vni {
     }
 
     /// The identifier as a number.
+    #[inline]
     pub const fn get(self) -> u32 {
         self.0
+    }
+
+    /// From the three bytes of a header.
+    #[inline]
+    pub const fn from_bytes(bytes: [u8; 3]) -> Self {
+        let [a, b, c] = bytes;
+        Self(u32::from_be_bytes([0, a, b, c]))
+    }
+
+    /// The three bytes of a header.
+    #[inline]
+    pub const fn to_bytes(self) -> [u8; 3] {
+        let [_, a, b, c] = self.0.to_be_bytes();
+        [a, b, c]
     }
 }
 
 impl fmt::Display for Vni {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+impl arbitrary::Arbitrary<'_> for Vni {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
+        u.arbitrary().map(Self::from_bytes)
+    }
+
+    fn size_hint(_: usize) -> (usize, Option<usize>) {
+        (3, Some(3))
     }
 }

@@ -1,6 +1,45 @@
 //! Zero-copy parsers and builders for the frames of a network virtualization overlay.
+//!
+//! Parsing takes `&[u8]` and gives a view that borrows from it; building writes in place to `&mut [u8]` and says how
+//! many bytes it wrote. `parse` accepts whatever can be represented, `validate` applies the receiver's rules of the
+//! RFC, and every failure is an [`Error`] that knows protocol, rule and byte offset. Nothing allocates or panics.
+//!
+//! ```
+//! use nvo3_wire::{announce, arp, Ipv4, Mac};
+//!
+//! let (mac, ip) = (Mac([2, 0, 0x5e, 0, 0x53, 1]), Ipv4([192, 0, 2, 10]));
+//! let mut frame = [0; arp::FRAME_LEN];
+//! arp::announcement(mac, ip, &mut frame)?;
+//!
+//! let announce::Kind::GratuitousRequest(seen) = announce::classify(&frame)? else { panic!("not an announcement") };
+//! assert_eq!((seen.sender_mac, seen.sender_ip), (mac, ip));
+//! # Ok::<(), nvo3_wire::Error>(())
+//! ```
 #![no_std]
 
-mod addr;
+#[cfg(test)]
+extern crate std;
 
-pub use addr::{Mac, Vni};
+mod addr;
+pub mod announce;
+pub mod arp;
+#[cfg(feature = "bytes")]
+mod buf;
+pub mod checksum;
+pub mod ecn;
+mod error;
+pub mod ethernet;
+pub mod flow;
+pub mod icmpv6;
+pub mod ipv4;
+pub mod ipv6;
+pub mod nd;
+#[cfg(feature = "serde")]
+mod text;
+pub mod udp;
+pub mod vxlan;
+
+pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
+#[cfg(feature = "bytes")]
+pub use buf::put_frame;
+pub use error::{Error, Protocol, Rule};

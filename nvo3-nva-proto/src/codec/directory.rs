@@ -1,0 +1,173 @@
+//! Query, Response, Resync and Invalidate on the wire (SPEC.md §6.3). Subscribe and Unsubscribe are one VN.
+
+use super::reader::Reader;
+use super::tlv::{kind, put_critical};
+use super::value::{Count, Sink, Wire, fields};
+use crate::error::DecodeError;
+use crate::header::{Header, MAX_MESSAGE};
+use crate::id::{Place, Version};
+use crate::message::{Address, Answer, ErrorCode, Invalidate, Mapping, Query, Response, Resync};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_wire::{Mac, Vni};
+
+fields! {
+    Invalidate { tsi, nve, version }
+}
+
+impl Wire for Query {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.vn.put(out);
+        put_critical(out, kind::ADDRESS, |out| self.address.put(out));
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let vn = r.get()?;
+        let mut address = None;
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::ADDRESS => tlv.once(&mut address)?,
+                _ => tlv.skip()?,
+            }
+        }
+        Ok(Self { vn, address: address.ok_or_else(|| r.missing(kind::ADDRESS))? })
+    }
+}
+
+const FOUND: u8 = 1;
+const NOT_FOUND: u8 = 2;
+const PROHIBITED: u8 = 3;
+
+/// A mapping but for its place.
+struct Found {
+    mac: Mac,
+    version: Version,
+    ips: Vec<IpAddr>,
+}
+
+fields! {
+    Found { mac, version, ips }
+}
+
+impl Wire for Response {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.vn.put(out);
+        out.put(&[match self.answer {
+            Answer::Found(_) => FOUND,
+            Answer::NotFound => NOT_FOUND,
+            Answer::Prohibited => PROHIBITED,
+        }]);
+        self.lifetime.put(out);
+        put_critical(out, kind::ADDRESS, |out| self.address.put(out));
+        if let Answer::Found(Mapping { mac, ips, version, place }) = &self.answer {
+            put_critical(out, kind::MAPPING, |out| {
+                mac.put(out);
+                version.put(out);
+                ips.put(out);
+            });
+            if let Some(place) = place {
+                put_critical(out, kind::PLACE, |out| place.put(out));
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let vn = r.get()?;
+        let at = r.offset();
+        let (answer, lifetime) = (r.get::<u8>()?, r.get()?);
+        if !(FOUND..=PROHIBITED).contains(&answer) {
+            return Err(r.fail(ErrorCode::Field, at, PROHIBITED.into(), answer.into()));
+        }
+        let (mut address, mut mapping, mut place) = (None, None::<Found>, None::<Place>);
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::ADDRESS => tlv.once(&mut address)?,
+                kind::MAPPING | kind::PLACE if answer != FOUND => return Err(tlv.out_of_place()),
+                kind::MAPPING => tlv.once(&mut mapping)?,
+                kind::PLACE => tlv.once(&mut place)?,
+                _ => tlv.skip()?,
+            }
+        }
+        let answer = match answer {
+            FOUND => {
+                let Found { mac, version, ips } = mapping.ok_or_else(|| r.missing(kind::MAPPING))?;
+                Answer::Found(Mapping { mac, ips, version, place })
+            }
+            NOT_FOUND => Answer::NotFound,
+            _ => Answer::Prohibited,
+        };
+        Ok(Self { vn, address: address.ok_or_else(|| r.missing(kind::ADDRESS))?, answer, lifetime })
+    }
+}
+
+/// A mapping that is held: VN, then address.
+impl Wire for (Vni, Address) {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok((r.get()?, r.get()?))
+    }
+}
+
+impl Wire for Resync {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.since.put(out);
+        self.more.put(out);
+        if !self.vns.is_empty() {
+            put_critical(out, kind::VNS, |out| self.vns.iter().for_each(|vn| vn.put(out)));
+        }
+        if !self.mappings.is_empty() {
+            put_critical(out, kind::HELD, |out| self.mappings.iter().for_each(|held| held.put(out)));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (since, more) = (r.get()?, r.get()?);
+        let (mut vns, mut mappings) = (None, None);
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::VNS => tlv.once_list(&mut vns)?,
+                kind::HELD => tlv.once_list(&mut mappings)?,
+                _ => tlv.skip()?,
+            }
+        }
+        Ok(Self { since, vns: vns.unwrap_or_default(), mappings: mappings.unwrap_or_default(), more })
+    }
+}
+
+impl Resync {
+    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    pub fn split(self) -> Vec<Self> {
+        let Self { since, vns, mappings, more } = self;
+        let empty = || Self { since, vns: Vec::new(), mappings: Vec::new(), more: true };
+        // Header, record, flag, and the heads of both TLVs.
+        let fixed = Header::LEN.saturating_add(17);
+        let (mut parts, mut part, mut size) = (Vec::new(), empty(), fixed);
+        let mut room = |part: &mut Self, length: usize| {
+            size = size.saturating_add(length);
+            if size > MAX_MESSAGE {
+                parts.push(core::mem::replace(part, empty()));
+                size = fixed.saturating_add(length);
+            }
+        };
+        for vn in vns {
+            room(&mut part, 4);
+            part.vns.push(vn);
+        }
+        for held in mappings {
+            let mut length = Count(0);
+            held.put(&mut length);
+            room(&mut part, length.0);
+            part.mappings.push(held);
+        }
+        part.more = more;
+        parts.push(part);
+        parts
+    }
+}

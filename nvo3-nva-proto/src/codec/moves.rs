@@ -1,0 +1,99 @@
+//! The words of a planned move on the wire (SPEC.md §6.4).
+
+use super::reader::Reader;
+use super::tlv::{kind, put_critical};
+use super::value::{Sink, Wire, codes, fields};
+use crate::error::DecodeError;
+use crate::message::{Done, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Side};
+use alloc::vec::Vec;
+
+fields! {
+    MoveWord { move_id, version }
+    Ready { move_id, version, refused }
+    Done { move_id, report }
+}
+
+codes! {
+    Side { Old, New }
+    MoveResult { Committed, Aborted, Unknown }
+    Refusal {
+        Stale, WrongPlace, Forwarder, Resource, NoCommonUnderlay, NoSession, Busy, Policy, UnknownTsi, NotSupported
+    }
+}
+
+/// 0 where nothing is refused.
+impl Wire for Option<Refusal> {
+    fn put<S: Sink>(&self, out: &mut S) {
+        match self {
+            Some(why) => why.put(out),
+            None => out.put(&[0]),
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut ahead = *r;
+        if ahead.get::<u8>()? == 0 {
+            *r = ahead;
+            return Ok(None);
+        }
+        r.get().map(Some)
+    }
+}
+
+impl Wire for Prepare {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.move_id.put(out);
+        self.version.put(out);
+        self.side.put(out);
+        self.kind.put(out);
+        self.suspended.put(out);
+        self.limits.put(out);
+        put_critical(out, kind::PLACE, |out| self.peer.put(out));
+        for tsi in &self.tsis {
+            put_critical(out, kind::TSI, |out| tsi.put(out));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (move_id, version) = (r.get()?, r.get()?);
+        let (side, move_kind, suspended, limits) = (r.get()?, r.get()?, r.get()?, r.get()?);
+        let (mut peer, mut tsis) = (None, Vec::new());
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::PLACE => tlv.once(&mut peer)?,
+                kind::TSI => tlv.each(&mut tsis)?,
+                _ => tlv.skip()?,
+            }
+        }
+        let peer = peer.ok_or_else(|| r.missing(kind::PLACE))?;
+        Ok(Self { move_id, version, side, kind: move_kind, suspended, tsis, peer, limits })
+    }
+}
+
+impl Wire for Outcome {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.move_id.put(out);
+        self.version.put(out);
+        self.result.put(out);
+        put_critical(out, kind::PLACE, |out| self.place.put(out));
+        if !self.tsis.is_empty() {
+            put_critical(out, kind::TSI_KEYS, |out| self.tsis.iter().for_each(|key| key.put(out)));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (move_id, version, result) = (r.get()?, r.get()?, r.get()?);
+        let (mut place, mut tsis) = (None, None);
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::PLACE => tlv.once(&mut place)?,
+                kind::TSI_KEYS => tlv.once_list(&mut tsis)?,
+                _ => tlv.skip()?,
+            }
+        }
+        let place = place.ok_or_else(|| r.missing(kind::PLACE))?;
+        Ok(Self { move_id, result, version, place, tsis: tsis.unwrap_or_default() })
+    }
+}

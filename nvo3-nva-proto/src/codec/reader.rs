@@ -1,0 +1,110 @@
+//! A place in a datagram that knows what it is reading, so that an error can say where.
+
+use super::tlv::Tlvs;
+use super::value::Wire;
+use crate::error::DecodeError;
+use crate::id::SessionId;
+use crate::message::ErrorCode;
+use alloc::vec::Vec;
+
+/// What is left of a datagram, or of one TLV's value in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    at: usize,
+    about: u8,
+    sequence: u32,
+    session: SessionId,
+    tlv: u16,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(datagram: &'a [u8]) -> Self {
+        Self { rest: datagram, at: 0, about: 0, sequence: 0, session: SessionId(0), tlv: 0 }
+    }
+
+    /// From now on errors name this message type.
+    pub(crate) const fn about(&mut self, about: u8) {
+        self.about = about;
+    }
+
+    /// From now on errors name this session and sequence.
+    pub(crate) const fn under(&mut self, session: SessionId, sequence: u32) {
+        self.session = session;
+        self.sequence = sequence;
+    }
+
+    /// The value of a TLV that begins at byte `at` of the datagram.
+    pub(super) const fn within(&self, tlv: u16, at: usize, value: &'a [u8]) -> Self {
+        Self { rest: value, at, tlv, ..*self }
+    }
+
+    /// The error that this is at byte `at`.
+    pub(crate) fn fail(&self, code: ErrorCode, at: usize, needed: usize, available: usize) -> DecodeError {
+        DecodeError {
+            code,
+            about: self.about,
+            sequence: self.sequence,
+            session: self.session,
+            offset: u32::try_from(at).unwrap_or(u32::MAX),
+            tlv: self.tlv,
+            needed,
+            available,
+        }
+    }
+
+    /// The error that the TLV `kind`, which must be there, is not.
+    pub(super) fn missing(&self, kind: u16) -> DecodeError {
+        DecodeError { tlv: kind, ..self.fail(ErrorCode::Missing, self.at, 0, 0) }
+    }
+
+    pub(crate) const fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        match self.rest.split_first_chunk() {
+            Some((head, rest)) => {
+                self.rest = rest;
+                self.at = self.at.saturating_add(N);
+                Ok(*head)
+            }
+            None => Err(self.fail(ErrorCode::Truncated, self.at, N, self.rest.len())),
+        }
+    }
+
+    /// The next value.
+    pub(crate) fn get<T: Wire>(&mut self) -> Result<T, DecodeError> {
+        T::get(self)
+    }
+
+    /// The values up to the end.
+    pub(super) fn list<T: Wire>(&mut self) -> Result<Vec<T>, DecodeError> {
+        let mut list = Vec::new();
+        while !self.is_empty() {
+            list.push(self.get()?);
+        }
+        Ok(list)
+    }
+
+    /// Nothing may follow.
+    pub(super) fn end(&self) -> Result<(), DecodeError> {
+        if self.is_empty() { Ok(()) } else { Err(self.fail(ErrorCode::Field, self.at, 0, self.len())) }
+    }
+
+    /// The TLVs up to the end, which the reader stands at from now on.
+    pub(crate) const fn tlvs(&mut self) -> Tlvs<'a> {
+        let tlvs = Tlvs::new(*self, self.rest);
+        self.at = self.at.saturating_add(self.rest.len());
+        self.rest = &[];
+        tlvs
+    }
+}

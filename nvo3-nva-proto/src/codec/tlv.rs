@@ -1,0 +1,158 @@
+//! Type, length, value: what a message has beyond its fixed body (SPEC.md §3).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-----------------------------+-------------------------------+
+//! |C|            type             |            length             |
+//! +-+-----------------------------+-------------------------------+
+//! |                      value (length bytes)                     |
+//! +---------------------------------------------------------------+
+//! ```
+//!
+//! One with the critical bit `C` that the receiver does not know refuses the message; without it is skipped (ARC-18).
+
+use super::reader::Reader;
+use super::value::{Sink, Wire};
+use crate::error::DecodeError;
+use crate::message::ErrorCode;
+use alloc::vec::Vec;
+use nom::bytes::complete::take;
+use nom::number::complete::be_u16;
+use nom::{IResult, Parser};
+
+/// The TLV types by name.
+pub(super) mod kind {
+    /// An NVE and its locators.
+    pub(in crate::codec) const PLACE: u16 = 1;
+    /// A TSI and its IP addresses.
+    pub(in crate::codec) const TSI: u16 = 2;
+    /// TSIs without their addresses.
+    pub(in crate::codec) const TSI_KEYS: u16 = 3;
+    /// Where the TSI was. Not critical: it only helps.
+    pub(in crate::codec) const OLD_NVE: u16 = 4;
+    /// The version that the sender believes to be the newest.
+    pub(in crate::codec) const EXPECTED: u16 = 5;
+    /// The address that is asked for.
+    pub(in crate::codec) const ADDRESS: u16 = 6;
+    /// The mapping that answers.
+    pub(in crate::codec) const MAPPING: u16 = 7;
+    /// The places that an Update's mappings point into.
+    pub(in crate::codec) const PLACES: u16 = 8;
+    /// An Update's mappings.
+    pub(in crate::codec) const MAPPINGS: u16 = 9;
+    /// The NVEs that take part in a VN.
+    pub(in crate::codec) const MEMBERS: u16 = 10;
+    /// VNs that an NVE takes part in.
+    pub(in crate::codec) const VNS: u16 = 11;
+    /// Mappings that an NVE holds.
+    pub(in crate::codec) const HELD: u16 = 12;
+}
+
+const CRITICAL: u16 = 0x8000;
+
+/// One TLV with its value.
+pub(crate) struct Tlv<'a> {
+    pub(super) kind: u16,
+    pub(super) value: Reader<'a>,
+    critical: bool,
+    at: usize,
+}
+
+impl Tlv<'_> {
+    /// Nobody here knows it.
+    pub(crate) fn skip(self) -> Result<(), DecodeError> {
+        if self.critical { Err(self.value.fail(ErrorCode::UnknownCritical, self.at, 0, 0)) } else { Ok(()) }
+    }
+
+    /// It is one value, and comes once.
+    pub(super) fn once<T: Wire>(mut self, slot: &mut Option<T>) -> Result<(), DecodeError> {
+        self.first(slot)?;
+        *slot = Some(self.value.get()?);
+        self.value.end()
+    }
+
+    /// It is values to the end, and comes once.
+    pub(super) fn once_list<T: Wire>(mut self, slot: &mut Option<Vec<T>>) -> Result<(), DecodeError> {
+        self.first(slot)?;
+        *slot = Some(self.value.list()?);
+        Ok(())
+    }
+
+    /// It is one value, and may come again.
+    pub(super) fn each<T: Wire>(mut self, list: &mut Vec<T>) -> Result<(), DecodeError> {
+        list.push(self.value.get()?);
+        self.value.end()
+    }
+
+    /// It has not come before.
+    pub(super) fn first<T>(&self, slot: &Option<T>) -> Result<(), DecodeError> {
+        if slot.is_none() { Ok(()) } else { Err(self.value.fail(ErrorCode::Field, self.at, 1, 2)) }
+    }
+
+    /// It has no place beside what the message says.
+    pub(super) fn out_of_place(&self) -> DecodeError {
+        self.value.fail(ErrorCode::Field, self.at, 0, 1)
+    }
+}
+
+/// Walks TLVs without copying; ends after the first error.
+pub(crate) struct Tlvs<'a> {
+    of: Reader<'a>,
+    rest: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Tlvs<'a> {
+    pub(super) const fn new(of: Reader<'a>, rest: &'a [u8]) -> Self {
+        Self { of, rest, at: of.offset() }
+    }
+}
+
+/// Type with its critical bit, and length.
+fn head(input: &[u8]) -> IResult<&[u8], (u16, u16)> {
+    (be_u16, be_u16).parse(input)
+}
+
+fn value(length: u16, input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take(length).parse(input)
+}
+
+impl<'a> Iterator for Tlvs<'a> {
+    type Item = Result<Tlv<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let input = core::mem::take(&mut self.rest);
+        if input.is_empty() {
+            return None;
+        }
+        let Ok((body, (code, length))) = head(input) else {
+            return Some(Err(self.of.fail(ErrorCode::Truncated, self.at, 4, input.len())));
+        };
+        let kind = code & !CRITICAL;
+        let inside = self.of.within(kind, self.at.saturating_add(4), body);
+        let Ok((rest, value)) = value(length, body) else {
+            return Some(Err(inside.fail(ErrorCode::Truncated, self.at, length.into(), body.len())));
+        };
+        let at = self.at;
+        self.at = inside.offset().saturating_add(value.len());
+        self.rest = rest;
+        Some(Ok(Tlv { kind, value: self.of.within(kind, inside.offset(), value), critical: code & CRITICAL != 0, at }))
+    }
+}
+
+/// Writes a TLV that a receiver who does not know it must refuse.
+pub(super) fn put_critical<S: Sink>(out: &mut S, kind: u16, value: impl FnOnce(&mut S)) {
+    put(out, kind | CRITICAL, value);
+}
+
+/// Writes a TLV, `code` with its critical bit.
+pub(super) fn put<S: Sink>(out: &mut S, code: u16, value: impl FnOnce(&mut S)) {
+    out.put(&code.to_be_bytes());
+    let before = out.size();
+    out.put(&[0, 0]);
+    value(out);
+    let length = out.size().saturating_sub(before).saturating_sub(2);
+    // What does not fit a message is never encoded: Message::encode has counted it before.
+    out.set(before, u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+}

@@ -1,0 +1,211 @@
+//! Update on the wire: grouped, so that 30 dual-stack mappings fit one message (SPEC.md §6.3; DESIGN §3.2).
+//!
+//! A mapping is an entry:
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-------------+-----------------------------------------------+
+//! |F|    place    |                  MAC (6)                      |
+//! +-+-------------+-----------------------+-----------------------+
+//! |                                       | version (4, F: 12)    |
+//! +---------------------------------------+-----------------------+
+//! |                 addresses (runs of one family)                |
+//! +---------------------------------------------------------------+
+//! ```
+//!
+//! `place` is an index into the table, 127 for a mapping that is withdrawn. The version is what to add to the generation of
+//! the message's base version; with `F` it stands there in full.
+
+use super::reader::Reader;
+use super::tlv::{kind, put_critical};
+use super::value::{Count, Sink, Wire};
+use crate::error::{DecodeError, EncodeError};
+use crate::header::{Header, MAX_MESSAGE};
+use crate::id::{Place, Version};
+use crate::message::{ErrorCode, Mapping, Update};
+use alloc::vec::Vec;
+
+/// The most places that one Update's mappings can be in.
+pub const MAX_PLACES: usize = 4;
+
+const FULL_VERSION: u8 = 0x80;
+const WITHDRAWN: u8 = 0x7f;
+
+/// What the entries refer to.
+struct Table {
+    base: Version,
+    places: Vec<Place>,
+}
+
+impl Table {
+    /// The lowest version and the places, one more than fit where there are too many.
+    fn of(mappings: &[Mapping]) -> Self {
+        let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
+        let mut places = Vec::new();
+        for place in mappings.iter().filter_map(|m| m.place) {
+            if !places.contains(&place) && places.len() <= MAX_PLACES {
+                places.push(place);
+            }
+        }
+        Self { base, places }
+    }
+
+    fn put_entry<S: Sink>(&self, mapping: &Mapping, out: &mut S) {
+        let place = match mapping.place {
+            None => WITHDRAWN,
+            // One that is in no table is refused by check_places before it comes here; it would read as withdrawn.
+            Some(place) => {
+                let index = self.places.iter().position(|p| *p == place);
+                index.and_then(|i| u8::try_from(i).ok()).unwrap_or(WITHDRAWN)
+            }
+        };
+        match difference(self.base, mapping.version) {
+            Some(difference) => {
+                out.put(&[place]);
+                mapping.mac.put(out);
+                difference.put(out);
+            }
+            None => {
+                out.put(&[place | FULL_VERSION]);
+                mapping.mac.put(out);
+                mapping.version.put(out);
+            }
+        }
+        mapping.ips.put(out);
+    }
+
+    fn get_entry(&self, r: &mut Reader<'_>) -> Result<Mapping, DecodeError> {
+        let at = r.offset();
+        let head: u8 = r.get()?;
+        let index = head & !FULL_VERSION;
+        let place = self.places.get(usize::from(index)).copied();
+        if place.is_none() && index != WITHDRAWN {
+            return Err(r.fail(ErrorCode::Field, at, self.places.len().saturating_sub(1), index.into()));
+        }
+        let mac = r.get()?;
+        let at = r.offset();
+        let version = if head & FULL_VERSION != 0 {
+            r.get()?
+        } else {
+            let difference: u32 = r.get()?;
+            let generation = self.base.generation.checked_add(difference.into());
+            let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
+            Version { generation, ..self.base }
+        };
+        Ok(Mapping { mac, version, ips: r.get()?, place })
+    }
+}
+
+/// What the short form says, where it can.
+fn difference(base: Version, version: Version) -> Option<u32> {
+    if base.epoch != version.epoch {
+        return None;
+    }
+    version.generation.checked_sub(base.generation)?.try_into().ok()
+}
+
+impl Wire for Update {
+    fn put<S: Sink>(&self, out: &mut S) {
+        let table = Table::of(&self.mappings);
+        self.vn.put(out);
+        self.after.put(out);
+        self.upto.put(out);
+        table.base.put(out);
+        self.synced.put(out);
+        if !table.places.is_empty() {
+            put_critical(out, kind::PLACES, |out| table.places.iter().for_each(|place| place.put(out)));
+        }
+        if !self.mappings.is_empty() {
+            put_critical(out, kind::MAPPINGS, |out| self.mappings.iter().for_each(|m| table.put_entry(m, out)));
+        }
+        if let Some(members) = &self.members {
+            put_critical(out, kind::MEMBERS, |out| members.iter().for_each(|place| place.put(out)));
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (vn, after, upto, base, synced) = (r.get()?, r.get()?, r.get()?, r.get()?, r.get()?);
+        let (mut places, mut entries, mut members) = (None, None, None);
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::PLACES => tlv.once_list(&mut places)?,
+                kind::MAPPINGS => {
+                    tlv.first(&entries)?;
+                    entries = Some(tlv.value);
+                }
+                kind::MEMBERS => tlv.once_list(&mut members)?,
+                _ => tlv.skip()?,
+            }
+        }
+        let table = Table { base, places: places.unwrap_or_default() };
+        if table.places.len() > MAX_PLACES {
+            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, table.places.len());
+            return Err(DecodeError { tlv: kind::PLACES, ..error });
+        }
+        let mut mappings = Vec::new();
+        while let Some(r) = entries.as_mut().filter(|r| !r.is_empty()) {
+            mappings.push(table.get_entry(r)?);
+        }
+        Ok(Self { vn, after, upto, mappings, members, synced })
+    }
+}
+
+impl Update {
+    pub(super) fn check_places(&self) -> Result<(), EncodeError> {
+        if Table::of(&self.mappings).places.len() <= MAX_PLACES {
+            return Ok(());
+        }
+        let mut places: Vec<_> = self.mappings.iter().filter_map(|m| m.place).collect();
+        places.sort_unstable();
+        places.dedup();
+        Err(EncodeError::TooManyPlaces { count: places.len() })
+    }
+
+    /// The same in messages that each fit and name at most [`MAX_PLACES`] places, in this order.
+    ///
+    /// Only the last one reaches `upto` and has `members` and `synced`; the others are complete up to `after`, as before them. A
+    /// mapping with more addresses than a message holds, or more members than that, stay in one part that
+    /// [`crate::Message::encode`] refuses.
+    pub fn split(self) -> Vec<Self> {
+        let Self { vn, after, upto, mappings, members, synced } = self;
+        let empty = || Self { vn, after, upto: after, mappings: Vec::new(), members: None, synced: false };
+        // A part's own base is no lower, so what is short beside this one is short there too.
+        let table = Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: Vec::new() };
+        let fixed = length(&|out| empty().put(out)).saturating_add(Header::LEN).saturating_add(8);
+
+        let (mut parts, mut part, mut places, mut size) = (Vec::new(), empty(), Vec::new(), fixed);
+        for mapping in mappings {
+            let entry = length(&|out| table.put_entry(&mapping, out));
+            let place = mapping.place.filter(|place| !places.contains(place));
+            let place_len = place.map_or(0, |place| length(&|out| place.put(out)));
+            let full = place.is_some() && places.len() == MAX_PLACES;
+            if full || size.saturating_add(entry).saturating_add(place_len) > MAX_MESSAGE {
+                parts.push(core::mem::replace(&mut part, empty()));
+                places.clear();
+                size = fixed;
+            }
+            if let Some(place) = mapping.place.filter(|place| !places.contains(place)) {
+                size = size.saturating_add(length(&|out| place.put(out)));
+                places.push(place);
+            }
+            size = size.saturating_add(entry);
+            part.mappings.push(mapping);
+        }
+        if let Some(members) = &members {
+            let list = length(&|out| members.iter().for_each(|place| place.put(out)));
+            if size.saturating_add(4).saturating_add(list) > MAX_MESSAGE && !part.mappings.is_empty() {
+                parts.push(core::mem::replace(&mut part, empty()));
+            }
+        }
+        parts.push(Self { upto, members, synced, ..part });
+        parts
+    }
+}
+
+fn length(value: &dyn Fn(&mut Count)) -> usize {
+    let mut count = Count(0);
+    value(&mut count);
+    count.0
+}

@@ -1,0 +1,289 @@
+//! How the values that messages are made of stand on the wire (SPEC.md §4). All numbers are big-endian, nothing is padded.
+
+use super::reader::Reader;
+use crate::error::DecodeError;
+use crate::id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
+use crate::message::{Address, Capabilities, Encapsulations, ErrorCode, HoldLimits, Report, Tsi};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nvo3_wire::{Mac, Vni};
+
+/// Where bytes go: into a buffer, or into a count of them.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+    fn size(&self) -> usize;
+    /// Overwrites two bytes that were put before.
+    fn set(&mut self, at: usize, bytes: [u8; 2]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn set(&mut self, at: usize, bytes: [u8; 2]) {
+        if let Some(place) = self.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = bytes;
+        }
+    }
+}
+
+/// Only counts.
+pub(super) struct Count(pub(super) usize);
+
+impl Sink for Count {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 = self.0.saturating_add(bytes.len());
+    }
+
+    fn size(&self) -> usize {
+        self.0
+    }
+
+    fn set(&mut self, _: usize, _: [u8; 2]) {}
+}
+
+/// A value with one way to stand on the wire.
+pub(crate) trait Wire: Sized {
+    fn put<S: Sink>(&self, out: &mut S);
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+/// The fields in this order.
+macro_rules! fields {
+    ($($name:ident { $($field:tt),* })*) => {
+        $(impl $crate::codec::value::Wire for $name {
+            fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
+                $(self.$field.put(out);)*
+            }
+
+            fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
+                Ok(Self { $($field: r.get()?),* })
+            }
+        })*
+    };
+}
+
+/// One byte with one of the enum's numbers.
+macro_rules! codes {
+    ($($name:ident { $($variant:ident),* })*) => {
+        $(impl $crate::codec::value::Wire for $name {
+            fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
+                out.put(&[*self as u8]);
+            }
+
+            fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
+                let at = r.offset();
+                let code: u8 = r.get()?;
+                $(if code == Self::$variant as u8 {
+                    return Ok(Self::$variant);
+                })*
+                Err(r.fail($crate::message::ErrorCode::Field, at, 0, code.into()))
+            }
+        })*
+    };
+}
+
+pub(super) use {codes, fields};
+
+macro_rules! numbers {
+    ($($number:ty)*) => {
+        $(impl Wire for $number {
+            fn put<S: Sink>(&self, out: &mut S) {
+                out.put(&self.to_be_bytes());
+            }
+
+            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(Self::from_be_bytes(r.array()?))
+            }
+        })*
+    };
+}
+
+numbers!(u8 u16 u32 u64);
+
+fields! {
+    NveId { 0 }
+    MoveId { 0 }
+    RecordNo { 0 }
+    SessionId { 0 }
+    Encapsulations { 0 }
+    Capabilities { 0 }
+    Version { epoch, generation }
+    TsiKey { vn, mac }
+    HoldLimits { frames, bytes, age_ms }
+    Report { duration_us, held_frames, tunnelled_frames, dropped_frames, stale_senders }
+    Place { nve, locators }
+    Tsi { key, ips }
+}
+
+/// 0 or 1.
+impl Wire for bool {
+    fn put<S: Sink>(&self, out: &mut S) {
+        out.put(&[u8::from(*self)]);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = r.offset();
+        match r.get::<u8>()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(r.fail(ErrorCode::Field, at, 1, other.into())),
+        }
+    }
+}
+
+/// Four bytes, the first 0.
+impl Wire for Vni {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.get().put(out);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = r.offset();
+        let value: u32 = r.get()?;
+        let too_large =
+            || r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, usize::try_from(value).unwrap_or(usize::MAX));
+        Self::new(value).ok_or_else(too_large)
+    }
+}
+
+impl Wire for Mac {
+    fn put<S: Sink>(&self, out: &mut S) {
+        out.put(&self.0);
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self(r.array()?))
+    }
+}
+
+impl Wire for Ipv4Addr {
+    fn put<S: Sink>(&self, out: &mut S) {
+        out.put(&self.octets());
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::from(r.array::<4>()?))
+    }
+}
+
+impl Wire for Ipv6Addr {
+    fn put<S: Sink>(&self, out: &mut S) {
+        out.put(&self.octets());
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::from(r.array::<16>()?))
+    }
+}
+
+/// A byte that says which families (1 IPv4, 2 IPv6, 3 both), then the addresses.
+impl Wire for Locators {
+    fn put<S: Sink>(&self, out: &mut S) {
+        match self {
+            Self::V4(a) => {
+                out.put(&[1]);
+                a.put(out);
+            }
+            Self::V6(a) => {
+                out.put(&[2]);
+                a.put(out);
+            }
+            Self::Both(a, b) => {
+                out.put(&[3]);
+                a.put(out);
+                b.put(out);
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = r.offset();
+        match r.get::<u8>()? {
+            1 => Ok(Self::V4(r.get()?)),
+            2 => Ok(Self::V6(r.get()?)),
+            3 => Ok(Self::Both(r.get()?, r.get()?)),
+            other => Err(r.fail(ErrorCode::Field, at, 3, other.into())),
+        }
+    }
+}
+
+/// A byte that says what it is (1 MAC, 4 IPv4, 6 IPv6), then the address.
+impl Wire for Address {
+    fn put<S: Sink>(&self, out: &mut S) {
+        match self {
+            Self::Mac(a) => {
+                out.put(&[1]);
+                a.put(out);
+            }
+            Self::Ip(IpAddr::V4(a)) => {
+                out.put(&[4]);
+                a.put(out);
+            }
+            Self::Ip(IpAddr::V6(a)) => {
+                out.put(&[6]);
+                a.put(out);
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = r.offset();
+        match r.get::<u8>()? {
+            1 => Ok(Self::Mac(r.get()?)),
+            4 => Ok(Self::Ip(IpAddr::V4(r.get()?))),
+            6 => Ok(Self::Ip(IpAddr::V6(r.get()?))),
+            other => Err(r.fail(ErrorCode::Field, at, 6, other.into())),
+        }
+    }
+}
+
+const RUN_V6: u8 = 0x80;
+const RUN_MORE: u8 = 0x40;
+const RUN_COUNT: u8 = 0x3f;
+
+/// Runs of addresses of one family: a byte with the family (0x80: IPv6), whether another run follows (0x40) and how many
+/// (0x3f), then the addresses. No addresses at all are the byte 0.
+impl Wire for Vec<IpAddr> {
+    fn put<S: Sink>(&self, out: &mut S) {
+        let mut runs =
+            self.chunk_by(|a, b| a.is_ipv4() == b.is_ipv4()).flat_map(|run| run.chunks(RUN_COUNT.into())).peekable();
+        if runs.peek().is_none() {
+            out.put(&[0]);
+        }
+        while let Some(run) = runs.next() {
+            let family = if run.first().is_some_and(IpAddr::is_ipv6) { RUN_V6 } else { 0 };
+            let more = if runs.peek().is_some() { RUN_MORE } else { 0 };
+            out.put(&[family | more | u8::try_from(run.len()).unwrap_or(RUN_COUNT)]);
+            for address in run {
+                match address {
+                    IpAddr::V4(a) => a.put(out),
+                    IpAddr::V6(a) => a.put(out),
+                }
+            }
+        }
+    }
+
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut addresses = Self::new();
+        loop {
+            let at = r.offset();
+            let run: u8 = r.get()?;
+            // Only "none at all" has an empty run: there is one way to say it.
+            if run & RUN_COUNT == 0 && (run != 0 || !addresses.is_empty()) {
+                return Err(r.fail(ErrorCode::Field, at, RUN_COUNT.into(), 0));
+            }
+            for _ in 0..run & RUN_COUNT {
+                addresses.push(if run & RUN_V6 == 0 { IpAddr::V4(r.get()?) } else { IpAddr::V6(r.get()?) });
+            }
+            if run & RUN_MORE == 0 {
+                return Ok(addresses);
+            }
+        }
+    }
+}

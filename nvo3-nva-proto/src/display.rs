@@ -1,0 +1,100 @@
+//! One line for a log.
+
+use crate::message::{Address, Answer, Message};
+use core::fmt;
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mac(a) => a.fmt(f),
+            Self::Ip(a) => a.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Keepalive | Self::Goodbye => Ok(()),
+            Self::Hello(m) => {
+                let again = if m.resumed { "resumed" } else { "started" };
+                write!(f, " {} {again} nonce {:016x}", m.place.nve, m.nonce)
+            }
+            Self::HelloAck(m) => {
+                write!(
+                    f,
+                    " session {:016x} nonce {:016x} epoch {} published {}",
+                    m.session.0, m.nonce, m.epoch, m.published.0
+                )
+            }
+            Self::Error(m) => {
+                write!(
+                    f,
+                    " {:?} about type {} sequence {} at byte {} TLV {}",
+                    m.code, m.about, m.sequence, m.offset, m.tlv
+                )
+            }
+            Self::Ack(m) => write!(f, " received {} in force {}", m.received, m.in_force),
+            Self::Resync(m) => {
+                let more = if m.more { ", more follows" } else { "" };
+                write!(f, " since {}: {} VNs, {} mappings{more}", m.since.0, m.vns.len(), m.mappings.len())
+            }
+            Self::Subscribe(vn) | Self::Unsubscribe(vn) => write!(f, " VN {vn}"),
+            Self::RegistrationRequest(m) => {
+                write!(f, " {} {:?} with {} addresses", m.tsi.key, m.kind, m.tsi.ips.len())?;
+                m.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))
+            }
+            Self::RegistrationReply(m) => {
+                write!(f, " {} {:?} {}", m.tsi, m.result, m.version)?;
+                m.current.map_or(Ok(()), |place| write!(f, " at {}", place.nve))
+            }
+            Self::Deregister(m) => write!(f, " {} {}", m.tsi, m.version),
+            Self::DeregisterReply(m) => write!(f, " {} {}", m.tsi, m.version),
+            Self::Query(m) => write!(f, " {}@{}", m.address, m.vn),
+            Self::Response(m) => {
+                write!(f, " {}@{} ", m.address, m.vn)?;
+                match &m.answer {
+                    Answer::NotFound => f.write_str("not found"),
+                    Answer::Prohibited => f.write_str("prohibited"),
+                    Answer::Found(found) => match found.place {
+                        Some(place) => write!(f, "{} {} at {}", found.mac, found.version, place.nve),
+                        None => write!(f, "{} {} withdrawn", found.mac, found.version),
+                    },
+                }
+            }
+            Self::Update(m) => {
+                write!(f, " VN {} records {}..{}: {} mappings", m.vn, m.after.0, m.upto.0, m.mappings.len())?;
+                m.members.as_ref().map_or(Ok(()), |members| write!(f, ", {} members", members.len()))?;
+                f.write_str(if m.synced { ", synced" } else { "" })
+            }
+            Self::Invalidate(m) => write!(f, " {} at {} up to {}", m.tsi, m.nve, m.version),
+            Self::Prepare(m) => {
+                let suspended = if m.suspended { " suspended" } else { "" };
+                write!(f, " {} {} {:?} side {:?}{suspended}, ", m.move_id, m.version, m.side, m.kind)?;
+                write!(f, "{} TSIs, peer {}", m.tsis.len(), m.peer.nve)
+            }
+            Self::Ready(m) => {
+                write!(f, " {} {}", m.move_id, m.version)?;
+                m.refused.map_or(Ok(()), |why| write!(f, " refused: {why:?}"))
+            }
+            Self::Suspended(m) | Self::Activated(m) | Self::Resumed(m) | Self::Revoke(m) | Self::Revoked(m) => {
+                write!(f, " {} {}", m.move_id, m.version)
+            }
+            Self::OutcomeQuery(id) => write!(f, " {id}"),
+            Self::Outcome(m) => {
+                write!(f, " {} {:?} {} at {}, {} TSIs", m.move_id, m.result, m.version, m.place.nve, m.tsis.len())
+            }
+            Self::Done(m) => write!(
+                f,
+                " {} in {} us: {} held, {} tunnelled, {} dropped, {} stale senders",
+                m.move_id,
+                m.report.duration_us,
+                m.report.held_frames,
+                m.report.tunnelled_frames,
+                m.report.dropped_frames,
+                m.report.stale_senders
+            ),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The header that every message begins with.
+
+use crate::codec::{Reader, Sink};
+use crate::error::DecodeError;
+use crate::id::SessionId;
+use crate::message::ErrorCode;
+
+/// The version of the protocol that this crate speaks.
+pub const VERSION: u8 = 1;
+/// No message is longer, header included (DESIGN §3.2).
+pub const MAX_MESSAGE: usize = 1_200;
+
+/// What is known of a message besides its type and contents.
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+---------------+---------------+
+/// |  version = 1  |     type      |   flags = 0   |  trailer = 0  |
+/// +---------------+---------------+---------------+---------------+
+/// |            length             |         key id = 0            |
+/// +-------------------------------+-------------------------------+
+/// |                          session (8)                          |
+/// +---------------------------------------------------------------+
+/// |                           sequence                            |
+/// +---------------------------------------------------------------+
+/// |                          transaction                          |
+/// +---------------------------------------------------------------+
+/// ```
+///
+/// `length` counts the whole message. Flags, trailer and key id keep the place of authentication: bit 0 of the flags will
+/// say that the last `trailer` bytes authenticate the rest under that key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Header {
+    /// The session; 0 for a Hello and for what NVEs tell each other.
+    pub session: SessionId,
+    /// The place in the session's reliable order, from 1; 0 is outside it.
+    pub sequence: u32,
+    /// What an answer has in common with its request; 0 where nobody asks.
+    pub transaction: u32,
+}
+
+impl Header {
+    /// Its length in bytes.
+    pub const LEN: usize = 24;
+
+    /// `length` is at most [`MAX_MESSAGE`].
+    pub(crate) fn put<S: Sink>(&self, kind: u8, length: usize, out: &mut S) {
+        out.put(&[VERSION, kind, 0, 0]);
+        out.put(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+        out.put(&[0, 0]);
+        out.put(&self.session.0.to_be_bytes());
+        out.put(&self.sequence.to_be_bytes());
+        out.put(&self.transaction.to_be_bytes());
+    }
+
+    /// The header, the message type and a reader over the body.
+    pub(crate) fn get(datagram: &[u8]) -> Result<(Self, u8, Reader<'_>), DecodeError> {
+        let mut r = Reader::new(datagram);
+        let version = r.get::<u8>()?;
+        if version != VERSION {
+            return Err(r.fail(ErrorCode::Version, 0, VERSION.into(), version.into()));
+        }
+        let kind = r.get::<u8>()?;
+        r.about(kind);
+        for at in 2..4 {
+            let byte = r.get::<u8>()?;
+            if byte != 0 {
+                return Err(r.fail(ErrorCode::Field, at, 0, byte.into()));
+            }
+        }
+        let length = usize::from(r.get::<u16>()?);
+        let _key: u16 = r.get()?;
+        let header = Self { session: SessionId(r.get()?), sequence: r.get()?, transaction: r.get()? };
+        if length > datagram.len() {
+            return Err(r.fail(ErrorCode::Truncated, 4, length, datagram.len()));
+        }
+        if length < datagram.len() || length > MAX_MESSAGE {
+            return Err(r.fail(ErrorCode::Field, 4, datagram.len().min(MAX_MESSAGE), length));
+        }
+        r.under(header.session, header.sequence);
+        Ok((header, kind, r))
+    }
+}
+
+/// How long the message is that a stream goes on with; `None` before its sixth byte. Less than [`Header::LEN`] or more than
+/// [`MAX_MESSAGE`] means that the stream is not this protocol and cannot be followed any further.
+///
+/// ```
+/// use nvo3_nva_proto::{Header, Message, frame_len};
+///
+/// let mut stream = Vec::new();
+/// Message::Keepalive.encode(&Header::default(), &mut stream).unwrap();
+/// Message::Goodbye.encode(&Header::default(), &mut stream).unwrap();
+///
+/// let (first, rest) = stream.split_at(frame_len(&stream).unwrap());
+/// assert_eq!(Message::decode(first).unwrap().1, Message::Keepalive);
+/// assert_eq!(Message::decode(rest).unwrap().1, Message::Goodbye);
+/// ```
+pub fn frame_len(stream: &[u8]) -> Option<usize> {
+    match stream {
+        [_, _, _, _, high, low, ..] => Some(usize::from(u16::from_be_bytes([*high, *low]))),
+        _ => None,
+    }
+}

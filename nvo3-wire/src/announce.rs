@@ -1,0 +1,292 @@
+//! What a frame says about who is where: announcement, probe, question or answer.
+//!
+//! [`classify`] takes a whole Ethernet frame, tagged or not, and gives its [`Kind`]; what must not be learned from
+//! (ARP-04) or breaks a receiver's rule (ND-01 to ND-03) is an error that says why. Tables are the caller's; this says
+//! only what the frame means (ARMD-01, ARMD-13, ARMD-14, DAD-05).
+
+use crate::arp::{Arp, Operation};
+use crate::ethernet::Frame;
+use crate::nd::{Advertisement, Message, Nd, NdOption, Solicitation};
+use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ipv6};
+use core::net::IpAddr;
+
+/// How a frame is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// To one station.
+    Unicast,
+    /// To a group.
+    Multicast,
+    /// To all.
+    Broadcast,
+}
+
+impl Delivery {
+    #[inline]
+    fn of(destination: &Mac) -> Self {
+        match *destination {
+            Mac::BROADCAST => Self::Broadcast,
+            mac if mac.is_group() => Self::Multicast,
+            _ => Self::Unicast,
+        }
+    }
+}
+
+/// Whom an advertisement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// ff02::1 (RFC 4861 §7.2.6).
+    AllNodes,
+    /// ff02::2 (RFC 9131 §6.1.2).
+    AllRouters,
+    /// A solicited-node group (draft-ietf-nvo3-vmm §4.2).
+    SolicitedNode,
+    /// Some other group.
+    OtherGroup,
+    /// One node.
+    Unicast,
+}
+
+/// A valid Neighbor Advertisement.
+#[derive(Clone, Copy, Debug)]
+pub struct Advertised<'a> {
+    /// Ethernet source, which need not be the announced one.
+    pub ethernet_source: &'a Mac,
+    /// The IPv6 header.
+    pub ip: &'a ipv6::Header,
+    /// Flags and target.
+    pub body: &'a Advertisement,
+    /// Target link-layer address: where the target is, if the message says so.
+    pub target_link: Option<&'a Mac>,
+    /// Whom it is for.
+    pub audience: Audience,
+}
+
+/// A valid Neighbor Solicitation.
+#[derive(Clone, Copy, Debug)]
+pub struct Solicited<'a> {
+    /// Ethernet source.
+    pub ethernet_source: &'a Mac,
+    /// The IPv6 header.
+    pub ip: &'a ipv6::Header,
+    /// Target.
+    pub body: &'a Solicitation,
+    /// Source link-layer address; never in DAD.
+    pub source_link: Option<&'a Mac>,
+    /// Nonce of an enhanced DAD (RFC 7527).
+    pub nonce: Option<&'a [u8]>,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Kind<'a> {
+    /// ARP request with sender and target address the same: announcement (ACD-03; ARMD variant 1).
+    GratuitousRequest(&'a Arp),
+    /// ARP reply with sender and target address the same: announcement (ARMD variant 2 when broadcast).
+    GratuitousReply(&'a Arp, Delivery),
+    /// ARP request from 0.0.0.0: is the target address free? Never learned from (ARMD-14, ACD-01).
+    ArpProbe(&'a Arp),
+    /// ARP request for another's address, unicast when it polls a known neighbor (ARMD variants 4 and 5).
+    ArpRequest(&'a Arp, Delivery),
+    /// ARP reply about the sender's address to somebody else (ARMD variants 6 and 7, or 2 when broadcast).
+    ArpReply(&'a Arp, Delivery),
+    /// RARP request for the sender's own MAC: the usual hypervisor's announcement of a MAC (ARMD variant 3).
+    RarpAnnouncement(&'a Arp),
+    /// RARP request for another MAC, which is the key (RARP-02).
+    RarpRequest(&'a Arp),
+    /// RARP reply: target MAC and target address are the answer, sender's fields the responder's (RARP-03).
+    RarpReply(&'a Arp),
+    /// NA with S=0: announcement (ARMD-13). The answer to a DAD solicitation looks the same (ND-10).
+    UnsolicitedNa(Advertised<'a>),
+    /// NA with S=1.
+    SolicitedNa(Advertised<'a>),
+    /// NS from `::`: is the target address free? Never learned from (ARMD-13, DAD-05).
+    DadNs(Solicited<'a>),
+    /// NS from a unicast address to a group: address resolution.
+    ResolutionNs(Solicited<'a>),
+    /// NS from a unicast address to one node: reachability probe (ND-13).
+    UnicastNs(Solicited<'a>),
+    /// Neither ARP, RARP, NS nor NA; nothing said about its validity.
+    Other(EtherType),
+}
+
+/// The seven packets a VM may send after a move (ARMD §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Variant {
+    /// 1: gratuitous ARP request.
+    GratuitousRequest = 1,
+    /// 2: broadcast ARP reply.
+    BroadcastReply = 2,
+    /// 3: RARP.
+    Rarp = 3,
+    /// 4: ARP request for the gateway.
+    RequestForGateway = 4,
+    /// 5: ARP request for another host.
+    RequestForOther = 5,
+    /// 6: unicast ARP reply to the gateway.
+    ReplyToGateway = 6,
+    /// 7: unicast ARP reply to another host.
+    ReplyToOther = 7,
+}
+
+impl<'a> Kind<'a> {
+    /// Whether the frame announces a station at its place unasked, and so can start a move (ARMD-13, ARMD-14).
+    #[inline]
+    pub fn is_announcement(&self) -> bool {
+        matches!(
+            self,
+            Self::GratuitousRequest(_) | Self::GratuitousReply(..) | Self::RarpAnnouncement(_) | Self::UnsolicitedNa(_)
+        )
+    }
+
+    /// Whether the frame asks if an address is free: ARP probe or DAD solicitation, never learned from (DAD-05).
+    #[inline]
+    pub fn is_probe(&self) -> bool {
+        matches!(self, Self::ArpProbe(_) | Self::DadNs(_))
+    }
+
+    /// Address and MAC that the frame says belong together; `None` where it says no such thing (ARP-01, ARMD-01, ND-09).
+    ///
+    /// An IPv6 pair from an advertisement with O=0 does not replace a known MAC (GND-03, ND-07).
+    pub fn binding(&self) -> Option<(IpAddr, &'a Mac)> {
+        match *self {
+            Self::GratuitousRequest(arp)
+            | Self::GratuitousReply(arp, _)
+            | Self::ArpRequest(arp, _)
+            | Self::ArpReply(arp, _) => Some((IpAddr::V4(arp.sender_ip.addr()), &arp.sender_mac)),
+            Self::UnsolicitedNa(na) | Self::SolicitedNa(na) => {
+                na.target_link.map(|mac| (IpAddr::V6(na.body.target.addr()), mac))
+            }
+            Self::ResolutionNs(ns) | Self::UnicastNs(ns) => {
+                ns.source_link.map(|mac| (IpAddr::V6(ns.ip.source.addr()), mac))
+            }
+            Self::ArpProbe(_)
+            | Self::RarpAnnouncement(_)
+            | Self::RarpRequest(_)
+            | Self::RarpReply(_)
+            | Self::DadNs(_)
+            | Self::Other(_) => None,
+        }
+    }
+
+    /// Which of the seven variants this is, seen from a gateway with address `gateway` (ARMD §3.1).
+    pub fn variant(&self, gateway: Ipv4) -> Option<Variant> {
+        Some(match self {
+            Self::GratuitousRequest(_) => Variant::GratuitousRequest,
+            Self::GratuitousReply(_, Delivery::Broadcast) | Self::ArpReply(_, Delivery::Broadcast) => {
+                Variant::BroadcastReply
+            }
+            Self::RarpAnnouncement(_) => Variant::Rarp,
+            Self::ArpRequest(arp, _) if arp.target_ip == gateway => Variant::RequestForGateway,
+            Self::ArpRequest(..) => Variant::RequestForOther,
+            Self::ArpReply(arp, _) if arp.target_ip == gateway => Variant::ReplyToGateway,
+            Self::ArpReply(..) | Self::GratuitousReply(..) => Variant::ReplyToOther,
+            _ => return None,
+        })
+    }
+}
+
+/// Tells what a whole Ethernet frame is, behind a tag too.
+///
+/// # Errors
+/// Why an ARP, RARP, NS or NA frame must be ignored: cut short, ARP-02, ARP-04, ARP-05, ND-01, ND-02, ND-03; or why a
+/// frame that claims to be IPv6 is none. Offsets count from the first byte of the frame.
+#[inline]
+pub fn classify(frame: &[u8]) -> Result<Kind<'_>, Error> {
+    let ethernet = Frame::parse(frame)?;
+    match ethernet.ether_type() {
+        EtherType::ARP | EtherType::RARP => arp_kind(&ethernet).map_err(|e| e.at(ethernet.offset())),
+        EtherType::IPV6 => nd_kind(&ethernet).map_err(|e| e.at(ethernet.offset())),
+        other => Ok(Kind::Other(other)),
+    }
+}
+
+#[inline]
+fn arp_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
+    let ether_type = ethernet.ether_type();
+    let named = |e: Error| if ether_type == EtherType::RARP { Error { protocol: Protocol::Rarp, ..e } } else { e };
+    let (arp, _) = Arp::parse(ethernet.payload).map_err(named)?;
+    arp.validate().map_err(named)?;
+    let operation = arp.operation(ether_type)?;
+    let source = &ethernet.header.source;
+    arp.sender_mac_learnable(source).map_err(named)?;
+
+    let delivery = Delivery::of(&ethernet.header.destination);
+    match operation {
+        Operation::ReverseRequest if arp.sender_mac == arp.target_mac => return Ok(Kind::RarpAnnouncement(arp)),
+        Operation::ReverseRequest => return Ok(Kind::RarpRequest(arp)),
+        Operation::ReverseReply => return Ok(Kind::RarpReply(arp)),
+        Operation::Request if arp.sender_ip.is_unspecified() => return Ok(Kind::ArpProbe(arp)),
+        Operation::Request | Operation::Reply => arp.learnable(source)?,
+    }
+    Ok(match operation {
+        Operation::Request if arp.sender_ip == arp.target_ip => Kind::GratuitousRequest(arp),
+        Operation::Request => Kind::ArpRequest(arp, delivery),
+        _ if arp.sender_ip == arp.target_ip => Kind::GratuitousReply(arp, delivery),
+        _ => Kind::ArpReply(arp, delivery),
+    })
+}
+
+#[inline]
+fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
+    let packet = ipv6::Packet::parse(ethernet.payload)?;
+    if packet.upper()?.protocol != ipv6::ICMPV6 {
+        return Ok(Kind::Other(EtherType::IPV6));
+    }
+    match Nd::parse(&packet)? {
+        Nd::Solicitation(message) => solicitation_kind(ethernet, &message),
+        Nd::Advertisement(message) => advertisement_kind(ethernet, &message),
+        Nd::Other(_) => Ok(Kind::Other(EtherType::IPV6)),
+    }
+}
+
+#[inline]
+fn solicitation_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Solicitation>) -> Result<Kind<'a>, Error> {
+    message.validate()?;
+    let (mut source_link, mut nonce) = (None, None);
+    for option in message.options {
+        match option {
+            NdOption::SourceLink(mac) if source_link.is_none() => source_link = Some(mac),
+            NdOption::Nonce(bytes) if nonce.is_none() => nonce = Some(bytes),
+            _ => {}
+        }
+    }
+    station(source_link, Protocol::NeighborSolicitation)?;
+    let (ethernet_source, ip, body) = (&ethernet.header.source, message.ip, message.body);
+    let solicited = Solicited { ethernet_source, ip, body, source_link, nonce };
+    Ok(if ip.source.is_unspecified() {
+        Kind::DadNs(solicited)
+    } else if ip.destination.is_multicast() {
+        Kind::ResolutionNs(solicited)
+    } else {
+        Kind::UnicastNs(solicited)
+    })
+}
+
+#[inline]
+fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisement>) -> Result<Kind<'a>, Error> {
+    message.validate()?;
+    let (ethernet_source, ip, body, target_link) =
+        (&ethernet.header.source, message.ip, message.body, message.target_link());
+    station(target_link, Protocol::NeighborAdvertisement)?;
+    let audience = match ip.destination {
+        crate::Ipv6::ALL_NODES => Audience::AllNodes,
+        crate::Ipv6::ALL_ROUTERS => Audience::AllRouters,
+        to if to.is_solicited_node() => Audience::SolicitedNode,
+        to if to.is_multicast() => Audience::OtherGroup,
+        _ => Audience::Unicast,
+    };
+    let advertised = Advertised { ethernet_source, ip, body, target_link, audience };
+    Ok(if body.flags().solicited { Kind::SolicitedNa(advertised) } else { Kind::UnsolicitedNa(advertised) })
+}
+
+/// A link-layer address option that names no single station is never learned from, as ARP-04 has it for ARP.
+#[inline]
+fn station(link: Option<&Mac>, protocol: Protocol) -> Result<(), Error> {
+    match link {
+        Some(mac) if !mac.is_station() => Err(Error::new(protocol, 40, Rule::SenderMac(*mac))),
+        _ => Ok(()),
+    }
+}

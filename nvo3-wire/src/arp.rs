@@ -1,0 +1,218 @@
+//! ARP (RFC 826) and RARP (RFC 903), which share one body; probes and announcements as of RFC 5227.
+
+use crate::error::{place, take};
+use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ethernet};
+use zerocopy::big_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Length of a whole frame without padding: Ethernet and ARP headers.
+pub const FRAME_LEN: usize = size_of::<Frame>();
+
+/// ARP for IPv4 over Ethernet (RFC 826), and RARP (RFC 903).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +-------------------------------+-------------------------------+
+/// |         hardware = 1          |       protocol = 0x0800       |
+/// +---------------+---------------+-------------------------------+
+/// |  hw len = 6   | proto len = 4 |           operation           |
+/// +---------------+---------------+-------------------------------+
+/// |            sender MAC (6), sender IPv4 address (4)            |
+/// |            target MAC (6), target IPv4 address (4)            |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Arp {
+    /// ar$hrd, 1 for Ethernet.
+    pub hardware: U16,
+    /// ar$pro, 0x0800 for IPv4.
+    pub protocol: U16,
+    /// ar$hln, 6.
+    pub hardware_len: u8,
+    /// ar$pln, 4.
+    pub protocol_len: u8,
+    /// ar$op; see [`Operation`].
+    pub operation: U16,
+    /// ar$sha.
+    pub sender_mac: Mac,
+    /// ar$spa; undefined in a RARP request.
+    pub sender_ip: Ipv4,
+    /// ar$tha; free in an ARP request, the MAC asked about in RARP.
+    pub target_mac: Mac,
+    /// ar$tpa; undefined in a RARP request.
+    pub target_ip: Ipv4,
+}
+
+/// An Ethernet frame that carries ARP or RARP, without tag and padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Frame {
+    /// Ethernet header.
+    pub ethernet: ethernet::Header,
+    /// Body.
+    pub arp: Arp,
+}
+
+/// What the sender wants, read together with the EtherType.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Operation {
+    /// 1 under EtherType 0x0806.
+    Request = 1,
+    /// 2 under EtherType 0x0806.
+    Reply = 2,
+    /// 3 under EtherType 0x8035: which IPv4 address has this MAC?
+    ReverseRequest = 3,
+    /// 4 under EtherType 0x8035.
+    ReverseReply = 4,
+}
+
+impl Arp {
+    /// Reads the body; the rest is padding.
+    ///
+    /// # Errors
+    /// [`Rule::Truncated`] below 28 bytes.
+    #[inline]
+    pub fn parse(payload: &[u8]) -> Result<(&Self, &[u8]), Error> {
+        take(payload, Protocol::Arp)
+    }
+
+    /// The receiver's rules of RFC 826, "Packet Reception", with its length checks (ARP-02); the first that fails.
+    #[inline]
+    pub fn validate(&self) -> Result<(), Error> {
+        const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
+        if self.as_bytes().first_chunk() == Some(&ETHERNET_IPV4) {
+            return Ok(());
+        }
+        let rule = match (self.hardware.get(), self.protocol.get()) {
+            (1, 0x0800) => Rule::AddressLengths { hardware: self.hardware_len, protocol: self.protocol_len },
+            (1, other) => Rule::ProtocolType(other),
+            (other, _) => Rule::HardwareType(other),
+        };
+        Err(Error::new(Protocol::Arp, 0, rule))
+    }
+
+    /// The operation, if it belongs to the EtherType the frame has (ARP-05): 1 and 2 to ARP, 3 and 4 to RARP.
+    #[inline]
+    pub fn operation(&self, ether_type: EtherType) -> Result<Operation, Error> {
+        Ok(match (ether_type, self.operation.get()) {
+            (EtherType::ARP, 1) => Operation::Request,
+            (EtherType::ARP, 2) => Operation::Reply,
+            (EtherType::RARP, 3) => Operation::ReverseRequest,
+            (EtherType::RARP, 4) => Operation::ReverseReply,
+            (EtherType::RARP, other) => return Err(Error::new(Protocol::Rarp, 0, Rule::Operation(other))),
+            (_, other) => return Err(Error::new(Protocol::Arp, 0, Rule::Operation(other))),
+        })
+    }
+
+    /// Whether sender MAC and, unless it is a probe's, sender address may be learned from (ARP-04).
+    ///
+    /// # Errors
+    /// [`Rule::SenderMac`], [`Rule::SenderNotSource`] or [`Rule::SenderIp`].
+    #[inline]
+    pub fn learnable(&self, ethernet_source: &Mac) -> Result<(), Error> {
+        self.sender_mac_learnable(ethernet_source)?;
+        if !self.sender_ip.is_station() {
+            return Err(Error::new(Protocol::Arp, 0, Rule::SenderIp(self.sender_ip)));
+        }
+        Ok(())
+    }
+
+    /// The part of [`Arp::learnable`] that holds for probes and RARP too, whose sender address says nothing.
+    #[inline]
+    pub fn sender_mac_learnable(&self, ethernet_source: &Mac) -> Result<(), Error> {
+        if !self.sender_mac.is_station() {
+            return Err(Error::new(Protocol::Arp, 0, Rule::SenderMac(self.sender_mac)));
+        }
+        if self.sender_mac != *ethernet_source {
+            let rule = Rule::SenderNotSource { sender: self.sender_mac, source_mac: *ethernet_source };
+            return Err(Error::new(Protocol::Arp, 0, rule));
+        }
+        Ok(())
+    }
+
+    /// Fills in every field of a body in place.
+    #[inline]
+    pub fn fill(&mut self, operation: Operation, sender: (Mac, Ipv4), target: (Mac, Ipv4)) {
+        self.hardware = U16::new(1);
+        self.protocol = U16::new(0x0800);
+        self.hardware_len = 6;
+        self.protocol_len = 4;
+        self.operation = U16::new(operation as u16);
+        self.sender_mac = sender.0;
+        self.sender_ip = sender.1;
+        self.target_mac = target.0;
+        self.target_ip = target.1;
+    }
+}
+
+/// Writes a whole frame from the sender's MAC to `destination`; the general form of the builders below.
+///
+/// # Errors
+/// [`Rule::NoRoom`] below [`FRAME_LEN`] bytes.
+#[inline]
+pub fn write(
+    destination: Mac,
+    operation: Operation,
+    sender: (Mac, Ipv4),
+    target: (Mac, Ipv4),
+    out: &mut [u8],
+) -> Result<usize, Error> {
+    let (frame, _) = place::<Frame>(out, Protocol::Arp)?;
+    frame.ethernet.destination = destination;
+    frame.ethernet.source = sender.0;
+    frame.ethernet.ether_type = match operation {
+        Operation::Request | Operation::Reply => EtherType::ARP,
+        Operation::ReverseRequest | Operation::ReverseReply => EtherType::RARP,
+    };
+    frame.arp.fill(operation, sender, target);
+    Ok(FRAME_LEN)
+}
+
+/// Broadcast request for `target`; target MAC zero (RFC 5227 §1.1 recommends so).
+///
+/// # Errors
+/// [`Rule::NoRoom`] below [`FRAME_LEN`] bytes; so for every builder here.
+#[inline]
+pub fn request(sender: (Mac, Ipv4), target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
+    write(Mac::BROADCAST, Operation::Request, sender, (Mac::ZERO, target), out)
+}
+
+/// Unicast reply to `target`.
+#[inline]
+pub fn reply(sender: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
+    write(target.0, Operation::Reply, sender, target, out)
+}
+
+/// Announcement: broadcast request with sender and target address both `ip` (ACD-03; ARMD variant 1).
+#[inline]
+pub fn announcement(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
+    write(Mac::BROADCAST, Operation::Request, (mac, ip), (Mac::ZERO, ip), out)
+}
+
+/// Broadcast reply with sender and target both the announced one (ACD-09: legal, not for general use; ARMD variant 2).
+#[inline]
+pub fn announcement_reply(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
+    write(Mac::BROADCAST, Operation::Reply, (mac, ip), (mac, ip), out)
+}
+
+/// Probe: broadcast request for `target` from 0.0.0.0 (ACD-01).
+#[inline]
+pub fn probe(mac: Mac, target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
+    write(Mac::BROADCAST, Operation::Request, (mac, Ipv4::UNSPECIFIED), (Mac::ZERO, target), out)
+}
+
+/// RARP request for the own address, also the usual hypervisor's announcement (RFC 903; ARMD variant 3).
+#[inline]
+pub fn rarp_request(mac: Mac, out: &mut [u8]) -> Result<usize, Error> {
+    let own = (mac, Ipv4::UNSPECIFIED);
+    write(Mac::BROADCAST, Operation::ReverseRequest, own, own, out)
+}
+
+/// RARP reply to the requester: `target` is the MAC asked about and its address (RARP-03).
+#[inline]
+pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
+    write(requester, Operation::ReverseReply, responder, target, out)
+}

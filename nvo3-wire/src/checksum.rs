@@ -1,0 +1,128 @@
+//! The Internet checksum: sum and verify (RFC 1071), change in place (RFC 1624).
+
+use crate::{Ipv4, Ipv6};
+
+/// A running one's-complement sum. Pieces of odd length are padded with a zero byte, so only the last may be odd.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum(u64); // 16-bit words in the machine's byte order, folded only at the end (RFC 1071 §2 (B))
+
+impl Sum {
+    /// An empty sum.
+    pub const ZERO: Self = Self(0);
+
+    #[inline]
+    const fn add(self, words: u64) -> Self {
+        let (sum, carry) = self.0.overflowing_add(words);
+        Self(sum + carry as u64)
+    }
+
+    /// Adds bytes as they lie in the packet.
+    #[inline]
+    #[must_use]
+    pub fn bytes(self, bytes: &[u8]) -> Self {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let sum = words.iter().fold(self, |sum, word| sum.add(u64::from_ne_bytes(*word)));
+        let (halves, rest) = rest.as_chunks::<2>();
+        let sum = halves.iter().fold(sum, |sum, half| sum.add(u64::from(u16::from_ne_bytes(*half))));
+        match rest {
+            [last] => sum.add(u64::from(u16::from_ne_bytes([*last, 0]))),
+            _ => sum,
+        }
+    }
+
+    /// Adds one 16-bit field by its value.
+    #[inline]
+    #[must_use]
+    pub const fn word(self, value: u16) -> Self {
+        self.add(value.to_be() as u64)
+    }
+
+    /// Adds an IPv4 address.
+    #[inline]
+    #[must_use]
+    pub const fn ipv4(self, address: &Ipv4) -> Self {
+        self.add(u32::from_ne_bytes(address.0) as u64)
+    }
+
+    /// Adds an IPv6 address.
+    #[inline]
+    #[must_use]
+    pub fn ipv6(self, address: &Ipv6) -> Self {
+        let both = u128::from_ne_bytes(address.0);
+        self.add(both as u64).add((both >> 64) as u64)
+    }
+
+    /// The sum folded to 16 bits, as a value.
+    #[inline]
+    pub const fn fold(self) -> u16 {
+        let sum = (self.0 >> 32) + (self.0 & 0xffff_ffff);
+        let sum = (sum >> 16) + (sum & 0xffff);
+        let sum = (sum >> 16) + (sum & 0xffff);
+        let sum = (sum >> 16) + (sum & 0xffff);
+        u16::from_be(sum as u16)
+    }
+
+    /// The value for the checksum field: the complement of the sum (CKS-01).
+    #[inline]
+    pub const fn checksum(self) -> u16 {
+        !self.fold()
+    }
+
+    /// The value for UDP's checksum field, where 0 means none and is sent as 0xffff (CKS-04, RFC 768).
+    #[inline]
+    pub const fn udp_checksum(self) -> u16 {
+        match self.checksum() {
+            0 => 0xffff,
+            sum => sum,
+        }
+    }
+
+    /// Whether the sum, the checksum field included, is 0xffff (CKS-02).
+    #[inline]
+    pub const fn verifies(self) -> bool {
+        self.fold() == 0xffff
+    }
+}
+
+/// The folded sum of `bytes` (RFC 1071 §1, without the final complement).
+pub fn sum(bytes: &[u8]) -> u16 {
+    Sum::ZERO.bytes(bytes).fold()
+}
+
+/// The checksum of `bytes`, whose checksum field is zero (CKS-01).
+///
+/// ```
+/// assert_eq!(nvo3_wire::checksum::checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0x220d);
+/// ```
+pub fn checksum(bytes: &[u8]) -> u16 {
+    Sum::ZERO.bytes(bytes).checksum()
+}
+
+/// Whether `bytes`, their checksum field included, sum up to 0xffff (CKS-02).
+pub fn verify(bytes: &[u8]) -> bool {
+    Sum::ZERO.bytes(bytes).verifies()
+}
+
+/// The checksum after one 16-bit field changed from `old` to `new` (CKS-03, RFC 1624 equation 3).
+///
+/// ```
+/// assert_eq!(nvo3_wire::checksum::update(0xdd2f, 0x5555, 0x3285), 0x0000);
+/// ```
+#[inline]
+#[must_use]
+pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
+    Sum::ZERO.word(!checksum).word(!old).word(new).checksum()
+}
+
+/// The pseudo-header of UDP over IPv4 (RFC 768) or of any upper protocol over it.
+#[inline]
+pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length: u16) -> Sum {
+    Sum::ZERO.ipv4(source).ipv4(destination).word(protocol as u16).word(length)
+}
+
+/// The pseudo-header of an upper protocol over IPv6 (RFC 8200 §8.1).
+#[inline]
+pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32) -> Sum {
+    let sum = Sum::ZERO.ipv6(source).ipv6(destination).word(u16::from(protocol));
+    sum.word((length >> 16) as u16).word(length as u16)
+}

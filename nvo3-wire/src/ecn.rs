@@ -1,0 +1,118 @@
+//! Explicit congestion notification through a tunnel (RFC 6040).
+
+use crate::checksum;
+use crate::ethernet::Frame;
+use crate::{Error, EtherType, ipv4, ipv6};
+use zerocopy::FromBytes;
+use zerocopy::big_endian::{U16, U32};
+
+/// The two ECN bits of an IP header (RFC 3168 §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Ecn {
+    /// Not ECN-capable transport.
+    #[default]
+    NotEct = 0,
+    /// ECT(1).
+    Ect1 = 1,
+    /// ECT(0).
+    Ect0 = 2,
+    /// Congestion experienced.
+    Ce = 3,
+}
+
+impl Ecn {
+    /// From a traffic class octet, the low two bits.
+    #[inline]
+    pub const fn from_class(class: u8) -> Self {
+        match class & 3 {
+            0 => Self::NotEct,
+            1 => Self::Ect1,
+            2 => Self::Ect0,
+            _ => Self::Ce,
+        }
+    }
+
+    /// That of the IP packet in an Ethernet frame, behind a tag too; Not-ECT for anything else (TUN-03).
+    #[inline]
+    pub fn of_frame(frame: &[u8]) -> Self {
+        Frame::parse(frame).ok().and_then(|frame| class_of(&frame)).map_or(Self::NotEct, Self::from_class)
+    }
+}
+
+/// Traffic class of the IP packet a frame carries.
+#[inline]
+pub(crate) fn class_of(frame: &Frame<'_>) -> Option<u8> {
+    match (frame.ether_type(), frame.payload) {
+        (EtherType::IPV4, [first, class, ..]) if first >> 4 == 4 => Some(*class),
+        (EtherType::IPV6, [first, second, ..]) if first >> 4 == 6 => Some(first << 4 | second >> 4),
+        _ => None,
+    }
+}
+
+/// What the tunnel's end does with an inner packet (RFC 6040 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Egress {
+    /// The inner codepoint from now on; `None`: drop the packet.
+    pub inner: Option<Ecn>,
+    /// The combination ought not to occur; log it at a limited rate.
+    pub alarm: bool,
+}
+
+/// The egress table of RFC 6040 §4.2, Figure 4 (TUN-02).
+///
+/// ```
+/// use nvo3_wire::ecn::{Ecn, egress};
+/// assert_eq!(egress(Ecn::Ect0, Ecn::Ce).inner, Some(Ecn::Ce));
+/// assert_eq!(egress(Ecn::NotEct, Ecn::Ce).inner, None);
+/// ```
+#[rustfmt::skip]
+pub const fn egress(inner: Ecn, outer: Ecn) -> Egress {
+    use Ecn::{Ce, Ect0, Ect1, NotEct};
+    let (inner, alarm) = match (inner, outer) {
+        (NotEct, NotEct)      => (Some(NotEct), false),
+        (NotEct, Ect0 | Ect1) => (Some(NotEct), true),
+        (NotEct, Ce)          => (None,         true),
+        (Ect0,   NotEct)      => (Some(Ect0),   false),
+        (Ect0,   Ect0)        => (Some(Ect0),   false),
+        (Ect0,   Ect1)        => (Some(Ect1),   false),
+        (Ect0,   Ce)          => (Some(Ce),     false),
+        (Ect1,   NotEct)      => (Some(Ect1),   false),
+        (Ect1,   Ect0)        => (Some(Ect1),   true),
+        (Ect1,   Ect1)        => (Some(Ect1),   false),
+        (Ect1,   Ce)          => (Some(Ce),     false),
+        (Ce,     Ect1)        => (Some(Ce),     true),
+        (Ce,     _)           => (Some(Ce),     false),
+    };
+    Egress { inner, alarm }
+}
+
+/// Sets the ECN bits of the IP packet in an Ethernet frame and corrects an IPv4 header checksum (TUN-04). A frame that
+/// carries no IP is left as it is.
+///
+/// # Errors
+/// [`Rule::Truncated`](crate::Rule::Truncated) where the frame ends before its Ethernet or IP header does.
+pub fn set(frame: &mut [u8], ecn: Ecn) -> Result<(), Error> {
+    let parsed = Frame::parse(frame)?;
+    let (ether_type, offset) = (parsed.ether_type(), parsed.offset());
+    let Some(class) = class_of(&parsed) else { return Ok(()) };
+    let class = class & !3 | ecn as u8;
+    let packet = frame.get_mut(offset..).unwrap_or_default();
+    let available = packet.len();
+    if ether_type == EtherType::IPV4 {
+        let Ok((header, _)) = ipv4::Header::mut_from_prefix(packet) else {
+            return Err(Error::truncated(crate::Protocol::Ipv4, 20, available).at(offset));
+        };
+        let word = |class| u16::from_be_bytes([header.version_words, class]);
+        let checksum = checksum::update(header.checksum.get(), word(header.traffic_class), word(class));
+        header.traffic_class = class;
+        header.checksum = U16::new(checksum);
+    } else {
+        let Ok((header, _)) = ipv6::Header::mut_from_prefix(packet) else {
+            return Err(Error::truncated(crate::Protocol::Ipv6, 40, available).at(offset));
+        };
+        let others = header.version_class_label.get() & 0xf00f_ffff;
+        header.version_class_label = U32::new(others | u32::from(class) << 20);
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! The one error of this crate: a sentence that says where.
+
+use crate::{Ipv4, Ipv6, Mac};
+use core::fmt;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// What was being read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Ethernet II or its 802.1Q tag.
+    Ethernet,
+    /// ARP, EtherType 0x0806.
+    Arp,
+    /// RARP, EtherType 0x8035.
+    Rarp,
+    /// IPv4.
+    Ipv4,
+    /// IPv6 or one of its extension headers.
+    Ipv6,
+    /// UDP.
+    Udp,
+    /// ICMPv6 of any type.
+    Icmpv6,
+    /// ICMPv6 Neighbor Solicitation.
+    NeighborSolicitation,
+    /// ICMPv6 Neighbor Advertisement.
+    NeighborAdvertisement,
+    /// VXLAN.
+    Vxlan,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ethernet => "Ethernet",
+            Self::Arp => "ARP",
+            Self::Rarp => "RARP",
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+            Self::Udp => "UDP",
+            Self::Icmpv6 => "ICMPv6",
+            Self::NeighborSolicitation => "ICMPv6 NS",
+            Self::NeighborAdvertisement => "ICMPv6 NA",
+            Self::Vxlan => "VXLAN",
+        })
+    }
+}
+
+/// The rule that was broken, with the value that broke it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The bytes end before the header or the payload it announces does.
+    #[error("needs {needed} bytes, {available} are there")]
+    Truncated {
+        /// Bytes the header or its length field asks for.
+        needed: usize,
+        /// Bytes there are.
+        available: usize,
+    },
+    /// The output is too small for what is to be written.
+    #[error("writing needs {needed} bytes, the buffer has {available}")]
+    NoRoom {
+        /// Bytes to be written.
+        needed: usize,
+        /// Bytes the buffer has.
+        available: usize,
+    },
+    /// The payload does not fit the 16-bit length field of its carrier.
+    #[error("payload of {0} bytes exceeds the 16-bit length field")]
+    TooLong(usize),
+    /// ARP hardware type other than Ethernet, 1 (ARP-02).
+    #[error("hardware type {0} is not Ethernet (1)")]
+    HardwareType(u16),
+    /// ARP protocol type other than IPv4, 0x0800 (ARP-02).
+    #[error("protocol type {0:#06x} is not IPv4 (0x0800)")]
+    ProtocolType(u16),
+    /// ARP address lengths other than 6 and 4 (ARP-02).
+    #[error("address lengths {hardware} and {protocol} are not 6 and 4")]
+    AddressLengths {
+        /// ar$hln.
+        hardware: u8,
+        /// ar$pln.
+        protocol: u8,
+    },
+    /// An operation that does not belong to the EtherType (ARP-05).
+    #[error("operation {0} does not belong to this EtherType")]
+    Operation(u16),
+    /// A sender IPv4 address nothing may be learned from (ARP-04).
+    #[error("sender address {0} cannot be learned")]
+    SenderIp(Ipv4),
+    /// A sender MAC nothing may be learned from (ARP-04).
+    #[error("sender MAC {0} cannot be learned")]
+    SenderMac(Mac),
+    /// The sender MAC is not the frame's source (ARP-04).
+    #[error("sender MAC {sender} is not the frame's source {source_mac}")]
+    SenderNotSource {
+        /// ar$sha.
+        sender: Mac,
+        /// Ethernet source.
+        source_mac: Mac,
+    },
+    /// The version nibble is another one.
+    #[error("version is {0}")]
+    Version(u8),
+    /// IPv4 header length below five words.
+    #[error("header length {0} words is below 5")]
+    HeaderLength(u8),
+    /// A length field that is smaller than its own header.
+    #[error("length field {0} is smaller than the header")]
+    Length(usize),
+    /// The checksum does not verify.
+    #[error("checksum {0:#06x} is wrong")]
+    Checksum(u16),
+    /// Zero UDP checksum over IPv6 where none is accepted (U6-03).
+    #[error("zero checksum over IPv6 is not accepted here")]
+    ZeroChecksum,
+    /// A fragment where whole packets are required (VXL-07, RFC 6980).
+    #[error("is a fragment")]
+    Fragment,
+    /// The upper protocol is another one than asked for.
+    #[error("carries protocol {0}")]
+    NextHeader(u8),
+    /// The IPv6 header chain has more extension headers than any sender needs.
+    #[error("more than {0} extension headers")]
+    TooManyExtensions(u8),
+    /// A UDP destination port that is not the tunnel's (VXL-03).
+    #[error("destination port {0} is not the tunnel's")]
+    Port(u16),
+    /// Hop limit other than 255 (ND-01).
+    #[error("hop limit {0} is not 255")]
+    HopLimit(u8),
+    /// Code other than 0 (ND-01).
+    #[error("code {0} is not 0")]
+    Code(u8),
+    /// An option of length 0 (ND-01, ND-05).
+    #[error("option {0} has length 0")]
+    OptionLengthZero(u8),
+    /// An option that reaches beyond the message (ND-01).
+    #[error("option {kind} needs {needed} bytes, {available} are there")]
+    OptionTruncated {
+        /// Option type.
+        kind: u8,
+        /// Bytes its length field asks for.
+        needed: usize,
+        /// Bytes left in the message.
+        available: usize,
+    },
+    /// Source link-layer address option in a message from `::` (ND-02).
+    #[error("source link-layer address in a message from ::")]
+    SourceOptionFromUnspecified,
+    /// A solicitation from `::` to anything but a solicited-node group (ND-02).
+    #[error("from :: but to {0}, not a solicited-node group")]
+    UnspecifiedToOther(Ipv6),
+    /// Multicast target (ND-03).
+    #[error("target {0} is multicast")]
+    MulticastTarget(Ipv6),
+    /// S=1 to a multicast destination (ND-03).
+    #[error("solicited flag set but destination {0} is multicast")]
+    SolicitedToMulticast(Ipv6),
+    /// A multicast source address (RFC 4291 §2.7, RFC 1122 §3.2.1.3).
+    #[error("source address is a group")]
+    MulticastSource,
+    /// VXLAN flag I is 0, the VNI is not valid (VXL-02).
+    #[error("flag I is 0, the VNI is not valid")]
+    NoVni,
+}
+
+/// Why bytes could not be read, may not be acted on, or could not be written.
+///
+/// `offset` counts from the first byte of the slice handed to the function that failed, so that of a whole frame from
+/// the Ethernet destination on.
+///
+/// ```
+/// let error = nvo3_wire::ethernet::Frame::parse(&[0; 9]).unwrap_err();
+/// assert_eq!(std::format!("{error}"), "Ethernet at byte 0: needs 14 bytes, 9 are there");
+/// # extern crate std;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{protocol} at byte {offset}: {rule}")]
+pub struct Error {
+    /// What was being read or written.
+    pub protocol: Protocol,
+    /// Where its header (or the option in question) begins.
+    pub offset: usize,
+    /// What was wrong; also the reason to count by.
+    pub rule: Rule,
+}
+
+impl Error {
+    #[cold]
+    pub(crate) const fn new(protocol: Protocol, offset: usize, rule: Rule) -> Self {
+        Self { protocol, offset, rule }
+    }
+
+    #[cold]
+    pub(crate) const fn truncated(protocol: Protocol, needed: usize, available: usize) -> Self {
+        Self::new(protocol, 0, Rule::Truncated { needed, available })
+    }
+
+    #[cold]
+    pub(crate) const fn no_room(protocol: Protocol, needed: usize, available: usize) -> Self {
+        Self::new(protocol, 0, Rule::NoRoom { needed, available })
+    }
+
+    /// The same error seen from a slice that begins `base` bytes earlier.
+    ///
+    /// For callers that parse layer by layer and want offsets from the start of the frame.
+    #[cold]
+    #[must_use]
+    pub const fn at(self, base: usize) -> Self {
+        Self { offset: self.offset.saturating_add(base), ..self }
+    }
+}
+
+/// Reads a fixed header: one bounds check, a reference and the rest.
+#[inline(always)]
+pub(crate) fn take<T>(bytes: &[u8], protocol: Protocol) -> Result<(&T, &[u8]), Error>
+where
+    T: FromBytes + KnownLayout + Immutable + Unaligned,
+{
+    match T::ref_from_prefix(bytes) {
+        Ok(taken) => Ok(taken),
+        Err(_) => Err(Error::truncated(protocol, size_of::<T>(), bytes.len())),
+    }
+}
+
+/// The first `size_of::<T>()` bytes of the output, to be filled in place.
+#[inline(always)]
+pub(crate) fn place<T>(out: &mut [u8], protocol: Protocol) -> Result<(&mut T, &mut [u8]), Error>
+where
+    T: FromBytes + zerocopy::IntoBytes + KnownLayout + Immutable + Unaligned,
+{
+    let available = out.len();
+    match T::mut_from_prefix(out) {
+        Ok(placed) => Ok(placed),
+        Err(_) => Err(Error::no_room(protocol, size_of::<T>(), available)),
+    }
+}

@@ -1,0 +1,93 @@
+//! ICMPv6: the header every message begins with, and its checksum.
+
+use crate::error::take;
+use crate::ipv6::{self, Upper};
+use crate::{Error, Protocol, Rule};
+use zerocopy::big_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Type of a Router Solicitation.
+pub const ROUTER_SOLICITATION: u8 = 133;
+/// Type of a Router Advertisement.
+pub const ROUTER_ADVERTISEMENT: u8 = 134;
+/// Type of a Neighbor Solicitation.
+pub const NEIGHBOR_SOLICITATION: u8 = 135;
+/// Type of a Neighbor Advertisement.
+pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+/// Type of a Redirect.
+pub const REDIRECT: u8 = 137;
+
+/// ICMPv6 (RFC 4443 §2.1).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+-------------------------------+
+/// |     type      |     code      |           checksum            |
+/// +---------------+---------------+-------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Header {
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// Checksum with pseudo-header.
+    pub checksum: U16,
+}
+
+/// A message behind its IPv6 header.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The IPv6 header.
+    pub ip: &'a ipv6::Header,
+    /// The fixed header.
+    pub header: &'a Header,
+    /// The whole message, header included.
+    pub bytes: &'a [u8],
+    /// Where the message begins, from the first byte of the IPv6 header.
+    pub offset: usize,
+    /// A fragment header was passed, even that of an atomic fragment; forbidden to ND (RFC 6980 §5).
+    pub fragment_header: bool,
+}
+
+impl<'a> Message<'a> {
+    /// Finds the message in an IPv6 packet, behind extension headers if there are any.
+    ///
+    /// # Errors
+    /// [`Rule::NextHeader`] where the packet carries something else, [`Rule::Fragment`], those of
+    /// [`ipv6::Packet::upper`], [`Rule::Truncated`] below 4 bytes.
+    #[inline]
+    pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
+        let upper = packet.upper()?;
+        if upper.protocol != ipv6::ICMPV6 {
+            return Err(Error::new(Protocol::Ipv6, 0, Rule::NextHeader(upper.protocol)));
+        }
+        if upper.fragment {
+            return Err(Error::new(Protocol::Icmpv6, upper.offset, Rule::Fragment));
+        }
+        let (header, _) = take(upper.payload, Protocol::Icmpv6).map_err(|e| e.at(upper.offset))?;
+        let Upper { payload: bytes, offset, fragment_header, .. } = upper;
+        Ok(Self { ip: packet.header, header, bytes, offset, fragment_header })
+    }
+
+    /// Verifies the checksum with its pseudo-header (RFC 4443 §2.3).
+    ///
+    /// # Errors
+    /// [`Rule::Checksum`].
+    #[inline]
+    pub fn validate(&self) -> Result<(), Error> {
+        if checksum_verifies(self.ip, self.bytes) {
+            return Ok(());
+        }
+        Err(Error::new(Protocol::Icmpv6, self.offset, Rule::Checksum(self.header.checksum.get())))
+    }
+}
+
+/// Whether the message `bytes` behind `ip` sums up.
+#[inline]
+pub(crate) fn checksum_verifies(ip: &ipv6::Header, bytes: &[u8]) -> bool {
+    let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ipv6::ICMPV6, bytes.len() as u32);
+    pseudo.bytes(bytes).verifies()
+}

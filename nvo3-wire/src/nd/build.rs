@@ -1,0 +1,266 @@
+//! Whole frames of Neighbor Solicitations and Advertisements, written in place.
+
+use super::Flags;
+use super::option::{NONCE, SOURCE_LINK, TARGET_LINK};
+use crate::checksum::pseudo_ipv6;
+use crate::error::place;
+use crate::{Error, EtherType, Ipv6, Mac, Protocol, ethernet, icmpv6, ipv6};
+use zerocopy::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Length of a whole frame without options or padding.
+pub const BARE_FRAME_LEN: usize = size_of::<Bare>();
+/// Length of a whole frame with one option, the usual case.
+pub const FRAME_LEN: usize = BARE_FRAME_LEN + size_of::<Short>();
+
+/// Ethernet, IPv6 and the fixed part that both messages have in common.
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Bare {
+    ethernet: ethernet::Header,
+    ip: ipv6::Header,
+    kind: u8,
+    code: u8,
+    checksum: U16,
+    flags: u8,
+    reserved: [u8; 3],
+    target: Ipv6,
+}
+
+/// An option of length 1.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Short {
+    kind: u8,
+    units: u8,
+    content: [u8; 6],
+}
+
+/// A solicitation to be written. The constructors set what RFC 4861 and 4862 prescribe; fields are free for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Solicit {
+    /// Ethernet destination.
+    pub ethernet_destination: Mac,
+    /// Ethernet source.
+    pub mac: Mac,
+    /// IPv6 source.
+    pub source: Ipv6,
+    /// IPv6 destination.
+    pub destination: Ipv6,
+    /// Whose link-layer address is asked for.
+    pub target: Ipv6,
+    /// Source link-layer address option.
+    pub source_link: Option<Mac>,
+    /// Nonce option (RFC 7527).
+    pub nonce: Option<[u8; 6]>,
+}
+
+impl Solicit {
+    /// DAD: from `::` to the solicited-node group, no link-layer address (DAD-02); `nonce` as of RFC 7527.
+    pub const fn dad(mac: Mac, target: Ipv6, nonce: Option<[u8; 6]>) -> Self {
+        let destination = target.solicited_node();
+        let ethernet_destination = destination.multicast_mac();
+        Self { ethernet_destination, mac, source: Ipv6::UNSPECIFIED, destination, target, source_link: None, nonce }
+    }
+
+    /// Address resolution: to the solicited-node group, with the own link-layer address (ND-12).
+    pub const fn resolve(mac: Mac, source: Ipv6, target: Ipv6) -> Self {
+        let destination = target.solicited_node();
+        let ethernet_destination = destination.multicast_mac();
+        Self { ethernet_destination, mac, source, destination, target, source_link: Some(mac), nonce: None }
+    }
+
+    /// Reachability probe: unicast to a neighbor already known (ND-13).
+    pub const fn probe(mac: Mac, source: Ipv6, neighbor: Mac, target: Ipv6) -> Self {
+        let (destination, source_link) = (target, Some(mac));
+        Self { ethernet_destination: neighbor, mac, source, destination, target, source_link, nonce: None }
+    }
+
+    /// Length of the frame.
+    pub const fn frame_len(&self) -> usize {
+        BARE_FRAME_LEN + (self.source_link.is_some() as usize + self.nonce.is_some() as usize) * size_of::<Short>()
+    }
+}
+
+/// An advertisement to be written. The constructors set what RFC 4861 prescribes; fields are free for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Advertise {
+    /// Ethernet destination.
+    pub ethernet_destination: Mac,
+    /// Ethernet source.
+    pub mac: Mac,
+    /// IPv6 source.
+    pub source: Ipv6,
+    /// IPv6 destination.
+    pub destination: Ipv6,
+    /// Whose link-layer address this is.
+    pub target: Ipv6,
+    /// R, S, O.
+    pub flags: Flags,
+    /// Target link-layer address option.
+    pub target_link: Option<Mac>,
+}
+
+/// Where an unsolicited advertisement goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum To {
+    /// ff02::1 (RFC 4861 §7.2.6).
+    AllNodes,
+    /// ff02::2 (RFC 9131 §6.1.2).
+    AllRouters,
+    /// The address's own solicited-node group (draft-ietf-nvo3-vmm §4.2).
+    SolicitedNode,
+}
+
+impl Advertise {
+    /// Unsolicited announcement of `target` at `mac` (ND-11, GND-02): S=0, TLLA, from the address itself.
+    pub const fn unsolicited(mac: Mac, target: Ipv6, to: To, overrides: bool) -> Self {
+        let destination = match to {
+            To::AllNodes => Ipv6::ALL_NODES,
+            To::AllRouters => Ipv6::ALL_ROUTERS,
+            To::SolicitedNode => target.solicited_node(),
+        };
+        Self {
+            ethernet_destination: destination.multicast_mac(),
+            mac,
+            source: target,
+            destination,
+            target,
+            flags: Flags { router: false, solicited: false, overrides },
+            target_link: Some(mac),
+        }
+    }
+
+    /// Answer on behalf of `target` at `mac` to a solicitation from `asker` (ND-10): S=1 and unicast, or, where the
+    /// asker's address is `::`, S=0 to all nodes; with TLLA and O=1.
+    pub const fn answer(mac: Mac, target: Ipv6, asker: (Mac, Ipv6)) -> Self {
+        if asker.1.is_unspecified() {
+            return Self::unsolicited(mac, target, To::AllNodes, true);
+        }
+        Self {
+            ethernet_destination: asker.0,
+            mac,
+            source: target,
+            destination: asker.1,
+            target,
+            flags: Flags { router: false, solicited: true, overrides: true },
+            target_link: Some(mac),
+        }
+    }
+
+    /// Length of the frame.
+    pub const fn frame_len(&self) -> usize {
+        BARE_FRAME_LEN + self.target_link.is_some() as usize * size_of::<Short>()
+    }
+}
+
+/// Writes a whole solicitation frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum.
+///
+/// # Errors
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Solicit::frame_len`] bytes.
+#[inline]
+pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
+    let source_link = message.source_link.map(|mac| Short { kind: SOURCE_LINK, units: 1, content: mac.0 });
+    let nonce = message.nonce.map(|content| Short { kind: NONCE, units: 1, content });
+    let Solicit { ethernet_destination, mac, ref source, ref destination, ref target, .. } = *message;
+    let addresses = Addresses { ethernet_destination, mac, source, destination, target };
+    write(icmpv6::NEIGHBOR_SOLICITATION, 0, addresses, [source_link, nonce], message.frame_len(), out)
+        .map_err(|e| Error { protocol: Protocol::NeighborSolicitation, ..e })
+}
+
+/// Writes a whole advertisement frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum.
+///
+/// ```
+/// use nvo3_wire::{nd, Ipv6, Mac};
+///
+/// let (mac, ip) = (Mac([2, 0, 0x5e, 0, 0x53, 1]), Ipv6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]));
+/// let mut frame = [0; nd::FRAME_LEN];
+/// let written = nd::advertisement(&nd::Advertise::unsolicited(mac, ip, nd::To::AllNodes, true), &mut frame)?;
+/// assert_eq!(written, 86);
+/// # Ok::<(), nvo3_wire::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Advertise::frame_len`] bytes.
+#[inline]
+pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error> {
+    let target_link = message.target_link.map(|mac| Short { kind: TARGET_LINK, units: 1, content: mac.0 });
+    let Advertise { ethernet_destination, mac, ref source, ref destination, ref target, .. } = *message;
+    let addresses = Addresses { ethernet_destination, mac, source, destination, target };
+    write(icmpv6::NEIGHBOR_ADVERTISEMENT, message.flags.bits(), addresses, [target_link], message.frame_len(), out)
+        .map_err(|e| Error { protocol: Protocol::NeighborAdvertisement, ..e })
+}
+
+/// Writes the unsolicited advertisement of [`Advertise::unsolicited`], [`FRAME_LEN`] bytes.
+#[inline]
+pub fn announcement(mac: Mac, ip: Ipv6, to: To, overrides: bool, out: &mut [u8]) -> Result<usize, Error> {
+    advertisement(&Advertise::unsolicited(mac, ip, to, overrides), out)
+}
+
+/// Writes the DAD solicitation of [`Solicit::dad`].
+#[inline]
+pub fn dad(mac: Mac, target: Ipv6, nonce: Option<[u8; 6]>, out: &mut [u8]) -> Result<usize, Error> {
+    solicitation(&Solicit::dad(mac, target, nonce), out)
+}
+
+struct Addresses<'a> {
+    ethernet_destination: Mac,
+    mac: Mac,
+    source: &'a Ipv6,
+    destination: &'a Ipv6,
+    target: &'a Ipv6,
+}
+
+/// Fields go straight into the frame; the checksum is summed from the values written, not from the fresh bytes.
+#[inline(always)]
+fn write<const N: usize>(
+    kind: u8,
+    flags: u8,
+    addresses: Addresses<'_>,
+    options: [Option<Short>; N],
+    frame_len: usize,
+    out: &mut [u8],
+) -> Result<usize, Error> {
+    let available = out.len();
+    let Some(out) = out.get_mut(..frame_len) else {
+        return Err(Error::no_room(Protocol::Icmpv6, frame_len, available));
+    };
+    let length = (frame_len - size_of::<ethernet::Header>() - size_of::<ipv6::Header>()) as u16;
+    let mut sum = pseudo_ipv6(addresses.source, addresses.destination, ipv6::ICMPV6, u32::from(length))
+        .word(u16::from(kind) << 8)
+        .word(u16::from(flags) << 8)
+        .ipv6(addresses.target);
+
+    let (bare, mut rest) = place::<Bare>(out, Protocol::Icmpv6)?;
+    bare.ethernet.destination = addresses.ethernet_destination;
+    bare.ethernet.source = addresses.mac;
+    bare.ethernet.ether_type = EtherType::IPV6;
+    bare.ip.version_class_label = U32::new(6 << 28);
+    bare.ip.payload_length = U16::new(length);
+    bare.ip.next_header = ipv6::ICMPV6;
+    bare.ip.hop_limit = 255;
+    bare.ip.source = *addresses.source;
+    bare.ip.destination = *addresses.destination;
+    bare.kind = kind;
+    bare.code = 0;
+    bare.flags = flags;
+    bare.reserved = [0; 3];
+    bare.target = *addresses.target;
+    for option in options.into_iter().flatten() {
+        let (placed, behind) = place::<Short>(rest, Protocol::Icmpv6)?;
+        let [a, b, c, d, e, f] = option.content;
+        placed.kind = option.kind;
+        placed.units = option.units;
+        placed.content = option.content;
+        sum = sum
+            .word(u16::from_be_bytes([option.kind, option.units]))
+            .word(u16::from_be_bytes([a, b]))
+            .word(u16::from_be_bytes([c, d]))
+            .word(u16::from_be_bytes([e, f]));
+        rest = behind;
+    }
+    bare.checksum = U16::new(sum.checksum());
+    Ok(frame_len)
+}

@@ -1,0 +1,231 @@
+//! The two messages as they lie in a packet, and the receiver's rules.
+
+use super::option::{NdOption, Options};
+use crate::error::take;
+use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6, ipv6};
+use zerocopy::big_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Neighbor Solicitation (RFC 4861 §4.3).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+-------------------------------+
+/// |  type = 135   |   code = 0    |           checksum            |
+/// +---------------+---------------+-------------------------------+
+/// |                           reserved                            |
+/// +---------------------------------------------------------------+
+/// |                      target address (16)                      |
+/// +---------------------------------------------------------------+
+/// |                           options …                           |
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Solicitation {
+    /// 135.
+    pub kind: u8,
+    /// 0.
+    pub code: u8,
+    /// Checksum with pseudo-header.
+    pub checksum: U16,
+    /// Ignored on receipt.
+    pub reserved: [u8; 4],
+    /// Whose link-layer address is asked for.
+    pub target: Ipv6,
+}
+
+/// Neighbor Advertisement (RFC 4861 §4.4).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+-------------------------------+
+/// |  type = 136   |   code = 0    |           checksum            |
+/// +-+-+-+---------+---------------+-------------------------------+
+/// |R|S|O|                       reserved                          |
+/// +-+-+-+---------------------------------------------------------+
+/// |                      target address (16)                      |
+/// +---------------------------------------------------------------+
+/// |                           options …                           |
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Advertisement {
+    /// 136.
+    pub kind: u8,
+    /// 0.
+    pub code: u8,
+    /// Checksum with pseudo-header.
+    pub checksum: U16,
+    /// R, S, O in the highest bits; see [`Flags`].
+    pub flags: u8,
+    /// Ignored on receipt.
+    pub reserved: [u8; 3],
+    /// Whose link-layer address this is.
+    pub target: Ipv6,
+}
+
+impl Advertisement {
+    /// R, S and O.
+    #[inline]
+    pub const fn flags(&self) -> Flags {
+        Flags { router: self.flags & 0x80 != 0, solicited: self.flags & 0x40 != 0, overrides: self.flags & 0x20 != 0 }
+    }
+}
+
+/// The flags of an advertisement (RFC 4861 §4.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Flags {
+    /// R: the sender is a router.
+    pub router: bool,
+    /// S: answers a solicitation.
+    pub solicited: bool,
+    /// O: replaces a cached link-layer address.
+    pub overrides: bool,
+}
+
+impl Flags {
+    /// As they lie in the packet.
+    #[inline]
+    pub const fn bits(self) -> u8 {
+        (self.router as u8) << 7 | (self.solicited as u8) << 6 | (self.overrides as u8) << 5
+    }
+}
+
+/// A message with its body type `T`, [`Solicitation`] or [`Advertisement`].
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a, T> {
+    /// The IPv6 header that carries it.
+    pub ip: &'a ipv6::Header,
+    /// The fixed part.
+    pub body: &'a T,
+    /// Its options.
+    pub options: Options<'a>,
+    message: icmpv6::Message<'a>,
+}
+
+/// An ICMPv6 message, told apart by type.
+#[derive(Clone, Copy, Debug)]
+pub enum Nd<'a> {
+    /// Type 135.
+    Solicitation(Message<'a, Solicitation>),
+    /// Type 136.
+    Advertisement(Message<'a, Advertisement>),
+    /// Any other type.
+    Other(icmpv6::Message<'a>),
+}
+
+impl<'a> Nd<'a> {
+    /// Finds the message in an IPv6 packet and checks its options.
+    ///
+    /// # Errors
+    /// Those of [`icmpv6::Message::parse`] and [`Options::parse`], [`Rule::Truncated`] below 24 bytes. Offsets count
+    /// from the first byte of the IPv6 header.
+    #[inline]
+    pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
+        let message = icmpv6::Message::parse(packet)?;
+        match message.header.kind {
+            icmpv6::NEIGHBOR_SOLICITATION => {
+                Message::parse(message, Protocol::NeighborSolicitation).map(Self::Solicitation)
+            }
+            icmpv6::NEIGHBOR_ADVERTISEMENT => {
+                Message::parse(message, Protocol::NeighborAdvertisement).map(Self::Advertisement)
+            }
+            _ => Ok(Self::Other(message)),
+        }
+    }
+}
+
+impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
+    #[inline]
+    fn parse(message: icmpv6::Message<'a>, protocol: Protocol) -> Result<Self, Error> {
+        let (body, options) = take::<T>(message.bytes, protocol).map_err(|e| e.at(message.offset))?;
+        let options = Options::parse(options)
+            .map_err(|e| Error { protocol, ..e.at(message.offset.saturating_add(size_of::<T>())) })?;
+        Ok(Self { ip: message.ip, body, options, message })
+    }
+
+    /// The rules that NS and NA share (ND-01, ND-03, RFC 6980 §5).
+    #[inline]
+    fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
+        let error = |rule| Err(Error::new(protocol, self.message.offset, rule));
+        let icmpv6::Message { header, bytes, fragment_header, .. } = self.message;
+        if self.ip.hop_limit != 255 {
+            return error(Rule::HopLimit(self.ip.hop_limit));
+        }
+        if header.code != 0 {
+            return error(Rule::Code(header.code));
+        }
+        if fragment_header {
+            return error(Rule::Fragment);
+        }
+        if target.is_multicast() {
+            return error(Rule::MulticastTarget(*target));
+        }
+        if self.ip.source.is_multicast() {
+            return error(Rule::MulticastSource);
+        }
+        if !icmpv6::checksum_verifies(self.ip, bytes) {
+            return error(Rule::Checksum(header.checksum.get()));
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Message<'a, Solicitation> {
+    /// The receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03); the first that fails.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.validate_common(Protocol::NeighborSolicitation, &self.body.target)?;
+        let error = |rule| Err(Error::new(Protocol::NeighborSolicitation, self.message.offset, rule));
+        if self.ip.source.is_unspecified() {
+            if !self.ip.destination.is_solicited_node() {
+                return error(Rule::UnspecifiedToOther(self.ip.destination));
+            }
+            if self.source_link().is_some() {
+                return error(Rule::SourceOptionFromUnspecified);
+            }
+        }
+        Ok(())
+    }
+
+    /// The source link-layer address, the first if there are several.
+    #[inline]
+    pub fn source_link(&self) -> Option<&'a Mac> {
+        self.options.iter().find_map(|option| match option {
+            NdOption::SourceLink(mac) => Some(mac),
+            _ => None,
+        })
+    }
+
+    /// The nonce of an enhanced DAD (RFC 7527).
+    pub fn nonce(&self) -> Option<&'a [u8]> {
+        self.options.iter().find_map(|option| match option {
+            NdOption::Nonce(nonce) => Some(nonce),
+            _ => None,
+        })
+    }
+}
+
+impl<'a> Message<'a, Advertisement> {
+    /// The receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03); the first that fails.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.validate_common(Protocol::NeighborAdvertisement, &self.body.target)?;
+        if self.body.flags().solicited && self.ip.destination.is_multicast() {
+            let rule = Rule::SolicitedToMulticast(self.ip.destination);
+            return Err(Error::new(Protocol::NeighborAdvertisement, self.message.offset, rule));
+        }
+        Ok(())
+    }
+
+    /// The target link-layer address, the first if there are several.
+    #[inline]
+    pub fn target_link(&self) -> Option<&'a Mac> {
+        self.options.iter().find_map(|option| match option {
+            NdOption::TargetLink(mac) => Some(mac),
+            _ => None,
+        })
+    }
+}
