@@ -5,4 +5,6 @@ extern crate alloc;
 
 pub mod nva;
 pub mod nve;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod table;
