@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+pub mod forwarder;
 pub mod nva;
 pub mod nve;
 #[cfg(feature = "sim")]

@@ -232,7 +232,7 @@ impl Ipv6 {
     /// In ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
     #[inline]
     pub const fn is_solicited_node(&self) -> bool {
-        u128::from_be_bytes(self.0) >> 24 == 0xff02_0000_0000_0000_0000_0001_ff
+        u128::from_be_bytes(self.0) >> 24 == u128::from_be_bytes(Self::UNSPECIFIED.solicited_node().0) >> 24
     }
 
     /// The group on which this address is solicited: ff02::1:ff00:0/104 and its low 24 bits (RFC 4291 §2.7.1).
@@ -323,5 +323,69 @@ impl arbitrary::Arbitrary<'_> for Vni {
 
     fn size_hint(_: usize) -> (usize, Option<usize>) {
         (3, Some(3))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    #[test]
+    fn mac_text_is_six_pairs_and_nothing_else() {
+        assert_eq!("02:00:5E:00:53:fe".parse(), Ok(Mac([2, 0, 0x5e, 0, 0x53, 0xfe])));
+        for wrong in
+            ["", "02:00:5e:00:53", "02:00:5e:00:53:fe:00", "2:0:5e:0:53:fe", "02-00-5e-00-53-fe", "+2:00:00:00:00:00"]
+        {
+            assert_eq!(wrong.parse::<Mac>(), Err(ParseMacError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn vni_has_24_bits() {
+        assert_eq!(Vni::new(0xff_ffff), Some(Vni::MAX));
+        assert_eq!(Vni::new(0x100_0000), None);
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serde_form_is_text_and_vni_is_checked() {
+        let text = |value| serde_json::to_string(value).unwrap();
+        assert_eq!(text(&Mac::BROADCAST), r#""ff:ff:ff:ff:ff:ff""#);
+        assert_eq!(serde_json::to_string(&Ipv4([192, 0, 2, 1])).unwrap(), r#""192.0.2.1""#);
+        assert_eq!(serde_json::to_string(&Ipv6::ALL_NODES).unwrap(), r#""ff02::1""#);
+        assert_eq!(serde_json::from_str::<Ipv6>(r#""ff02::1""#).unwrap(), Ipv6::ALL_NODES);
+        assert_eq!(serde_json::from_str::<Mac>(r#""02:00:00:00:00:01""#).unwrap(), Mac([2, 0, 0, 0, 0, 1]));
+        assert_eq!(serde_json::from_str::<Vni>("16777215").unwrap(), Vni::MAX);
+        assert!(serde_json::from_str::<Vni>("16777216").is_err());
+        assert!(serde_json::from_str::<Mac>(r#""02:00""#).is_err());
+    }
+
+    #[cfg(feature = "arbitrary")]
+    #[test]
+    fn arbitrary_vni_stays_in_range() {
+        let mut bytes = arbitrary::Unstructured::new(&[0xff; 8]);
+        assert_eq!(bytes.arbitrary::<Vni>().unwrap(), Vni::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn mac_text_round_trips(bytes: [u8; 6]) {
+            prop_assert_eq!(Mac(bytes).to_string().parse(), Ok(Mac(bytes)));
+        }
+
+        #[test]
+        fn every_solicited_node_group_is_recognised(bytes: [u8; 16]) {
+            let group = Ipv6(bytes).solicited_node();
+            prop_assert!(group.is_solicited_node() && group.is_multicast());
+            prop_assert_eq!(Ipv6(bytes).is_solicited_node(), Ipv6(bytes) == group);
+        }
+
+        #[test]
+        fn vni_bytes_round_trip(value in 0u32..=0xff_ffff) {
+            let vni = Vni::new(value).unwrap();
+            prop_assert_eq!(Vni::from_bytes(vni.to_bytes()), vni);
+        }
     }
 }

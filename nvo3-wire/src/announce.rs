@@ -107,7 +107,8 @@ pub enum Kind<'a> {
     ResolutionNs(Solicited<'a>),
     /// NS from a unicast address to one node: reachability probe (ND-13).
     UnicastNs(Solicited<'a>),
-    /// Neither ARP, RARP, NS nor NA; nothing said about its validity.
+    /// Neither ARP, RARP, NS nor NA; nothing said about its validity. Pieces of a fragmented ICMPv6 message too, which
+    /// cannot be a valid NS or NA (RFC 6980 §5).
     Other(EtherType),
 }
 
@@ -232,7 +233,8 @@ fn arp_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
 #[inline]
 fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
     let packet = ipv6::Packet::parse(ethernet.payload)?;
-    if packet.upper()?.protocol != ipv6::ICMPV6 {
+    let upper = packet.upper()?;
+    if upper.protocol != ipv6::ICMPV6 || upper.fragment {
         return Ok(Kind::Other(EtherType::IPV6));
     }
     match Nd::parse(&packet)? {
@@ -290,3 +292,6 @@ fn station(link: Option<&Mac>, protocol: Protocol) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,107 @@ pub fn rarp_request(mac: Mac, out: &mut [u8]) -> Result<usize, Error> {
 pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
     write(requester, Operation::ReverseReply, responder, target, out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MAC: Mac = Mac([2, 0, 0x5e, 0, 0x53, 1]);
+    const IP: Ipv4 = Ipv4([192, 0, 2, 10]);
+
+    fn body(change: impl FnOnce(&mut Arp)) -> Arp {
+        let mut frame = [0; FRAME_LEN];
+        announcement(MAC, IP, &mut frame).unwrap();
+        let mut arp = *Arp::parse(&frame[14..]).unwrap().0;
+        change(&mut arp);
+        arp
+    }
+
+    /// Checks ARP-02.
+    #[test]
+    fn other_types_and_lengths_are_refused() {
+        let rule = |change: fn(&mut Arp)| body(change).validate().unwrap_err().rule;
+
+        assert_eq!(body(|_| {}).validate(), Ok(()));
+        assert_eq!(rule(|arp| arp.hardware = U16::new(6)), Rule::HardwareType(6));
+        assert_eq!(rule(|arp| arp.protocol = U16::new(0x86dd)), Rule::ProtocolType(0x86dd));
+        assert_eq!(rule(|arp| arp.hardware_len = 8), Rule::AddressLengths { hardware: 8, protocol: 4 });
+        assert_eq!(rule(|arp| arp.protocol_len = 16), Rule::AddressLengths { hardware: 6, protocol: 16 });
+    }
+
+    /// Checks ARP-02.
+    #[test]
+    fn truncated_body_is_an_error_at_every_length() {
+        for length in 0..28 {
+            let error = Arp::parse(&[0; 28][..length]).unwrap_err();
+            assert_eq!(error.rule, Rule::Truncated { needed: 28, available: length });
+        }
+    }
+
+    /// Checks ARP-04.
+    #[test]
+    fn forbidden_senders_are_not_learnable() {
+        let rule = |change: fn(&mut Arp)| {
+            let arp = body(change);
+            arp.learnable(&arp.sender_mac).unwrap_err().rule
+        };
+
+        assert_eq!(body(|_| {}).learnable(&MAC), Ok(()));
+        for address in [[0, 0, 0, 0], [255, 255, 255, 255], [224, 0, 0, 1], [239, 255, 255, 255]] {
+            let arp = body(|arp| arp.sender_ip = Ipv4(address));
+            assert_eq!(arp.learnable(&MAC).unwrap_err().rule, Rule::SenderIp(Ipv4(address)));
+        }
+        assert_eq!(rule(|arp| arp.sender_mac = Mac::ZERO), Rule::SenderMac(Mac::ZERO));
+        assert_eq!(rule(|arp| arp.sender_mac = Mac::BROADCAST), Rule::SenderMac(Mac::BROADCAST));
+        assert_eq!(rule(|arp| arp.sender_mac.0[0] |= 1), Rule::SenderMac(Mac([3, 0, 0x5e, 0, 0x53, 1])));
+        let other = Mac([2, 0, 0, 0, 0, 9]);
+        let error = body(|_| {}).learnable(&other).unwrap_err();
+        assert_eq!(error.rule, Rule::SenderNotSource { sender: MAC, source_mac: other });
+    }
+
+    /// Checks ARP-05.
+    #[test]
+    fn operations_belong_to_their_ether_type() {
+        for (ether_type, valid) in [(EtherType::ARP, [1, 2]), (EtherType::RARP, [3, 4])] {
+            for operation in [0, 1, 2, 3, 4, 5, 0xffff] {
+                let arp = body(|arp| arp.operation = U16::new(operation));
+                match arp.operation(ether_type) {
+                    Ok(known) => assert!(valid.contains(&(known as u16)) && known as u16 == operation),
+                    Err(error) => {
+                        assert!(!valid.contains(&operation));
+                        assert_eq!(error.rule, Rule::Operation(operation));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_buffer_is_refused() {
+        let error = probe(MAC, IP, &mut [0; 41]).unwrap_err();
+
+        assert_eq!(error.rule, Rule::NoRoom { needed: 42, available: 41 });
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(to: [u8; 6], sender: ([u8; 6], [u8; 4]), target: ([u8; 6], [u8; 4]), op in 1u16..5) {
+            let (sender, target) = ((Mac(sender.0), Ipv4(sender.1)), (Mac(target.0), Ipv4(target.1)));
+            let operation = [Operation::Request, Operation::Reply, Operation::ReverseRequest, Operation::ReverseReply]
+                [usize::from(op) - 1];
+            let mut out = [0xa5; FRAME_LEN + 18];
+
+            prop_assert_eq!(write(Mac(to), operation, sender, target, &mut out), Ok(FRAME_LEN));
+
+            let frame = ethernet::Frame::parse(&out).unwrap();
+            let (arp, padding) = Arp::parse(frame.payload).unwrap();
+            prop_assert_eq!((frame.header.destination, frame.header.source), (Mac(to), sender.0));
+            prop_assert_eq!(arp.validate(), Ok(()));
+            prop_assert_eq!(arp.operation(frame.ether_type()), Ok(operation));
+            prop_assert_eq!((arp.sender_mac, arp.sender_ip), sender);
+            prop_assert_eq!((arp.target_mac, arp.target_ip), target);
+            prop_assert_eq!(padding, [0xa5; 18]);
+        }
+    }
+}

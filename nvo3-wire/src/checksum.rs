@@ -126,3 +126,84 @@ pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32)
     let sum = Sum::ZERO.ipv6(source).ipv6(destination).word(u16::from(protocol));
     sum.word((length >> 16) as u16).word(length as u16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// RFC 1071 §4.1 word by word.
+    fn plain(bytes: &[u8]) -> u16 {
+        let mut sum = 0u32;
+        for pair in bytes.chunks(2) {
+            sum += u32::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]));
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        sum as u16
+    }
+
+    /// Checks CKS-01.
+    #[test]
+    fn v14_sum_is_ddf2_and_checksum_220d() {
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+
+        assert_eq!((sum(&bytes), checksum(&bytes)), (0xddf2, 0x220d));
+    }
+
+    /// Checks CKS-03.
+    #[test]
+    fn v14_incremental_update_gives_zero_where_rfc_1141_gives_ffff() {
+        assert_eq!(update(0xdd2f, 0x5555, 0x3285), 0x0000);
+    }
+
+    /// Checks CKS-04.
+    #[test]
+    fn computed_zero_is_sent_as_ffff() {
+        let sum = Sum::ZERO.word(0xffff);
+
+        assert_eq!((sum.checksum(), sum.udp_checksum()), (0, 0xffff));
+    }
+
+    proptest! {
+        /// Checks CKS-01.
+        #[test]
+        fn sum_equals_the_plain_one(bytes: Vec<u8>) {
+            prop_assert_eq!(sum(&bytes), plain(&bytes));
+        }
+
+        /// Checks CKS-02.
+        #[test]
+        fn verifies_and_fails_when_one_bit_flips(
+            mut bytes in prop::collection::vec(any::<u8>(), 2..200), at: prop::sample::Index, bit in 0..8,
+        ) {
+            bytes[..2].fill(0);
+            let sum = checksum(&bytes).to_be_bytes();
+            bytes[..2].copy_from_slice(&sum);
+            prop_assert!(verify(&bytes) && plain(&bytes) == 0xffff);
+
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1u8 << bit;
+            prop_assert!(!verify(&bytes));
+        }
+
+        /// Checks CKS-03.
+        #[test]
+        fn update_equals_summing_again(mut bytes in prop::collection::vec(any::<u8>(), 4..64), new: [u8; 2]) {
+            bytes[0] |= 1; // an all-zero message is the one case that RFC 1624 §3 exempts
+            let old = [bytes[2], bytes[3]];
+            let before = checksum(&bytes);
+            bytes[2..4].copy_from_slice(&new);
+            let updated = update(before, u16::from_be_bytes(old), u16::from_be_bytes(new));
+            prop_assert_eq!(updated, checksum(&bytes));
+        }
+
+        #[test]
+        fn pieces_sum_up_to_the_whole(words: Vec<u16>, source: [u8; 16], v4: [u8; 4]) {
+            let mut bytes: Vec<u8> = source.into_iter().chain(v4).collect();
+            let pieces = words.iter().fold(Sum::ZERO.ipv6(&Ipv6(source)).ipv4(&Ipv4(v4)), |sum, w| sum.word(*w));
+            bytes.extend(words.iter().flat_map(|w| w.to_be_bytes()));
+            prop_assert_eq!(pieces.fold(), sum(&bytes));
+        }
+    }
+}

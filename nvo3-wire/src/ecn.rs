@@ -116,3 +116,79 @@ pub fn set(frame: &mut [u8], ecn: Ecn) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Ecn::{Ce, Ect0, Ect1, NotEct};
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    /// An Ethernet frame, tagged if asked for, with an IPv4 or IPv6 header of this codepoint.
+    pub(crate) fn frame(ether_type: EtherType, tagged: bool, ecn: Ecn) -> Vec<u8> {
+        let mut frame = vec![2; 12];
+        if tagged {
+            frame.extend([0x81, 0x00, 0x00, 0x07]);
+        }
+        frame.extend(ether_type.0);
+        match ether_type {
+            EtherType::IPV4 => {
+                let mut header = [0x45, 0xb8 | ecn as u8, 0, 20, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+                let checksum = checksum::checksum(&header);
+                header[10..12].copy_from_slice(&checksum.to_be_bytes());
+                frame.extend(header);
+            }
+            EtherType::IPV6 => {
+                frame.extend([0x6b, 0x80 | (ecn as u8) << 4 | 0x5, 0x67, 0x89]);
+                frame.extend([0; 36]);
+            }
+            _ => frame.extend([0xff; 28]),
+        }
+        frame
+    }
+
+    /// Checks TUN-02.
+    #[test]
+    fn egress_table_is_that_of_rfc_6040() {
+        let columns = [NotEct, Ect0, Ect1, Ce];
+        let table = [
+            (NotEct, [Some(NotEct), Some(NotEct), Some(NotEct), None], [false, true, true, true]),
+            (Ect0, [Some(Ect0), Some(Ect0), Some(Ect1), Some(Ce)], [false, false, false, false]),
+            (Ect1, [Some(Ect1), Some(Ect1), Some(Ect1), Some(Ce)], [false, true, false, false]),
+            (Ce, [Some(Ce), Some(Ce), Some(Ce), Some(Ce)], [false, false, true, false]),
+        ];
+        for (inner, results, alarms) in table {
+            for ((outer, inner_after), alarm) in columns.into_iter().zip(results).zip(alarms) {
+                assert_eq!(egress(inner, outer), Egress { inner: inner_after, alarm }, "{inner:?} {outer:?}");
+            }
+        }
+    }
+
+    /// Checks TUN-04.
+    #[test]
+    fn setting_ecn_touches_nothing_else_and_keeps_the_checksum_right() {
+        for (before, after) in [NotEct, Ect0, Ect1, Ce].into_iter().flat_map(|b| [NotEct, Ect1, Ce].map(|a| (b, a))) {
+            for (ether_type, tagged) in
+                [EtherType::IPV4, EtherType::IPV6].into_iter().flat_map(|t| [(t, false), (t, true)])
+            {
+                let mut changed = frame(ether_type, tagged, before);
+
+                set(&mut changed, after).unwrap();
+
+                assert_eq!(changed, frame(ether_type, tagged, after));
+            }
+        }
+    }
+
+    /// Checks TUN-03.
+    #[test]
+    fn only_ip_has_a_codepoint() {
+        for ecn in [NotEct, Ect0, Ect1, Ce] {
+            for tagged in [false, true] {
+                assert_eq!(Ecn::of_frame(&frame(EtherType::IPV4, tagged, ecn)), ecn);
+                assert_eq!(Ecn::of_frame(&frame(EtherType::IPV6, tagged, ecn)), ecn);
+                assert_eq!(Ecn::of_frame(&frame(EtherType::ARP, tagged, ecn)), NotEct);
+            }
+        }
+    }
+}

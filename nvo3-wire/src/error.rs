@@ -70,6 +70,12 @@ pub enum Rule {
     /// The payload does not fit the 16-bit length field of its carrier.
     #[error("payload of {0} bytes exceeds the 16-bit length field")]
     TooLong(usize),
+    /// A length field of IEEE 802.3 where Ethernet II has its EtherType, from 0x0600 on.
+    #[error("{0:#06x} is a length or undefined, not an EtherType")]
+    NotEtherType(u16),
+    /// VLAN id 4095, which IEEE 802.1Q reserves.
+    #[error("VLAN id 4095 is reserved")]
+    VlanId,
     /// ARP hardware type other than Ethernet, 1 (ARP-02).
     #[error("hardware type {0} is not Ethernet (1)")]
     HardwareType(u16),
@@ -159,7 +165,7 @@ pub enum Rule {
     /// S=1 to a multicast destination (ND-03).
     #[error("solicited flag set but destination {0} is multicast")]
     SolicitedToMulticast(Ipv6),
-    /// A multicast source address (RFC 4291 §2.7, RFC 1122 §3.2.1.3).
+    /// A group as source address (IEEE 802.3, RFC 4291 §2.7, RFC 1122 §3.2.1.3).
     #[error("source address is a group")]
     MulticastSource,
     /// VXLAN flag I is 0, the VNI is not valid (VXL-02).

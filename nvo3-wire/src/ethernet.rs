@@ -1,7 +1,7 @@
 //! Ethernet II with at most one 802.1Q tag.
 
 use crate::error::take;
-use crate::{Error, EtherType, Mac, Protocol};
+use crate::{Error, EtherType, Mac, Protocol, Rule};
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -76,7 +76,7 @@ impl<'a> Frame<'a> {
     /// Reads header and tag.
     ///
     /// # Errors
-    /// [`Rule::Truncated`](crate::Rule::Truncated) below 14 bytes, or 18 with a tag.
+    /// [`Rule::Truncated`] below 14 bytes, or 18 with a tag.
     #[inline]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<Header>(frame, Protocol::Ethernet)?;
@@ -85,6 +85,21 @@ impl<'a> Frame<'a> {
         }
         let (tag, payload) = take::<Tag>(payload, Protocol::Ethernet).map_err(|e| e.at(14))?;
         Ok(Self { header, tag: Some(tag), payload })
+    }
+
+    /// The receiver's rules of IEEE 802.3 and 802.1Q: source not a group, an EtherType, no reserved VLAN id.
+    pub fn validate(&self) -> Result<(), Error> {
+        let error = |rule| Err(Error::new(Protocol::Ethernet, 0, rule));
+        if self.header.source.is_group() {
+            return error(Rule::MulticastSource);
+        }
+        if self.ether_type().get() < 0x0600 {
+            return error(Rule::NotEtherType(self.ether_type().get()));
+        }
+        if self.tag.is_some_and(|tag| tag.id() == 0xfff) {
+            return error(Rule::VlanId);
+        }
+        Ok(())
     }
 
     /// The EtherType of the payload.
@@ -100,5 +115,46 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn offset(&self) -> usize {
         if self.tag.is_some() { 18 } else { 14 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_is_passed_and_a_second_one_left_in_the_payload() {
+        let mut frame = [0; 22];
+        frame[12..18].copy_from_slice(&[0x88, 0xa8, 0xb0, 0x05, 0x81, 0x00]);
+
+        let parsed = Frame::parse(&frame).unwrap();
+
+        assert_eq!((parsed.ether_type(), parsed.offset(), parsed.payload.len()), (EtherType::VLAN, 18, 4));
+        assert_eq!(parsed.tag.map(|tag| (tag.id(), tag.priority())), Some((5, 5)));
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_apart() {
+        let verdict = |change: fn(&mut [u8; 18])| {
+            let mut frame = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x81, 0x00, 0x00, 0x01, 0x08, 0x00];
+            change(&mut frame);
+            Frame::parse(&frame).unwrap().validate().map_err(|e| e.rule)
+        };
+
+        assert_eq!(verdict(|_| {}), Ok(()));
+        assert_eq!(verdict(|frame| frame[6] = 1), Err(Rule::MulticastSource));
+        assert_eq!(verdict(|frame| frame[16] = 5), Err(Rule::NotEtherType(0x0500)));
+        assert_eq!(verdict(|frame| (frame[14], frame[15]) = (0x0f, 0xff)), Err(Rule::VlanId));
+    }
+
+    #[test]
+    fn short_frames_say_how_short() {
+        let error = Frame::parse(&[0; 13]).unwrap_err();
+        assert_eq!((error.offset, error.rule), (0, Rule::Truncated { needed: 14, available: 13 }));
+
+        let mut tagged = [0; 17];
+        tagged[12] = 0x81;
+        let error = Frame::parse(&tagged).unwrap_err();
+        assert_eq!((error.offset, error.rule), (14, Rule::Truncated { needed: 4, available: 3 }));
     }
 }

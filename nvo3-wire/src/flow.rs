@@ -100,3 +100,81 @@ impl Hash {
         (hash ^ hash >> 32) as u16
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vxlan::source_port;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
+
+    fn udp_over_ipv4(ports: (u16, u16), fragment: u16, payload: &[u8]) -> Vec<u8> {
+        let mut frame = Vec::from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45, 0, 0, 40, 0, 0]);
+        frame.extend(fragment.to_be_bytes());
+        frame.extend([64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        frame.extend([ports.0, ports.1].into_iter().flat_map(u16::to_be_bytes));
+        frame.extend(payload);
+        frame
+    }
+
+    fn udp_over_ipv6(chain: &[u8], first: u8, ports: [u8; 4]) -> Vec<u8> {
+        let mut frame = Vec::from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 40, first, 64]);
+        frame.extend([7; 32]);
+        frame.extend(chain);
+        frame.extend(ports);
+        frame
+    }
+
+    /// Checks VXL-04.
+    #[test]
+    fn thousand_flows_spread_over_the_port_range() {
+        let ports: Vec<u16> =
+            (0..1000).map(|i| source_port(entropy(&udp_over_ipv4((1024 + i, 443), 0, &[])))).collect();
+
+        assert!(ports.iter().all(|port| *port >= 49152));
+        let distinct = ports.iter().collect::<BTreeSet<_>>().len();
+        assert!(distinct >= 900, "{distinct} distinct ports"); // 970 is what chance gives
+    }
+
+    /// Checks VXL-04.
+    #[test]
+    fn a_flow_keeps_its_entropy_whatever_it_carries() {
+        let first = entropy(&udp_over_ipv4((5000, 53), 0, b"a"));
+
+        assert_eq!(entropy(&udp_over_ipv4((5000, 53), 0x4000, b"another payload")), first);
+        assert_ne!(entropy(&udp_over_ipv4((5000, 54), 0, b"a")), first);
+    }
+
+    #[test]
+    fn fragments_of_a_packet_share_their_entropy() {
+        let first = entropy(&udp_over_ipv4((5000, 53), 0x2000, b""));
+
+        assert_eq!(entropy(&udp_over_ipv4((9, 9), 0x00b9, b"")), first);
+
+        let [first, last] =
+            [1, 8].map(|offset| entropy(&udp_over_ipv6(&[17, 0, 0, offset, 0, 0, 0, 1], 44, [offset; 4])));
+        assert_eq!(first, last);
+    }
+
+    #[test]
+    fn ports_behind_extension_headers_count() {
+        let hop_by_hop = [17, 0, 1, 4, 0, 0, 0, 0];
+
+        let [a, b] = [[0, 1, 0, 2], [0, 1, 0, 3]].map(|ports| entropy(&udp_over_ipv6(&hop_by_hop, 0, ports)));
+
+        assert_ne!(a, b);
+        assert_eq!(a, entropy(&udp_over_ipv6(&[], 17, [0, 1, 0, 2])));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_an_entropy(bytes: Vec<u8>, kind in 0..4) {
+            let mut frame = bytes;
+            if let (Some(at), Some(known)) = (frame.get_mut(12..14), [[8, 0], [0x86, 0xdd], [0x81, 0]].get(kind as usize)) {
+                at.copy_from_slice(known);
+            }
+            prop_assert_eq!(entropy(&frame), entropy(&frame.clone()));
+        }
+    }
+}

@@ -144,3 +144,70 @@ impl<'a> Packet<'a> {
         crate::checksum::pseudo_ipv4(&self.header.source, &self.header.destination, self.header.protocol, length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::V9;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn rule(change: impl FnOnce(&mut [u8])) -> Rule {
+        let mut packet = V9;
+        change(&mut packet);
+        Packet::parse(&packet).and_then(|packet| packet.validate()).unwrap_err().rule
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_apart() {
+        assert_eq!(rule(|packet| packet[0] = 0x65), Rule::Version(6));
+        assert_eq!(rule(|packet| packet[0] = 0x44), Rule::HeaderLength(4));
+        assert_eq!(rule(|packet| packet[3] = 19), Rule::Length(19));
+        assert_eq!(rule(|packet| packet[3] += 1), Rule::Truncated { needed: 79, available: 78 });
+        assert_eq!(rule(|packet| packet[8] = 63), Rule::Checksum(0xe634));
+        assert!(matches!(Packet::parse(&V9[..19]).unwrap_err().rule, Rule::Truncated { needed: 20, available: 19 }));
+    }
+
+    #[test]
+    fn no_packet_comes_from_a_group_or_from_all() {
+        for source in [[255; 4], [224, 0, 0, 1]] {
+            let from_group = rule(|packet| {
+                packet[12..16].copy_from_slice(&source);
+                packet[10..12].fill(0);
+                let sum = crate::checksum::checksum(&packet[..20]).to_be_bytes();
+                packet[10..12].copy_from_slice(&sum);
+            });
+            assert_eq!(from_group, Rule::MulticastSource);
+        }
+    }
+
+    #[test]
+    fn options_are_kept_and_summed_and_padding_is_left_out() {
+        let mut packet = Vec::from(V9);
+        packet.splice(20..20, [1, 1, 1, 0]);
+        (packet[0], packet[3]) = (0x46, 82);
+        packet[10..12].fill(0);
+        let sum = crate::checksum::checksum(&packet[..24]).to_be_bytes();
+        packet[10..12].copy_from_slice(&sum);
+        packet.extend([0; 9]);
+
+        let parsed = Packet::parse(&packet).unwrap();
+
+        assert_eq!((parsed.options, parsed.header_len(), parsed.payload.len()), (&[1, 1, 1, 0][..], 24, 58));
+        assert_eq!(parsed.validate(), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_fail(mut bytes: Vec<u8>, words in 0u8..16) {
+            if let Some(first) = bytes.first_mut() {
+                *first = 0x40 | words;
+            }
+            if let Ok(packet) = Packet::parse(&bytes) {
+                prop_assert_eq!(packet.header_len() + packet.payload.len(), usize::from(packet.header.total_length.get()));
+                prop_assert_eq!(packet.options.len() + 20, packet.header_len());
+                let _ = packet.validate();
+            }
+        }
+    }
+}

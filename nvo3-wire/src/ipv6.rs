@@ -244,3 +244,101 @@ fn extension(kind: u8, input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8]), ()> {
 const fn is_extension(protocol: u8) -> bool {
     matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::V10;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn packet(first: u8, chain: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::from(V10);
+        packet[6] = first;
+        packet.truncate(40);
+        packet.extend(chain);
+        packet[5] = chain.len() as u8;
+        packet
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_apart() {
+        let mut version = V10;
+        version[0] = 0x40;
+
+        assert_eq!(Packet::parse(&version).unwrap_err().rule, Rule::Version(4));
+        assert_eq!(Packet::parse(&V10[..39]).unwrap_err().rule, Rule::Truncated { needed: 40, available: 39 });
+        assert_eq!(Packet::parse(&V10[..97]).unwrap_err().rule, Rule::Truncated { needed: 98, available: 97 });
+    }
+
+    #[test]
+    fn upper_protocol_is_found_behind_every_kind_of_header() {
+        #[rustfmt::skip]
+        let chain = [
+            43, 0, 1, 4, 0, 0, 0, 0,
+            60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            44, 0, 1, 4, 0, 0, 0, 0,
+            17, 0, 0, 0, 0, 0, 0, 9,
+            0xaa,
+        ];
+        let packet = packet(HOP_BY_HOP, &chain);
+
+        let parsed = Packet::parse(&packet).unwrap();
+        let upper = parsed.upper().unwrap();
+
+        assert_eq!((upper.protocol, upper.payload, upper.offset), (UDP, &[0xaa][..], 80));
+        assert!(upper.fragment_header && !upper.fragment);
+        let kinds: Vec<_> = parsed.extensions().map(|extension| (extension.kind, extension.content.len())).collect();
+        assert_eq!(kinds, [(HOP_BY_HOP, 6), (ROUTING, 14), (DESTINATION_OPTIONS, 6), (FRAGMENT, 6)]);
+    }
+
+    #[test]
+    fn the_walk_stops_at_a_later_fragment() {
+        let packet = packet(FRAGMENT, &[60, 0, 0, 8, 0, 0, 0, 9, 0xff]);
+
+        let upper = Packet::parse(&packet).unwrap().upper().unwrap();
+
+        assert_eq!((upper.fragment, upper.protocol, upper.payload), (true, DESTINATION_OPTIONS, &[0xff][..]));
+    }
+
+    #[test]
+    fn a_cut_extension_header_says_where_and_how_much() {
+        let packet = packet(HOP_BY_HOP, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 2, 0, 0]);
+
+        let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
+
+        assert_eq!((error.offset, error.rule), (48, Rule::Truncated { needed: 24, available: 4 }));
+
+        let fragment = self::packet(FRAGMENT, &[17, 0xff, 0, 0]);
+        let error = Packet::parse(&fragment).unwrap().upper().unwrap_err();
+        assert_eq!((error.offset, error.rule), (40, Rule::Truncated { needed: 8, available: 4 }));
+    }
+
+    #[test]
+    fn endless_chains_are_refused() {
+        let packet = packet(DESTINATION_OPTIONS, &[DESTINATION_OPTIONS, 0, 1, 4, 0, 0, 0, 0].repeat(9));
+
+        let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
+
+        assert_eq!(error.rule, Rule::TooManyExtensions(MAX_EXTENSIONS));
+    }
+
+    proptest! {
+        #[test]
+        fn any_chain_walks_or_fails(
+            first in prop::sample::select(&[0u8, 43, 44, 60][..]), mut chain in prop::collection::vec(0u8..61, 0..200),
+        ) {
+            for at in [0, 8, 16, 24] {
+                if let Some(next) = chain.get_mut(at..at + 2) {
+                    next.copy_from_slice(&[[0, 43, 44, 60][usize::from(next[0] & 3)], next[1] & 1]);
+                }
+            }
+            let packet = packet(first, &chain);
+            let parsed = Packet::parse(&packet).unwrap();
+            if let Ok(upper) = parsed.upper() {
+                prop_assert_eq!(upper.offset + upper.payload.len(), packet.len());
+            }
+            prop_assert!(parsed.extensions().count() <= usize::from(MAX_EXTENSIONS));
+        }
+    }
+}

@@ -17,7 +17,7 @@
 //! ```
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "arbitrary"))] // `arbitrary` itself needs std
 extern crate std;
 
 mod addr;
@@ -37,6 +37,8 @@ pub mod nd;
 #[cfg(feature = "serde")]
 mod text;
 pub mod udp;
+#[cfg(test)]
+mod vectors;
 pub mod vxlan;
 
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};

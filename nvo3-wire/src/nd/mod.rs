@@ -8,6 +8,8 @@
 mod build;
 mod message;
 mod option;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Advertise, BARE_FRAME_LEN, FRAME_LEN, Solicit, To, advertisement, announcement, dad, solicitation};
 pub use message::{Advertisement, Flags, Message, Nd, Solicitation};

@@ -98,10 +98,9 @@ fn over_ipv6<'a>(packet: &'a [u8], accept: &Accept) -> Result<Decap<'a>, Error> 
     }
     let at = upper.offset;
     let udp = Datagram::parse(upper.payload).map_err(|e| e.at(at))?;
-    if udp.header.checksum.get() == 0 && !accept.zero_checksum_over_ipv6 {
-        return Err(Error::new(Protocol::Udp, at, Rule::ZeroChecksum));
-    }
-    udp.validate(ip.pseudo_header(ipv6::UDP, u32::from(udp.header.length.get()))).map_err(|e| e.at(at))?;
+    let pseudo = ip.pseudo_header(ipv6::UDP, u32::from(udp.header.length.get()));
+    let verdict = if accept.zero_checksum_over_ipv6 { udp.validate(pseudo) } else { udp.validate_checked(pseudo) };
+    verdict.map_err(|e| e.at(at))?;
     let (source, destination) = (IpAddr::V6(header.source.addr()), IpAddr::V6(header.destination.addr()));
     inner(udp, at, accept, (source, destination), Ecn::from_class(header.traffic_class()))
 }

@@ -7,6 +7,8 @@
 mod decap;
 mod encap;
 mod header;
+#[cfg(test)]
+mod tests;
 
 pub use decap::{Accept, Decap, decap, decap_with};
 pub use encap::{EcnMode, Encap, MAX_OVERHEAD, source_port};

@@ -1,0 +1,166 @@
+//! Frames that come in: from a VAP, from a tunnel, and by unicast onwards.
+
+use super::counters::DropReason;
+use super::hold::Line;
+use super::slot::{Origin, Slot, Way};
+use super::{Forwarder, Notice, Verdict, classify};
+use crate::table::{Gate, Lane, VapId};
+use core::net::IpAddr;
+use nvo3_nva_proto::TsiKey;
+use nvo3_wire::Vni;
+
+impl Forwarder {
+    pub(super) fn vap_in(&mut self, vap: VapId, bytes: &[u8], passed: bool) -> Verdict {
+        let Some(port) = self.ports.get(&vap) else { return self.drop(DropReason::UnknownPort) };
+        let Some(frame) = classify::parse(bytes) else { return self.drop(DropReason::Malformed) };
+        let (source, vn) = (frame.header.source, port.vn);
+        if source.is_group() {
+            return self.drop(DropReason::GroupSource);
+        }
+        if port.macs.as_ref().is_some_and(|macs| macs.binary_search(&source).is_err()) {
+            return self.drop(DropReason::SourceNotAllowed);
+        }
+        let key = TsiKey { vn, mac: source };
+        let again = self.again == Some((vap, key));
+        if again {
+            self.again = None;
+        }
+        if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.vap == Some(vap)) {
+            let closed = slot.gate() == Gate::Hold;
+            if closed && !slot.seen {
+                slot.seen = self.notices.push(Notice::Seen { key, vap }, &mut self.counters);
+            }
+            // What was kept goes first; what it gave back itself, or control let pass, was before that.
+            if closed || !slot.kept.is_empty() && !again && !passed {
+                return self.keep(key, Line::Kept, Origin::Vap(vap), bytes, !closed);
+            }
+        }
+        if !passed && classify::for_control(&frame) {
+            self.counters.punted_frames += 1;
+            return Verdict::Punt;
+        }
+        match frame.header.destination {
+            group if group.is_group() => self.replicate(vn, Origin::Vap(vap), bytes),
+            mac => self.unicast(TsiKey { vn, mac }, Origin::Vap(vap), bytes),
+        }
+    }
+
+    pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
+        if !self.vns.get(&vn).is_some_and(|vn| vn.known > 0 || !vn.ports.is_empty()) {
+            return self.drop(DropReason::UnknownVn);
+        }
+        if self.config.own.contains(from) {
+            return self.drop(DropReason::Loop);
+        }
+        let Some(frame) = classify::parse(bytes) else { return self.drop(DropReason::Malformed) };
+        if frame.header.source.is_group() {
+            return self.drop(DropReason::GroupSource);
+        }
+        match frame.header.destination {
+            group if group.is_group() => self.replicate(vn, Origin::Tunnel(from), bytes),
+            mac => self.unicast(TsiKey { vn, mac }, Origin::Tunnel(from), bytes),
+        }
+    }
+
+    fn unicast(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
+        if !self.slots.contains_key(&key) {
+            if self.asked >= self.config.tsis {
+                return self.drop(DropReason::TooManyAsked);
+            }
+            self.slots.insert(key, Slot::new(self.config.asked));
+            self.asked += 1;
+        }
+        let Some(slot) = self.slots.get(&key) else { return self.drop(DropReason::TooManyAsked) };
+        let way = slot.way(&self.config.own, origin, false);
+        let goes = matches!(way, Way::Deliver(_) | Way::Tunnel { .. });
+        if goes && !slot.lanes_empty() && self.must_wait(key, origin, way) {
+            return self.queue_behind(key, origin, bytes);
+        }
+        match way {
+            Way::Deliver(vap) => {
+                self.counters.delivered_frames += 1;
+                Verdict::Deliver(vap)
+            }
+            Way::Tunnel { to, stale } => {
+                self.tunnelled(key, origin, stale);
+                Verdict::Tunnel { to, vn: key.vn }
+            }
+            Way::Hold { lane, asked } => {
+                let verdict = self.keep(key, Line::Lane(lane), origin, bytes, false);
+                if asked
+                    && let Some(slot) = self.slots.get_mut(&key)
+                    && !slot.missed
+                    && verdict == Verdict::Held
+                {
+                    slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.counters);
+                }
+                verdict
+            }
+            Way::Drop(reason) => {
+                if let Some(slot) = self.slots.get_mut(&key) {
+                    slot.counters.dropped_frames += 1;
+                }
+                self.drop(reason)
+            }
+        }
+    }
+
+    /// Whether a frame that could go would overtake. Frames for the tunnel do not wait for those of the other party that
+    /// are held while the VM still runs there (the prepared attachment).
+    fn must_wait(&mut self, key: TsiKey, origin: Origin, way: Way) -> bool {
+        let Some(slot) = self.slots.get(&key) else { return false };
+        let past = matches!(way, Way::Tunnel { .. }) && slot.direct.is_empty() && slot.lane(origin) == Lane::Direct;
+        !(past && matches!(self.front(key, Lane::Tunnelled), Some(Way::Hold { .. }) | None))
+    }
+
+    /// Behind the frames of its pass; the other party's come too late for theirs once the second has begun.
+    fn queue_behind(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
+        let Some(slot) = self.slots.get(&key) else { return Verdict::Held };
+        let lane = match slot.lane(origin) {
+            Lane::Tunnelled if slot.direct_began => {
+                self.counters.reordered_frames += 1;
+                Lane::Direct
+            }
+            lane => lane,
+        };
+        self.keep(key, Line::Lane(lane), origin, bytes, true)
+    }
+
+    fn keep(&mut self, key: TsiKey, line: Line, origin: Origin, bytes: &[u8], ready: bool) -> Verdict {
+        let held = self.hold(key, line, origin, false, bytes);
+        match held {
+            Ok(()) => {
+                if ready {
+                    self.ready.insert(key);
+                }
+                Verdict::Held
+            }
+            Err(reason) => {
+                if let Some(slot) = self.slots.get_mut(&key) {
+                    slot.counters.dropped_frames += 1;
+                }
+                self.tidy(key);
+                self.drop(reason)
+            }
+        }
+    }
+
+    /// Counts a frame that leaves by a tunnel, and whoever should not have sent it here.
+    pub(super) fn tunnelled(&mut self, key: TsiKey, origin: Origin, stale: bool) {
+        self.counters.tunnelled_frames += 1;
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        slot.counters.tunnelled_frames += 1;
+        if let Origin::Tunnel(from) = origin
+            && stale
+            && slot.lane(origin) == Lane::Direct
+            && self.notices.stale(key, from, slot.version, &mut self.counters)
+        {
+            slot.counters.stale_senders += 1;
+        }
+    }
+
+    pub(super) fn drop(&mut self, reason: DropReason) -> Verdict {
+        self.counters.drop(reason);
+        Verdict::Drop(reason)
+    }
+}

@@ -1,0 +1,220 @@
+//! Held frames: one slab with lists through it, and buffers that are used again.
+//!
+//! A buffer is the power of two above its frame, so that what is reserved stays within twice what is held; spare ones
+//! are given back to the allocator when the sum would pass that.
+
+use super::classify::MAX_FRAME;
+use super::hold::Line;
+use super::slot::{Origin, Slot};
+use crate::table::Lane;
+use alloc::vec::Vec;
+use nvo3_nva_proto::Instant;
+
+const NONE: u32 = u32::MAX;
+const LEAST: usize = 64;
+const CLASSES: usize = class(MAX_FRAME) + 1;
+
+/// The power of two, counted from [`LEAST`], that holds `length` bytes.
+const fn class(length: usize) -> usize {
+    let above = if length > LEAST { length } else { LEAST };
+    (above.next_power_of_two().ilog2() - LEAST.ilog2()) as usize
+}
+
+/// Frames in order of arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queue {
+    head: u32,
+    tail: u32,
+    pub(super) frames: u32,
+    pub(super) bytes: u32,
+}
+
+impl Queue {
+    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE, frames: 0, bytes: 0 };
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.frames == 0
+    }
+}
+
+/// What is known of a held frame besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag {
+    pub(super) origin: Origin,
+    pub(super) group: bool,
+    pub(super) arrived: Instant,
+    /// Grows by one with each frame held: which of two came first.
+    pub(super) order: u64,
+}
+
+struct Held {
+    tag: Tag,
+    bytes: Vec<u8>,
+    next: u32,
+}
+
+pub(super) struct Pool {
+    slab: Vec<Held>,
+    free: u32,
+    spare: [Vec<Vec<u8>>; CLASSES],
+    /// Of all buffers, used and spare.
+    capacity: usize,
+    budget: usize,
+    order: u64,
+    pub(super) frames: u32,
+    pub(super) bytes: u32,
+}
+
+impl Pool {
+    pub(super) fn new(total_frames: u32, total_bytes: u32) -> Self {
+        Self {
+            slab: Vec::new(),
+            free: NONE,
+            spare: Default::default(),
+            capacity: 0,
+            budget: (total_bytes as usize)
+                .saturating_mul(2)
+                .saturating_add((total_frames as usize).saturating_mul(LEAST)),
+            order: 0,
+            frames: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Copies a frame behind the others of `queue`.
+    pub(super) fn push(&mut self, queue: &mut Queue, origin: Origin, group: bool, arrived: Instant, frame: &[u8]) {
+        let mut bytes = self.buffer(frame.len());
+        bytes.extend_from_slice(frame);
+        let length = frame.len() as u32;
+        self.order += 1;
+        let held = Held { tag: Tag { origin, group, arrived, order: self.order }, bytes, next: NONE };
+        let place = match self.slab.get_mut(self.free as usize) {
+            Some(unused) => {
+                let place = self.free;
+                self.free = unused.next;
+                *unused = held;
+                place
+            }
+            None => {
+                self.slab.push(held);
+                (self.slab.len() - 1) as u32
+            }
+        };
+        match self.slab.get_mut(queue.tail as usize) {
+            Some(last) => last.next = place,
+            None => queue.head = place,
+        }
+        queue.tail = place;
+        queue.frames += 1;
+        queue.bytes += length;
+        self.frames += 1;
+        self.bytes += length;
+    }
+
+    /// The oldest of `queue`.
+    pub(super) fn head(&self, queue: &Queue) -> Option<&Tag> {
+        self.slab.get(queue.head as usize).map(|held| &held.tag)
+    }
+
+    /// Takes the oldest off `queue`, its bytes into `out` where there is one.
+    pub(super) fn pop(&mut self, queue: &mut Queue, out: Option<&mut Vec<u8>>) -> Option<Tag> {
+        let place = queue.head;
+        let held = self.slab.get_mut(place as usize)?;
+        let (tag, bytes) = (held.tag, core::mem::take(&mut held.bytes));
+        queue.head = core::mem::replace(&mut held.next, self.free);
+        self.free = place;
+        if queue.head == NONE {
+            queue.tail = NONE;
+        }
+        let length = bytes.len() as u32;
+        queue.frames -= 1;
+        queue.bytes -= length;
+        self.frames -= 1;
+        self.bytes -= length;
+        if let Some(out) = out {
+            out.clear();
+            out.extend_from_slice(&bytes);
+        }
+        self.give_back(bytes);
+        Some(tag)
+    }
+
+    /// The line of a TSI whose first frame came first.
+    pub(super) fn oldest(&self, slot: &Slot) -> Option<Line> {
+        [Line::Lane(Lane::Tunnelled), Line::Lane(Lane::Direct), Line::Kept]
+            .into_iter()
+            .filter_map(|line| Some((self.head(slot.line(line))?.order, line)))
+            .min_by_key(|(order, _)| *order)
+            .map(|(_, line)| line)
+    }
+
+    fn buffer(&mut self, length: usize) -> Vec<u8> {
+        let class = class(length);
+        if let Some(mut buffer) = self.spare.get_mut(class).and_then(Vec::pop) {
+            buffer.clear();
+            return buffer;
+        }
+        let size = LEAST << class;
+        for spare in &mut self.spare {
+            while self.capacity + size > self.budget {
+                let Some(unused) = spare.pop() else { break };
+                self.capacity -= unused.capacity();
+            }
+        }
+        let buffer = Vec::with_capacity(size);
+        self.capacity += buffer.capacity();
+        buffer
+    }
+
+    fn give_back(&mut self, buffer: Vec<u8>) {
+        match self.spare.get_mut(class(buffer.capacity())) {
+            Some(spare) if self.capacity <= self.budget => spare.push(buffer),
+            _ => self.capacity -= buffer.capacity(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::VapId;
+
+    const ORIGIN: Origin = Origin::Vap(VapId(1));
+
+    #[test]
+    fn two_queues_in_one_slab_keep_their_own_order() {
+        let mut pool = Pool::new(8, 1_000);
+        let (mut a, mut b) = (Queue::EMPTY, Queue::EMPTY);
+        let mut out = Vec::new();
+
+        for n in 0..4_u8 {
+            pool.push(&mut a, ORIGIN, false, Instant(0), &[n; 20]);
+            pool.push(&mut b, ORIGIN, false, Instant(0), &[n + 100; 30]);
+        }
+
+        assert_eq!((a.frames, a.bytes, pool.frames, pool.bytes), (4, 80, 8, 200));
+        for n in 0..4_u8 {
+            pool.pop(&mut a, Some(&mut out));
+            assert_eq!(out, [n; 20]);
+            pool.pop(&mut b, Some(&mut out));
+            assert_eq!(out, [n + 100; 30]);
+        }
+        assert!(a.is_empty() && b.is_empty() && pool.pop(&mut a, None).is_none());
+    }
+
+    #[test]
+    fn buffers_of_every_size_in_turn_stay_within_twice_what_may_be_held() {
+        let (frames, bytes) = (4, 40_000);
+        let mut pool = Pool::new(frames, bytes);
+        let mut queue = Queue::EMPTY;
+
+        for length in (14..10_000).step_by(97) {
+            for _ in 0..frames {
+                pool.push(&mut queue, ORIGIN, false, Instant(0), &[0; 10_000][..length]);
+            }
+            while pool.pop(&mut queue, None).is_some() {}
+            assert!(pool.capacity <= 2 * bytes as usize + 64 * frames as usize);
+        }
+        assert!(pool.slab.len() <= frames as usize);
+    }
+}

@@ -1,0 +1,267 @@
+use super::*;
+use crate::ethernet::Frame;
+use crate::vectors::{NVE_MAC, V5, V8, VM_IP6, VM_MAC};
+use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6, ipv6};
+use proptest::prelude::*;
+use std::vec::Vec;
+
+const ROUTER: Ipv6 = Ipv6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+fn read(frame: &[u8]) -> Result<Nd<'_>, Error> {
+    let ethernet = Frame::parse(frame)?;
+    Nd::parse(&ipv6::Packet::parse(ethernet.payload).map_err(|e| e.at(14))?).map_err(|e| e.at(14))
+}
+
+fn validated(frame: &[u8]) -> Result<(), Error> {
+    match read(frame)? {
+        Nd::Solicitation(message) => message.validate(),
+        Nd::Advertisement(message) => message.validate(),
+        Nd::Other(message) => message.validate(),
+    }
+}
+
+fn rule(frame: &[u8]) -> Rule {
+    validated(frame).unwrap_err().rule
+}
+
+/// A frame after a change, with payload length and checksum set right again.
+fn changed(frame: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    change(&mut frame);
+    let length = (frame.len() - 54) as u16;
+    frame[18..20].copy_from_slice(&length.to_be_bytes());
+    if let Some(field) = frame.get_mut(56..58) {
+        field.fill(0);
+        let [source, destination] = [22, 38].map(|at| Ipv6(*frame[at..].first_chunk().unwrap()));
+        let sum = crate::checksum::pseudo_ipv6(&source, &destination, ipv6::ICMPV6, length.into()).bytes(&frame[54..]);
+        frame[56..58].copy_from_slice(&sum.checksum().to_be_bytes());
+    }
+    frame
+}
+
+fn na(change: impl FnOnce(&mut Advertise)) -> Vec<u8> {
+    let mut message = Advertise::unsolicited(VM_MAC, VM_IP6, To::AllNodes, true);
+    change(&mut message);
+    let mut out = [0; FRAME_LEN];
+    let length = advertisement(&message, &mut out).unwrap();
+    out[..length].to_vec()
+}
+
+fn ns(change: impl FnOnce(&mut Solicit)) -> Vec<u8> {
+    let mut message = Solicit::dad(VM_MAC, VM_IP6, None);
+    change(&mut message);
+    let mut out = [0; FRAME_LEN + 8];
+    let length = solicitation(&message, &mut out).unwrap();
+    out[..length].to_vec()
+}
+
+/// Checks ND-01.
+#[test]
+fn each_broken_common_rule_is_told_apart() {
+    for good in [&V5[..], &V8[..]] {
+        assert_eq!(validated(good), Ok(()));
+        assert_eq!(rule(&changed(good, |frame| frame[21] = 254)), Rule::HopLimit(254));
+        assert_eq!(rule(&changed(good, |frame| frame[55] = 3)), Rule::Code(3));
+        assert!(matches!(rule(&changed(good, |frame| frame.truncate(77))), Rule::Truncated { needed: 24, .. }));
+        let mut corrupt = good.to_vec();
+        corrupt[85] ^= 1;
+        assert!(matches!(rule(&corrupt), Rule::Checksum(_)));
+    }
+}
+
+/// Checks ND-01, ND-05.
+#[test]
+fn an_option_of_length_zero_drops_the_message_and_says_where() {
+    let broken = changed(&V5, |frame| {
+        frame.extend([99, 1, 0, 0, 0, 0, 0, 0]);
+        frame.extend([2, 0, 0, 0, 0, 0, 0, 0]);
+    });
+
+    let error = validated(&broken).unwrap_err();
+
+    let expected = Error { protocol: Protocol::NeighborAdvertisement, offset: 94, rule: Rule::OptionLengthZero(2) };
+    assert_eq!(error, expected);
+    assert_eq!(std::format!("{error}"), "ICMPv6 NA at byte 94: option 2 has length 0");
+}
+
+/// Checks ND-01.
+#[test]
+fn an_option_beyond_the_message_drops_it() {
+    let beyond = changed(&V5, |frame| frame[79] = 2);
+    let cut = changed(&V5, |frame| frame.push(2));
+
+    assert_eq!(rule(&beyond), Rule::OptionTruncated { kind: 2, needed: 16, available: 8 });
+    assert_eq!(rule(&cut), Rule::OptionTruncated { kind: 2, needed: 8, available: 1 });
+}
+
+/// Checks ND-02, DAD-02.
+#[test]
+fn a_solicitation_from_nobody_has_no_source_option_and_goes_to_a_solicited_node_group() {
+    assert_eq!(validated(&ns(|_| {})), Ok(()));
+    assert_eq!(rule(&ns(|ns| ns.source_link = Some(VM_MAC))), Rule::SourceOptionFromUnspecified);
+    assert_eq!(rule(&ns(|ns| ns.destination = VM_IP6)), Rule::UnspecifiedToOther(VM_IP6));
+    assert_eq!(rule(&ns(|ns| ns.destination = Ipv6::ALL_NODES)), Rule::UnspecifiedToOther(Ipv6::ALL_NODES));
+    assert_eq!(validated(&ns(|ns| (ns.source, ns.source_link) = (ROUTER, Some(VM_MAC)))), Ok(()));
+}
+
+/// Checks ND-03.
+#[test]
+fn multicast_targets_and_solicited_multicast_advertisements_are_dropped() {
+    let group = Ipv6::ALL_ROUTERS;
+
+    assert_eq!(rule(&na(|na| na.target = group)), Rule::MulticastTarget(group));
+    assert_eq!(rule(&ns(|ns| ns.target = group)), Rule::MulticastTarget(group));
+    assert_eq!(rule(&na(|na| na.flags.solicited = true)), Rule::SolicitedToMulticast(Ipv6::ALL_NODES));
+    assert_eq!(validated(&na(|na| (na.flags.solicited, na.destination) = (true, ROUTER))), Ok(()));
+}
+
+#[test]
+fn no_message_comes_from_a_group() {
+    assert_eq!(rule(&na(|na| na.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
+    assert_eq!(rule(&ns(|ns| ns.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
+}
+
+/// Checks ND-05.
+#[test]
+fn unknown_options_reserved_bits_and_foreign_options_are_ignored() {
+    let odd = changed(&V5, |frame| {
+        frame[58] |= 0x1f;
+        frame[60] = 0xff;
+        frame.splice(78..78, [99, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        frame.extend([1, 1, 9, 9, 9, 9, 9, 9]);
+    });
+
+    let Ok(Nd::Advertisement(message)) = read(&odd) else { panic!() };
+
+    assert_eq!(message.validate(), Ok(()));
+    assert_eq!(message.target_link(), Some(&VM_MAC));
+    assert_eq!(message.body.flags(), Flags { overrides: true, ..Flags::default() });
+    let kinds: Vec<_> = message.options.iter().collect();
+    assert!(matches!(kinds[0], NdOption::Other { kind: 99, content } if content.len() == 14));
+    assert_eq!(kinds[1..], [NdOption::TargetLink(&VM_MAC), NdOption::SourceLink(&Mac([9; 6]))]);
+}
+
+/// Checks ND-05.
+#[test]
+fn a_source_option_says_nothing_in_an_advertisement() {
+    let only_source = changed(&V5, |frame| frame[78] = 1);
+
+    let Ok(Nd::Advertisement(message)) = read(&only_source) else { panic!() };
+
+    assert_eq!((message.validate(), message.target_link()), (Ok(()), None));
+}
+
+#[test]
+fn a_link_layer_address_of_another_length_is_kept_but_not_read() {
+    for kind in [1, 2] {
+        let long = changed(&V5, |frame| {
+            (frame[78], frame[79]) = (kind, 2);
+            frame.extend([0; 8]);
+            frame.extend([14, 1, 0, 0, 0, 0, 0, 0]);
+        });
+
+        let Ok(Nd::Advertisement(message)) = read(&long) else { panic!() };
+
+        assert_eq!((message.target_link(), message.options.iter().count()), (None, 2));
+    }
+}
+
+#[test]
+fn a_fragment_header_is_refused_even_if_atomic() {
+    for (offset, parses) in [(0, true), (1, false)] {
+        let mut fragment = V5.to_vec();
+        fragment[20] = ipv6::FRAGMENT;
+        fragment[19] += 8;
+        fragment.splice(54..54, [58, 0, 0, offset, 0, 0, 0, 1]);
+
+        assert_eq!((read(&fragment).is_ok(), rule(&fragment)), (parses, Rule::Fragment));
+    }
+}
+
+/// Checks ND-10.
+#[test]
+fn answers_go_to_the_asker_or_to_all_nodes_when_nobody_asked() {
+    let to_asker = Advertise::answer(NVE_MAC, VM_IP6, (VM_MAC, ROUTER));
+    let to_all = Advertise::answer(NVE_MAC, VM_IP6, (VM_MAC, Ipv6::UNSPECIFIED));
+
+    assert_eq!((to_asker.destination, to_asker.ethernet_destination), (ROUTER, VM_MAC));
+    assert!(to_asker.flags.solicited && to_asker.flags.overrides && to_asker.target_link == Some(NVE_MAC));
+    assert_eq!(to_all.destination, Ipv6::ALL_NODES);
+    assert!(!to_all.flags.solicited && to_all.target_link == Some(NVE_MAC));
+}
+
+#[test]
+fn the_checksum_holds_behind_extension_headers() {
+    let mut extended = V5.to_vec();
+    extended[20] = ipv6::DESTINATION_OPTIONS;
+    extended[19] += 16;
+    extended.splice(54..54, [58, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+    let Ok(Nd::Advertisement(message)) = read(&extended) else { panic!() };
+
+    assert_eq!(message.validate(), Ok(()));
+}
+
+#[test]
+fn other_messages_have_no_target() {
+    let solicitation = changed(&V5, |frame| frame[54] = icmpv6::ROUTER_SOLICITATION);
+
+    assert!(matches!(read(&solicitation), Ok(Nd::Other(message)) if message.validate().is_ok()));
+}
+
+proptest! {
+    #[test]
+    fn advertisements_are_read_as_written(
+        macs: [[u8; 6]; 3], source: [u8; 16], destination: [u8; 16], target: [u8; 16], flags: [bool; 3], link: bool,
+    ) {
+        let [router, solicited, overrides] = flags;
+        let message = Advertise {
+            ethernet_destination: Mac(macs[0]),
+            mac: Mac(macs[1]),
+            source: Ipv6(source),
+            destination: Ipv6(destination),
+            target: Ipv6(target),
+            flags: Flags { router, solicited, overrides },
+            target_link: link.then_some(Mac(macs[2])),
+        };
+        let mut out = [0xa5; FRAME_LEN];
+        let length = advertisement(&message, &mut out).unwrap();
+        prop_assert_eq!(length, message.frame_len());
+
+        let Ok(Nd::Advertisement(read)) = read(&out[..length]) else { panic!() };
+        prop_assert!(icmpv6::checksum_verifies(read.ip, &out[54..length]));
+        prop_assert_eq!((read.ip.source, read.ip.destination, read.ip.hop_limit), (message.source, message.destination, 255));
+        prop_assert_eq!((read.body.target, read.body.flags()), (message.target, message.flags));
+        prop_assert_eq!(read.target_link(), message.target_link.as_ref());
+        prop_assert!(advertisement(&message, &mut out[..length - 1]).is_err());
+    }
+
+    #[test]
+    fn solicitations_are_read_as_written(
+        macs: [[u8; 6]; 2], source: [u8; 16], target: [u8; 16], link: bool, nonce: Option<[u8; 6]>,
+    ) {
+        let message = Solicit {
+            source_link: link.then_some(Mac(macs[1])),
+            nonce,
+            ..Solicit::resolve(Mac(macs[0]), Ipv6(source), Ipv6(target))
+        };
+        let mut out = [0xa5; FRAME_LEN + 8];
+        let length = solicitation(&message, &mut out).unwrap();
+
+        let Ok(Nd::Solicitation(read)) = read(&out[..length]) else { panic!() };
+        prop_assert!(icmpv6::checksum_verifies(read.ip, &out[54..length]));
+        prop_assert_eq!((read.ip.source, read.ip.destination), (message.source, message.destination));
+        prop_assert_eq!((read.source_link(), read.nonce()), (message.source_link.as_ref(), nonce.as_ref().map(|n| &n[..])));
+    }
+
+    #[test]
+    fn any_options_parse_or_fail_and_parsed_ones_cover_every_byte(bytes: Vec<u8>) {
+        if let Ok(options) = Options::parse(&bytes) {
+            let length: usize = options.iter().map(|option| match option {
+                NdOption::SourceLink(_) | NdOption::TargetLink(_) => 8,
+                NdOption::Nonce(content) | NdOption::Other { content, .. } => content.len() + 2,
+            }).sum();
+            prop_assert_eq!(length, bytes.len());
+        }
+    }
+}
