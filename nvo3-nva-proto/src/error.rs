@@ -1,8 +1,9 @@
 //! What can be wrong with a message, and where.
 
 use crate::codec::type_name;
+use crate::header::Header;
 use crate::id::SessionId;
-use crate::message::{Error, ErrorCode};
+use crate::message::{Error, ErrorCode, Message};
 use core::fmt;
 
 /// Why bytes are not a message that this crate can take. [`DecodeError::reply`] is the answer to its sender.
@@ -53,6 +54,14 @@ impl fmt::Display for DecodeError {
             _ if *needed == 0 => write!(f, "{available} may not stand here"),
             _ => write!(f, "{available} may not stand here, at most {needed}"),
         }
+    }
+}
+
+impl Error {
+    /// What an NVA that has no such session says under it to its sender, who then asks for another.
+    pub const fn unknown_session(header: &Header) -> Message {
+        let offset = Header::SESSION_OFFSET;
+        Message::Error(Self { code: ErrorCode::UnknownSession, about: 0, sequence: header.sequence, offset, tlv: 0 })
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Header {
 impl Header {
     /// Its length in bytes.
     pub const LEN: usize = 24;
+    /// Where the session stands in it.
+    pub(crate) const SESSION_OFFSET: u32 = 8;
 
     /// `length` is at most [`MAX_MESSAGE`].
     pub(crate) fn put<S: Sink>(&self, kind: u8, length: usize, out: &mut S) {

@@ -10,6 +10,8 @@ mod reader;
 mod registration;
 mod registry;
 mod session;
+#[cfg(test)]
+mod tests;
 mod tlv;
 mod update;
 mod value;

@@ -270,6 +270,15 @@ impl State {
         matches!(self, Self::Suspending(_) | Self::Installing(_) | Self::Activating(_))
     }
 
+    /// Whether a VM that was moved may start here: prepared for that move, and not revoked.
+    pub fn may_run_for(&self, id: MoveId) -> bool {
+        match self {
+            Self::Installing(t) | Self::Prepared(t) | Self::Holding(t) => t.plan.id == id,
+            Self::Activating(plan) | Self::Active(plan) => plan.id == id,
+            _ => false,
+        }
+    }
+
     /// The move in hand.
     pub const fn plan(&self) -> Option<&Plan> {
         match self {

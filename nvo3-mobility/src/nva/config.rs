@@ -1,0 +1,108 @@
+//! What an authority is told before it starts.
+
+use crate::ConfigError;
+use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
+
+/// An authority's times and bounds.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NvaConfig {
+    /// The epoch of its versions. A journal that was lost needs a larger one than any before.
+    pub epoch: u32,
+    /// Each session with an NVE.
+    pub session: SessionConfig,
+    /// How long an NVE may keep an answer, in 100 ms (DIR-03).
+    pub lifetime: u16,
+    /// The same for an answer that there is no such address.
+    pub negative_lifetime: u16,
+    /// How much a new NVE may hold for a moving TSI.
+    pub hold: HoldLimits,
+    /// New mappings are pushed as soon as the VM is suspended.
+    pub early_push: bool,
+    /// How long old NVEs stay interested in a TSI that left them: no shorter than their forward entries live.
+    pub in_flight: Micros,
+    /// After a start, NVEs without a session count as gone only after this time.
+    pub grace: Micros,
+    /// This many unplanned moves … (EVM-05)
+    pub duplicate_moves: u32,
+    /// … within this time mean a duplicate address, which is frozen …
+    pub duplicate_window: Micros,
+    /// … for this long (PXY-16).
+    pub duplicate_hold: Micros,
+    /// NVEs.
+    pub nves: u32,
+    /// TSIs in the directory.
+    pub tsis: u32,
+    /// Addresses of one TSI.
+    pub ips_per_tsi: u32,
+    /// Moves that have not ended.
+    pub moves: u32,
+    /// Moves whose outcome is remembered.
+    pub ended_moves: u32,
+    /// Records and messages that wait for the journal, each.
+    pub unpersisted: u32,
+    /// Events and answers to strangers that wait to be taken, each.
+    pub queue: u32,
+}
+
+impl Default for NvaConfig {
+    fn default() -> Self {
+        Self {
+            epoch: 1,
+            session: SessionConfig::default(),
+            lifetime: 600,
+            negative_lifetime: 50,
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            early_push: true,
+            in_flight: Micros::from_secs(60),
+            grace: Micros::from_secs(10),
+            duplicate_moves: 5,
+            duplicate_window: Micros::from_secs(180),
+            duplicate_hold: Micros::from_secs(540),
+            nves: 65_536,
+            tsis: 1 << 24,
+            ips_per_tsi: 64,
+            moves: 65_536,
+            ended_moves: 65_536,
+            unpersisted: 1 << 20,
+            queue: 65_536,
+        }
+    }
+}
+
+impl NvaConfig {
+    /// Whether an authority can run with it.
+    ///
+    /// # Errors
+    /// The first field that cannot be as it is.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("NvaConfig.epoch", self.epoch),
+            ("NvaConfig.duplicate_moves", self.duplicate_moves),
+            ("NvaConfig.nves", self.nves),
+            ("NvaConfig.tsis", self.tsis),
+            ("NvaConfig.ips_per_tsi", self.ips_per_tsi),
+            ("NvaConfig.moves", self.moves),
+            ("NvaConfig.ended_moves", self.ended_moves),
+            ("NvaConfig.unpersisted", self.unpersisted),
+            ("NvaConfig.queue", self.queue),
+            ("NvaConfig.hold.frames", self.hold.frames),
+            ("NvaConfig.hold.bytes", self.hold.bytes),
+            ("NvaConfig.hold.age_ms", self.hold.age_ms),
+        ];
+        for (field, value) in positive {
+            ConfigError::unless(value > 0, field, u64::from(value), "must be at least 1")?;
+        }
+        ConfigError::unless(
+            self.grace >= self.session.dead_after,
+            "NvaConfig.grace",
+            self.grace.0,
+            "must not be shorter than SessionConfig.dead_after",
+        )?;
+        self.session.validate().map_err(|_| ConfigError {
+            field: "NvaConfig.session",
+            value: self.session.dead_after.0,
+            rule: "see SessionConfig::validate",
+        })
+    }
+}

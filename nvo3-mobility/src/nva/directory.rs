@@ -1,0 +1,179 @@
+//! Which TSI is where, who wants to know, and who takes part in a VN.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Address, Instant, NveId, Tsi, TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
+
+/// One mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) ips: Vec<IpAddr>,
+    pub(super) version: Version,
+    pub(super) nve: NveId,
+    /// Who pulled it, until when (DIR-12, method 3).
+    pub(super) interested: BTreeMap<NveId, Instant>,
+    /// When it moved without being planned (EVM-05).
+    pub(super) unplanned: VecDeque<Instant>,
+    pub(super) frozen_until: Option<Instant>,
+    /// Its NVE took it back during a move.
+    pub(super) withdraw: bool,
+}
+
+#[derive(Debug, Default)]
+struct Vn {
+    subscribers: BTreeSet<NveId>,
+    /// How many mappings and moves give an NVE a part in it.
+    members: BTreeMap<NveId, u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    entries: BTreeMap<TsiKey, Entry>,
+    by_ip: BTreeMap<(Vni, IpAddr), Mac>,
+    vns: BTreeMap<Vni, Vn>,
+}
+
+impl Directory {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, key: &TsiKey) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &TsiKey) -> Option<&mut Entry> {
+        self.entries.get_mut(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Entry)> {
+        self.entries.iter()
+    }
+
+    pub(super) fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
+        let mac = match address {
+            Address::Mac(mac) => mac,
+            Address::Ip(ip) => *self.by_ip.get(&(vn, ip))?,
+        };
+        let key = TsiKey { vn, mac };
+        self.entries.contains_key(&key).then_some(key)
+    }
+
+    /// Another TSI that has one of these addresses.
+    pub(super) fn conflict(&self, tsi: &Tsi) -> Option<Mac> {
+        tsi.ips.iter().filter_map(|ip| self.by_ip.get(&(tsi.key.vn, *ip))).find(|mac| **mac != tsi.key.mac).copied()
+    }
+
+    pub(super) fn of_vn(&self, vn: Vni) -> impl Iterator<Item = (&TsiKey, &Entry)> {
+        let range = TsiKey { vn, mac: Mac::ZERO }..=TsiKey { vn, mac: Mac::BROADCAST };
+        self.entries.range(range)
+    }
+
+    /// Enters a TSI or its new addresses and place; keeps who is interested.
+    pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
+        let key = tsi.key;
+        if let Some(entry) = self.entries.get_mut(&key) {
+            for ip in &entry.ips {
+                self.by_ip.remove(&(key.vn, *ip));
+            }
+            entry.ips.clone_from(&tsi.ips);
+        } else {
+            let entry = Entry {
+                ips: tsi.ips.clone(),
+                version,
+                nve,
+                interested: BTreeMap::new(),
+                unplanned: VecDeque::new(),
+                frozen_until: None,
+                withdraw: false,
+            };
+            self.entries.insert(key, entry);
+            self.join(key.vn, nve);
+        }
+        for ip in &tsi.ips {
+            self.by_ip.insert((key.vn, *ip), key.mac);
+        }
+        self.place(&key, nve, version);
+    }
+
+    /// Points a mapping elsewhere.
+    pub(super) fn place(&mut self, key: &TsiKey, nve: NveId, version: Version) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let before = core::mem::replace(&mut entry.nve, nve);
+        entry.version = version;
+        if before != nve {
+            self.join(key.vn, nve);
+            self.leave(key.vn, before);
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, key: &TsiKey) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        for ip in &entry.ips {
+            self.by_ip.remove(&(key.vn, *ip));
+        }
+        self.leave(key.vn, entry.nve);
+        Some(entry)
+    }
+
+    /// An NVE takes part in a VN once more often.
+    pub(super) fn join(&mut self, vn: Vni, nve: NveId) {
+        *self.vns.entry(vn).or_default().members.entry(nve).or_default() += 1;
+    }
+
+    /// And once less.
+    pub(super) fn leave(&mut self, vn: Vni, nve: NveId) {
+        let Some(of) = self.vns.get_mut(&vn) else { return };
+        if let Some(count) = of.members.get_mut(&nve) {
+            *count -= 1;
+            if *count == 0 {
+                of.members.remove(&nve);
+            }
+        }
+        self.forget_if_empty(vn);
+    }
+
+    pub(super) fn members(&self, vn: Vni) -> Vec<NveId> {
+        self.vns.get(&vn).into_iter().flat_map(|of| of.members.keys().copied()).collect()
+    }
+
+    /// The VNs that an NVE takes part in.
+    pub(super) fn vns_of(&self, nve: NveId) -> Vec<Vni> {
+        self.vns.iter().filter(|(_, of)| of.members.contains_key(&nve)).map(|(vn, _)| *vn).collect()
+    }
+
+    pub(super) fn subscribe(&mut self, vn: Vni, nve: NveId) {
+        self.vns.entry(vn).or_default().subscribers.insert(nve);
+    }
+
+    pub(super) fn unsubscribe(&mut self, vn: Vni, nve: NveId) {
+        if let Some(of) = self.vns.get_mut(&vn) {
+            of.subscribers.remove(&nve);
+        }
+        self.forget_if_empty(vn);
+    }
+
+    fn forget_if_empty(&mut self, vn: Vni) {
+        if self.vns.get(&vn).is_some_and(|of| of.members.is_empty() && of.subscribers.is_empty()) {
+            self.vns.remove(&vn);
+        }
+    }
+
+    /// Who wants to know of a mapping now (VMM-4.2-08).
+    pub(super) fn interested(&mut self, key: &TsiKey, now: Instant) -> BTreeSet<NveId> {
+        let mut all = self.vns.get(&key.vn).map(|of| of.subscribers.clone()).unwrap_or_default();
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.interested.retain(|_, until| *until > now);
+            all.extend(entry.interested.keys());
+        }
+        all
+    }
+
+    /// Who takes part in VNs and how often, for a test of what is left over.
+    #[cfg(test)]
+    pub(super) fn member_count(&self) -> usize {
+        self.vns.values().map(|of| of.members.len()).sum()
+    }
+}

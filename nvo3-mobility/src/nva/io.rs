@@ -1,0 +1,164 @@
+//! What goes into an authority and what comes out, besides bytes.
+
+use core::net::SocketAddr;
+use nvo3_nva_proto::{
+    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
+};
+
+/// What management and the journal tell an authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Input {
+    /// An NVE belongs to the domain and is reached there.
+    Admit(Place),
+    /// Move TSIs that are all at one NVE to another, as one.
+    Move {
+        /// Management's name for it, never used before.
+        id: MoveId,
+        /// What moves.
+        tsis: alloc::vec::Vec<TsiKey>,
+        /// Where to.
+        to: NveId,
+        /// How.
+        kind: MoveKind,
+        /// How long until it is revoked if it is not activated.
+        deadline: Micros,
+    },
+    /// Call a move off; the new NVE decides whether it is too late.
+    Cancel(MoveId),
+    /// This NVE will not return and runs nothing any more.
+    Fenced(NveId),
+    /// Every record up to this one is durable.
+    Persisted(RecordNo),
+}
+
+/// What management should know or do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Event {
+    /// An NVE has a session; `restarted` if it remembers nothing.
+    NveUp {
+        /// Which.
+        nve: NveId,
+        /// It remembers nothing.
+        restarted: bool,
+    },
+    /// An NVE has none any more.
+    NveDown {
+        /// Which.
+        nve: NveId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A move's state changed.
+    Move {
+        /// Which.
+        id: MoveId,
+        /// Before.
+        from: super::core::State,
+        /// Now.
+        to: super::core::State,
+    },
+    /// Both parties are ready: the VM may be suspended.
+    MaySuspend(MoveId),
+    /// A move has ended and the TSIs' next one may start.
+    Ended {
+        /// Which.
+        id: MoveId,
+        /// How.
+        result: MoveResult,
+    },
+    /// Everyone interested follows a committed move.
+    Converged {
+        /// Which.
+        id: MoveId,
+        /// Microseconds since it was committed.
+        after_us: u64,
+    },
+    /// An NVE's part of a move's report.
+    Report {
+        /// The move.
+        id: MoveId,
+        /// Who counted.
+        nve: NveId,
+        /// What.
+        report: Report,
+    },
+    /// A TSI moved too often without being planned and is frozen (EVM-05).
+    Duplicate(TsiKey),
+}
+
+/// What the next deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Something waits to be polled.
+    Output,
+    /// The session with an NVE.
+    Session(NveId, SessionTimer),
+    /// A move's deadline.
+    Move(MoveId),
+    /// NVEs that have not come back since the start count as gone.
+    Grace,
+}
+
+/// Why an input was not taken. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The move is refused; the reason names the check (DESIGN §3.4, step 2).
+    #[error("{id} refused: {why:?}")]
+    Refused {
+        /// Which.
+        id: MoveId,
+        /// Why.
+        why: Refusal,
+    },
+    /// No such move, or one that is decided.
+    #[error("{0} is not in hand")]
+    UnknownMove(MoveId),
+    /// No such NVE.
+    #[error("{0} is not admitted")]
+    UnknownNve(NveId),
+    /// A bound of the configuration is reached.
+    #[error("no room: {0}")]
+    Full(&'static str),
+}
+
+/// Counters of an [`Nva`](super::Nva); they only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NvaCounters {
+    /// Datagrams that are no message.
+    pub malformed: u64,
+    /// Messages of sessions that it does not have.
+    pub unknown_session: u64,
+    /// Hellos of NVEs that are not admitted.
+    pub unknown_nve: u64,
+    /// Hellos that were sent before one that was answered.
+    pub old_hellos: u64,
+    /// Messages that the session refused.
+    pub rejected: u64,
+    /// Messages that an NVE may not send.
+    pub unexpected: u64,
+    /// Words about a move by an NVE that is not the party that may say them, or about another version.
+    pub not_party: u64,
+    /// Inputs that no row of the move core takes.
+    pub out_of_place: u64,
+    /// Registrations refused.
+    pub refused_registrations: u64,
+    /// Questions answered.
+    pub queries: u64,
+    /// Mappings pushed.
+    pub updates: u64,
+    /// Events dropped because nobody took them.
+    pub shed_events: u64,
+    /// Answers to strangers not given.
+    pub shed_answers: u64,
+    /// Sessions closed because the NVE or the journal did not keep up.
+    pub shed_sessions: u64,
+    /// Calls with a time before that of an earlier one.
+    pub clock_backwards: u64,
+}
+
+/// Where a datagram goes.
+pub type Peer = SocketAddr;

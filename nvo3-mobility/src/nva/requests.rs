@@ -1,0 +1,298 @@
+//! What NVEs ask and say, and what is pushed to them.
+
+use super::core;
+use super::io::Event;
+use super::journal::Record;
+use super::machine::{Nva, Tracked};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Address, Answer, Deregister, DeregisterReply, Mapping, Message, Micros, MoveId, NveId, Query, RecordNo,
+    RegistrationRequest, RegistrationResult, Response, Resync, Side, TsiKey, Update, Version,
+};
+use nvo3_wire::Vni;
+
+impl Nva {
+    pub(super) fn handle_message(&mut self, from: NveId, transaction: u32, message: Message) {
+        match message {
+            Message::RegistrationRequest(request) => self.handle_registration(from, transaction, &request),
+            Message::Deregister(deregister) => self.handle_deregister(from, transaction, deregister),
+            Message::Query(query) => self.handle_query(from, transaction, query),
+            Message::Subscribe(vn) => self.directory.subscribe(vn, from),
+            Message::Unsubscribe(vn) => self.directory.unsubscribe(vn, from),
+            Message::Resync(resync) => self.handle_resync(from, transaction, &resync),
+            Message::Ready(ready) => {
+                let Some(side) = self.moves.side(ready.move_id, from) else {
+                    self.counters.not_party += 1;
+                    return;
+                };
+                let input = match ready.refused {
+                    Some(why) => core::Input::Refused(side, why),
+                    None => core::Input::Ready(side),
+                };
+                self.handle_word(from, side, ready.move_id, ready.version, input);
+            }
+            Message::Suspended(word) => {
+                self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Suspended);
+            }
+            Message::Activated(word) => {
+                self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Activated);
+            }
+            Message::Resumed(word) => self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Resumed),
+            Message::Revoked(word) => self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Revoked),
+            Message::OutcomeQuery(id) => self.send_outcome(id, from),
+            Message::Done(done) => {
+                if self.moves.side(done.move_id, from).is_some() {
+                    self.tell(Event::Report { id: done.move_id, nve: from, report: done.report });
+                }
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    /// A word about a move counts only from the party that may say it, about the version that is reserved (I5).
+    fn handle_word(&mut self, from: NveId, side: Side, id: MoveId, version: Version, input: core::Input) {
+        let is_party = self.moves.get(id).is_some_and(|of| of.version == version);
+        if is_party && self.moves.side(id, from) == Some(side) {
+            // After the outcome a word says nothing new; the outcome answers it.
+            if !self.moves.get(id).is_some_and(|of| core::step(of.state, input).is_none() && of.state.decided()) {
+                self.step(id, input);
+            }
+        } else {
+            self.counters.not_party += 1;
+        }
+    }
+
+    fn handle_registration(&mut self, from: NveId, transaction: u32, request: &RegistrationRequest) {
+        let key = request.tsi.key;
+        let (result, version) = self.register(from, request);
+        if let Some(result) = result {
+            self.reply(from, transaction, key, result, version);
+        }
+    }
+
+    /// The result, or none where the answer comes with the outcome of a move.
+    fn register(&mut self, from: NveId, request: &RegistrationRequest) -> (Option<RegistrationResult>, Version) {
+        let tsi = &request.tsi;
+        let entry = self.directory.get(&tsi.key);
+        let current = entry.map(|entry| entry.version).unwrap_or_default();
+        let refused = |result| (Some(result), current);
+        if tsi.ips.is_empty() || tsi.ips.len() > self.config.ips_per_tsi as usize || tsi.key.mac.is_group() {
+            return refused(RegistrationResult::Malformed);
+        }
+        if self.directory.conflict(tsi).is_some() {
+            return refused(RegistrationResult::Duplicate);
+        }
+        if request.expected.is_some_and(|expected| expected < current) {
+            return refused(RegistrationResult::Stale);
+        }
+        let full = self.journal.backlog() >= u64::from(self.config.unpersisted);
+        let Some(entry) = entry else {
+            if full || self.directory.len() >= self.config.tsis as usize {
+                return refused(RegistrationResult::Resource);
+            }
+            return (Some(RegistrationResult::Accepted), self.enter_tsi(from, request));
+        };
+        if entry.nve == from {
+            let same = entry.ips == tsi.ips;
+            return match (same, self.moves.of_tsi(&tsi.key).is_some()) {
+                // The owner attaching again makes no new version.
+                (true, _) => refused(RegistrationResult::Accepted),
+                // A change waits for the outcome.
+                (false, true) => refused(RegistrationResult::Moving),
+                (false, false) if full => refused(RegistrationResult::Resource),
+                (false, false) => (Some(RegistrationResult::Accepted), self.enter_tsi(from, request)),
+            };
+        }
+        if self.moves.of_tsi(&tsi.key).is_some() {
+            return refused(RegistrationResult::Moving);
+        }
+        if full {
+            return refused(RegistrationResult::Resource);
+        }
+        let old = entry.nve;
+        if self.is_duplicate(&tsi.key) {
+            return refused(RegistrationResult::Duplicate);
+        }
+        self.plan_unplanned(tsi.key, old, from);
+        (None, current)
+    }
+
+    fn enter_tsi(&mut self, nve: NveId, request: &RegistrationRequest) -> Version {
+        let tsi = request.tsi.clone();
+        let number = self.journal.append(Record::Registered { tsi: tsi.clone(), nve });
+        let version = self.version(number);
+        self.directory.register(&tsi, nve, version);
+        self.published = number;
+        self.push_mappings(&[tsi.key], &[nve], Tracked::Nothing);
+        self.push_members(tsi.key.vn);
+        version
+    }
+
+    /// Counts an unplanned move; true where there were too many of them, and until the time is over (EVM-05, R-20, R-31).
+    fn is_duplicate(&mut self, key: &TsiKey) -> bool {
+        let (now, window) = (self.now, self.config.duplicate_window);
+        let (limit, hold) = (self.config.duplicate_moves as usize, self.config.duplicate_hold);
+        let Some(entry) = self.directory.get_mut(key) else { return false };
+        if entry.frozen_until.is_some_and(|until| now < until) {
+            return true;
+        }
+        entry.frozen_until = None;
+        entry.unplanned.retain(|at| now - *at < window);
+        entry.unplanned.push_back(now);
+        if entry.unplanned.len() < limit {
+            return false;
+        }
+        entry.unplanned.clear();
+        entry.frozen_until = Some(now + hold);
+        self.tell(Event::Duplicate(*key));
+        true
+    }
+
+    fn handle_deregister(&mut self, from: NveId, transaction: u32, request: Deregister) {
+        let key = request.tsi;
+        let current = self.directory.get(&key).map(|entry| (entry.nve, entry.version));
+        let version = current.map(|(_, version)| version).unwrap_or_default();
+        // A late one never undoes a newer mapping.
+        if current.is_some_and(|(nve, version)| nve == from && request.version >= version) {
+            if let Some(id) = self.moves.of_tsi(&key) {
+                if let Some(entry) = self.directory.get_mut(&key) {
+                    entry.withdraw = true;
+                }
+                self.step_if_it_fits(id, core::Input::Deadline);
+            } else {
+                self.withdraw(key);
+            }
+        }
+        let reply = DeregisterReply { tsi: key, version };
+        self.send(from, transaction, Message::DeregisterReply(reply), Tracked::Nothing);
+    }
+
+    pub(super) fn withdraw(&mut self, key: TsiKey) {
+        let number = self.journal.append(Record::Withdrawn { tsi: key });
+        self.published = number;
+        let version = self.version(number);
+        let interested = self.directory.interested(&key, self.now);
+        let Some(entry) = self.directory.withdraw(&key) else { return };
+        let mapping = Mapping { mac: key.mac, ips: entry.ips, version, place: None };
+        for nve in interested.into_iter().filter(|nve| *nve != entry.nve) {
+            self.push_mapping(nve, key.vn, mapping.clone(), Tracked::Nothing);
+        }
+        self.push_members(key.vn);
+    }
+
+    fn handle_query(&mut self, from: NveId, transaction: u32, query: Query) {
+        self.counters.queries += 1;
+        let Query { vn, address } = query;
+        let (answer, lifetime) = match self.directory.find(vn, address) {
+            Some(key) => {
+                self.note_interest(&key, from);
+                match self.lookup(&key) {
+                    Some(mapping) => (Answer::Found(mapping), self.config.lifetime),
+                    None => (Answer::NotFound, self.config.negative_lifetime),
+                }
+            }
+            None => (Answer::NotFound, self.config.negative_lifetime),
+        };
+        let response = Response { vn, address, answer, lifetime };
+        self.send(from, transaction, Message::Response(response), Tracked::Nothing);
+    }
+
+    fn note_interest(&mut self, key: &TsiKey, nve: NveId) {
+        let until = self.now + Micros::from_millis(u64::from(self.config.lifetime) * 100);
+        if let Some(entry) = self.directory.get_mut(key) {
+            let before = entry.interested.entry(nve).or_insert(until);
+            *before = (*before).max(until);
+        }
+    }
+
+    /// Interest restated, and everything that the NVE may have missed (DAP-03).
+    fn handle_resync(&mut self, from: NveId, transaction: u32, resync: &Resync) {
+        let mut wanted: BTreeMap<Vni, BTreeMap<TsiKey, Option<Mapping>>> = BTreeMap::new();
+        for (vn, address) in &resync.mappings {
+            let found = self.directory.find(*vn, *address);
+            let key = match (found, address) {
+                (Some(key), _) => key,
+                (None, Address::Mac(mac)) => TsiKey { vn: *vn, mac: *mac },
+                (None, Address::Ip(_)) => continue,
+            };
+            self.note_interest(&key, from);
+            wanted.entry(*vn).or_default().insert(key, self.lookup(&key));
+        }
+        for vn in &resync.vns {
+            self.directory.subscribe(*vn, from);
+            let all = self.directory.of_vn(*vn).map(|(key, _)| *key).collect::<Vec<_>>();
+            for key in all {
+                wanted.entry(*vn).or_default().insert(key, self.lookup(&key));
+            }
+        }
+        for vn in self.directory.vns_of(from) {
+            wanted.entry(vn).or_default();
+        }
+        let last = wanted.last_key_value().map(|(vn, _)| *vn);
+        let withdrawn = self.version(self.journal.last());
+        for (vn, mappings) in wanted {
+            let gone = |key: &TsiKey| Mapping { mac: key.mac, ips: Vec::new(), version: withdrawn, place: None };
+            let mappings = mappings.iter().map(|(key, found)| found.clone().unwrap_or_else(|| gone(key))).collect();
+            let members = self.directory.members(vn);
+            let members = members.contains(&from).then_some(members);
+            let update = Update {
+                vn,
+                after: resync.since,
+                upto: self.published,
+                mappings,
+                members: members.map(|all| all.into_iter().filter_map(|nve| self.place_of(nve)).collect()),
+                synced: Some(vn) == last && !resync.more,
+            };
+            for part in update.split() {
+                self.counters.updates += part.mappings.len() as u64;
+                self.send(from, transaction, Message::Update(part), Tracked::Nothing);
+            }
+        }
+    }
+
+    /// Pushes mappings to everyone interested but some, to be tracked or not.
+    pub(super) fn push_mappings(&mut self, keys: &[TsiKey], but: &[NveId], tracked: Tracked) {
+        for key in keys {
+            let Some(mapping) = self.lookup(key) else { continue };
+            for nve in self.directory.interested(key, self.now).into_iter().filter(|nve| !but.contains(nve)) {
+                self.push_mapping(nve, key.vn, mapping.clone(), tracked);
+            }
+        }
+    }
+
+    pub(super) fn push_mapping(&mut self, nve: NveId, vn: Vni, mapping: Mapping, tracked: Tracked) {
+        let after = RecordNo(self.published.0.saturating_sub(1));
+        let update =
+            Update { vn, after, upto: self.published, mappings: alloc::vec![mapping], members: None, synced: false };
+        self.counters.updates += 1;
+        if let Tracked::Update(id) = tracked {
+            self.await_follower(id, nve);
+        }
+        self.send(nve, 0, Message::Update(update), tracked);
+    }
+
+    pub(super) fn push_members_of(&mut self, keys: &[TsiKey]) {
+        let vns: alloc::collections::BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
+        for vn in vns {
+            self.push_members(vn);
+        }
+    }
+
+    /// Tells the NVEs of a VN who they are (VMM-4.3-06).
+    pub(super) fn push_members(&mut self, vn: Vni) {
+        let members = self.directory.members(vn);
+        let places: Vec<_> = members.iter().filter_map(|nve| self.place_of(*nve)).collect();
+        for nve in members {
+            let update = Update {
+                vn,
+                after: self.published,
+                upto: self.published,
+                mappings: Vec::new(),
+                members: Some(places.clone()),
+                synced: false,
+            };
+            self.send(nve, 0, Message::Update(update), Tracked::Nothing);
+        }
+    }
+}

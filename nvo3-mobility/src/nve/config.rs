@@ -1,0 +1,101 @@
+//! What an edge is told before it starts.
+
+use crate::ConfigError;
+use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
+
+/// An edge's identity, times and bounds.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NveConfig {
+    /// Who it is and where it is reached.
+    pub place: Place,
+    /// What its forwarder sends and receives.
+    pub encapsulations: Encapsulations,
+    /// What its forwarder is able to do.
+    pub capabilities: Capabilities,
+    /// The session with the NVA.
+    pub session: SessionConfig,
+    /// Held at most for a TSI that has just come and that no move brought.
+    pub hold: HoldLimits,
+    /// How long a forward entry stays at most (VMM-5-04).
+    pub in_flight: Micros,
+    /// How long it stays after everyone interested follows (R-37: longer than the underlay's longest delay).
+    pub linger: Micros,
+    /// A second hint or alarm about the same thing within this time changes nothing.
+    pub hint_interval: Micros,
+    /// TSIs: attached, moving, and remembered by their floor.
+    pub tsis: u32,
+    /// Ports.
+    pub ports: u32,
+    /// Mappings of TSIs elsewhere.
+    pub mappings: u32,
+    /// Addresses being asked for.
+    pub queries: u32,
+    /// Moves in hand or not yet forgotten.
+    pub moves: u32,
+    /// Events, frames and hints that wait to be taken, each.
+    pub queue: u32,
+    /// Table changes handed out and not yet answered.
+    pub unapplied: u32,
+    /// A frame alone activates no VM (R-35, *hypervisor word only*).
+    pub hypervisor_word_only: bool,
+}
+
+impl NveConfig {
+    /// An edge with the defaults.
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            encapsulations: Encapsulations::VXLAN,
+            capabilities: Capabilities::HOLD,
+            session: SessionConfig::default(),
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            in_flight: Micros::from_secs(30),
+            linger: Micros::from_secs(1),
+            hint_interval: Micros::from_millis(100),
+            tsis: 65_536,
+            ports: 65_536,
+            mappings: 65_536,
+            queries: 4_096,
+            moves: 4_096,
+            queue: 4_096,
+            unapplied: 4_096,
+            hypervisor_word_only: false,
+        }
+    }
+
+    /// Whether an edge can run with it.
+    ///
+    /// # Errors
+    /// The first field that cannot be as it is.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("NveConfig.tsis", self.tsis),
+            ("NveConfig.ports", self.ports),
+            ("NveConfig.mappings", self.mappings),
+            ("NveConfig.queries", self.queries),
+            ("NveConfig.moves", self.moves),
+            ("NveConfig.queue", self.queue),
+            ("NveConfig.unapplied", self.unapplied),
+            ("NveConfig.hold.frames", self.hold.frames),
+            ("NveConfig.hold.bytes", self.hold.bytes),
+            ("NveConfig.hold.age_ms", self.hold.age_ms),
+        ];
+        for (field, value) in positive {
+            ConfigError::unless(value > 0, field, u64::from(value), "must be at least 1")?;
+        }
+        let Self { in_flight, linger, .. } = self;
+        ConfigError::unless(linger.0 > 0, "NveConfig.linger", linger.0, "must be at least 1 µs")?;
+        ConfigError::unless(
+            in_flight >= linger,
+            "NveConfig.in_flight",
+            in_flight.0,
+            "must not be shorter than NveConfig.linger",
+        )?;
+        self.session.validate().map_err(|_| ConfigError {
+            field: "NveConfig.session",
+            value: self.session.dead_after.0,
+            rule: "see SessionConfig::validate",
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! Stepping the move core, carrying out what it says, and letting a move's TSIs speak as one.
+
+use super::changes::Key;
+use super::core::{self, Core, Duration, News, Output, Word};
+use super::io::{Error, Event};
+use super::machine::{Known, Nve};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Deregister, Done, HoldLimits, Message, MoveId, MoveKind, MoveWord, Place, Ready, Refusal, RegistrationRequest,
+    Report, Tsi, TsiKey, Version,
+};
+
+/// What is known of one move besides its TSIs' states.
+#[derive(Clone, Debug)]
+pub(super) struct Move {
+    pub(super) version: Version,
+    pub(super) peer: Place,
+    pub(super) tsis: Vec<TsiKey>,
+    /// Which TSIs have said a word that the others have not said yet.
+    said: BTreeMap<Word, BTreeSet<TsiKey>>,
+}
+
+/// The moves in hand, bounded.
+#[derive(Debug)]
+pub(super) struct Moves {
+    limit: usize,
+    moves: BTreeMap<MoveId, Move>,
+}
+
+impl Moves {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { limit, moves: BTreeMap::new() }
+    }
+
+    pub(super) fn get(&self, id: MoveId) -> Option<&Move> {
+        self.moves.get(&id)
+    }
+
+    pub(super) fn forget(&mut self, id: MoveId) {
+        self.moves.remove(&id);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.moves.len()
+    }
+
+    /// Enters a move or what a new Prepare says of it; false where there is no room.
+    pub(super) fn enter(&mut self, id: MoveId, version: Version, peer: Place, tsis: Vec<TsiKey>) -> bool {
+        if self.moves.len() >= self.limit && !self.moves.contains_key(&id) {
+            return false;
+        }
+        self.moves.insert(id, Move { version, peer, tsis, said: BTreeMap::new() });
+        true
+    }
+
+    /// Whether all TSIs of the move have now said the word.
+    fn says(&mut self, id: MoveId, word: Word, key: TsiKey) -> bool {
+        let Some(of) = self.moves.get_mut(&id) else { return true };
+        let said = of.said.entry(word).or_default();
+        said.insert(key);
+        let all = of.tsis.iter().all(|tsi| said.contains(tsi));
+        if all {
+            of.said.remove(&word);
+        }
+        all
+    }
+}
+
+impl Nve {
+    /// One input for one TSI; false where it is out of place.
+    pub(super) fn step(&mut self, key: TsiKey, input: core::Input) -> bool {
+        let before = self.state(&key);
+        let Some((after, outputs)) = core::step(before, input) else {
+            self.counters.out_of_place += 1;
+            return false;
+        };
+        if after != before {
+            self.enter(key, before, after);
+        }
+        for output in outputs {
+            self.carry_out(key, output);
+        }
+        if after.state.awaits_forwarder() && !self.changes.is_pending(Key::Tsi(key)) {
+            self.step(key, core::Input::Applied);
+        }
+        true
+    }
+
+    fn enter(&mut self, key: TsiKey, before: Core, after: Core) {
+        self.known(key).core = after;
+        if core::entry(before.state) != core::entry(after.state) {
+            self.changes.mark(Key::Tsi(key));
+        }
+        if before.state != after.state {
+            if !matches!(after.state, core::State::Forwarding { .. }) {
+                self.stop_forward_timer(&key);
+            }
+            self.tell(Event::State { key, from: before.state, to: after.state });
+        }
+    }
+
+    fn carry_out(&mut self, key: TsiKey, output: Output) {
+        match output {
+            Output::Say(id, version, word) => {
+                if self.moves.says(id, word, key) {
+                    self.say(id, version, word);
+                }
+            }
+            Output::Refuse(id, version, why) => self.refuse_move(id, version, why),
+            Output::Register => self.register(key),
+            Output::Deregister => {
+                let version = self.state(&key).floor;
+                self.leaving.insert(key, version);
+                self.send(0, &Message::Deregister(Deregister { tsi: key, version }));
+            }
+            Output::ForwardFor(which) => self.start_forward_timer(key, which),
+            Output::Tell(news) => {
+                let move_id = self.state(&key).state.plan().map(|plan| plan.id);
+                self.tell(Event::News { key, move_id, news });
+                if news == News::Running {
+                    self.neighbors_settled(key);
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, move_id: MoveId, version: Version, word: Word) {
+        let of = MoveWord { move_id, version };
+        let message = match word {
+            Word::Ready => Message::Ready(Ready { move_id, version, refused: None }),
+            Word::Suspended => Message::Suspended(of),
+            Word::Activated => Message::Activated(of),
+            Word::Resumed => Message::Resumed(of),
+            Word::Revoked => Message::Revoked(of),
+            Word::OutcomeQuery => Message::OutcomeQuery(move_id),
+        };
+        self.send(0, &message);
+    }
+
+    pub(super) fn refuse_move(&mut self, move_id: MoveId, version: Version, why: Refusal) {
+        self.send(0, &Message::Ready(Ready { move_id, version, refused: Some(why) }));
+    }
+
+    fn register(&mut self, key: TsiKey) {
+        let Some(known) = self.tsis.get(&key) else { return };
+        let tsi = Tsi { key, ips: known.ips.clone() };
+        let old = self.cache.get(&key).and_then(|cached| cached.place).map(|place| place.nve);
+        let kind = if old.is_some_and(|nve| nve != self.config.place.nve) { MoveKind::Failover } else { MoveKind::Cold };
+        let request = RegistrationRequest { tsi, kind, old, expected: None, lifetime: u16::MAX };
+        self.send(0, &Message::RegistrationRequest(request));
+    }
+
+    /// Sends within the session. Without one nothing is lost: a new session has everything unanswered said again.
+    pub(super) fn send(&mut self, transaction: u32, message: &Message) {
+        let Some(session) = self.session.as_mut().filter(|session| session.is_up()) else { return };
+        if session.send(transaction, message).is_err() {
+            self.counters.shed_messages += 1;
+            self.say_again = true;
+        }
+    }
+
+    pub(super) fn known(&mut self, key: TsiKey) -> &mut Known {
+        let limits = self.config.hold;
+        self.tsis.entry(key).or_insert_with(|| Known {
+            core: Core::default(),
+            ips: Vec::new(),
+            vap: None,
+            limits,
+            forward_ends: None,
+        })
+    }
+
+    /// Room for `new` TSIs, by forgetting the floors of some that are gone.
+    pub(super) fn make_room(&mut self, new: usize) -> bool {
+        let limit = self.config.tsis as usize;
+        while self.tsis.len() + new > limit {
+            let gone = self.tsis.iter().find(|(_, k)| k.vap.is_none() && k.core.state == core::State::Away);
+            let Some(key) = gone.map(|(key, _)| *key) else { return false };
+            self.tsis.remove(&key);
+        }
+        true
+    }
+
+    pub(super) fn prepare_limits(&mut self, tsi: &Tsi, limits: HoldLimits) {
+        let known = self.known(tsi.key);
+        known.limits = limits;
+        if known.vap.is_none() {
+            known.ips.clone_from(&tsi.ips);
+        }
+    }
+
+    fn start_forward_timer(&mut self, key: TsiKey, which: Duration) {
+        let ends = self.now + self.in_flight(which);
+        let before = self.tsis.get(&key).and_then(|known| known.forward_ends);
+        let ends = match (which, before) {
+            (Duration::Linger, Some(before)) => before.min(ends),
+            _ => ends,
+        };
+        self.stop_forward_timer(&key);
+        self.known(key).forward_ends = Some(ends);
+        self.forward_timers.insert((ends, key));
+    }
+
+    pub(super) fn stop_forward_timer(&mut self, key: &TsiKey) {
+        if let Some(ends) = self.tsis.get_mut(key).and_then(|known| known.forward_ends.take()) {
+            self.forward_timers.remove(&(ends, *key));
+        }
+    }
+
+    pub(super) fn activate(&mut self, key: TsiKey, move_id: Option<MoveId>) -> Result<(), Error> {
+        let known = self.tsis.get(&key).ok_or(Error::UnknownTsi(key))?;
+        if known.vap.is_none() {
+            return Err(Error::NoPort(key));
+        }
+        let state = known.core.state;
+        if let Some(move_id) = move_id {
+            let prepared = state.may_run_for(move_id);
+            if !prepared {
+                return Err(Error::NotPrepared { key, move_id, state: state.name() });
+            }
+        }
+        self.for_all_of_move(key, core::Input::Runs)
+    }
+
+    pub(super) fn suspend(&mut self, key: TsiKey, move_id: MoveId) -> Result<(), Error> {
+        self.tsis.get(&key).ok_or(Error::UnknownTsi(key))?;
+        self.for_all_of_move(key, core::Input::Suspend(move_id))
+    }
+
+    /// Any TSI's word stands for all that move with it.
+    pub(super) fn for_all_of_move(&mut self, key: TsiKey, input: core::Input) -> Result<(), Error> {
+        let state = self.state(&key).state;
+        let of_move = state.plan().and_then(|plan| self.moves.get(plan.id)).map(|of| of.tsis.clone());
+        if !self.step(key, input) {
+            return Err(Error::OutOfPlace { key, state: state.name() });
+        }
+        for other in of_move.unwrap_or_default().into_iter().filter(|other| *other != key) {
+            self.step(other, input);
+        }
+        Ok(())
+    }
+
+    pub(super) fn report(&mut self, move_id: MoveId, report: Report) {
+        self.send(0, &Message::Done(Done { move_id, report }));
+    }
+
+    /// A new session, or room in it again: everything unanswered is said again.
+    pub(super) fn say_everything_again(&mut self) {
+        self.say_again = false;
+        let keys: Vec<TsiKey> = self.tsis.keys().copied().collect();
+        for key in keys {
+            if core::step(self.state(&key), core::Input::Again).is_some() {
+                self.step(key, core::Input::Again);
+            }
+        }
+        let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
+        for (tsi, version) in leaving {
+            self.send(0, &Message::Deregister(Deregister { tsi, version }));
+        }
+        let asked: Vec<_> = self.queries.iter().collect();
+        for (vn, address) in asked {
+            self.send_query(vn, address);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What the NVA says, and what other edges hint.
+
+use super::cache::lifetime;
+use super::changes::Key;
+use super::core::{self, Input, Plan};
+use super::io::Event;
+use super::machine::Nve;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Address, Answer, Instant, Invalidate, Mapping, Message, MoveId, MoveKind, MoveResult, MoveWord, NveId, Outcome,
+    Place, Prepare, Query, Received, RecordNo, Refusal, RegistrationReply, RegistrationResult, Response, Resync,
+    SessionEvent, Side, TsiKey, Update, Version,
+};
+use nvo3_wire::Vni;
+
+impl Nve {
+    /// A datagram of the control port: from the NVA, or a hint from another edge.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        self.clock(now);
+        match Message::decode(datagram) {
+            Ok((header, Message::Invalidate(hint))) if header.session.0 == 0 => self.handle_hint(&hint),
+            Ok((header, message)) => {
+                let taken = self.session.as_mut().map(|session| session.handle(self.now, &header, message));
+                if !matches!(taken, Some(Ok(()))) {
+                    self.counters.rejected += 1;
+                }
+            }
+            Err(error) => {
+                self.counters.malformed += 1;
+                if let Some(session) = &mut self.session {
+                    // A datagram of no session of ours gets no answer.
+                    let _ = session.handle_undecodable(self.now, &error);
+                }
+            }
+        }
+        self.pump_session();
+    }
+
+    /// Takes everything that the session has to say.
+    pub(super) fn pump_session(&mut self) {
+        loop {
+            let Some(session) = &mut self.session else { return };
+            if let Some(event) = session.poll_event() {
+                self.handle_session_event(event);
+            } else if let Some(received) = session.poll_message() {
+                self.handle_received(received);
+            } else {
+                break;
+            }
+        }
+        self.advance_in_force();
+    }
+
+    fn handle_session_event(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Up(_) => {
+                self.unforced.clear();
+                self.in_force = 0;
+                self.tell(Event::SessionUp);
+                self.say_everything_again();
+                self.resync();
+            }
+            SessionEvent::Down(reason) => {
+                self.unforced.clear();
+                self.tell(Event::SessionDown(reason));
+            }
+            SessionEvent::Acked(_) => {
+                if self.say_again {
+                    self.say_everything_again();
+                }
+            }
+            SessionEvent::PeerError(_) => self.counters.peer_errors += 1,
+        }
+    }
+
+    /// Restates what this edge holds and asks for all of it (DAP-03).
+    fn resync(&mut self) {
+        let mappings = self.cache.iter().map(|(key, _)| (key.vn, Address::Mac(key.mac))).collect();
+        let full = Resync { since: RecordNo(0), vns: Vec::new(), mappings, more: false };
+        for part in full.split() {
+            self.send(0, &Message::Resync(part));
+        }
+    }
+
+    fn handle_received(&mut self, received: Received) {
+        let Received { sequence, message, .. } = received;
+        self.handle_message(message);
+        let waits_for = self.changes.newest_waiting();
+        match self.unforced.back_mut() {
+            Some((last, stamp)) if *stamp == waits_for => *last = sequence,
+            _ => self.unforced.push_back((sequence, waits_for)),
+        }
+    }
+
+    /// Acknowledges what has come into force in the forwarder.
+    pub(super) fn advance_in_force(&mut self) {
+        let in_force = self.changes.in_force();
+        while let Some((sequence, _)) = self.unforced.front().copied().filter(|(_, stamp)| *stamp <= in_force) {
+            self.in_force = sequence;
+            self.unforced.pop_front();
+        }
+        if let Some(session) = &mut self.session {
+            session.set_in_force(self.in_force);
+        }
+    }
+
+    fn handle_message(&mut self, message: Message) {
+        match message {
+            Message::RegistrationReply(reply) => self.handle_registration_reply(&reply),
+            Message::DeregisterReply(reply) => {
+                self.leaving.remove(&reply.tsi);
+            }
+            Message::Response(response) => self.handle_response(response),
+            Message::Update(update) => self.handle_update(update),
+            Message::Invalidate(invalidate) => self.handle_invalidate(&invalidate),
+            Message::Prepare(prepare) => self.handle_prepare(&prepare),
+            Message::Suspended(word) => self.step_move(word.move_id, |_| Input::Left(word.move_id)),
+            Message::Revoke(word) => self.handle_revoke(word),
+            Message::Outcome(outcome) => self.handle_outcome(&outcome),
+            Message::Done(done) => {
+                self.step_move(done.move_id, |_| Input::Converged);
+                self.moves.forget(done.move_id);
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    fn step_move(&mut self, id: MoveId, input: impl Fn(Plan) -> Input) {
+        let Some(of) = self.moves.get(id).cloned() else { return };
+        let plan = Plan { id, version: of.version, peer: of.peer };
+        for key in of.tsis {
+            self.step(key, input(plan));
+        }
+    }
+
+    fn handle_registration_reply(&mut self, reply: &RegistrationReply) {
+        let key = reply.tsi;
+        match reply.result {
+            RegistrationResult::Accepted => {
+                self.step(key, Input::Registered(reply.version));
+            }
+            // The move's own messages follow.
+            RegistrationResult::Moving => {}
+            result => {
+                self.step(key, Input::NotRegistered);
+                self.tell(Event::Refused { key, result });
+            }
+        }
+    }
+
+    fn handle_response(&mut self, response: Response) {
+        let Response { vn, address, answer, lifetime: length } = response;
+        self.queries.answered(vn, address);
+        let expires = lifetime(self.now, length);
+        match answer {
+            Answer::Found(mapping) => {
+                let mac = mapping.mac;
+                self.take_mapping(vn, mapping, Some(expires));
+                self.neighbor_found(vn, address, mac);
+            }
+            Answer::NotFound | Answer::Prohibited => {
+                if let Address::Mac(mac) = address {
+                    let key = TsiKey { vn, mac };
+                    let version = self.cache.get(&key).map(|cached| cached.version).unwrap_or_default();
+                    self.cache_mapping(key, version, Vec::new(), None, expires);
+                }
+                self.neighbor_unknown(vn, address);
+            }
+        }
+    }
+
+    fn handle_update(&mut self, update: Update) {
+        if let Some(members) = update.members {
+            if members.is_empty() {
+                self.members.remove(&update.vn);
+            } else {
+                self.members.insert(update.vn, members);
+            }
+            self.changes.mark(Key::Members(update.vn));
+        }
+        for mapping in update.mappings {
+            self.take_mapping(update.vn, mapping, None);
+        }
+    }
+
+    /// A statement of the directory. `expires` is `None` where it says nothing about the lifetime.
+    fn take_mapping(&mut self, vn: Vni, mapping: Mapping, expires: Option<Option<Instant>>) {
+        let key = TsiKey { vn, mac: mapping.mac };
+        let cached = self.cache.get(&key);
+        if mapping.version < cached.map(|cached| cached.version).unwrap_or_default().max(self.state(&key).floor) {
+            self.counters.stale += 1;
+            return;
+        }
+        let expires = expires.unwrap_or_else(|| cached.and_then(|cached| cached.expires));
+        let Mapping { version, ips, place, .. } = mapping;
+        self.step_statement(key, version, place);
+        self.cache_mapping(key, version, ips, place, expires);
+    }
+
+    fn step_statement(&mut self, key: TsiKey, version: Version, place: Option<Place>) {
+        if !self.tsis.contains_key(&key) {
+            return;
+        }
+        let input = match place {
+            Some(place) if place.nve == self.config.place.nve => Input::MovedHere(version),
+            Some(place) => Input::MovedTo(version, place),
+            None => Input::Withdrawn(version),
+        };
+        // A repeat of what is known has no row, and that is no fault.
+        if core::step(self.state(&key), input).is_some() {
+            self.step(key, input);
+        }
+    }
+
+    fn cache_mapping(
+        &mut self,
+        key: TsiKey,
+        version: Version,
+        ips: Vec<::core::net::IpAddr>,
+        place: Option<Place>,
+        expires: Option<Instant>,
+    ) {
+        self.changes.mark(Key::Tsi(key));
+        if let Some(oldest) = self.cache.enter(key, version, ips, place, expires) {
+            self.counters.shed_mappings += 1;
+            self.changes.mark(Key::Tsi(oldest));
+        }
+    }
+
+    /// Times a mapping out if it still is that one.
+    fn handle_invalidate(&mut self, of: &Invalidate) {
+        if self.points_to(&of.tsi, of.nve, of.version) && self.cache.remove(&of.tsi) {
+            self.changes.mark(Key::Tsi(of.tsi));
+        }
+    }
+
+    /// Another edge says that its mapping is newer. All it can cause is a question (VMM-5-06).
+    fn handle_hint(&mut self, hint: &Invalidate) {
+        if self.points_to(&hint.tsi, hint.nve, hint.version) {
+            self.counters.hints_received += 1;
+            self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac));
+        }
+    }
+
+    fn points_to(&self, key: &TsiKey, nve: NveId, version: Version) -> bool {
+        self.cache
+            .get(key)
+            .is_some_and(|cached| cached.version <= version && cached.place.is_some_and(|place| place.nve == nve))
+    }
+
+    /// Asks where an address is: one question an address until it is answered (VMM-4.2-10).
+    pub(super) fn ask(&mut self, vn: Vni, address: Address) {
+        if self.queries.is_full() {
+            self.counters.shed_queries += 1;
+        } else if self.queries.ask(vn, address) {
+            self.send_query(vn, address);
+        }
+    }
+
+    pub(super) fn send_query(&mut self, vn: Vni, address: Address) {
+        self.counters.queries += 1;
+        self.send(0, &Message::Query(Query { vn, address }));
+    }
+
+    fn handle_prepare(&mut self, prepare: &Prepare) {
+        let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
+        let refuse = if tsis.is_empty() || tsis.iter().any(|tsi| tsi.ips.is_empty()) {
+            Some(Refusal::UnknownTsi)
+        } else if peer.locators.reachable_from(&self.config.place.locators).is_none() {
+            Some(Refusal::NoCommonUnderlay)
+        } else {
+            let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
+            let keys = tsis.iter().map(|tsi| tsi.key).collect();
+            let room = self.make_room(new) && self.moves.enter(*move_id, *version, *peer, keys);
+            (!room).then_some(Refusal::Resource)
+        };
+        if let Some(why) = refuse {
+            self.counters.shed_moves += 1;
+            return self.refuse_move(*move_id, *version, why);
+        }
+        for tsi in tsis {
+            self.prepare_limits(tsi, *limits);
+        }
+        let (suspended, kind) = (*suspended, *kind);
+        self.step_move(*move_id, |plan| match side {
+            Side::New => Input::PrepareNew(plan),
+            Side::Old if kind == MoveKind::Failover => Input::Yield(plan),
+            Side::Old => Input::PrepareOld(plan, suspended),
+        });
+    }
+
+    fn handle_revoke(&mut self, word: MoveWord) {
+        if self.moves.get(word.move_id).is_some() {
+            self.step_move(word.move_id, Input::Revoke);
+        } else {
+            // Never prepared here, so never activated.
+            self.send(0, &Message::Revoked(word));
+        }
+    }
+
+    fn handle_outcome(&mut self, outcome: &Outcome) {
+        let Outcome { move_id, result, version, place, tsis } = outcome;
+        let (id, version, place) = (*move_id, *version, *place);
+        let input = match result {
+            MoveResult::Committed => Input::Committed(id, version, place),
+            MoveResult::Aborted => Input::Aborted(id, version, place),
+            MoveResult::Unknown => return,
+        };
+        for key in tsis {
+            let ips = self.tsis.get(key).map(|known| known.ips.clone());
+            if self.tsis.contains_key(key) && ::core::option::Option::is_some(&core::step(self.state(key), input)) {
+                self.step(*key, input);
+            }
+            let newest = self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);
+            if version >= newest {
+                let expires = self.cache.get(key).and_then(|cached| cached.expires);
+                let ips = ips.or_else(|| self.cache.get(key).map(|cached| cached.ips.clone())).unwrap_or_default();
+                self.cache_mapping(*key, version, ips, Some(place), expires);
+            }
+        }
+    }
+}

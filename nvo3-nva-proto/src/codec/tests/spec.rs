@@ -1,0 +1,184 @@
+//! SPEC.md's examples are what the code says, and the other way round.
+
+use crate::*;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nvo3_wire::{Mac, Vni};
+
+const SPEC: &str = include_str!("../../../SPEC.md");
+
+const VN: Option<Vni> = Vni::new(5_001);
+const MAC: Mac = Mac([0x02, 0, 0, 0, 0, 0x0a]);
+const IP4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
+const IP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x0a));
+const VERSION: Version = Version { epoch: 3, generation: 1_042 };
+const OLD: Place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, 1)) };
+const NEW: Place = Place {
+    nve: NveId(2),
+    locators: Locators::Both(Ipv4Addr::new(192, 0, 2, 2), Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 2)),
+};
+const MOVE: MoveId = MoveId(7);
+const WORD: MoveWord = MoveWord { move_id: MOVE, version: VERSION };
+
+fn tsi() -> Tsi {
+    Tsi { key: TsiKey { vn: VN.unwrap(), mac: MAC }, ips: vec![IP4, IP6] }
+}
+
+/// Every example of SPEC.md by its title there.
+fn examples() -> Vec<(&'static str, Header, Message)> {
+    let vn = VN.unwrap();
+    let key = tsi().key;
+    let hello = Hello {
+        place: NEW,
+        nonce: 0x0123_4567_89ab_cdef,
+        resumed: false,
+        encapsulations: Encapsulations::VXLAN,
+        capabilities: Capabilities::HOLD,
+    };
+    let hello_ack = HelloAck { session: SessionId(0xa1), nonce: hello.nonce, epoch: 3, published: RecordNo(1_040) };
+    let error = Error { code: ErrorCode::UnknownCritical, about: 0x24, sequence: 9, offset: 57, tlv: 13 };
+    let resync = Resync {
+        since: RecordNo(1_040),
+        vns: vec![vn],
+        mappings: vec![(vn, Address::Mac(MAC)), (vn, Address::Ip(IP4))],
+        more: false,
+    };
+    let request = RegistrationRequest {
+        tsi: tsi(),
+        kind: MoveKind::Failover,
+        old: Some(NveId(1)),
+        expected: Some(VERSION),
+        lifetime: 0xffff,
+    };
+    let accepted = RegistrationReply {
+        tsi: key,
+        result: RegistrationResult::Accepted,
+        version: VERSION,
+        lifetime: 0xffff,
+        current: None,
+    };
+    let stale =
+        RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted.clone() };
+    let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
+    let found = Response { vn, address: Address::Ip(IP4), answer: Answer::Found(mapping.clone()), lifetime: 600 };
+    let not_found = Response { address: Address::Ip(IP6), answer: Answer::NotFound, lifetime: 50, ..found.clone() };
+    let gone = Mapping {
+        mac: Mac([0x02, 0, 0, 0, 0, 0x0b]),
+        ips: vec![],
+        version: Version { epoch: 3, generation: 1_050 },
+        place: None,
+    };
+    let restarted = Mapping {
+        mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
+        ips: vec![IP4],
+        version: Version { epoch: 4, generation: 1 },
+        place: Some(OLD),
+    };
+    let update = Update {
+        vn,
+        after: RecordNo(1_040),
+        upto: RecordNo(1_051),
+        mappings: vec![mapping, gone, restarted],
+        members: Some(vec![OLD, NEW]),
+        synced: true,
+    };
+    let prepare = Prepare {
+        move_id: MOVE,
+        version: VERSION,
+        side: Side::New,
+        kind: MoveKind::Hot,
+        suspended: false,
+        tsis: vec![tsi()],
+        peer: OLD,
+        limits: HoldLimits { frames: 1_000, bytes: 1_500_000, age_ms: 2_000 },
+    };
+    let ready = Ready { move_id: MOVE, version: VERSION, refused: None };
+    let outcome =
+        Outcome { move_id: MOVE, result: MoveResult::Committed, version: VERSION, place: NEW, tsis: vec![key] };
+    let report =
+        Report { duration_us: 180_000, held_frames: 42, tunnelled_frames: 17, dropped_frames: 0, stale_senders: 3 };
+    let invalidate = Invalidate { tsi: key, nve: NveId(1), version: VERSION };
+
+    let outside = Header { session: SessionId(0), sequence: 0, transaction: 0 };
+    let under = Header { session: SessionId(0xa1), ..outside };
+    let inside = Header { sequence: 9, transaction: 4, ..under };
+    vec![
+        ("Hello", outside, Message::Hello(hello)),
+        ("HelloAck", under, Message::HelloAck(hello_ack)),
+        ("Keepalive", under, Message::Keepalive),
+        ("Goodbye", under, Message::Goodbye),
+        ("Error", under, Message::Error(error)),
+        ("Ack", under, Message::Ack(Ack { received: 12, in_force: 9 })),
+        ("RegistrationRequest", inside, Message::RegistrationRequest(request)),
+        ("RegistrationReply, accepted", inside, Message::RegistrationReply(accepted)),
+        ("RegistrationReply, refused", inside, Message::RegistrationReply(stale)),
+        ("Deregister", inside, Message::Deregister(Deregister { tsi: key, version: VERSION })),
+        ("DeregisterReply", inside, Message::DeregisterReply(DeregisterReply { tsi: key, version: VERSION })),
+        ("Query", inside, Message::Query(Query { vn, address: Address::Ip(IP4) })),
+        ("Response, found", inside, Message::Response(found)),
+        ("Response, not found", inside, Message::Response(not_found)),
+        ("Subscribe", inside, Message::Subscribe(vn)),
+        ("Unsubscribe", inside, Message::Unsubscribe(vn)),
+        ("Update", inside, Message::Update(update)),
+        ("Resync", inside, Message::Resync(resync)),
+        ("Invalidate, from the NVA", inside, Message::Invalidate(invalidate)),
+        ("Invalidate, between NVEs", outside, Message::Invalidate(invalidate)),
+        ("Prepare", inside, Message::Prepare(prepare)),
+        ("Ready", inside, Message::Ready(ready)),
+        ("Ready, refused", inside, Message::Ready(Ready { refused: Some(Refusal::Busy), ..ready })),
+        ("Suspended", inside, Message::Suspended(WORD)),
+        ("Activated", inside, Message::Activated(WORD)),
+        ("Resumed", inside, Message::Resumed(WORD)),
+        ("Revoke", inside, Message::Revoke(WORD)),
+        ("Revoked", inside, Message::Revoked(WORD)),
+        ("OutcomeQuery", inside, Message::OutcomeQuery(MOVE)),
+        ("Outcome", inside, Message::Outcome(outcome)),
+        ("Done", inside, Message::Done(Done { move_id: MOVE, report })),
+    ]
+}
+
+/// The bytes of each `hex` block by its title; what follows a semicolon is for people.
+fn blocks() -> BTreeMap<&'static str, Vec<u8>> {
+    let mut blocks = BTreeMap::new();
+    let mut lines = SPEC.lines();
+    while let Some(line) = lines.next() {
+        let Some(title) = line.strip_prefix("```hex ") else { continue };
+        let rows = lines.by_ref().take_while(|line| *line != "```");
+        let digits = rows.filter_map(|line| line.split(';').next()).flat_map(str::split_whitespace);
+        let bytes = digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect();
+        assert!(blocks.insert(title, bytes).is_none(), "two examples named {title}");
+    }
+    blocks
+}
+
+#[test]
+fn the_specification_s_examples_are_what_the_code_reads_and_writes() {
+    let mut blocks = blocks();
+    let mut seen = BTreeSet::new();
+    for (title, header, message) in examples() {
+        let bytes = blocks.remove(title).unwrap_or_default();
+        let mut written = Vec::new();
+        message.encode(&header, &mut written).unwrap();
+
+        assert_eq!(written, bytes, "{title}");
+        assert_eq!(Message::decode(&bytes), Ok((header, message.clone())), "{title}");
+        seen.insert(message.type_code());
+    }
+
+    assert!(blocks.is_empty(), "not in the code: {:?}", blocks.keys());
+    let all: BTreeSet<u8> = (0..=u8::MAX).filter(|code| type_name(*code).is_some()).collect();
+    assert_eq!(seen, all);
+}
+
+/// Every type of message with its number stands in the registry, and no other.
+#[test]
+fn the_specification_s_registry_is_the_code_s() {
+    let rows = SPEC.lines().filter_map(|line| line.strip_prefix("| `0x")?.split_once("` | "));
+    let listed: BTreeMap<u8, &str> =
+        rows.filter_map(|(code, rest)| Some((u8::from_str_radix(code, 16).ok()?, rest.split(' ').next()?))).collect();
+
+    let known = (0..=u8::MAX).filter_map(|code| Some((code, type_name(code)?))).collect();
+    assert_eq!(listed, known);
+}

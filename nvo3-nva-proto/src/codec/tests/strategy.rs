@@ -1,0 +1,250 @@
+//! Any message that fits.
+
+use crate::*;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nvo3_wire::{Mac, Vni};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn vni() -> impl Strategy<Value = Vni> {
+    (0..=Vni::MAX.get()).prop_map(|n| Vni::new(n).unwrap())
+}
+
+fn mac() -> impl Strategy<Value = Mac> {
+    any::<[u8; 6]>().prop_map(Mac)
+}
+
+fn ip() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![any::<Ipv4Addr>().prop_map(IpAddr::V4), any::<Ipv6Addr>().prop_map(IpAddr::V6)]
+}
+
+fn ips() -> impl Strategy<Value = Vec<IpAddr>> {
+    prop_oneof![9 => vec(ip(), 0..6), 1 => vec(any::<Ipv4Addr>().prop_map(IpAddr::V4), 60..130)]
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    let generation = prop_oneof![any::<u64>(), 0..1_000_u64];
+    (prop_oneof![any::<u32>(), 0..2_u32], generation).prop_map(|(epoch, generation)| Version { epoch, generation })
+}
+
+fn key() -> impl Strategy<Value = TsiKey> {
+    (vni(), mac()).prop_map(|(vn, mac)| TsiKey { vn, mac })
+}
+
+fn locators() -> impl Strategy<Value = Locators> {
+    prop_oneof![
+        any::<Ipv4Addr>().prop_map(Locators::V4),
+        any::<Ipv6Addr>().prop_map(Locators::V6),
+        any::<(Ipv4Addr, Ipv6Addr)>().prop_map(|(a, b)| Locators::Both(a, b)),
+    ]
+}
+
+pub(super) fn place() -> impl Strategy<Value = Place> {
+    (any::<u64>(), locators()).prop_map(|(nve, locators)| Place { nve: NveId(nve), locators })
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    prop_oneof![mac().prop_map(Address::Mac), ip().prop_map(Address::Ip)]
+}
+
+fn tsi(ips: impl Strategy<Value = Vec<IpAddr>>) -> impl Strategy<Value = Tsi> {
+    (key(), ips).prop_map(|(key, ips)| Tsi { key, ips })
+}
+
+fn mapping(place: impl Strategy<Value = Option<Place>>) -> impl Strategy<Value = Mapping> {
+    let ips = vec(ip(), 0..4);
+    (mac(), ips, version(), place).prop_map(|(mac, ips, version, place)| Mapping { mac, ips, version, place })
+}
+
+/// An Update of any size, with more places than one message holds.
+pub(super) fn update(mappings: usize, places: usize) -> impl Strategy<Value = Update> {
+    let mappings = vec(place(), 1..=places).prop_flat_map(move |places| {
+        let at = prop_oneof![9 => select(places).prop_map(Some), 1 => Just(None)];
+        vec(mapping(at), 0..mappings)
+    });
+    let members = option::of(vec(place(), 0..8));
+    (vni(), any::<(u64, u64)>(), mappings, members, any::<bool>()).prop_map(
+        |(vn, (after, upto), mappings, members, synced)| Update {
+            vn,
+            after: RecordNo(after),
+            upto: RecordNo(upto),
+            mappings,
+            members,
+            synced,
+        },
+    )
+}
+
+pub(super) fn resync(most: usize) -> impl Strategy<Value = Resync> {
+    let mappings = vec((vni(), address()), 0..most);
+    (any::<u64>(), vec(vni(), 0..most), mappings, any::<bool>()).prop_map(|(since, vns, mappings, more)| Resync {
+        since: RecordNo(since),
+        vns,
+        mappings,
+        more,
+    })
+}
+
+pub(super) fn error_code() -> impl Strategy<Value = ErrorCode> {
+    use ErrorCode::*;
+    select(alloc::vec![
+        Version,
+        UnknownType,
+        Truncated,
+        Field,
+        UnknownCritical,
+        Missing,
+        UnknownSession,
+        UnknownNve,
+        NotAllowed,
+        Resource,
+        Forwarder
+    ])
+}
+
+fn session_group() -> BoxedStrategy<Message> {
+    let hello =
+        (place(), any::<u64>(), any::<bool>(), any::<u16>(), any::<u32>()).prop_map(|(place, nonce, resumed, e, c)| {
+            let (encapsulations, capabilities) = (Encapsulations(e), Capabilities(c));
+            Message::Hello(Hello { place, nonce, resumed, encapsulations, capabilities })
+        });
+    let hello_ack = any::<(u64, u64, u32, u64)>().prop_map(|(session, nonce, epoch, published)| {
+        Message::HelloAck(HelloAck { session: SessionId(session), nonce, epoch, published: RecordNo(published) })
+    });
+    let error = (error_code(), any::<(u8, u32, u32, u16)>()).prop_map(|(code, (about, sequence, offset, tlv))| {
+        Message::Error(Error { code, about, sequence, offset, tlv })
+    });
+    let ack = any::<(u32, u32)>().prop_map(|(received, in_force)| Message::Ack(Ack { received, in_force }));
+    prop_oneof![
+        hello.boxed(),
+        hello_ack.boxed(),
+        error.boxed(),
+        ack.boxed(),
+        Just(Message::Keepalive),
+        Just(Message::Goodbye)
+    ]
+    .boxed()
+}
+
+fn registration_group() -> BoxedStrategy<Message> {
+    use RegistrationResult::*;
+    let kind = move_kind();
+    let request = (tsi(ips()), kind, option::of(any::<u64>()), option::of(version()), any::<u16>()).prop_map(
+        |(tsi, kind, old, expected, lifetime)| {
+            let old = old.map(NveId);
+            Message::RegistrationRequest(RegistrationRequest { tsi, kind, old, expected, lifetime })
+        },
+    );
+    let result = select(alloc::vec![
+        Accepted,
+        Policy,
+        UnknownVn,
+        TenantConflict,
+        Duplicate,
+        Stale,
+        NotAuthorised,
+        Resource,
+        Malformed,
+        Moving
+    ]);
+    let reply = (key(), result, version(), any::<u16>(), option::of(place())).prop_map(
+        |(tsi, result, version, lifetime, current)| {
+            Message::RegistrationReply(RegistrationReply { tsi, result, version, lifetime, current })
+        },
+    );
+    let deregister = (key(), version()).prop_map(|(tsi, version)| Message::Deregister(Deregister { tsi, version }));
+    let deregistered =
+        (key(), version()).prop_map(|(tsi, version)| Message::DeregisterReply(DeregisterReply { tsi, version }));
+    prop_oneof![request.boxed(), reply.boxed(), deregister.boxed(), deregistered.boxed()].boxed()
+}
+
+fn directory_group() -> BoxedStrategy<Message> {
+    let query = (vni(), address()).prop_map(|(vn, address)| Message::Query(Query { vn, address }));
+    let answer = prop_oneof![
+        mapping(option::of(place())).prop_map(Answer::Found),
+        Just(Answer::NotFound),
+        Just(Answer::Prohibited)
+    ];
+    let response = (vni(), address(), answer, any::<u16>())
+        .prop_map(|(vn, address, answer, lifetime)| Message::Response(Response { vn, address, answer, lifetime }));
+    let invalidate = (key(), any::<u64>(), version())
+        .prop_map(|(tsi, nve, version)| Message::Invalidate(Invalidate { tsi, nve: NveId(nve), version }));
+    prop_oneof![
+        query.boxed(),
+        response.boxed(),
+        invalidate.boxed(),
+        vni().prop_map(Message::Subscribe).boxed(),
+        vni().prop_map(Message::Unsubscribe).boxed(),
+        update(12, MAX_PLACES).prop_map(Message::Update).boxed(),
+        resync(45).prop_map(Message::Resync).boxed(),
+    ]
+    .boxed()
+}
+
+fn move_kind() -> impl Strategy<Value = MoveKind> {
+    select(alloc::vec![MoveKind::Hot, MoveKind::Warm, MoveKind::Cold, MoveKind::Failover])
+}
+
+fn move_group() -> BoxedStrategy<Message> {
+    use Refusal::*;
+    let move_id = || any::<u64>().prop_map(MoveId);
+    let limits = any::<(u32, u32, u32)>().prop_map(|(frames, bytes, age_ms)| HoldLimits { frames, bytes, age_ms });
+    let side = select(alloc::vec![Side::Old, Side::New]);
+    let tsis = vec(tsi(vec(ip(), 0..4)), 0..12);
+    let prepare = (move_id(), version(), side, move_kind(), any::<bool>(), tsis, place(), limits).prop_map(
+        |(move_id, version, side, kind, suspended, tsis, peer, limits)| {
+            Message::Prepare(Prepare { move_id, version, side, kind, suspended, tsis, peer, limits })
+        },
+    );
+    let refused = option::of(select(alloc::vec![
+        Stale,
+        WrongPlace,
+        Forwarder,
+        Resource,
+        NoCommonUnderlay,
+        NoSession,
+        Busy,
+        Policy,
+        UnknownTsi,
+        NotSupported
+    ]));
+    let ready = (move_id(), version(), refused)
+        .prop_map(|(move_id, version, refused)| Message::Ready(Ready { move_id, version, refused }));
+    let constructors = [Message::Suspended, Message::Activated, Message::Resumed, Message::Revoke, Message::Revoked];
+    let word = (move_id(), version(), select(constructors.to_vec()))
+        .prop_map(|(move_id, version, word)| word(MoveWord { move_id, version }));
+    let result = select(alloc::vec![MoveResult::Committed, MoveResult::Aborted, MoveResult::Unknown]);
+    let outcome = (move_id(), result, version(), place(), vec(key(), 0..100)).prop_map(
+        |(move_id, result, version, place, tsis)| Message::Outcome(Outcome { move_id, result, version, place, tsis }),
+    );
+    let done = (move_id(), any::<[u64; 5]>()).prop_map(|(move_id, [a, b, c, d, e])| {
+        let report =
+            Report { duration_us: a, held_frames: b, tunnelled_frames: c, dropped_frames: d, stale_senders: e };
+        Message::Done(Done { move_id, report })
+    });
+    prop_oneof![
+        prepare.boxed(),
+        ready.boxed(),
+        word.boxed(),
+        outcome.boxed(),
+        done.boxed(),
+        move_id().prop_map(Message::OutcomeQuery).boxed()
+    ]
+    .boxed()
+}
+
+pub(super) fn message() -> BoxedStrategy<Message> {
+    prop_oneof![session_group(), registration_group(), directory_group(), move_group()].boxed()
+}
+
+pub(super) fn header() -> impl Strategy<Value = Header> {
+    // Session 0 allows no TLVs in an Invalidate; that has a test of its own.
+    (1_u64.., any::<(u32, u32)>()).prop_map(|(session, (sequence, transaction))| Header {
+        session: SessionId(session),
+        sequence,
+        transaction,
+    })
+}

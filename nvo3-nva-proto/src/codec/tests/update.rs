@@ -1,0 +1,89 @@
+//! Updates are grouped, and split where they are too long.
+
+use super::encoded;
+use super::strategy::{resync, update};
+use crate::*;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nvo3_wire::{Mac, Vni};
+use proptest::prelude::*;
+
+fn dual(nve: u64) -> Place {
+    Place { nve: NveId(nve), locators: Locators::Both(Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::LOCALHOST) }
+}
+
+fn dual_stack(count: u64, places: u64) -> Update {
+    let mapping = |n: u64| Mapping {
+        mac: Mac([2, 0, 0, 0, 0, (n & 0xff) as u8]),
+        ips: [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].to_vec(),
+        version: Version { epoch: 3, generation: u64::MAX / 2 + n * 1_000_000 },
+        place: Some(dual(n % places)),
+    };
+    Update {
+        vn: Vni::MAX,
+        after: RecordNo(1),
+        upto: RecordNo(u64::MAX),
+        mappings: (0..count).map(mapping).collect(),
+        members: None,
+        synced: true,
+    }
+}
+
+#[test]
+fn thirty_dual_stack_mappings_in_four_dual_stack_places_fit_one_message() {
+    let bytes = encoded(&Message::Update(dual_stack(30, 4)));
+
+    assert_eq!(bytes.len(), 1_171);
+}
+
+#[test]
+fn a_fifth_place_or_too_many_mappings_are_not_encoded() {
+    let mut out = Vec::new();
+    let places = Message::Update(dual_stack(7, 7)).encode(&Header::default(), &mut out);
+    let length = Message::Update(dual_stack(60, 4)).encode(&Header::default(), &mut out);
+
+    assert_eq!(places, Err(EncodeError::TooManyPlaces { count: 7 }));
+    assert!(matches!(length, Err(EncodeError::TooLong { name: "Update", .. })));
+    assert!(out.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn the_parts_of_an_update_fit_and_say_the_same(update in update(150, 9)) {
+        let parts = update.clone().split();
+
+        for part in &parts {
+            prop_assert!(encoded(&Message::Update(part.clone())).len() <= MAX_MESSAGE);
+            prop_assert_eq!((part.vn, part.after), (update.vn, update.after));
+        }
+        let (last, others) = parts.split_last().unwrap();
+        prop_assert_eq!((last.upto, last.synced, &last.members), (update.upto, update.synced, &update.members));
+        for part in others {
+            prop_assert!(part.upto == update.after && !part.synced && part.members.is_none());
+            prop_assert!(!part.mappings.is_empty());
+        }
+        let mappings: Vec<_> = parts.into_iter().flat_map(|part| part.mappings).collect();
+        prop_assert_eq!(mappings, update.mappings);
+    }
+
+    #[test]
+    fn the_parts_of_a_resync_fit_and_say_the_same(resync in resync(500)) {
+        let parts = resync.clone().split();
+
+        for part in &parts {
+            prop_assert!(encoded(&Message::Resync(part.clone())).len() <= MAX_MESSAGE);
+            prop_assert_eq!(part.since, resync.since);
+        }
+        let more: Vec<_> = parts.iter().map(|part| part.more).collect();
+        prop_assert!(more[..more.len() - 1].iter().all(|more| *more) && more.last() == Some(&resync.more));
+        prop_assert_eq!(parts.iter().flat_map(|part| part.vns.clone()).collect::<Vec<_>>(), resync.vns);
+        prop_assert_eq!(parts.into_iter().flat_map(|part| part.mappings).collect::<Vec<_>>(), resync.mappings);
+    }
+}
+
+/// One message would hold about 30 of these; parts should not be much smaller.
+#[test]
+fn parts_are_full() {
+    assert_eq!(dual_stack(30, 4).split().len(), 1);
+    assert_eq!(dual_stack(3_000, 4).split().len(), 100);
+}

@@ -1,0 +1,151 @@
+//! Nothing grows without end, whatever arrives and whoever does not poll.
+
+use super::network::{NVA, NVE, Network, grant, hello, numbered};
+use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
+use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, SessionId, Tsi};
+use alloc::vec;
+use alloc::vec::Vec;
+
+#[test]
+fn a_full_queue_refuses_and_changes_nothing() {
+    let mut net = Network::connected();
+    let queue = SessionConfig::default().queue;
+    for n in 1..=queue {
+        assert_eq!(net.side(NVE).send(0, &numbered(n.into())), Ok(n.into()));
+    }
+
+    assert_eq!(net.side(NVE).send(0, &numbered(0)), Err(SendError::QueueFull { queue }));
+    assert_eq!(net.side(NVE).counters().queue_full, 1);
+
+    net.run_until(|net| net.messages[NVA].len() == usize::from(queue));
+    assert_eq!(net.side(NVE).send(0, &numbered(0)), Ok(u32::from(queue) + 1));
+}
+
+#[test]
+fn what_does_not_fit_or_is_the_session_s_own_is_not_queued() {
+    let mut net = Network::connected();
+    let ips = vec!["2001:db8::1".parse().unwrap(); 100];
+    let key = crate::TsiKey { vn: nvo3_wire::Vni::MAX, mac: nvo3_wire::Mac::ZERO };
+    let too_long = Message::RegistrationRequest(crate::RegistrationRequest {
+        tsi: Tsi { key, ips },
+        kind: crate::MoveKind::Cold,
+        old: None,
+        expected: None,
+        lifetime: 0xffff,
+    });
+
+    assert!(matches!(net.side(NVE).send(0, &too_long), Err(SendError::Encode(_))));
+    assert_eq!(net.side(NVE).send(0, &Message::Goodbye), Err(SendError::Internal { name: "Goodbye" }));
+    assert_eq!(net.side(NVE).send(0, &numbered(1)), Ok(1));
+}
+
+#[test]
+fn what_is_not_polled_closes_the_window() {
+    let config = SessionConfig { window: 4, ..SessionConfig::default() };
+    let asked = Hello { nonce: 5, ..hello() };
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
+    let at = |sequence| Header { session: SessionId(9), sequence, transaction: 0 };
+    for n in 1..=4 {
+        nva.handle(Instant(2), &at(n), numbered(n.into())).unwrap();
+    }
+
+    let beyond = nva.handle(Instant(2), &at(5), numbered(5));
+    assert_eq!(beyond, Err(Reject::OutOfWindow { sequence: 5, last: 4 }));
+
+    assert!(nva.poll_message().is_some());
+    assert_eq!(nva.handle(Instant(2), &at(5), numbered(5)), Ok(()));
+}
+
+/// Both sides get a million of everything and are never asked for anything.
+#[test]
+fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
+    let config = SessionConfig::default();
+    let asked = Hello { nonce: 5, ..hello() };
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
+    let mut nve = Session::initiate(config, hello(), 1);
+    let error = Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
+    let mut datagram = Vec::new();
+    let mut at = Instant(1);
+
+    for n in 0_u32..1_000_000 {
+        at = Instant(at.0 + 1);
+        if n % 1_000 == 0 {
+            nve.handle_timeout(Instant(at.0 + 10_000_000));
+            at = Instant(at.0 + 11_000_000);
+            if nve.poll_transmit(at, &mut datagram)
+                && let Ok((_, Message::Hello(hello))) = Message::decode(&datagram)
+            {
+                let ack = HelloAck { nonce: hello.nonce, ..grant(9) };
+                nve.handle(at, &Header { session: SessionId(9), ..Header::default() }, Message::HelloAck(ack)).unwrap();
+            }
+        }
+        for session in [&mut nva, &mut nve] {
+            let (sequence, message) = match n % 6 {
+                0 => (0, Message::Error(error.clone())),
+                1 => (0, Message::Ack(Ack { received: n, in_force: n })),
+                2 => (0, Message::Hello(Hello { nonce: u64::from(n) % 7, ..hello() })),
+                3 => (0, Message::Keepalive),
+                _ => (n.wrapping_mul(0x9e37_79b9) % 200 + n / 500 * 50, numbered(n.into())),
+            };
+            let header = Header { session: SessionId(9), sequence, transaction: n };
+            let _ = session.handle(at, &header, message);
+            let _ = session.handle_undecodable(
+                at,
+                &crate::DecodeError {
+                    code: ErrorCode::Field,
+                    about: 0x24,
+                    sequence: n % 300,
+                    session: SessionId(9),
+                    offset: 24,
+                    tlv: 0,
+                    needed: 0,
+                    available: 0,
+                },
+            );
+            let _ = session.send(n, &numbered(n.into()));
+            session.refuse(error.clone());
+        }
+    }
+
+    for session in [&mut nva, &mut nve] {
+        assert!(session.held() <= usize::from(config.window), "{}", session.held());
+        assert!(session.unacknowledged() <= config.queue.into());
+        assert!(core::iter::from_fn(|| session.poll_event()).count() <= 20);
+        assert!(session.counters().out_of_window > 0 && session.counters().errors_shed > 0);
+    }
+}
+
+#[test]
+fn undrained_output_answers_now() {
+    let mut net = Network::connected();
+    let now = net.now;
+    net.side(NVE).send(0, &numbered(1)).unwrap();
+    assert_eq!(net.side(NVE).poll_timeout(), Some((now, SessionTimer::Output)));
+
+    let mut datagram = Vec::new();
+    assert!(net.side(NVE).poll_transmit(now, &mut datagram));
+    assert_eq!(net.side(NVE).poll_timeout().map(|(_, timer)| timer), Some(SessionTimer::Retransmit));
+}
+
+#[test]
+fn the_clock_never_goes_back() {
+    let mut net = Network::connected();
+    let now = net.now;
+    net.side(NVE).handle_timeout(Instant(0));
+
+    assert_eq!(net.side(NVE).counters().clock_backwards, 1);
+    assert!(net.side(NVE).is_up());
+    assert!(net.side(NVE).poll_timeout().is_some_and(|(at, _)| at >= now));
+}
+
+#[test]
+fn same_seed_same_bytes() {
+    let mut first = Network::new(SessionConfig::default(), super::network::GOOD, 42);
+    let mut second = Network::new(SessionConfig::default(), super::network::GOOD, 42);
+    for net in [&mut first, &mut second] {
+        net.run_for(crate::Micros::from_secs(3));
+    }
+
+    assert_eq!(first.events, second.events);
+    assert_eq!(first.datagrams, second.datagrams);
+}

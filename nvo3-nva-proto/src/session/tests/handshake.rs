@@ -1,0 +1,191 @@
+//! How a session begins, ends and begins again.
+
+use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
+use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
+use crate::{Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
+use alloc::vec::Vec;
+
+fn said(session: &mut Session, now: Instant) -> Option<Message> {
+    let mut datagram = Vec::new();
+    session.poll_transmit(now, &mut datagram).then(|| Message::decode(&datagram).unwrap().1)
+}
+
+fn hello_of(session: &mut Session, now: Instant) -> Hello {
+    match said(session, now) {
+        Some(Message::Hello(hello)) => hello,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn under(session: u64) -> Header {
+    Header { session: SessionId(session), ..Header::default() }
+}
+
+fn downs(events: &[SessionEvent]) -> Vec<DownReason> {
+    let down = |event: &SessionEvent| match event {
+        SessionEvent::Down(reason) => Some(*reason),
+        _ => None,
+    };
+    events.iter().filter_map(down).collect()
+}
+
+#[test]
+fn both_sides_come_up_and_stay_up() {
+    let mut net = Network::connected();
+
+    net.run_for(Micros::from_secs(60));
+
+    assert!(matches!(net.events[NVE][..], [SessionEvent::Up(_)]));
+    assert!(matches!(net.events[NVA][..], [SessionEvent::Up(_)]));
+    assert_eq!(net.side(NVE).id(), net.side(NVA).id());
+    assert!(net.side(NVE).counters().keepalives_sent >= 59);
+}
+
+#[test]
+fn a_repeated_hello_gets_the_same_answer_and_another_one_does_not() {
+    let config = SessionConfig::default();
+    let asked = Hello { nonce: 5, ..hello() };
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
+    let first = said(&mut nva, Instant(1));
+    assert_eq!(said(&mut nva, Instant(1)), None);
+
+    assert_eq!(nva.handle(Instant(2), &Header::default(), Message::Hello(asked)), Ok(()));
+    assert_eq!(said(&mut nva, Instant(2)), first);
+
+    let again = Message::Hello(Hello { nonce: 6, ..hello() });
+    assert_eq!(nva.handle(Instant(3), &Header::default(), again), Err(Reject::NewHello { nonce: 6 }));
+    assert_eq!(said(&mut nva, Instant(3)), None);
+}
+
+#[test]
+fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let first = hello_of(&mut nve, Instant(1));
+    let ack = HelloAck { nonce: first.nonce, ..grant(9) };
+    nve.handle(Instant(2), &under(9), Message::HelloAck(ack.clone())).unwrap();
+    nve.handle_timeout(Instant(10_000_000));
+    assert!(!nve.is_up());
+    let second = hello_of(&mut nve, Instant(11_000_000));
+    assert!(second.resumed && second.nonce != first.nonce);
+
+    let late = nve.handle(Instant(11_000_001), &under(9), Message::HelloAck(ack));
+
+    assert_eq!(late, Err(Reject::OldNonce { nonce: first.nonce }));
+    assert!(!nve.is_up());
+    let good = HelloAck { nonce: second.nonce, ..grant(10) };
+    nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
+    assert_eq!(nve.id(), SessionId(10));
+}
+
+#[test]
+fn hellos_are_repeated_with_the_same_nonce_and_longer_waits() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let (mut now, mut hellos, mut waits) = (Instant(1), Vec::new(), Vec::new());
+    for _ in 0..10 {
+        hellos.push(hello_of(&mut nve, now));
+        let (next, timer) = nve.poll_timeout().unwrap();
+        assert_eq!(timer, SessionTimer::Hello);
+        waits.push(next - now);
+        now = next;
+    }
+
+    assert!(hellos.iter().all(|hello| hello.nonce == hellos[0].nonce && !hello.resumed));
+    assert!(waits[0] <= Micros::from_millis(100) && waits[0] >= Micros::from_millis(50));
+    assert!(waits[9] <= Micros::from_secs(1) && waits[9] >= Micros::from_millis(500));
+}
+
+/// Checks DIR-01.
+#[test]
+fn a_peer_that_falls_silent_is_dead_on_both_sides() {
+    let mut net = Network::connected();
+    net.side(NVE).send(0, &numbered(1)).unwrap();
+    net.way = Way { loss: 100, ..GOOD };
+
+    let begin = net.now;
+    net.run_until(|net| downs(&net.events[NVE]).len() + downs(&net.events[NVA]).len() == 2);
+
+    assert_eq!(downs(&net.events[NVE]), [DownReason::Dead]);
+    assert_eq!(downs(&net.events[NVA]), [DownReason::Dead]);
+    assert!(net.now - begin <= Micros::from_millis(3_600), "{:?}", net.now - begin);
+    assert_eq!(net.side(NVE).unacknowledged(), 0);
+    assert_eq!(net.side(NVE).send(0, &numbered(2)), Err(SendError::NotUp));
+    assert!(net.side(NVA).is_over() && net.side(NVA).poll_timeout().is_none());
+
+    net.way = GOOD;
+    net.run_until(|net| net.sides.iter().flatten().filter(|s| s.is_up()).count() == 2);
+}
+
+/// Checks DIR-01.
+#[test]
+fn an_authority_that_forgot_the_session_is_asked_for_another() {
+    let mut net = Network::connected();
+    let old = net.side(NVE).id();
+    net.sides[NVA] = None;
+    net.side(NVE).send(0, &numbered(1)).unwrap();
+
+    let begin = net.now;
+    net.run_until(|net| net.sides[NVE].as_ref().is_some_and(|nve| nve.is_up() && nve.id() != old));
+
+    assert!(net.now - begin < Micros::from_millis(200));
+    net.run_for(Micros::from_millis(10));
+    assert_eq!(downs(&net.events[NVE]), [DownReason::UnknownSession]);
+    assert!(net.messages[NVA].is_empty());
+}
+
+#[test]
+fn goodbye_ends_the_edge_s_session_for_good_and_the_authority_s_until_the_next() {
+    let mut net = Network::connected();
+    net.side(NVA).close();
+    net.run_for(Micros::from_secs(2));
+    assert_eq!(downs(&net.events[NVA]), [DownReason::Closed]);
+    assert_eq!(downs(&net.events[NVE]), [DownReason::PeerClosed]);
+    assert!(net.side(NVE).is_up() && net.side(NVA).is_up());
+
+    net.side(NVE).close();
+    net.run_for(Micros::from_secs(2));
+    assert_eq!(downs(&net.events[NVE]), [DownReason::PeerClosed, DownReason::Closed]);
+    assert_eq!(downs(&net.events[NVA]), [DownReason::Closed, DownReason::PeerClosed]);
+    assert!(net.side(NVE).is_over() && net.side(NVE).poll_timeout().is_none());
+}
+
+#[test]
+fn what_arrived_before_a_goodbye_is_still_given_out() {
+    let asked = Hello { nonce: 5, ..hello() };
+    let mut nva = Session::accept(SessionConfig::default(), Instant(1), &asked, grant(9));
+
+    nva.handle(Instant(2), &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
+    nva.handle(Instant(2), &under(9), Message::Goodbye).unwrap();
+
+    assert_eq!(nva.poll_message().map(|r| r.message), Some(numbered(1)));
+    assert_eq!(nva.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+}
+
+#[test]
+fn messages_of_a_new_session_wait_for_its_up() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let nonce = hello_of(&mut nve, Instant(1)).nonce;
+    nve.handle(Instant(2), &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
+    nve.handle(Instant(2), &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
+
+    assert_eq!(nve.poll_message(), None);
+    assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
+    assert!(nve.poll_message().is_some());
+}
+
+#[test]
+fn a_message_of_another_session_is_refused_and_keeps_nobody_alive() {
+    let mut net = Network::connected();
+    let (now, mine) = (net.now, net.side(NVE).id());
+    let (_, timer) = net.side(NVE).poll_timeout().unwrap();
+    let other = Header { session: SessionId(mine.0 + 1), sequence: 1, transaction: 0 };
+
+    let result = net.side(NVE).handle(now + Micros(5), &other, numbered(1));
+    let unordered = net.side(NVE).handle(now, &Header { sequence: 0, ..other }, Message::Goodbye);
+    let misplaced = net.side(NVE).handle(now, &Header { session: mine, sequence: 0, transaction: 0 }, numbered(1));
+
+    assert_eq!(result, Err(Reject::WrongSession { found: other.session }));
+    assert_eq!(unordered, Err(Reject::WrongSession { found: other.session }));
+    assert_eq!(misplaced, Err(Reject::Unexpected { name: "OutcomeQuery" }));
+    assert_eq!(net.side(NVE).poll_timeout().unwrap().1, timer);
+    assert_eq!(net.side(NVE).counters().clock_backwards, 2);
+}

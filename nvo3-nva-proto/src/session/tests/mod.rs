@@ -1,0 +1,6 @@
+//! Two sessions over a network that loses, repeats and reorders, under a clock that jumps to the next deadline.
+
+mod bounds;
+mod handshake;
+mod network;
+mod order;

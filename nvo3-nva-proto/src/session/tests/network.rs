@@ -1,0 +1,184 @@
+//! The world that the tests share.
+
+use crate::session::{Received, Reject, Session, SessionConfig, SessionEvent};
+use crate::{
+    Capabilities, Encapsulations, Header, Hello, HelloAck, Instant, Locators, Message, Micros, MoveId, NveId, Place,
+    RecordNo, SessionId,
+};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+pub(super) const NVE: usize = 0;
+pub(super) const NVA: usize = 1;
+
+/// How bad the way between the two is, in percent, and how long it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub(super) loss: u64,
+    pub(super) twice: u64,
+    pub(super) delay: u64,
+    pub(super) spread: u64,
+}
+
+pub(super) const GOOD: Way = Way { loss: 0, twice: 0, delay: 500, spread: 0 };
+
+pub(super) struct Network {
+    pub(super) now: Instant,
+    pub(super) way: Way,
+    pub(super) sides: [Option<Session>; 2],
+    pub(super) messages: [Vec<Received>; 2],
+    pub(super) events: [Vec<SessionEvent>; 2],
+    pub(super) datagrams: u64,
+    config: SessionConfig,
+    random: u64,
+    flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
+    next_id: u64,
+}
+
+pub(super) fn hello() -> Hello {
+    Hello {
+        place: Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, 1)) },
+        nonce: 0,
+        resumed: false,
+        encapsulations: Encapsulations::VXLAN,
+        capabilities: Capabilities::HOLD,
+    }
+}
+
+pub(super) fn grant(session: u64) -> HelloAck {
+    HelloAck { session: SessionId(session), nonce: 0, epoch: 1, published: RecordNo(0) }
+}
+
+/// Message number `n` of a test.
+pub(super) fn numbered(n: u64) -> Message {
+    Message::OutcomeQuery(MoveId(n))
+}
+
+impl Network {
+    pub(super) fn new(config: SessionConfig, way: Way, seed: u64) -> Self {
+        config.validate().unwrap();
+        Self {
+            now: Instant(1),
+            way,
+            sides: [Some(Session::initiate(config, hello(), seed)), None],
+            messages: [Vec::new(), Vec::new()],
+            events: [Vec::new(), Vec::new()],
+            datagrams: 0,
+            config,
+            random: seed | 1,
+            flying: BTreeMap::new(),
+            next_id: 100,
+        }
+    }
+
+    /// Both sides up over a good way.
+    pub(super) fn connected() -> Self {
+        let mut net = Self::new(SessionConfig::default(), GOOD, 1);
+        net.run_until(|net| net.sides.iter().flatten().filter(|s| s.is_up()).count() == 2);
+        net.run_for(Micros::from_millis(10));
+        net
+    }
+
+    pub(super) fn side(&mut self, side: usize) -> &mut Session {
+        self.sides[side].as_mut().unwrap()
+    }
+
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % 100 < percent
+    }
+
+    fn fly(&mut self, to: usize, datagram: Vec<u8>) {
+        let spread = if self.way.spread == 0 { 0 } else { self.random % self.way.spread };
+        self.datagrams += 1;
+        self.flying.insert((self.now + Micros(self.way.delay + spread), self.datagrams), (to, datagram));
+    }
+
+    /// Sends what both have to send and takes what they have to say.
+    fn drain(&mut self) {
+        let mut datagram = Vec::new();
+        for side in [NVE, NVA] {
+            while let Some(session) = &mut self.sides[side] {
+                while let Some(event) = session.poll_event() {
+                    self.events[side].push(event);
+                }
+                while let Some(message) = session.poll_message() {
+                    session.set_in_force(message.sequence);
+                    self.messages[side].push(message);
+                }
+                if !session.poll_transmit(self.now, &mut datagram) {
+                    break;
+                }
+                for percent in [100, self.way.twice] {
+                    if self.chance(percent) && !self.chance(self.way.loss) {
+                        self.fly(1 - side, datagram.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, to: usize, datagram: &[u8]) {
+        let (header, message) = Message::decode(datagram).unwrap();
+        if let (NVA, Message::Hello(hello)) = (to, &message) {
+            let new = match &mut self.sides[NVA] {
+                Some(session) => {
+                    let result = session.handle(self.now, &header, message.clone());
+                    matches!(result, Err(Reject::NewHello { .. }))
+                }
+                None => true,
+            };
+            if new {
+                self.next_id += 1;
+                self.sides[NVA] = Some(Session::accept(self.config, self.now, hello, grant(self.next_id)));
+            }
+            return;
+        }
+        let unknown = match &mut self.sides[to] {
+            Some(session) => matches!(session.handle(self.now, &header, message), Err(Reject::WrongSession { .. })),
+            None => true,
+        };
+        if to == NVA && unknown {
+            let mut reply = Vec::new();
+            crate::Error::unknown_session(&header).encode(&Header { sequence: 0, ..header }, &mut reply).unwrap();
+            self.fly(NVE, reply);
+        }
+    }
+
+    /// One step: everything that is due now, then the clock jumps. False when nothing will ever happen again.
+    pub(super) fn step(&mut self) -> bool {
+        self.drain();
+        let deadlines = self.sides.iter().flatten().filter_map(|s| s.poll_timeout()).map(|(at, _)| at);
+        let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
+        let Some(next) = deadlines.chain(arrival).min() else { return false };
+        assert!(next > self.now || arrival == Some(next), "a deadline at {next} did not lead on from {}", self.now);
+        self.now = next;
+        while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= next) {
+            let (to, datagram) = entry.remove();
+            self.arrive(to, &datagram);
+        }
+        for session in self.sides.iter_mut().flatten() {
+            session.handle_timeout(next);
+        }
+        true
+    }
+
+    pub(super) fn run_until(&mut self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..200_000 {
+            if done(self) {
+                return;
+            }
+            assert!(self.step(), "nothing more happens");
+        }
+        panic!("not done at {}", self.now);
+    }
+
+    pub(super) fn run_for(&mut self, length: Micros) {
+        let end = self.now + length;
+        while self.now < end && self.step() {}
+        self.drain();
+    }
+}

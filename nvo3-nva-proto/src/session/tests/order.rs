@@ -1,0 +1,219 @@
+//! In order, once each, whatever the network does.
+
+use super::network::{GOOD, NVA, NVE, Network, Way, numbered};
+use crate::session::{SessionConfig, SessionEvent};
+use crate::{Ack, DecodeError, ErrorCode, Header, Message, Micros, SessionId};
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+fn numbers(net: &Network, side: usize) -> Vec<Message> {
+    net.messages[side].iter().map(|received| received.message.clone()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_message_arrives_once_and_in_order(
+        seed in 1_u64..,
+        loss in 0_u64..40,
+        twice in 0_u64..30,
+        spread in 0_u64..20_000,
+        window in 1_u16..80,
+        count in 1_u64..300,
+    ) {
+        // Far more patient than the loss: what is tested is the order, not the end of a session.
+        let patient = Micros::from_secs(1_000);
+        let config = SessionConfig { window, dead_after: patient, ..SessionConfig::default() };
+        let mut net = Network::new(config, Way { loss, twice, delay: 300, spread }, seed);
+        net.run_until(|net| net.sides.iter().flatten().filter(|s| s.is_up()).count() == 2);
+
+        for n in 1..=count {
+            net.side(NVE).send(0, &numbered(n)).unwrap();
+            net.side(NVA).send(7, &numbered(n)).unwrap();
+            if net.chance(20) {
+                net.step();
+            }
+        }
+        net.run_until(|net| net.sides.iter().flatten().all(|s| s.unacknowledged() == 0));
+
+        let sent: Vec<_> = (1..=count).map(numbered).collect();
+        prop_assert_eq!(numbers(&net, NVA), sent.clone());
+        prop_assert_eq!(numbers(&net, NVE), sent);
+        let sequences: Vec<_> = net.messages[NVE].iter().map(|r| u64::from(r.sequence)).collect();
+        prop_assert_eq!(sequences, (1..=count).collect::<Vec<_>>());
+        prop_assert!(net.messages[NVE].iter().all(|r| r.transaction == 7));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Sessions end and begin: what is given out is 1, 2, 3, … of each, and in the end the last one has everything.
+    #[test]
+    fn no_message_passes_from_one_session_to_the_next(seed in 1_u64.., loss in 30_u64..80, count in 1_u64..200) {
+        let (keepalive, dead_after) = (Micros::from_millis(250), Micros::from_secs(1));
+        let config = SessionConfig { keepalive, dead_after, ..SessionConfig::default() };
+        let mut net = Network::new(config, Way { loss, twice: 10, delay: 300, spread: 5_000 }, seed);
+        for n in 1..=count {
+            net.step();
+            if net.chance(3) {
+                net.sides[NVA] = None;
+            }
+            for session in net.sides.iter_mut().flatten() {
+                let _ = session.send(0, &numbered(n));
+            }
+        }
+        net.way = GOOD;
+        net.run_for(Micros::from_secs(5));
+
+        for side in [NVE, NVA] {
+            let mut last = 0;
+            for received in &net.messages[side] {
+                prop_assert!(received.sequence == 1 || received.sequence == last + 1);
+                last = received.sequence;
+            }
+        }
+        prop_assert!(net.side(NVE).is_up() && net.side(NVA).is_up());
+        prop_assert_eq!(net.side(NVE).id(), net.side(NVA).id());
+        prop_assert_eq!(net.side(NVE).unacknowledged() + net.side(NVA).unacknowledged(), 0);
+    }
+}
+
+#[test]
+fn many_messages_cost_few_acks_on_a_good_way() {
+    let mut net = Network::connected();
+    for n in 0..64 {
+        net.side(NVA).send(0, &numbered(n)).unwrap();
+    }
+
+    net.run_for(Micros::from_millis(100));
+
+    assert_eq!(net.messages[NVE].len(), 64);
+    assert_eq!(net.side(NVA).counters().retransmitted, 0);
+    assert!(net.side(NVE).counters().acks_sent <= 2, "{:?}", net.side(NVE).counters());
+}
+
+#[test]
+fn several_losses_cost_one_wait() {
+    let mut net = Network::connected();
+    net.side(NVA).send(0, &numbered(0)).unwrap();
+    net.run_for(Micros::from_millis(50));
+    net.way.loss = 50;
+    for n in 1..40 {
+        net.side(NVA).send(0, &numbered(n)).unwrap();
+    }
+    net.step();
+    net.way.loss = 0;
+
+    let begin = net.now;
+    net.run_until(|net| net.messages[NVE].len() == 40);
+
+    assert!(net.now - begin < Micros::from_millis(60), "{:?}", net.now - begin);
+}
+
+#[test]
+fn what_is_in_force_is_acknowledged_apart_from_what_was_received() {
+    let mut net = Network::connected();
+    for n in 1..=3 {
+        net.side(NVA).send(0, &numbered(n)).unwrap();
+    }
+    let mut datagram = Vec::new();
+    let now = net.now;
+    while net.side(NVA).poll_transmit(now, &mut datagram) {
+        let (header, message) = Message::decode(&datagram).unwrap();
+        net.side(NVE).handle(now, &header, message).unwrap();
+    }
+    let mut acks = Vec::new();
+    let mut ack = |net: &mut Network| {
+        while net.side(NVE).poll_transmit(now, &mut datagram) {
+            let (header, message) = Message::decode(&datagram).unwrap();
+            net.side(NVA).handle(now, &header, message).unwrap();
+        }
+        acks.extend(core::iter::from_fn(|| net.side(NVA).poll_event()));
+    };
+
+    ack(&mut net);
+    net.side(NVE).set_in_force(2);
+    ack(&mut net);
+    net.side(NVE).set_in_force(1);
+    ack(&mut net);
+    net.side(NVE).set_in_force(900);
+    ack(&mut net);
+
+    let acked = |received, in_force| SessionEvent::Acked(Ack { received, in_force });
+    assert_eq!(acks, [acked(3, 0), acked(3, 2), acked(3, 3)]);
+}
+
+#[test]
+fn an_ack_of_what_was_never_sent_changes_nothing() {
+    let mut net = Network::connected();
+    net.side(NVA).send(0, &numbered(1)).unwrap();
+    let header = Header { session: net.side(NVA).id(), ..Header::default() };
+    let now = net.now;
+
+    let too_far = net.side(NVA).handle(now, &header, Message::Ack(Ack { received: 9, in_force: 0 }));
+    let backwards = net.side(NVA).handle(now, &header, Message::Ack(Ack { received: 0, in_force: 1 }));
+
+    assert!(too_far.is_err() && backwards.is_err());
+    net.run_for(Micros::from_millis(20));
+    assert_eq!(numbers(&net, NVE), [numbered(1)]);
+}
+
+/// Checks ARC-18.
+#[test]
+fn what_cannot_be_decoded_is_refused_and_passed_over() {
+    let mut net = Network::connected();
+    net.way = GOOD;
+    for n in 1..=3 {
+        net.side(NVA).send(0, &numbered(n)).unwrap();
+    }
+    let mut datagram = Vec::new();
+    let now = net.now;
+    while net.side(NVA).poll_transmit(now, &mut datagram) {
+        if let Ok((header, _)) = Message::decode(&datagram)
+            && header.sequence == 2
+        {
+            datagram[1] = 0xee;
+        }
+        let result = match Message::decode(&datagram) {
+            Ok((header, message)) => net.side(NVE).handle(now, &header, message),
+            Err(error) => net.side(NVE).handle_undecodable(now, &error),
+        };
+        assert_eq!(result, Ok(()));
+    }
+    net.run_for(Micros::from_millis(20));
+
+    assert_eq!(numbers(&net, NVE), [numbered(1), numbered(3)]);
+    let acked = net.events[NVA].iter().rev().find(|event| matches!(event, SessionEvent::Acked(_)));
+    assert_eq!(acked, Some(&SessionEvent::Acked(Ack { received: 3, in_force: 3 })));
+    let refused = net.events[NVA].iter().find_map(|event| match event {
+        SessionEvent::PeerError(error) => Some((error.code, error.sequence)),
+        _ => None,
+    });
+    assert_eq!(refused, Some((ErrorCode::UnknownType, 2)));
+}
+
+#[test]
+fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
+    let mut net = Network::connected();
+    let session = net.side(NVE).id();
+    let error = DecodeError {
+        code: ErrorCode::Field,
+        about: Message::Error(crate::Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 })
+            .type_code(),
+        sequence: 0,
+        session,
+        offset: 24,
+        tlv: 0,
+        needed: 0,
+        available: 99,
+    };
+    let now = net.now;
+
+    assert_eq!(net.side(NVE).handle_undecodable(now, &error), Ok(()));
+    assert!(!net.side(NVE).poll_transmit(now, &mut Vec::new()));
+
+    let other = DecodeError { session: SessionId(1), ..error };
+    assert!(net.side(NVE).handle_undecodable(now, &other).is_err());
+}
