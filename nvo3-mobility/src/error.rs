@@ -14,12 +14,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error unless `holds`.
-    pub(crate) const fn unless(
-        holds: bool,
-        field: &'static str,
-        value: u64,
-        rule: &'static str,
-    ) -> Result<(), Self> {
+    pub(crate) const fn unless(holds: bool, field: &'static str, value: u64, rule: &'static str) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self { field, value, rule }) }
     }
 }

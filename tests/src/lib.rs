@@ -1,1 +1,10 @@
-//! Tests of the nvo3 suite that cross crates or need the system; see `tests/`.
+//! What tests of the nvo3 suite share that cross crates or need the system; the tests are in `tests/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "this crate is a test"
+)]
+
+pub mod direct;

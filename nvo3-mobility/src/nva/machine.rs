@@ -328,7 +328,9 @@ impl Nva {
             SessionEvent::Acked(ack) => {
                 let Some(edge) = self.edges.get_mut(&nve) else { return };
                 let mut done = Vec::new();
-                while let Some((_, of)) = edge.tracked.front().copied().filter(|(sequence, _)| *sequence <= ack.in_force) {
+                while let Some((_, of)) =
+                    edge.tracked.front().copied().filter(|(sequence, _)| *sequence <= ack.in_force)
+                {
                     edge.tracked.pop_front();
                     done.push(of);
                 }
@@ -500,12 +502,7 @@ impl Nva {
     /// The mapping of a TSI as the directory has it.
     pub fn lookup(&self, key: &TsiKey) -> Option<Mapping> {
         let entry = self.directory.get(key)?;
-        Some(Mapping {
-            mac: key.mac,
-            ips: entry.ips.clone(),
-            version: entry.version,
-            place: self.place_of(entry.nve),
-        })
+        Some(Mapping { mac: key.mac, ips: entry.ips.clone(), version: entry.version, place: self.place_of(entry.nve) })
     }
 
     pub(super) fn place_of(&self, nve: NveId) -> Option<Place> {

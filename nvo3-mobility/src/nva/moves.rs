@@ -141,7 +141,9 @@ impl Nva {
         if id.0 & UNPLANNED != 0 || self.moves.get(id).is_some() {
             return Err(Error::UnknownMove(id));
         }
-        if self.moves.open() >= self.config.moves as usize || self.journal.backlog() >= u64::from(self.config.unpersisted) {
+        if self.moves.open() >= self.config.moves as usize
+            || self.journal.backlog() >= u64::from(self.config.unpersisted)
+        {
             return Err(Error::Full("NvaConfig.moves"));
         }
         let Some(first) = tsis.first().and_then(|key| self.directory.get(key)) else {

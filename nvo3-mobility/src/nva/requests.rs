@@ -38,8 +38,12 @@ impl Nva {
             Message::Activated(word) => {
                 self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Activated);
             }
-            Message::Resumed(word) => self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Resumed),
-            Message::Revoked(word) => self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Revoked),
+            Message::Resumed(word) => {
+                self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Resumed)
+            }
+            Message::Revoked(word) => {
+                self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Revoked)
+            }
             Message::OutcomeQuery(id) => self.send_outcome(id, from),
             Message::Done(done) => {
                 if self.moves.side(done.move_id, from).is_some() {

@@ -10,11 +10,11 @@ use super::moves::Moves;
 use super::neighbors::Neighbors;
 use crate::ConfigError;
 use crate::table::{Change, Port, Route, TableChange, VapId};
+use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use ::core::net::IpAddr;
 use nvo3_nva_proto::{
-    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, SessionId, Session, SessionConfig, Tsi,
+    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, Session, SessionConfig, SessionId, Tsi,
     TsiKey, Version,
 };
 use nvo3_wire::Vni;
@@ -307,7 +307,8 @@ impl Nve {
         if self.has_output() {
             return Some((self.now, Timer::Output));
         }
-        let session = self.session.as_ref().and_then(Session::poll_timeout).map(|(at, which)| (at, Timer::Session(which)));
+        let session =
+            self.session.as_ref().and_then(Session::poll_timeout).map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.forward_timers.first().map(|(at, _)| (*at, Timer::Forward));
         let mapping = self.cache.next_expiry().map(|at| (at, Timer::Mapping));
         [session, forward, mapping].into_iter().flatten().min_by_key(|(at, _)| *at)

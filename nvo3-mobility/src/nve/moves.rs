@@ -146,7 +146,8 @@ impl Nve {
         let Some(known) = self.tsis.get(&key) else { return };
         let tsi = Tsi { key, ips: known.ips.clone() };
         let old = self.cache.get(&key).and_then(|cached| cached.place).map(|place| place.nve);
-        let kind = if old.is_some_and(|nve| nve != self.config.place.nve) { MoveKind::Failover } else { MoveKind::Cold };
+        let kind =
+            if old.is_some_and(|nve| nve != self.config.place.nve) { MoveKind::Failover } else { MoveKind::Cold };
         let request = RegistrationRequest { tsi, kind, old, expected: None, lifetime: u16::MAX };
         self.send(0, &Message::RegistrationRequest(request));
     }

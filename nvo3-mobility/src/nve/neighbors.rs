@@ -233,16 +233,12 @@ fn question(kind: &Kind<'_>, vap: VapId) -> Option<(IpAddr, Asker)> {
             let asker = Asker { vap, mac: arp.sender_mac, ip: Some(IpAddr::V4(arp.sender_ip.addr())) };
             Some((IpAddr::V4(arp.target_ip.addr()), asker))
         }
-        Kind::ArpProbe(arp) => {
-            Some((IpAddr::V4(arp.target_ip.addr()), Asker { vap, mac: arp.sender_mac, ip: None }))
-        }
+        Kind::ArpProbe(arp) => Some((IpAddr::V4(arp.target_ip.addr()), Asker { vap, mac: arp.sender_mac, ip: None })),
         Kind::ResolutionNs(ns) => {
             let asker = Asker { vap, mac: *ns.ethernet_source, ip: Some(IpAddr::V6(ns.ip.source.addr())) };
             Some((IpAddr::V6(ns.body.target.addr()), asker))
         }
-        Kind::DadNs(ns) => {
-            Some((IpAddr::V6(ns.body.target.addr()), Asker { vap, mac: *ns.ethernet_source, ip: None }))
-        }
+        Kind::DadNs(ns) => Some((IpAddr::V6(ns.body.target.addr()), Asker { vap, mac: *ns.ethernet_source, ip: None })),
         _ => None,
     }
 }

@@ -311,7 +311,8 @@ impl Nve {
             if self.tsis.contains_key(key) && ::core::option::Option::is_some(&core::step(self.state(key), input)) {
                 self.step(*key, input);
             }
-            let newest = self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);
+            let newest =
+                self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);
             if version >= newest {
                 let expires = self.cache.get(key).and_then(|cached| cached.expires);
                 let ips = ips.or_else(|| self.cache.get(key).map(|cached| cached.ips.clone())).unwrap_or_default();

@@ -1,0 +1,161 @@
+//! Edges and an authority joined without a network: every datagram arrives at once, every record is durable at once.
+
+use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
+use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
+use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub const SECOND: u64 = 1_000_000;
+
+pub struct Edge {
+    pub nve: Nve,
+    pub forwarder: Forwarder,
+    pub events: Vec<nve::Event>,
+}
+
+pub struct Direct {
+    pub now: Instant,
+    pub nva: Nva,
+    pub records: Vec<(RecordNo, Record)>,
+    pub events: Vec<nva::Event>,
+    pub edges: Vec<Edge>,
+}
+
+pub fn place(n: u8) -> Place {
+    Place { nve: NveId(u64::from(n)), locators: Locators::V4(Ipv4Addr::new(198, 51, 100, n)) }
+}
+
+pub fn peer(n: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)), 4_790)
+}
+
+pub fn tsi(n: u8) -> Tsi {
+    let key = TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
+    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
+}
+
+impl Direct {
+    /// As many edges, numbered from 1, all admitted and connected.
+    pub fn new(edges: u8) -> Self {
+        let now = Instant(SECOND);
+        let mut nva = Nva::new(NvaConfig::default(), 7, now).unwrap();
+        for n in 1..=edges {
+            nva.handle(now, nva::Input::Admit(place(n))).unwrap();
+        }
+        let edges = (1..=edges).map(edge).collect();
+        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges };
+        for n in 0..world.edges.len() {
+            world.edges[n].nve.handle(now, nve::Input::Connect).unwrap();
+        }
+        world.settle();
+        world
+    }
+
+    pub fn attach(&mut self, edge: usize, vap: u32, tsis: Vec<Tsi>) {
+        let vn = tsis[0].key.vn;
+        let input = nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false };
+        self.tell(edge, input);
+    }
+
+    pub fn tell(&mut self, edge: usize, input: nve::Input) {
+        self.edges[edge].nve.handle(self.now, input).unwrap();
+        self.settle();
+    }
+
+    pub fn start(&mut self, edge: usize, vap: u32, tsi: Tsi) {
+        let key = tsi.key;
+        self.attach(edge, vap, vec![tsi]);
+        self.tell(edge, nve::Input::Activate { key, move_id: None });
+    }
+
+    pub fn plan(&mut self, id: u64, tsis: Vec<TsiKey>, to: u8) {
+        let deadline = Micros::from_secs(5);
+        let (id, to, kind) = (MoveId(id), NveId(u64::from(to)), MoveKind::Hot);
+        self.nva.handle(self.now, nva::Input::Move { id, tsis, to, kind, deadline }).unwrap();
+        self.settle();
+    }
+
+    /// Exchanges everything until nobody has anything to say now.
+    pub fn settle(&mut self) {
+        let mut bytes = Vec::new();
+        loop {
+            let mut quiet = true;
+            for n in 0..self.edges.len() {
+                let edge = &mut self.edges[n];
+                while let Some(change) = edge.nve.poll_table_change() {
+                    edge.forwarder.apply(&change).unwrap();
+                    edge.nve.handle(self.now, nve::Input::Applied(change.number)).unwrap();
+                    quiet = false;
+                }
+                while let Some(notice) = edge.forwarder.poll_notice() {
+                    edge.nve.handle_notice(self.now, notice);
+                    quiet = false;
+                }
+                while let Some(event) = edge.nve.poll_event() {
+                    edge.events.push(event);
+                }
+                while let Some(to) = self.edges[n].nve.poll_transmit(self.now, &mut bytes) {
+                    quiet = false;
+                    match to {
+                        Transmit::Nva => self.nva.handle_datagram(self.now, peer(n as u8 + 1), &bytes),
+                        Transmit::Nve(IpAddr::V4(to)) => {
+                            let to = usize::from(to.octets()[3]) - 1;
+                            self.edges[to].nve.handle_datagram(self.now, &bytes);
+                        }
+                        Transmit::Nve(_) | Transmit::Port(_) => {}
+                    }
+                }
+            }
+            while let Some(record) = self.nva.poll_persist() {
+                self.records.push(record.clone());
+                self.nva.handle(self.now, nva::Input::Persisted(record.0)).unwrap();
+                quiet = false;
+            }
+            while let Some(to) = self.nva.poll_transmit(self.now, &mut bytes) {
+                quiet = false;
+                if let IpAddr::V4(ip) = to.ip() {
+                    let n = usize::from(ip.octets()[3]) - 1;
+                    if let Some(edge) = self.edges.get_mut(n) {
+                        edge.nve.handle_datagram(self.now, &bytes);
+                    }
+                }
+            }
+            while let Some(event) = self.nva.poll_event() {
+                self.events.push(event);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass, timer by timer.
+    pub fn run(&mut self, length: Micros) {
+        let end = self.now + length;
+        loop {
+            let edges = self.edges.iter().filter_map(|edge| edge.nve.poll_timeout().map(|(at, _)| at));
+            let next = edges.chain(self.nva.poll_timeout().map(|(at, _)| at)).min().unwrap_or(end);
+            self.now = next.max(self.now).min(end);
+            for edge in &mut self.edges {
+                edge.nve.handle_timeout(self.now);
+            }
+            self.nva.handle_timeout(self.now);
+            self.settle();
+            if self.now >= end {
+                return;
+            }
+        }
+    }
+}
+
+pub fn edge(n: u8) -> Edge {
+    let config = ForwarderConfig { own: place(n).locators, ..ForwarderConfig::default() };
+    Edge {
+        nve: Nve::new(NveConfig::new(place(n)), u64::from(n)).unwrap(),
+        forwarder: Forwarder::new(config, u64::from(n)).unwrap(),
+        events: Vec::new(),
+    }
+}
