@@ -54,13 +54,13 @@ impl Authority {
     }
 
     /// It starts with what its disk has.
-    pub(super) fn start(&mut self) {
+    pub(super) fn start(&mut self, now: Instant) {
         self.start += 1;
         let seed = self.seed.wrapping_add(u64::from(self.start));
-        self.live = Nva::replay(self.config.clone(), seed, self.disk.iter().cloned()).ok();
+        self.live = Nva::replay(self.config.clone(), seed, now, self.disk.iter().cloned()).ok();
         for place in self.places.clone() {
             // Who belongs to the domain is configuration, told at each start.
-            let _ = self.tell(Instant(0), nva::Input::Admit(place));
+            let _ = self.tell(now, nva::Input::Admit(place));
         }
     }
 
@@ -82,6 +82,14 @@ impl Authority {
     pub(super) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         let mapping = self.live.as_ref()?.lookup(key)?;
         Some((mapping.version, mapping.place))
+    }
+
+    /// How a move ended, if it has.
+    pub(super) fn outcome(&self, id: MoveId) -> Option<MoveResult> {
+        match self.live.as_ref()?.move_state(id)? {
+            nva::core::State::Ended(result) => Some(result),
+            _ => None,
+        }
     }
 
     /// Tells it something as management.

@@ -12,7 +12,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Place, TsiKey};
 use nvo3_wire::vxlan::{self, Encap};
 use nvo3_wire::{Mac, Vni, flow};
@@ -114,10 +114,6 @@ impl Edge {
         self.kept.clear();
     }
 
-    pub(super) const fn is_up(&self) -> bool {
-        self.live.is_some()
-    }
-
     /// The control plane, while it lives.
     pub(super) fn nve(&self) -> Option<&Nve> {
         self.live.as_deref().map(|live| &live.nve)
@@ -151,9 +147,9 @@ impl Edge {
     }
 
     /// A control datagram arrives.
-    pub(super) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(super) fn hear(&mut self, now: Instant, datagram: &[u8]) {
         if let Some(live) = &mut self.live {
-            live.nve.handle_datagram(now, from, datagram);
+            live.nve.handle_datagram(now, datagram);
         }
     }
 

@@ -2,6 +2,7 @@
 //! to the edges. Nothing that they say is lost; an edge or authority that is down is told again.
 
 use super::authority;
+use super::host::Host;
 use super::ledger::EdgeNo;
 use super::params::{Fault, Path};
 use super::world::{Event, Node, VM, World};
@@ -169,7 +170,7 @@ impl World {
             return;
         }
         let key = self.key_of(VM);
-        match self.tell(leg.to, nve::Input::Activate { key, move_id: Some(leg.id) }) {
+        match self.tell_only(leg.to, nve::Input::Activate { key, move_id: Some(leg.id) }) {
             true => {
                 let now = self.queue.now();
                 self.leg(n, |leg| leg.ran = Some(now));
@@ -184,22 +185,23 @@ impl World {
             return;
         }
         let key = self.key_of(VM);
-        match self.tell(leg.from, nve::Input::Activate { key, move_id: None }) {
+        match self.tell_only(leg.from, nve::Input::Activate { key, move_id: None }) {
             true => self.runs(leg.from),
             false => self.again(n, Step::Resume, RETRY),
         }
     }
 
+    /// The edge let it run, or cannot help it: it does, and what the edge does about that follows.
     fn runs(&mut self, edge: EdgeNo) {
-        if self.seat == Seat::Runs(edge) {
-            return;
+        if self.seat != Seat::Runs(edge) {
+            self.seat = Seat::Runs(edge);
+            self.last_run = Some(self.queue.now());
+            let name = self.name(Node::Edge(edge));
+            self.did("vm", || format!("runs at {name}"));
+            let frame = self.hosts.get(VM).map(Host::announcement).unwrap_or_default();
+            self.into_port(edge, VM, frame);
         }
-        self.seat = Seat::Runs(edge);
-        self.last_run = Some(self.queue.now());
-        let name = self.name(Node::Edge(edge));
-        self.did("vm", || format!("runs at {name}"));
-        let frame = self.hosts.get(VM).map(super::host::Host::announcement).unwrap_or_default();
-        self.into_port(edge, VM, frame);
+        self.drive(Node::Edge(edge));
     }
 
     fn go_wrong(&mut self, n: usize, leg: &Leg, fault: Fault) {
@@ -267,6 +269,15 @@ impl World {
 
     fn numbered_leg(&self, id: MoveId) -> Option<(usize, Leg)> {
         (0..).zip(&self.legs).find(|(_, leg)| leg.id == id).map(|(n, leg)| (n, *leg))
+    }
+
+    /// An authority that died may have had no time to say how a move ended: management asks.
+    pub(super) fn ask_for_outcomes(&mut self) {
+        let open: Vec<_> = self.legs.iter().filter(|leg| leg.asked.is_some() && leg.ended.is_none()).collect();
+        let known: Vec<_> = open.iter().filter_map(|leg| Some((leg.id, self.authority.outcome(leg.id)?))).collect();
+        for (id, result) in known {
+            self.ended(id, result);
+        }
     }
 
     fn ended(&mut self, id: MoveId, result: MoveResult) {

@@ -49,7 +49,7 @@ impl fmt::Display for Loss {
 
 /// Where a datagram is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(super) enum Fate {
     /// Between nodes.
     UnderWay,
     /// Kept by the forwarder of an edge.
@@ -115,11 +115,6 @@ impl Ledger {
 
     fn at(&mut self, id: Numbered) -> Option<&mut (Fate, Visits)> {
         self.flows.get_mut(id.flow as usize)?.fates.get_mut(id.number as usize)
-    }
-
-    /// Where it is.
-    pub(super) fn fate(&self, id: Numbered) -> Option<Fate> {
-        Some(self.flows.get(id.flow as usize)?.fates.get(id.number as usize)?.0)
     }
 
     /// It is now on the way, or kept by an edge.

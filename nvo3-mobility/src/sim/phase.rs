@@ -33,6 +33,8 @@ impl World {
     /// Looks at the world as a whole: what comes next?
     pub(super) fn look(&mut self) {
         let now = self.now();
+        self.ask_for_outcomes();
+        let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {
                 self.phase = Phase::Moving;
@@ -47,7 +49,7 @@ impl World {
                 self.phase = Phase::Over;
             }
             Phase::Moving if self.done_moving() => self.phase = Phase::Tail(now + TAIL),
-            Phase::Moving if self.overdue() => {
+            Phase::Moving if overdue => {
                 self.sending = false;
                 self.phase = Phase::Draining(now + DRAIN);
             }

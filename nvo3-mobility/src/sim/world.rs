@@ -192,7 +192,7 @@ impl World {
     }
 
     fn power_on(&mut self) {
-        self.authority.start();
+        self.authority.start(Instant(0));
         self.drive(Node::Nva);
         for host in 0..self.hosts.len() {
             let edge = self.edge_of(host);
@@ -286,13 +286,14 @@ impl World {
         let now = self.now();
         match event {
             Event::Control { from, to, bytes } => {
-                let from = Self::socket(from);
-                let from = SocketAddr::new(IpAddr::V4(from.0), from.1);
                 match to {
-                    Node::Nva => self.authority.hear(now, from, &bytes),
+                    Node::Nva => {
+                        let (address, port) = Self::socket(from);
+                        self.authority.hear(now, SocketAddr::new(IpAddr::V4(address), port), &bytes);
+                    }
                     Node::Edge(n) => {
                         if let Some(edge) = self.edges.get_mut(n) {
-                            edge.hear(now, from, &bytes);
+                            edge.hear(now, &bytes);
                         }
                     }
                 }
@@ -423,16 +424,20 @@ impl World {
 
     /// Tells an edge something as its hypervisor; whether it was up and took it.
     pub(super) fn tell(&mut self, n: EdgeNo, input: nve::Input) -> bool {
-        let now = self.now();
-        let Some(edge) = self.edges.get_mut(n) else { return false };
-        let (name, words) = (edge.name, self.timeline_words(&input));
-        let Some(edge) = self.edges.get_mut(n) else { return false };
-        let Some(result) = edge.tell(now, input) else { return false };
+        let taken = self.tell_only(n, input);
+        self.drive(Node::Edge(n));
+        taken
+    }
+
+    /// The same, and nothing that follows from it happens yet.
+    pub(super) fn tell_only(&mut self, n: EdgeNo, input: nve::Input) -> bool {
+        let (now, words) = (self.now(), self.timeline_words(&input));
+        let name = self.name(Node::Edge(n));
+        let Some(result) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
         self.did(name, || match &result {
             Ok(()) => format!("is told: {words}"),
             Err(error) => format!("is told: {words}; refuses: {error}"),
         });
-        self.drive(Node::Edge(n));
         result.is_ok()
     }
 
@@ -638,7 +643,7 @@ impl World {
         self.did(name, || "is back".into());
         match node {
             Node::Nva => {
-                self.authority.start();
+                self.authority.start(now);
                 self.check_memory();
                 self.drive(node);
             }
