@@ -15,6 +15,14 @@ pub(super) enum About {
     Other,
 }
 
+/// What the authority knows of a move when management asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    InHand,
+    Ended(MoveResult),
+}
+
 /// See [`About`].
 pub(super) const fn about(event: &nva::Event) -> About {
     match event {
@@ -84,12 +92,13 @@ impl Authority {
         Some((mapping.version, mapping.place))
     }
 
-    /// How a move ended, if it has.
-    pub(super) fn outcome(&self, id: MoveId) -> Option<MoveResult> {
-        match self.live.as_ref()?.move_state(id)? {
-            nva::core::State::Ended(result) => Some(result),
-            _ => None,
-        }
+    /// What it knows of a move: nothing, or how it ended if it has; `None` while it is down.
+    pub(super) fn knows(&self, id: MoveId) -> Option<Known> {
+        Some(match self.live.as_ref()?.move_state(id) {
+            None => Known::Nothing,
+            Some(nva::core::State::Ended(result)) => Known::Ended(result),
+            Some(_) => Known::InHand,
+        })
     }
 
     /// Tells it something as management.

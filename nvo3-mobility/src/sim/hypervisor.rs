@@ -124,7 +124,7 @@ impl World {
                 let now = self.queue.now();
                 self.leg(n, |leg| leg.asked = Some(now));
                 self.did("mgmt", || format!("{} asked for", leg.id));
-                if n == 0 {
+                if n == 0 && !core::mem::replace(&mut self.fault_planned, true) {
                     self.plan_fault();
                 }
             }
@@ -271,12 +271,20 @@ impl World {
         (0..).zip(&self.legs).find(|(_, leg)| leg.id == id).map(|(n, leg)| (n, *leg))
     }
 
-    /// An authority that died may have had no time to say how a move ended: management asks.
+    /// An authority that died may have forgotten an order that was not yet on its disk, or had no time to say how a move
+    /// ended: management asks.
     pub(super) fn ask_for_outcomes(&mut self) {
-        let open: Vec<_> = self.legs.iter().filter(|leg| leg.asked.is_some() && leg.ended.is_none()).collect();
-        let known: Vec<_> = open.iter().filter_map(|leg| Some((leg.id, self.authority.outcome(leg.id)?))).collect();
-        for (id, result) in known {
-            self.ended(id, result);
+        for n in 0..self.legs.len() {
+            let Some(leg) = self.legs.get(n).filter(|leg| leg.asked.is_some() && leg.ended.is_none()) else { continue };
+            let id = leg.id;
+            match self.authority.knows(id) {
+                Some(authority::Known::Ended(result)) => self.ended(id, result),
+                Some(authority::Known::Nothing) => {
+                    self.leg(n, |leg| leg.asked = None);
+                    self.step(n, Step::Ask);
+                }
+                Some(authority::Known::InHand) | None => {}
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use nvo3_nva_proto::Micros;
 use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::Rng;
+use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// A probability, in millionths.
@@ -26,16 +26,7 @@ pub(super) struct Random(Pcg64Mcg);
 impl Random {
     /// The stream numbered `stream` of a seed.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
-        Self(Pcg64Mcg::new(u128::from(seed) << 64 | u128::from(stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 1 | 1))
-            .warmed_up()
-    }
-
-    /// Neighboring seeds start alike; the first draws of a multiplicative generator show it.
-    fn warmed_up(mut self) -> Self {
-        for _ in 0..4 {
-            self.0.next_u64();
-        }
-        self
+        Self(Pcg64Mcg::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.rotate_left(40)))
     }
 
     /// Any number.

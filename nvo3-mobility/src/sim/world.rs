@@ -94,6 +94,7 @@ pub(super) struct World {
     pub(super) phase: Phase,
     /// The fault has come, and whoever it killed is back.
     pub(super) fault_over: bool,
+    pub(super) fault_planned: bool,
     /// When the VM last began to run.
     pub(super) last_run: Option<Instant>,
     /// Frames held and tunnelled before traffic began.
@@ -178,6 +179,7 @@ impl World {
             began: Instant(0),
             phase: Phase::SettingUp,
             fault_over: false,
+            fault_planned: false,
             last_run: None,
             before: (0, 0),
             sending: true,
