@@ -109,3 +109,19 @@ proptest! {
         prop_assert!(line.starts_with(message.name()) && !line.contains('\n') && line.len() < 250);
     }
 }
+
+#[cfg(feature = "arbitrary")]
+proptest! {
+    /// What a fuzzer makes is a message like any other.
+    #[test]
+    fn an_arbitrary_message_is_encoded_and_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..3_000)) {
+        let mut input = arbitrary::Unstructured::new(&bytes);
+        let (header, message): (crate::Header, Message) = input.arbitrary().unwrap();
+        let mut out = Vec::new();
+
+        match message.encode(&header, &mut out) {
+            Ok(()) => prop_assert_eq!(Message::decode(&out), Ok((header, message))),
+            Err(_) => prop_assert!(out.is_empty()),
+        }
+    }
+}

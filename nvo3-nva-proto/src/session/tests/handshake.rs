@@ -2,7 +2,7 @@
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
-use crate::{Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
+use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
 fn said(session: &mut Session, now: Instant) -> Option<Message> {
@@ -188,4 +188,35 @@ fn a_message_of_another_session_is_refused_and_keeps_nobody_alive() {
     assert_eq!(misplaced, Err(Reject::Unexpected { name: "OutcomeQuery" }));
     assert_eq!(net.side(NVE).poll_timeout().unwrap().1, timer);
     assert_eq!(net.side(NVE).counters().clock_backwards, 2);
+}
+
+#[test]
+fn nothing_of_a_session_passes_to_the_next() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let nonce = hello_of(&mut nve, Instant(1)).nonce;
+    nve.handle(Instant(2), &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
+    assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
+    nve.send(0, &numbered(1)).unwrap();
+    assert!(said(&mut nve, Instant(3)).is_some());
+    nve.handle(Instant(4), &under(9), Message::Ack(Ack { received: 1, in_force: 1 })).unwrap();
+    let error = Error { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
+    nve.handle(Instant(4), &under(9), Message::Error(error.clone())).unwrap();
+    nve.send(0, &numbered(2)).unwrap();
+    nve.refuse(error);
+    nve.handle(Instant(5), &under(9), Message::Goodbye).unwrap();
+
+    // The first Hello of the new series is soon, however many the last one took.
+    let (at, timer) = nve.poll_timeout().unwrap();
+    assert_eq!((at, timer), (Instant(5), SessionTimer::Output));
+    assert_eq!(nve.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+    assert_eq!(nve.poll_event(), None);
+    let (at, timer) = nve.poll_timeout().unwrap();
+    assert!(at - Instant(5) <= Micros::from_millis(100) && timer == SessionTimer::Hello);
+    let nonce = hello_of(&mut nve, at).nonce;
+    assert!(nve.poll_timeout().unwrap().0 - at <= Micros::from_millis(100));
+
+    nve.handle(at, &under(10), Message::HelloAck(HelloAck { nonce, ..grant(10) })).unwrap();
+    assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
+    assert_eq!(said(&mut nve, at), None);
+    assert_eq!(nve.send(0, &numbered(3)), Ok(1));
 }

@@ -1,7 +1,7 @@
 //! In order, once each, whatever the network does.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, numbered};
-use crate::session::{SessionConfig, SessionEvent};
+use crate::session::{SessionConfig, SessionEvent, SessionTimer};
 use crate::{Ack, DecodeError, ErrorCode, Header, Message, Micros, SessionId};
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -216,4 +216,25 @@ fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
 
     let other = DecodeError { session: SessionId(1), ..error };
     assert!(net.side(NVE).handle_undecodable(now, &other).is_err());
+}
+
+/// Karn: nobody knows which of the two it answers.
+#[test]
+fn a_round_trip_of_what_was_sent_twice_is_not_measured() {
+    let mut net = Network::connected();
+    net.side(NVA).send(0, &numbered(1)).unwrap();
+    net.way = Way { loss: 100, ..GOOD };
+    net.run_for(Micros::from_millis(650));
+    assert!(net.side(NVA).counters().retransmitted >= 2);
+    net.way = GOOD;
+    net.run_until(|net| net.sides[NVA].as_ref().is_some_and(|nva| nva.unacknowledged() == 0));
+
+    assert!(matches!(net.side(NVA).poll_event(), Some(SessionEvent::Acked(_))));
+
+    // Neither the late acknowledgement nor the doubling before it lengthens the next wait.
+    let now = net.now;
+    net.side(NVA).send(0, &numbered(2)).unwrap();
+    assert!(net.side(NVA).poll_transmit(now, &mut Vec::new()));
+    let (at, timer) = net.side(NVA).poll_timeout().unwrap();
+    assert_eq!((at - now, timer), (SessionConfig::default().rto_initial, SessionTimer::Retransmit));
 }

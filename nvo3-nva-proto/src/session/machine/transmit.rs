@@ -1,0 +1,123 @@
+//! What goes out, and when.
+
+use super::{Opening, Session};
+use crate::header::Header;
+use crate::message::Message;
+use crate::session::random::between_half_and_all;
+use crate::session::rto::doubled;
+use crate::session::state::{Input, State};
+use crate::session::{DownReason, SessionTimer};
+use crate::time::Instant;
+use alloc::vec::Vec;
+
+impl Session {
+    /// Writes the next datagram into `out`, if there is one.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let now = self.clock(now);
+        self.run_timers(now);
+        let written = self.write(now, out);
+        if written {
+            self.spoke = now;
+        }
+        written
+    }
+
+    /// Handshake, refusals, data, then one Ack for all that arrived meanwhile.
+    fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        if core::mem::take(&mut self.goodbye) {
+            return self.say(&Message::Goodbye, out);
+        }
+        if self.write_opening(now, out) {
+            self.counters.hellos_sent = self.counters.hellos_sent.saturating_add(1);
+            return true;
+        }
+        if !self.is_up() {
+            return false;
+        }
+        if let Some(error) = self.refusals.pop_front() {
+            self.counters.errors_sent = self.counters.errors_sent.saturating_add(1);
+            return self.say(&Message::Error(error), out);
+        }
+        if let Some(again) = self.outbound.transmit(&self.config, now, out) {
+            let counter = if again { &mut self.counters.retransmitted } else { &mut self.counters.sent };
+            *counter = counter.saturating_add(1);
+            return true;
+        }
+        if let Some(ack) = self.inbound.take_ack() {
+            self.counters.acks_sent = self.counters.acks_sent.saturating_add(1);
+            return self.say(&Message::Ack(ack), out);
+        }
+        if now >= self.spoke + self.config.keepalive {
+            self.counters.keepalives_sent = self.counters.keepalives_sent.saturating_add(1);
+            return self.say(&Message::Keepalive, out);
+        }
+        false
+    }
+
+    fn write_opening(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        match &mut self.opening {
+            Opening::Ask { hello, tries, due } if self.state == State::Connecting && now >= *due => {
+                let wait = doubled(self.config.rto_initial.0, *tries, self.config.rto_max);
+                *tries = tries.saturating_add(1);
+                *due = now + between_half_and_all(&mut self.seed, wait);
+                Message::Hello(hello.clone()).encode(&Header::default(), out).is_ok()
+            }
+            Opening::Answer { ack, due } if self.state == State::Up && *due => {
+                *due = false;
+                let header = Header { session: ack.session, ..Header::default() };
+                Message::HelloAck(ack.clone()).encode(&header, out).is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    fn say(&self, message: &Message, out: &mut Vec<u8>) -> bool {
+        message.encode(&Header { session: self.id, ..Header::default() }, out).is_ok()
+    }
+
+    /// The next deadline and what it is; the latest time seen where something waits to be polled.
+    pub fn poll_timeout(&self) -> Option<(Instant, SessionTimer)> {
+        if self.has_output() {
+            return Some((self.now, SessionTimer::Output));
+        }
+        let up = |at: Instant, timer| self.is_up().then_some((at, timer));
+        let hello = match &self.opening {
+            Opening::Ask { due, .. } if self.state == State::Connecting => Some((*due, SessionTimer::Hello)),
+            _ => None,
+        };
+        let deadlines = [
+            hello,
+            self.outbound.expires().and_then(|at| up(at, SessionTimer::Retransmit)),
+            up(self.spoke + self.config.keepalive, SessionTimer::Keepalive),
+            up(self.heard + self.config.dead_after, SessionTimer::Dead),
+        ];
+        let next = deadlines.into_iter().flatten().min_by_key(|(at, _)| *at);
+        next.map(|(at, timer)| (at.max(self.now), timer))
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        let opening = matches!(&self.opening, Opening::Answer { due: true, .. });
+        let transmits =
+            !self.refusals.is_empty() || opening || self.inbound.ack_due() || self.outbound.is_ready(&self.config);
+        self.goodbye || !self.events.is_empty() || self.inbound.has_message() || (self.is_up() && transmits)
+    }
+
+    /// Time passed; what has arrived should be handed in first, or a peer that spoke in time is taken for dead. What is then to be
+    /// sent comes out of [`Session::poll_transmit`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock(now);
+        self.run_timers(now);
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        if !self.is_up() {
+            return;
+        }
+        if now >= self.heard + self.config.dead_after {
+            self.step(Input::Lost(DownReason::Dead), None);
+        } else if self.outbound.expires().is_some_and(|at| now >= at) {
+            self.outbound.expired(&self.config, now);
+        }
+    }
+}
