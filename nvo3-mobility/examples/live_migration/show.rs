@@ -104,6 +104,9 @@ impl fmt::Display for Sum {
         let Self { seeds, moves, ended, committed, violated, .. } = self;
         write!(f, "seeds {seeds} sent {sent} lost {lost} duplicated {duplicated} reordered {reordered} held {held} ")?;
         write!(f, "tunnelled {tunnelled} in-dead-node {in_dead_node} to-down-node {to_down_node} ")?;
-        write!(f, "asked-overflow {asked_overflow} moves {moves} ended {ended} committed {committed} violations {violated}")
+        write!(
+            f,
+            "asked-overflow {asked_overflow} moves {moves} ended {ended} committed {committed} violations {violated}"
+        )
     }
 }

@@ -213,7 +213,11 @@ impl World {
                 let Some(nve) = edge.nve() else { continue };
                 let here = edge.place.nve == truth.nve;
                 if here != edge.delivers(&key) {
-                    wrong.push(format!("{} {} to {name}", edge.name, if here { "does not deliver" } else { "delivers" }));
+                    wrong.push(format!(
+                        "{} {} to {name}",
+                        edge.name,
+                        if here { "does not deliver" } else { "delivers" }
+                    ));
                 }
                 match nve.mapping(&key) {
                     Some((cached, at)) if cached != version || at.map(|at| at.nve) != Some(truth.nve) => {

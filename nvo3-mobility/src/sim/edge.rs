@@ -280,13 +280,7 @@ impl Edge {
     }
 
     /// Frames that the forwarder dropped out of its memory: the oldest of the slot, or of all.
-    fn reconcile(
-        &mut self,
-        slot: Option<TsiKey>,
-        before: [u64; REASONS],
-        after: [u64; REASONS],
-        ledger: &mut Ledger,
-    ) {
+    fn reconcile(&mut self, slot: Option<TsiKey>, before: [u64; REASONS], after: [u64; REASONS], ledger: &mut Ledger) {
         if before == after {
             return;
         }

@@ -39,9 +39,11 @@ pub(super) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered,
     let mut frame = ethernet(from.mac, to_mac, EtherType::IPV4, 20 + UDP_HEADER + payload.len());
     let mut header = [0; 20];
     for (slot, byte) in header.iter_mut().zip(
-        [0x45, 0].into_iter().chain(fit(20 + UDP_HEADER + payload.len()).to_be_bytes()).chain([0, 0, 0x40, 0]).chain(
-            [64, ipv4::UDP, 0, 0].into_iter().chain(source.0).chain(destination.0),
-        ),
+        [0x45, 0]
+            .into_iter()
+            .chain(fit(20 + UDP_HEADER + payload.len()).to_be_bytes())
+            .chain([0, 0, 0x40, 0])
+            .chain([64, ipv4::UDP, 0, 0].into_iter().chain(source.0).chain(destination.0)),
     ) {
         *slot = byte;
     }

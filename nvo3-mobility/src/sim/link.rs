@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_world_again() {
-        let mischief = Mischief { loss: Chance::percent(5), duplicate: Chance::percent(5), reorder: Chance::percent(5) };
+        let mischief =
+            Mischief { loss: Chance::percent(5), duplicate: Chance::percent(5), reorder: Chance::percent(5) };
         assert_eq!(arrivals(mischief), arrivals(mischief));
     }
 }

@@ -136,9 +136,7 @@ impl World {
         let seed = params.seed;
         let (names, hosts): (&[&str], &[(&str, EdgeNo)]) = match params.path {
             Path::AB | Path::ABA => (&["A", "B", "C"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("outside", 2)]),
-            Path::ABC => {
-                (&["A", "B", "C", "D"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("at-c", 2), ("outside", 3)])
-            }
+            Path::ABC => (&["A", "B", "C", "D"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("at-c", 2), ("outside", 3)]),
         };
         let flows: Vec<_> = (1..hosts.len()).flat_map(|peer| [(peer, VM), (VM, peer)]).collect();
         let half = Micros(params.rtt.0 / 2);
@@ -462,12 +460,8 @@ impl World {
     pub(super) fn attach(&mut self, n: EdgeNo, host: usize) {
         let Some(ips) = self.hosts.get(host).map(Host::ips) else { return };
         let trusted = self.tenant.plays() && host + 1 == self.hosts.len();
-        let input = nve::Input::Attach {
-            vap: vap(host),
-            vn: vn(),
-            tsis: vec![Tsi { key: self.key_of(host), ips }],
-            trusted,
-        };
+        let input =
+            nve::Input::Attach { vap: vap(host), vn: vn(), tsis: vec![Tsi { key: self.key_of(host), ips }], trusted };
         let Some(edge) = self.edges.get_mut(n) else { return };
         if edge.ports.insert(vap(host), input.clone()).is_none() {
             self.tell(n, input);
