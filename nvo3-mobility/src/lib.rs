@@ -7,6 +7,8 @@ mod error;
 pub mod forwarder;
 pub mod nva;
 pub mod nve;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod table;
 
 pub use error::ConfigError;

@@ -53,10 +53,10 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Prepared(t) | Holding(t) | Revoked(t), Again)                   => (state, outputs![say(t.plan, Word::OutcomeQuery)]),
 
         (Activating(p) | Active(p),  Committed(m, v, _)) if m == p.id && v >= floor => (Here, outputs![]),
-        (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v > floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Revoked(t),                 Aborted(m, v, to))  if m == t.plan.id && v > floor && t.sign == Sign::Word
+        (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Revoked(t),                 Aborted(m, v, to))  if m == t.plan.id && v >= floor && t.sign == Sign::Word
                                                                          => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),
-        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, v, to)) if m == t.plan.id && v > floor
+        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, v, to)) if m == t.plan.id && v >= floor
                                                                          => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Installing(_) | Prepared(_) | Holding(_) | Revoked(_), Detach)  => (state, outputs![]),
         _ => return None,

@@ -1,0 +1,160 @@
+//! The authority, its disk, and how both survive its death.
+
+use super::params::Params;
+use crate::nva::{self, Nva, NvaConfig, Record};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use nvo3_nva_proto::{Instant, MoveId, MoveResult, Place, RecordNo, TsiKey, Version};
+
+/// What management makes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    MaySuspend(MoveId),
+    Ended(MoveId, MoveResult),
+    Converged(MoveId),
+    Other,
+}
+
+/// What the authority knows of a move when management asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    InHand,
+    Ended(MoveResult),
+}
+
+/// See [`About`].
+pub(super) const fn about(event: &nva::Event) -> About {
+    match event {
+        nva::Event::MaySuspend(id) => About::MaySuspend(*id),
+        nva::Event::Ended { id, result } => About::Ended(*id, *result),
+        nva::Event::Converged { id, .. } => About::Converged(*id),
+        _ => About::Other,
+    }
+}
+
+/// See the module.
+pub(super) struct Authority {
+    config: NvaConfig,
+    seed: u64,
+    places: Vec<Place>,
+    live: Option<Nva>,
+    /// How often it has started: what the disk did for an earlier start concerns nobody any more.
+    start: u32,
+    disk: Vec<(RecordNo, Record)>,
+    writing: Vec<(RecordNo, Record)>,
+    wake: Option<Instant>,
+}
+
+impl Authority {
+    pub(super) fn new(params: &Params, places: Vec<Place>) -> Self {
+        let config = NvaConfig { hold: params.hold, ..NvaConfig::default() };
+        Self {
+            config,
+            seed: params.seed,
+            places,
+            live: None,
+            start: 0,
+            disk: Vec::new(),
+            writing: Vec::new(),
+            wake: None,
+        }
+    }
+
+    /// It starts with what its disk has.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.start += 1;
+        let seed = self.seed.wrapping_add(u64::from(self.start));
+        self.live = Nva::replay(self.config.clone(), seed, now, self.disk.iter().cloned()).ok();
+        for place in self.places.clone() {
+            // Who belongs to the domain is configuration, told at each start.
+            let _ = self.tell(now, nva::Input::Admit(place));
+        }
+    }
+
+    /// It dies with what its disk has not.
+    pub(super) fn die(&mut self) {
+        (self.live, self.wake) = (None, None);
+        self.writing.clear();
+    }
+
+    pub(super) const fn is_up(&self) -> bool {
+        self.live.is_some()
+    }
+
+    pub(super) const fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// What the directory says of a TSI, while the authority lives.
+    pub(super) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
+        let mapping = self.live.as_ref()?.lookup(key)?;
+        Some((mapping.version, mapping.place))
+    }
+
+    /// What it knows of a move: nothing, or how it ended if it has; `None` while it is down.
+    pub(super) fn knows(&self, id: MoveId) -> Option<Known> {
+        Some(match self.live.as_ref()?.move_state(id) {
+            None => Known::Nothing,
+            Some(nva::core::State::Ended(result)) => Known::Ended(result),
+            Some(_) => Known::InHand,
+        })
+    }
+
+    /// Tells it something as management.
+    pub(super) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
+        self.live.as_mut().ok_or(None)?.handle(now, input).map_err(Some)
+    }
+
+    /// A control datagram arrives.
+    pub(super) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if let Some(nva) = &mut self.live {
+            nva.handle_datagram(now, from, datagram);
+        }
+    }
+
+    /// A deadline has come.
+    pub(super) fn time_passed(&mut self, now: Instant) {
+        if let Some(nva) = &mut self.live {
+            nva.handle_timeout(now);
+        }
+    }
+
+    /// What it gives to its disk now: up to which record, in which start.
+    pub(super) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
+        let mut upto = None;
+        while let Some((number, record)) = self.live.as_mut()?.poll_persist() {
+            upto = Some(number);
+            self.writing.push((number, record));
+        }
+        Some((upto?, self.start))
+    }
+
+    /// The disk has it.
+    pub(super) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
+        if start != self.start || self.live.is_none() {
+            return;
+        }
+        let done = self.writing.iter().take_while(|(number, _)| *number <= upto).count();
+        self.disk.extend(self.writing.drain(..done));
+        // Nothing is refused here.
+        let _ = self.tell(now, nva::Input::Persisted(upto));
+    }
+
+    /// The next datagram that it sends.
+    pub(super) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let mut bytes = Vec::new();
+        let to = self.live.as_mut()?.poll_transmit(now, &mut bytes)?;
+        Some((to, bytes))
+    }
+
+    /// The next word for management. The last drain also sets the alarm.
+    pub(super) fn take_event(&mut self, now: Instant) -> Option<nva::Event> {
+        let nva = self.live.as_mut()?;
+        let event = nva.poll_event();
+        if event.is_none() {
+            self.wake = nva.poll_timeout().map(|(at, _)| at.max(Instant(now.0 + 1)));
+        }
+        event
+    }
+}

@@ -1,0 +1,428 @@
+//! One edge: its control plane and its forwarder, driven as a driver's loop would drive them.
+
+use super::check::Checks;
+use super::frame::{self, Numbered};
+use super::ledger::{EdgeNo, Fate, Ledger, Loss};
+use super::random::Random;
+use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
+use crate::nve::{self, Handled, Nve, NveConfig, Transmit};
+use crate::table::{Change, Entry, Route, VapId};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, Place, TsiKey};
+use nvo3_wire::vxlan::{self, Encap};
+use nvo3_wire::{Mac, Vni, flow};
+
+/// What an edge gives to the world.
+pub(super) enum Effect {
+    /// An outer IP packet for another edge.
+    Tunnel(IpAddr, Vec<u8>),
+    /// A frame for a host.
+    Port(VapId, Vec<u8>),
+    /// A control message, or a frame that control made itself.
+    Control(Transmit, Vec<u8>),
+    /// Something for the hypervisor.
+    Event(nve::Event),
+}
+
+/// What became of a frame that a host sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// It goes its way, or waits to.
+    Forwarded,
+    /// The edge answered or suppressed it.
+    Taken,
+    /// The edge does not let it in.
+    Refused,
+}
+
+/// What the forwarder was told of a TSI.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) entry: Option<Entry>,
+    pub(super) route: Option<Route>,
+}
+
+struct Live {
+    nve: Nve,
+    forwarder: Forwarder,
+}
+
+/// See the module.
+pub(super) struct Edge {
+    pub(super) name: &'static str,
+    pub(super) no: EdgeNo,
+    pub(super) place: Place,
+    /// The ports that its hypervisor wants.
+    pub(super) ports: BTreeMap<VapId, nve::Input>,
+    /// Those that it has.
+    pub(super) attached: BTreeSet<VapId>,
+    /// What the forwarder holds of each TSI: what it was told and did not refuse.
+    pub(super) told: BTreeMap<TsiKey, Told>,
+    /// Unicast frames held since it was made.
+    pub(super) held: u64,
+    /// Unicast frames that an entry of a move sent on.
+    pub(super) tunnelled: u64,
+    /// Frames dropped, by reason.
+    pub(super) dropped: BTreeMap<DropReason, u64>,
+    live: Option<Box<Live>>,
+    kept: VecDeque<(TsiKey, Option<Numbered>)>,
+    encaps: BTreeMap<(IpAddr, Vni), Encap>,
+    random: Random,
+    wake: Option<Instant>,
+}
+
+impl Edge {
+    pub(super) fn new(name: &'static str, no: EdgeNo, place: Place, random: Random) -> Self {
+        let mut edge = Self {
+            name,
+            no,
+            place,
+            ports: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            told: BTreeMap::new(),
+            held: 0,
+            tunnelled: 0,
+            dropped: BTreeMap::new(),
+            live: None,
+            kept: VecDeque::new(),
+            encaps: BTreeMap::new(),
+            random,
+            wake: None,
+        };
+        edge.start();
+        edge
+    }
+
+    /// It (re)starts and remembers nothing.
+    pub(super) fn start(&mut self) {
+        let nve = Nve::new(NveConfig::new(self.place), self.random.number());
+        let forwarder = Forwarder::new(ForwarderConfig::new(self.place.locators), self.random.number());
+        // The defaults are valid: without them there is no edge, and every run says so at once.
+        self.live = nve.ok().zip(forwarder.ok()).map(|(nve, forwarder)| Box::new(Live { nve, forwarder }));
+    }
+
+    /// It dies with all it has in memory.
+    pub(super) fn die(&mut self) {
+        (self.live, self.wake) = (None, None);
+        self.attached.clear();
+        self.told.clear();
+        self.kept.clear();
+    }
+
+    /// The control plane, while it lives.
+    pub(super) fn nve(&self) -> Option<&Nve> {
+        self.live.as_deref().map(|live| &live.nve)
+    }
+
+    /// When it wants to be woken.
+    pub(super) const fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Whether its forwarder delivers to a TSI.
+    pub(super) fn delivers(&self, key: &TsiKey) -> bool {
+        self.told.get(key).and_then(|told| told.entry).is_some_and(|entry| entry.delivers())
+    }
+
+    /// Tells it something as its hypervisor; `None` while it is down.
+    pub(super) fn tell(&mut self, now: Instant, input: nve::Input) -> Option<Result<(), nve::Error>> {
+        let live = self.live.as_deref_mut()?;
+        let port = match &input {
+            nve::Input::Attach { vap, .. } => Some((*vap, true)),
+            nve::Input::Detach { vap } => Some((*vap, false)),
+            _ => None,
+        };
+        let result = live.nve.handle(now, input);
+        match (port, &result) {
+            (Some((vap, true)), Ok(())) => _ = self.attached.insert(vap),
+            (Some((vap, false)), Ok(())) => _ = self.attached.remove(&vap),
+            _ => {}
+        }
+        Some(result)
+    }
+
+    /// A control datagram arrives.
+    pub(super) fn hear(&mut self, now: Instant, datagram: &[u8]) {
+        if let Some(live) = &mut self.live {
+            live.nve.handle_datagram(now, datagram);
+        }
+    }
+
+    /// A deadline has come.
+    pub(super) fn time_passed(&mut self, now: Instant, ledger: &mut Ledger) {
+        let Some(live) = &mut self.live else { return };
+        let before = dropped(&live.forwarder);
+        live.nve.handle_timeout(now);
+        live.forwarder.handle_timeout(now);
+        let after = dropped(&live.forwarder);
+        self.reconcile(None, before, after, ledger);
+    }
+
+    /// A frame comes in at a port.
+    pub(super) fn port_in(
+        &mut self,
+        now: Instant,
+        vap: VapId,
+        bytes: &[u8],
+        ledger: &mut Ledger,
+        effects: &mut Vec<Effect>,
+    ) -> Entered {
+        let id = frame::numbered(bytes);
+        let Some(live) = &mut self.live else {
+            self.never_in(id, ledger);
+            return Entered::Refused;
+        };
+        let vn = super::world::vn();
+        let (destination, source) = macs(bytes);
+        let sender = TsiKey { vn, mac: source };
+        let (before, kept) = (dropped(&live.forwarder), live.forwarder.held(&sender).kept);
+        let mut verdict = live.forwarder.vap_frame(now, vap, bytes);
+        if verdict == Verdict::Punt {
+            match live.nve.handle_frame(now, vap, bytes) {
+                Handled::Taken => return Entered::Taken,
+                Handled::Pass => verdict = live.forwarder.vap_frame_passed(now, vap, bytes),
+            }
+        }
+        let slot = if live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
+        let entered = if matches!(verdict, Verdict::Drop(_)) { Entered::Refused } else { Entered::Forwarded };
+        self.carry_out(verdict, slot, bytes, before, ledger, effects);
+        entered
+    }
+
+    /// An outer packet comes in from the underlay.
+    pub(super) fn tunnel_in(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        ledger: &mut Ledger,
+        checks: &mut Checks,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Ok(outer) = vxlan::decap(packet) else {
+            checks.broken(now, format!("{} received what is no VXLAN packet", self.name));
+            return;
+        };
+        let id = frame::numbered(outer.inner);
+        let Some(live) = &mut self.live else { return self.never_in(id, ledger) };
+        if let Some(id) = id {
+            checks.visited(now, self.name, id, ledger.visit(id, self.no));
+        }
+        let key = TsiKey { vn: outer.vni, mac: macs(outer.inner).0 };
+        let before = dropped(&live.forwarder);
+        let verdict = live.forwarder.tunnel_frame(now, outer.source, outer.vni, outer.inner);
+        if let Verdict::Tunnel { to, .. } = verdict
+            && to == outer.source
+            && self.told.get(&key).is_none_or(|told| told.entry.is_none())
+        {
+            checks.returned(now, self.name, key);
+        }
+        self.carry_out(verdict, key, outer.inner, before, ledger, effects);
+    }
+
+    fn never_in(&mut self, id: Option<Numbered>, ledger: &mut Ledger) {
+        if let Some(id) = id {
+            ledger.lose(id, Loss::ToDownNode);
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        verdict: Verdict,
+        slot: TsiKey,
+        bytes: &[u8],
+        before: [u64; REASONS],
+        ledger: &mut Ledger,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(live) = &self.live else { return };
+        let id = frame::numbered(bytes);
+        let mut after = dropped(&live.forwarder);
+        match verdict {
+            Verdict::Deliver(vap) => effects.push(Effect::Port(vap, bytes.into())),
+            Verdict::Tunnel { to, vn } => {
+                self.count_detour(&slot);
+                self.encapsulate(to, vn, bytes, effects);
+            }
+            Verdict::Replicate => {
+                for target in live.forwarder.replicas().to_vec() {
+                    match target {
+                        Target::Port(vap) => effects.push(Effect::Port(vap, bytes.into())),
+                        Target::Tunnel { to, vn } => self.encapsulate(to, vn, bytes, effects),
+                        Target::Again(_) => {}
+                    }
+                }
+            }
+            Verdict::Held => {
+                self.held += 1;
+                self.kept.push_back((slot, id));
+                if let Some(id) = id {
+                    ledger.moves(id, Fate::Kept(self.no));
+                }
+            }
+            Verdict::Drop(reason) => {
+                if let Some(count) = after.get_mut(reason as usize) {
+                    *count -= 1;
+                }
+                *self.dropped.entry(reason).or_default() += 1;
+                if let Some(id) = id {
+                    ledger.lose(id, self.why(&slot, reason));
+                }
+            }
+            // Only what was not passed yet is punted.
+            Verdict::Punt => {}
+        }
+        self.reconcile(Some(slot), before, after, ledger);
+    }
+
+    /// Frames that the forwarder dropped out of its memory: the oldest of the slot, or of all.
+    fn reconcile(&mut self, slot: Option<TsiKey>, before: [u64; REASONS], after: [u64; REASONS], ledger: &mut Ledger) {
+        if before == after {
+            return;
+        }
+        for (reason, (before, after)) in DropReason::ALL.into_iter().zip(before.into_iter().zip(after)) {
+            for _ in before..after {
+                *self.dropped.entry(reason).or_default() += 1;
+                let oldest = match slot {
+                    Some(slot) => self.kept.iter().position(|(key, _)| *key == slot),
+                    None => (!self.kept.is_empty()).then_some(0),
+                };
+                if let Some((key, Some(id))) = oldest.and_then(|at| self.kept.remove(at)) {
+                    ledger.lose(id, self.why(&key, reason));
+                }
+            }
+        }
+    }
+
+    /// Over the hold limit, and nobody had said yet where it is: its own class.
+    fn why(&self, key: &TsiKey, reason: DropReason) -> Loss {
+        let known = self.told.get(key).is_some_and(|told| told.entry.is_some() || told.route.is_some());
+        match reason {
+            DropReason::HoldOverflow | DropReason::HoldAge if !known => Loss::AskedOverflow,
+            _ => Loss::Dropped(reason),
+        }
+    }
+
+    fn count_detour(&mut self, key: &TsiKey) {
+        if self.told.get(key).is_some_and(|told| told.entry.is_some()) {
+            self.tunnelled += 1;
+        }
+    }
+
+    fn encapsulate(&mut self, to: IpAddr, vn: Vni, inner: &[u8], effects: &mut Vec<Effect>) {
+        let locators = self.place.locators;
+        let from = match to {
+            IpAddr::V4(_) => locators.v4().map(IpAddr::V4),
+            IpAddr::V6(_) => locators.v6().map(IpAddr::V6),
+        };
+        let made = || from.and_then(|from| Encap::new(from, to, vn));
+        let Some(encap) = self.encaps.get(&(to, vn)).copied().or_else(made) else { return };
+        self.encaps.insert((to, vn), encap);
+        let mut packet = vec![0; encap.len() + inner.len()];
+        if encap.write(flow::entropy(inner), inner, &mut packet).is_ok() {
+            effects.push(Effect::Tunnel(to, packet));
+        }
+    }
+
+    /// Takes all that there is to take, until nothing more comes.
+    pub(super) fn drive(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) {
+        while self.drive_once(now, ledger, effects) {}
+        let Some(live) = &self.live else { return };
+        let control = live.nve.poll_timeout().map(|(at, _)| at);
+        let due = control.into_iter().chain(live.forwarder.poll_timeout()).min();
+        // A deadline that is not ahead of the clock cannot make the world stand still.
+        self.wake = due.map(|at| at.max(Instant(now.0 + 1)));
+    }
+
+    fn drive_once(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) -> bool {
+        let mut busy = self.apply_changes(now, ledger);
+        busy |= self.flush(now, ledger, effects);
+        let Some(live) = &mut self.live else { return false };
+        while let Some(notice) = live.forwarder.poll_notice() {
+            live.nve.handle_notice(now, notice);
+            busy = true;
+        }
+        let mut buffer = Vec::new();
+        while let Some(to) = live.nve.poll_transmit(now, &mut buffer) {
+            effects.push(Effect::Control(to, core::mem::take(&mut buffer)));
+            busy = true;
+        }
+        while let Some(event) = live.nve.poll_event() {
+            effects.push(Effect::Event(event));
+            busy = true;
+        }
+        busy
+    }
+
+    fn apply_changes(&mut self, now: Instant, ledger: &mut Ledger) -> bool {
+        let mut upto = None;
+        loop {
+            let Some(live) = &mut self.live else { return false };
+            let Some(change) = live.nve.poll_table_change() else { break };
+            upto = Some(change.number);
+            let before = dropped(&live.forwarder);
+            let applied = live.forwarder.apply(&change);
+            let after = dropped(&live.forwarder);
+            let key = match &change.change {
+                Change::Tsi { key, .. } => Some(*key),
+                Change::Port { .. } | Change::Members { .. } => None,
+            };
+            if applied.is_err() {
+                // Refused while there is nothing to refuse for: the run will say where that leads.
+                let _ = live.nve.handle(now, nve::Input::Refused { number: change.number });
+            }
+            self.reconcile(key, before, after, ledger);
+            if let (Ok(()), Change::Tsi { key, entry, route, .. }) = (applied, change.change) {
+                self.told.insert(key, Told { entry, route });
+            }
+        }
+        if let (Some(upto), Some(live)) = (upto, &mut self.live) {
+            // What it may answer is about ports and TSIs, not about this.
+            let _ = live.nve.handle(now, nve::Input::Applied(upto));
+        }
+        upto.is_some()
+    }
+
+    fn flush(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) -> bool {
+        let mut busy = false;
+        loop {
+            let Some(live) = &mut self.live else { return false };
+            let mut bytes = Vec::new();
+            let Some(target) = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes) else { return busy };
+            busy = true;
+            let id = frame::numbered(&bytes);
+            if let Some(at) = self.kept.iter().position(|(_, kept)| *kept == id) {
+                self.kept.remove(at);
+            }
+            if let Some(id) = id {
+                ledger.moves(id, Fate::UnderWay);
+            }
+            match target {
+                Target::Port(vap) => effects.push(Effect::Port(vap, bytes)),
+                Target::Tunnel { to, vn } => {
+                    self.count_detour(&TsiKey { vn, mac: macs(&bytes).0 });
+                    self.encapsulate(to, vn, &bytes, effects);
+                }
+                Target::Again(vap) => {
+                    self.port_in(now, vap, &bytes, ledger, effects);
+                }
+            }
+        }
+    }
+}
+
+const REASONS: usize = DropReason::ALL.len();
+
+fn dropped(forwarder: &Forwarder) -> [u64; REASONS] {
+    DropReason::ALL.map(|reason| forwarder.counters().dropped_frames(reason))
+}
+
+/// Destination and source.
+fn macs(frame: &[u8]) -> (Mac, Mac) {
+    let at = |from: usize| frame.get(from..).and_then(|rest| rest.first_chunk()).map_or(Mac::ZERO, |mac| Mac(*mac));
+    (at(0), at(6))
+}

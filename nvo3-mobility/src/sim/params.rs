@@ -1,0 +1,106 @@
+//! What shapes a world. Two runs with equal parameters are the same run.
+
+use super::link::Mischief;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{HoldLimits, Micros};
+use serde::{Deserialize, Serialize};
+
+/// The parameters of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// Decides everything that chance decides.
+    pub seed: u64,
+    /// Between any two nodes and back.
+    pub rtt: Micros,
+    /// What the links between edges and authority do to messages. The underlay between edges is never lossy.
+    pub control: Mischief,
+    /// How long the VM runs nowhere.
+    pub pause: Micros,
+    /// Datagrams per second from each host to each of its peers.
+    pub rate: u32,
+    /// Datagrams from each host to each of its peers; `None`: as long as the moves last, and a little longer.
+    pub frames: Option<u32>,
+    /// Bytes of payload in each.
+    pub payload: u32,
+    /// Where the VM goes.
+    pub path: Path,
+    /// How long each move may take.
+    pub deadline: Micros,
+    /// What goes wrong.
+    pub fault: Option<Fault>,
+    /// When it does, from the moment that the (first) move is asked for; `None`: anywhere in the move, by the seed.
+    pub fault_at: Option<Micros>,
+    /// How much the target may hold.
+    pub hold: HoldLimits,
+    /// How long the authority's disk takes.
+    pub sync: Micros,
+    /// Ethernet frames that the host outside sends to the VM besides its datagrams.
+    pub tenant: Vec<Vec<u8>>,
+    /// What is written down.
+    pub record: Record,
+}
+
+/// The way of the VM over the edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Path {
+    /// One move.
+    #[default]
+    AB,
+    /// There and back without rest.
+    ABA,
+    /// On to a third without rest.
+    ABC,
+}
+
+/// What goes wrong in a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// Management calls the move off.
+    Abort,
+    /// The authority dies and comes back with what its disk has.
+    NvaRestart,
+    /// The edge that the VM leaves dies, with what its forwarder held, and comes back.
+    OldRestart,
+    /// So does the edge that it comes to.
+    NewRestart,
+    /// The hypervisor resumes the VM where it was, by itself, between its suspend and its start elsewhere.
+    SelfResume,
+}
+
+/// What a run writes down besides what it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The timeline.
+    pub timeline: bool,
+    /// What each link carried.
+    pub packets: bool,
+}
+
+impl Params {
+    /// A healthy world with one move.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rtt: Micros(1_000),
+            control: Mischief::NONE,
+            pause: Micros::from_millis(30),
+            rate: 500,
+            frames: None,
+            payload: 64,
+            path: Path::AB,
+            deadline: Micros::from_secs(2),
+            fault: None,
+            fault_at: None,
+            hold: HoldLimits { frames: 16_384, bytes: 16 << 20, age_ms: 30_000 },
+            sync: Micros(200),
+            tenant: Vec::new(),
+            record: Record { timeline: false, packets: false },
+        }
+    }
+
+    /// Whether a reordered datagram breaks a rule: only in planned moves where nothing goes wrong on the way and no
+    /// detour can be as long as the pause (R-07 and DESIGN's order of frames).
+    pub fn keeps_order(&self) -> bool {
+        self.control == Mischief::NONE && self.fault.is_none() && self.pause.0 > 2 * self.rtt.0
+    }
+}

@@ -1,0 +1,109 @@
+//! What a run comes to.
+
+use super::check::Violation;
+use super::hypervisor::Leg;
+use super::ledger::Loss;
+use super::tenant::TenantReport;
+use super::world::World;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use nvo3_nva_proto::MoveResult;
+use serde::Serialize;
+
+/// The figures of one run. Datagrams are those of the hosts, numbered per sender and receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The seed that gives the same run again.
+    pub seed: u64,
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Datagrams that arrived.
+    pub delivered: u64,
+    /// Datagrams that did not, and that no excuse covers.
+    pub lost: u64,
+    /// Datagrams that arrived once too often.
+    pub duplicated: u64,
+    /// Datagrams that were overtaken by a later one of their sender.
+    pub reordered: u64,
+    /// Datagrams in the memory of a node when it died.
+    pub in_dead_node: u64,
+    /// Datagrams sent to a node while it was down.
+    pub to_down_node: u64,
+    /// Datagrams over the limit of what is held for an address being asked for.
+    pub asked_overflow: u64,
+    /// Frames held by edges.
+    pub held: u64,
+    /// Frames that the entry of a move tunnelled on.
+    pub tunnelled: u64,
+    /// Frames that edges dropped, by reason; hosts' questions and broadcasts count as well.
+    pub dropped: BTreeMap<String, u64>,
+    /// From the end of the pause until everyone interested follows the last committed move.
+    pub converged_us: Option<u64>,
+    /// How long the VM ran nowhere, in the last move in which it was stopped.
+    pub pause_us: Option<u64>,
+    /// The moves, in order.
+    pub moves: Vec<MoveReport>,
+    /// The tenant's own frames.
+    pub tenant: Option<TenantReport>,
+    /// What was violated, in words.
+    pub violations: Vec<String>,
+}
+
+/// One move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MoveReport {
+    /// Its number.
+    pub id: u64,
+    /// From when it was asked for to its end.
+    pub took_us: Option<u64>,
+    /// How it ended.
+    pub result: Option<&'static str>,
+}
+
+impl MoveReport {
+    fn of(leg: &Leg) -> Self {
+        let took_us = leg.asked.zip(leg.ended).map(|(asked, (ended, _))| (ended - asked).0);
+        let result = leg.ended.map(|(_, result)| match result {
+            MoveResult::Committed => "committed",
+            MoveResult::Aborted => "aborted",
+            MoveResult::Unknown => "unknown",
+        });
+        Self { id: leg.id.0, took_us, result }
+    }
+}
+
+impl World {
+    /// The figures as they stand.
+    pub(super) fn report(&self) -> Report {
+        let losses = self.ledger.losses();
+        let count = |loss| losses.get(&loss).copied().unwrap_or(0);
+        let excused = count(Loss::InDeadNode) + count(Loss::ToDownNode) + count(Loss::AskedOverflow);
+        let mut dropped = BTreeMap::new();
+        for (reason, frames) in self.edges.iter().flat_map(|edge| &edge.dropped) {
+            *dropped.entry(format!("{reason:?}")).or_insert(0) += frames;
+        }
+        let committed = self.legs.iter().rev().find(|leg| leg.ran.is_some());
+        let paused = self.legs.iter().rev().find_map(|leg| Some((leg.stopped?, self.last_run.or(leg.ran)?)));
+        Report {
+            seed: self.params.seed,
+            sent: self.ledger.sent,
+            delivered: self.ledger.delivered,
+            lost: self.ledger.sent - self.ledger.delivered - excused,
+            duplicated: self.ledger.duplicated,
+            reordered: self.ledger.reordered,
+            in_dead_node: count(Loss::InDeadNode),
+            to_down_node: count(Loss::ToDownNode),
+            asked_overflow: count(Loss::AskedOverflow),
+            held: self.edges.iter().map(|edge| edge.held).sum::<u64>() - self.before.0,
+            tunnelled: self.edges.iter().map(|edge| edge.tunnelled).sum::<u64>() - self.before.1,
+            dropped,
+            converged_us: committed.and_then(|leg| Some((leg.converged? - leg.ran?).0)),
+            pause_us: paused.map(|(stopped, ran)| (ran - stopped).0),
+            moves: self.legs.iter().map(MoveReport::of).collect(),
+            tenant: self.tenant.report(),
+            violations: self.checks.violations.iter().map(Violation::to_string).collect(),
+        }
+    }
+}

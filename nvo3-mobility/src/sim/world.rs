@@ -1,0 +1,666 @@
+//! The world: nodes, links and hosts under one clock.
+
+use super::authority::Authority;
+use super::capture::{Capture, LinkType};
+use super::check::Checks;
+use super::edge::{Edge, Effect, Entered};
+use super::frame::{self, Numbered, Station};
+use super::host::{Host, Received};
+use super::hypervisor::{Leg, Seat, Step, legs};
+use super::ledger::{Delivery, EdgeNo, Ledger, Loss};
+use super::link::{Link, Mischief};
+use super::params::{Params, Path};
+use super::phase::Phase;
+use super::queue::Queue;
+use super::random::Random;
+use super::tenant::Tenant;
+use super::timeline::Timeline;
+use crate::nve;
+use crate::table::VapId;
+use crate::{nva, nve::Transmit};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use nvo3_nva_proto::{Instant, Locators, Message, Micros, NveId, Place, Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+
+/// The VM's number among the hosts.
+pub(super) const VM: usize = 0;
+/// The control port of every node.
+const PORT: u16 = 6635;
+const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+/// A host's port takes no time but keeps what is in it for a moment.
+const PORT_DELAY: Micros = Micros(5);
+/// How long a question for an address waits for its answer before it is asked again.
+const ASK_AGAIN: Micros = Micros(20_000);
+/// How often the world is looked at as a whole.
+pub(super) const LOOK: Micros = Micros(2_000);
+
+/// A node with a control address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Node {
+    Nva,
+    Edge(EdgeNo),
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A control datagram arrives.
+    Control { from: Node, to: Node, bytes: Vec<u8> },
+    /// An outer IP packet arrives.
+    Tunnel { to: EdgeNo, packet: Vec<u8> },
+    /// A frame that a host put in its port reaches the edge.
+    Port { edge: EdgeNo, host: usize, frame: Vec<u8> },
+    /// A host's next datagram is due.
+    Send { flow: u32 },
+    /// Hosts ask for the addresses that they need and do not have.
+    Resolve,
+    /// The next frame of the tenant's own capture is due.
+    Tenant(usize),
+    /// Management's next step in a leg.
+    Step(usize, Step),
+    /// The authority's disk has written up to here; only if it is still the same start of it.
+    Synced { upto: nvo3_nva_proto::RecordNo, start: u32 },
+    /// A node that died is back.
+    Return(Node),
+    /// The world is looked at as a whole.
+    Look,
+}
+
+/// See the module.
+pub(super) struct World {
+    pub(super) params: Params,
+    pub(super) queue: Queue<Event>,
+    pub(super) random: Random,
+    pub(super) edges: Vec<Edge>,
+    pub(super) authority: Authority,
+    pub(super) hosts: Vec<Host>,
+    /// Which host sends to which, by the number of the flow.
+    pub(super) flows: Vec<(usize, usize)>,
+    pub(super) seat: Seat,
+    pub(super) legs: Vec<Leg>,
+    pub(super) ledger: Ledger,
+    pub(super) tenant: Tenant,
+    pub(super) checks: Checks,
+    pub(super) timeline: Timeline,
+    pub(super) capture: Capture,
+    pub(super) last_return: Instant,
+    /// When traffic began.
+    pub(super) began: Instant,
+    pub(super) phase: Phase,
+    /// The fault has come, and whoever it killed is back.
+    pub(super) fault_over: bool,
+    pub(super) fault_planned: bool,
+    /// When the VM last began to run.
+    pub(super) last_run: Option<Instant>,
+    /// Frames held and tunnelled before traffic began.
+    pub(super) before: (u64, u64),
+    pub(super) sending: bool,
+    home: Vec<EdgeNo>,
+    control: BTreeMap<(Node, Node), Link>,
+    underlay: BTreeMap<(EdgeNo, EdgeNo), Link>,
+    effects: Vec<Effect>,
+}
+
+/// The virtual network of all hosts.
+pub(super) fn vn() -> Vni {
+    Vni::new(5_001).unwrap_or(Vni::MAX)
+}
+
+fn place(n: EdgeNo) -> Place {
+    let last = u8::try_from(n + 1).unwrap_or(0);
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into());
+    Place { nve: NveId(last.into()), locators: Locators::Both(Ipv4Addr::new(192, 0, 2, last), v6) }
+}
+
+fn station(n: usize) -> Station {
+    let last = u8::try_from(n + 10).unwrap_or(0);
+    Station {
+        mac: Mac([2, 0, 0x5e, 0, 0x53, last]),
+        v4: Ipv4Addr::new(198, 51, 100, last),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last.into()),
+    }
+}
+
+/// The port of a host, on whichever edge.
+pub(super) fn vap(host: usize) -> VapId {
+    VapId(u32::try_from(host + 1).unwrap_or(0))
+}
+
+impl World {
+    pub(super) fn new(params: Params) -> Self {
+        let seed = params.seed;
+        let (names, hosts): (&[&str], &[(&str, EdgeNo)]) = match params.path {
+            Path::AB | Path::ABA => (&["A", "B", "C"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("outside", 2)]),
+            Path::ABC => (&["A", "B", "C", "D"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("at-c", 2), ("outside", 3)]),
+        };
+        let flows: Vec<_> = (1..hosts.len()).flat_map(|peer| [(peer, VM), (VM, peer)]).collect();
+        let half = Micros(params.rtt.0 / 2);
+        let jitter = Micros(half.0 / 20);
+        let link = |stream, mischief| Link::new(half, jitter, mischief, Random::new(seed, stream));
+        let (mut control, mut underlay, mut stream) = (BTreeMap::new(), BTreeMap::new(), 100);
+        let mut next = || {
+            stream += 1;
+            stream
+        };
+        for a in 0..names.len() {
+            control.insert((Node::Nva, Node::Edge(a)), link(next(), params.control));
+            control.insert((Node::Edge(a), Node::Nva), link(next(), params.control));
+            for b in (0..names.len()).filter(|b| *b != a) {
+                control.insert((Node::Edge(a), Node::Edge(b)), link(next(), params.control));
+                underlay.insert((a, b), link(next(), Mischief::NONE));
+            }
+        }
+        let mut world = Self {
+            queue: Queue::new(),
+            random: Random::new(seed, 1),
+            edges: names
+                .iter()
+                .enumerate()
+                .map(|(n, name)| Edge::new(name, n, place(n), Random::new(seed, 10 + n as u64)))
+                .collect(),
+            authority: Authority::new(&params, (0..names.len()).map(place).collect()),
+            hosts: hosts.iter().enumerate().map(|(n, (name, _))| Host::new(name, station(n))).collect(),
+            ledger: Ledger::new(flows.len()),
+            flows,
+            seat: Seat::Runs(0),
+            legs: legs(params.path),
+            tenant: Tenant::new(&params.tenant, station(VM).mac),
+            checks: Checks::default(),
+            timeline: Timeline::new(params.record.timeline),
+            capture: Capture::new(params.record.packets),
+            last_return: Instant(0),
+            began: Instant(0),
+            phase: Phase::SettingUp,
+            fault_over: false,
+            fault_planned: false,
+            last_run: None,
+            before: (0, 0),
+            sending: true,
+            home: hosts.iter().map(|(_, edge)| *edge).collect(),
+            control,
+            underlay,
+            effects: Vec::new(),
+            params,
+        };
+        world.power_on();
+        world
+    }
+
+    fn power_on(&mut self) {
+        self.authority.start(Instant(0));
+        self.drive(Node::Nva);
+        for host in 0..self.hosts.len() {
+            let edge = self.edge_of(host);
+            self.attach(edge, host);
+            self.tell(edge, nve::Input::Activate { key: self.key_of(host), move_id: None });
+        }
+        for edge in 0..self.edges.len() {
+            self.tell(edge, nve::Input::Connect);
+        }
+        self.queue.put(Instant(1_000), Event::Resolve);
+        self.queue.put(Instant(0) + LOOK, Event::Look);
+    }
+
+    // ---- who is who
+
+    pub(super) fn now(&self) -> Instant {
+        self.queue.now()
+    }
+
+    pub(super) fn name(&self, node: Node) -> &'static str {
+        match node {
+            Node::Nva => "NVA",
+            Node::Edge(edge) => self.edges.get(edge).map_or("?", |edge| edge.name),
+        }
+    }
+
+    pub(super) fn place(&self, edge: EdgeNo) -> Place {
+        place(edge)
+    }
+
+    pub(super) fn key_of(&self, host: usize) -> TsiKey {
+        TsiKey { vn: vn(), mac: station(host).mac }
+    }
+
+    /// Where a host's frames enter: for the VM, where it runs or last ran.
+    pub(super) fn edge_of(&self, host: usize) -> EdgeNo {
+        match (host, self.seat) {
+            (VM, Seat::Runs(edge) | Seat::Stopped(edge)) => edge,
+            _ => self.home.get(host).copied().unwrap_or(0),
+        }
+    }
+
+    fn node_at(&self, address: IpAddr) -> Option<EdgeNo> {
+        (0..self.edges.len()).find(|n| place(*n).locators.contains(address))
+    }
+
+    fn socket(node: Node) -> (Ipv4Addr, u16) {
+        match node {
+            Node::Nva => (NVA_ADDRESS, PORT),
+            Node::Edge(n) => (place(n).locators.v4().unwrap_or(NVA_ADDRESS), PORT),
+        }
+    }
+
+    pub(super) fn did(&mut self, node: &'static str, what: impl FnOnce() -> String) {
+        self.timeline.did(self.queue.now(), node, what);
+    }
+
+    // ---- time
+
+    /// Lets the next thing happen. False when nothing ever will.
+    pub(super) fn advance(&mut self) -> bool {
+        let sleepers = core::iter::once((self.authority.wake(), Node::Nva))
+            .chain(self.edges.iter().enumerate().map(|(n, edge)| (edge.wake(), Node::Edge(n))));
+        let next = sleepers.filter_map(|(at, node)| Some((at?, node))).min();
+        match (next, self.queue.due()) {
+            (Some((at, node)), due) if due.is_none_or(|due| at < due) => {
+                self.queue.advance(at);
+                let now = self.now();
+                match node {
+                    Node::Nva => self.authority.time_passed(now),
+                    Node::Edge(n) => {
+                        if let Some(edge) = self.edges.get_mut(n) {
+                            edge.time_passed(now, &mut self.ledger);
+                        }
+                    }
+                }
+                self.drive(node);
+            }
+            (_, None) => return false,
+            _ => {
+                if let Some(event) = self.queue.take() {
+                    self.happen(event);
+                }
+            }
+        }
+        self.check_delivery();
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Control { from, to, bytes } => {
+                match to {
+                    Node::Nva => {
+                        let (address, port) = Self::socket(from);
+                        self.authority.hear(now, SocketAddr::new(IpAddr::V4(address), port), &bytes);
+                    }
+                    Node::Edge(n) => {
+                        if let Some(edge) = self.edges.get_mut(n) {
+                            edge.hear(now, &bytes);
+                        }
+                    }
+                }
+                self.drive(to);
+            }
+            Event::Tunnel { to, packet } => {
+                if let Some(edge) = self.edges.get_mut(to) {
+                    edge.tunnel_in(now, &packet, &mut self.ledger, &mut self.checks, &mut self.effects);
+                }
+                self.drive(Node::Edge(to));
+            }
+            Event::Port { edge: n, host, frame } => {
+                if let Some(edge) = self.edges.get_mut(n) {
+                    let entered = edge.port_in(now, vap(host), &frame, &mut self.ledger, &mut self.effects);
+                    if entered != Entered::Forwarded {
+                        self.tenant.stopped_at_the_edge(&frame, entered);
+                    }
+                }
+                self.drive(Node::Edge(n));
+            }
+            Event::Send { flow } => self.send(flow),
+            Event::Resolve => self.resolve(),
+            Event::Tenant(n) => self.play(n),
+            Event::Step(n, step) => self.step(n, step),
+            Event::Synced { upto, start } => {
+                self.authority.synced(now, upto, start);
+                self.drive(Node::Nva);
+            }
+            Event::Return(node) => self.revive(node),
+            Event::Look => {
+                self.look();
+                self.queue.put(now + LOOK, Event::Look);
+            }
+        }
+    }
+
+    // ---- driving
+
+    /// Takes from a node all that it has to give.
+    pub(super) fn drive(&mut self, node: Node) {
+        let now = self.now();
+        match node {
+            Node::Nva => self.drive_authority(now),
+            Node::Edge(n) => {
+                let mut effects = core::mem::take(&mut self.effects);
+                if let Some(edge) = self.edges.get_mut(n) {
+                    edge.drive(now, &mut self.ledger, &mut effects);
+                }
+                for effect in effects.drain(..) {
+                    self.effect(n, effect);
+                }
+                self.effects = effects;
+            }
+        }
+    }
+
+    fn drive_authority(&mut self, now: Instant) {
+        if let Some((upto, start)) = self.authority.take_records() {
+            self.queue.put(now + self.params.sync, Event::Synced { upto, start });
+        }
+        while let Some((to, bytes)) = self.authority.take_datagram(now) {
+            if let Some(edge) = self.node_at(to.ip()) {
+                self.say(Node::Nva, Node::Edge(edge), bytes);
+            }
+        }
+        while let Some(event) = self.authority.take_event(now) {
+            self.did("NVA", || format!("{event:?}"));
+            self.told(&event);
+        }
+    }
+
+    fn effect(&mut self, n: EdgeNo, effect: Effect) {
+        let now = self.now();
+        match effect {
+            Effect::Control(Transmit::Nva, bytes) => self.say(Node::Edge(n), Node::Nva, bytes),
+            Effect::Control(Transmit::Nve(to), bytes) => {
+                if let Some(to) = self.node_at(to) {
+                    self.say(Node::Edge(n), Node::Edge(to), bytes);
+                }
+            }
+            Effect::Control(Transmit::Port(vap), frame) | Effect::Port(vap, frame) => self.out_of_port(n, vap, &frame),
+            Effect::Tunnel(to, packet) => {
+                let Some(to) = self.node_at(to) else { return };
+                let names = (self.name(Node::Edge(n)), self.name(Node::Edge(to)));
+                self.capture.saw(now, LinkType::Ip, || format!("{}-{}", names.0, names.1), || packet.clone());
+                let Some(link) = self.underlay.get_mut(&(n, to)) else { return };
+                for at in link.send(now) {
+                    self.queue.put(at, Event::Tunnel { to, packet: packet.clone() });
+                }
+            }
+            Effect::Event(event) => self.edge_said(n, event),
+        }
+    }
+
+    fn edge_said(&mut self, n: EdgeNo, event: nve::Event) {
+        let name = self.name(Node::Edge(n));
+        match event {
+            nve::Event::News { key, move_id, news } => {
+                self.did(name, || format!("{news:?} {key}"));
+                self.news(n, key, move_id, news);
+            }
+            nve::Event::State { key, from, to } => {
+                self.did(name, || format!("{key}: {} -> {}", from.name(), to.name()));
+            }
+            other => self.did(name, || format!("{other:?}")),
+        }
+    }
+
+    fn say(&mut self, from: Node, to: Node, bytes: Vec<u8>) {
+        let now = self.now();
+        let names = (self.name(from), self.name(to));
+        let arrivals = self.control.get_mut(&(from, to)).map(|link| link.send(now)).unwrap_or_default();
+        match Message::decode(&bytes) {
+            Ok((_, message)) => {
+                if from == Node::Nva {
+                    self.checks.authority_said(now, &message);
+                }
+                self.timeline.said(now, names, arrivals.len(), || format!("{message}"));
+            }
+            Err(error) => self.timeline.said(now, names, arrivals.len(), || format!("{error}")),
+        }
+        let name = || format!("{}-{} control", names.0, names.1);
+        self.capture.saw(now, LinkType::Ip, name, || frame::control(Self::socket(from), Self::socket(to), &bytes));
+        for at in arrivals {
+            self.queue.put(at, Event::Control { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    /// Tells an edge something as its hypervisor; whether it was up and took it.
+    pub(super) fn tell(&mut self, n: EdgeNo, input: nve::Input) -> bool {
+        let taken = self.tell_only(n, input);
+        self.drive(Node::Edge(n));
+        taken
+    }
+
+    /// The same, and nothing that follows from it happens yet.
+    pub(super) fn tell_only(&mut self, n: EdgeNo, input: nve::Input) -> bool {
+        let (now, words) = (self.now(), self.timeline_words(&input));
+        let name = self.name(Node::Edge(n));
+        let Some(result) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
+        self.did(name, || match &result {
+            Ok(()) => format!("is told: {words}"),
+            Err(error) => format!("is told: {words}; refuses: {error}"),
+        });
+        result.is_ok()
+    }
+
+    fn timeline_words(&self, input: &nve::Input) -> String {
+        if self.params.record.timeline { format!("{input:?}") } else { String::new() }
+    }
+
+    /// Tells the authority something as management.
+    pub(super) fn tell_authority(&mut self, input: nva::Input) -> Result<(), ()> {
+        let now = self.now();
+        let words = if self.params.record.timeline { format!("{input:?}") } else { String::new() };
+        let result = self.authority.tell(now, input);
+        self.did("NVA", || format!("is told: {words}; {result:?}"));
+        self.drive(Node::Nva);
+        result.map_err(|_| ())
+    }
+
+    // ---- ports
+
+    pub(super) fn attach(&mut self, n: EdgeNo, host: usize) {
+        let Some(ips) = self.hosts.get(host).map(Host::ips) else { return };
+        let trusted = self.tenant.plays() && host + 1 == self.hosts.len();
+        let input =
+            nve::Input::Attach { vap: vap(host), vn: vn(), tsis: vec![Tsi { key: self.key_of(host), ips }], trusted };
+        let Some(edge) = self.edges.get_mut(n) else { return };
+        if edge.ports.insert(vap(host), input.clone()).is_none() {
+            self.tell(n, input);
+        }
+    }
+
+    pub(super) fn detach(&mut self, n: EdgeNo, host: usize) {
+        if let Some(edge) = self.edges.get_mut(n) {
+            edge.ports.remove(&vap(host));
+        }
+        self.sync_ports();
+    }
+
+    /// Detaches what no hypervisor wants any more; an edge that is not ready for it is told again.
+    pub(super) fn sync_ports(&mut self) {
+        for n in 0..self.edges.len() {
+            let unwanted: Vec<VapId> = match self.edges.get(n) {
+                Some(edge) => edge.attached.iter().filter(|vap| !edge.ports.contains_key(vap)).copied().collect(),
+                None => continue,
+            };
+            for vap in unwanted {
+                self.tell(n, nve::Input::Detach { vap });
+            }
+        }
+    }
+
+    /// A host puts a frame in the port that it has at an edge.
+    pub(super) fn into_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
+        let now = self.now();
+        let (edge_name, host_name) = (self.name(Node::Edge(edge)), self.hosts.get(host).map_or("?", |host| host.name));
+        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.clone());
+        self.queue.put(now + PORT_DELAY, Event::Port { edge, host, frame });
+    }
+
+    fn out_of_port(&mut self, edge: EdgeNo, port: VapId, frame: &[u8]) {
+        let now = self.now();
+        let Some(n) = (0..self.hosts.len()).find(|n| vap(*n) == port) else { return };
+        let edge_name = self.name(Node::Edge(edge));
+        let Some(host) = self.hosts.get_mut(n) else { return };
+        let host_name = host.name;
+        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.into());
+        if n == VM && self.seat != Seat::Runs(edge) {
+            if let Some(id) = frame::numbered(frame) {
+                self.ledger.lose(id, Loss::StoppedVm);
+                self.did(edge_name, || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number));
+            }
+            self.tenant.lost(frame);
+            return;
+        }
+        let received = host.receive(frame);
+        if n == VM {
+            self.tenant.received(frame);
+        }
+        match received {
+            Received::Numbered(id) => self.delivered(n, id),
+            Received::Asked(answer) => self.into_port(edge, n, answer),
+            Received::Heard | Received::NotMine | Received::Other => {}
+        }
+    }
+
+    fn delivered(&mut self, host: usize, id: Numbered) {
+        let meant_for = self.flows.get(id.flow as usize).map(|(_, to)| *to);
+        match self.ledger.deliver(id) {
+            _ if meant_for != Some(host) => self.violation_i2(id, "was delivered to another host"),
+            Delivery::Duplicate => self.violation_i2(id, "was delivered again"),
+            Delivery::Unknown => self.violation_i2(id, "was delivered and never sent"),
+            Delivery::Reordered if self.params.keeps_order() => self.violation_i2(id, "was overtaken"),
+            Delivery::Reordered => {
+                self.did("hosts", || format!("datagram {}/{} was overtaken", id.flow, id.number));
+            }
+            Delivery::InOrder => {}
+        }
+    }
+
+    // ---- traffic
+
+    /// Every flow begins, a little apart.
+    pub(super) fn begin_traffic(&mut self) {
+        let now = self.now();
+        let every = self.every();
+        self.before = self.edges.iter().fold((0, 0), |sum, edge| (sum.0 + edge.held, sum.1 + edge.tunnelled));
+        for flow in 0..u32::try_from(self.flows.len()).unwrap_or(0) {
+            let at = now + self.random.between(Micros(0), every);
+            self.queue.put(at, Event::Send { flow });
+        }
+        if self.tenant.plays() {
+            self.queue.put(now + every, Event::Tenant(0));
+        }
+    }
+
+    fn every(&self) -> Micros {
+        Micros(1_000_000_u64.checked_div(u64::from(self.params.rate)).unwrap_or(1_000_000).max(1))
+    }
+
+    fn send(&mut self, flow: u32) {
+        let limit = self.params.frames.map_or(usize::MAX, |frames| frames as usize);
+        if !self.sending || self.ledger.sent_by(flow) >= limit {
+            return;
+        }
+        let every = self.every();
+        let wait = self.random.between(Micros(every.0 - every.0 / 10), Micros(every.0 + every.0 / 10));
+        let at = self.now() + wait;
+        self.queue.put(at, Event::Send { flow });
+        let Some(&(from, to)) = self.flows.get(flow as usize) else { return };
+        if from == VM && matches!(self.seat, Seat::Stopped(_)) {
+            return;
+        }
+        let id = self.ledger.send(flow);
+        let (Some(host), Some(peer)) = (self.hosts.get(from), self.hosts.get(to)) else { return };
+        match host.datagram(&peer.station, id, self.params.payload as usize) {
+            Some(frame) => self.into_port(self.edge_of(from), from, frame),
+            None => self.ledger.lose(id, Loss::Unresolved),
+        }
+    }
+
+    fn play(&mut self, n: usize) {
+        let Some(frame) = self.tenant.play(n) else { return };
+        let at = self.now() + self.every();
+        self.queue.put(at, Event::Tenant(n + 1));
+        let outside = self.hosts.len() - 1;
+        self.into_port(self.edge_of(outside), outside, frame);
+    }
+
+    fn resolve(&mut self) {
+        let missing: BTreeSet<_> = self
+            .flows
+            .iter()
+            .filter_map(|&(from, to)| Some((from, to, self.hosts.get(from)?, self.hosts.get(to)?)))
+            .flat_map(|(from, to, host, peer)| {
+                peer.ips().into_iter().filter(|ip| host.neighbor(*ip).is_none()).map(move |ip| (from, to, ip))
+            })
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        for (from, _, ip) in missing {
+            let Some(question) = self.hosts.get(from).map(|host| host.ask(ip)) else { continue };
+            self.into_port(self.edge_of(from), from, question);
+        }
+        let at = self.now() + ASK_AGAIN;
+        self.queue.put(at, Event::Resolve);
+    }
+
+    /// Whether every host knows the addresses that it sends to.
+    pub(super) fn resolved(&self) -> bool {
+        self.flows.iter().all(|&(from, to)| match (self.hosts.get(from), self.hosts.get(to)) {
+            (Some(host), Some(peer)) => peer.ips().into_iter().all(|ip| host.neighbor(ip).is_some()),
+            _ => true,
+        })
+    }
+
+    // ---- death
+
+    /// A node dies with what it had in memory and comes back later.
+    pub(super) fn kill(&mut self, node: Node, down: Micros) {
+        let name = self.name(node);
+        self.did(name, || format!("dies, for {} ms", down.0 / 1_000));
+        match node {
+            Node::Nva => self.authority.die(),
+            Node::Edge(n) => {
+                if let Some(edge) = self.edges.get_mut(n) {
+                    edge.die();
+                    self.ledger.edge_died(n);
+                }
+            }
+        }
+        let at = self.now() + down;
+        self.queue.put(at, Event::Return(node));
+    }
+
+    fn revive(&mut self, node: Node) {
+        let now = self.now();
+        (self.last_return, self.fault_over) = (now, true);
+        let name = self.name(node);
+        self.did(name, || "is back".into());
+        match node {
+            Node::Nva => {
+                self.authority.start(now);
+                self.check_memory();
+                self.drive(node);
+            }
+            Node::Edge(n) => {
+                let Some(edge) = self.edges.get_mut(n) else { return };
+                edge.start();
+                let ports: Vec<_> = edge.ports.values().cloned().collect();
+                for port in ports {
+                    self.tell(n, port);
+                }
+                for host in 0..self.hosts.len() {
+                    let here = match host {
+                        VM => self.seat == Seat::Runs(n),
+                        _ => self.edge_of(host) == n,
+                    };
+                    if here {
+                        self.tell(n, nve::Input::Activate { key: self.key_of(host), move_id: None });
+                    }
+                }
+                self.tell(n, nve::Input::Connect);
+            }
+        }
+    }
+}
