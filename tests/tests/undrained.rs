@@ -83,15 +83,8 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
 /// Checks VMM-10-04.
 #[test]
 fn an_authority_that_nobody_drains_stays_within_its_bounds() {
-    let config = NvaConfig {
-        nves: 8,
-        tsis: 64,
-        moves: 64,
-        ended_moves: 64,
-        unpersisted: 64,
-        queue: 64,
-        ..NvaConfig::default()
-    };
+    let config =
+        NvaConfig { nves: 8, tsis: 64, moves: 64, ended_moves: 64, unpersisted: 64, queue: 64, ..NvaConfig::default() };
     let bound = 16 * 64;
     let mut nva = Nva::new(config, 1, Instant(0)).unwrap();
     for n in 1..=8 {
@@ -121,7 +114,8 @@ fn an_authority_that_nobody_drains_stays_within_its_bounds() {
             _ => {
                 let to = NveId(u64::from(n % 5));
                 let deadline = Micros::from_secs(1);
-                let input = nva::Input::Move { id: MoveId(u64::from(n)), tsis: vec![key], to, kind: MoveKind::Hot, deadline };
+                let input =
+                    nva::Input::Move { id: MoveId(u64::from(n)), tsis: vec![key], to, kind: MoveKind::Hot, deadline };
                 // Refused or not: the bounds are what counts here.
                 let _ = nva.handle(now, input);
                 continue;
