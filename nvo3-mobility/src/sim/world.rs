@@ -95,6 +95,8 @@ pub(super) struct World {
     /// The fault has come, and whoever it killed is back.
     pub(super) fault_over: bool,
     pub(super) fault_planned: bool,
+    /// The leg in which it goes wrong.
+    pub(super) fault_leg: usize,
     /// When the VM last began to run.
     pub(super) last_run: Option<Instant>,
     /// Frames held and tunnelled before traffic began.
@@ -104,6 +106,7 @@ pub(super) struct World {
     control: BTreeMap<(Node, Node), Link>,
     underlay: BTreeMap<(EdgeNo, EdgeNo), Link>,
     effects: Vec<Effect>,
+    refused: String,
 }
 
 /// The virtual network of all hosts.
@@ -178,6 +181,7 @@ impl World {
             phase: Phase::SettingUp,
             fault_over: false,
             fault_planned: false,
+            fault_leg: 0,
             last_run: None,
             before: (0, 0),
             sending: true,
@@ -185,8 +189,10 @@ impl World {
             control,
             underlay,
             effects: Vec::new(),
+            refused: String::new(),
             params,
         };
+        world.fault_leg = usize::try_from(world.random.below(world.legs.len() as u64)).unwrap_or(0);
         world.power_on();
         world
     }
@@ -360,7 +366,10 @@ impl World {
             }
         }
         while let Some(event) = self.authority.take_event(now) {
-            self.did("NVA", || format!("{event:?}"));
+            self.did("NVA", || match &event {
+                nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
+                other => format!("{other:?}"),
+            });
             self.told(&event);
         }
     }
@@ -392,11 +401,13 @@ impl World {
         let name = self.name(Node::Edge(n));
         match event {
             nve::Event::News { key, move_id, news } => {
-                self.did(name, || format!("{news:?} {key}"));
+                let host = self.name_of(&key);
+                self.did(name, || format!("{host}: {news:?}"));
                 self.news(n, key, move_id, news);
             }
             nve::Event::State { key, from, to } => {
-                self.did(name, || format!("{key}: {} -> {}", from.name(), to.name()));
+                let host = self.name_of(&key);
+                self.did(name, || format!("{host}: {} -> {}", from.name(), to.name()));
             }
             other => self.did(name, || format!("{other:?}")),
         }
@@ -434,23 +445,55 @@ impl World {
         let (now, words) = (self.now(), self.timeline_words(&input));
         let name = self.name(Node::Edge(n));
         let Some(result) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
-        self.did(name, || match &result {
+        let line = match &result {
             Ok(()) => format!("is told: {words}"),
             Err(error) => format!("is told: {words}; refuses: {error}"),
-        });
+        };
+        // What is said again and refused again is told once.
+        if result.is_ok() || self.refused != line {
+            self.did(name, || line.clone());
+        }
+        if result.is_err() {
+            self.refused = line;
+        }
         result.is_ok()
     }
 
     fn timeline_words(&self, input: &nve::Input) -> String {
-        if self.params.record.timeline { format!("{input:?}") } else { String::new() }
+        if !self.params.record.timeline {
+            return String::new();
+        }
+        match input {
+            nve::Input::Attach { vap, tsis, .. } => {
+                let who = tsis.first().map_or("nobody", |tsi| self.name_of(&tsi.key));
+                format!("port {} for {who}", vap.0)
+            }
+            nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
+            nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", self.name_of(key)),
+            nve::Input::Activate { key, move_id: None } => format!("{} runs here", self.name_of(key)),
+            nve::Input::Suspend { key, move_id } => format!("{} will stop for {move_id}", self.name_of(key)),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// The name of a host by its address.
+    fn name_of(&self, key: &TsiKey) -> &'static str {
+        self.hosts.iter().find(|host| host.station.mac == key.mac).map_or("?", |host| host.name)
     }
 
     /// Tells the authority something as management.
     pub(super) fn tell_authority(&mut self, input: nva::Input) -> Result<(), ()> {
         let now = self.now();
-        let words = if self.params.record.timeline { format!("{input:?}") } else { String::new() };
+        let words = match &input {
+            nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
+            other => format!("{other:?}"),
+        };
         let result = self.authority.tell(now, input);
-        self.did("NVA", || format!("is told: {words}; {result:?}"));
+        self.did("NVA", || match &result {
+            Ok(()) => format!("is told: {words}"),
+            Err(Some(error)) => format!("is told: {words}; refuses: {error}"),
+            Err(None) => format!("is told, and is down: {words}"),
+        });
         self.drive(Node::Nva);
         result.map_err(|_| ())
     }
@@ -489,7 +532,7 @@ impl World {
     }
 
     /// A host puts a frame in the port that it has at an edge.
-    pub(super) fn into_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
+    pub(super) fn put_in_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
         let now = self.now();
         let (edge_name, host_name) = (self.name(Node::Edge(edge)), self.hosts.get(host).map_or("?", |host| host.name));
         self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.clone());
@@ -517,7 +560,7 @@ impl World {
         }
         match received {
             Received::Numbered(id) => self.delivered(n, id),
-            Received::Asked(answer) => self.into_port(edge, n, answer),
+            Received::Asked(answer) => self.put_in_port(edge, n, answer),
             Received::Heard | Received::NotMine | Received::Other => {}
         }
     }
@@ -528,7 +571,6 @@ impl World {
             _ if meant_for != Some(host) => self.violation_i2(id, "was delivered to another host"),
             Delivery::Duplicate => self.violation_i2(id, "was delivered again"),
             Delivery::Unknown => self.violation_i2(id, "was delivered and never sent"),
-            Delivery::Reordered if self.params.keeps_order() => self.violation_i2(id, "was overtaken"),
             Delivery::Reordered => {
                 self.did("hosts", || format!("datagram {}/{} was overtaken", id.flow, id.number));
             }
@@ -572,7 +614,7 @@ impl World {
         let id = self.ledger.send(flow);
         let (Some(host), Some(peer)) = (self.hosts.get(from), self.hosts.get(to)) else { return };
         match host.datagram(&peer.station, id, self.params.payload as usize) {
-            Some(frame) => self.into_port(self.edge_of(from), from, frame),
+            Some(frame) => self.put_in_port(self.edge_of(from), from, frame),
             None => self.ledger.lose(id, Loss::Unresolved),
         }
     }
@@ -582,7 +624,7 @@ impl World {
         let at = self.now() + self.every();
         self.queue.put(at, Event::Tenant(n + 1));
         let outside = self.hosts.len() - 1;
-        self.into_port(self.edge_of(outside), outside, frame);
+        self.put_in_port(self.edge_of(outside), outside, frame);
     }
 
     fn resolve(&mut self) {
@@ -599,7 +641,7 @@ impl World {
         }
         for (from, _, ip) in missing {
             let Some(question) = self.hosts.get(from).map(|host| host.ask(ip)) else { continue };
-            self.into_port(self.edge_of(from), from, question);
+            self.put_in_port(self.edge_of(from), from, question);
         }
         let at = self.now() + ASK_AGAIN;
         self.queue.put(at, Event::Resolve);
