@@ -76,6 +76,8 @@ impl Header {
         let length = usize::from(r.get::<u16>()?);
         let _key: u16 = r.get()?;
         let header = Self { session: SessionId(r.get()?), sequence: r.get()?, transaction: r.get()? };
+        // Cut short on its way it is answered, and keeps its place for a whole copy.
+        r.under(header.session, 0);
         if length > datagram.len() {
             return Err(r.fail(ErrorCode::Truncated, 4, length, datagram.len()));
         }

@@ -6,7 +6,7 @@
 
 use crate::arp::{Arp, Operation};
 use crate::ethernet::Frame;
-use crate::nd::{Advertisement, Message, Nd, NdOption, Solicitation};
+use crate::nd::{Advertisement, Message, Nd, Solicitation};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ipv6};
 use core::net::IpAddr;
 
@@ -247,15 +247,8 @@ fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
 #[inline]
 fn solicitation_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Solicitation>) -> Result<Kind<'a>, Error> {
     message.validate()?;
-    let (mut source_link, mut nonce) = (None, None);
-    for option in message.options {
-        match option {
-            NdOption::SourceLink(mac) if source_link.is_none() => source_link = Some(mac),
-            NdOption::Nonce(bytes) if nonce.is_none() => nonce = Some(bytes),
-            _ => {}
-        }
-    }
-    station(source_link, Protocol::NeighborSolicitation)?;
+    let (source_link, nonce) = (message.source_link(), message.nonce());
+    station(source_link).map_err(|rule| Error::new(Protocol::NeighborSolicitation, message.offset(), rule))?;
     let (ethernet_source, ip, body) = (&ethernet.header.source, message.ip, message.body);
     let solicited = Solicited { ethernet_source, ip, body, source_link, nonce };
     Ok(if ip.source.is_unspecified() {
@@ -272,7 +265,7 @@ fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisem
     message.validate()?;
     let (ethernet_source, ip, body, target_link) =
         (&ethernet.header.source, message.ip, message.body, message.target_link());
-    station(target_link, Protocol::NeighborAdvertisement)?;
+    station(target_link).map_err(|rule| Error::new(Protocol::NeighborAdvertisement, message.offset(), rule))?;
     let audience = match ip.destination {
         crate::Ipv6::ALL_NODES => Audience::AllNodes,
         crate::Ipv6::ALL_ROUTERS => Audience::AllRouters,
@@ -286,9 +279,9 @@ fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisem
 
 /// A link-layer address option that names no single station is never learned from, as ARP-04 has it for ARP.
 #[inline]
-fn station(link: Option<&Mac>, protocol: Protocol) -> Result<(), Error> {
+fn station(link: Option<&Mac>) -> Result<(), Rule> {
     match link {
-        Some(mac) if !mac.is_station() => Err(Error::new(protocol, 40, Rule::SenderMac(*mac))),
+        Some(mac) if !mac.is_station() => Err(Rule::SenderMac(*mac)),
         _ => Ok(()),
     }
 }

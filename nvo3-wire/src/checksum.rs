@@ -6,6 +6,9 @@ use crate::{Ipv4, Ipv6};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64); // 16-bit words in the machine's byte order, folded only at the end (RFC 1071 §2 (B))
 
+/// From here on summing in lanes pays.
+const LONG: usize = 128;
+
 impl Sum {
     /// An empty sum.
     pub const ZERO: Self = Self(0);
@@ -20,14 +23,28 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
+        let (sum, bytes) = if bytes.len() < LONG { (self, bytes) } else { self.blocks(bytes) };
         let (words, rest) = bytes.as_chunks::<8>();
-        let sum = words.iter().fold(self, |sum, word| sum.add(u64::from_ne_bytes(*word)));
+        let sum = words.iter().fold(sum, |sum, word| sum.add(u64::from_ne_bytes(*word)));
         let (halves, rest) = rest.as_chunks::<2>();
         let sum = halves.iter().fold(sum, |sum, half| sum.add(u64::from(u16::from_ne_bytes(*half))));
         match rest {
             [last] => sum.add(u64::from(u16::from_ne_bytes([*last, 0]))),
             _ => sum,
         }
+    }
+
+    /// Adds whole blocks in lanes that carry nothing to each other, which the compiler turns into vector additions; the
+    /// rest is left.
+    fn blocks(self, bytes: &[u8]) -> (Self, &[u8]) {
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        let mut lanes = [0u64; 8];
+        for block in blocks {
+            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<4>().0) {
+                *lane = lane.wrapping_add(u64::from(u32::from_ne_bytes(*word)));
+            }
+        }
+        (lanes.into_iter().fold(self, Self::add), rest)
     }
 
     /// Adds one 16-bit field by its value.
@@ -168,7 +185,7 @@ mod tests {
     proptest! {
         /// Checks CKS-01.
         #[test]
-        fn sum_equals_the_plain_one(bytes: Vec<u8>) {
+        fn sum_equals_the_plain_one(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             prop_assert_eq!(sum(&bytes), plain(&bytes));
         }
 

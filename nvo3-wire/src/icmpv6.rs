@@ -58,7 +58,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`Rule::NextHeader`] where the packet carries something else, [`Rule::Fragment`], those of
     /// [`ipv6::Packet::upper`], [`Rule::Truncated`] below 4 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
         let upper = packet.upper()?;
         if upper.protocol != ipv6::ICMPV6 {
@@ -86,7 +86,7 @@ impl<'a> Message<'a> {
 }
 
 /// Whether the message `bytes` behind `ip` sums up.
-#[inline]
+#[inline(always)]
 pub(crate) fn checksum_verifies(ip: &ipv6::Header, bytes: &[u8]) -> bool {
     let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ipv6::ICMPV6, bytes.len() as u32);
     pseudo.bytes(bytes).verifies()

@@ -130,12 +130,17 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// [`Rule::Truncated`] where an extension header is cut short, [`Rule::TooManyExtensions`].
-    #[inline]
+    #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
-        if !is_extension(self.header.next_header) {
-            let protocol = self.header.next_header;
-            return Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false });
+        if is_extension(self.header.next_header) {
+            return self.upper_behind_extensions();
         }
+        let protocol = self.header.next_header;
+        Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
+    }
+
+    #[cold]
+    fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
         let mut walk = self.extensions();
         let (mut fragment, mut fragment_header) = (false, false);
         for extension in &mut walk {

@@ -117,7 +117,7 @@ fn arp_of(frame: &[u8]) -> (Mac, EtherType, &Arp) {
     (ethernet.header.destination, ethernet.ether_type(), arp)
 }
 
-/// Checks ACD-03, ARMD-04.
+/// Checks ACD-03.
 #[test]
 fn v1_announcement() {
     assert_eq!(written(|out| arp::announcement(VM_MAC, VM_IP, out)), V1);

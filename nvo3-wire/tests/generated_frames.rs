@@ -223,7 +223,7 @@ fn agrees(ours: &Value, theirs: &Value) -> bool {
     }
 }
 
-/// Checks ARP-02, RARP-02, VXL-12, ND-05.
+/// Checks ARP-02, VXL-12, ND-05.
 #[test]
 fn valid_frames_have_the_fields_they_were_built_with_and_break_no_rule() {
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();

@@ -2,7 +2,8 @@
 
 use super::counters::{DropReason, TsiCounters};
 use super::hold::Line;
-use super::slot::Slot;
+use super::pool::{Queue, Tag};
+use super::slot::{Origin, Slot};
 use super::{Forwarder, Notice};
 use crate::table::{Change, Entry, Port, Route, TableChange, VapId};
 use alloc::collections::BTreeSet;
@@ -127,7 +128,8 @@ impl Forwarder {
         if slot.entry.is_none() && entry.is_some() {
             slot.counters = TsiCounters::default();
         }
-        if slot.entry != entry || old_vap != vap {
+        let changed = slot.entry != entry || old_vap != vap;
+        if changed {
             slot.direct_began = false;
             slot.seen = false;
         }
@@ -135,8 +137,19 @@ impl Forwarder {
         slot.missed = false;
         slot.limits = if entry.is_some() { limits } else { self.config.asked };
         slot.party = entry.and_then(|entry| entry.party).map(|party| party.locators).or(slot.party);
+        let came_to = out.filter(|_| slot.out != out);
         (slot.out, slot.entry, slot.route, slot.version) = (out, entry, route, version);
+        // A sender's frames stay in one lane: what came from the other party before it was known to be that leaves in the
+        // first pass too.
+        if let Some(party) = slot.party.filter(|_| changed) {
+            let from_party =
+                |tag: &Tag| !tag.group && matches!(tag.origin, Origin::Tunnel(from) if party.contains(from));
+            self.pool.split(&mut slot.direct, &mut slot.tunnelled, from_party);
+        }
 
+        if let Some(vap) = came_to {
+            self.drop_shared_copies(key, vap);
+        }
         if old_vap != vap {
             self.drop_line(key, &[Line::Kept], DropReason::Detached);
             self.attached.extend(vap.map(|vap| (vap, key)));
@@ -199,8 +212,10 @@ impl Forwarder {
         }
         let attached: Vec<TsiKey> = attached(&self.attached, vap).collect();
         for key in attached {
-            if let Some(slot) = self.slots.get_mut(&key) {
-                slot.out = port.filter(|port| port.vn == key.vn).map(|_| vap);
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let out = port.filter(|port| port.vn == key.vn).map(|_| vap);
+            if core::mem::replace(&mut slot.out, out) != out && out.is_some() {
+                self.drop_shared_copies(key, vap);
             }
             if let Some(vn) = self.vns.get_mut(&key.vn) {
                 vn.computed = false;
@@ -209,6 +224,22 @@ impl Forwarder {
         }
         old.map(|vn| self.forget_vn(vn));
         Ok(())
+    }
+
+    /// A TSI comes to a port of which others have had group frames: its own copies of those would be second ones there.
+    fn drop_shared_copies(&mut self, key: TsiKey, vap: VapId) {
+        let trusted = self.ports.get(&vap).is_some_and(|port| port.macs.is_none());
+        let is_there = |other: &TsiKey| self.slots.get(other).is_some_and(|slot| slot.out == Some(vap));
+        if !trusted && !attached(&self.attached, vap).any(|other| other != key && is_there(&other)) {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let mut copies = Queue::EMPTY;
+        self.pool.split(&mut slot.direct, &mut copies, |tag| tag.group);
+        while self.pool.pop(&mut copies, None).is_some() {
+            slot.counters.dropped_frames += 1;
+            self.counters.drop(DropReason::BumPortShared);
+        }
     }
 
     fn change_members(&mut self, vn: Vni, locators: &[IpAddr]) -> Result<(), ChangeRefusal> {

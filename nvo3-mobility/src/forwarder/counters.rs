@@ -35,6 +35,8 @@ pub enum DropReason {
     TooManyAsked,
     /// A held group frame whose TSI turned out to be elsewhere: it is never tunnelled on.
     BumNotTunnelled,
+    /// A held group frame whose TSI turned out to be behind a port that may have had its copy for others.
+    BumPortShared,
     /// Kept for a sender that was detached before it was let in.
     Detached,
     /// Held when the forwarder was reset.
@@ -43,7 +45,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownPort,
         Self::UnknownVn,
         Self::Malformed,
@@ -59,6 +61,7 @@ impl DropReason {
         Self::HoldTotal,
         Self::TooManyAsked,
         Self::BumNotTunnelled,
+        Self::BumPortShared,
         Self::Detached,
         Self::Reset,
     ];

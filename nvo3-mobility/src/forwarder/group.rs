@@ -8,7 +8,6 @@ use super::{Forwarder, Target, Verdict};
 use crate::table::{Bum, Lane, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
 use hashbrown::HashMap;
 use nvo3_nva_proto::TsiKey;
 use nvo3_wire::Vni;
@@ -85,10 +84,10 @@ fn receivers(
     vn.copies.clear();
     vn.computed = true;
     for vap in vn.ports.iter().copied() {
-        let tsis: Vec<TsiKey> = attached(behind, vap).filter(|key| key.vn == vni).collect();
-        let first = |wanted| tsis.iter().copied().find(|key| bum(key) == wanted);
+        let tsis = || attached(behind, vap).filter(|key| key.vn == vni);
+        let first = |wanted| tsis().find(|key| bum(key) == wanted);
         let receiver = |tsi, bum| Receiver { vap: Some(vap), tsi, bum };
-        if tsis.is_empty() {
+        if tsis().next().is_none() {
             let trusted = ports.get(&vap).is_some_and(|port| port.macs.is_none());
             vn.copies.extend(trusted.then(|| receiver(None, Bum::Deliver)));
         } else if let Some(key) = first(Bum::Deliver) {

@@ -116,13 +116,10 @@ impl Forwarder {
     /// Behind the frames of its pass; the other party's come too late for theirs once the second has begun.
     fn queue_behind(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
         let Some(slot) = self.slots.get(&key) else { return Verdict::Held };
-        let lane = match slot.lane(origin) {
-            Lane::Tunnelled if slot.direct_began => {
-                self.counters.reordered_frames += 1;
-                Lane::Direct
-            }
-            lane => lane,
-        };
+        let lane = slot.pass(origin);
+        if lane != slot.lane(origin) {
+            self.counters.reordered_frames += 1;
+        }
         self.keep(key, Line::Lane(lane), origin, bytes, true)
     }
 

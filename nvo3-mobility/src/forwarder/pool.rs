@@ -81,6 +81,27 @@ impl Pool {
         }
     }
 
+    /// Moves the frames of `queue` that are `wanted` behind those of `to`; each queue keeps its order.
+    pub(super) fn split(&mut self, queue: &mut Queue, to: &mut Queue, wanted: impl Fn(&Tag) -> bool) {
+        let mut place = core::mem::replace(queue, Queue::EMPTY).head;
+        while let Some(held) = self.slab.get_mut(place as usize) {
+            let next = core::mem::replace(&mut held.next, NONE);
+            let (length, wanted) = (held.bytes.len() as u32, wanted(&held.tag));
+            self.append(if wanted { &mut *to } else { &mut *queue }, place, length);
+            place = next;
+        }
+    }
+
+    fn append(&mut self, queue: &mut Queue, place: u32, length: u32) {
+        match self.slab.get_mut(queue.tail as usize) {
+            Some(last) => last.next = place,
+            None => queue.head = place,
+        }
+        queue.tail = place;
+        queue.frames += 1;
+        queue.bytes += length;
+    }
+
     /// Copies a frame behind the others of `queue`.
     pub(super) fn push(&mut self, queue: &mut Queue, origin: Origin, group: bool, arrived: Instant, frame: &[u8]) {
         let mut bytes = self.buffer(frame.len());
@@ -100,13 +121,7 @@ impl Pool {
                 (self.slab.len() - 1) as u32
             }
         };
-        match self.slab.get_mut(queue.tail as usize) {
-            Some(last) => last.next = place,
-            None => queue.head = place,
-        }
-        queue.tail = place;
-        queue.frames += 1;
-        queue.bytes += length;
+        self.append(queue, place, length);
         self.frames += 1;
         self.bytes += length;
     }

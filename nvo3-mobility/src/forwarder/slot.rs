@@ -86,7 +86,7 @@ impl Slot {
                 Action::Deliver => match self.out {
                     Some(vap) if origin == Origin::Vap(vap) => Way::Drop(DropReason::Hairpin),
                     Some(vap) => Way::Deliver(vap),
-                    None => Way::Hold { lane: Lane::Direct, asked: false },
+                    None => Way::Hold { lane: self.pass(origin), asked: false },
                 },
                 Action::Hold(lane) => Way::Hold { lane, asked: false },
                 Action::Tunnel(place) => match place.locators.reachable_from(own) {
@@ -123,6 +123,11 @@ impl Slot {
             (Origin::Tunnel(from), Some(party)) if party.contains(from) => Lane::Tunnelled,
             _ => Lane::Direct,
         }
+    }
+
+    /// The same, but the other party's frames come too late for their pass once the second has begun.
+    pub(super) fn pass(&self, origin: Origin) -> Lane {
+        if self.direct_began { Lane::Direct } else { self.lane(origin) }
     }
 
     pub(super) const fn queue(&self, lane: Lane) -> &Queue {

@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Address, Instant, TsiKey};
-use nvo3_wire::announce::{Delivery, Kind, classify};
+use nvo3_wire::announce::{Kind, classify};
 use nvo3_wire::nd::Advertise;
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 
@@ -81,7 +81,9 @@ impl Nve {
             self.handle_announcement(vn, vap, frame);
             return Handled::Pass;
         }
-        match question(&kind, vap) {
+        // A question to one station goes to that station (PXY-09).
+        let to_a_group = frame.first().is_some_and(|first| first & 1 != 0);
+        match question(&kind, vap).filter(|_| to_a_group) {
             Some((target, asker)) => self.answer(vn, target, asker),
             None => Handled::Pass,
         }
@@ -226,10 +228,10 @@ fn claim(kind: &Kind<'_>) -> Option<(Mac, Option<IpAddr>)> {
     }
 }
 
-/// The address that a frame to a group asks for, and who asks. A question to one station goes to that station (PXY-09).
+/// The address that a frame asks for, and who asks.
 fn question(kind: &Kind<'_>, vap: VapId) -> Option<(IpAddr, Asker)> {
     match kind {
-        Kind::ArpRequest(arp, Delivery::Broadcast | Delivery::Multicast) => {
+        Kind::ArpRequest(arp, _) => {
             let asker = Asker { vap, mac: arp.sender_mac, ip: Some(IpAddr::V4(arp.sender_ip.addr())) };
             Some((IpAddr::V4(arp.target_ip.addr()), asker))
         }

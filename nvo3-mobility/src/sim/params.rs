@@ -92,7 +92,7 @@ impl Params {
             deadline: Micros::from_secs(2),
             fault: None,
             fault_at: None,
-            hold: HoldLimits { frames: 16_384, bytes: 16 << 20, age_ms: 30_000 },
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             sync: Micros(200),
             tenant: Vec::new(),
             record: Record { timeline: false, packets: false },

@@ -23,7 +23,7 @@ const ERRORS: usize = 16;
 
 /// At most one event of each kind, and a few errors. Who asks late hears of a Down and the Up after it, but not of sessions that
 /// came and went meanwhile.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     /// What the owner knows: that there is a session, or that there is none.
     told_up: bool,

@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 /// The receiving half of a session's reliable order.
 ///
 /// A sequence is *received* once everything before it is too, *taken* once the owner polled it, *in force* once the owner said so.
+#[derive(Clone, Debug)]
 pub(super) struct Inbound {
     window: u16,
     /// Above `taken`, at most a window; `None` for one that could not be decoded and that the peer was told of.

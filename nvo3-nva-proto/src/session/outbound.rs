@@ -11,6 +11,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// A message as it goes out.
+#[derive(Clone, Debug)]
 struct Entry {
     sequence: u32,
     datagram: Vec<u8>,
@@ -19,6 +20,7 @@ struct Entry {
 }
 
 /// The sending half of a session's reliable order.
+#[derive(Clone, Debug)]
 pub(super) struct Outbound {
     /// By sequence without gaps; the first `under_way` were sent.
     queue: VecDeque<Entry>,

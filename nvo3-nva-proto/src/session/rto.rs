@@ -4,12 +4,13 @@ use super::config::SessionConfig;
 use crate::time::Micros;
 
 /// The round trip as estimated, and how often the wait was doubled since something was acknowledged.
+#[derive(Clone, Debug)]
 pub(super) struct Rto {
     estimate: Option<Estimate>,
     doublings: u32,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Estimate {
     smoothed: u64,
     variation: u64,

@@ -146,7 +146,8 @@ fn a_link_layer_option_that_is_no_station_is_refused() {
 
     let frame = built(|out| nd::advertisement(&message, out));
 
-    assert_eq!(classify(&frame).unwrap_err().rule, Rule::SenderMac(Mac::BROADCAST));
+    let error = classify(&frame).unwrap_err();
+    assert_eq!((error.rule, error.offset), (Rule::SenderMac(Mac::BROADCAST), 54));
 }
 
 /// Checks ARP-05.

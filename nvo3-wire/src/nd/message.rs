@@ -1,6 +1,6 @@
 //! The two messages as they lie in a packet, and the receiver's rules.
 
-use super::option::{NdOption, Options};
+use super::option::{NdOption, Options, SOURCE_LINK, TARGET_LINK};
 use crate::error::take;
 use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6, ipv6};
 use zerocopy::big_endian::U16;
@@ -124,7 +124,7 @@ impl<'a> Nd<'a> {
     /// # Errors
     /// Those of [`icmpv6::Message::parse`] and [`Options::parse`], [`Rule::Truncated`] below 24 bytes. Offsets count
     /// from the first byte of the IPv6 header.
-    #[inline]
+    #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
         let message = icmpv6::Message::parse(packet)?;
         match message.header.kind {
@@ -140,7 +140,7 @@ impl<'a> Nd<'a> {
 }
 
 impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
-    #[inline]
+    #[inline(always)]
     fn parse(message: icmpv6::Message<'a>, protocol: Protocol) -> Result<Self, Error> {
         let (body, options) = take::<T>(message.bytes, protocol).map_err(|e| e.at(message.offset))?;
         let options = Options::parse(options)
@@ -148,8 +148,14 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
         Ok(Self { ip: message.ip, body, options, message })
     }
 
-    /// The rules that NS and NA share (ND-01, ND-03, RFC 6980 §5).
+    /// Where the message begins, from the first byte of the IPv6 header.
     #[inline]
+    pub fn offset(&self) -> usize {
+        self.message.offset
+    }
+
+    /// The rules that NS and NA share (ND-01, ND-03, RFC 6980 §5).
+    #[inline(always)]
     fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
         let error = |rule| Err(Error::new(protocol, self.message.offset, rule));
         let icmpv6::Message { header, bytes, fragment_header, .. } = self.message;
@@ -177,6 +183,7 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
 
 impl<'a> Message<'a, Solicitation> {
     /// The receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03); the first that fails.
+    #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborSolicitation, &self.body.target)?;
         let error = |rule| Err(Error::new(Protocol::NeighborSolicitation, self.message.offset, rule));
@@ -194,10 +201,7 @@ impl<'a> Message<'a, Solicitation> {
     /// The source link-layer address, the first if there are several.
     #[inline]
     pub fn source_link(&self) -> Option<&'a Mac> {
-        self.options.iter().find_map(|option| match option {
-            NdOption::SourceLink(mac) => Some(mac),
-            _ => None,
-        })
+        self.options.link(SOURCE_LINK)
     }
 
     /// The nonce of an enhanced DAD (RFC 7527).
@@ -211,6 +215,7 @@ impl<'a> Message<'a, Solicitation> {
 
 impl<'a> Message<'a, Advertisement> {
     /// The receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03); the first that fails.
+    #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborAdvertisement, &self.body.target)?;
         if self.body.flags().solicited && self.ip.destination.is_multicast() {
@@ -223,9 +228,6 @@ impl<'a> Message<'a, Advertisement> {
     /// The target link-layer address, the first if there are several.
     #[inline]
     pub fn target_link(&self) -> Option<&'a Mac> {
-        self.options.iter().find_map(|option| match option {
-            NdOption::TargetLink(mac) => Some(mac),
-            _ => None,
-        })
+        self.options.link(TARGET_LINK)
     }
 }

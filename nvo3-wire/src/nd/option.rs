@@ -50,8 +50,15 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     /// [`Rule::OptionLengthZero`] or [`Rule::OptionTruncated`] at the option's offset (ND-01, ND-05).
-    #[inline]
+    #[inline(always)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        match bytes {
+            [] | [_, 1, _, _, _, _, _, _] => Ok(Self(bytes)), // what nearly every message has
+            _ => Self::parse_all(bytes),
+        }
+    }
+
+    fn parse_all(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
             match option(rest) {
@@ -66,6 +73,20 @@ impl<'a> Options<'a> {
     #[inline]
     pub fn iter(&self) -> OptionIter<'a> {
         OptionIter(self.0)
+    }
+
+    /// The first link-layer address of type `kind`, mostly that of the first option.
+    #[inline(always)]
+    pub(super) fn link(&self, kind: u8) -> Option<&'a Mac> {
+        match *self.0 {
+            [first, 1, ..] if first == kind => Some(Mac::ref_from_prefix(self.0.get(2..)?).ok()?.0),
+            [] => None,
+            _ => self.iter().find_map(|option| match option {
+                NdOption::SourceLink(mac) if kind == SOURCE_LINK => Some(mac),
+                NdOption::TargetLink(mac) if kind == TARGET_LINK => Some(mac),
+                _ => None,
+            }),
+        }
     }
 
     /// The options as they lie in the packet.
@@ -116,7 +137,7 @@ impl<'a> Iterator for OptionIter<'a> {
 }
 
 /// `type, length in units of 8 bytes with type and length, content`.
-#[inline]
+#[inline(always)]
 fn option(input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8]), ()> {
     let (input, (kind, units)) = (byte, verify(byte, |units| *units != 0)).parse(input)?;
     let (input, content) = take(usize::from(units) * 8 - 2).parse(input)?;

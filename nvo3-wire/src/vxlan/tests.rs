@@ -89,7 +89,7 @@ fn a_computed_zero_is_sent_as_ffff() {
     assert!(decap(&packet).unwrap().checksummed);
 }
 
-/// Checks VXL-06, U6-02, U6-03.
+/// Checks VXL-06, U6-03.
 #[test]
 fn zero_checksum_over_ipv6_needs_to_be_enabled() {
     let zero = packet(&over_ipv6().with_udp_checksum(false), 0, &V1);

@@ -1,1 +1,278 @@
+//! What must hold whatever arrives.
 
+use super::*;
+use crate::nve::core::{Plan, Sign, State, Target as Coming, entry};
+use alloc::collections::BTreeMap;
+use nvo3_nva_proto::MoveId;
+use proptest::prelude::*;
+
+const SMALL: ForwarderConfig = ForwarderConfig {
+    asked: HoldLimits { frames: 4, bytes: 1_000, age_ms: 100 },
+    total_frames: 20,
+    total_bytes: 1_900,
+    tsis: 6,
+    ports: 4,
+    members_per_vn: 4,
+    notices: 3,
+    ..ForwarderConfig::new(place(1).locators)
+};
+
+/// Checks VMM-5-08, R-36.
+#[test]
+fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
+    let config = ForwarderConfig { total_frames: 1_000, total_bytes: 90_000, tsis: 50, notices: 30, ..SMALL };
+    let mut w = World::with(config);
+    w.entry(1, Some(P1), holding(Some(place(2)), Bum::Hold));
+    let mut bytes = frame(mac(0), mac(1), 0);
+
+    for n in 0..1_000_000_u32 {
+        bytes[..6].copy_from_slice(&mac((n % 251) as u8).0);
+        bytes[0] |= u8::from(n % 10 == 9);
+        bytes[6..12].copy_from_slice(&mac(2 - (n % 2) as u8).0);
+        match n % 3 {
+            0 => w.f.tunnel_frame(w.now, ip((n % 7) as u8), VN, &bytes),
+            _ => w.f.vap_frame(w.now, VapId(2 - n % 2), &bytes),
+        };
+        assert!(w.f.held(&key(1)).frames <= 64);
+    }
+
+    let (frames, held) = w.f.held_in_all();
+    assert!(frames <= 1_000 && held <= 90_000, "{frames} {held}");
+    assert!(w.f.asked <= 50 && w.f.slots.len() <= 100 && w.f.ages.len() <= 100 && w.f.ready.len() <= 100);
+    assert_eq!(w.notices().len(), 30);
+    assert!(w.f.counters().shed_notices > 0);
+}
+
+/// What can happen to a forwarder, with orders as the move core gives them.
+#[derive(Clone, Debug)]
+enum Happening {
+    Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits),
+    Port(VapId, Option<Port>),
+    Members(Vec<u8>),
+    /// From the TSI of this number, at this VAP.
+    Vap(u8, VapId, u8),
+    Tunnel(u8, u8),
+    Flush(u8, Option<VapId>),
+    Time(u64),
+    Notice,
+}
+
+fn a_place() -> impl Strategy<Value = Place> {
+    (1..5_u8).prop_map(place)
+}
+
+fn a_state() -> impl Strategy<Value = State> {
+    let plan = |peer| Plan { id: MoveId(1), version: Version::default(), peer };
+    let coming = || {
+        (a_place(), proptest::option::of(a_place()), any::<bool>()).prop_map(move |(peer, forward, left)| Coming {
+            plan: plan(peer),
+            forward,
+            sign: Sign::None,
+            left,
+        })
+    };
+    prop_oneof![
+        Just(State::Away),
+        Just(State::Here),
+        Just(State::Here),
+        a_place().prop_map(move |peer| State::Suspended(plan(peer))),
+        a_place().prop_map(|peer| State::Halted { peer }),
+        a_place().prop_map(|to| State::Forwarding { to }),
+        proptest::option::of(a_place()).prop_map(|forward| State::Claiming { forward, sign: Sign::Word }),
+        coming().prop_map(State::Prepared),
+        coming().prop_map(State::Holding),
+        coming().prop_map(State::Revoked),
+    ]
+}
+
+fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
+    let vap = || (1..5_u32).prop_map(VapId);
+    let limits =
+        (0..6_u32, 0..900_u32, 0..200_u32).prop_map(|(frames, bytes, age_ms)| HoldLimits { frames, bytes, age_ms });
+    let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
+    let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4)))
+        .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });
+    let to = move || if group { 0..7_u8 } else { 1..7_u8 };
+    prop_oneof![
+        4 => (1..7_u8, proptest::option::of(vap()), a_state(), route, limits)
+            .prop_map(|(n, vap, state, route, limits)| Happening::Tsi(n, vap, entry(state), route, limits)),
+        1 => (vap(), proptest::option::weighted(0.8, port)).prop_map(|(vap, port)| Happening::Port(vap, port)),
+        1 => proptest::collection::vec(1..9_u8, 0..6).prop_map(Happening::Members),
+        8 => (1..5_u8, vap(), to()).prop_map(|(from, vap, to)| Happening::Vap(from, vap, to)),
+        8 => (2..6_u8, to()).prop_map(|(from, to)| Happening::Tunnel(from, to)),
+        3 => (0..8_u8, proptest::option::of(vap())).prop_map(|(frames, full)| Happening::Flush(frames, full)),
+        1 => (0..150_u64).prop_map(Happening::Time),
+        1 => Just(Happening::Notice),
+    ]
+}
+
+/// A world that remembers what each sender got through to each VAP.
+struct Watched {
+    w: World,
+    number: u32,
+    frames: u64,
+    last: BTreeMap<(Mac, Mac, VapId), u32>,
+    /// Group frames and the ports that had them, since it last changed who is behind which port.
+    copies: BTreeSet<(u32, VapId)>,
+}
+
+impl Watched {
+    fn frame(&mut self, to: u8, from: Mac) -> Vec<u8> {
+        self.number += 1;
+        self.frames += 1;
+        frame(if to == 0 { Mac::BROADCAST } else { mac(to) }, from, self.number)
+    }
+
+    fn delivered(&mut self, vap: VapId, bytes: &[u8]) {
+        if bytes[0] == 0xff {
+            assert!(self.copies.insert((number(bytes), vap)), "{} twice at {vap:?}", number(bytes));
+            return;
+        }
+        let (to, from) = (Mac(bytes[..6].try_into().unwrap()), Mac(bytes[6..12].try_into().unwrap()));
+        let before = self.last.insert((from, to, vap), number(bytes));
+        assert!(before < Some(number(bytes)), "{from} to {to} at {vap:?}: {} after {before:?}", number(bytes));
+    }
+
+    fn verdict(&mut self, verdict: Verdict, bytes: &[u8]) {
+        match verdict {
+            Verdict::Deliver(vap) => self.delivered(vap, bytes),
+            Verdict::Replicate => {
+                let ports: Vec<VapId> = self
+                    .w
+                    .f
+                    .replicas()
+                    .iter()
+                    .filter_map(|target| if let Target::Port(vap) = target { Some(*vap) } else { None })
+                    .collect();
+                ports.into_iter().for_each(|vap| self.delivered(vap, bytes));
+            }
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self, frames: usize, full: Option<VapId>) {
+        let mut out = Vec::new();
+        for _ in 0..frames {
+            let mut room = |target: &Target| full.is_none_or(|vap| *target != Target::Port(vap));
+            match self.w.f.poll_flush(self.w.now, &mut room, &mut out) {
+                Some(Target::Port(vap)) => self.delivered(vap, &out),
+                Some(Target::Again(vap)) => {
+                    let verdict = self.w.f.vap_frame(self.w.now, vap, &out);
+                    self.verdict(verdict, &out);
+                }
+                Some(Target::Tunnel { .. }) => {}
+                None => break,
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let now = self.w.now;
+        match happening {
+            Happening::Tsi(n, vap, entry, route, limits) => {
+                let version = Version::default();
+                if let Some(left) =
+                    self.w.f.slots.get(&key(n)).and_then(|slot| slot.vap).filter(|old| Some(*old) != vap)
+                {
+                    self.copies.retain(|(_, had)| *had != left);
+                }
+                self.order(Change::Tsi { key: key(n), vap, entry, route, version, limits });
+            }
+            Happening::Port(vap, port) => {
+                self.copies.retain(|(_, had)| *had != vap);
+                self.order(Change::Port { vap, port });
+            }
+            Happening::Members(nves) => {
+                self.order(Change::Members { vn: VN, locators: nves.into_iter().map(ip).collect() });
+            }
+            Happening::Vap(from, vap, to) => {
+                let bytes = self.frame(to, mac(from));
+                let verdict = self.w.f.vap_frame(now, vap, &bytes);
+                self.verdict(verdict, &bytes);
+            }
+            Happening::Tunnel(from, to) => {
+                let bytes = self.frame(to, mac(100 + from));
+                let verdict = self.w.f.tunnel_frame(now, ip(from), VN, &bytes);
+                self.verdict(verdict, &bytes);
+            }
+            Happening::Flush(frames, full) => self.flush(frames.into(), full),
+            Happening::Time(ms) => self.w.pass(ms),
+            Happening::Notice => _ = self.w.f.poll_notice(),
+        }
+    }
+
+    /// It may be refused for room.
+    fn order(&mut self, change: Change) {
+        self.w.order += 1;
+        _ = self.w.f.apply(&TableChange { number: self.w.order, change });
+    }
+
+    fn check_bounds(&self) {
+        let f = &self.w.f;
+        let held: Vec<HeldFrames> = f.slots.values().map(slot::Slot::held).collect();
+        assert_eq!(f.held_in_all(), (held.iter().map(|h| h.frames).sum(), held.iter().map(|h| h.bytes).sum()));
+        assert!(f.held_in_all().0 <= SMALL.total_frames && f.held_in_all().1 <= SMALL.total_bytes);
+        assert_eq!(f.known as usize, f.slots.values().filter(|slot| slot.known).count());
+        assert_eq!((f.known + f.asked) as usize, f.slots.len());
+        assert!(f.known <= SMALL.tsis && f.asked <= SMALL.tsis && f.ports.len() <= SMALL.ports as usize);
+        for (key, slot) in &f.slots {
+            assert!(slot.known || !slot.holds_nothing());
+            assert!(slot.held().frames <= slot.limits.frames && slot.held().bytes <= slot.limits.bytes);
+            assert_eq!(slot.armed.is_some(), f.ages.iter().any(|(_, armed)| armed == key));
+        }
+    }
+}
+
+fn watched() -> Watched {
+    Watched { w: World::with(SMALL), number: 0, frames: 0, last: BTreeMap::new(), copies: BTreeSet::new() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Checks VMM-5-08, VMM-5-09, VXL-14, R-36.
+    #[test]
+    fn whatever_happens_bounds_hold_and_no_sender_is_overtaken_or_heard_twice(
+        happenings in proptest::collection::vec(a_happening(true), 0..120),
+    ) {
+        let mut watched = watched();
+        for happening in happenings {
+            watched.happen(happening);
+            watched.check_bounds();
+        }
+    }
+
+    /// Checks VMM-5-16.
+    #[test]
+    fn each_unicast_frame_is_delivered_tunnelled_dropped_or_held(
+        happenings in proptest::collection::vec(a_happening(false), 0..120),
+    ) {
+        let mut watched = watched();
+        for happening in happenings {
+            watched.happen(happening);
+        }
+        let counters = *watched.w.f.counters();
+        let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
+        prop_assert_eq!(watched.frames, gone + u64::from(watched.w.f.held_in_all().0));
+    }
+
+    /// Checks VMM-5-08.
+    #[test]
+    fn what_is_held_ends_when_time_passes_and_ports_take(
+        happenings in proptest::collection::vec(a_happening(true), 0..120),
+    ) {
+        let mut watched = watched();
+        for happening in happenings {
+            watched.happen(happening);
+        }
+        watched.flush(usize::MAX, None);
+        for _ in 0..100 {
+            let Some(due) = watched.w.f.poll_timeout() else { break };
+            watched.w.now = watched.w.now.max(due);
+            watched.w.pass(0);
+            watched.flush(usize::MAX, None);
+        }
+        prop_assert_eq!(watched.w.f.held_in_all(), (0, 0));
+        prop_assert_eq!(watched.w.f.poll_timeout(), None);
+    }
+}

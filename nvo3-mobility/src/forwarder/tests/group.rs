@@ -104,9 +104,21 @@ fn a_tsi_that_is_held_for_without_a_port_has_its_copy_held_too() {
 
     assert_eq!(tunnelled(&mut w), Verdict::Replicate);
     assert_eq!(w.f.held(&key(9)).direct, 1);
-    w.port(P3, VN, None);
+    w.port(P3, VN, Some(&[mac(9)]));
     w.entry(9, Some(P3), Entry::DELIVER);
     assert_eq!(w.flush(), [(Target::Port(P3), 7)]);
+}
+
+#[test]
+fn a_port_that_had_its_copy_for_another_tsi_gets_no_second_one() {
+    let mut w = World::new();
+    w.entry(9, None, holding(None, Bum::Hold));
+    assert_eq!(tunnelled(&mut w), Verdict::Replicate);
+
+    w.entry(9, Some(P1), Entry::DELIVER);
+
+    assert_eq!(w.flush(), []);
+    assert_eq!(w.dropped(DropReason::BumPortShared), 1);
 }
 
 /// Checks VMM-5-09.

@@ -127,7 +127,7 @@ fn a_full_port_keeps_its_frames_and_their_order_and_does_not_stop_others() {
     w.entry(1, Some(P1), holding(None, Bum::Skip));
     for n in 0..3 {
         w.tunnel(3, 1, n);
-        w.vap(1, 9, n);
+        w.vap(2, 9, n);
     }
     w.notices();
     w.pass(2_999);
@@ -193,8 +193,39 @@ fn what_waited_for_an_address_goes_to_the_party_of_its_prepared_attachment() {
     w.tunnel(2, 9, 2);
 
     assert_eq!(w.vap(1, 9, 3), Verdict::Held);
-    assert_eq!(w.numbers(), [0]);
-    assert_eq!(w.f.held(&key(9)).frames, 3);
+    assert_eq!(w.numbers(), [0, 3]);
+    assert_eq!((w.f.held(&key(9)).tunnelled, w.f.held(&key(9)).direct), (2, 0));
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn what_came_from_an_nve_before_it_was_known_to_be_the_party_stays_before_its_later_frames() {
+    let mut w = World::new();
+    w.tunnel(2, 9, 0);
+    w.vap(1, 9, 10);
+
+    w.entry(9, Some(P1), holding(Some(place(2)), Bum::Skip));
+    w.tunnel(2, 9, 1);
+    w.entry(9, Some(P2), Entry::DELIVER);
+
+    assert_eq!(w.numbers(), [0, 1, 10]);
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn what_came_direct_is_not_delivered_while_the_first_pass_is_held() {
+    let mut w = World::new();
+    w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
+    w.tunnel(2, 1, 0);
+    w.tunnel(3, 1, 10);
+
+    let first_held = Entry { party: Some(place(2)), from_party: Action::Hold(Lane::Tunnelled), ..Entry::DELIVER };
+    w.entry(1, Some(P1), first_held);
+
+    assert_eq!(w.numbers(), []);
+    assert_eq!(w.tunnel(3, 1, 11), Verdict::Held);
+    w.entry(1, Some(P1), Entry::DELIVER);
+    assert_eq!(w.numbers(), [0, 10, 11]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use alloc::collections::VecDeque;
 const REFUSALS: usize = 16;
 
 /// What opens a session: the NVE's word, or the NVA's answer to it.
+#[derive(Clone, Debug)]
 enum Opening {
     Ask { hello: Hello, tries: u32, due: Instant },
     Answer { ack: HelloAck, due: bool },
@@ -26,6 +27,7 @@ enum Opening {
 /// One side of a session. Handed in: messages, time. Polled: messages, events, datagrams, the next deadline.
 ///
 /// The two sides are [`Session::initiate`] and [`Session::accept`]; the crate's first page has both at work.
+#[derive(Clone, Debug)]
 pub struct Session {
     config: SessionConfig,
     role: Role,

@@ -73,6 +73,8 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     assert_eq!(late, Err(Reject::OldNonce { nonce: first.nonce }));
     assert!(!nve.is_up());
     let good = HelloAck { nonce: second.nonce, ..grant(10) };
+    let other = nve.handle(Instant(11_000_002), &under(11), Message::HelloAck(good.clone()));
+    assert_eq!(other, Err(Reject::Unexpected { name: "HelloAck" }));
     nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
     assert_eq!(nve.id(), SessionId(10));
 }

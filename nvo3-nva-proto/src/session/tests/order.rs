@@ -195,6 +195,33 @@ fn what_cannot_be_decoded_is_refused_and_passed_over() {
 }
 
 #[test]
+fn what_cannot_be_decoded_is_acknowledged_before_anything_is_in_force() {
+    let mut net = Network::connected();
+    let (now, session) = (net.now, net.side(NVE).id());
+    let error = DecodeError {
+        code: ErrorCode::UnknownType,
+        about: 0xee,
+        sequence: 1,
+        session,
+        offset: 1,
+        tlv: 0,
+        needed: 0,
+        available: 0xee,
+    };
+
+    net.side(NVE).handle_undecodable(now, &error).unwrap();
+
+    let mut datagram = Vec::new();
+    let said = core::iter::from_fn(|| {
+        net.side(NVE).poll_transmit(now, &mut datagram).then(|| Message::decode(&datagram).unwrap().1)
+    });
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [Message::Error(error.reply()), Message::Ack(Ack { received: 1, in_force: 1 })]
+    );
+}
+
+#[test]
 fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
     let mut net = Network::connected();
     let session = net.side(NVE).id();
