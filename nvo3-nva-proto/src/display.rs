@@ -65,7 +65,7 @@ impl fmt::Display for Message {
             }
             Self::Update(m) => {
                 write!(f, " VN {} records {}..{}: {} mappings", m.vn, m.after.0, m.upto.0, m.mappings.len())?;
-                m.members.as_ref().map_or(Ok(()), |members| write!(f, ", {} members", members.len()))?;
+                m.members.as_ref().map_or(Ok(()), |members| write!(f, ", {} members", members.places.len()))?;
                 f.write_str(if m.synced { ", synced" } else { "" })
             }
             Self::Invalidate(m) => write!(f, " {} at {} up to {}", m.tsi, m.nve, m.version),

@@ -393,9 +393,20 @@ pub struct Update {
     /// With at most 4 different places.
     pub mappings: Vec<Mapping>,
     /// The NVEs that take part in the VN, where that changed.
-    pub members: Option<Vec<Place>>,
+    pub members: Option<Members>,
     /// The answer to a Resync ends here.
     pub synced: bool,
+}
+
+/// The NVEs that take part in a VN, all of them or a part of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Members {
+    /// Where they are.
+    pub places: Vec<Place>,
+    /// The list goes on in the next Update of the VN, and counts when it is whole.
+    pub more: bool,
 }
 
 /// See [`Message::Invalidate`]. Between NVEs it is a hint: all it can cause is a query.

@@ -116,6 +116,66 @@ fn a_late_detach_does_not_undo_a_newer_attach() {
     assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }), "a detach keeps a forward entry");
 }
 
+/// Checks ARC-15, ARC-16, DIR-23, DAP-02.
+#[test]
+fn a_subscriber_has_every_mapping_of_its_network_and_of_no_other() {
+    let (first, second) = (tsi(1), tsi(2));
+    let mut other = tsi(3);
+    other.key.vn = nvo3_wire::Vni::new(8).unwrap();
+    let mut world = Direct::new(2);
+    world.start(0, 1, first.clone());
+    world.start(0, 2, other.clone());
+
+    world.tell(1, nve::Input::Subscribe(first.key.vn));
+    world.start(0, 3, second.clone());
+
+    let has = |world: &Direct, key| world.edges[1].nve.mapping(&key).and_then(|(_, place)| place);
+    assert_eq!(has(&world, first.key), Some(place(1)), "what was there");
+    assert_eq!(has(&world, second.key), Some(place(1)), "what came later");
+    assert_eq!(has(&world, other.key), None);
+    world.tell(1, nve::Input::Unsubscribe(first.key.vn));
+    world.tell(0, nve::Input::Detach { vap: VapId(3) });
+    assert_eq!(has(&world, second.key), Some(place(1)), "what is no longer asked for is no longer told");
+}
+
+/// Checks DIR-11, VMM-4.2-25.
+#[test]
+fn who_was_told_that_there_is_no_such_station_is_told_when_there_is() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    let miss = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac };
+    world.edges[1].nve.handle_notice(world.now, miss);
+    world.settle();
+    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, None))));
+
+    world.start(0, 1, vm.clone());
+    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, Some(at))) if at == place(1)));
+    world.tell(0, nve::Input::Detach { vap: VapId(1) });
+    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, None))), "gone again");
+    world.start(0, 2, vm);
+    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, Some(at))) if at == place(1)), "and back");
+    assert_eq!(world.edges[1].nve.counters().queries, 1);
+}
+
+/// Checks VMM-4.3-06.
+#[test]
+fn a_network_of_a_hundred_edges_has_one_replication_list() {
+    let mut world = Direct::new(100);
+    for n in 0..100 {
+        world.start(n, 1, tsi(n as u8 + 1));
+    }
+
+    let mut out = Vec::new();
+    let mut frame = announcement(&tsi(1)).to_vec();
+    frame.resize(60, 0);
+    world.edges[0].nve.poll_transmit(world.now, &mut out);
+    let verdict = world.edges[0].forwarder.vap_frame_passed(world.now, VapId(1), &frame);
+
+    assert_eq!(verdict, Verdict::Replicate);
+    assert_eq!(world.edges[0].forwarder.replicas().len(), 99);
+}
+
 /// Checks SPL-04, VMM-5-03.
 #[test]
 fn the_last_detach_withdraws_the_mapping_and_a_new_start_gets_a_newer_version() {

@@ -33,6 +33,8 @@ pub(super) struct Directory {
     entries: BTreeMap<TsiKey, Entry>,
     by_ip: BTreeMap<(Vni, IpAddr), Mac>,
     vns: BTreeMap<Vni, Vn>,
+    /// Who was told that there is no such address, until when (DIR-11).
+    absent: BTreeMap<(Vni, Address), BTreeMap<NveId, Instant>>,
 }
 
 impl Directory {
@@ -96,6 +98,34 @@ impl Directory {
             self.by_ip.insert((key.vn, *ip), key.mac);
         }
         self.place(&key, nve, version);
+        let addresses = tsi.ips.iter().map(|ip| Address::Ip(*ip)).chain([Address::Mac(key.mac)]);
+        let askers: Vec<_> = addresses.filter_map(|address| self.absent.remove(&(key.vn, address))).flatten().collect();
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.interested.extend(askers);
+        }
+    }
+
+    /// An NVE was told that there is no such address; it is told when there is. At most `limit` addresses are remembered.
+    pub(super) fn note_absent(
+        &mut self,
+        vn: Vni,
+        address: Address,
+        nve: NveId,
+        until: Instant,
+        now: Instant,
+        limit: usize,
+    ) {
+        if self.absent.len() >= limit {
+            self.absent.retain(|_, askers| askers.values().any(|until| *until > now));
+        }
+        if self.absent.len() < limit || self.absent.contains_key(&(vn, address)) {
+            self.absent.entry((vn, address)).or_default().insert(nve, until);
+        }
+    }
+
+    /// How many absent addresses are remembered.
+    pub(super) fn absent_len(&self) -> usize {
+        self.absent.len()
     }
 
     /// Points a mapping elsewhere.

@@ -532,6 +532,7 @@ impl Nva {
             + tracked
             + self.by_session.len()
             + self.directory.len()
+            + self.directory.absent_len()
             + self.moves.len()
             + self.outbox.len()
             + self.answers.len()

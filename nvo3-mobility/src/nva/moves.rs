@@ -281,7 +281,7 @@ impl Nva {
             self.carry_out(id, output);
         }
         if before != after {
-            self.note_absent(id);
+            self.note_gone_parties(id);
         }
         true
     }
@@ -294,7 +294,7 @@ impl Nva {
     }
 
     /// What a party that has been gone for a while means in the state that was just entered.
-    fn note_absent(&mut self, id: MoveId) {
+    fn note_gone_parties(&mut self, id: MoveId) {
         let Some(of) = self.moves.get(id) else { return };
         for (nve, side) in [(of.old, Side::Old), (of.new, Side::New)] {
             if self.is_gone(nve) {

@@ -7,7 +7,7 @@ use super::machine::{Nva, Tracked};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Deregister, DeregisterReply, Mapping, Message, Micros, MoveId, NveId, Query, RecordNo,
+    Address, Answer, Deregister, DeregisterReply, Mapping, Members, Message, Micros, MoveId, NveId, Query, RecordNo,
     RegistrationRequest, RegistrationResult, Response, Resync, Side, TsiKey, Update, Version,
 };
 use nvo3_wire::Vni;
@@ -180,6 +180,7 @@ impl Nva {
         let Some(entry) = self.directory.withdraw(&key) else { return };
         let mapping = Mapping { mac: key.mac, ips: entry.ips, version, place: None };
         for nve in interested.into_iter().filter(|nve| *nve != entry.nve) {
+            self.note_absent(key.vn, Address::Mac(key.mac), nve);
             self.push_mapping(nve, key.vn, mapping.clone(), Tracked::Nothing);
         }
         self.push_members(key.vn);
@@ -196,10 +197,19 @@ impl Nva {
                     None => (Answer::NotFound, self.config.negative_lifetime),
                 }
             }
-            None => (Answer::NotFound, self.config.negative_lifetime),
+            None => {
+                self.note_absent(vn, address, from);
+                (Answer::NotFound, self.config.negative_lifetime)
+            }
         };
         let response = Response { vn, address, answer, lifetime };
         self.send(from, transaction, Message::Response(response), Tracked::Nothing);
+    }
+
+    fn note_absent(&mut self, vn: Vni, address: Address, nve: NveId) {
+        let until = self.now + Micros::from_millis(u64::from(self.config.negative_lifetime) * 100);
+        let limit = self.config.tsis as usize;
+        self.directory.note_absent(vn, address, nve, until, self.now, limit);
     }
 
     fn note_interest(&mut self, key: &TsiKey, nve: NveId) {
@@ -239,13 +249,13 @@ impl Nva {
             let gone = |key: &TsiKey| Mapping { mac: key.mac, ips: Vec::new(), version: withdrawn, place: None };
             let mappings = mappings.iter().map(|(key, found)| found.clone().unwrap_or_else(|| gone(key))).collect();
             let members = self.directory.members(vn);
-            let members = members.contains(&from).then_some(members);
+            let members = members.contains(&from).then(|| self.members(members));
             let update = Update {
                 vn,
                 after: resync.since,
                 upto: self.published,
                 mappings,
-                members: members.map(|all| all.into_iter().filter_map(|nve| self.place_of(nve)).collect()),
+                members,
                 synced: Some(vn) == last && !resync.more,
             };
             for part in update.split() {
@@ -285,18 +295,24 @@ impl Nva {
 
     /// Tells the NVEs of a VN who they are (VMM-4.3-06).
     pub(super) fn push_members(&mut self, vn: Vni) {
-        let members = self.directory.members(vn);
-        let places: Vec<_> = members.iter().filter_map(|nve| self.place_of(*nve)).collect();
-        for nve in members {
-            let update = Update {
-                vn,
-                after: self.published,
-                upto: self.published,
-                mappings: Vec::new(),
-                members: Some(places.clone()),
-                synced: false,
-            };
-            self.send(nve, 0, Message::Update(update), Tracked::Nothing);
+        let nves = self.directory.members(vn);
+        let update = Update {
+            vn,
+            after: self.published,
+            upto: self.published,
+            mappings: Vec::new(),
+            members: Some(self.members(nves.clone())),
+            synced: false,
+        };
+        let parts = update.split();
+        for nve in nves {
+            for part in &parts {
+                self.send(nve, 0, Message::Update(part.clone()), Tracked::Nothing);
+            }
         }
+    }
+
+    fn members(&self, nves: Vec<NveId>) -> Members {
+        Members { places: nves.into_iter().filter_map(|nve| self.place_of(nve)).collect(), more: false }
     }
 }

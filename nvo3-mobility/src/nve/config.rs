@@ -22,6 +22,8 @@ pub struct NveConfig {
     pub in_flight: Micros,
     /// How long it stays after everyone interested follows (R-37: longer than the underlay's longest delay).
     pub linger: Micros,
+    /// How long a withdrawn mapping is believed before the NVA is asked again.
+    pub negative: Micros,
     /// A second hint or alarm about the same thing within this time changes nothing.
     pub hint_interval: Micros,
     /// TSIs: attached, moving, and remembered by their floor.
@@ -30,6 +32,8 @@ pub struct NveConfig {
     pub ports: u32,
     /// Mappings of TSIs elsewhere.
     pub mappings: u32,
+    /// NVEs of one VN to which its BUM frames are replicated.
+    pub members: u32,
     /// Addresses being asked for.
     pub queries: u32,
     /// Moves in hand or not yet forgotten.
@@ -53,10 +57,12 @@ impl NveConfig {
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),
+            negative: Micros::from_secs(5),
             hint_interval: Micros::from_millis(100),
             tsis: 65_536,
             ports: 65_536,
             mappings: 65_536,
+            members: 1_024,
             queries: 4_096,
             moves: 4_096,
             queue: 4_096,
@@ -74,6 +80,7 @@ impl NveConfig {
             ("tsis", self.tsis),
             ("ports", self.ports),
             ("mappings", self.mappings),
+            ("members", self.members),
             ("queries", self.queries),
             ("moves", self.moves),
             ("queue", self.queue),

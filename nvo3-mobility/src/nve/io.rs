@@ -54,6 +54,10 @@ pub enum Input {
     },
     /// The forwarder lost its table.
     ForwarderReset,
+    /// Have every mapping of a VN pushed, not only those asked for (a gateway does so, DIR-23).
+    Subscribe(Vni),
+    /// No longer.
+    Unsubscribe(Vni),
     /// What the forwarder counted for a move, for the NVA's report.
     Report {
         /// The move.

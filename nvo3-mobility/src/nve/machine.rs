@@ -14,8 +14,8 @@ use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, Session, SessionConfig, SessionId, Tsi,
-    TsiKey, Version,
+    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, RecordNo, Resync, Session, SessionConfig,
+    SessionId, Tsi, TsiKey, Version,
 };
 use nvo3_wire::Vni;
 
@@ -58,6 +58,10 @@ pub struct Nve {
     pub(super) queries: Queries,
     pub(super) neighbors: Neighbors,
     pub(super) members: BTreeMap<Vni, Vec<Place>>,
+    /// Lists of members of which the end has not come yet.
+    pub(super) partial_members: BTreeMap<Vni, Vec<Place>>,
+    /// VNs of which every mapping is pushed here.
+    pub(super) subscribed: BTreeSet<Vni>,
     /// Registrations taken back and not acknowledged yet.
     pub(super) leaving: BTreeMap<TsiKey, Version>,
     /// The session had no room: everything unanswered is said again once it has.
@@ -91,6 +95,8 @@ impl Nve {
             queries: Queries::new(config.queries as usize),
             neighbors: Neighbors::new(config.queries as usize),
             members: BTreeMap::new(),
+            partial_members: BTreeMap::new(),
+            subscribed: BTreeSet::new(),
             leaving: BTreeMap::new(),
             say_again: false,
             events: VecDeque::new(),
@@ -122,6 +128,12 @@ impl Nve {
             Input::Applied(number) => self.applied(number),
             Input::Refused { number } => self.refused(number),
             Input::ForwarderReset => self.order_all(),
+            Input::Subscribe(vn) => return self.subscribe(vn),
+            Input::Unsubscribe(vn) => {
+                if self.subscribed.remove(&vn) {
+                    self.send(0, &Message::Unsubscribe(vn));
+                }
+            }
             Input::Report { move_id, report } => self.report(move_id, report),
         }
         Ok(())
@@ -149,6 +161,19 @@ impl Nve {
         let config: SessionConfig = self.config.session;
         self.session = Some(Session::initiate(config, hello, self.seed));
         self.pump_session();
+    }
+
+    /// Interest that a new session restates; the answer to a Resync is what is there already (ARC-16).
+    fn subscribe(&mut self, vn: Vni) -> Result<(), Error> {
+        if self.subscribed.len() >= self.config.ports as usize && !self.subscribed.contains(&vn) {
+            return Err(Error::Full("NveConfig.ports"));
+        }
+        if self.subscribed.insert(vn) {
+            self.send(0, &Message::Subscribe(vn));
+            let resync = Resync { since: RecordNo(0), vns: [vn].into(), mappings: Vec::new(), more: false };
+            self.send(0, &Message::Resync(resync));
+        }
+        Ok(())
     }
 
     fn attach(&mut self, vap: VapId, vn: Vni, tsis: Vec<Tsi>, trusted: bool) -> Result<(), Error> {
@@ -373,6 +398,8 @@ impl Nve {
             + self.queries.iter().count()
             + self.neighbors.len()
             + self.members.len()
+            + self.partial_members.len()
+            + self.subscribed.len()
             + self.leaving.len()
             + self.events.len()
             + self.frames.len()

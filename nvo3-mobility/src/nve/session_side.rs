@@ -7,9 +7,9 @@ use super::io::Event;
 use super::machine::Nve;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Instant, Invalidate, Mapping, Message, MoveId, MoveKind, MoveResult, MoveWord, NveId, Outcome,
-    Place, Prepare, Query, Received, RecordNo, Refusal, RegistrationReply, RegistrationResult, Response, Resync,
-    SessionEvent, Side, TsiKey, Update, Version,
+    Address, Answer, Instant, Invalidate, Mapping, Members, Message, MoveId, MoveKind, MoveResult, MoveWord, NveId,
+    Outcome, Place, Prepare, Query, Received, RecordNo, Refusal, RegistrationReply, RegistrationResult, Response,
+    Resync, SessionEvent, Side, TsiKey, Update, Version,
 };
 use nvo3_wire::Vni;
 
@@ -55,6 +55,7 @@ impl Nve {
         match event {
             SessionEvent::Up(_) => {
                 self.unforced.clear();
+                self.partial_members.clear();
                 self.in_force = 0;
                 self.tell(Event::SessionUp);
                 self.say_everything_again();
@@ -76,7 +77,8 @@ impl Nve {
     /// Restates what this edge holds and asks for all of it (DAP-03).
     fn resync(&mut self) {
         let mappings = self.cache.iter().map(|(key, _)| (key.vn, Address::Mac(key.mac))).collect();
-        let full = Resync { since: RecordNo(0), vns: Vec::new(), mappings, more: false };
+        let vns = self.subscribed.iter().copied().collect();
+        let full = Resync { since: RecordNo(0), vns, mappings, more: false };
         for part in full.split() {
             self.send(0, &Message::Resync(part));
         }
@@ -177,17 +179,33 @@ impl Nve {
     }
 
     fn handle_update(&mut self, update: Update) {
-        if let Some(members) = update.members {
-            if members.is_empty() {
-                self.members.remove(&update.vn);
-            } else {
-                self.members.insert(update.vn, members);
+        if let Some(Members { mut places, more }) = update.members
+            && self.has_room_for_members(update.vn)
+        {
+            let list = self.partial_members.entry(update.vn).or_default();
+            list.append(&mut places);
+            list.truncate(self.config.members as usize);
+            if !more {
+                let list = self.partial_members.remove(&update.vn).unwrap_or_default();
+                if list.is_empty() {
+                    self.members.remove(&update.vn);
+                } else {
+                    self.members.insert(update.vn, list);
+                }
+                self.changes.mark(Key::Members(update.vn));
             }
-            self.changes.mark(Key::Members(update.vn));
         }
         for mapping in update.mappings {
             self.take_mapping(update.vn, mapping, None);
         }
+    }
+
+    /// Lists of members are kept for as many VNs as there may be TSIs.
+    fn has_room_for_members(&mut self, vn: Vni) -> bool {
+        let known = self.members.contains_key(&vn) || self.partial_members.contains_key(&vn);
+        let room = known || self.members.len() + self.partial_members.len() < self.config.tsis as usize;
+        self.counters.shed_mappings += u64::from(!room);
+        room
     }
 
     /// A statement of the directory. `expires` is `None` where it says nothing about the lifetime.
@@ -200,6 +218,8 @@ impl Nve {
         }
         let expires = expires.unwrap_or_else(|| cached.and_then(|cached| cached.expires));
         let Mapping { version, ips, place, .. } = mapping;
+        // That a station is gone is not believed for longer than that there is none.
+        let expires = if place.is_none() { Some(self.now + self.config.negative) } else { expires };
         self.step_statement(key, version, place);
         self.cache_mapping(key, version, ips, place, expires);
     }

@@ -47,6 +47,8 @@ pub(super) mod kind {
     pub(in crate::codec) const VNS: u16 = 11;
     /// Mappings that an NVE holds.
     pub(in crate::codec) const HELD: u16 = 12;
+    /// A part of the list of a VN's members; the next Update goes on.
+    pub(in crate::codec) const MEMBERS_PART: u16 = 13;
 }
 
 const CRITICAL: u16 = 0x8000;

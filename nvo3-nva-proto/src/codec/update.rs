@@ -23,7 +23,7 @@ use super::value::{Count, Sink, Wire};
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
-use crate::message::{ErrorCode, Mapping, Update};
+use crate::message::{ErrorCode, Mapping, Members, Update};
 use alloc::vec::Vec;
 
 /// The most places that one Update's mappings can be in.
@@ -120,13 +120,14 @@ impl Wire for Update {
             put_critical(out, kind::MAPPINGS, |out| self.mappings.iter().for_each(|m| table.put_entry(m, out)));
         }
         if let Some(members) = &self.members {
-            put_critical(out, kind::MEMBERS, |out| members.iter().for_each(|place| place.put(out)));
+            let kind = if members.more { kind::MEMBERS_PART } else { kind::MEMBERS };
+            put_critical(out, kind, |out| members.places.iter().for_each(|place| place.put(out)));
         }
     }
 
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (vn, after, upto, base, synced) = (r.get()?, r.get()?, r.get()?, r.get()?, r.get()?);
-        let (mut places, mut entries, mut members) = (None, None, None);
+        let (mut places, mut entries, mut members, mut part) = (None, None, None, None);
         for tlv in r.tlvs() {
             let tlv = tlv?;
             match tlv.kind {
@@ -136,6 +137,10 @@ impl Wire for Update {
                     entries = Some(tlv.value);
                 }
                 kind::MEMBERS => tlv.once_list(&mut members)?,
+                kind::MEMBERS_PART => {
+                    tlv.first(&members)?;
+                    tlv.once_list(&mut part)?;
+                }
                 _ => tlv.skip()?,
             }
         }
@@ -148,9 +153,16 @@ impl Wire for Update {
         while let Some(r) = entries.as_mut().filter(|r| !r.is_empty()) {
             mappings.push(table.get_entry(r)?);
         }
+        let more = part.is_some();
+        let members = part.or(members).map(|places| Members { places, more });
         Ok(Self { vn, after, upto, mappings, members, synced })
     }
 }
+
+/// Members of which both locators fit one message that holds nothing else.
+const MEMBERS_IN_A_PART: usize = 32;
+/// Members that fit beside half a message of mappings.
+const MEMBERS_BESIDE_MAPPINGS: usize = 16;
 
 impl Update {
     pub(super) fn check_places(&self) -> Result<(), EncodeError> {
@@ -165,9 +177,9 @@ impl Update {
 
     /// The same in messages that each fit and name at most [`MAX_PLACES`] places, in this order.
     ///
-    /// Only the last one reaches `upto` and has `members` and `synced`; the others are complete up to `after`, as before them. A
-    /// mapping with more addresses than a message holds, or more members than that, stay in one part that
-    /// [`crate::Message::encode`] refuses.
+    /// Only the last one reaches `upto` and has `synced`; the others are complete up to `after`, as before them. Members
+    /// come after the mappings, in as many parts as they need. A mapping with more addresses than a message holds stays in
+    /// one part that [`crate::Message::encode`] refuses.
     pub fn split(self) -> Vec<Self> {
         let Self { vn, after, upto, mappings, members, synced } = self;
         let empty = || Self { vn, after, upto: after, mappings: Vec::new(), members: None, synced: false };
@@ -193,13 +205,20 @@ impl Update {
             size = size.saturating_add(entry);
             part.mappings.push(mapping);
         }
-        if let Some(members) = &members {
-            let list = length(&|out| members.iter().for_each(|place| place.put(out)));
-            if size.saturating_add(4).saturating_add(list) > MAX_MESSAGE && !part.mappings.is_empty() {
-                parts.push(core::mem::replace(&mut part, empty()));
-            }
+        let Some(Members { places, more }) = members else {
+            parts.push(Self { upto, synced, ..part });
+            return parts;
+        };
+        if !part.mappings.is_empty() && (places.len() > MEMBERS_BESIDE_MAPPINGS || size > MAX_MESSAGE / 2) {
+            parts.push(core::mem::replace(&mut part, empty()));
         }
-        parts.push(Self { upto, members, synced, ..part });
+        let last = places.len().saturating_sub(1) / MEMBERS_IN_A_PART;
+        for chunk in places.chunks(MEMBERS_IN_A_PART).take(last) {
+            let members = Some(Members { places: chunk.to_vec(), more: true });
+            parts.push(Self { members, ..core::mem::replace(&mut part, empty()) });
+        }
+        let rest = places.chunks(MEMBERS_IN_A_PART).last().unwrap_or_default().to_vec();
+        parts.push(Self { upto, members: Some(Members { places: rest, more }), synced, ..part });
         parts
     }
 }

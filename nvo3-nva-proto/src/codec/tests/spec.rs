@@ -81,7 +81,7 @@ fn examples() -> Vec<(&'static str, Header, Message)> {
         after: RecordNo(1_040),
         upto: RecordNo(1_051),
         mappings: vec![mapping, gone, restarted],
-        members: Some(vec![OLD, NEW]),
+        members: Some(Members { places: vec![OLD, NEW], more: false }),
         synced: true,
     };
     let prepare = Prepare {

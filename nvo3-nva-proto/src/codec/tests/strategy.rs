@@ -65,7 +65,8 @@ pub(super) fn update(mappings: usize, places: usize) -> impl Strategy<Value = Up
         let at = prop_oneof![9 => select(places).prop_map(Some), 1 => Just(None)];
         vec(mapping(at), 0..mappings)
     });
-    let members = option::of(vec(place(), 0..8));
+    let members = (vec(place(), 0..8), any::<bool>()).prop_map(|(places, more)| Members { places, more });
+    let members = option::of(members);
     (vni(), any::<(u64, u64)>(), mappings, members, any::<bool>()).prop_map(
         |(vn, (after, upto), mappings, members, synced)| Update {
             vn,

@@ -1,11 +1,13 @@
 //! Updates are grouped, and split where they are too long.
 
 use super::encoded;
-use super::strategy::{resync, update};
+use super::strategy::{place, resync, update};
 use crate::*;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_wire::{Mac, Vni};
+use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 fn dual(nve: u64) -> Place {
@@ -49,7 +51,9 @@ fn a_fifth_place_or_too_many_mappings_are_not_encoded() {
 
 proptest! {
     #[test]
-    fn the_parts_of_an_update_fit_and_say_the_same(update in update(150, 9)) {
+    fn the_parts_of_an_update_fit_and_say_the_same(update in update(150, 9), members in option::of(vec(place(), 0..200))) {
+        let members = members.map(|places| Members { places, more: false });
+        let update = Update { members, ..update };
         let parts = update.clone().split();
 
         for part in &parts {
@@ -57,11 +61,15 @@ proptest! {
             prop_assert_eq!((part.vn, part.after), (update.vn, update.after));
         }
         let (last, others) = parts.split_last().unwrap();
-        prop_assert_eq!((last.upto, last.synced, &last.members), (update.upto, update.synced, &update.members));
+        prop_assert_eq!((last.upto, last.synced), (update.upto, update.synced));
         for part in others {
-            prop_assert!(part.upto == update.after && !part.synced && part.members.is_none());
-            prop_assert!(!part.mappings.is_empty());
+            prop_assert!(part.upto == update.after && !part.synced);
+            prop_assert!(part.members.as_ref().map_or(!part.mappings.is_empty(), |members| members.more));
         }
+        let lists: Vec<_> = parts.iter().filter_map(|part| part.members.clone()).collect();
+        prop_assert_eq!(lists.last().map(|list| list.more), update.members.as_ref().map(|_| false));
+        let places: Vec<_> = lists.into_iter().flat_map(|list| list.places).collect();
+        prop_assert_eq!(places, update.members.map(|members| members.places).unwrap_or_default());
         let mappings: Vec<_> = parts.into_iter().flat_map(|part| part.mappings).collect();
         prop_assert_eq!(mappings, update.mappings);
     }
