@@ -1,20 +1,97 @@
-//! Errors that several machines share.
+//! What may be wrong with a machine's configuration.
 
-/// A configuration that cannot work.
+/// A configuration that cannot work; it names the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} is {value}: {rule}")]
-pub struct ConfigError {
-    /// The field, as in `NveConfig.linger`.
-    pub field: &'static str,
-    /// Its value, in the field's own unit.
-    pub value: u64,
-    /// What it must be.
-    pub rule: &'static str,
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A bound of nothing.
+    #[error("0: must be at least 1 ({of}.{field})")]
+    Zero {
+        /// The configuration's type.
+        of: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// A value that is smaller than one that it must cover.
+    #[error("{value}: must be at least {other}, which is {least} ({of}.{field})")]
+    Below {
+        /// The configuration's type.
+        of: &'static str,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// What it must cover.
+        other: &'static str,
+        /// The value of that.
+        least: u64,
+    },
+    /// The session's part of it.
+    #[error(transparent)]
+    Session(#[from] nvo3_nva_proto::ConfigError),
 }
 
-impl ConfigError {
-    /// An error unless `holds`.
-    pub(crate) const fn unless(holds: bool, field: &'static str, value: u64, rule: &'static str) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self { field, value, rule }) }
+/// Every field holds at least one.
+pub(crate) fn at_least_one<T: Into<u64>>(
+    of: &'static str,
+    fields: impl IntoIterator<Item = (&'static str, T)>,
+) -> Result<(), ConfigError> {
+    let zero = fields.into_iter().find_map(|(field, value)| (value.into() == 0).then_some(field));
+    zero.map_or(Ok(()), |field| Err(ConfigError::Zero { of, field }))
+}
+
+/// One field covers another.
+pub(crate) const fn covers(
+    of: &'static str,
+    (field, value): (&'static str, u64),
+    (other, least): (&'static str, u64),
+) -> Result<(), ConfigError> {
+    if value < least { Err(ConfigError::Below { of, field, value, other, least }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ConfigError;
+    use crate::forwarder::ForwarderConfig;
+    use crate::nva::NvaConfig;
+    use crate::nve::NveConfig;
+    use alloc::string::{String, ToString};
+    use core::net::Ipv4Addr;
+    use nvo3_nva_proto::{Locators, Micros, NveId, Place};
+
+    fn sentence(result: Result<(), ConfigError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    /// Checks R-36, VMM-5-04.
+    #[test]
+    fn the_defaults_are_valid_and_an_error_names_the_field() {
+        let forwarder = ForwarderConfig::default();
+        let nve = NveConfig::new(Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) });
+        let nva = NvaConfig::default();
+        assert_eq!((forwarder.validate(), nve.validate(), nva.validate()), (Ok(()), Ok(()), Ok(())));
+
+        let no_notices = ForwarderConfig { notices: 0, ..forwarder };
+        let small = ForwarderConfig { total_frames: 63, ..forwarder };
+        let no_moves = NveConfig { moves: 0, ..nve.clone() };
+        let hasty = NveConfig { in_flight: Micros(1), ..nve.clone() };
+        let no_epoch = NvaConfig { epoch: 0, ..nva.clone() };
+        let impatient = NvaConfig { grace: Micros::from_secs(1), ..nva };
+        let mut silent = nve;
+        silent.session.keepalive = Micros(0);
+
+        assert_eq!(sentence(no_notices.validate()), "0: must be at least 1 (ForwarderConfig.notices)");
+        assert_eq!(
+            sentence(small.validate()),
+            "63: must be at least asked.frames, which is 64 (ForwarderConfig.total_frames)"
+        );
+        assert_eq!(sentence(no_moves.validate()), "0: must be at least 1 (NveConfig.moves)");
+        assert_eq!(sentence(hasty.validate()), "1: must be at least linger, which is 1000000 (NveConfig.in_flight)");
+        assert_eq!(sentence(no_epoch.validate()), "0: must be at least 1 (NvaConfig.epoch)");
+        assert_eq!(
+            sentence(impatient.validate()),
+            "1000000: must be at least session.dead_after, which is 3500000 (NvaConfig.grace)"
+        );
+        assert!(sentence(silent.validate()).contains("SessionConfig.keepalive"));
     }
 }

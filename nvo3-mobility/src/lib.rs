@@ -1,4 +1,52 @@
-//! Sans-IO state machines of NVE, forwarder and NVA.
+//! A virtual machine moves to another hypervisor and keeps its addresses: what the edges (NVEs) and the authority (NVA) of
+//! a network virtualization overlay do so that no frame is lost, as state machines without I/O, clock or randomness of their
+//! own. Any runtime drives them: a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator here (feature `sim`).
+//!
+//! | machine | what it is | in | out |
+//! |---|---|---|---|
+//! | [`nve::Nve`] | an edge's control plane | the owner's words, datagrams, ARP/ND frames, notices | table changes, datagrams, frames, events |
+//! | [`forwarder::Forwarder`] | an edge's data plane | table changes, frames | verdicts, held frames, notices |
+//! | [`nva::Nva`] | the authority | management's words, datagrams | datagrams, records to make durable, events |
+//!
+//! # The contract
+//!
+//! - Inputs come in any order at any time; no call blocks, no input panics, and what is refused changes nothing.
+//! - Time is an [`Instant`](nvo3_nva_proto::Instant) of the caller's; a clock that goes back is clamped and counted.
+//! - After anything went in, drain every `poll_…` until it gives nothing. `poll_timeout` says when to call
+//!   `handle_timeout` at the latest; it answers "now" while something waits to be drained.
+//! - What an edge promises (*Ready*, *Suspended*, *Activated*, acknowledgements) is not handed out before the table changes
+//!   it rests on are reported as [applied](nve::Input::Applied); what an authority answers, not before the records it rests
+//!   on are reported as [durable](nva::Input::Persisted).
+//! - Memory is bounded by the configuration, drained or not; what was shed is counted.
+//! - Same inputs, same seed: same outputs.
+//!
+//! # A move
+//!
+//! Management gives [`nva::Input::Move`] and waits for [`nva::Event::MaySuspend`]. The source's hypervisor gives
+//! [`nve::Input::Suspend`], waits for [`nve::core::News::Suspended`] and stops the VM. The target's gives
+//! [`nve::Input::Activate`] with the move's id and starts it if that is not refused. [`nva::Event::Ended`] says how it ended.
+//! Everything in between, and everything that can go wrong, is in three tables: [`nve::core`], [`nva::core`] and
+//! [`table::Entry`].
+//!
+//! ```
+//! use nvo3_mobility::nve::{Input, Nve, NveConfig};
+//! use nvo3_mobility::table::VapId;
+//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+//! use nvo3_wire::{Mac, Vni};
+//!
+//! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+//! let mut edge = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let vn = Vni::new(5001).ok_or("24 bits")?;
+//! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
+//! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
+//!
+//! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//! edge.handle(Instant(0), Input::Activate { key, move_id: None })?;
+//!
+//! let change = edge.poll_table_change().ok_or("a port is an order for the forwarder")?;
+//! edge.handle(Instant(0), Input::Applied(change.number))?;
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 #![no_std]
 
 extern crate alloc;

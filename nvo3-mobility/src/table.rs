@@ -1,7 +1,7 @@
 //! What control orders and forwarding obeys: entries with an action per ingress, and numbered changes of them.
 //!
-//! [`Nve`](crate::Nve) emits [`TableChange`]s; a forwarder applies them in order and reports how far it got. The shipped
-//! [`Forwarder`](crate::Forwarder) is one such; the same changes can program a kernel's FDB, eBPF maps or a DPU.
+//! [`Nve`](crate::nve::Nve) emits [`TableChange`]s; a forwarder applies them in order and reports how far it got. The shipped
+//! [`Forwarder`](crate::forwarder::Forwarder) is one such; the same changes can program a kernel's FDB, eBPF maps or a DPU.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;

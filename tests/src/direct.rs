@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub const SECOND: u64 = 1_000_000;
 
 pub struct Edge {
+    /// Nothing reaches it and nothing leaves it.
+    pub silent: bool,
     pub nve: Nve,
     pub forwarder: Forwarder,
     pub events: Vec<nve::Event>,
@@ -22,6 +24,7 @@ pub struct Direct {
     pub records: Vec<(RecordNo, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
+    restarts: u64,
 }
 
 pub fn place(n: u8) -> Place {
@@ -46,7 +49,7 @@ impl Direct {
             nva.handle(now, nva::Input::Admit(place(n))).unwrap();
         }
         let edges = (1..=edges).map(edge).collect();
-        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges };
+        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges, restarts: 0 };
         for n in 0..world.edges.len() {
             world.edges[n].nve.handle(now, nve::Input::Connect).unwrap();
         }
@@ -78,6 +81,27 @@ impl Direct {
         self.settle();
     }
 
+    /// Nothing reaches this edge any more, and nothing leaves it.
+    pub fn silence(&mut self, edge: usize) {
+        self.edges[edge].silent = true;
+    }
+
+    /// The edge remembers nothing; its owner has to attach, activate and connect again.
+    pub fn restart_edge(&mut self, edge: usize) {
+        self.restarts += 1;
+        self.edges[edge] = seeded_edge(edge as u8 + 1, 1_000 + self.restarts);
+    }
+
+    /// The authority remembers its journal.
+    pub fn restart_nva(&mut self) {
+        self.restarts += 1;
+        let records = self.records.clone();
+        self.nva = Nva::replay(NvaConfig::default(), 7_000 + self.restarts, self.now, records).unwrap();
+        for n in 1..=self.edges.len() as u8 {
+            self.nva.handle(self.now, nva::Input::Admit(place(n))).unwrap();
+        }
+    }
+
     /// Exchanges everything until nobody has anything to say now.
     pub fn settle(&mut self) {
         let mut bytes = Vec::new();
@@ -100,6 +124,7 @@ impl Direct {
                 while let Some(to) = self.edges[n].nve.poll_transmit(self.now, &mut bytes) {
                     quiet = false;
                     match to {
+                        _ if self.edges[n].silent => {}
                         Transmit::Nva => self.nva.handle_datagram(self.now, peer(n as u8 + 1), &bytes),
                         Transmit::Nve(IpAddr::V4(to)) => {
                             let to = usize::from(to.octets()[3]) - 1;
@@ -118,7 +143,7 @@ impl Direct {
                 quiet = false;
                 if let IpAddr::V4(ip) = to.ip() {
                     let n = usize::from(ip.octets()[3]) - 1;
-                    if let Some(edge) = self.edges.get_mut(n) {
+                    if let Some(edge) = self.edges.get_mut(n).filter(|edge| !edge.silent) {
                         edge.nve.handle_datagram(self.now, &bytes);
                     }
                 }
@@ -152,10 +177,15 @@ impl Direct {
 }
 
 pub fn edge(n: u8) -> Edge {
+    seeded_edge(n, u64::from(n))
+}
+
+fn seeded_edge(n: u8, seed: u64) -> Edge {
     let config = ForwarderConfig { own: place(n).locators, ..ForwarderConfig::default() };
     Edge {
-        nve: Nve::new(NveConfig::new(place(n)), u64::from(n)).unwrap(),
-        forwarder: Forwarder::new(config, u64::from(n)).unwrap(),
+        silent: false,
+        nve: Nve::new(NveConfig::new(place(n)), seed).unwrap(),
+        forwarder: Forwarder::new(config, seed).unwrap(),
         events: Vec::new(),
     }
 }

@@ -8,3 +8,8 @@
 )]
 
 pub mod direct;
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

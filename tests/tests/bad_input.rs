@@ -4,7 +4,8 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::core::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, ErrorCode, Header, Hello, Message, MoveId, MoveWord, SessionId, Version,
+    Capabilities, Encapsulations, ErrorCode, Header, Hello, Message, MoveId, MoveKind, MoveWord, RegistrationRequest,
+    RegistrationResult, SessionId, Version,
 };
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 use proptest::prelude::*;
@@ -150,6 +151,33 @@ fn a_word_about_a_move_counts_only_from_its_party() {
 
     assert_eq!(world.nva.counters().not_party, 1, "the old NVE cannot activate");
     assert_eq!(world.nva.move_state(plan.id), Some(nva::core::State::Suspended));
+    assert_eq!(facts(&world), before);
+}
+
+/// Checks VMM-6-04, R-03.
+#[test]
+fn a_registration_that_comes_after_the_mapping_has_changed_is_refused() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = moving();
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
+    let before = facts(&world);
+    let (header, _) = Message::decode(&datagram_of_a_session(&mut world)).unwrap();
+    let late = RegistrationRequest {
+        tsi: vm,
+        kind: MoveKind::Cold,
+        old: None,
+        expected: Some(Version::default()),
+        lifetime: u16::MAX,
+    };
+    let mut bytes = Vec::new();
+    Message::RegistrationRequest(late).encode(&header, &mut bytes).unwrap();
+
+    world.nva.handle_datagram(world.now, peer(1), &bytes);
+    let answers = answers(&mut world);
+
+    let reply = answers.iter().find_map(|m| if let Message::RegistrationReply(reply) = m { Some(reply) } else { None });
+    assert_eq!(reply.map(|reply| (reply.result, reply.current)), Some((RegistrationResult::Stale, Some(place(2)))));
     assert_eq!(facts(&world), before);
 }
 

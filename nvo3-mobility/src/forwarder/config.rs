@@ -1,5 +1,7 @@
 //! What a forwarder may use, and what is wrong with a configuration.
 
+use crate::ConfigError;
+use crate::error::{at_least_one, covers};
 use nvo3_nva_proto::{HoldLimits, Locators};
 
 /// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (DESIGN I7).
@@ -55,17 +57,14 @@ impl ForwarderConfig {
             ("members_per_vn", self.members_per_vn),
             ("notices", self.notices),
         ];
-        if let Some((field, _)) = least_one.into_iter().find(|(_, value)| *value == 0) {
-            return Err(ConfigError::Zero { field });
-        }
-        let covers = [
-            ("total_frames", self.total_frames, "asked.frames", self.asked.frames),
-            ("total_bytes", self.total_bytes, "asked.bytes", self.asked.bytes),
+        at_least_one("ForwarderConfig", least_one)?;
+        let covered = [
+            (("total_frames", self.total_frames), ("asked.frames", self.asked.frames)),
+            (("total_bytes", self.total_bytes), ("asked.bytes", self.asked.bytes)),
         ];
-        match covers.into_iter().find(|(_, total, _, part)| total < part) {
-            Some((field, value, part, least)) => Err(ConfigError::BelowPart { field, value, part, least }),
-            None => Ok(()),
-        }
+        covered.into_iter().try_for_each(|((field, total), (part, least))| {
+            covers("ForwarderConfig", (field, total.into()), (part, least.into()))
+        })
     }
 }
 
@@ -73,49 +72,5 @@ impl Default for ForwarderConfig {
     /// For an NVE on 127.0.0.1, which a real one replaces.
     fn default() -> Self {
         Self::new(Locators::V4(core::net::Ipv4Addr::LOCALHOST))
-    }
-}
-
-/// Why a [`ForwarderConfig`] cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// A bound of nothing.
-    #[error("0: must be at least 1 (ForwarderConfig.{field})")]
-    Zero {
-        /// The field.
-        field: &'static str,
-    },
-    /// A total that is smaller than what one destination may use.
-    #[error("{value}: must be at least {part}, which is {least} (ForwarderConfig.{field})")]
-    BelowPart {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: u32,
-        /// The field that it must cover.
-        part: &'static str,
-        /// The value of that one.
-        least: u32,
-    },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::string::ToString;
-
-    /// Checks R-36.
-    #[test]
-    fn the_defaults_are_valid_and_an_error_names_the_field() {
-        let good = ForwarderConfig::default();
-        let zero = ForwarderConfig { notices: 0, ..good };
-        let small = ForwarderConfig { total_frames: 63, ..good };
-
-        assert_eq!(good.validate(), Ok(()));
-        assert_eq!(zero.validate().unwrap_err().to_string(), "0: must be at least 1 (ForwarderConfig.notices)");
-        assert_eq!(
-            small.validate().unwrap_err().to_string(),
-            "63: must be at least asked.frames, which is 64 (ForwarderConfig.total_frames)"
-        );
     }
 }

@@ -24,9 +24,10 @@ mod slot;
 mod tests;
 
 pub use apply::{ChangeRefusal, RefusedChange};
-pub use config::{ConfigError, ForwarderConfig};
+pub use config::ForwarderConfig;
 pub use counters::{DropReason, ForwarderCounters, HeldFrames, TsiCounters};
 
+use crate::ConfigError;
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! What an authority is told before it starts.
 
 use crate::ConfigError;
+use crate::error::{at_least_one, covers};
 use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
 
 /// An authority's times and bounds.
@@ -77,32 +78,21 @@ impl NvaConfig {
     /// The first field that cannot be as it is.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
-            ("NvaConfig.epoch", self.epoch),
-            ("NvaConfig.duplicate_moves", self.duplicate_moves),
-            ("NvaConfig.nves", self.nves),
-            ("NvaConfig.tsis", self.tsis),
-            ("NvaConfig.ips_per_tsi", self.ips_per_tsi),
-            ("NvaConfig.moves", self.moves),
-            ("NvaConfig.ended_moves", self.ended_moves),
-            ("NvaConfig.unpersisted", self.unpersisted),
-            ("NvaConfig.queue", self.queue),
-            ("NvaConfig.hold.frames", self.hold.frames),
-            ("NvaConfig.hold.bytes", self.hold.bytes),
-            ("NvaConfig.hold.age_ms", self.hold.age_ms),
+            ("epoch", self.epoch),
+            ("duplicate_moves", self.duplicate_moves),
+            ("nves", self.nves),
+            ("tsis", self.tsis),
+            ("ips_per_tsi", self.ips_per_tsi),
+            ("moves", self.moves),
+            ("ended_moves", self.ended_moves),
+            ("unpersisted", self.unpersisted),
+            ("queue", self.queue),
+            ("hold.frames", self.hold.frames),
+            ("hold.bytes", self.hold.bytes),
+            ("hold.age_ms", self.hold.age_ms),
         ];
-        for (field, value) in positive {
-            ConfigError::unless(value > 0, field, u64::from(value), "must be at least 1")?;
-        }
-        ConfigError::unless(
-            self.grace >= self.session.dead_after,
-            "NvaConfig.grace",
-            self.grace.0,
-            "must not be shorter than SessionConfig.dead_after",
-        )?;
-        self.session.validate().map_err(|_| ConfigError {
-            field: "NvaConfig.session",
-            value: self.session.dead_after.0,
-            rule: "see SessionConfig::validate",
-        })
+        at_least_one("NvaConfig", positive)?;
+        covers("NvaConfig", ("grace", self.grace.0), ("session.dead_after", self.session.dead_after.0))?;
+        Ok(self.session.validate()?)
     }
 }

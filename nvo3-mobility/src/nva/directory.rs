@@ -170,10 +170,77 @@ impl Directory {
         }
         all
     }
+}
 
-    /// Who takes part in VNs and how often, for a test of what is left over.
-    #[cfg(test)]
-    pub(super) fn member_count(&self) -> usize {
-        self.vns.values().map(|of| of.members.len()).sum()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use core::net::Ipv4Addr;
+    use proptest::prelude::*;
+
+    fn tsi(n: u8) -> Tsi {
+        let key = TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
+        Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
+    }
+
+    const fn version(generation: u64) -> Version {
+        Version { epoch: 1, generation }
+    }
+
+    /// Checks VMM-10-01.
+    #[test]
+    fn the_same_address_in_two_networks_is_two_stations() {
+        let (one, mut two) = (tsi(1), tsi(1));
+        two.key.vn = Vni::new(9).unwrap();
+        let mut directory = Directory::default();
+        directory.register(&one, NveId(1), version(1));
+        directory.register(&two, NveId(2), version(2));
+
+        directory.place(&one.key, NveId(3), version(3));
+
+        assert_eq!(directory.find(one.key.vn, Address::Ip(one.ips[0])), Some(one.key));
+        assert_eq!(directory.find(two.key.vn, Address::Ip(two.ips[0])), Some(two.key));
+        assert_eq!(directory.get(&two.key).map(|entry| (entry.nve, entry.version)), Some((NveId(2), version(2))));
+    }
+
+    /// Checks DIR-12, VMM-4.2-08.
+    #[test]
+    fn interest_ends_with_its_lifetime() {
+        let of = tsi(1);
+        let mut directory = Directory::default();
+        directory.register(&of, NveId(1), version(1));
+        directory.get_mut(&of.key).unwrap().interested.extend([(NveId(2), Instant(10)), (NveId(3), Instant(20))]);
+
+        assert_eq!(directory.interested(&of.key, Instant(10)), BTreeSet::from([NveId(3)]));
+        assert_eq!(directory.get(&of.key).unwrap().interested.len(), 1);
+    }
+
+    proptest! {
+        /// Checks ARC-01, VMM-4.3-06.
+        #[test]
+        fn an_nve_is_a_member_while_something_of_the_vn_is_there_and_no_longer(
+            steps in prop::collection::vec((0u8..4, 0u8..6, 1u64..4), 0..60),
+        ) {
+            let mut directory = Directory::default();
+            for (n, (what, which, nve)) in steps.into_iter().enumerate() {
+                let of = tsi(which);
+                match what {
+                    0 | 1 => directory.register(&of, NveId(nve), version(n as u64)),
+                    2 => directory.place(&of.key, NveId(nve), version(n as u64)),
+                    _ => { directory.withdraw(&of.key); }
+                }
+                for vn in [0, 1] {
+                    let vn = Vni::new(vn).unwrap();
+                    let there: BTreeSet<NveId> = directory.of_vn(vn).map(|(_, entry)| entry.nve).collect();
+                    prop_assert_eq!(directory.members(vn), there.into_iter().collect::<Vec<_>>());
+                }
+            }
+            let left: Vec<TsiKey> = directory.iter().map(|(key, _)| *key).collect();
+            for key in left {
+                directory.withdraw(&key);
+            }
+            prop_assert!(directory.vns.is_empty() && directory.by_ip.is_empty());
+        }
     }
 }

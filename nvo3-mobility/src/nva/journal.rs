@@ -99,3 +99,22 @@ impl Journal {
         self.last - self.persisted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_made_can_become_durable() {
+        let mut journal = Journal::after(RecordNo(4));
+        let number = journal.append(Record::Closed { id: MoveId(1) });
+        assert!(journal.is_durable(RecordNo(4)) && !journal.is_durable(number));
+
+        journal.persisted(RecordNo(99));
+        let next = journal.append(Record::Closed { id: MoveId(2) });
+
+        assert!(journal.is_durable(number) && !journal.is_durable(next));
+        assert_eq!(journal.backlog(), 1);
+        assert_eq!(journal.poll().map(|(number, _)| number), Some(RecordNo(5)));
+    }
+}

@@ -130,17 +130,18 @@ impl Nva {
     /// Why the input was not taken; then nothing changed.
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Error> {
         self.clock(now);
-        match input {
-            Input::Admit(place) => return self.admit(place),
-            Input::Move { id, tsis, to, kind, deadline } => return self.plan(id, tsis, to, kind, deadline),
-            Input::Cancel(id) => return self.cancel(id),
-            Input::Fenced(nve) => return self.fenced(nve),
+        let taken = match input {
+            Input::Admit(place) => self.admit(place),
+            Input::Move { id, tsis, to, kind, deadline } => self.plan(id, tsis, to, kind, deadline),
+            Input::Cancel(id) => self.cancel(id),
+            Input::Fenced(nve) => self.fenced(nve),
             Input::Persisted(upto) => {
                 self.journal.persisted(upto);
-                self.release();
+                Ok(())
             }
-        }
-        Ok(())
+        };
+        self.release();
+        taken
     }
 
     pub(super) fn clock(&mut self, now: Instant) {

@@ -87,9 +87,6 @@ impl Nva {
         if self.directory.conflict(tsi).is_some() {
             return refused(RegistrationResult::Duplicate);
         }
-        if request.expected.is_some_and(|expected| expected < current) {
-            return refused(RegistrationResult::Stale);
-        }
         let full = self.journal.backlog() >= u64::from(self.config.unpersisted);
         let Some(entry) = entry else {
             if full || self.directory.len() >= self.config.tsis as usize {
@@ -110,6 +107,9 @@ impl Nva {
         }
         if self.moves.of_tsi(&tsi.key).is_some() {
             return refused(RegistrationResult::Moving);
+        }
+        if request.expected.is_some_and(|expected| expected < current) {
+            return refused(RegistrationResult::Stale);
         }
         if full {
             return refused(RegistrationResult::Resource);

@@ -1,6 +1,7 @@
 //! What an edge is told before it starts.
 
 use crate::ConfigError;
+use crate::error::{at_least_one, covers};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
 /// An edge's identity, times and bounds.
@@ -70,32 +71,20 @@ impl NveConfig {
     /// The first field that cannot be as it is.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
-            ("NveConfig.tsis", self.tsis),
-            ("NveConfig.ports", self.ports),
-            ("NveConfig.mappings", self.mappings),
-            ("NveConfig.queries", self.queries),
-            ("NveConfig.moves", self.moves),
-            ("NveConfig.queue", self.queue),
-            ("NveConfig.unapplied", self.unapplied),
-            ("NveConfig.hold.frames", self.hold.frames),
-            ("NveConfig.hold.bytes", self.hold.bytes),
-            ("NveConfig.hold.age_ms", self.hold.age_ms),
+            ("tsis", self.tsis),
+            ("ports", self.ports),
+            ("mappings", self.mappings),
+            ("queries", self.queries),
+            ("moves", self.moves),
+            ("queue", self.queue),
+            ("unapplied", self.unapplied),
+            ("hold.frames", self.hold.frames),
+            ("hold.bytes", self.hold.bytes),
+            ("hold.age_ms", self.hold.age_ms),
         ];
-        for (field, value) in positive {
-            ConfigError::unless(value > 0, field, u64::from(value), "must be at least 1")?;
-        }
-        let Self { in_flight, linger, .. } = self;
-        ConfigError::unless(linger.0 > 0, "NveConfig.linger", linger.0, "must be at least 1 µs")?;
-        ConfigError::unless(
-            in_flight >= linger,
-            "NveConfig.in_flight",
-            in_flight.0,
-            "must not be shorter than NveConfig.linger",
-        )?;
-        self.session.validate().map_err(|_| ConfigError {
-            field: "NveConfig.session",
-            value: self.session.dead_after.0,
-            rule: "see SessionConfig::validate",
-        })
+        at_least_one("NveConfig", positive)?;
+        at_least_one("NveConfig", [("linger", self.linger.0)])?;
+        covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
+        Ok(self.session.validate()?)
     }
 }

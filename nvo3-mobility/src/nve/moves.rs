@@ -148,7 +148,10 @@ impl Nve {
         let old = self.cache.get(&key).and_then(|cached| cached.place).map(|place| place.nve);
         let kind =
             if old.is_some_and(|nve| nve != self.config.place.nve) { MoveKind::Failover } else { MoveKind::Cold };
-        let request = RegistrationRequest { tsi, kind, old, expected: None, lifetime: u16::MAX };
+        // A request that comes late, after the mapping has changed, is refused: what it says may not be so any more.
+        let known_version = self.cache.get(&key).map(|cached| cached.version).unwrap_or_default();
+        let expected = Some(known_version.max(known.core.floor));
+        let request = RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX };
         self.send(0, &Message::RegistrationRequest(request));
     }
 

@@ -141,6 +141,13 @@ impl Nve {
             }
             // The move's own messages follow.
             RegistrationResult::Moving => {}
+            RegistrationResult::Stale => {
+                if let Some(ips) = self.tsis.get(&key).map(|known| known.ips.clone()) {
+                    self.cache_mapping(key, reply.version, ips, reply.current, None);
+                    // Still here, and knowing more now: asked again.
+                    self.step(key, Input::Again);
+                }
+            }
             result => {
                 self.step(key, Input::NotRegistered);
                 self.tell(Event::Refused { key, result });

@@ -296,6 +296,10 @@ impl World {
                 self.violation(Invariant::I2, format!("{count} datagrams lost: {loss}"));
             }
         }
+        let all_committed = self.legs.iter().all(|leg| matches!(leg.ended, Some((_, MoveResult::Committed))));
+        if self.params.keeps_order() && all_committed && self.ledger.reordered > 0 {
+            self.violation(Invariant::I2, format!("{} datagrams were overtaken", self.ledger.reordered));
+        }
         self.check_delivery();
     }
 }

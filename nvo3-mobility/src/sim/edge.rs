@@ -298,11 +298,15 @@ impl Edge {
         }
     }
 
-    /// Over the hold limit, and nobody had said yet where it is: its own class.
+    /// Over the hold limit while the edge did not know where it is, or only that it should be here: its own class.
     fn why(&self, key: &TsiKey, reason: DropReason) -> Loss {
-        let known = self.told.get(key).is_some_and(|told| told.entry.is_some() || told.route.is_some());
+        let asked = match self.told.get(key) {
+            Some(Told { entry: Some(_), .. } | Told { route: Some(Route::Nowhere), .. }) => false,
+            Some(Told { route: Some(Route::At(place)), .. }) => place.nve == self.place.nve,
+            Some(Told { route: None, .. }) | None => true,
+        };
         match reason {
-            DropReason::HoldOverflow | DropReason::HoldAge if !known => Loss::AskedOverflow,
+            DropReason::HoldOverflow | DropReason::HoldAge if asked => Loss::AskedOverflow,
             _ => Loss::Dropped(reason),
         }
     }

@@ -65,7 +65,7 @@ impl Host {
 
     /// A numbered datagram for a neighbor: even numbers over IPv4, odd ones over IPv6. `None` while it is not resolved.
     pub(super) fn datagram(&self, to: &Station, id: Numbered, size: usize) -> Option<Vec<u8>> {
-        Some(if id.number % 2 == 0 {
+        Some(if id.number.is_multiple_of(2) {
             frame::over_ipv4(&self.station, self.neighbor(to.v4.into())?, to.v4, id, size)
         } else {
             frame::over_ipv6(&self.station, self.neighbor(to.v6.into())?, to.v6, id, size)

@@ -124,8 +124,8 @@ impl World {
                 let now = self.queue.now();
                 self.leg(n, |leg| leg.asked = Some(now));
                 self.did("mgmt", || format!("{} asked for", leg.id));
-                if n == 0 && !core::mem::replace(&mut self.fault_planned, true) {
-                    self.plan_fault();
+                if n == self.fault_leg && !core::mem::replace(&mut self.fault_planned, true) {
+                    self.plan_fault(n);
                 }
             }
             Err(_) => self.again(n, Step::Ask, RETRY),
@@ -133,11 +133,11 @@ impl World {
     }
 
     /// When it goes wrong: anywhere in the move, by the seed, unless the parameters say.
-    fn plan_fault(&mut self) {
+    fn plan_fault(&mut self, n: usize) {
         let Some(fault) = self.params.fault.filter(|fault| *fault != Fault::SelfResume) else { return };
         let whole = Micros(self.params.pause.0 + 12 * self.params.rtt.0 + 3_000);
         let drawn = self.random.between(Micros(0), whole);
-        self.again(0, Step::GoWrong(fault), self.params.fault_at.unwrap_or(drawn));
+        self.again(n, Step::GoWrong(fault), self.params.fault_at.unwrap_or(drawn));
     }
 
     fn suspend(&mut self, n: usize, leg: &Leg) {
@@ -159,7 +159,7 @@ impl World {
         self.leg(n, |leg| leg.stopped = Some(now));
         self.did("vm", || "stops".into());
         self.again(n, Step::Start, self.params.pause);
-        if self.params.fault == Some(Fault::SelfResume) && n == 0 {
+        if self.params.fault == Some(Fault::SelfResume) && n == self.fault_leg {
             let drawn = self.random.between(Micros(0), Micros(self.params.pause.0.saturating_sub(1)));
             self.again(n, Step::GoWrong(Fault::SelfResume), self.params.fault_at.unwrap_or(drawn));
         }
@@ -199,7 +199,7 @@ impl World {
             let name = self.name(Node::Edge(edge));
             self.did("vm", || format!("runs at {name}"));
             let frame = self.hosts.get(VM).map(Host::announcement).unwrap_or_default();
-            self.into_port(edge, VM, frame);
+            self.put_in_port(edge, VM, frame);
         }
         self.drive(Node::Edge(edge));
     }

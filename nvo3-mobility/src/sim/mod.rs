@@ -30,6 +30,7 @@ mod random;
 mod report;
 mod tenant;
 mod timeline;
+mod traffic;
 mod world;
 
 pub use capture::{Capture, Interface, LinkType, Packet};

@@ -28,7 +28,8 @@ pub struct Params {
     pub deadline: Micros,
     /// What goes wrong.
     pub fault: Option<Fault>,
-    /// When it does, from the moment that the (first) move is asked for; `None`: anywhere in the move, by the seed.
+    /// When it does, from the moment that the move is asked for, or for [`Fault::SelfResume`] from when the VM stops; `None`:
+    /// anywhere in the move, by the seed. In which move of a path the seed says.
     pub fault_at: Option<Micros>,
     /// How much the target may hold.
     pub hold: HoldLimits,
@@ -91,15 +92,15 @@ impl Params {
             deadline: Micros::from_secs(2),
             fault: None,
             fault_at: None,
-            hold: HoldLimits { frames: 16_384, bytes: 16 << 20, age_ms: 30_000 },
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             sync: Micros(200),
             tenant: Vec::new(),
             record: Record { timeline: false, packets: false },
         }
     }
 
-    /// Whether a reordered datagram breaks a rule: only in planned moves where nothing goes wrong on the way and no
-    /// detour can be as long as the pause (R-07 and DESIGN's order of frames).
+    /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
+    /// and no detour can be as long as the pause (DESIGN's order of frames).
     pub fn keeps_order(&self) -> bool {
         self.control == Mischief::NONE && self.fault.is_none() && self.pause.0 > 2 * self.rtt.0
     }

@@ -79,7 +79,8 @@ impl World {
             Some(frames) => (0..).take(self.flows.len()).all(|flow| self.ledger.sent_by(flow) >= frames as usize),
             None => true,
         };
-        let over = |fault| fault == Fault::SelfResume || self.fault_over;
+        // A fault of a move that was never begun, or whose VM never stopped, will not come.
+        let over = |fault| fault == Fault::SelfResume || !self.fault_planned || self.fault_over;
         sent && self.tenant.done() && self.params.fault.is_none_or(over) && self.at_rest()
     }
 }

@@ -4,10 +4,10 @@ use super::authority::Authority;
 use super::capture::{Capture, LinkType};
 use super::check::Checks;
 use super::edge::{Edge, Effect, Entered};
-use super::frame::{self, Numbered, Station};
-use super::host::{Host, Received};
+use super::frame::{self, Station};
+use super::host::Host;
 use super::hypervisor::{Leg, Seat, Step, legs};
-use super::ledger::{Delivery, EdgeNo, Ledger, Loss};
+use super::ledger::{EdgeNo, Ledger};
 use super::link::{Link, Mischief};
 use super::params::{Params, Path};
 use super::phase::Phase;
@@ -18,13 +18,12 @@ use super::timeline::Timeline;
 use crate::nve;
 use crate::table::VapId;
 use crate::{nva, nve::Transmit};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use nvo3_nva_proto::{Instant, Locators, Message, Micros, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, Message, Micros, NveId, Place, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 /// The VM's number among the hosts.
@@ -32,10 +31,6 @@ pub(super) const VM: usize = 0;
 /// The control port of every node.
 const PORT: u16 = 6635;
 const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
-/// A host's port takes no time but keeps what is in it for a moment.
-const PORT_DELAY: Micros = Micros(5);
-/// How long a question for an address waits for its answer before it is asked again.
-const ASK_AGAIN: Micros = Micros(20_000);
 /// How often the world is looked at as a whole.
 pub(super) const LOOK: Micros = Micros(2_000);
 
@@ -95,6 +90,8 @@ pub(super) struct World {
     /// The fault has come, and whoever it killed is back.
     pub(super) fault_over: bool,
     pub(super) fault_planned: bool,
+    /// The leg in which it goes wrong.
+    pub(super) fault_leg: usize,
     /// When the VM last began to run.
     pub(super) last_run: Option<Instant>,
     /// Frames held and tunnelled before traffic began.
@@ -104,6 +101,7 @@ pub(super) struct World {
     control: BTreeMap<(Node, Node), Link>,
     underlay: BTreeMap<(EdgeNo, EdgeNo), Link>,
     effects: Vec<Effect>,
+    refused: String,
 }
 
 /// The virtual network of all hosts.
@@ -178,6 +176,7 @@ impl World {
             phase: Phase::SettingUp,
             fault_over: false,
             fault_planned: false,
+            fault_leg: 0,
             last_run: None,
             before: (0, 0),
             sending: true,
@@ -185,8 +184,10 @@ impl World {
             control,
             underlay,
             effects: Vec::new(),
+            refused: String::new(),
             params,
         };
+        world.fault_leg = usize::try_from(world.random.below(world.legs.len() as u64)).unwrap_or(0);
         world.power_on();
         world
     }
@@ -360,7 +361,10 @@ impl World {
             }
         }
         while let Some(event) = self.authority.take_event(now) {
-            self.did("NVA", || format!("{event:?}"));
+            self.did("NVA", || match &event {
+                nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
+                other => format!("{other:?}"),
+            });
             self.told(&event);
         }
     }
@@ -392,11 +396,13 @@ impl World {
         let name = self.name(Node::Edge(n));
         match event {
             nve::Event::News { key, move_id, news } => {
-                self.did(name, || format!("{news:?} {key}"));
+                let host = self.name_of(&key);
+                self.did(name, || format!("{host}: {news:?}"));
                 self.news(n, key, move_id, news);
             }
             nve::Event::State { key, from, to } => {
-                self.did(name, || format!("{key}: {} -> {}", from.name(), to.name()));
+                let host = self.name_of(&key);
+                self.did(name, || format!("{host}: {} -> {}", from.name(), to.name()));
             }
             other => self.did(name, || format!("{other:?}")),
         }
@@ -434,183 +440,57 @@ impl World {
         let (now, words) = (self.now(), self.timeline_words(&input));
         let name = self.name(Node::Edge(n));
         let Some(result) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
-        self.did(name, || match &result {
+        let line = match &result {
             Ok(()) => format!("is told: {words}"),
             Err(error) => format!("is told: {words}; refuses: {error}"),
-        });
+        };
+        // What is said again and refused again is told once.
+        if result.is_ok() || self.refused != line {
+            self.did(name, || line.clone());
+        }
+        if result.is_err() {
+            self.refused = line;
+        }
         result.is_ok()
     }
 
     fn timeline_words(&self, input: &nve::Input) -> String {
-        if self.params.record.timeline { format!("{input:?}") } else { String::new() }
+        if !self.params.record.timeline {
+            return String::new();
+        }
+        match input {
+            nve::Input::Attach { vap, tsis, .. } => {
+                let who = tsis.first().map_or("nobody", |tsi| self.name_of(&tsi.key));
+                format!("port {} for {who}", vap.0)
+            }
+            nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
+            nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", self.name_of(key)),
+            nve::Input::Activate { key, move_id: None } => format!("{} runs here", self.name_of(key)),
+            nve::Input::Suspend { key, move_id } => format!("{} will stop for {move_id}", self.name_of(key)),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// The name of a host by its address.
+    fn name_of(&self, key: &TsiKey) -> &'static str {
+        self.hosts.iter().find(|host| host.station.mac == key.mac).map_or("?", |host| host.name)
     }
 
     /// Tells the authority something as management.
     pub(super) fn tell_authority(&mut self, input: nva::Input) -> Result<(), ()> {
         let now = self.now();
-        let words = if self.params.record.timeline { format!("{input:?}") } else { String::new() };
+        let words = match &input {
+            nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
+            other => format!("{other:?}"),
+        };
         let result = self.authority.tell(now, input);
-        self.did("NVA", || format!("is told: {words}; {result:?}"));
+        self.did("NVA", || match &result {
+            Ok(()) => format!("is told: {words}"),
+            Err(Some(error)) => format!("is told: {words}; refuses: {error}"),
+            Err(None) => format!("is told, and is down: {words}"),
+        });
         self.drive(Node::Nva);
         result.map_err(|_| ())
-    }
-
-    // ---- ports
-
-    pub(super) fn attach(&mut self, n: EdgeNo, host: usize) {
-        let Some(ips) = self.hosts.get(host).map(Host::ips) else { return };
-        let trusted = self.tenant.plays() && host + 1 == self.hosts.len();
-        let input =
-            nve::Input::Attach { vap: vap(host), vn: vn(), tsis: vec![Tsi { key: self.key_of(host), ips }], trusted };
-        let Some(edge) = self.edges.get_mut(n) else { return };
-        if edge.ports.insert(vap(host), input.clone()).is_none() {
-            self.tell(n, input);
-        }
-    }
-
-    pub(super) fn detach(&mut self, n: EdgeNo, host: usize) {
-        if let Some(edge) = self.edges.get_mut(n) {
-            edge.ports.remove(&vap(host));
-        }
-        self.sync_ports();
-    }
-
-    /// Detaches what no hypervisor wants any more; an edge that is not ready for it is told again.
-    pub(super) fn sync_ports(&mut self) {
-        for n in 0..self.edges.len() {
-            let unwanted: Vec<VapId> = match self.edges.get(n) {
-                Some(edge) => edge.attached.iter().filter(|vap| !edge.ports.contains_key(vap)).copied().collect(),
-                None => continue,
-            };
-            for vap in unwanted {
-                self.tell(n, nve::Input::Detach { vap });
-            }
-        }
-    }
-
-    /// A host puts a frame in the port that it has at an edge.
-    pub(super) fn into_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
-        let now = self.now();
-        let (edge_name, host_name) = (self.name(Node::Edge(edge)), self.hosts.get(host).map_or("?", |host| host.name));
-        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.clone());
-        self.queue.put(now + PORT_DELAY, Event::Port { edge, host, frame });
-    }
-
-    fn out_of_port(&mut self, edge: EdgeNo, port: VapId, frame: &[u8]) {
-        let now = self.now();
-        let Some(n) = (0..self.hosts.len()).find(|n| vap(*n) == port) else { return };
-        let edge_name = self.name(Node::Edge(edge));
-        let Some(host) = self.hosts.get_mut(n) else { return };
-        let host_name = host.name;
-        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.into());
-        if n == VM && self.seat != Seat::Runs(edge) {
-            if let Some(id) = frame::numbered(frame) {
-                self.ledger.lose(id, Loss::StoppedVm);
-                self.did(edge_name, || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number));
-            }
-            self.tenant.lost(frame);
-            return;
-        }
-        let received = host.receive(frame);
-        if n == VM {
-            self.tenant.received(frame);
-        }
-        match received {
-            Received::Numbered(id) => self.delivered(n, id),
-            Received::Asked(answer) => self.into_port(edge, n, answer),
-            Received::Heard | Received::NotMine | Received::Other => {}
-        }
-    }
-
-    fn delivered(&mut self, host: usize, id: Numbered) {
-        let meant_for = self.flows.get(id.flow as usize).map(|(_, to)| *to);
-        match self.ledger.deliver(id) {
-            _ if meant_for != Some(host) => self.violation_i2(id, "was delivered to another host"),
-            Delivery::Duplicate => self.violation_i2(id, "was delivered again"),
-            Delivery::Unknown => self.violation_i2(id, "was delivered and never sent"),
-            Delivery::Reordered if self.params.keeps_order() => self.violation_i2(id, "was overtaken"),
-            Delivery::Reordered => {
-                self.did("hosts", || format!("datagram {}/{} was overtaken", id.flow, id.number));
-            }
-            Delivery::InOrder => {}
-        }
-    }
-
-    // ---- traffic
-
-    /// Every flow begins, a little apart.
-    pub(super) fn begin_traffic(&mut self) {
-        let now = self.now();
-        let every = self.every();
-        self.before = self.edges.iter().fold((0, 0), |sum, edge| (sum.0 + edge.held, sum.1 + edge.tunnelled));
-        for flow in 0..u32::try_from(self.flows.len()).unwrap_or(0) {
-            let at = now + self.random.between(Micros(0), every);
-            self.queue.put(at, Event::Send { flow });
-        }
-        if self.tenant.plays() {
-            self.queue.put(now + every, Event::Tenant(0));
-        }
-    }
-
-    fn every(&self) -> Micros {
-        Micros(1_000_000_u64.checked_div(u64::from(self.params.rate)).unwrap_or(1_000_000).max(1))
-    }
-
-    fn send(&mut self, flow: u32) {
-        let limit = self.params.frames.map_or(usize::MAX, |frames| frames as usize);
-        if !self.sending || self.ledger.sent_by(flow) >= limit {
-            return;
-        }
-        let every = self.every();
-        let wait = self.random.between(Micros(every.0 - every.0 / 10), Micros(every.0 + every.0 / 10));
-        let at = self.now() + wait;
-        self.queue.put(at, Event::Send { flow });
-        let Some(&(from, to)) = self.flows.get(flow as usize) else { return };
-        if from == VM && matches!(self.seat, Seat::Stopped(_)) {
-            return;
-        }
-        let id = self.ledger.send(flow);
-        let (Some(host), Some(peer)) = (self.hosts.get(from), self.hosts.get(to)) else { return };
-        match host.datagram(&peer.station, id, self.params.payload as usize) {
-            Some(frame) => self.into_port(self.edge_of(from), from, frame),
-            None => self.ledger.lose(id, Loss::Unresolved),
-        }
-    }
-
-    fn play(&mut self, n: usize) {
-        let Some(frame) = self.tenant.play(n) else { return };
-        let at = self.now() + self.every();
-        self.queue.put(at, Event::Tenant(n + 1));
-        let outside = self.hosts.len() - 1;
-        self.into_port(self.edge_of(outside), outside, frame);
-    }
-
-    fn resolve(&mut self) {
-        let missing: BTreeSet<_> = self
-            .flows
-            .iter()
-            .filter_map(|&(from, to)| Some((from, to, self.hosts.get(from)?, self.hosts.get(to)?)))
-            .flat_map(|(from, to, host, peer)| {
-                peer.ips().into_iter().filter(|ip| host.neighbor(*ip).is_none()).map(move |ip| (from, to, ip))
-            })
-            .collect();
-        if missing.is_empty() {
-            return;
-        }
-        for (from, _, ip) in missing {
-            let Some(question) = self.hosts.get(from).map(|host| host.ask(ip)) else { continue };
-            self.into_port(self.edge_of(from), from, question);
-        }
-        let at = self.now() + ASK_AGAIN;
-        self.queue.put(at, Event::Resolve);
-    }
-
-    /// Whether every host knows the addresses that it sends to.
-    pub(super) fn resolved(&self) -> bool {
-        self.flows.iter().all(|&(from, to)| match (self.hosts.get(from), self.hosts.get(to)) {
-            (Some(host), Some(peer)) => peer.ips().into_iter().all(|ip| host.neighbor(ip).is_some()),
-            _ => true,
-        })
     }
 
     // ---- death

@@ -1,6 +1,6 @@
 //! The move core of an NVE: what one TSI is to it, what may happen, and what then holds.
 //!
-//! One table in three leaves: [`home`] (no move), [`old`] (the VM leaves) and [`new`] (the VM comes). It knows no time, no
+//! One table in three leaves: `home` (no move), `old` (the VM leaves) and `new` (the VM comes). It knows no time, no
 //! session, no sequence: timers, acknowledgements of the forwarder and new sessions are inputs with a name. [`entry`] says
 //! what the forwarder does in each state; together with the floor that is all of the edge's behaviour in a move
 //! (VMM-5-01 … VMM-5-17, SPL-01 … SPL-07, R-03, R-35, R-37).

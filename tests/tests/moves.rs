@@ -1,0 +1,110 @@
+//! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The invariants of
+//! DESIGN §3.5 are checked inside; here is which worlds have to stay free of violations.
+
+use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, run};
+use nvo3_nva_proto::Micros;
+
+const SEEDS: std::ops::Range<u64> = 0..8;
+const BAD: Mischief = Mischief { loss: Chance::percent(1), duplicate: Chance::percent(2), reorder: Chance::percent(5) };
+
+/// Runs some seeds; none may break an invariant, lose without an excuse or deliver twice, and every move ends.
+fn worlds(shape: impl Fn(Params) -> Params) -> Vec<Run> {
+    let runs: Vec<Run> = SEEDS.map(|seed| run(shape(Params::new(seed)))).collect();
+    for run in &runs {
+        let report = &run.report;
+        assert_eq!(run.violations, [], "seed {}", report.seed);
+        assert_eq!((report.lost, report.duplicated), (0, 0), "seed {}", report.seed);
+        assert!(report.sent > 0 && report.moves.iter().all(|done| done.result.is_some()), "seed {}", report.seed);
+    }
+    runs
+}
+
+fn committed(runs: &[Run]) -> bool {
+    runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("committed"))
+}
+
+fn excused(run: &Run) -> u64 {
+    run.report.in_dead_node + run.report.to_down_node + run.report.asked_overflow
+}
+
+/// Checks VMM-5-01, VMM-5-04, VMM-5-08, VMM-5-09, R-34.
+#[test]
+fn a_move_costs_no_datagram_and_no_order() {
+    let runs = worlds(|plain| plain);
+
+    assert!(committed(&runs));
+    assert!(runs.iter().all(|run| run.report.reordered == 0 && excused(run) == 0));
+    assert!(runs.iter().all(|run| run.report.held > 0 && run.report.tunnelled > 0));
+    assert!(runs.iter().all(|run| run.report.converged_us.is_some() && run.report.pause_us == Some(30_000)));
+}
+
+/// Checks VMM-5-01, R-03.
+#[test]
+fn a_bad_control_network_costs_time_and_no_datagram() {
+    let runs = worlds(|plain| Params { control: BAD, ..plain });
+    assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0));
+}
+
+#[test]
+fn a_pause_shorter_than_the_detour_costs_order_at_most() {
+    assert!(committed(&worlds(|plain| Params { pause: Micros(300), rate: 3_000, ..plain })));
+}
+
+/// Checks VMM-5-04, R-37.
+#[test]
+fn two_moves_without_rest_there_and_back_and_on_to_a_third() {
+    for path in [Path::ABA, Path::ABC] {
+        let runs = worlds(|plain| Params { path, control: BAD, ..plain });
+        assert!(committed(&runs) && runs.iter().all(|run| run.report.moves.len() == 2 && excused(run) == 0));
+    }
+}
+
+#[test]
+fn a_move_that_is_called_off_leaves_the_vm_reachable_where_it_was() {
+    let early = worlds(|plain| Params { fault: Some(Fault::Abort), fault_at: Some(Micros(3_000)), ..plain });
+    assert!(early.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+
+    worlds(|plain| Params { fault: Some(Fault::Abort), control: BAD, ..plain });
+}
+
+#[test]
+fn a_move_past_its_deadline_is_called_off() {
+    let runs = worlds(|plain| Params { deadline: Micros::from_millis(20), ..plain });
+    assert!(runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+}
+
+#[test]
+fn a_hypervisor_that_resumes_at_the_source_ends_the_move() {
+    let runs = worlds(|plain| Params { fault: Some(Fault::SelfResume), control: BAD, ..plain });
+    assert!(runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+}
+
+/// Checks VMM-5-01.
+#[test]
+fn nodes_that_die_take_only_what_they_held_and_what_was_sent_to_them() {
+    for fault in [Fault::NvaRestart, Fault::OldRestart, Fault::NewRestart] {
+        worlds(|plain| Params { fault: Some(fault), ..plain.clone() });
+        worlds(|plain| Params { fault: Some(fault), control: BAD, ..plain });
+    }
+}
+
+#[test]
+fn the_tenants_own_frames_arrive_byte_for_byte_and_in_order() {
+    let frame = |n: u8| {
+        let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 0x88, 0xb5];
+        frame.extend((0..n).map(|byte| byte.wrapping_mul(n)));
+        frame
+    };
+    let runs = worlds(|plain| Params { tenant: (1..60).map(frame).collect(), ..plain });
+
+    for run in &runs {
+        let tenant = run.report.tenant.as_ref().unwrap();
+        assert!(tenant.identical && tenant.received == 59, "{tenant:?}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    let params = Params { fault: Some(Fault::NewRestart), control: BAD, ..Params::new(11) };
+    assert_eq!(run(params.clone()).report, run(params).report);
+}

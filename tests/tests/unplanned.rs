@@ -1,0 +1,135 @@
+//! A VM shows up where nobody planned it.
+
+use nvo3_mobility::forwarder::Verdict;
+use nvo3_mobility::nva;
+use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::{self, Handled};
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Micros, MoveId, MoveResult, RegistrationResult, Tsi};
+use nvo3_tests::direct::{Direct, place, tsi};
+use std::net::IpAddr;
+
+fn announcement(tsi: &Tsi) -> [u8; 42] {
+    let IpAddr::V4(ip) = tsi.ips[0] else { panic!("the test's TSIs have IPv4 addresses") };
+    let mut frame = [0; 42];
+    nvo3_wire::arp::announcement(tsi.key.mac, ip.into(), &mut frame).unwrap();
+    frame
+}
+
+/// The VM announces itself on a port, as a driver would carry it.
+fn announce(world: &mut Direct, edge: usize, vap: u32, tsi: &Tsi) -> Verdict {
+    let frame = announcement(tsi);
+    let verdict = world.edges[edge].forwarder.vap_frame(world.now, VapId(vap), &frame);
+    if verdict == Verdict::Punt {
+        assert_eq!(world.edges[edge].nve.handle_frame(world.now, VapId(vap), &frame), Handled::Pass);
+    }
+    world.settle();
+    verdict
+}
+
+/// Checks ARMD-11, IRB-01, VMM-5-02, R-03.
+#[test]
+fn an_announcement_moves_the_mapping_once_the_old_nve_has_stopped_delivering() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(3);
+    world.start(0, 1, vm.clone());
+    let before = world.nva.lookup(&key).unwrap();
+    world.attach(1, 5, vec![vm.clone()]);
+    assert_eq!(world.nva.lookup(&key).unwrap(), before, "a port alone hijacks nothing");
+
+    let verdict = announce(&mut world, 1, 5, &vm);
+
+    assert_eq!(verdict, Verdict::Held, "what the VM says before it may run here is kept");
+    let mapping = world.nva.lookup(&key).unwrap();
+    assert_eq!(mapping.place, Some(place(2)));
+    assert!(mapping.version > before.version);
+    assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { to } if to == place(2)));
+    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    let mut out = Vec::new();
+    let target = world.edges[1].forwarder.poll_flush(world.now, &mut |_| true, &mut out);
+    assert_eq!(target, Some(nvo3_mobility::forwarder::Target::Again(VapId(5))), "and leaves once it may");
+    assert_eq!(out, announcement(&vm));
+}
+
+/// Checks VMM-8-08, EVM-02.
+#[test]
+fn a_claim_waits_for_an_old_nve_without_a_session_until_that_counts_as_gone() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    world.start(0, 1, vm.clone());
+    world.attach(1, 5, vec![vm]);
+    world.silence(0);
+
+    world.tell(1, nve::Input::Activate { key, move_id: None });
+    let waiting = world.edges[1].nve.state(&key).state;
+    world.run(Micros::from_secs(10));
+
+    assert!(matches!(waiting, State::Claiming { .. }));
+    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
+}
+
+/// Checks EVM-05, EVM-06, R-20, VMM-6-02.
+#[test]
+fn the_fifth_unplanned_move_freezes_the_address_and_planned_ones_do_not_count() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    world.start(0, 1, vm.clone());
+    world.attach(1, 1, vec![vm]);
+    for id in 1..=6 {
+        let (from, to) = if id % 2 == 1 { (0, 1) } else { (1, 0) };
+        world.plan(id, vec![key], to as u8 + 1);
+        world.tell(from, nve::Input::Suspend { key, move_id: MoveId(id) });
+        world.tell(to, nve::Input::Activate { key, move_id: Some(MoveId(id)) });
+        assert!(world.events.contains(&nva::Event::Ended { id: MoveId(id), result: MoveResult::Committed }));
+    }
+
+    for n in 0..4 {
+        world.tell(1 - n % 2, nve::Input::Activate { key, move_id: None });
+        assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2 - n as u8 % 2)), "unplanned move {n}");
+    }
+    assert!(!world.events.contains(&nva::Event::Duplicate(key)));
+    world.tell(1, nve::Input::Activate { key, move_id: None });
+
+    assert!(world.events.contains(&nva::Event::Duplicate(key)));
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(1)), "the fifth is refused");
+    let refused = nve::Event::Refused { key, result: RegistrationResult::Duplicate };
+    assert!(world.edges[1].events.contains(&refused));
+}
+
+/// Checks VMM-4.2-09, R-03, VMM-6-04.
+#[test]
+fn a_late_detach_does_not_undo_a_newer_attach() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    world.start(0, 1, vm.clone());
+    world.start(1, 1, vm);
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
+
+    world.tell(0, nve::Input::Detach { vap: VapId(1) });
+
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
+    assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }), "a detach keeps a forward entry");
+}
+
+/// Checks SPL-04, VMM-5-03.
+#[test]
+fn the_last_detach_withdraws_the_mapping_and_a_new_start_gets_a_newer_version() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    world.start(0, 1, vm.clone());
+    let before = world.nva.lookup(&key).unwrap().version;
+
+    world.tell(0, nve::Input::Detach { vap: VapId(1) });
+    assert_eq!(world.nva.lookup(&key), None);
+    world.start(1, 1, vm);
+
+    let after = world.nva.lookup(&key).unwrap();
+    assert_eq!(after.place, Some(place(2)));
+    assert!(after.version > before);
+}
