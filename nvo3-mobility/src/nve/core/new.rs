@@ -26,6 +26,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Activating(q),              PrepareNew(p)) if p == q            => (state, outputs![]),
         (Active(q),                  PrepareNew(p)) if p == q            => (state, outputs![say(p, Word::Activated)]),
         (Installing(t),              Applied)                            => (armed(t), outputs![say(t.plan, Word::Ready)]),
+        (Installing(Target { sign: Sign::None, forward: Some(to), plan: p, .. }), Refused) => (Forwarding { to }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), ForwardFor(InFlight)]),
         (Installing(t),              Refused)                            => (back(t), outputs![Refuse(t.plan.id, t.plan.version, Refusal::Forwarder)]),
 
         (Installing(t),              Left(m))       if m == t.plan.id    => (Installing(Target { left: true, ..t }), outputs![]),
@@ -73,11 +74,10 @@ fn armed(target: Target) -> State {
     }
 }
 
-/// What was before the move, when its attachment could not be prepared.
+/// What was before the move, when its attachment could not be prepared and nothing was forwarded.
 const fn back(target: Target) -> State {
     match (target.sign, target.forward) {
-        (Sign::None, Some(to)) => Forwarding { to },
-        (Sign::None, None) => Away,
+        (Sign::None, _) => Away,
         (sign, forward) => Claiming { forward, sign },
     }
 }

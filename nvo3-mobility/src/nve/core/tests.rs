@@ -170,6 +170,12 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
         (Installing(T), Applied, Prepared(T), &[READY]),
         (Installing(LEFT), Applied, Holding(LEFT), &[READY]),
         (Installing(T), Refused, Away, &[Refuse(M, V, Refusal::Forwarder)]),
+        (
+            Installing(Target { forward: Some(THIRD), ..T }),
+            Refused,
+            TO_THIRD,
+            &[Refuse(M, V, Refusal::Forwarder), FOR_A_WHILE],
+        ),
         (Installing(SEEN), Refused, SUSPECTING, &[Refuse(M, V, Refusal::Forwarder)]),
         (Here, PrepareNew(P), Here, &[Refuse(M, V, Refusal::WrongPlace)]),
     ]);
@@ -605,6 +611,18 @@ fn a_word_about_forwarding_is_said_only_in_the_state_that_keeps_it() {
                 _ => true,
             };
             assert!(kept, "{before:?} with {input:?}: {output:?} in {:?}", after.state);
+        }
+    });
+}
+
+/// Checks VMM-5-03, VMM-5-04.
+#[test]
+fn every_forward_entry_has_a_timer() {
+    every(|before, input, after| {
+        if let Some((Core { state: Forwarding { to }, .. }, outputs)) = after
+            && before.state != (Forwarding { to })
+        {
+            assert!(outputs.contains(&FOR_A_WHILE), "{before:?} with {input:?}");
         }
     });
 }
