@@ -352,7 +352,10 @@ fn a_new_session_repeats_what_is_not_answered() {
         (Prepared(T), Again, Prepared(T), &[QUERY]),
         (Holding(LEFT), Again, Holding(LEFT), &[QUERY]),
         (Revoked(T), Again, Revoked(T), &[QUERY]),
-        (Active(P), Again, Active(P), &[ACTIVATED]),
+        (Active(P), Again, Active(P), &[ACTIVATED, QUERY]),
+        (Suspending(P), Again, Suspending(P), &[QUERY]),
+        (Installing(T), Again, Installing(T), &[QUERY]),
+        (Activating(P), Again, Activating(P), &[QUERY]),
     ]);
 }
 
@@ -568,6 +571,18 @@ fn a_revoked_move_is_never_activated() {
     });
 }
 
+/// Checks R-03, VMM-7-03.
+#[test]
+fn whoever_has_a_move_in_hand_asks_a_new_session_how_it_ended() {
+    for state in all_states() {
+        if let Some(plan) = state.plan() {
+            let query = Say(plan.id, plan.version, Word::OutcomeQuery);
+            let (_, outputs) = step(Core { state, floor: BEFORE }, Again).unwrap();
+            assert!(outputs.contains(&query), "{state:?}");
+        }
+    }
+}
+
 /// Checks R-03.
 #[test]
 fn a_registration_says_nothing_about_a_move() {
@@ -701,5 +716,5 @@ fn the_table_is_the_one_that_was_reviewed() {
 /// A new row, and one that is gone, show here too.
 #[test]
 fn so_many_cells_have_a_row() {
-    assert_eq!(printed::count(&tried()), (187, 143));
+    assert_eq!(printed::count(&tried()), (190, 140));
 }
