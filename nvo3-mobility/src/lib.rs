@@ -55,6 +55,8 @@ mod error;
 pub mod forwarder;
 pub mod nva;
 pub mod nve;
+#[cfg(test)]
+mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;

@@ -26,6 +26,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Activating(q),              PrepareNew(p)) if p == q            => (state, outputs![]),
         (Active(q),                  PrepareNew(p)) if p == q            => (state, outputs![say(p, Word::Activated)]),
         (Installing(t),              Applied)                            => (armed(t), outputs![say(t.plan, Word::Ready)]),
+        (Installing(Target { sign: Sign::None, forward: Some(to), plan: p, .. }), Refused) => (Forwarding { to }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), ForwardFor(InFlight)]),
         (Installing(t),              Refused)                            => (back(t), outputs![Refuse(t.plan.id, t.plan.version, Refusal::Forwarder)]),
 
         (Installing(t),              Left(m))       if m == t.plan.id    => (Installing(Target { left: true, ..t }), outputs![]),
@@ -40,7 +41,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Activating(p),              Applied)                            => (Active(p), outputs![say(p, Word::Activated), Tell(News::Running)]),
         (Activating(p),              Refused)                            => (Holding(Target { plan: p, forward: None, sign: Sign::Word, left: true }), outputs![]),
         (Activating(_) | Active(_),  Runs | Frame)                       => (state, outputs![]),
-        (Active(p),                  Again)                              => (state, outputs![say(p, Word::Activated)]),
+        (Activating(p),              Again)                              => (state, outputs![say(p, Word::OutcomeQuery)]),
+        (Active(p),                  Again)                              => (state, outputs![say(p, Word::Activated), say(p, Word::OutcomeQuery)]),
 
         (Installing(t),              Revoke(p)) if p.id == t.plan.id && t.sign == Sign::Word => (state, outputs![]),
         (Installing(t) | Prepared(t) | Holding(t), Revoke(p)) if p.id == t.plan.id => (Revoked(t), outputs![say(p, Word::Revoked), Tell(News::Revoked)]),
@@ -50,7 +52,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Away | Forwarding { .. } | Claiming { .. }, Revoke(p)) if p.version >= floor => (state, outputs![say(p, Word::Revoked)]),
         (Revoked(t),                 Runs)                               => (Revoked(Target { sign: Sign::Word, ..t }), outputs![Tell(News::Revoked)]),
         (Revoked(_),                 Frame)                              => (state, outputs![Tell(News::Revoked)]),
-        (Prepared(t) | Holding(t) | Revoked(t), Again)                   => (state, outputs![say(t.plan, Word::OutcomeQuery)]),
+        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Again)   => (state, outputs![say(t.plan, Word::OutcomeQuery)]),
 
         (Activating(p) | Active(p),  Committed(m, v, _)) if m == p.id && v >= floor => (Here, outputs![]),
         (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
@@ -73,11 +75,10 @@ fn armed(target: Target) -> State {
     }
 }
 
-/// What was before the move, when its attachment could not be prepared.
+/// What was before the move, when its attachment could not be prepared and nothing was forwarded.
 const fn back(target: Target) -> State {
     match (target.sign, target.forward) {
-        (Sign::None, Some(to)) => Forwarding { to },
-        (Sign::None, None) => Away,
+        (Sign::None, _) => Away,
         (sign, forward) => Claiming { forward, sign },
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Suspending(_) | Suspended(_) | Resuming(_), Detach)                               => (state, outputs![]),
         (Suspended(p),                         Again)                                      => (state, outputs![say(p, Word::Suspended), say(p, Word::OutcomeQuery)]),
         (Resuming(p),                          Again)                                      => (state, outputs![say(p, Word::Resumed), say(p, Word::OutcomeQuery)]),
-        (Leaving(p),                           Again)                                      => (state, outputs![say(p, Word::OutcomeQuery)]),
+        (Leaving(p) | Suspending(p),           Again)                                      => (state, outputs![say(p, Word::OutcomeQuery)]),
 
         (Leaving(p) | Suspending(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
