@@ -1,4 +1,5 @@
 //! Moves that do not go as planned, between machines that are joined directly.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::core::{News, State};

@@ -1,4 +1,5 @@
 //! Bytes that nobody should send: counted, answered with an error where there is a session, and nothing else changes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::core::State;

@@ -1,4 +1,5 @@
 //! Machines that nobody drains stay within their bounds, whatever arrives.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::forwarder::Notice;
 use nvo3_mobility::nva::{self, Nva, NvaConfig};

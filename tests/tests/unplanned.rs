@@ -1,4 +1,5 @@
 //! A VM shows up where nobody planned it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;

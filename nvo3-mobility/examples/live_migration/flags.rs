@@ -72,11 +72,11 @@ pub(crate) struct Flags {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Way {
     #[value(name = "A-B")]
-    AB,
+    Once,
     #[value(name = "A-B-A")]
-    ABA,
+    Back,
     #[value(name = "A-B-C")]
-    ABC,
+    On,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -105,9 +105,9 @@ impl Flags {
             frames: self.frames,
             control: Mischief { loss: self.loss, duplicate: self.duplicate, reorder: self.reorder },
             path: match self.path {
-                Way::AB => Path::AB,
-                Way::ABA => Path::ABA,
-                Way::ABC => Path::ABC,
+                Way::Once => Path::AB,
+                Way::Back => Path::ABA,
+                Way::On => Path::ABC,
             },
             fault: self.fault.map(|wrong| match wrong {
                 Wrong::Abort => Fault::Abort,

@@ -113,12 +113,9 @@ pub enum Output {
 pub type Outputs = ArrayVec<Output, 4>;
 
 macro_rules! outputs {
-    ($($output:expr),* $(,)?) => {{
-        #[allow(unused_mut, reason = "an empty list")]
-        let mut list = Outputs::new();
-        $(list.push($output);)*
-        list
-    }};
+    ($($output:expr),* $(,)?) => {
+        Outputs::from_iter([$($output),*])
+    };
 }
 
 use Input::{

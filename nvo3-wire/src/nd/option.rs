@@ -46,7 +46,7 @@ pub enum NdOption<'a> {
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// Checks all options once.
+    /// All options, checked once.
     ///
     /// # Errors
     /// [`Rule::OptionLengthZero`] or [`Rule::OptionTruncated`] at the option's offset (ND-01, ND-05).

@@ -25,7 +25,7 @@ const fn to(nve: u8) -> Target {
     Target::Tunnel { to: ip(nve), vn: VN }
 }
 
-/// Checks VXL-14, NVG-15, ARC-06.
+/// Checks VXL-14, ARC-06.
 #[test]
 fn each_member_and_port_gets_one_copy_and_the_sender_none() {
     let mut w = World::new();

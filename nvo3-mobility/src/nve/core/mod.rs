@@ -356,12 +356,9 @@ const fn hold(party: Option<Place>, bum: Bum, gate: Gate) -> Entry {
 }
 
 macro_rules! outputs {
-    ($($output:expr),* $(,)?) => {{
-        #[allow(unused_mut, reason = "an empty list")]
-        let mut list = $crate::nve::core::Outputs::new();
-        $(list.push($output);)*
-        list
-    }};
+    ($($output:expr),* $(,)?) => {
+        $crate::nve::core::Outputs::from_iter([$($output),*])
+    };
 }
 use outputs;
 
