@@ -247,6 +247,10 @@ fn the_new_nve_arbitrates_an_abort() {
         (Active(P), Revoke(P), Active(P), &[ACTIVATED]),
         (Away, Revoke(P), Away, &[REVOKED]),
         (TO_THIRD, Revoke(P), TO_THIRD, &[REVOKED]),
+        (SUSPECTING, Revoke(P), SUSPECTING, &[REVOKED]),
+        (ASKING, Revoke(P), ASKING, &[]),
+        (Holding(Target { sign: Sign::Word, ..LEFT }), Revoke(P), Activating(P), &[]),
+        (Holding(Target { sign: Sign::Word, ..LEFT }), Again, Activating(P), &[QUERY]),
         (Revoked(T), Runs, Revoked(TOLD), &[Tell(News::Revoked)]),
         (Revoked(T), Frame, Revoked(T), &[Tell(News::Revoked)]),
     ]);
@@ -518,6 +522,10 @@ fn packets_alone_start_no_move() {
 fn delivery_begins_on_a_word_that_the_vm_is_here_and_never_on_a_timer() {
     let mut begins: Vec<(&str, &str)> = Vec::new();
     every(|before, input, after| {
+        // The word was said, and the forwarder had refused to deliver.
+        if matches!(before.state, Holding(Target { sign: Sign::Word, .. })) {
+            return;
+        }
         if let Some((after, _)) = after
             && !delivers(before.state)
             && delivers(after.state)
@@ -582,6 +590,20 @@ fn whoever_has_a_move_in_hand_asks_a_new_session_how_it_ended() {
             assert!(outputs.contains(&query), "{state:?}");
         }
     }
+}
+
+/// Checks VMM-7-03.
+#[test]
+fn who_has_its_hypervisors_word_never_says_revoked() {
+    every(|before, input, after| {
+        let (Claiming { sign, .. } | Installing(Target { sign, .. }) | Holding(Target { sign, .. })) = before.state
+        else {
+            return;
+        };
+        if let (Sign::Word, Revoke(_), Some((_, outputs))) = (sign, input, after) {
+            assert!(outputs.is_empty(), "{before:?} with {input:?}");
+        }
+    });
 }
 
 /// Checks R-03.
