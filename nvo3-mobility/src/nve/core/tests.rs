@@ -606,6 +606,19 @@ fn who_has_its_hypervisors_word_never_says_revoked() {
     });
 }
 
+/// Checks R-03, SPL-03.
+#[test]
+fn a_refused_prepare_leaves_the_floor_where_the_directory_is() {
+    every(|before, input, after| {
+        if let (PrepareOld(p, _) | PrepareNew(p), Some((after, outputs))) = (input, after)
+            && before.state.plan() != Some(&p)
+            && matches!(outputs.first(), Some(Refuse(..)))
+        {
+            assert_eq!(after, before, "{input:?}");
+        }
+    });
+}
+
 /// Checks R-03.
 #[test]
 fn a_registration_says_nothing_about_a_move() {
