@@ -135,7 +135,7 @@ fn a_party_that_returns_is_told_where_the_move_is() {
         (preparing(true), Returned(Old, true), preparing(true), &[PrepareOld(true)]),
         (revoking(true, false), Returned(Old, true), revoking(true, false), &[PrepareOld(true)]),
         (revoking(true, false), Returned(New, true), revoking(true, false), &[PrepareNew, Revoke]),
-        (revoking(true, false), Returned(New, false), revoking(true, false), &[Revoke]),
+        (revoking(true, false), Returned(New, false), revoking(true, false), &[PrepareNew, Revoke]),
     ]);
 }
 

@@ -237,7 +237,7 @@ pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
     let (state, outputs) = old::step(state, floor, input)
         .or_else(|| new::step(state, floor, input))
         .or_else(|| home::step(state, floor, input))?;
-    let floor = floor.max(raised_by(input));
+    let floor = floor.max(raised_by(input, &state));
     let floor = match state {
         State::Activating(plan) | State::Holding(Target { plan, .. }) => floor.max(plan.version),
         _ => floor,
@@ -245,10 +245,12 @@ pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
     Some((Core { state, floor }, outputs))
 }
 
-/// The floor that an accepted statement sets.
-fn raised_by(input: Input) -> Version {
+/// The floor that an accepted statement sets. A refused Prepare sets none: the mapping of now may still be registered.
+fn raised_by(input: Input, state: &State) -> Version {
     match input {
-        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::PrepareNew(plan) => just_below(plan.version),
+        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::PrepareNew(plan) if state.plan() == Some(&plan) => {
+            just_below(plan.version)
+        }
         Input::Revoke(plan) => plan.version,
         Input::Committed(_, version, _)
         | Input::Aborted(_, version, _)

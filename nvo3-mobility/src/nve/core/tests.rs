@@ -247,6 +247,10 @@ fn the_new_nve_arbitrates_an_abort() {
         (Active(P), Revoke(P), Active(P), &[ACTIVATED]),
         (Away, Revoke(P), Away, &[REVOKED]),
         (TO_THIRD, Revoke(P), TO_THIRD, &[REVOKED]),
+        (SUSPECTING, Revoke(P), SUSPECTING, &[REVOKED]),
+        (ASKING, Revoke(P), ASKING, &[]),
+        (Holding(Target { sign: Sign::Word, ..LEFT }), Revoke(P), Activating(P), &[]),
+        (Holding(Target { sign: Sign::Word, ..LEFT }), Again, Activating(P), &[QUERY]),
         (Revoked(T), Runs, Revoked(TOLD), &[Tell(News::Revoked)]),
         (Revoked(T), Frame, Revoked(T), &[Tell(News::Revoked)]),
     ]);
@@ -264,6 +268,7 @@ fn after_an_abort_the_old_nve_delivers_on_its_hypervisors_word_only() {
         (HALTED, Runs, Here, &[Tell(News::Running)]),
         (Resuming(P), BACK, Here, &[Tell(News::Running)]),
         (Leaving(P), BACK, Here, &[Tell(News::Running)]),
+        (HALTED, Committed(NEXT, AFTER, THIRD), TO_THIRD, &[Tell(News::Gone), FOR_A_WHILE]),
         (HALTED, PrepareOld(P, false), Suspending(P), &[READY]),
         (HALTED, PrepareOld(P, true), Suspending(P), &[READY]),
     ]);
@@ -517,6 +522,10 @@ fn packets_alone_start_no_move() {
 fn delivery_begins_on_a_word_that_the_vm_is_here_and_never_on_a_timer() {
     let mut begins: Vec<(&str, &str)> = Vec::new();
     every(|before, input, after| {
+        // The word was said, and the forwarder had refused to deliver.
+        if matches!(before.state, Holding(Target { sign: Sign::Word, .. })) {
+            return;
+        }
         if let Some((after, _)) = after
             && !delivers(before.state)
             && delivers(after.state)
@@ -583,6 +592,33 @@ fn whoever_has_a_move_in_hand_asks_a_new_session_how_it_ended() {
     }
 }
 
+/// Checks VMM-7-03.
+#[test]
+fn who_has_its_hypervisors_word_never_says_revoked() {
+    every(|before, input, after| {
+        let (Claiming { sign, .. } | Installing(Target { sign, .. }) | Holding(Target { sign, .. })) = before.state
+        else {
+            return;
+        };
+        if let (Sign::Word, Revoke(_), Some((_, outputs))) = (sign, input, after) {
+            assert!(outputs.is_empty(), "{before:?} with {input:?}");
+        }
+    });
+}
+
+/// Checks R-03, SPL-03.
+#[test]
+fn a_refused_prepare_leaves_the_floor_where_the_directory_is() {
+    every(|before, input, after| {
+        if let (PrepareOld(p, _) | PrepareNew(p), Some((after, outputs))) = (input, after)
+            && before.state.plan() != Some(&p)
+            && matches!(outputs.first(), Some(Refuse(..)))
+        {
+            assert_eq!(after, before, "{input:?}");
+        }
+    });
+}
+
 /// Checks R-03.
 #[test]
 fn a_registration_says_nothing_about_a_move() {
@@ -600,6 +636,10 @@ fn a_registration_says_nothing_about_a_move() {
 fn the_outcome_of_another_move_changes_at_most_the_floor() {
     every(|before, input, after| {
         let (Committed(id, v, _) | Aborted(id, v, _)) = input else { return };
+        // Nothing is in hand there, and the VM has left for good.
+        if matches!((before.state, input), (Halted { .. }, Committed(..))) {
+            return;
+        }
         if let Some((after, outputs)) = after
             && before.state.plan().is_none_or(|plan| plan.id != id)
         {
