@@ -28,6 +28,8 @@ pub struct NveConfig {
     pub hint_interval: Micros,
     /// TSIs: attached, moving, and remembered by their floor.
     pub tsis: u32,
+    /// Addresses of one TSI.
+    pub ips_per_tsi: u32,
     /// Ports.
     pub ports: u32,
     /// Mappings of TSIs elsewhere.
@@ -60,6 +62,7 @@ impl NveConfig {
             negative: Micros::from_secs(5),
             hint_interval: Micros::from_millis(100),
             tsis: 65_536,
+            ips_per_tsi: 64,
             ports: 65_536,
             mappings: 65_536,
             members: 1_024,
@@ -78,6 +81,7 @@ impl NveConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
             ("tsis", self.tsis),
+            ("ips_per_tsi", self.ips_per_tsi),
             ("ports", self.ports),
             ("mappings", self.mappings),
             ("members", self.members),

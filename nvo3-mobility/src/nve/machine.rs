@@ -17,7 +17,7 @@ use nvo3_nva_proto::{
     Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, RecordNo, Resync, Session, SessionConfig,
     SessionId, Tsi, TsiKey, Version,
 };
-use nvo3_wire::Vni;
+use nvo3_wire::{Mac, Vni};
 
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Nve {
     pub(super) in_force: u32,
     pub(super) ports: BTreeMap<VapId, Attached>,
     pub(super) tsis: BTreeMap<TsiKey, Known>,
+    /// Which attached TSI has an address.
+    pub(super) local_ips: BTreeMap<(Vni, IpAddr), (Mac, VapId)>,
     pub(super) forward_timers: BTreeSet<(Instant, TsiKey)>,
     pub(super) moves: Moves,
     pub(super) cache: Cache,
@@ -89,6 +91,7 @@ impl Nve {
             in_force: 0,
             ports: BTreeMap::new(),
             tsis: BTreeMap::new(),
+            local_ips: BTreeMap::new(),
             forward_timers: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
             cache: Cache::new(config.mappings as usize),
@@ -181,6 +184,9 @@ impl Nve {
             if tsi.ips.is_empty() || tsi.key.vn != vn || tsi.key.mac.is_group() {
                 return Err(Error::Malformed(tsi.key));
             }
+            if tsi.ips.len() > self.config.ips_per_tsi as usize {
+                return Err(Error::Full("NveConfig.ips_per_tsi"));
+            }
             if self.tsis.get(&tsi.key).and_then(|known| known.vap).is_some_and(|other| other != vap) {
                 return Err(Error::Taken(tsi.key));
             }
@@ -201,6 +207,9 @@ impl Nve {
         self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None });
         self.changes.mark(Key::Port(vap));
         for tsi in tsis {
+            for ip in &tsi.ips {
+                self.local_ips.insert((vn, *ip), (tsi.key.mac, vap));
+            }
             let known = self.known(tsi.key);
             known.vap = Some(vap);
             known.ips = tsi.ips;
@@ -227,6 +236,11 @@ impl Nve {
     fn unbind(&mut self, key: TsiKey) {
         if let Some(known) = self.tsis.get_mut(&key) {
             known.vap = None;
+            for ip in &known.ips {
+                if self.local_ips.get(&(key.vn, *ip)).is_some_and(|(mac, _)| *mac == key.mac) {
+                    self.local_ips.remove(&(key.vn, *ip));
+                }
+            }
             self.changes.mark(Key::Tsi(key));
         }
     }
@@ -392,6 +406,7 @@ impl Nve {
             + self.unforced.len()
             + self.ports.len()
             + self.tsis.len()
+            + self.local_ips.len()
             + self.forward_timers.len()
             + self.moves.len()
             + self.cache.iter().count()

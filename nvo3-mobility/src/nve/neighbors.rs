@@ -53,8 +53,9 @@ impl Neighbors {
     }
 
     fn take(&mut self, vn: Vni, target: IpAddr) -> Vec<Asker> {
-        let found: Vec<_> =
-            self.waiting.keys().filter(|(v, t, _)| *v == vn && *t == target).map(|(_, _, asker)| *asker).collect();
+        let first = (vn, target, Asker { vap: VapId(0), mac: Mac::ZERO, ip: None });
+        let of_target = self.waiting.range(first..).take_while(|((v, t, _), ())| *v == vn && *t == target);
+        let found: Vec<_> = of_target.map(|((_, _, asker), ())| *asker).collect();
         for asker in &found {
             self.waiting.remove(&(vn, target, *asker));
         }
@@ -151,7 +152,7 @@ impl Nve {
             if vap == Some(asker.vap) || mac == asker.mac {
                 return Handled::Pass;
             }
-            self.reply(vn, mac, target, asker);
+            self.reply(mac, target, asker);
             return Handled::Taken;
         }
         if self.neighbors.wait(vn, target, asker) {
@@ -163,17 +164,15 @@ impl Nve {
     }
 
     fn owner_of(&self, vn: Vni, ip: IpAddr) -> Option<(Mac, Option<VapId>)> {
-        let attached = self.ports.iter().filter(|(_, attached)| attached.vn == vn);
-        let mut local = attached.flat_map(|(vap, attached)| attached.tsis.iter().map(move |key| (*vap, key)));
-        let own = local.find(|(_, key)| self.tsis.get(key).is_some_and(|known| known.ips.contains(&ip)));
-        own.map(|(vap, key)| (key.mac, Some(vap))).or_else(|| self.cache.mac_of(vn, ip).map(|mac| (mac, None)))
+        let own = self.local_ips.get(&(vn, ip)).map(|(mac, vap)| (*mac, Some(*vap)));
+        own.or_else(|| self.cache.mac_of(vn, ip).map(|mac| (mac, None)))
     }
 
     pub(super) fn neighbor_found(&mut self, vn: Vni, address: Address, mac: Mac) {
         if let Address::Ip(target) = address {
             for asker in self.neighbors.take(vn, target) {
                 if asker.mac != mac {
-                    self.reply(vn, mac, target, asker);
+                    self.reply(mac, target, asker);
                 }
             }
         }
@@ -186,7 +185,7 @@ impl Nve {
     }
 
     /// The owner's own MAC and address, as it would answer itself.
-    fn reply(&mut self, _vn: Vni, mac: Mac, target: IpAddr, asker: Asker) {
+    fn reply(&mut self, mac: Mac, target: IpAddr, asker: Asker) {
         let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
         let written = match target {
             IpAddr::V4(target) => {
