@@ -186,8 +186,8 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (Committing { old: true, .. },      InForce(New) | Lost(New)) => (Ended(Committed), outputs![Close(Committed)]),
         (Committing { old: false, new: false }, InForce(Old) | Lost(Old)) => (Committing { old: true, new: false }, outputs![]),
         (Committing { old: false, new: false }, InForce(New) | Lost(New)) => (Committing { old: false, new: true }, outputs![]),
-        (Committing { old: false, .. },     Returned(Old, _))    => (state, outputs![Outcome(Old)]),
-        (Committing { new: false, .. },     Returned(New, _))    => (state, outputs![Outcome(New)]),
+        (Committing { new, .. },            Returned(Old, _))    => (Committing { old: false, new }, outputs![Outcome(Old)]),
+        (Committing { old, .. },            Returned(New, _))    => (Committing { old, new: false }, outputs![Outcome(New)]),
         _ => return None,
     })
 }

@@ -123,6 +123,8 @@ fn a_party_that_returns_is_told_where_the_move_is() {
             (Yielding, Returned(Old, restarted), Yielding, &[PrepareOld(true)]),
             (BOTH, Returned(Old, restarted), BOTH, &[Outcome(Old)]),
             (BOTH, Returned(New, restarted), BOTH, &[Outcome(New)]),
+            (Committing { old: true, new: false }, Returned(Old, restarted), BOTH, &[Outcome(Old)]),
+            (Committing { old: false, new: true }, Returned(New, restarted), BOTH, &[Outcome(New)]),
         ]);
     }
     check(&[
