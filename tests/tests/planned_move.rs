@@ -3,10 +3,10 @@
 use nvo3_mobility::nva;
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::core::State;
-use nvo3_nva_proto::{Micros, MoveId, MoveResult};
+use nvo3_nva_proto::{Micros, MoveId, MoveResult, Report};
 use nvo3_tests::direct::{Direct, place, tsi};
 
-/// Checks VMM-4.2-02, VMM-4.2-03, VMM-4.2-04, VMM-4.3-08, VMM-5-17, R-34.
+/// Checks VMM-4.2-02, VMM-4.2-03, VMM-4.2-04, VMM-4.3-08, VMM-5-16, VMM-5-17, R-34.
 #[test]
 fn a_planned_move_goes_step_by_step_and_converges() {
     let vm = tsi(1);
@@ -31,6 +31,10 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }));
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
     assert!(world.events.contains(&nva::Event::Ended { id: MoveId(9), result: MoveResult::Committed }));
+
+    let report = Report { tunnelled_frames: 3, ..Report::default() };
+    world.tell(0, nve::Input::Report { move_id: MoveId(9), report });
+    assert!(world.events.contains(&nva::Event::Report { id: MoveId(9), nve: place(1).nve, report }));
 
     world.run(Micros::from_secs(2));
     assert_eq!(world.edges[0].nve.state(&key).state, State::Away, "the forward entry ends a linger after convergence");
