@@ -248,6 +248,7 @@ impl Nva {
     fn accept(&mut self, from: Peer, hello: Hello) {
         let nve = hello.place.nve;
         self.drop_session(nve);
+        self.forget_early(nve);
         let session = self.next_session_id();
         let ack = HelloAck { session, nonce: hello.nonce, epoch: self.config.epoch, published: self.published };
         let restarted = !hello.resumed;

@@ -445,6 +445,13 @@ impl Nva {
         }
     }
 
+    /// What it was pushed early may have gone with its session: it is pushed the commit too.
+    pub(super) fn forget_early(&mut self, nve: NveId) {
+        for of in self.moves.moves.values_mut().filter(|of| !of.state.decided()) {
+            of.early.remove(&nve);
+        }
+    }
+
     /// Someone waits for the acknowledgement of a push.
     pub(super) fn await_follower(&mut self, id: MoveId, nve: NveId) {
         if let Some(of) = self.moves.moves.get_mut(&id) {
