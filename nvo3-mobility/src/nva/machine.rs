@@ -263,6 +263,7 @@ impl Nva {
         edge.hello = Some(hello);
         self.by_session.insert(session, nve);
         self.tell(Event::NveUp { nve, restarted });
+        self.send_unheard(nve);
         for id in self.moves.of(nve) {
             if let Some(side) = self.moves.side(id, nve) {
                 self.step_if_it_fits(id, core::Input::Returned(side, restarted));

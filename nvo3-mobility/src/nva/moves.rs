@@ -30,6 +30,8 @@ pub(super) struct Move {
     early: BTreeSet<NveId>,
     /// Who was pushed it and has not said that it is in force.
     converging: BTreeSet<NveId>,
+    /// Parties that were gone when it ended: they hear of it before anything newer.
+    unheard: BTreeSet<NveId>,
 }
 
 /// Moves that are under way, and the last ones that ended.
@@ -219,6 +221,7 @@ impl Nva {
             committed_at: None,
             early: BTreeSet::new(),
             converging: BTreeSet::new(),
+            unheard: BTreeSet::new(),
         };
         self.moves.enter(id, of);
         for vn in vns {
@@ -414,6 +417,10 @@ impl Nva {
         for key in &of.tsis {
             self.directory.leave(key.vn, of.new);
         }
+        let unheard = [of.old, of.new].into_iter().filter(|nve| self.is_gone(*nve)).collect();
+        if let Some(of) = self.moves.moves.get_mut(&id) {
+            of.unheard = unheard;
+        }
         self.moves.close(id, self.config.ended_moves as usize);
         self.tell(Event::Ended { id, result });
         if result == MoveResult::Aborted {
@@ -442,6 +449,15 @@ impl Nva {
                     }
                 }
             }
+        }
+    }
+
+    /// Outcomes of moves that ended without it.
+    pub(super) fn send_unheard(&mut self, nve: NveId) {
+        let missed = self.moves.moves.iter_mut().filter_map(|(id, of)| of.unheard.remove(&nve).then_some(*id));
+        let missed: Vec<MoveId> = missed.collect();
+        for id in missed {
+            self.send_outcome(id, nve);
         }
     }
 
