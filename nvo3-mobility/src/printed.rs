@@ -20,10 +20,11 @@ pub(crate) struct Tried {
 }
 
 type Values = BTreeMap<&'static str, BTreeSet<&'static str>>;
+type Rows<'a> = BTreeMap<Option<(&'a str, &'a str)>, Values>;
 
 /// A line for each result of a state and an input; circumstances are named where the result depends on them.
 pub(crate) fn render(tried: &[Tried]) -> String {
-    let mut cells: BTreeMap<(&str, &str), (Values, BTreeMap<Option<(&str, &str)>, Values>)> = BTreeMap::new();
+    let mut cells: BTreeMap<(&str, &str), (Values, Rows<'_>)> = BTreeMap::new();
     for one in tried {
         let (all, rows) = cells.entry((one.state, one.input)).or_default();
         let row = one.row.as_ref().map(|(next, outputs)| (next.as_str(), outputs.as_str()));
