@@ -113,6 +113,31 @@ fn a_new_nve_that_died_for_good_is_fenced_and_the_move_aborts() {
     assert_eq!(state(&world, 0, &key), State::Here);
 }
 
+/// Checks VMM-5-11, R-03.
+#[test]
+fn a_party_that_was_gone_when_the_move_ended_hears_of_it_before_the_next_one() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = in_the_pause(&vm);
+    world.silence(1);
+    world.run(Micros::from_secs(4));
+    world.nva.handle(world.now, nva::Input::Fenced(NveId(2))).unwrap();
+    world.settle();
+    world.tell(0, nve::Input::Activate { key, move_id: None });
+    world.run(Micros::from_secs(12));
+    assert!(ended(&world, MoveResult::Aborted));
+    assert!(matches!(state(&world, 1, &key), State::Holding(_)), "it knows of nothing");
+
+    world.edges[1].silent = false;
+    world.run(Micros::from_secs(5));
+    assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));
+    world.plan(10, vec![key], 2);
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(10) });
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
+
+    assert!(world.events.contains(&nva::Event::Ended { id: MoveId(10), result: MoveResult::Committed }));
+}
+
 /// Checks VMM-6-03, ARC-13.
 #[test]
 fn an_authority_that_restarts_in_the_pause_goes_on_with_the_move() {

@@ -303,6 +303,11 @@ impl Nva {
             self.directory.leave(key.vn, of.new);
         }
         self.moves.close(id, self.config.ended_moves as usize);
+        for nve in [of.old, of.new] {
+            if self.is_gone(nve) {
+                self.moves.note_unheard(nve, id);
+            }
+        }
         self.tell(Event::Ended { id, result });
         if result == MoveResult::Aborted {
             self.push_members_of(&of.tsis);

@@ -34,6 +34,8 @@ pub(super) struct Moves {
     of_nve: BTreeSet<(NveId, MoveId)>,
     timers: BTreeSet<(Instant, MoveId)>,
     ended: VecDeque<MoveId>,
+    /// Moves that ended while a party of theirs was gone: it hears of them before anything newer.
+    unheard: BTreeSet<(NveId, MoveId)>,
 }
 
 impl Moves {
@@ -94,6 +96,31 @@ impl Moves {
         self.moves.insert(id, of);
     }
 
+    /// What it was pushed early may have gone with its session: it is pushed the commit too.
+    pub(super) fn forget_early(&mut self, nve: NveId) {
+        let open: BTreeSet<MoveId> = self.of_nve.iter().map(|(_, id)| *id).collect();
+        for id in open {
+            if let Some(of) = self.moves.get_mut(&id).filter(|of| !of.state.decided()) {
+                of.early.remove(&nve);
+            }
+        }
+    }
+
+    /// A party was gone when the move ended.
+    pub(super) fn note_unheard(&mut self, nve: NveId, id: MoveId) {
+        self.unheard.insert((nve, id));
+    }
+
+    /// The moves that ended while this party was gone, once.
+    pub(super) fn take_unheard(&mut self, nve: NveId) -> Vec<MoveId> {
+        let of_nve = self.unheard.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX)));
+        let missed: Vec<MoveId> = of_nve.map(|(_, id)| *id).collect();
+        for id in &missed {
+            self.unheard.remove(&(nve, *id));
+        }
+        missed
+    }
+
     /// Its TSIs are free again; the outcome is remembered for a while.
     pub(super) fn close(&mut self, id: MoveId, remembered: usize) {
         self.set_timer(id, None);
@@ -109,7 +136,10 @@ impl Moves {
         if self.ended.len() > remembered
             && let Some(oldest) = self.ended.pop_front()
         {
-            self.moves.remove(&oldest);
+            if let Some(of) = self.moves.remove(&oldest) {
+                self.unheard.remove(&(of.old, oldest));
+                self.unheard.remove(&(of.new, oldest));
+            }
         }
     }
 

@@ -102,6 +102,9 @@ impl Nva {
         edge.hello = Some(hello);
         self.by_session.insert(session, nve);
         self.tell(Event::NveUp { nve, restarted });
+        for id in self.moves.take_unheard(nve) {
+            self.send_outcome(id, nve);
+        }
         for id in self.moves.of(nve) {
             if let Some(side) = self.moves.side(id, nve) {
                 self.step_if_it_fits(id, core::Input::Returned(side, restarted));
@@ -130,6 +133,7 @@ impl Nva {
             self.edge_timers.remove(&(at, nve));
         }
         self.talkative.remove(&nve);
+        self.moves.forget_early(nve);
         let tracked = ::core::mem::take(&mut edge.tracked);
         for (_, of) in tracked {
             if let Tracked::Update(id) = of {

@@ -202,6 +202,8 @@ pub enum News {
     Suspended,
     /// The forwarder refused the tunnel; the VM must go on here.
     SuspendFailed,
+    /// The forwarder refused to deliver to the VM, which runs here; the word that it runs is to be said again.
+    ActivateFailed,
     /// The VM is delivered to here.
     Running,
     /// The VM was seen here before it may run here; what it sends is kept.

@@ -228,7 +228,7 @@ fn a_frame_is_a_hint_until_the_old_nve_has_stopped_and_a_word_counts_at_once() {
 fn the_new_nve_says_activated_once_delivery_is_in_force() {
     check(&[
         (Activating(P), Applied, Active(P), &[ACTIVATED, Tell(News::Running)]),
-        (Activating(P), Refused, Holding(Target { sign: Sign::Word, ..LEFT }), &[]),
+        (Activating(P), Refused, Holding(Target { sign: Sign::Word, ..LEFT }), &[Tell(News::ActivateFailed)]),
         (Active(P), Committed(M, V, place(1)), Here, &[]),
         (Activating(P), Committed(M, V, place(1)), Here, &[]),
     ]);
