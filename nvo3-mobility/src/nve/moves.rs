@@ -87,6 +87,13 @@ impl Nve {
         true
     }
 
+    /// As [`Nve::step`], for an input that says nothing new in some states.
+    pub(super) fn step_if_it_fits(&mut self, key: TsiKey, input: core::Input) {
+        if core::step(self.state(&key), input).is_some() {
+            self.step(key, input);
+        }
+    }
+
     fn enter(&mut self, key: TsiKey, before: Core, after: Core) {
         self.known(key).core = after;
         if core::entry(before.state) != core::entry(after.state) {
@@ -254,9 +261,7 @@ impl Nve {
         self.say_again = false;
         let keys: Vec<TsiKey> = self.tsis.keys().copied().collect();
         for key in keys {
-            if core::step(self.state(&key), core::Input::Again).is_some() {
-                self.step(key, core::Input::Again);
-            }
+            self.step_if_it_fits(key, core::Input::Again);
         }
         let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
         for (tsi, version) in leaving {

@@ -2,7 +2,7 @@
 
 use super::cache::lifetime;
 use super::changes::Key;
-use super::core::{self, Input, Plan};
+use super::core::{Input, Plan};
 use super::io::Event;
 use super::machine::Nve;
 use alloc::vec::Vec;
@@ -233,10 +233,7 @@ impl Nve {
             Some(place) => Input::MovedTo(version, place),
             None => Input::Withdrawn(version),
         };
-        // A repeat of what is known has no row, and that is no fault.
-        if core::step(self.state(&key), input).is_some() {
-            self.step(key, input);
-        }
+        self.step_if_it_fits(key, input);
     }
 
     fn cache_mapping(
@@ -328,15 +325,18 @@ impl Nve {
     fn handle_outcome(&mut self, outcome: &Outcome) {
         let Outcome { move_id, result, version, place, tsis } = outcome;
         let (id, version, place) = (*move_id, *version, *place);
-        let input = match result {
-            MoveResult::Committed => Input::Committed(id, version, place),
-            MoveResult::Aborted => Input::Aborted(id, version, place),
-            MoveResult::Unknown => return,
+        let here = place.nve == self.config.place.nve;
+        let input = match (result, here) {
+            (MoveResult::Committed, true) => Input::CommittedHere(id, version),
+            (MoveResult::Committed, false) => Input::Committed(id, version, place),
+            (MoveResult::Aborted, true) => Input::AbortedHere(id, version),
+            (MoveResult::Aborted, false) => Input::Aborted(id, version, place),
+            (MoveResult::Unknown, _) => return,
         };
         for key in tsis {
             let ips = self.tsis.get(key).map(|known| known.ips.clone());
-            if self.tsis.contains_key(key) && ::core::option::Option::is_some(&core::step(self.state(key), input)) {
-                self.step(*key, input);
+            if self.tsis.contains_key(key) || self.make_room(1) {
+                self.step_if_it_fits(*key, input);
             }
             let newest =
                 self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);

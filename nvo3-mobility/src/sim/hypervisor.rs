@@ -44,6 +44,8 @@ pub(super) struct Leg {
     pub(super) stopped: Option<Instant>,
     /// The source's hypervisor resumed it by itself: management starts it nowhere else.
     self_resumed: bool,
+    /// It was told to run where it was: a stop that was still to come is off.
+    resumed: bool,
     pub(super) ran: Option<Instant>,
     pub(super) ended: Option<(Instant, MoveResult)>,
     pub(super) converged: Option<Instant>,
@@ -70,6 +72,7 @@ pub(super) fn legs(path: Path) -> Vec<Leg> {
         stopping: false,
         stopped: None,
         self_resumed: false,
+        resumed: false,
         ran: None,
         ended: None,
         converged: None,
@@ -151,7 +154,7 @@ impl World {
     }
 
     fn stop(&mut self, n: usize, leg: &Leg) {
-        if leg.ended.is_some() || self.seat != Seat::Runs(leg.from) {
+        if leg.ended.is_some() || leg.resumed || self.seat != Seat::Runs(leg.from) {
             return self.again(n, Step::Resume, LATENCY);
         }
         let now = self.queue.now();
@@ -186,7 +189,10 @@ impl World {
         }
         let key = self.key_of(VM);
         match self.tell_only(leg.from, nve::Input::Activate { key, move_id: None }) {
-            true => self.runs(leg.from),
+            true => {
+                self.leg(n, |leg| leg.resumed = true);
+                self.runs(leg.from);
+            }
             false => self.again(n, Step::Resume, RETRY),
         }
     }

@@ -76,7 +76,7 @@ fn a_state() -> impl Strategy<Value = State> {
         Just(State::Here),
         Just(State::Here),
         a_place().prop_map(move |peer| State::Suspended(plan(peer))),
-        a_place().prop_map(|peer| State::Halted { peer }),
+        a_place().prop_map(|peer| State::Halted { peer: Some(peer) }),
         a_place().prop_map(|to| State::Forwarding { to }),
         proptest::option::of(a_place()).prop_map(|forward| State::Claiming { forward, sign: Sign::Word }),
         coming().prop_map(State::Prepared),

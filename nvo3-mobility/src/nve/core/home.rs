@@ -2,8 +2,8 @@
 
 use super::Duration::{InFlight, Linger};
 use super::Input::{
-    Aborted, Again, Committed, Converged, Detach, ForwardEnds, Frame, MovedHere, MovedTo, NotRegistered, Registered,
-    Runs, Withdrawn, Yield,
+    Aborted, AbortedHere, Again, Committed, CommittedHere, Converged, Detach, ForwardEnds, Frame, MovedHere, MovedTo,
+    NotRegistered, Registered, Runs, Withdrawn, Yield,
 };
 use super::Output::{Deregister, ForwardFor, Register, Tell};
 use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Suspending};
@@ -32,11 +32,14 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
                                         Yield(p)) if p.version > floor => (Suspending(p), outputs![]),
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
+        // It restarted since: it goes on as the party of the move that it was.
+        (Away,                          Committed(_, v, to) | Aborted(_, v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
+        (Away,                          AbortedHere(_, v)) if v > floor => (Halted { peer: None }, outputs![Tell(News::Halted)]),
         (Forwarding { .. },             MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
         (Forwarding { .. },             Withdrawn(v))   if v > floor => (Away, outputs![]),
         (Forwarding { .. },             ForwardEnds)                 => (Away, outputs![]),
         (Forwarding { .. },             Converged)                   => (state, outputs![ForwardFor(Linger)]),
-        (_, MovedHere(v) | MovedTo(v, _) | Withdrawn(v) | Committed(_, v, _) | Aborted(_, v, _))
+        (_, MovedHere(v) | MovedTo(v, _) | Withdrawn(v) | Committed(_, v, _) | CommittedHere(_, v) | Aborted(_, v, _) | AbortedHere(_, v))
                                                         if v > floor => (state, outputs![]),
         _ => return None,
     })

@@ -79,8 +79,8 @@ pub enum State {
     Resuming(Plan),
     /// The move was aborted and the VM is still suspended here; everything is held until its hypervisor speaks.
     Halted {
-        /// The other party of the aborted move, which sends back what it held.
-        peer: Place,
+        /// The other party of the aborted move, which sends back what it held; `None` after a restart.
+        peer: Option<Place>,
     },
     /// The VM is elsewhere; what still arrives is tunnelled there for a while.
     Forwarding {
@@ -123,10 +123,14 @@ pub enum Input {
     Left(MoveId),
     /// The NVA: never activate this move.
     Revoke(Plan),
-    /// The NVA: the move is committed, the mapping of this version points to the place.
+    /// The NVA: the move is committed, the mapping of this version points to another place.
     Committed(MoveId, Version, Place),
-    /// The NVA: the move is aborted, the mapping of this version points to the place.
+    /// The NVA: the move is committed, the mapping of this version points here.
+    CommittedHere(MoveId, Version),
+    /// The NVA: the move is aborted, the mapping of this version points to another place.
     Aborted(MoveId, Version, Place),
+    /// The NVA: the move is aborted, the mapping of this version points here.
+    AbortedHere(MoveId, Version),
     /// The NVA: the registration was accepted.
     Registered(Version),
     /// The NVA: the registration was refused.
@@ -255,7 +259,9 @@ fn raised_by(input: Input, state: &State) -> Version {
         }
         Input::Revoke(plan) => plan.version,
         Input::Committed(_, version, _)
+        | Input::CommittedHere(_, version)
         | Input::Aborted(_, version, _)
+        | Input::AbortedHere(_, version)
         | Input::Registered(version)
         | Input::MovedHere(version)
         | Input::MovedTo(version, _)
@@ -327,7 +333,7 @@ pub const fn entry(state: State) -> Option<Entry> {
         State::Suspending(plan) | State::Suspended(plan) | State::Resuming(plan) => tunnel(plan.peer),
         State::Forwarding { to } => tunnel(to),
         State::Claiming { forward, .. } => hold(forward, Bum::Skip, Gate::Hold),
-        State::Halted { peer } => hold(Some(peer), Bum::Skip, Gate::Open),
+        State::Halted { peer } => hold(peer, Bum::Skip, Gate::Open),
         State::Holding(target) => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
         State::Revoked(target) if target.left => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
         State::Installing(target) | State::Prepared(target) | State::Revoked(target) => Entry {

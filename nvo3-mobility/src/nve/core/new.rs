@@ -2,7 +2,7 @@
 
 use super::Duration::InFlight;
 use super::Input::{
-    Aborted, Again, Applied, Committed, Detach, Frame, Left, MovedHere, PrepareNew, Refused, Revoke, Runs,
+    Aborted, Again, Applied, CommittedHere, Detach, Frame, Left, MovedHere, PrepareNew, Refused, Revoke, Runs,
 };
 use super::Output::{ForwardFor, Refuse, Register, Say, Tell};
 use super::State::{
@@ -57,7 +57,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Holding(t),                 Again)   if t.sign == Sign::Word    => (Activating(t.plan), outputs![say(t.plan, Word::OutcomeQuery)]),
         (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Again)   => (state, outputs![say(t.plan, Word::OutcomeQuery)]),
 
-        (Activating(p) | Active(p),  Committed(m, v, _)) if m == p.id && v >= floor => (Here, outputs![]),
+        (Activating(p) | Active(p),  CommittedHere(m, v)) if m == p.id && v >= floor => (Here, outputs![]),
         (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Revoked(t),                 Aborted(m, v, to))  if m == t.plan.id && v >= floor && t.sign == Sign::Word
                                                                          => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),

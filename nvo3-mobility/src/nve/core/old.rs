@@ -2,7 +2,7 @@
 
 use super::Duration::InFlight;
 use super::Input::{
-    Aborted, Again, Applied, Committed, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Suspend, Yield,
+    AbortedHere, Again, Applied, Committed, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Suspend, Yield,
 };
 use super::Output::{ForwardFor, Refuse, Say, Tell};
 use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending};
@@ -41,8 +41,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Leaving(p) | Suspending(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Leaving(p) | Resuming(p),             Aborted(m, v, _))      if m == p.id && v >= floor => (Here, outputs![Tell(News::Running)]),
-        (Suspending(p) | Suspended(p),         Aborted(m, v, _))      if m == p.id && v >= floor => (Halted { peer: p.peer }, outputs![Tell(News::Halted)]),
+        (Leaving(p) | Resuming(p),             AbortedHere(m, v))     if m == p.id && v >= floor => (Here, outputs![Tell(News::Running)]),
+        (Suspending(p) | Suspended(p),         AbortedHere(m, v))     if m == p.id && v >= floor => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
         (Leaving(p) | Suspending(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         _ => return None,
     })
