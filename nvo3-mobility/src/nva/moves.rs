@@ -135,11 +135,10 @@ impl Moves {
         self.ended.push_back(id);
         if self.ended.len() > remembered
             && let Some(oldest) = self.ended.pop_front()
+            && let Some(of) = self.moves.remove(&oldest)
         {
-            if let Some(of) = self.moves.remove(&oldest) {
-                self.unheard.remove(&(of.old, oldest));
-                self.unheard.remove(&(of.new, oldest));
-            }
+            self.unheard.remove(&(of.old, oldest));
+            self.unheard.remove(&(of.new, oldest));
         }
     }
 
