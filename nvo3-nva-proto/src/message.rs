@@ -252,7 +252,7 @@ pub struct RegistrationRequest {
     pub kind: MoveKind,
     /// Where the NVE believes that it was, if it knows.
     pub old: Option<NveId>,
-    /// The version that the NVE believes to be the newest; `None` for any.
+    /// The newest version that the NVE knows, 0 for none; `None` for any. A newer mapping elsewhere refuses it (VMM-6-04).
     pub expected: Option<Version>,
     /// How long it stays registered without being refreshed, in 100 ms; 0xFFFF as long as the session lives.
     pub lifetime: u16,
