@@ -6,7 +6,7 @@ use super::Input::{
     NotRegistered, Registered, Runs, Withdrawn, Yield,
 };
 use super::Output::{Deregister, ForwardFor, Register, Tell};
-use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Suspending};
+use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Suspending, Vacating};
 use super::{Input, News, Outputs, Sign, State, outputs};
 use nvo3_nva_proto::Version;
 
@@ -28,8 +28,9 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Here | Leaving(_) | Halted { .. }, Detach)                  => (Away, outputs![Deregister]),
         (Away | Forwarding { .. },      Detach)                      => (state, outputs![]),
         (Halted { .. },                 Runs)                        => (Here, outputs![Tell(News::Running)]),
-        (Away | Here | Halted { .. } | Forwarding { .. } | Claiming { .. },
-                                        Yield(p)) if p.version > floor => (Suspending(p), outputs![]),
+        (Here,                          Yield(p)) if p.version > floor => (Suspending(p), outputs![]),
+        (Away | Halted { .. } | Forwarding { .. } | Claiming { .. },
+                                        Yield(p)) if p.version > floor => (Vacating(p), outputs![]),
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         // It restarted since: it goes on as the party of the move that it was.

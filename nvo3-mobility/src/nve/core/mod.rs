@@ -73,6 +73,8 @@ pub enum State {
     Leaving(Plan),
     /// The tunnel to the new NVE is ordered.
     Suspending(Plan),
+    /// The tunnel to the new NVE is ordered, and the VM does not run here.
+    Vacating(Plan),
     /// The tunnel to the new NVE is in force; nothing is delivered here.
     Suspended(Plan),
     /// The VM runs here again by its hypervisor's decision; tunnelling goes on until the NVA has decided.
@@ -277,7 +279,7 @@ fn just_below(version: Version) -> Version {
 impl State {
     /// Whether an [`Input::Applied`] is waited for.
     pub const fn awaits_forwarder(&self) -> bool {
-        matches!(self, Self::Suspending(_) | Self::Installing(_) | Self::Activating(_))
+        matches!(self, Self::Suspending(_) | Self::Vacating(_) | Self::Installing(_) | Self::Activating(_))
     }
 
     /// Whether a VM that was moved may start here: prepared for that move, and not revoked.
@@ -295,6 +297,7 @@ impl State {
             Self::Away | Self::Claiming { .. } | Self::Here | Self::Halted { .. } | Self::Forwarding { .. } => None,
             Self::Leaving(plan)
             | Self::Suspending(plan)
+            | Self::Vacating(plan)
             | Self::Suspended(plan)
             | Self::Resuming(plan)
             | Self::Activating(plan)
@@ -311,6 +314,7 @@ impl State {
             Self::Here => "here",
             Self::Leaving(_) => "leaving",
             Self::Suspending(_) => "suspending",
+            Self::Vacating(_) => "vacating",
             Self::Suspended(_) => "suspended",
             Self::Resuming(_) => "resuming",
             Self::Halted { .. } => "halted",
@@ -330,7 +334,9 @@ pub const fn entry(state: State) -> Option<Entry> {
     Some(match state {
         State::Away => return None,
         State::Here | State::Leaving(_) | State::Activating(_) | State::Active(_) => Entry::DELIVER,
-        State::Suspending(plan) | State::Suspended(plan) | State::Resuming(plan) => tunnel(plan.peer),
+        State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
+            tunnel(plan.peer)
+        }
         State::Forwarding { to } => tunnel(to),
         State::Claiming { forward, .. } => hold(forward, Bum::Skip, Gate::Hold),
         State::Halted { peer } => hold(peer, Bum::Skip, Gate::Open),

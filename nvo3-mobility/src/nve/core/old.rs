@@ -5,7 +5,7 @@ use super::Input::{
     AbortedHere, Again, Applied, Committed, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Suspend, Yield,
 };
 use super::Output::{ForwardFor, Refuse, Say, Tell};
-use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending};
+use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending, Vacating};
 use super::{Input, News, Outputs, Plan, Sign, State, Word, outputs};
 use nvo3_nva_proto::{Refusal, Version};
 
@@ -16,34 +16,36 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Claiming { sign: Sign::Word, .. },    PrepareOld(p, false)) if p.version > floor => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Running), Tell(News::Prepared)]),
         (Leaving(q),                           PrepareOld(p, false)) if p == q || p.version > floor && p.version > q.version
                                                                                           => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
-        (Halted { .. },                        PrepareOld(p, _))     if p.version > floor => (Suspending(p), outputs![say(p, Word::Ready)]),
-        (Away | Forwarding { .. },             PrepareOld(p, true))  if p.version > floor => (Suspending(p), outputs![]),
+        (Halted { .. },                        PrepareOld(p, _))     if p.version > floor => (Vacating(p), outputs![say(p, Word::Ready)]),
+        (Away | Forwarding { .. },             PrepareOld(p, true))  if p.version > floor => (Vacating(p), outputs![]),
         (Here | Claiming { sign: Sign::Word, .. }, PrepareOld(p, true)) if p.version > floor => (Resuming(p), outputs![say(p, Word::Resumed)]),
-        (Suspending(q),                        PrepareOld(p, _) | Yield(p))      if p == q => (Suspending(p), outputs![]),
+        (Suspending(q) | Vacating(q),          PrepareOld(p, _) | Yield(p))      if p == q => (state, outputs![]),
         (Suspended(q),                         PrepareOld(p, _) | Yield(p))      if p == q => (Suspended(p), outputs![say(p, Word::Suspended)]),
         (Resuming(q),                          PrepareOld(p, _))                 if p == q => (Resuming(p), outputs![say(p, Word::Resumed)]),
         (Away | Forwarding { .. } | Claiming { .. }, PrepareOld(p, _)) if p.version > floor => (state, outputs![Refuse(p.id, p.version, Refusal::WrongPlace)]),
 
         (Leaving(p),                           Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
-        (Suspending(p),                        Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
+        (Suspending(p) | Vacating(p),          Suspend(m))                    if m == p.id => (state, outputs![]),
         (Suspended(p),                         Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
         (Resuming(p),                          Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
-        (Suspending(p),                        Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
+        (Suspending(p) | Vacating(p),          Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
         (Suspending(p),                        Refused)                                    => (Leaving(p), outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
 
+        (Vacating(p),                          Refused)                                    => (Halted { peer: Some(p.peer) }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
+
         (Leaving(_) | Resuming(_),             Runs)                                       => (state, outputs![]),
-        (Suspending(p) | Suspended(p),         Runs)                                       => (Resuming(p), outputs![say(p, Word::Resumed)]),
-        (Leaving(_) | Suspending(_) | Suspended(_) | Resuming(_), Frame)                   => (state, outputs![]),
-        (Suspending(_) | Suspended(_) | Resuming(_), Detach)                               => (state, outputs![]),
+        (Suspending(p) | Vacating(p) | Suspended(p), Runs)                                       => (Resuming(p), outputs![say(p, Word::Resumed)]),
+        (Leaving(_) | Suspending(_) | Vacating(_) | Suspended(_) | Resuming(_), Frame)                   => (state, outputs![]),
+        (Suspending(_) | Vacating(_) | Suspended(_) | Resuming(_), Detach)                               => (state, outputs![]),
         (Suspended(p),                         Again)                                      => (state, outputs![say(p, Word::Suspended), say(p, Word::OutcomeQuery)]),
         (Resuming(p),                          Again)                                      => (state, outputs![say(p, Word::Resumed), say(p, Word::OutcomeQuery)]),
-        (Leaving(p) | Suspending(p),           Again)                                      => (state, outputs![say(p, Word::OutcomeQuery)]),
+        (Leaving(p) | Suspending(p) | Vacating(p), Again)                                      => (state, outputs![say(p, Word::OutcomeQuery)]),
 
-        (Leaving(p) | Suspending(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
+        (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Leaving(p) | Resuming(p),             AbortedHere(m, v))     if m == p.id && v >= floor => (Here, outputs![Tell(News::Running)]),
-        (Suspending(p) | Suspended(p),         AbortedHere(m, v))     if m == p.id && v >= floor => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
-        (Leaving(p) | Suspending(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, v))     if m == p.id && v >= floor => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
+        (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         _ => return None,
     })
 }

@@ -97,6 +97,9 @@ fn the_tunnel_is_in_force_before_the_old_nve_says_suspended() {
         (Leaving(P), Suspend(M), Suspending(P), &[]),
         (Suspending(P), Suspend(M), Suspending(P), &[]),
         (Suspending(P), Applied, Suspended(P), &[SUSPENDED, Tell(News::Suspended)]),
+        (Vacating(P), Applied, Suspended(P), &[SUSPENDED, Tell(News::Suspended)]),
+        (Vacating(P), Refused, HALTED, &[Refuse(M, V, Refusal::Forwarder), Tell(News::SuspendFailed)]),
+        (Vacating(P), Suspend(M), Vacating(P), &[]),
         (Suspended(P), Suspend(M), Suspended(P), &[Tell(News::Suspended)]),
         (Suspending(P), Refused, Leaving(P), &[Refuse(M, V, Refusal::Forwarder), Tell(News::SuspendFailed)]),
     ]);
@@ -115,6 +118,7 @@ fn without_a_plan_the_hypervisor_cannot_suspend_into_a_tunnel() {
 fn the_old_nve_tunnels_on_until_the_outcome_whatever_its_hypervisor_says() {
     check(&[
         (Suspending(P), Runs, Resuming(P), &[RESUMED]),
+        (Vacating(P), Runs, Resuming(P), &[RESUMED]),
         (Suspended(P), Runs, Resuming(P), &[RESUMED]),
         (Resuming(P), Runs, Resuming(P), &[]),
         (Leaving(P), Runs, Leaving(P), &[]),
@@ -123,7 +127,7 @@ fn the_old_nve_tunnels_on_until_the_outcome_whatever_its_hypervisor_says() {
         (Suspended(P), Frame, Suspended(P), &[]),
         (Resuming(P), Detach, Resuming(P), &[]),
     ]);
-    for state in [Suspending(P), Suspended(P), Resuming(P)] {
+    for state in [Suspending(P), Vacating(P), Suspended(P), Resuming(P)] {
         let acts = [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|at| entry(state).unwrap().act(at));
         assert_eq!(acts, [Action::Tunnel(PEER); 3]);
     }
@@ -135,6 +139,7 @@ fn after_a_commit_the_old_nve_forwards_for_a_while() {
     check(&[
         (Suspended(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Suspending(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
+        (Vacating(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Leaving(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Resuming(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
         (TO_PEER, Converged, TO_PEER, &[ForwardFor(Duration::Linger)]),
@@ -265,12 +270,13 @@ fn after_an_abort_the_old_nve_delivers_on_its_hypervisors_word_only() {
     check(&[
         (Suspended(P), BACK, HALTED, &[Tell(News::Halted)]),
         (Suspending(P), BACK, HALTED, &[Tell(News::Halted)]),
+        (Vacating(P), BACK, HALTED, &[Tell(News::Halted)]),
         (HALTED, Runs, Here, &[Tell(News::Running)]),
         (Resuming(P), BACK, Here, &[Tell(News::Running)]),
         (Leaving(P), BACK, Here, &[Tell(News::Running)]),
         (HALTED, Committed(NEXT, AFTER, THIRD), TO_THIRD, &[Tell(News::Gone), FOR_A_WHILE]),
-        (HALTED, PrepareOld(P, false), Suspending(P), &[READY]),
-        (HALTED, PrepareOld(P, true), Suspending(P), &[READY]),
+        (HALTED, PrepareOld(P, false), Vacating(P), &[READY]),
+        (HALTED, PrepareOld(P, true), Vacating(P), &[READY]),
     ]);
     assert_eq!(entry(HALTED).map(|entry| (entry.delivers(), entry.gate)), Some((false, Gate::Open)));
 }
@@ -326,8 +332,8 @@ fn a_newer_move_takes_the_place_of_one_that_never_began() {
 #[test]
 fn an_old_nve_that_restarted_after_suspended_tunnels_again_unless_the_vm_runs_there() {
     check(&[
-        (Away, PrepareOld(P, true), Suspending(P), &[]),
-        (TO_THIRD, PrepareOld(P, true), Suspending(P), &[]),
+        (Away, PrepareOld(P, true), Vacating(P), &[]),
+        (TO_THIRD, PrepareOld(P, true), Vacating(P), &[]),
         (Here, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (ASKING, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (Away, PrepareOld(P, false), Away, &[Refuse(M, V, Refusal::WrongPlace)]),
@@ -340,9 +346,11 @@ fn an_old_nve_that_restarted_after_suspended_tunnels_again_unless_the_vm_runs_th
 fn an_old_nve_that_is_asked_to_yield_stops_delivering() {
     check(&[
         (Here, Yield(P), Suspending(P), &[]),
-        (HALTED, Yield(P), Suspending(P), &[]),
-        (ASKING, Yield(P), Suspending(P), &[]),
+        (HALTED, Yield(P), Vacating(P), &[]),
+        (ASKING, Yield(P), Vacating(P), &[]),
         (Suspending(P), Yield(P), Suspending(P), &[]),
+        (Vacating(P), Yield(P), Vacating(P), &[]),
+        (Vacating(P), PrepareOld(P, true), Vacating(P), &[]),
         (Suspended(P), Yield(P), Suspended(P), &[SUSPENDED]),
     ]);
 }
@@ -359,6 +367,7 @@ fn a_new_session_repeats_what_is_not_answered() {
         (Revoked(T), Again, Revoked(T), &[QUERY]),
         (Active(P), Again, Active(P), &[ACTIVATED, QUERY]),
         (Suspending(P), Again, Suspending(P), &[QUERY]),
+        (Vacating(P), Again, Vacating(P), &[QUERY]),
         (Installing(T), Again, Installing(T), &[QUERY]),
         (Activating(P), Again, Activating(P), &[QUERY]),
     ]);
@@ -377,13 +386,25 @@ fn all_states() -> impl Iterator<Item = State> {
     let claiming = [None, Some(THIRD)]
         .into_iter()
         .flat_map(|forward| [Sign::Frame, Sign::Word].map(|sign| Claiming { forward, sign }));
-    [Away, Here, Leaving(P), Suspending(P), Suspended(P), Resuming(P), HALTED, TO_THIRD, Activating(P), Active(P)]
-        .into_iter()
-        .chain(claiming)
-        .chain(targets().map(Installing))
-        .chain(targets().map(Prepared))
-        .chain(targets().map(Holding))
-        .chain(targets().map(Revoked))
+    [
+        Away,
+        Here,
+        Leaving(P),
+        Suspending(P),
+        Vacating(P),
+        Suspended(P),
+        Resuming(P),
+        HALTED,
+        TO_THIRD,
+        Activating(P),
+        Active(P),
+    ]
+    .into_iter()
+    .chain(claiming)
+    .chain(targets().map(Installing))
+    .chain(targets().map(Prepared))
+    .chain(targets().map(Holding))
+    .chain(targets().map(Revoked))
 }
 
 fn all_inputs() -> Vec<Input> {
@@ -678,7 +699,10 @@ fn a_word_about_forwarding_is_said_only_in_the_state_that_keeps_it() {
                 Say(.., Word::Resumed) => matches!(after.state, Resuming(_)),
                 Say(.., Word::Revoked) => !after.state.may_run_for(M) && !delivers(after.state),
                 Say(.., Word::Ready) => {
-                    matches!(after.state, Leaving(_) | Suspending(_) | Prepared(_) | Holding(_) | Activating(_))
+                    matches!(
+                        after.state,
+                        Leaving(_) | Suspending(_) | Vacating(_) | Prepared(_) | Holding(_) | Activating(_)
+                    )
                 }
                 _ => true,
             };
@@ -773,5 +797,5 @@ fn the_table_is_the_one_that_was_reviewed() {
 /// A new row, and one that is gone, show here too.
 #[test]
 fn so_many_cells_have_a_row() {
-    assert_eq!(printed::count(&tried()), (220, 140));
+    assert_eq!(printed::count(&tried()), (237, 147));
 }
