@@ -32,7 +32,7 @@ pub fn place(n: u8) -> Place {
 }
 
 pub fn peer(n: u8) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)), 4_790)
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)), 61_635)
 }
 
 pub fn tsi(n: u8) -> Tsi {

@@ -29,7 +29,7 @@ use nvo3_wire::{Mac, Vni};
 /// The VM's number among the hosts.
 pub(super) const VM: usize = 0;
 /// The control port of every node.
-const PORT: u16 = 6635;
+const PORT: u16 = 61_635; // of the dynamic range: no dissector takes it for a protocol of its own
 const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 /// How often the world is looked at as a whole.
 pub(super) const LOOK: Micros = Micros(2_000);
