@@ -1,0 +1,22 @@
+//! The machines' time here: microseconds of CLOCK_MONOTONIC, which all processes of a host share.
+
+use nvo3_nva_proto::Instant;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Now.
+pub fn now() -> Instant {
+    microseconds(ClockId::Monotonic)
+}
+
+/// What CLOCK_MONOTONIC showed when CLOCK_REALTIME showed this many microseconds: a hypervisor's events carry such times.
+pub fn from_realtime(micros: u64) -> Instant {
+    let ago = microseconds(ClockId::Realtime).0.saturating_sub(micros);
+    Instant(now().0.saturating_sub(ago))
+}
+
+fn microseconds(clock: ClockId) -> Instant {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000;
+    Instant(seconds * 1_000_000 + micros)
+}

@@ -1,0 +1,22 @@
+//! Giving up what is not needed.
+
+use caps::{CapSet, Capability, CapsHashSet};
+
+/// Gives up every capability but these, for this thread and those that it starts, so before there are any; what it does not
+/// have stays away.
+///
+/// # Errors
+/// The kernel's, which do not happen to a process that gives up what it has.
+pub fn keep_only(needed: &[Capability]) -> Result<(), caps::errors::CapsError> {
+    caps::clear(None, CapSet::Ambient)?;
+    let kept: CapsHashSet =
+        caps::read(None, CapSet::Permitted)?.into_iter().filter(|capability| needed.contains(capability)).collect();
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
+        for capability in caps::read(None, CapSet::Bounding)?.difference(&kept) {
+            caps::drop(None, CapSet::Bounding, *capability)?;
+        }
+    }
+    caps::set(None, CapSet::Effective, &kept)?;
+    caps::set(None, CapSet::Permitted, &kept)?;
+    caps::set(None, CapSet::Inheritable, &CapsHashSet::new())
+}

@@ -1,0 +1,20 @@
+//! What `nvoctl` and the daemons say to each other over a Unix socket, one JSON object a line: a [`Request`] in, one
+//! [`Reply`] out, and for [`Request::Watch`] as many as there are.
+//!
+//! The command is the client; feature `daemon` has the daemons' side.
+
+mod api;
+pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+
+pub use api::{Port, PortKind, Reply, Request, Station, What};
+
+/// The UDP port of the NVE–NVA protocol where nothing else is configured, of the dynamic range.
+pub const CONTROL_PORT: u16 = 61_635;
+
+/// Where `nved` listens for `nvoctl` where nothing else is configured.
+pub const NVED_SOCKET: &str = "/run/nvo3/nved.sock";
+
+/// Where `nvad` listens for `nvoctl` where nothing else is configured.
+pub const NVAD_SOCKET: &str = "/run/nvo3/nvad.sock";
