@@ -390,6 +390,16 @@ impl Nve {
         self.cache.get(key).map(|cached| (cached.version, cached.place))
     }
 
+    /// The TSIs of which the NVA's word is kept here.
+    pub fn mappings(&self) -> impl Iterator<Item = TsiKey> + '_ {
+        self.cache.iter().map(|(key, _)| *key)
+    }
+
+    /// Who it is and where it is reached.
+    pub const fn place(&self) -> &Place {
+        &self.config.place
+    }
+
     /// Whether there is a session with the NVA.
     pub fn is_connected(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_up)

@@ -1,3 +1,38 @@
-//! Not written yet.
+//! `nved`: an edge (NVE) on Linux. It drives [`nvo3_mobility::nve::Nve`] and [`nvo3_mobility::forwarder::Forwarder`] with taps
+//! and packet sockets as access ports, VXLAN over UDP as underlay, UDP to the authority, and a Unix socket for `nvoctl`.
+//!
+//! What someone copies to start an edge of their own: [`edge`] is the loop, [`port`], [`underlay`] and [`ready`] are what
+//! another one would replace.
 
-fn main() {}
+mod config;
+mod edge;
+mod port;
+mod ready;
+mod underlay;
+
+use config::Config;
+use nvoctl::daemon::{self, Calls, Capability};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::log();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::from_args()?;
+    daemon::keep_only(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let calls = Calls::listen(&config.socket)?;
+        let edge = edge::Edge::open(&config)?;
+        edge.run(calls, daemon::asked_to_end()).await?;
+        Ok(())
+    })
+}

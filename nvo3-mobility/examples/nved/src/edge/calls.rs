@@ -1,0 +1,146 @@
+//! What `nvoctl` asks for.
+
+use super::{Edge, show};
+use nvo3_mobility::nve::core::News;
+use nvo3_mobility::nve::{Event, Input};
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Instant, MoveId, TsiKey};
+use nvoctl::daemon::{Call, Caller};
+use nvoctl::{Port, Reply, Request, What, clock};
+use serde_json::Value;
+
+/// Callers that wait for an answer or watch, each.
+const MOST: usize = 1_024;
+
+/// Callers who are answered later.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    suspends: Vec<(TsiKey, Caller)>,
+    watchers: Vec<Caller>,
+}
+
+impl Callers {
+    /// Something happened: those who watch hear of it, and those who waited for it.
+    pub(super) fn tell(&mut self, at: Instant, event: &Event, told: &Value) {
+        self.watchers.retain(|watcher| watcher.reply(Reply::Event { at, what: told.clone() }));
+        let Event::News { key, news, .. } = event else { return };
+        let reply = match news {
+            News::Suspended => Reply::Done,
+            News::SuspendFailed => refused("the forwarder refused the tunnel: the VM must go on here"),
+            News::Running | News::Gone | News::Displaced | News::Halted => refused("the move has ended"),
+            _ => return,
+        };
+        for (_, caller) in self.suspends.extract_if(.., |(waits_for, _)| waits_for == key) {
+            caller.reply(reply.clone());
+        }
+    }
+}
+
+impl Edge {
+    pub(super) fn answer(&mut self, call: Call) {
+        let Call { request, caller } = call;
+        let now = clock::now();
+        let reply = match request {
+            Request::Status => Reply::Shown(show::status(self)),
+            Request::Show(What::Tables) => Reply::Shown(show::tables(self)),
+            Request::Show(What::Moves) => Reply::Shown(show::moves(self)),
+            Request::Show(What::Counters) => Reply::Shown(show::counters(self)),
+            Request::Watch => return self.watch(caller),
+            Request::Attach(port) => done(self.attach(port)),
+            Request::Detach { port } => done(self.detach(&port)),
+            Request::Suspend { tsi, move_id, stopped_at } => {
+                return self.suspend(now, tsi, move_id, stopped_at, caller);
+            }
+            Request::Activate { tsi, move_id } => {
+                done(self.nve.handle(now, Input::Activate { key: tsi, move_id }).map_err(Into::into))
+            }
+            Request::Resume { tsi } => {
+                done(self.nve.handle(now, Input::Activate { key: tsi, move_id: None }).map_err(Into::into))
+            }
+            Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
+                refused("this is an edge (nved); the authority (nvad) does that")
+            }
+        };
+        self.settle(now);
+        caller.reply(reply);
+    }
+
+    fn watch(&mut self, caller: Caller) {
+        if self.callers.watchers.len() < MOST {
+            self.callers.watchers.push(caller);
+        } else {
+            caller.reply(refused("as many watch already as may"));
+        }
+    }
+
+    pub(super) fn attach(&mut self, port: Port) -> Result<(), Box<dyn std::error::Error>> {
+        if self.paths.port_named(&port.name).is_some() {
+            return Err(format!("{}: is attached already", port.name).into());
+        }
+        let now = clock::now();
+        let (name, vn, tsis) = (port.name.clone(), port.vni, port.tsis());
+        let (trusted, active) = (port.trusted, port.active);
+        let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
+        let vap = self.paths.open_port(port)?;
+        if let Err(error) = self.nve.handle(now, Input::Attach { vap, vn, tsis, trusted }) {
+            self.paths.close_port(vap);
+            return Err(format!("{name}: {error}").into());
+        }
+        if active {
+            for key in keys {
+                self.nve.handle(now, Input::Activate { key, move_id: None })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, name: &str) -> Result<(), Box<dyn std::error::Error>> {
+        let vap = self.paths.port_named(name).ok_or_else(|| format!("{name}: is not attached"))?;
+        self.nve.handle(clock::now(), Input::Detach { vap })?;
+        self.paths.close_port(vap);
+        Ok(())
+    }
+
+    /// The interface went away under it.
+    pub(super) fn lose_port(&mut self, vap: VapId) {
+        if let Err(error) = self.nve.handle(clock::now(), Input::Detach { vap }) {
+            tracing::error!(%error, "a lost port stays");
+        }
+        self.paths.close_port(vap);
+    }
+
+    fn suspend(
+        &mut self,
+        now: Instant,
+        key: TsiKey,
+        move_id: Option<MoveId>,
+        _stopped_at: Option<Instant>,
+        caller: Caller,
+    ) {
+        let in_hand = self.nve.state(&key).state.plan().map(|plan| plan.id);
+        let Some(move_id) = move_id.or(in_hand) else {
+            caller.reply(refused(&format!("{key} has no move in hand here")));
+            return;
+        };
+        if self.callers.suspends.len() >= MOST {
+            caller.reply(refused("as many wait already as may"));
+            return;
+        }
+        match self.nve.handle(now, Input::Suspend { key, move_id }) {
+            Ok(()) => self.callers.suspends.push((key, caller)),
+            Err(error) => _ = caller.reply(refused(&error.to_string())),
+        }
+        self.settle(now);
+    }
+}
+
+fn refused(why: &str) -> Reply {
+    Reply::Refused { why: why.to_owned() }
+}
+
+fn done(result: Result<(), Box<dyn std::error::Error>>) -> Reply {
+    match result {
+        Ok(()) => Reply::Done,
+        Err(error) => refused(&error.to_string()),
+    }
+}

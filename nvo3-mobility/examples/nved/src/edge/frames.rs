@@ -1,0 +1,142 @@
+//! Frames and datagrams that come in, in batches, and the way that each takes.
+
+use super::Edge;
+use super::paths::Paths;
+use crate::port::BATCH;
+use crate::underlay;
+use arrayvec::ArrayVec;
+use nvo3_mobility::forwarder::Verdict;
+use nvo3_mobility::nve::Handled;
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::Instant;
+use nvoctl::clock;
+use std::io;
+
+/// Batches taken from one source before the others have their turn.
+const ROUNDS: usize = 4;
+
+/// The longest control message that is looked at; longer ones are none (SPEC §1).
+const LONGEST_MESSAGE: usize = 2_048;
+
+/// Frames for one port, written by one call.
+struct Deliveries<'a> {
+    vap: VapId,
+    frames: ArrayVec<&'a [u8], BATCH>,
+}
+
+impl<'a> Deliveries<'a> {
+    const fn new() -> Self {
+        Self { vap: VapId(0), frames: ArrayVec::new_const() }
+    }
+
+    fn put(&mut self, vap: VapId, frame: &'a [u8], paths: &mut Paths) {
+        if self.vap != vap || self.frames.is_full() {
+            self.write(paths);
+            self.vap = vap;
+        }
+        // There is room now.
+        let _ = self.frames.try_push(frame);
+    }
+
+    fn finish(mut self, paths: &mut Paths) {
+        self.write(paths);
+    }
+
+    fn write(&mut self, paths: &mut Paths) {
+        if !self.frames.is_empty() {
+            paths.deliver(self.vap, &self.frames);
+            self.frames.clear();
+        }
+    }
+}
+
+impl Edge {
+    pub(super) fn read_port(&mut self, vap: VapId) {
+        let Some(mut frames) = self.paths.frames.take() else { return };
+        for _ in 0..ROUNDS {
+            let Some(access) = self.paths.ports.get_mut(&vap) else { break };
+            if let Err(error) = access.port.read(&mut frames, &mut access.counters) {
+                let name = access.spec.name.clone();
+                tracing::warn!(port = name, %error, "cannot be read");
+                // A packet socket says once that its interface is down, and goes on when it is up. A tap that is gone
+                // says so forever.
+                if error.kind() != io::ErrorKind::NetworkDown {
+                    self.lose_port(vap);
+                }
+                break;
+            }
+            let now = clock::now();
+            let mut deliveries = Deliveries::new();
+            let mut read = 0;
+            for frame in frames.iter() {
+                read += 1;
+                let verdict = self.forwarder.vap_frame(now, vap, frame);
+                self.go(now, vap, verdict, frame, &mut deliveries);
+            }
+            deliveries.finish(&mut self.paths);
+            self.paths.send();
+            if read < BATCH {
+                break;
+            }
+        }
+        self.paths.frames = Some(frames);
+    }
+
+    pub(super) fn read_underlay(&mut self, place: usize) {
+        let Some(mut datagrams) = self.paths.datagrams.take() else { return };
+        if let Err(error) = self.paths.underlay.receive(place, &mut datagrams) {
+            tracing::warn!(%error, "the underlay cannot be read");
+        }
+        let now = clock::now();
+        let mut deliveries = Deliveries::new();
+        for (from, ecn, datagram) in datagrams.iter_mut() {
+            let Some((vn, frame)) = underlay::unwrap(datagram, ecn, &mut self.paths.underlay_counters) else { continue };
+            let verdict = self.forwarder.tunnel_frame(now, from, vn, frame);
+            self.go(now, VapId(0), verdict, frame, &mut deliveries);
+        }
+        deliveries.finish(&mut self.paths);
+        self.paths.send();
+        self.paths.datagrams = Some(datagrams);
+    }
+
+    pub(super) fn read_control(&mut self, place: usize) {
+        let mut datagram = [0; LONGEST_MESSAGE];
+        for _ in 0..BATCH {
+            let Some(socket) = self.paths.control.get(place) else { break };
+            match socket.recv(&mut datagram) {
+                Ok(length) => self.nve.handle_datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Perhaps an ICMP message about what was sent before; the session has its own means to find out.
+                Err(error) => tracing::debug!(%error, "the control socket"),
+            }
+        }
+    }
+
+    /// A frame that was kept until its sender's gate opened.
+    pub(super) fn frame_again(&mut self, now: Instant, vap: VapId, frame: &[u8]) {
+        let mut deliveries = Deliveries::new();
+        let verdict = self.forwarder.vap_frame(now, vap, frame);
+        self.go(now, vap, verdict, frame, &mut deliveries);
+        deliveries.finish(&mut self.paths);
+    }
+
+    fn go<'a>(&mut self, now: Instant, vap: VapId, verdict: Verdict, frame: &'a [u8], deliveries: &mut Deliveries<'a>) {
+        let verdict = match verdict {
+            Verdict::Punt if self.nve.handle_frame(now, vap, frame) == Handled::Pass => {
+                self.forwarder.vap_frame_passed(now, vap, frame)
+            }
+            other => other,
+        };
+        match verdict {
+            Verdict::Deliver(to) => deliveries.put(to, frame, &mut self.paths),
+            Verdict::Tunnel { to, vn } => self.paths.tunnel(to, vn, frame),
+            Verdict::Replicate => {
+                deliveries.write(&mut self.paths);
+                for target in self.forwarder.replicas() {
+                    self.paths.put(target, frame);
+                }
+            }
+            Verdict::Held | Verdict::Punt | Verdict::Drop(_) => {}
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What carries frames and messages: access ports, the underlay, the control sockets.
+
+use super::Sources;
+use crate::port::{Frames, Port, PortCounters};
+use crate::ready::{Ready, Source};
+use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
+use nvo3_mobility::forwarder::Target;
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Instant, Locators, Micros};
+use nvo3_wire::Vni;
+use nvoctl::CONTROL_PORT;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// Held frames that a port takes at once: half of what a tap's queue holds, since a VM that has just started reads slowly
+/// and the kernel drops without a word what finds it full.
+const BURST: u32 = 500;
+
+/// After so long a port takes as many again.
+pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
+
+/// A port that is open.
+pub(super) struct Access {
+    pub(super) spec: nvoctl::Port,
+    pub(super) port: Port,
+    pub(super) counters: PortCounters,
+    /// Held frames given to it since then.
+    burst: Cell<(Instant, u32)>,
+}
+
+/// Control messages that were not sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ControlCounters {
+    pub(super) not_sent: u64,
+    pub(super) no_family: u64,
+}
+
+pub(super) struct Paths {
+    ready: Sources,
+    pub(super) ports: BTreeMap<VapId, Access>,
+    next_vap: u32,
+    pub(super) underlay: Underlay,
+    pub(super) underlay_counters: UnderlayCounters,
+    pub(super) control: Vec<UdpSocket>,
+    pub(super) control_counters: ControlCounters,
+    pub(super) nva: SocketAddr,
+    /// Room for what is read, taken while that is worked on.
+    pub(super) frames: Option<Frames>,
+    pub(super) datagrams: Option<Datagrams>,
+}
+
+impl Paths {
+    pub(super) fn open(locators: &Locators, vxlan_port: u16, nva: SocketAddr) -> io::Result<Self> {
+        let ready = Ready::new()?;
+        let underlay = Underlay::open(locators, vxlan_port)
+            .map_err(|error| io::Error::new(error.kind(), format!("locator {locators:?}, UDP {vxlan_port}: {error}")))?;
+        for (place, socket) in underlay.receivers().enumerate() {
+            ready.add(Source::Underlay(place), socket)?;
+        }
+        let mut control = Vec::new();
+        let addresses = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)];
+        for (place, address) in addresses.into_iter().flatten().enumerate() {
+            let address = SocketAddr::new(address, CONTROL_PORT);
+            let failed = |error: io::Error| io::Error::new(error.kind(), format!("control socket {address}: {error}"));
+            let socket = UdpSocket::bind(address).map_err(failed)?;
+            socket.set_nonblocking(true)?;
+            ready.add(Source::Control(place), &socket)?;
+            control.push(socket);
+        }
+        Ok(Self {
+            ready: ready.into(),
+            ports: BTreeMap::new(),
+            next_vap: 1,
+            underlay,
+            underlay_counters: UnderlayCounters::default(),
+            control,
+            control_counters: ControlCounters::default(),
+            nva,
+            frames: Some(Frames::new()),
+            datagrams: Some(Datagrams::new()),
+        })
+    }
+
+    pub(super) fn ready(&self) -> Sources {
+        self.ready.clone()
+    }
+
+    /// Opens a port and watches it.
+    pub(super) fn open_port(&mut self, spec: nvoctl::Port) -> Result<VapId, Box<dyn std::error::Error>> {
+        let (port, was_there) = Port::open(&spec.name, spec.kind)?;
+        let vap = VapId(self.next_vap);
+        self.ready.add(Source::Port(vap), &port)?;
+        self.next_vap += 1;
+        let found = if was_there { "adopted" } else { "made" };
+        tracing::info!(port = spec.name, vni = %spec.vni, "interface {found}");
+        let access = Access { spec, port, counters: PortCounters::default(), burst: Cell::default() };
+        self.ports.insert(vap, access);
+        Ok(vap)
+    }
+
+    /// Closes it; an interface that was made for it goes.
+    pub(super) fn close_port(&mut self, vap: VapId) {
+        self.ports.remove(&vap);
+    }
+
+    pub(super) fn port_named(&self, name: &str) -> Option<VapId> {
+        self.ports.iter().find(|(_, access)| access.spec.name == name).map(|(vap, _)| *vap)
+    }
+
+    pub(super) fn has_room(&self, target: &Target, now: Instant) -> bool {
+        let Target::Port(vap) = target else { return true };
+        let Some(access) = self.ports.get(vap) else { return true };
+        let (since, _) = access.burst.get();
+        if now - since >= ROOM_AGAIN {
+            access.burst.set((now, 0));
+        }
+        access.burst.get().1 < BURST
+    }
+
+    /// A held frame on its way.
+    pub(super) fn flushed(&mut self, target: &Target, frame: &[u8], now: Instant) {
+        if let Target::Port(vap) = target
+            && let Some(access) = self.ports.get(vap)
+        {
+            let (since, given) = access.burst.get();
+            access.burst.set((if given == 0 { now } else { since }, given + 1));
+        }
+        self.put(target, frame);
+    }
+
+    pub(super) fn put(&mut self, target: &Target, frame: &[u8]) {
+        match *target {
+            Target::Port(vap) => self.deliver(vap, &[frame]),
+            Target::Tunnel { to, vn } => self.tunnel(to, vn, frame),
+            // Not a place: whoever flushes has it looked at again.
+            Target::Again(_) => {}
+        }
+    }
+
+    /// Frames out of a port.
+    pub(super) fn deliver(&mut self, vap: VapId, frames: &[&[u8]]) {
+        if let Some(access) = self.ports.get_mut(&vap) {
+            access.port.write(frames, &mut access.counters);
+        }
+    }
+
+    /// A frame to another NVE, sent with what follows, by [`Paths::send`].
+    pub(super) fn tunnel(&mut self, to: IpAddr, vn: Vni, frame: &[u8]) {
+        self.underlay.put(to, vn, frame, &mut self.underlay_counters);
+    }
+
+    pub(super) fn send(&mut self) {
+        self.underlay.send(&mut self.underlay_counters);
+    }
+
+    pub(super) fn say_to_nva(&mut self, datagram: &[u8]) {
+        self.say(self.nva, datagram);
+    }
+
+    pub(super) fn say_to_nve(&mut self, to: IpAddr, datagram: &[u8]) {
+        self.say(SocketAddr::new(to, CONTROL_PORT), datagram);
+    }
+
+    fn say(&mut self, to: SocketAddr, datagram: &[u8]) {
+        let of_family = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
+        match self.control.iter().find(of_family) {
+            // What is not sent is like what is lost: the session sends it again.
+            Some(socket) => self.control_counters.not_sent += u64::from(socket.send_to(datagram, to).is_err()),
+            None => self.control_counters.no_family += 1,
+        }
+    }
+}

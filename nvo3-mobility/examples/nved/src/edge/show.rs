@@ -1,0 +1,126 @@
+//! The edge as JSON, for `nvoctl show`, `status` and `watch`, and for the log.
+
+use super::Edge;
+use nvo3_mobility::forwarder::DropReason;
+use nvo3_mobility::nve::Event;
+use nvo3_mobility::nve::core::State;
+use nvo3_nva_proto::TsiKey;
+use serde_json::{Map, Value, json};
+
+pub(super) fn status(edge: &Edge) -> Value {
+    let ports = edge.paths.ports.values().map(|access| access.spec.name.as_str());
+    let (held_frames, held_bytes) = edge.forwarder.held_in_all();
+    let in_hand = edge.nve.tsis().filter(|(_, core)| core.state.plan().is_some()).count();
+    json!({
+        "daemon": "nved",
+        "nve": edge.nve.place().nve.0,
+        "nva": edge.paths.nva.to_string(),
+        "connected": edge.nve.is_connected(),
+        "ports": ports.collect::<Vec<_>>(),
+        "tsis": edge.nve.tsis().count(),
+        "moves_in_hand": in_hand,
+        "held_frames": held_frames,
+        "held_bytes": held_bytes,
+    })
+}
+
+/// What is known of each TSI: its state here, and where the directory has it.
+pub(super) fn tables(edge: &Edge) -> Value {
+    let here = edge.nve.tsis().map(|(key, core)| (key, core.state));
+    let elsewhere = edge.nve.mappings().filter(|key| !edge.nve.tsis().any(|(known, _)| known == *key));
+    here.chain(elsewhere.map(|key| (key, State::Away))).map(|(key, state)| table_row(edge, key, state)).collect()
+}
+
+fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
+    let mapping = edge.nve.mapping(&key);
+    let held = edge.forwarder.held(&key);
+    let port = edge.paths.ports.values().find(|access| {
+        access.spec.vni == key.vn && access.spec.stations.iter().any(|station| station.mac == key.mac)
+    });
+    json!({
+        "vni": key.vn,
+        "mac": key.mac,
+        "port": port.map(|access| access.spec.name.as_str()),
+        "state": state.name(),
+        "nve": mapping.and_then(|(_, place)| place).map(|place| place.nve.0),
+        "version": mapping.map(|(version, _)| version.to_string()),
+        "held_frames": held.frames,
+        "held_bytes": held.bytes,
+    })
+}
+
+pub(super) fn moves(edge: &Edge) -> Value {
+    let in_hand = edge.nve.tsis().filter_map(|(key, core)| Some((key, core.state, *core.state.plan()?)));
+    let row = |(key, state, plan): (TsiKey, State, nvo3_mobility::nve::core::Plan)| {
+        json!({
+            "move": plan.id.0,
+            "vni": key.vn,
+            "mac": key.mac,
+            "state": state.name(),
+            "peer": plan.peer.nve.0,
+            "version": plan.version.to_string(),
+        })
+    };
+    in_hand.map(row).collect()
+}
+
+/// One flat object: the machines' counters, drops by reason, and those of ports, underlay and control sockets.
+pub(super) fn counters(edge: &Edge) -> Value {
+    let mut all = Map::new();
+    let mut put = |group: &str, counters: Value| {
+        if let Value::Object(counters) = counters {
+            all.extend(counters.into_iter().map(|(name, value)| (format!("{group}.{name}"), value)));
+        }
+    };
+    put("nve", json!(edge.nve.counters()));
+    let forwarder = edge.forwarder.counters();
+    if let Value::Object(mut counted) = json!(forwarder) {
+        counted.remove("dropped");
+        put("forwarder", Value::Object(counted));
+    }
+    let dropped = DropReason::ALL.map(|reason| (format!("{reason:?}"), json!(forwarder.dropped_frames(reason))));
+    put("dropped", Value::Object(dropped.into_iter().collect()));
+    let underlay = &edge.paths.underlay_counters;
+    put(
+        "underlay",
+        json!({
+            "malformed": underlay.malformed,
+            "not_ect_congested": underlay.not_ect_congested,
+            "ecn_alarms": underlay.ecn_alarms,
+            "no_family": underlay.no_family,
+            "full": underlay.full,
+            "too_long": underlay.too_long,
+            "refused": underlay.refused,
+        }),
+    );
+    let control = &edge.paths.control_counters;
+    put("control", json!({ "not_sent": control.not_sent, "no_family": control.no_family }));
+    for access in edge.paths.ports.values() {
+        let counted = &access.counters;
+        put(
+            &format!("port.{}", access.spec.name),
+            json!({ "too_long": counted.too_long, "full": counted.full, "refused": counted.refused }),
+        );
+    }
+    Value::Object(all)
+}
+
+/// An event as one flat object.
+pub(super) fn event(event: &Event) -> Value {
+    match event {
+        Event::SessionUp => json!({ "event": "session-up" }),
+        Event::SessionDown(why) => json!({ "event": "session-down", "why": format!("{why:?}") }),
+        Event::State { key, from, to } => json!({
+            "event": "state", "vni": key.vn, "mac": key.mac, "from": from.name(), "to": to.name(),
+            "move": to.plan().or(from.plan()).map(|plan| plan.id.0),
+        }),
+        Event::News { key, move_id, news } => json!({
+            "event": "news", "vni": key.vn, "mac": key.mac, "news": format!("{news:?}"),
+            "move": move_id.map(|id| id.0),
+        }),
+        Event::Refused { key, result } => {
+            json!({ "event": "refused", "vni": key.vn, "mac": key.mac, "why": format!("{result:?}") })
+        }
+        Event::Spoofed { vap, mac, ip } => json!({ "event": "spoofed", "vap": vap.0, "mac": mac, "ip": ip }),
+    }
+}

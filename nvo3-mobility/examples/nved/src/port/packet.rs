@@ -1,0 +1,103 @@
+//! A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
+
+use super::{BATCH, Error, Frames, LONGEST, PortCounters};
+use arrayvec::ArrayVec;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg,
+    setsockopt, socket, sockopt,
+};
+use socket2::{SockFilter, SockRef};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Frames that wait while the process does not run.
+const WAITING: usize = 16 << 20;
+
+pub(crate) struct Packet {
+    socket: OwnedFd,
+    headers: MultiHeaders<()>,
+}
+
+impl Packet {
+    pub(super) fn open(name: &str) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::Io { name: name.to_owned(), error };
+        let address = link(name).map_err(failed)?.ok_or_else(|| Error::Missing(name.to_owned()))?;
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let open = || -> io::Result<Self> {
+            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
+            SockRef::from(&socket).attach_filter(&only_tenant_frames())?;
+            bind(socket.as_raw_fd(), &address)?;
+            // Without the right to more, as much as the system allows.
+            if setsockopt(&socket, sockopt::RcvBufForce, &WAITING).is_err() {
+                SockRef::from(&socket).set_recv_buffer_size(WAITING)?;
+            }
+            // What came before it was bound is of any interface.
+            while SockRef::from(&socket).recv(&mut []).is_ok() {}
+            Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
+        };
+        open().map_err(failed)
+    }
+
+    pub(super) fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
+        let mut rooms = frames.bytes.chunks_exact_mut(LONGEST);
+        let mut slices: [_; BATCH] = std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
+        let socket = self.socket.as_raw_fd();
+        for read in recvmmsg(socket, &mut self.headers, &mut slices, MsgFlags::MSG_DONTWAIT, None)? {
+            let too_long = read.flags.contains(MsgFlags::MSG_TRUNC);
+            counters.too_long += u64::from(too_long);
+            frames.lengths.push(if too_long { 0 } else { read.bytes });
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, frames: &[&[u8]], counters: &mut PortCounters) {
+        let slices: ArrayVec<[IoSlice<'_>; 1], BATCH> =
+            frames.iter().take(BATCH).map(|frame| [IoSlice::new(frame)]).collect();
+        let mut left = slices.as_slice();
+        while !left.is_empty() {
+            let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            let sent = sendmmsg(socket, &mut self.headers, left, [None::<()>; BATCH], [], flags).map(|sent| sent.count());
+            let done = match sent {
+                Ok(sent @ 1..) => sent,
+                Ok(_) => break,
+                Err(error) => {
+                    counters.not_written(io::Error::from(error).kind());
+                    1
+                }
+            };
+            left = left.get(done..).unwrap_or_default();
+        }
+    }
+}
+
+impl AsFd for Packet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The interface as a packet socket is bound to it.
+fn link(name: &str) -> io::Result<Option<LinkAddr>> {
+    let of_name = getifaddrs()?.filter(|interface| interface.interface_name == name);
+    Ok(of_name.filter_map(|interface| interface.address?.as_link_addr().copied()).next())
+}
+
+/// Drops what the host sends by the interface itself (it is told apart by its packet type), and what came with a VLAN tag:
+/// the kernel takes the tag off, and the frame would come into another VLAN. A tap port keeps tags.
+fn only_tenant_frames() -> [SockFilter; 6] {
+    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    const PACKET_TYPE: u32 = 0xffff_f004; // SKF_AD_OFF + SKF_AD_PKTTYPE
+    const VLAN_TAG_PRESENT: u32 = 0xffff_f030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT
+    const OUTGOING: u32 = 4; // PACKET_OUTGOING
+    [
+        SockFilter::new(LOAD, 0, 0, PACKET_TYPE),
+        SockFilter::new(EQUAL, 3, 0, OUTGOING),
+        SockFilter::new(LOAD, 0, 0, VLAN_TAG_PRESENT),
+        SockFilter::new(EQUAL, 0, 1, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}

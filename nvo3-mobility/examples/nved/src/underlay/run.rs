@@ -1,0 +1,92 @@
+//! Frames of equal length to one NVE, sent by one call.
+
+use super::{Socket, UnderlayCounters};
+use nvo3_wire::ecn::Ecn;
+use nvo3_wire::{Vni, vxlan};
+use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};
+use std::io;
+use std::net::SocketAddr;
+use zerocopy::IntoBytes;
+
+/// Bytes sent by one call at most: what an IP packet takes, less its headers.
+const LONGEST: usize = 65_000;
+
+/// One socket and what it is about to send. All but the last have the same length, as the kernel's segmentation wants them.
+pub(super) struct Run {
+    socket: Socket,
+    bytes: Vec<u8>,
+    to: SocketAddr,
+    ecn: Ecn,
+    /// The length of each but the last.
+    segment: usize,
+    segments: usize,
+    /// The last is shorter.
+    closed: bool,
+}
+
+impl Run {
+    pub(super) fn new(socket: Socket) -> Self {
+        let to = SocketAddr::from(([0; 4], 0));
+        let bytes = Vec::with_capacity(LONGEST);
+        Self { socket, bytes, to, ecn: Ecn::NotEct, segment: 0, segments: 0, closed: false }
+    }
+
+    pub(super) fn put(
+        &mut self,
+        to: SocketAddr,
+        vn: Vni,
+        ecn: Ecn,
+        frame: &[u8],
+        counters: &mut UnderlayCounters,
+    ) {
+        let length = size_of::<vxlan::Header>() + frame.len();
+        let joins = (to, ecn) == (self.to, self.ecn)
+            && !self.closed
+            && length <= self.segment
+            && self.segments < self.socket.state.max_gso_segments()
+            && self.bytes.len() + length <= LONGEST;
+        if !joins {
+            self.send(counters);
+            (self.to, self.ecn, self.segment) = (to, ecn, length);
+        }
+        self.bytes.extend_from_slice(vxlan::Header::new(vn).as_bytes());
+        self.bytes.extend_from_slice(frame);
+        self.segments += 1;
+        self.closed = length < self.segment;
+    }
+
+    pub(super) fn send(&mut self, counters: &mut UnderlayCounters) {
+        if self.segments == 0 {
+            return;
+        }
+        let transmit = Transmit {
+            destination: self.to,
+            ecn: EcnCodepoint::from_bits(self.ecn as u8),
+            contents: &self.bytes,
+            segment_size: Some(self.segment),
+            src_ip: None,
+        };
+        let Socket { socket, state } = &self.socket;
+        let sent = match state.try_send(UdpSockRef::from(socket), &transmit) {
+            // It may be that of an ICMP message about an earlier one.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                state.try_send(UdpSockRef::from(socket), &transmit)
+            }
+            // The kernel segments nothing here: the library has noted so, and these go one by one.
+            Err(_) if self.segments > 1 && state.max_gso_segments() == 1 => self.bytes.chunks(self.segment).try_for_each(
+                |contents| state.try_send(UdpSockRef::from(socket), &Transmit { contents, segment_size: None, ..transmit }),
+            ),
+            sent => sent,
+        };
+        if let Err(error) = sent {
+            let counter = match error.kind() {
+                io::ErrorKind::WouldBlock => &mut counters.full,
+                _ if quinn_udp::is_msg_size_err(&error) => &mut counters.too_long,
+                _ => &mut counters.refused,
+            };
+            *counter += self.segments as u64;
+        }
+        self.bytes.clear();
+        (self.segments, self.closed) = (0, false);
+    }
+}
