@@ -212,7 +212,10 @@ impl Nva {
         let Some(of) = self.moves.get(id).cloned() else { return };
         let word = MoveWord { move_id: id, version: of.version };
         match output {
-            Output::PrepareNew => self.prepare(id, &of, Side::New, false),
+            Output::PrepareNew => {
+                self.hand_over_mappings(&of);
+                self.prepare(id, &of, Side::New, false);
+            }
             Output::PrepareOld(suspended) => self.prepare(id, &of, Side::Old, suspended),
             Output::Revoke => self.send(of.new, 0, Message::Revoke(word), Tracked::Nothing),
             Output::PassSuspended => self.send(of.new, 0, Message::Suspended(word), Tracked::Nothing),

@@ -18,6 +18,9 @@ pub struct NvaConfig {
     pub negative_lifetime: u16,
     /// How much a new NVE may hold for a moving TSI.
     pub hold: HoldLimits,
+    /// How many mappings of a VN are looked through when a move is prepared, for those that the old NVE uses; the new one is
+    /// told them at once. 0: it asks when it needs them.
+    pub handover: u32,
     /// New mappings are pushed as soon as the VM is suspended.
     pub early_push: bool,
     /// How long old NVEs stay interested in a TSI that left them: no shorter than their forward entries live.
@@ -54,6 +57,7 @@ impl Default for NvaConfig {
             lifetime: 600,
             negative_lifetime: 50,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            handover: 4_096,
             early_push: true,
             in_flight: Micros::from_secs(60),
             grace: Micros::from_secs(10),

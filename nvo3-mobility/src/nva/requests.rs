@@ -4,7 +4,8 @@ use super::core;
 use super::io::Event;
 use super::journal::Record;
 use super::machine::{Nva, Tracked};
-use alloc::collections::BTreeMap;
+use super::moves::Move;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, Deregister, DeregisterReply, Mapping, Members, Message, Micros, MoveId, NveId, Query, RecordNo,
@@ -275,6 +276,34 @@ impl Nva {
         }
     }
 
+    /// Tells the new NVE of a move, before the VM runs there, where those are whom the old one knows: with them the VM goes
+    /// on to speak whether the authority can be asked then or not. Looks through a bounded part of a large VN.
+    pub(super) fn hand_over_mappings(&mut self, of: &Move) {
+        let vns: BTreeSet<Vni> = of.tsis.iter().map(|key| key.vn).collect();
+        for vn in vns {
+            let some = self.directory.of_vn(vn).take(self.config.handover as usize);
+            let now = self.now;
+            let used = some.filter(|(key, entry)| {
+                let used = entry.nve == of.old || entry.interested.get(&of.old).is_some_and(|until| *until > now);
+                used && entry.nve != of.new && !of.tsis.contains(key)
+            });
+            let keys: Vec<TsiKey> = used.map(|(key, _)| *key).collect();
+            let mappings: Vec<Mapping> = keys.iter().filter_map(|key| self.lookup(key)).collect();
+            if mappings.is_empty() {
+                continue;
+            }
+            for key in &keys {
+                self.note_interest(key, of.new);
+            }
+            let (after, upto) = (RecordNo(self.published.0.saturating_sub(1)), self.published);
+            let update = Update { vn, after, upto, mappings, members: None, synced: false };
+            for part in update.split() {
+                self.counters.updates += part.mappings.len() as u64;
+                self.send(of.new, 0, Message::Update(part), Tracked::Nothing);
+            }
+        }
+    }
+
     pub(super) fn push_mapping(&mut self, nve: NveId, vn: Vni, mapping: Mapping, tracked: Tracked) {
         let after = RecordNo(self.published.0.saturating_sub(1));
         let update =
@@ -287,7 +316,7 @@ impl Nva {
     }
 
     pub(super) fn push_members_of(&mut self, keys: &[TsiKey]) {
-        let vns: alloc::collections::BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
+        let vns: BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
         for vn in vns {
             self.push_members(vn);
         }

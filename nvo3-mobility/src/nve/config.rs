@@ -24,6 +24,9 @@ pub struct NveConfig {
     pub linger: Micros,
     /// How long a withdrawn mapping is believed before the NVA is asked again.
     pub negative: Micros,
+    /// How long a mapping is believed that was pushed without being asked for, in a VN that is not subscribed to: shorter
+    /// than the NVA's lifetime of answers, since for that long it pushes changes.
+    pub pushed: Micros,
     /// A second hint or alarm about the same thing within this time changes nothing.
     pub hint_interval: Micros,
     /// TSIs: attached, moving, and remembered by their floor.
@@ -60,6 +63,7 @@ impl NveConfig {
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),
             negative: Micros::from_secs(5),
+            pushed: Micros::from_secs(50),
             hint_interval: Micros::from_millis(100),
             tsis: 65_536,
             ips_per_tsi: 64,
@@ -94,7 +98,7 @@ impl NveConfig {
             ("hold.age_ms", self.hold.age_ms),
         ];
         at_least_one("NveConfig", positive)?;
-        at_least_one("NveConfig", [("linger", self.linger.0)])?;
+        at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
         covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
         Ok(self.session.validate()?)
     }

@@ -349,7 +349,7 @@ impl Nve {
         let session =
             self.session.as_ref().and_then(Session::poll_timeout).map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.forward_timers.first().map(|(at, _)| (*at, Timer::Forward));
-        let mapping = self.cache.next_expiry().map(|at| (at, Timer::Mapping));
+        let mapping = self.cache.next_expiry().filter(|_| self.is_connected()).map(|at| (at, Timer::Mapping));
         [session, forward, mapping].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -368,7 +368,10 @@ impl Nve {
             self.step(key, core::Input::ForwardEnds);
             self.stop_forward_timer(&key);
         }
-        while let Some(key) = self.cache.expired(self.now) {
+        // Without an authority to ask, what was last heard is better than nothing.
+        while self.is_connected()
+            && let Some(key) = self.cache.expired(self.now)
+        {
             self.changes.mark(Key::Tsi(key));
         }
         let oldest = Instant(self.now.0.saturating_sub(self.config.hint_interval.0));

@@ -216,7 +216,11 @@ impl Nve {
             self.counters.stale += 1;
             return;
         }
-        let expires = expires.unwrap_or_else(|| cached.and_then(|cached| cached.expires));
+        let expires = expires.unwrap_or_else(|| match cached {
+            Some(cached) => cached.expires,
+            None if self.subscribed.contains(&vn) => None,
+            None => Some(self.now + self.config.pushed),
+        });
         let Mapping { version, ips, place, .. } = mapping;
         // That a station is gone is not believed for longer than that there is none.
         let expires = if place.is_none() { Some(self.now + self.config.negative) } else { expires };

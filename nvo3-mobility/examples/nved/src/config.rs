@@ -95,7 +95,8 @@ impl Config {
             return Err(Error::NvaFamily(nva));
         }
         let ports: Vec<Port> = file.port.into_iter().chain(flags.port).collect();
-        let twice = ports.iter().enumerate().find(|(n, port)| ports.iter().take(*n).any(|other| other.name == port.name));
+        let twice =
+            ports.iter().enumerate().find(|(n, port)| ports.iter().take(*n).any(|other| other.name == port.name));
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
@@ -173,8 +174,14 @@ mod tests {
 
         let by_file = config(&["--config", file]).unwrap();
         let by_flags = config(&[
-            "--id=3", "--locator=192.0.2.3", "--locator=2001:db8::3", "--nva=192.0.2.100:7", "--port", spec,
-            "--socket=/tmp/a.sock", "--vxlan-port=8472",
+            "--id=3",
+            "--locator=192.0.2.3",
+            "--locator=2001:db8::3",
+            "--nva=192.0.2.100:7",
+            "--port",
+            spec,
+            "--socket=/tmp/a.sock",
+            "--vxlan-port=8472",
         ]);
         assert_eq!(by_file, by_flags.unwrap());
 

@@ -34,9 +34,10 @@ pub(super) fn tables(edge: &Edge) -> Value {
 fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
     let mapping = edge.nve.mapping(&key);
     let held = edge.forwarder.held(&key);
-    let port = edge.paths.ports.values().find(|access| {
-        access.spec.vni == key.vn && access.spec.stations.iter().any(|station| station.mac == key.mac)
-    });
+    let port =
+        edge.paths.ports.values().find(|access| {
+            access.spec.vni == key.vn && access.spec.stations.iter().any(|station| station.mac == key.mac)
+        });
     json!({
         "vni": key.vn,
         "mac": key.mac,

@@ -46,7 +46,10 @@ impl Frames {
 
     /// Those that were read last.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.chunks_exact(LONGEST).zip(&self.lengths).map(|(room, length)| room.get(..*length).unwrap_or_default())
+        self.bytes
+            .chunks_exact(LONGEST)
+            .zip(&self.lengths)
+            .map(|(room, length)| room.get(..*length).unwrap_or_default())
     }
 }
 

@@ -57,7 +57,8 @@ impl Packet {
         let mut left = slices.as_slice();
         while !left.is_empty() {
             let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-            let sent = sendmmsg(socket, &mut self.headers, left, [None::<()>; BATCH], [], flags).map(|sent| sent.count());
+            let sent =
+                sendmmsg(socket, &mut self.headers, left, [None::<()>; BATCH], [], flags).map(|sent| sent.count());
             let done = match sent {
                 Ok(sent @ 1..) => sent,
                 Ok(_) => break,

@@ -31,14 +31,7 @@ impl Run {
         Self { socket, bytes, to, ecn: Ecn::NotEct, segment: 0, segments: 0, closed: false }
     }
 
-    pub(super) fn put(
-        &mut self,
-        to: SocketAddr,
-        vn: Vni,
-        ecn: Ecn,
-        frame: &[u8],
-        counters: &mut UnderlayCounters,
-    ) {
+    pub(super) fn put(&mut self, to: SocketAddr, vn: Vni, ecn: Ecn, frame: &[u8], counters: &mut UnderlayCounters) {
         let length = size_of::<vxlan::Header>() + frame.len();
         let joins = (to, ecn) == (self.to, self.ecn)
             && !self.closed
@@ -73,9 +66,11 @@ impl Run {
                 state.try_send(UdpSockRef::from(socket), &transmit)
             }
             // The kernel segments nothing here: the library has noted so, and these go one by one.
-            Err(_) if self.segments > 1 && state.max_gso_segments() == 1 => self.bytes.chunks(self.segment).try_for_each(
-                |contents| state.try_send(UdpSockRef::from(socket), &Transmit { contents, segment_size: None, ..transmit }),
-            ),
+            Err(_) if self.segments > 1 && state.max_gso_segments() == 1 => {
+                self.bytes.chunks(self.segment).try_for_each(|contents| {
+                    state.try_send(UdpSockRef::from(socket), &Transmit { contents, segment_size: None, ..transmit })
+                })
+            }
             sent => sent,
         };
         if let Err(error) = sent {

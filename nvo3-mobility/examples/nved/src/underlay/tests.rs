@@ -42,7 +42,8 @@ fn received(underlay: &mut Underlay, wanted: usize) -> Vec<(IpAddr, u32, Vec<u8>
 #[test]
 fn frames_of_any_length_arrive_whole_in_order_and_with_their_ecn() {
     let port = 14_789;
-    let (mut here, mut there) = (Underlay::open(&loopback(1), port).unwrap(), Underlay::open(&loopback(2), port).unwrap());
+    let (mut here, mut there) =
+        (Underlay::open(&loopback(1), port).unwrap(), Underlay::open(&loopback(2), port).unwrap());
     let (vn, mut counters) = (Vni::new(VN).unwrap(), UnderlayCounters::default());
     let lengths = [100, 100, 100, 60, 100, 1_400, 1_400, 90, 1_400, 1_400, 1_400, 1_399, 60, 9_000, 9_000];
     let sent: Vec<Vec<u8>> = (0..4)
