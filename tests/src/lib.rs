@@ -1,6 +1,7 @@
 //! What tests of the nvo3 suite share that cross crates or need the system; the tests are in `tests/`.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     missing_docs,
@@ -8,6 +9,7 @@
 )]
 
 pub mod direct;
+pub mod netns;
 
 /// The README's code compiles.
 #[cfg(doctest)]

@@ -1,0 +1,56 @@
+//! As many equal datagrams as a socket takes, or so many a second.
+
+use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
+use std::io::{IoSlice, IoSliceMut};
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Datagrams sent or received by one call.
+pub const BATCH: usize = 32;
+
+/// Equal datagrams to the peer of a connected socket.
+#[derive(Clone, Debug)]
+pub struct Burst {
+    /// What is sent.
+    pub payload: Vec<u8>,
+    /// A second, if not as many as possible.
+    pub rate: Option<u32>,
+}
+
+impl Burst {
+    /// Sends until `over`; how many.
+    pub fn send(&self, socket: &UdpSocket, over: &AtomicBool) -> u64 {
+        let mut headers = MultiHeaders::preallocate(BATCH, None);
+        let slices: [_; BATCH] = std::array::from_fn(|_| [IoSlice::new(&self.payload)]);
+        let (began, mut sent) = (Instant::now(), 0);
+        while !over.load(Ordering::Relaxed) {
+            let flags = MsgFlags::empty();
+            // A refusal is of an earlier datagram: that of an unreachable port.
+            sent += match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, [None::<()>; BATCH], [], flags) {
+                Ok(sent) => sent.count() as u64,
+                Err(_) => 0,
+            };
+            if let Some(rate) = self.rate {
+                let due = began + Duration::from_secs_f64(sent as f64 / f64::from(rate));
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+        }
+        sent
+    }
+}
+
+/// Receives until `over` and counts.
+pub fn count(socket: &UdpSocket, over: &AtomicBool, received: &AtomicU64) {
+    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut headers = MultiHeaders::<()>::preallocate(BATCH, None);
+    let mut room = vec![[0; 2_048]; BATCH];
+    while !over.load(Ordering::Relaxed) {
+        let mut slices: Vec<_> = room.iter_mut().map(|bytes| [IoSliceMut::new(bytes)]).collect();
+        let flags = MsgFlags::MSG_WAITFORONE;
+        if let Ok(datagrams) = recvmmsg(socket.as_raw_fd(), &mut headers, &mut slices, flags, None) {
+            received.fetch_add(datagrams.count() as u64, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The namespaces and the links between them.
+
+use super::{Namespace, Station};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How many hosts with an edge there are.
+pub const HOSTS: usize = 3;
+
+/// The number in the address of the node that `nvad` runs on.
+pub const NVA: u8 = 100;
+
+/// Of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Version 4.
+    V4,
+    /// Version 6.
+    V6,
+}
+
+impl Family {
+    /// An underlay address: `host` from 1, or [`NVA`].
+    pub fn underlay(self, host: u8) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::new(10, 99, 0, host).into(),
+            // Read aloud it is the same number.
+            Self::V6 => Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, if host == NVA { 0x100 } else { host.into() }).into(),
+        }
+    }
+}
+
+/// An underlay: a bridge, hosts 1 to [`HOSTS`] and the node of the NVA.
+#[derive(Debug)]
+pub struct Fabric {
+    underlay: Namespace,
+    hosts: Vec<Namespace>,
+    /// Where `nvad` runs.
+    pub control: Namespace,
+}
+
+impl Fabric {
+    /// Builds it.
+    pub fn new() -> Self {
+        let underlay = Namespace::new("u");
+        underlay.set("ipv6/conf/all/disable_ipv6", "1");
+        underlay.ip("link add br0 type bridge mcast_snooping 0");
+        underlay.ip("link set br0 mtu 1600 up");
+        let link = |name: &str, number: u8| {
+            let node = Namespace::new(name);
+            let (there, at) = (underlay.name(), format!("u{name}"));
+            node.ip(&format!("link add u0 mtu 1600 type veth peer name {at} mtu 1600 netns {there}"));
+            underlay.ip(&format!("link set {at} master br0 up"));
+            node.ip("link set u0 up");
+            node.ip(&format!("addr add {}/24 dev u0", Family::V4.underlay(number)));
+            node.ip(&format!("addr add {}/64 dev u0 nodad", Family::V6.underlay(number)));
+            node
+        };
+        let hosts = (1..=HOSTS).map(|n| link(&format!("h{n}"), u8::try_from(n).unwrap())).collect();
+        let control = link("c", NVA);
+        Self { underlay, hosts, control }
+    }
+
+    /// Host `n`, from 1.
+    pub fn host(&self, n: u8) -> &Namespace {
+        &self.hosts[usize::from(n) - 1]
+    }
+
+    /// A tenant system of its own behind `port` of a host, by a veth.
+    pub fn tenant(&self, name: &str, host: u8, port: &str, station: &Station) -> Namespace {
+        let (tenant, host) = (Namespace::new(name), self.host(host));
+        let mac = &station.mac;
+        tenant.ip(&format!("link add eth0 address {mac} type veth peer name {port} netns {}", host.name()));
+        host.set(&format!("ipv6/conf/{port}/disable_ipv6"), "1");
+        host.ip(&format!("link set {port} arp off up"));
+        host.plain_frames(port);
+        tenant.plain_frames("eth0");
+        station.configure(&tenant);
+        tenant
+    }
+
+    /// Counts frames on the bridge's way to host `n` since it was built.
+    pub fn bridged_to(&self, n: u8) -> u64 {
+        let path = format!("/sys/class/net/uh{n}/statistics/tx_packets");
+        let output = self.underlay.command("cat").arg(&path).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().parse().unwrap()
+    }
+}
+
+impl Default for Fabric {
+    fn default() -> Self {
+        Self::new()
+    }
+}

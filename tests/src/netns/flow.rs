@@ -1,0 +1,126 @@
+//! Numbered datagrams from one kernel socket to another, each accounted for.
+
+use super::{Clock, Namespace};
+use std::net::{IpAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Between two datagrams.
+const INTERVAL: Duration = Duration::from_millis(1);
+/// How long after the last one left the receiver listens.
+const GRACE: Duration = Duration::from_millis(500);
+/// What is sent before counting begins, until the receiver has heard it.
+const WARM_UP: u32 = u32::MAX;
+
+/// Who sends or receives.
+#[derive(Clone, Copy)]
+pub struct End<'a> {
+    /// Where.
+    pub namespace: &'a Namespace,
+    /// Its address.
+    pub ip: IpAddr,
+    /// A VM's time; without, it never stands still.
+    pub clock: Option<&'a Clock>,
+}
+
+/// Datagrams under way, one each millisecond.
+#[derive(Debug)]
+pub struct Flow {
+    ending: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+    sender: JoinHandle<Vec<Instant>>,
+    receiver: JoinHandle<Vec<u32>>,
+}
+
+/// What became of them.
+#[derive(Debug)]
+pub struct Counted {
+    /// When each was sent.
+    pub sent: Vec<Instant>,
+    /// When those were sent that did not arrive.
+    pub lost: Vec<Instant>,
+    /// Copies that arrived beyond the first.
+    pub duplicated: usize,
+}
+
+impl Flow {
+    /// Starts; returns when the first has arrived.
+    pub fn start(from: End<'_>, to: End<'_>, port: u16) -> Self {
+        let (ending, over, heard) = <(Arc<AtomicBool>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let receiving = to.namespace.enter(|| UdpSocket::bind((to.ip, port)).unwrap());
+        let sending = from.namespace.enter(|| UdpSocket::bind((from.ip, 0)).unwrap());
+        let receiver = std::thread::spawn({
+            let (over, heard) = (over.clone(), heard.clone());
+            move || receive(&receiving, &over, &heard)
+        });
+        let sender = std::thread::spawn({
+            let (ending, heard, clock) = (ending.clone(), heard.clone(), from.clock.cloned());
+            let to = (to.ip, port);
+            move || {
+                let deadline = Instant::now() + Duration::from_secs(20);
+                while !heard.load(Ordering::Relaxed) {
+                    assert!(Instant::now() < deadline, "nothing reaches {to:?}");
+                    let _ = sending.send_to(&WARM_UP.to_be_bytes(), to);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                send(&sending, to, &ending, clock.as_ref())
+            }
+        });
+        while !heard.load(Ordering::Relaxed) && !sender.is_finished() {
+            std::thread::sleep(INTERVAL);
+        }
+        Self { ending, over, sender, receiver }
+    }
+
+    /// Ends it.
+    pub fn end(self) -> Counted {
+        self.ending.store(true, Ordering::Relaxed);
+        let sent = self.sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        std::thread::sleep(GRACE);
+        self.over.store(true, Ordering::Relaxed);
+        let numbers = self.receiver.join().unwrap();
+        let mut copies = vec![0; sent.len()];
+        for number in numbers {
+            copies[number as usize] += 1;
+        }
+        let lost = sent.iter().zip(&copies).filter(|(_, copies)| **copies == 0).map(|(at, _)| *at).collect();
+        let duplicated = copies.iter().map(|copies: &usize| copies.saturating_sub(1)).sum();
+        Counted { sent, lost, duplicated }
+    }
+}
+
+fn send(socket: &UdpSocket, to: (IpAddr, u16), ending: &AtomicBool, clock: Option<&Clock>) -> Vec<Instant> {
+    let mut sent = Vec::new();
+    let mut due = Instant::now();
+    while !ending.load(Ordering::Relaxed) {
+        let number = u32::try_from(sent.len()).unwrap();
+        let send = || {
+            // An unreachable port of the peer is reported by the next call; a second one sends.
+            socket.send_to(&number.to_be_bytes(), to).or_else(|_| socket.send_to(&number.to_be_bytes(), to)).unwrap();
+            Instant::now()
+        };
+        match clock {
+            None => sent.push(send()),
+            Some(clock) => sent.extend(clock.while_running(send)),
+        }
+        due = (due + INTERVAL).max(Instant::now() - 20 * INTERVAL);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    sent
+}
+
+fn receive(socket: &UdpSocket, over: &AtomicBool, heard: &AtomicBool) -> Vec<u32> {
+    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut numbers = Vec::new();
+    let mut bytes = [0; 4];
+    loop {
+        match socket.recv(&mut bytes) {
+            Ok(_) if bytes == WARM_UP.to_be_bytes() => heard.store(true, Ordering::Relaxed),
+            Ok(_) => numbers.push(u32::from_be_bytes(bytes)),
+            Err(_) if over.load(Ordering::Relaxed) => return numbers,
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The programs on a fabric, and what is asked of them.
+
+use super::programs::nvoctl;
+use super::{Answer, Daemon, Fabric, Family, HOSTS, NVA, Station};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The VN of all tenants.
+pub const VNI: u32 = 77;
+
+/// `nvad` with its records on disk, and an `nved` in each host.
+#[derive(Debug)]
+pub struct Overlay {
+    nvad: Option<Daemon>,
+    nved: [Option<Daemon>; HOSTS],
+    ports: [Vec<String>; HOSTS],
+    family: Family,
+    /// Below it the fabric; it goes after the programs.
+    pub fabric: Fabric,
+    directory: tempfile::TempDir,
+}
+
+impl Overlay {
+    /// An overlay over this family of underlay; nothing runs yet.
+    pub fn new(fabric: Fabric, family: Family) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { nvad: None, nved: Default::default(), ports: Default::default(), family, fabric, directory }
+    }
+
+    /// An edge will have this port; `more` is `active`, `trusted`, or nothing.
+    pub fn port(&mut self, host: u8, name: &str, station: &Station, more: &str) {
+        let spec = format!("{name},vni={VNI},{}", station.spec());
+        let spec = if more.is_empty() { spec } else { format!("{spec},{more}") };
+        self.ports[usize::from(host) - 1].push(spec);
+    }
+
+    /// Starts everything; returns when each edge has its session.
+    pub fn start(&mut self) {
+        self.start_nvad();
+        for host in 1..=HOSTS {
+            self.start_nved(u8::try_from(host).unwrap());
+        }
+        for host in 1..=HOSTS {
+            self.connected(u8::try_from(host).unwrap());
+        }
+    }
+
+    /// Starts `nvad`; what it knew is on disk.
+    pub fn start_nvad(&mut self) {
+        let mut flags = vec![
+            format!("--listen={}", self.family.underlay(NVA)),
+            format!("--data={}", self.directory.path().join("data").display()),
+            format!("--socket={}", self.socket("nvad").display()),
+        ];
+        flags.extend((1..=HOSTS).map(|n| format!("--nve={n}={}", self.family.underlay(u8::try_from(n).unwrap()))));
+        self.nvad = Some(Daemon::start(&self.fabric.control, "nvad", &flags, self.log("nvad")));
+    }
+
+    /// Starts the edge of host `n`; no VM is said to run there if it ran before.
+    pub fn start_nved(&mut self, n: u8) {
+        let name = format!("h{n}");
+        let mut flags = vec![
+            format!("--id={n}"),
+            format!("--locator={}", self.family.underlay(n)),
+            format!("--nva={}", self.family.underlay(NVA)),
+            format!("--socket={}", self.socket(&name).display()),
+        ];
+        flags.extend(self.ports[usize::from(n) - 1].iter().map(|port| format!("--port={port}")));
+        let daemon = Daemon::start(self.fabric.host(n), "nved", &flags, self.log(&name));
+        self.nved[usize::from(n) - 1] = Some(daemon);
+    }
+
+    /// Kills `nvad`.
+    pub fn kill_nvad(&mut self) {
+        self.nvad.take().unwrap().kill();
+    }
+
+    /// Kills the edge of host `n`.
+    pub fn kill_nved(&mut self, n: u8) {
+        self.nved[usize::from(n) - 1].take().unwrap().kill();
+    }
+
+    /// Ends all as an operator would.
+    pub fn terminate(&mut self) {
+        self.nved.iter_mut().chain([&mut self.nvad]).filter_map(Option::take).for_each(Daemon::terminate);
+    }
+
+    /// Waits until the edge of host `n` has a session.
+    pub fn connected(&self, n: u8) {
+        let name = format!("h{n}");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let connected = || {
+            let answer = self.nvoctl(&name, &["--json", "status"]);
+            answer.code == 0 && json(&answer)["connected"] == true
+        };
+        while !connected() {
+            assert!(Instant::now() < deadline, "{name} has no session: {:?}", self.nvoctl(&name, &["status"]));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Calls `nvoctl` for `nvad`, or for `hN`.
+    pub fn nvoctl(&self, daemon: &str, words: &[&str]) -> Answer {
+        nvoctl(&self.socket(daemon), words)
+    }
+
+    /// The same, of one TSI.
+    pub fn about(&self, daemon: &str, command: &str, station: &Station, words: &[&str]) -> Answer {
+        let (vni, mac) = (VNI.to_string(), station.mac.to_string());
+        let all = [&[command, "--vni", &vni, "--mac", &mac], words].concat();
+        self.nvoctl(daemon, &all)
+    }
+
+    /// What `nvoctl --json show` prints.
+    pub fn show(&self, daemon: &str, what: &str) -> Value {
+        let answer = self.nvoctl(daemon, &["--json", "show", what]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        json(&answer)
+    }
+
+    /// A counter of a daemon.
+    pub fn counter(&self, daemon: &str, name: &str) -> u64 {
+        let counters = self.show(daemon, "counters");
+        counters[name].as_u64().unwrap_or_else(|| panic!("{daemon} counts no {name}: {counters}"))
+    }
+
+    /// Frames that an edge holds now.
+    pub fn held(&self, host: u8) -> u64 {
+        let answer = self.nvoctl(&format!("h{host}"), &["--json", "status"]);
+        json(&answer)["held_frames"].as_u64().unwrap()
+    }
+
+    fn socket(&self, daemon: &str) -> PathBuf {
+        self.directory.path().join(format!("{daemon}.sock"))
+    }
+
+    fn log(&self, daemon: &str) -> PathBuf {
+        self.directory.path().join(format!("{daemon}.log"))
+    }
+}
+
+fn json(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.text).unwrap_or_else(|error| panic!("{error} in {answer:?}"))
+}

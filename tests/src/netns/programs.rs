@@ -1,0 +1,95 @@
+//! The three programs: built once, started in namespaces, killed.
+
+use super::Namespace;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// Where a program of the suite is, as this process was built: built on the first call.
+pub(super) fn program(name: &str) -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(build).join(name)
+}
+
+fn build() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let mut directory = this.parent().unwrap();
+    if directory.ends_with("deps") {
+        directory = directory.parent().unwrap();
+    }
+    let profile = match directory.file_name().and_then(|name| name.to_str()).unwrap() {
+        "debug" => "dev",
+        profile => profile,
+    };
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--profile", profile, "-p", "nvad", "-p", "nved", "-p", "nvoctl", "--target-dir"])
+        .arg(directory.parent().unwrap())
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status();
+    assert!(status.unwrap().success(), "nvad, nved and nvoctl do not build");
+    directory.to_owned()
+}
+
+/// A running `nvad` or `nved`; killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one in a namespace; its log goes to the end of a file.
+    pub(super) fn start(namespace: &Namespace, name: &str, flags: &[String], log: PathBuf) -> Self {
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let mut command = namespace.command(program(name));
+        let child = command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        Self { child, log }
+    }
+
+    /// As a crash would: SIGKILL.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    /// As an operator would: SIGTERM, and it ends by itself.
+    pub fn terminate(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}: {status}", self.log.display());
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(30).collect();
+            eprintln!("--- the end of {}", self.log.display());
+            last.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// What `nvoctl` said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its exit code.
+    pub code: i32,
+    /// Its output and errors.
+    pub text: String,
+}
+
+/// Calls `nvoctl`.
+pub(super) fn nvoctl(socket: &Path, words: &[&str]) -> Answer {
+    let output = Command::new(program("nvoctl")).arg("--socket").arg(socket).args(words).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Answer { code: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&text).into_owned() }
+}

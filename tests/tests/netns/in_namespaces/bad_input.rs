@@ -1,0 +1,187 @@
+use super::world::{World, done, say, wait, world_with};
+use nvo3_nva_proto::{Capabilities, Encapsulations, Header, Hello, Locators, Message, NveId, Place, SessionId};
+use nvo3_tests::netns::Family::V4;
+use nvo3_tests::netns::{Burst, NVA, Station, open_tap};
+use nvo3_wire::{Vni, vxlan};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
+
+const CONTROL: u16 = 61_635;
+
+/// Something that nobody should send.
+struct Nuisance {
+    name: &'static str,
+    way: Way,
+    /// Who counts it, and as what.
+    counted: (&'static str, &'static str),
+}
+
+enum Way {
+    /// From host 3, which is an edge's.
+    Datagram(SocketAddr, Vec<u8>),
+    /// From a tenant system of host 3 that is not the VM.
+    Frame(Vec<u8>),
+}
+
+fn hello(id: u64) -> Vec<u8> {
+    let place = Place { nve: NveId(id), locators: Locators::V4(Ipv4Addr::new(10, 99, 0, 3)) };
+    let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
+    let hello = Hello { place, nonce: 1, resumed: false, encapsulations, capabilities };
+    let mut bytes = Vec::new();
+    let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
+    Message::Hello(hello).encode(&header, &mut bytes).unwrap();
+    bytes
+}
+
+fn with_unknown_critical_tlv(mut message: Vec<u8>) -> Vec<u8> {
+    message.extend_from_slice(&[0xbf, 0xff, 0, 0]);
+    let length = u16::try_from(message.len()).unwrap();
+    message[4..6].copy_from_slice(&length.to_be_bytes());
+    message
+}
+
+fn vxlan_of(vni: u32) -> Vec<u8> {
+    let header = vxlan::Header::new(Vni::new(vni).unwrap());
+    [header.as_bytes(), &[0x52; 60]].concat()
+}
+
+fn announcement(mac: &Station, ip: &Station) -> Vec<u8> {
+    let std::net::IpAddr::V4(ip) = ip.ips[0] else { panic!("the first address is IPv4") };
+    let mut frame = vec![0; 42];
+    nvo3_wire::arp::announcement(mac.mac, ip.into(), &mut frame).unwrap();
+    frame
+}
+
+fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
+    let edge = |port| SocketAddr::new(V4.underlay(2), port);
+    let nva = SocketAddr::new(V4.underlay(NVA), CONTROL);
+    let whole = hello(3);
+    let datagram = |name, to, bytes: Vec<u8>, counted| Nuisance { name, way: Way::Datagram(to, bytes), counted };
+    let frame = |name, bytes, counted| Nuisance { name, way: Way::Frame(bytes), counted };
+    #[rustfmt::skip]
+    let all = vec![
+        datagram("garbage for VXLAN",                edge(vxlan::PORT), vec![0; 64],                             ("h2", "underlay.malformed")),
+        datagram("VXLAN of an unknown VN",           edge(vxlan::PORT), vxlan_of(78),                            ("h2", "dropped.UnknownVn")),
+        datagram("garbage for an edge's control",    edge(CONTROL),     vec![0xff; 64],                          ("h2", "nve.malformed")),
+        datagram("garbage for the NVA",              nva,               vec![0xff; 64],                          ("nvad", "malformed")),
+        datagram("an unknown critical TLV",          nva,               with_unknown_critical_tlv(hello(3)),     ("nvad", "malformed")),
+        datagram("a truncated message",              nva,               whole[..whole.len() - 3].to_vec(),       ("nvad", "malformed")),
+        datagram("an unknown NVE",                   nva,               hello(66),                               ("nvad", "unknown_nve")),
+        frame("the VM's address with another's MAC", announcement(liar, vm),                                     ("h3", "nve.spoofed")),
+        frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.SourceNotAllowed")),
+    ];
+    all
+}
+
+/// A world with a second tenant system at host 3, and what sends its frames.
+fn world_with_liar() -> Option<(World, Station, Arc<tun_rs::SyncDevice>)> {
+    let liar = Station::new(66);
+    let mut tap = None;
+    let world = world_with(V4, |overlay| {
+        tap = Some(open_tap(overlay.fabric.host(3), "vm9", None));
+        overlay.port(3, "vm9", &liar, "active");
+    })?;
+    Some((world, liar, Arc::new(tap?)))
+}
+
+/// Sends it at this rate until `over`.
+fn send(
+    nuisance: &Nuisance,
+    rate: u32,
+    world: &World,
+    tap: &Arc<tun_rs::SyncDevice>,
+    over: &Arc<AtomicBool>,
+) -> std::thread::JoinHandle<u64> {
+    let over = over.clone();
+    match &nuisance.way {
+        Way::Datagram(to, payload) => {
+            let (to, burst) = (*to, Burst { payload: payload.clone(), rate: Some(rate) });
+            world.overlay.fabric.host(3).spawn(move || {
+                let socket = UdpSocket::bind((V4.underlay(3), 0)).unwrap();
+                socket.connect(to).unwrap();
+                burst.send(&socket, &over)
+            })
+        }
+        Way::Frame(frame) => {
+            let (tap, frame) = (tap.clone(), frame.clone());
+            std::thread::spawn(move || {
+                let (began, mut sent) = (Instant::now(), 0u32);
+                while !over.load(Ordering::Relaxed) {
+                    sent += (0..32).filter(|_| tap.send(&frame).is_ok()).count() as u32;
+                    let due = began + Duration::from_secs(1) * sent / rate;
+                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                }
+                sent.into()
+            })
+        }
+    }
+}
+
+/// Moves the VM while these come at this rate; says how many a second were sent, and how many of them counted.
+fn move_amid(
+    nuisances: &[Nuisance],
+    rate: u32,
+    id: u32,
+    from: u8,
+    to: u8,
+    world: &World,
+    tap: &Arc<tun_rs::SyncDevice>,
+) -> Vec<(u64, u64, f64)> {
+    let counters = || nuisances.iter().map(|n| world.overlay.counter(n.counted.0, n.counted.1)).collect::<Vec<_>>();
+    let before = counters();
+    let traffic = world.traffic(V4);
+    let over = Arc::new(AtomicBool::new(false));
+    let began = Instant::now();
+    let senders: Vec<_> = nuisances.iter().map(|nuisance| send(nuisance, rate, world, tap, &over)).collect();
+
+    wait(100);
+    world.move_until_paused(id, from, to);
+    world.run_at(id, to);
+    done(&world.outcome(id));
+    wait(300);
+
+    over.store(true, Ordering::Relaxed);
+    let took = began.elapsed().as_secs_f64();
+    let sent: Vec<u64> = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+    assert_eq!(world.place(), Some(to.into()));
+    traffic.end_whole();
+    let counted = counters().into_iter().zip(before).map(|(after, before)| after - before);
+    sent.into_iter().zip(counted).map(|(sent, counted)| (sent, counted, took)).collect()
+}
+
+/// Checks VMM-6-01, VMM-10-02, VMM-10-10.
+#[test]
+fn bad_input_in_a_move_is_counted_and_changes_nothing() {
+    let Some((world, liar, tap)) = world_with_liar() else { return };
+    let all = nuisances(&liar, &world.vm.station);
+
+    let results = move_amid(&all, 1_000, 1, 1, 2, &world, &tap);
+
+    // Several are counted under one name.
+    for (nuisance, (_, counted, _)) in all.iter().zip(&results) {
+        let same = all.iter().zip(&results).filter(|(other, _)| other.counted == nuisance.counted);
+        let sent: u64 = same.map(|(_, (sent, ..))| sent).sum();
+        assert_eq!(*counted, sent, "{}: {sent} sent, {counted} counted", nuisance.name);
+    }
+}
+
+/// A flood of each, one after the other, while the VM moves; prints the rates.
+#[test]
+#[ignore = "takes a minute, and both cores: cargo test --release -p nvo3-tests --test netns -- --ignored"]
+fn a_flood_of_bad_input_in_a_move_loses_nothing() {
+    let Some((world, liar, tap)) = world_with_liar() else { return };
+    say("| flood | sent a second | counted |\n|---|---|---|");
+    for (id, nuisance) in (1..).zip(nuisances(&liar, &world.vm.station)) {
+        let (from, to) = if id % 2 == 1 { (1, 2) } else { (2, 1) };
+
+        let name = nuisance.name;
+        let results = move_amid(&[nuisance], 20_000, id, from, to, &world, &tap);
+
+        let (sent, counted, took) = results[0];
+        say(&format!("| {name} | {:.0} | {counted} of {sent} |", sent as f64 / took));
+        assert!(counted > 0, "{name}");
+    }
+}

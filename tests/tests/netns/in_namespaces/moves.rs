@@ -1,0 +1,53 @@
+use super::world::{done, wait, world};
+use nvo3_tests::netns::Family::{self, V4, V6};
+
+fn moves_there_and_back(underlay: Family, tenant: Family) {
+    let Some(mut world) = world(underlay) else { return };
+    let traffic = world.traffic(tenant);
+
+    for (id, from, to) in [(1, 1, 2), (2, 2, 1)] {
+        world.move_until_paused(id, from, to);
+        world.run_at(id, to);
+
+        done(&world.outcome(id));
+        assert_eq!(world.place(), Some(to.into()));
+        wait(300);
+    }
+    traffic.end_whole();
+    assert_eq!([world.vm.stranded(0), world.vm.stranded(1)], [0, 0]);
+    world.overlay.terminate();
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn a_vm_moves_there_and_back_and_no_ipv4_datagram_is_lost() {
+    moves_there_and_back(V4, V4);
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn a_vm_moves_there_and_back_and_no_ipv6_datagram_is_lost() {
+    moves_there_and_back(V4, V6);
+}
+
+#[test]
+fn the_underlay_may_be_ipv6() {
+    moves_there_and_back(V6, V4);
+}
+
+#[test]
+fn the_word_of_a_stop_may_come_after_it() {
+    let Some(world) = world(V4) else { return };
+    let traffic = world.traffic(V4);
+    done(&world.prepare(1, 2));
+
+    let stopped_at = world.vm.pause().to_string();
+    wait(10);
+    let words = ["--move", "1", "--stopped-at", &stopped_at];
+    done(&world.overlay.about("h1", "suspend", &world.vm.station, &words));
+    wait(40);
+    world.run_at(1, 2);
+
+    done(&world.outcome(1));
+    traffic.end_whole();
+}

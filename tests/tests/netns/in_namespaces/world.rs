@@ -1,0 +1,165 @@
+//! The world of these tests: the overlay, a VM at host 1 that may move to host 2, a correspondent at host 3.
+
+use nvo3_tests::netns::{Answer, Counted, End, Fabric, Family, Flow, Namespace, Overlay, Station, Vm, missing};
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Two of these at a time would only measure each other.
+static ONE: Mutex<()> = Mutex::new(());
+
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
+
+/// Namespaces and tenants, and nothing that connects them yet.
+pub(crate) struct Setting {
+    pub(crate) vm: Vm,
+    pub(crate) correspondent: Tenant,
+    pub(crate) fabric: Fabric,
+    one: MutexGuard<'static, ()>,
+}
+
+/// The same with the programs.
+pub(crate) struct World {
+    pub(crate) vm: Vm,
+    correspondent: Tenant,
+    pub(crate) overlay: Overlay,
+    _one: MutexGuard<'static, ()>,
+}
+
+/// One that does not move.
+pub(crate) struct Tenant {
+    namespace: Namespace,
+    station: Station,
+}
+
+/// A line that is seen although the test passes.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// None where this machine cannot have it.
+pub(crate) fn setting() -> Option<Setting> {
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(why) = missing() {
+        say(&format!("skipped: {why}"));
+        return None;
+    }
+    let (fabric, station) = (Fabric::new(), Station::new(3));
+    let correspondent = Tenant { namespace: fabric.tenant("p", 3, "cp0", &station), station };
+    let vm = Vm::new("vm", Station::new(10), &[fabric.host(1), fabric.host(2)]);
+    Some(Setting { vm, correspondent, fabric, one })
+}
+
+pub(crate) fn world(underlay: Family) -> Option<World> {
+    world_with(underlay, |_| {})
+}
+
+/// A world with more ports.
+pub(crate) fn world_with(underlay: Family, ports: impl FnOnce(&mut Overlay)) -> Option<World> {
+    let Setting { vm, correspondent, fabric, one } = setting()?;
+    let mut overlay = Overlay::new(fabric, underlay);
+    overlay.port(1, "vm0", &vm.station, "active");
+    overlay.port(2, "vm0", &vm.station, "");
+    overlay.port(3, "cp0", &correspondent.station, "active");
+    ports(&mut overlay);
+    overlay.start();
+    Some(World { vm, correspondent, overlay, _one: one })
+}
+
+impl World {
+    /// Datagrams of this family both ways between the VM and its correspondent.
+    pub(crate) fn traffic(&self, family: Family) -> Traffic {
+        Traffic::between(&self.vm, &self.correspondent, family)
+    }
+
+    pub(crate) fn prepare(&self, id: u32, to: u8) -> Answer {
+        let (id, to) = (id.to_string(), to.to_string());
+        self.overlay.about("nvad", "prepare", &self.vm.station, &["--to", &to, "--move", &id, "--deadline", "5s"])
+    }
+
+    pub(crate) fn suspend(&self, at: u8, id: u32) -> Answer {
+        self.overlay.about(&format!("h{at}"), "suspend", &self.vm.station, &["--move", &id.to_string()])
+    }
+
+    pub(crate) fn activate(&self, at: u8, id: u32) -> Answer {
+        self.overlay.about(&format!("h{at}"), "activate", &self.vm.station, &["--move", &id.to_string()])
+    }
+
+    pub(crate) fn resume(&self, at: u8) -> Answer {
+        self.overlay.about(&format!("h{at}"), "resume", &self.vm.station, &[])
+    }
+
+    pub(crate) fn outcome(&self, id: u32) -> Answer {
+        self.overlay.nvoctl("nvad", &["outcome", &id.to_string()])
+    }
+
+    /// A move as far as the VM stands still and frames for it are held.
+    pub(crate) fn move_until_paused(&self, id: u32, from: u8, to: u8) {
+        done(&self.prepare(id, to));
+        self.suspend_and_pause(id, from);
+    }
+
+    pub(crate) fn suspend_and_pause(&self, id: u32, from: u8) {
+        done(&self.suspend(from, id));
+        self.vm.pause();
+        std::thread::sleep(PAUSE);
+    }
+
+    pub(crate) fn run_at(&self, id: u32, at: u8) {
+        done(&self.activate(at, id));
+        self.vm.resume_at(usize::from(at) - 1);
+    }
+
+    /// Where `nvad` has the VM.
+    pub(crate) fn place(&self) -> Option<u64> {
+        let (mac, tables) = (self.vm.station.mac.to_string(), self.overlay.show("nvad", "tables"));
+        let row = tables.as_array().unwrap().iter().find(|row| row["mac"] == mac);
+        row.unwrap_or_else(|| panic!("the VM is not in {tables}"))["nve"].as_u64()
+    }
+}
+
+/// Both ways.
+pub(crate) struct Traffic {
+    to_vm: Flow,
+    from_vm: Flow,
+}
+
+impl Traffic {
+    pub(crate) fn between(vm: &Vm, correspondent: &Tenant, family: Family) -> Self {
+        let of = |station: &Station| *station.ips.iter().find(|ip| ip.is_ipv4() == (family == Family::V4)).unwrap();
+        let (namespace, ip) = (&correspondent.namespace, of(&correspondent.station));
+        let peer = End { namespace, ip, clock: None };
+        let vm = End { namespace: &vm.namespace, ip: of(&vm.station), clock: Some(&vm.clock) };
+        let traffic = Self { to_vm: Flow::start(peer, vm, 7_001), from_vm: Flow::start(vm, peer, 7_002) };
+        wait(200);
+        traffic
+    }
+
+    /// To the VM, from the VM.
+    pub(crate) fn end(self) -> [Counted; 2] {
+        wait(300);
+        [self.to_vm.end(), self.from_vm.end()]
+    }
+
+    pub(crate) fn end_whole(self) {
+        for (counted, what) in self.end().iter().zip(["to the VM", "from the VM"]) {
+            assert_whole(counted, what);
+        }
+    }
+}
+
+pub(crate) fn assert_whole(counted: &Counted, what: &str) {
+    let Counted { sent, lost, duplicated } = counted;
+    let first = sent.first().copied().unwrap_or_else(Instant::now);
+    let when: Vec<_> = lost.iter().map(|at| at.duration_since(first).as_millis()).collect();
+    assert!(sent.len() > 200, "{what}: only {} were sent", sent.len());
+    assert_eq!((lost.len(), *duplicated), (0, 0), "{what}: of {} lost at these ms: {when:?}", sent.len());
+}
+
+pub(crate) fn done(answer: &Answer) {
+    assert_eq!(answer.code, 0, "{}", answer.text);
+}
+
+pub(crate) fn wait(milliseconds: u64) {
+    std::thread::sleep(Duration::from_millis(milliseconds));
+}

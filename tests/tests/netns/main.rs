@@ -1,0 +1,12 @@
+//! The three programs on real kernel interfaces: `nvad`, three `nved` and `nvoctl` in network namespaces, a VM that moves
+//! between two of them, and datagrams of real sockets both ways, each of which is accounted for. Needs root; without, each
+//! test says so and passes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod in_namespaces {
+    mod bad_input;
+    mod control;
+    mod faults;
+    mod moves;
+    mod world;
+}
