@@ -4,6 +4,8 @@
 //! The command is the client; feature `daemon` has the daemons' side.
 
 mod api;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
