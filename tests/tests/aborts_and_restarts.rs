@@ -4,8 +4,8 @@
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::core::{News, State};
 use nvo3_mobility::nve::{self, Error};
-use nvo3_nva_proto::{Micros, MoveId, MoveResult, NveId, Tsi, TsiKey};
-use nvo3_tests::direct::{Direct, place, tsi};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, Refusal, Tsi, TsiKey};
+use nvo3_tests::direct::{Direct, peer, place, tsi};
 use nvo3_wire::Vni;
 
 const MOVE: MoveId = MoveId(9);
@@ -273,6 +273,36 @@ fn nothing_is_promised_before_the_forwarder_has_it() {
     let told = std::iter::from_fn(|| edge.nve.poll_event())
         .any(|event| matches!(event, nve::Event::News { news: News::Suspended, .. }));
     assert!(told);
+}
+
+#[test]
+fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborted() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(2);
+    world.start(0, 1, vm);
+    let (to, tsis, deadline) = (place(2).nve, vec![key], Micros::from_secs(5));
+    world.nva.handle(world.now, nva::Input::Move { id: MOVE, tsis, to, kind: MoveKind::Hot, deadline }).unwrap();
+    while let Some((number, _)) = world.nva.poll_persist() {
+        world.nva.handle(world.now, nva::Input::Persisted(number)).unwrap();
+    }
+
+    let mut datagram = Vec::new();
+    while let Some(to) = world.nva.poll_transmit(world.now, &mut datagram) {
+        let edge = usize::from(to == peer(2));
+        world.edges[edge].nve.handle_datagram(world.now, &datagram);
+    }
+    while let Some(change) = world.edges[1].nve.poll_table_change() {
+        world.edges[1].nve.handle(world.now, nve::Input::Refused { number: change.number }).unwrap();
+    }
+    world.settle();
+
+    let refused = nva::Event::Refused { id: MOVE, nve: place(2).nve, why: Refusal::Forwarder };
+    assert!(world.events.contains(&refused), "{:?}", world.events);
+    let moves: Vec<_> = world.nva.moves().map(|of| (of.id, of.state, of.tsis, of.old, of.new)).collect();
+    let ended = nva::core::State::Ended(MoveResult::Aborted);
+    assert_eq!(moves, [(MOVE, ended, &[key][..], place(1).nve, place(2).nve)]);
+    assert_eq!((world.nva.tsis(), world.nva.is_connected(place(2).nve)), (1, true));
 }
 
 /// Checks VMM-5-01.

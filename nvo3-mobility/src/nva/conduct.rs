@@ -156,7 +156,12 @@ impl Nva {
         };
         of.state = after;
         let deadline = of.deadline;
+        let (old, new) = (of.old, of.new);
         if before != after {
+            if let core::Input::Refused(side, why) = input {
+                let nve = if side == Side::Old { old } else { new };
+                self.tell(Event::Refused { id, nve, why });
+            }
             self.tell(Event::Move { id, from: before, to: after });
             match after {
                 // The deadline is over; from here on the parties' answers decide, or a whole deadline without one.

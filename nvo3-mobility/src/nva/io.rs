@@ -59,6 +59,15 @@ pub enum Event {
         /// Now.
         to: super::core::State,
     },
+    /// A party will not take part: the move is going to be aborted.
+    Refused {
+        /// The move.
+        id: MoveId,
+        /// Who.
+        nve: NveId,
+        /// Why.
+        why: Refusal,
+    },
     /// Both parties are ready: the VM may be suspended.
     MaySuspend(MoveId),
     /// A move has ended and the TSIs' next one may start.

@@ -5,7 +5,7 @@ use super::core::State;
 use super::directory::Directory;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Timer};
 use super::journal::{Journal, Record};
-use super::moves::Moves;
+use super::moves::{Moves, Standing};
 use crate::ConfigError;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -261,6 +261,21 @@ impl Nva {
     /// Where a move stands; `None` where it is not remembered.
     pub fn move_state(&self, id: MoveId) -> Option<State> {
         self.moves.get(id).map(|of| of.state)
+    }
+
+    /// The moves in hand and the last ones that ended, in the order of their ids.
+    pub fn moves(&self) -> impl Iterator<Item = Standing<'_>> + '_ {
+        self.moves.iter()
+    }
+
+    /// How many TSIs the directory has.
+    pub fn tsis(&self) -> usize {
+        self.directory.len()
+    }
+
+    /// Whether an NVE has a session.
+    pub fn is_connected(&self, nve: NveId) -> bool {
+        self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
     }
 
     /// What was counted.

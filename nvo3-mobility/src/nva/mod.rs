@@ -19,3 +19,4 @@ pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Timer};
 pub use journal::Record;
 pub use machine::Nva;
+pub use moves::Standing;

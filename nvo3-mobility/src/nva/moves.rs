@@ -26,6 +26,25 @@ pub(super) struct Move {
     pub(super) converging: BTreeSet<NveId>,
 }
 
+/// What [`Nva::moves`](super::Nva::moves) says of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// Which.
+    pub id: MoveId,
+    /// What is waited for, or how it ended.
+    pub state: State,
+    /// How it moves.
+    pub kind: MoveKind,
+    /// What moves.
+    pub tsis: &'a [TsiKey],
+    /// From where.
+    pub old: NveId,
+    /// To where.
+    pub new: NveId,
+    /// The version that is reserved for it.
+    pub version: Version,
+}
+
 /// Moves that are under way, and the last ones that ended.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
@@ -45,6 +64,18 @@ impl Moves {
 
     pub(super) fn len(&self) -> usize {
         self.moves.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Standing<'_>> {
+        self.moves.iter().map(|(id, of)| Standing {
+            id: *id,
+            state: of.state,
+            kind: of.kind,
+            tsis: &of.tsis,
+            old: of.old,
+            new: of.new,
+            version: of.version,
+        })
     }
 
     /// The move that a TSI is in.

@@ -1,3 +1,77 @@
-//! Not written yet.
+//! `nvad`: the authority of an overlay, on Linux.
+//!
+//! A loop around [`nvo3_mobility::nva::Nva`]: what edges send over UDP, what `nvoctl` asks for over a Unix socket, what the
+//! disk has kept and what time it is go in; datagrams, records and replies come out. Nothing that rests on a record leaves
+//! before that record is durable, and the loop never waits for the disk.
 
-fn main() {}
+mod authority;
+mod config;
+mod control;
+mod show;
+mod sockets;
+mod start;
+mod store;
+mod waiters;
+mod words;
+
+use authority::{Authority, Happened};
+use clap::Parser;
+use config::{Config, Flags};
+use nvoctl::clock;
+use nvoctl::daemon::{Calls, asked_to_end, keep_only, log};
+use std::error::Error;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nvad: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
+    keep_only(&[])?;
+    log();
+    let config = Config::load(flags)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let calls = Calls::listen(&config.socket)?;
+        serve(start::authority(config)?, calls).await
+    })
+}
+
+/// Until a signal, or until the store fails: then nothing more may be promised.
+async fn serve(mut authority: Authority, mut calls: Calls) -> Result<(), Box<dyn Error>> {
+    let mut ending = std::pin::pin!(asked_to_end());
+    loop {
+        let due = authority.carry_out(clock::now());
+        // A flood from the network comes last.
+        tokio::select! {
+            biased;
+            ended = &mut ending => {
+                ended?;
+                tracing::info!("asked to end");
+                break;
+            }
+            Some(call) = calls.next() => authority.answer(clock::now(), call),
+            () = tokio::time::sleep(due) => {}
+            happened = authority.happened() => match happened {
+                Happened::Persisted(upto) => authority.release(clock::now(), upto),
+                Happened::StoreFailed => {
+                    tracing::error!("the store has failed: nothing is answered any more");
+                    break;
+                }
+                Happened::Heard => {
+                    authority.receive(clock::now());
+                    // The other tasks and the signals have their turn.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+    Ok(authority.end()?)
+}

@@ -3,7 +3,7 @@
 use clap::Parser;
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
-use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port};
+use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port, PortError};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -71,6 +71,8 @@ pub(crate) enum Error {
     NvaFamily(SocketAddr),
     #[error("port {0}: named twice")]
     SecondPort(String),
+    #[error("port {name}: {error}")]
+    Port { name: String, error: PortError },
 }
 
 impl Config {
@@ -95,6 +97,9 @@ impl Config {
             return Err(Error::NvaFamily(nva));
         }
         let ports: Vec<Port> = file.port.into_iter().chain(flags.port).collect();
+        for port in &ports {
+            port.validate().map_err(|error| Error::Port { name: port.name.clone(), error })?;
+        }
         let twice =
             ports.iter().enumerate().find(|(n, port)| ports.iter().take(*n).any(|other| other.name == port.name));
         if let Some((_, port)) = twice {
@@ -202,7 +207,7 @@ mod tests {
             (&[ok[0], ok[2], "--locator=0.0.0.0"],                   "locator 0.0.0.0: not the address of one host"),
             (&[ok[0], ok[1], "--nva=nva.example"],                   "nva \"nva.example\": neither IP nor IP:PORT"),
             (&[ok[0], ok[1], "--nva=2001:db8::1"],                   "nva [2001:db8::1]:61635: no locator of its family"),
-            (&[ok[0], ok[1], ok[2], "--port=a,vni=1", "--port=a,vni=2"], "port a: named twice"),
+            (&[ok[0], ok[1], ok[2], "--port=a,vni=1,trusted", "--port=a,vni=2,trusted"], "port a: named twice"),
         ];
 
         for (flags, says) in table {

@@ -4,11 +4,15 @@
 //! The command is the client; feature `daemon` has the daemons' side.
 
 mod api;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+mod spec;
 
 pub use api::{Port, PortKind, Reply, Request, Station, What};
+pub use spec::PortError;
 
 /// The UDP port of the NVE–NVA protocol where nothing else is configured, of the dynamic range.
 pub const CONTROL_PORT: u16 = 61_635;

@@ -74,6 +74,7 @@ impl Edge {
     }
 
     pub(super) fn attach(&mut self, port: Port) -> Result<(), Box<dyn std::error::Error>> {
+        port.validate()?;
         if self.paths.port_named(&port.name).is_some() {
             return Err(format!("{}: is attached already", port.name).into());
         }

@@ -13,7 +13,8 @@ use tracing_subscriber::EnvFilter;
 /// Logs to stderr, as `RUST_LOG` says, else from `info` on.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 /// Waits for Ctrl-C or SIGTERM.

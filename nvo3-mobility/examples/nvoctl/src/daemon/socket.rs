@@ -1,9 +1,11 @@
 //! The Unix socket: mode 0600, a line a request, a task a caller.
 
 use crate::{Reply, Request};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -75,8 +77,11 @@ impl Calls {
             tracing::info!(path = %path.display(), "removed the socket that an earlier process left");
             fs::remove_file(path).map_err(failed)?;
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        // From its first moment on nobody else may speak to it.
+        let before = umask(Mode::from_raw_mode(0o177));
+        let listener = UnixListener::bind(path);
+        umask(before);
+        let listener = listener.map_err(failed)?;
         let (sender, calls) = mpsc::channel(64);
         tokio::spawn(accept(listener, sender));
         Ok(Self { path: path.to_owned(), calls })

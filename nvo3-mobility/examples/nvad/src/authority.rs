@@ -1,0 +1,179 @@
+//! The machine and what is around it: the journal that it waits for, and who waits for what it says.
+
+use crate::sockets::Sockets;
+use crate::store::{self, Counters, Writer};
+use crate::waiters::Waiters;
+use nvo3_mobility::nva::{Event, Input, Nva};
+use nvo3_nva_proto::{Instant, Place, RecordNo};
+use nvoctl::Reply;
+use nvoctl::daemon::Caller;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Events that wait for the disk; more are dropped and counted, as the machine does.
+const LATER: usize = 65_536;
+
+/// Where records go.
+pub(crate) enum Journal {
+    /// Nowhere: they are lost with the process.
+    Memory,
+    /// To the store's thread.
+    Store { writer: Writer, path: PathBuf },
+}
+
+/// What is said once every record that was made before is durable.
+enum Said {
+    Event(Event),
+    Reply(Caller, Reply),
+}
+
+/// See [`Authority::happened`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happened {
+    /// Every record up to this one is durable.
+    Persisted(RecordNo),
+    /// No more records will be; [`Authority::end`] says why.
+    StoreFailed,
+    /// Edges have sent something.
+    Heard,
+}
+
+/// The authority of a domain.
+pub(crate) struct Authority {
+    pub(super) nva: Nva,
+    pub(super) places: Vec<Place>,
+    pub(super) epoch: u32,
+    pub(super) journal: Journal,
+    /// The newest record.
+    pub(super) last: RecordNo,
+    /// Every record up to this one is durable.
+    durable: RecordNo,
+    pub(super) written: Counters,
+    pub(super) sockets: Sockets,
+    pub(super) waiters: Waiters,
+    later: VecDeque<(RecordNo, Said)>,
+    pub(super) shed_later: u64,
+    datagram: Vec<u8>,
+}
+
+impl Authority {
+    /// One whose machine has replayed the journal up to its `last` record.
+    pub(crate) fn new(
+        nva: Nva,
+        places: Vec<Place>,
+        epoch: u32,
+        journal: Journal,
+        last: RecordNo,
+        sockets: Sockets,
+    ) -> Self {
+        Self {
+            nva,
+            places,
+            epoch,
+            journal,
+            last,
+            durable: last,
+            written: Counters::default(),
+            sockets,
+            waiters: Waiters::default(),
+            later: VecDeque::new(),
+            shed_later: 0,
+            datagram: Vec::new(),
+        }
+    }
+
+    /// Takes what edges have sent.
+    pub(crate) fn receive(&mut self, now: Instant) {
+        let nva = &mut self.nva;
+        self.sockets.receive(|from: SocketAddr, datagram| nva.handle_datagram(now, from, datagram));
+    }
+
+    /// Waits until the disk or an edge has said something.
+    pub(crate) async fn happened(&mut self) -> Happened {
+        let Self { journal, sockets, .. } = self;
+        let progress = async {
+            match journal {
+                Journal::Memory => std::future::pending().await,
+                Journal::Store { writer, .. } => writer.progressed().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            progress = progress => match progress {
+                Some(progress) => {
+                    self.written = progress.counters;
+                    Happened::Persisted(progress.upto)
+                }
+                None => Happened::StoreFailed,
+            },
+            () = sockets.readable() => Happened::Heard,
+        }
+    }
+
+    /// Lets go what waited for these records.
+    pub(crate) fn release(&mut self, now: Instant, upto: RecordNo) {
+        self.durable = upto;
+        // Nothing is refused here.
+        let _ = self.nva.handle(now, Input::Persisted(upto));
+    }
+
+    /// Carries out what follows from all that went in. Gives the time until something is due.
+    pub(crate) fn carry_out(&mut self, now: Instant) -> Duration {
+        self.nva.handle_timeout(now);
+        self.hand_over(now);
+        while let Some(to) = self.nva.poll_transmit(now, &mut self.datagram) {
+            self.sockets.send(to, &self.datagram);
+        }
+        while let Some(event) = self.nva.poll_event() {
+            if self.later.len() < LATER {
+                self.later.push_back((self.last, Said::Event(event)));
+            } else {
+                self.shed_later += 1;
+            }
+        }
+        while self.later.front().is_some_and(|(after, _)| *after <= self.durable) {
+            match self.later.pop_front() {
+                Some((_, Said::Event(event))) => self.waiters.tell(now, &event),
+                Some((_, Said::Reply(caller, reply))) => {
+                    caller.reply(reply);
+                }
+                None => {}
+            }
+        }
+        let due = self.nva.poll_timeout().map_or(Duration::MAX, |(at, _)| Duration::from_micros((at - now).0));
+        due.min(Duration::from_secs(3_600))
+    }
+
+    /// Answers once what the machine has recorded until now is durable, so that the answer is true after a crash too.
+    pub(super) fn reply_durably(&mut self, now: Instant, caller: Caller, reply: Reply) {
+        self.hand_over(now);
+        self.later.push_back((self.last, Said::Reply(caller, reply)));
+    }
+
+    fn hand_over(&mut self, now: Instant) {
+        while let Some((number, record)) = self.nva.poll_persist() {
+            self.last = number;
+            match &self.journal {
+                Journal::Memory => {}
+                // Where its thread has failed, `happened` says so.
+                Journal::Store { writer, .. } => drop(writer.append(number, record)),
+            }
+        }
+        if matches!(self.journal, Journal::Memory) && self.durable < self.last {
+            self.release(now, self.last);
+        }
+    }
+
+    /// Stops answering, then waits until every record is durable.
+    pub(crate) fn end(mut self) -> Result<(), store::Error> {
+        self.hand_over(nvoctl::clock::now());
+        let Self { journal, sockets, waiters, .. } = self;
+        drop((sockets, waiters));
+        match journal {
+            Journal::Memory => Ok(()),
+            Journal::Store { writer, .. } => writer.finish(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What `nvoctl` asks for.
+
+use crate::authority::{Authority, Journal};
+use crate::waiters::Until;
+use crate::{show, words};
+use nvo3_mobility::nva::core::State;
+use nvo3_mobility::nva::{Input, Standing};
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
+use nvoctl::daemon::{Call, Caller};
+use nvoctl::{Reply, Request, What};
+use serde_json::{Value, json};
+
+/// Ids that are made here are below this, so that readers of JSON with only doubles keep them.
+const EXACT: u64 = 1 << 53;
+
+impl Authority {
+    /// Answers now or later.
+    pub(crate) fn answer(&mut self, now: Instant, Call { request, caller }: Call) {
+        match request {
+            Request::Status => shown(&caller, self.status()),
+            Request::Show(What::Tables) => shown(&caller, show::tables(&self.nva)),
+            Request::Show(What::Moves) => shown(&caller, show::moves(&self.nva)),
+            Request::Show(What::Counters) => shown(&caller, self.counters()),
+            Request::Watch => {
+                if let Err(caller) = self.waiters.watch(caller) {
+                    refuse(&caller, "too many watch already");
+                }
+            }
+            Request::Prepare { move_id, tsis, to, deadline } => {
+                self.prepare(now, move_id, tsis, to, deadline, caller);
+            }
+            Request::Outcome { move_id } => self.outcome(now, move_id, caller),
+            Request::Cancel { move_id } => self.word(now, Input::Cancel(move_id), caller),
+            Request::Fence { nve } => self.word(now, Input::Fenced(nve), caller),
+            Request::Attach(_)
+            | Request::Detach { .. }
+            | Request::Suspend { .. }
+            | Request::Activate { .. }
+            | Request::Resume { .. } => refuse(&caller, "nvad has no ports: ask nved, on the hypervisor"),
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        now: Instant,
+        id: Option<MoveId>,
+        tsis: Vec<TsiKey>,
+        to: NveId,
+        deadline: Micros,
+        caller: Caller,
+    ) {
+        let id = match id.map_or_else(|| self.new_id(), Ok) {
+            Ok(MoveId(0)) => return refuse(&caller, "move id 0: must be at least 1"),
+            Ok(MoveId(id)) if id >> 63 != 0 => {
+                return refuse(&caller, format!("move id {id}: must be below {}", 1_u64 << 63));
+            }
+            Ok(id) => id,
+            Err(error) => return refuse(&caller, format!("no move id: {error}")),
+        };
+        if self.waiters.full() {
+            return refuse(&caller, "too many wait already");
+        }
+        if let Some(state) = self.nva.move_state(id) {
+            // Who lost the connection asks again; whoever else uses the id is wrong.
+            let is = |of: &Standing<'_>| of.id == id && of.new == to && of.tsis == tsis;
+            if self.nva.moves().any(|of| is(&of)) {
+                self.prepare_again(now, id, state, caller);
+            } else {
+                refuse(&caller, format!("{id} is another move: an id is used once"));
+            }
+            return;
+        }
+        match self.nva.handle(now, Input::Move { id, tsis, to, kind: MoveKind::Hot, deadline }) {
+            Ok(()) => self.waiters.wait(id, Until::Prepared, caller),
+            Err(error) => refuse(&caller, words::error(error)),
+        }
+    }
+
+    fn prepare_again(&mut self, now: Instant, move_id: MoveId, state: State, caller: Caller) {
+        match state {
+            State::Ended(result) => self.reply_durably(now, caller, Reply::Ended { move_id, result }),
+            State::Ready | State::Suspended => self.reply_durably(now, caller, Reply::Prepared { move_id }),
+            _ => self.waiters.wait(move_id, Until::Prepared, caller),
+        }
+    }
+
+    fn outcome(&mut self, now: Instant, move_id: MoveId, caller: Caller) {
+        match self.nva.move_state(move_id) {
+            None => refuse(&caller, format!("{move_id} is not known, or was too long ago")),
+            Some(State::Ended(result)) => self.reply_durably(now, caller, Reply::Ended { move_id, result }),
+            Some(_) if self.waiters.full() => refuse(&caller, "too many wait already"),
+            Some(_) => self.waiters.wait(move_id, Until::Ended, caller),
+        }
+    }
+
+    fn word(&mut self, now: Instant, word: Input, caller: Caller) {
+        match self.nva.handle(now, word) {
+            Ok(()) => self.reply_durably(now, caller, Reply::Done),
+            Err(error) => refuse(&caller, words::error(error)),
+        }
+    }
+
+    fn new_id(&self) -> Result<MoveId, getrandom::Error> {
+        loop {
+            let id = MoveId(getrandom::u64()? % EXACT);
+            if id.0 != 0 && self.nva.move_state(id).is_none() {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn status(&self) -> Value {
+        let store = match &self.journal {
+            Journal::Memory => None,
+            Journal::Store { path, .. } => Some(path),
+        };
+        json!({
+            "daemon": "nvad",
+            "listen": self.sockets.addresses(),
+            "epoch": self.epoch,
+            "records": self.last,
+            "nves": show::nves(&self.nva, &self.places),
+            "tsis": self.nva.tsis(),
+            "moves_in_hand": self.nva.moves().filter(|of| !matches!(of.state, State::Ended(_))).count(),
+            "store": store,
+        })
+    }
+
+    fn counters(&self) -> Value {
+        let mut here = serde_json::Map::new();
+        here.insert("shed_later".into(), self.shed_later.into());
+        let machine = show::fields(self.nva.counters());
+        show::counters([machine, show::fields(self.sockets.counters()), show::fields(&self.written), here])
+    }
+}
+
+fn shown(caller: &Caller, what: Value) {
+    caller.reply(Reply::Shown(what));
+}
+
+fn refuse(caller: &Caller, why: impl Into<String>) {
+    caller.reply(Reply::Refused { why: why.into() });
+}

@@ -1,0 +1,102 @@
+//! What is shown: JSON that a table can be made of, so flat, with the same keys in each row.
+
+use crate::words;
+use nvo3_mobility::nva::core::State;
+use nvo3_mobility::nva::{Event, Nva, Standing};
+use nvo3_nva_proto::{Mapping, MoveKind, Place, TsiKey};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::net::IpAddr;
+
+/// Where each TSI is.
+pub(crate) fn tables(nva: &Nva) -> Value {
+    let row = |(key, mapping): (TsiKey, Mapping)| {
+        json!({
+            "vni": key.vn,
+            "mac": key.mac,
+            "ips": mapping.ips,
+            "nve": mapping.place.map(|place| place.nve),
+            "version": mapping.version.to_string(),
+        })
+    };
+    nva.mappings().map(row).collect()
+}
+
+/// The moves in hand and the last ones.
+pub(crate) fn moves(nva: &Nva) -> Value {
+    let row = |of: Standing<'_>| {
+        json!({
+            "id": of.id,
+            "state": state(of.state),
+            "kind": kind(of.kind),
+            "tsis": of.tsis.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "from": of.old,
+            "to": of.new,
+            "version": of.version.to_string(),
+        })
+    };
+    nva.moves().map(row).collect()
+}
+
+/// Counters of one kind after those of another.
+pub(crate) fn counters(all: impl IntoIterator<Item = Map<String, Value>>) -> Value {
+    Value::Object(all.into_iter().flatten().collect())
+}
+
+/// A structure's fields.
+pub(crate) fn fields(of: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(of) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Each edge of the domain.
+pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
+    let row = |place: &Place| {
+        let locators = [place.locators.v4().map(IpAddr::V4), place.locators.v6().map(IpAddr::V6)];
+        let locators: Vec<IpAddr> = locators.into_iter().flatten().collect();
+        json!({ "id": place.nve, "locators": locators, "connected": nva.is_connected(place.nve) })
+    };
+    places.iter().map(row).collect()
+}
+
+/// What happened.
+pub(crate) fn event(event: &Event) -> Value {
+    match event {
+        Event::NveUp { nve, restarted } => json!({ "event": "nve-up", "nve": nve, "restarted": restarted }),
+        Event::NveDown { nve, reason } => json!({ "event": "nve-down", "nve": nve, "reason": words::down(*reason) }),
+        Event::Move { id, from, to } => json!({ "event": "move", "move": id, "from": state(*from), "to": state(*to) }),
+        Event::Refused { id, nve, why } => {
+            json!({ "event": "refused", "move": id, "nve": nve, "why": words::refusal(*why) })
+        }
+        Event::MaySuspend(id) => json!({ "event": "may-suspend", "move": id }),
+        Event::Ended { id, result } => json!({ "event": "ended", "move": id, "result": words::result(*result) }),
+        Event::Converged { id, after_us } => json!({ "event": "converged", "move": id, "after_us": after_us }),
+        Event::Report { id, nve, report } => {
+            let mut what = json!({ "event": "report", "move": id, "nve": nve });
+            if let Value::Object(all) = &mut what {
+                all.extend(fields(report));
+            }
+            what
+        }
+        Event::Duplicate(key) => json!({ "event": "duplicate", "vni": key.vn, "mac": key.mac }),
+    }
+}
+
+/// A state's name; that of one that has ended says how.
+pub(crate) const fn state(state: State) -> &'static str {
+    match state {
+        State::Ended(result) => words::result(result),
+        state => state.name(),
+    }
+}
+
+const fn kind(kind: MoveKind) -> &'static str {
+    match kind {
+        MoveKind::Hot => "hot",
+        MoveKind::Warm => "warm",
+        MoveKind::Cold => "cold",
+        MoveKind::Failover => "failover",
+    }
+}

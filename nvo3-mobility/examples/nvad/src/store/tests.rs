@@ -1,0 +1,161 @@
+use super::*;
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+use tempfile::TempDir;
+
+fn key(n: u8) -> TsiKey {
+    TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) }
+}
+
+fn one_of_each() -> Vec<(RecordNo, Record)> {
+    let ips = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    let (id, deadline) = (MoveId(u64::MAX), Micros::from_secs(5));
+    let (old, new, tsis) = (NveId(1), NveId(2), vec![key(1), key(2)]);
+    let all = [
+        Record::Registered { tsi: Tsi { key: key(1), ips }, nve: NveId(1) },
+        Record::Planned { id, tsis, old, new, kind: MoveKind::Hot, deadline },
+        Record::Committed { id },
+        Record::Aborted { id },
+        Record::Closed { id },
+        Record::Withdrawn { tsi: key(1) },
+    ];
+    (1..).map(RecordNo).zip(all).collect()
+}
+
+fn closed(n: u64) -> (RecordNo, Record) {
+    (RecordNo(n), Record::Closed { id: MoveId(n) })
+}
+
+fn open_in(directory: &TempDir, epoch: u32) -> Result<Store, Error> {
+    Store::open(directory.path(), || epoch)
+}
+
+fn filled() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let store = open_in(&directory, 9).unwrap();
+    store.append(&(1..=1_000).map(closed).collect::<Vec<_>>()).unwrap();
+    directory
+}
+
+fn why(result: Result<Store, Error>) -> String {
+    result.and_then(|store| store.records()).unwrap_err().to_string()
+}
+
+/// Checks I6.
+#[test]
+fn records_come_back_in_order_with_the_epoch_they_were_made_in() {
+    let directory = TempDir::new().unwrap();
+    let store = open_in(&directory, 9).unwrap();
+    assert_eq!((store.epoch(), store.records().unwrap()), (9, vec![]));
+    let (first, last) = (one_of_each(), [closed(256), closed(300)]);
+    store.append(&last).unwrap();
+    store.append(&first).unwrap();
+    drop(store);
+
+    let store = open_in(&directory, 10).unwrap();
+
+    assert_eq!(store.epoch(), 9);
+    assert_eq!(store.records().unwrap(), [first.as_slice(), &last].concat());
+}
+
+#[test]
+fn a_store_that_someone_has_open_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let _open = open_in(&directory, 9).unwrap();
+
+    let refused = why(open_in(&directory, 9));
+
+    assert!(refused.ends_with("nva.redb: another process has it open"), "{refused}");
+}
+
+#[test]
+fn a_store_of_another_format_is_refused() {
+    let directory = filled();
+    let store = open_in(&directory, 9).unwrap();
+    store.write(|transaction| transaction.open_table(META)?.insert("format", 2).map(drop).map_err(Into::into)).unwrap();
+    drop(store);
+
+    let refused = why(open_in(&directory, 9));
+
+    assert!(refused.contains("its format is 2, not 1"), "{refused}");
+}
+
+#[test]
+fn a_database_of_something_else_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let other = Database::create(directory.path().join("nva.redb")).unwrap();
+    let transaction = other.begin_write().unwrap();
+    transaction.open_table(RECORDS).unwrap();
+    transaction.commit().unwrap();
+    drop(other);
+
+    let refused = why(open_in(&directory, 9));
+
+    assert!(refused.contains("it is damaged"), "{refused}");
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_named() {
+    let directory = filled();
+    let store = open_in(&directory, 9).unwrap();
+    let wrong = [99_u8].as_slice();
+    store.write(|transaction| transaction.open_table(RECORDS)?.insert(5, wrong).map(drop).map_err(Into::into)).unwrap();
+
+    let refused = store.records().unwrap_err().to_string();
+
+    assert!(refused.contains("it is damaged (record 5: "), "{refused}");
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_never_read_as_something_else() {
+    let directory = filled();
+    let path = directory.path().join("nva.redb");
+    let whole = fs::read(&path).unwrap();
+    let expected: Vec<_> = (1..=1_000).map(closed).collect();
+    let mut refused = 0;
+    let cut = [1, 100, 4_096, whole.len() / 2, whole.len() - 1].map(|length| whole[..length].to_vec());
+    let flipped = (0..64).map(|n| {
+        let mut bytes = whole.clone();
+        let at = n * whole.len() / 64 + n * 7;
+        bytes[at] ^= 0x10;
+        bytes
+    });
+    let garbage = [vec![0xa5; 65_536]];
+
+    for bytes in cut.into_iter().chain(flipped).chain(garbage) {
+        fs::write(&path, &bytes).unwrap();
+        match open_in(&directory, 9).and_then(|store| store.records()) {
+            // What was damaged was not in use.
+            Ok(records) => assert_eq!(records, expected),
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("nva.redb: "), "{error}");
+            }
+        }
+    }
+
+    assert!(refused >= 6, "{refused} refused");
+}
+
+/// Checks I6.
+#[test]
+fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
+    let directory = TempDir::new().unwrap();
+    let mut writer = Writer::start(open_in(&directory, 9).unwrap()).unwrap();
+    for n in 1..=2_000 {
+        assert!(writer.append(RecordNo(n), closed(n).1));
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (mut before, mut counted) = (RecordNo(0), Counters::default());
+    while before < RecordNo(2_000) {
+        let progress = runtime.block_on(writer.progressed()).unwrap();
+        assert!(progress.upto > before);
+        (before, counted) = (progress.upto, progress.counters);
+    }
+    assert!(counted.records_written == 2_000 && counted.commits < 1_000, "{counted:?}");
+
+    assert!(writer.append(RecordNo(2_001), closed(2_001).1));
+    writer.finish().unwrap();
+    assert_eq!(open_in(&directory, 9).unwrap().records().unwrap().len(), 2_001);
+}

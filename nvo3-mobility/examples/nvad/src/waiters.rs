@@ -1,0 +1,119 @@
+//! Who waits for a move, and who watches everything.
+
+use crate::{show, words};
+use nvo3_mobility::nva::Event;
+use nvo3_nva_proto::{Instant, MoveId, MoveResult};
+use nvoctl::Reply;
+use nvoctl::daemon::Caller;
+use std::collections::BTreeMap;
+
+/// Callers that wait for moves, and callers that watch, each.
+const MOST: usize = 4_096;
+
+/// What a caller waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The VM may be suspended, or the move has ended.
+    Prepared,
+    /// The move has ended.
+    Ended,
+}
+
+struct Waiter {
+    until: Until,
+    caller: Caller,
+    /// A party will not take part.
+    refused: Option<String>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    of_move: BTreeMap<MoveId, Vec<Waiter>>,
+    waiting: usize,
+    watching: Vec<Caller>,
+}
+
+impl Waiters {
+    /// Whether no more can wait.
+    pub(crate) const fn full(&self) -> bool {
+        self.waiting >= MOST
+    }
+
+    /// Lets a caller wait for a move, if not [`Waiters::full`].
+    pub(crate) fn wait(&mut self, id: MoveId, until: Until, caller: Caller) {
+        self.waiting += 1;
+        self.of_move.entry(id).or_default().push(Waiter { until, caller, refused: None });
+    }
+
+    /// Lets a caller watch; gives it back where there are too many.
+    pub(crate) fn watch(&mut self, caller: Caller) -> Result<(), Caller> {
+        if self.watching.len() >= MOST {
+            return Err(caller);
+        }
+        self.watching.push(caller);
+        Ok(())
+    }
+
+    /// Something happened.
+    pub(crate) fn tell(&mut self, now: Instant, event: &Event) {
+        log(event);
+        if !self.watching.is_empty() {
+            let what = show::event(event);
+            self.watching.retain(|caller| caller.reply(Reply::Event { at: now, what: what.clone() }));
+        }
+        match event {
+            Event::MaySuspend(id) => self.prepared(*id),
+            Event::Refused { id, nve, why } => {
+                for waiter in self.of_move.get_mut(id).into_iter().flatten() {
+                    waiter.refused = Some(format!("{nve} refused {id}: {}", words::refusal(*why)));
+                }
+            }
+            Event::Ended { id, result } => self.ended(*id, *result),
+            _ => {}
+        }
+    }
+
+    fn prepared(&mut self, move_id: MoveId) {
+        let Some(mut waiters) = self.of_move.remove(&move_id) else { return };
+        let before = waiters.len();
+        waiters.retain(|waiter| {
+            if waiter.until == Until::Prepared {
+                waiter.caller.reply(Reply::Prepared { move_id });
+            }
+            waiter.until != Until::Prepared
+        });
+        self.waiting -= before - waiters.len();
+        if !waiters.is_empty() {
+            self.of_move.insert(move_id, waiters);
+        }
+    }
+
+    fn ended(&mut self, move_id: MoveId, result: MoveResult) {
+        let waiters = self.of_move.remove(&move_id).unwrap_or_default();
+        self.waiting -= waiters.len();
+        for Waiter { until, caller, refused } in waiters {
+            let reply = match refused {
+                Some(why) if until == Until::Prepared && result == MoveResult::Aborted => Reply::Refused { why },
+                _ => Reply::Ended { move_id, result },
+            };
+            caller.reply(reply);
+        }
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::NveUp { nve, restarted } => tracing::info!(%nve, restarted, "an edge is connected"),
+        Event::NveDown { nve, reason } => tracing::warn!(%nve, reason = words::down(*reason), "an edge is gone"),
+        Event::Refused { id, nve, why } => tracing::warn!(move_id = id.0, %nve, "refused: {}", words::refusal(*why)),
+        Event::MaySuspend(id) => tracing::info!(move_id = id.0, "both edges are ready"),
+        Event::Ended { id, result } => tracing::info!(move_id = id.0, result = words::result(*result), "a move ended"),
+        Event::Duplicate(key) => tracing::warn!(tsi = %key, "it moved too often and is frozen"),
+        Event::Move { id, from, to } => {
+            tracing::debug!(move_id = id.0, from = show::state(*from), to = show::state(*to), "a move goes on");
+        }
+        Event::Converged { id, after_us } => tracing::debug!(move_id = id.0, after_us, "everyone follows"),
+        Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
+    }
+}
