@@ -46,7 +46,7 @@ impl Overlay {
         }
     }
 
-    /// Starts `nvad`; what it knew is on disk.
+    /// Starts `nvad`, whose records are on disk; returns when it answers.
     pub fn start_nvad(&mut self) {
         let mut flags = vec![
             format!("--listen={}", self.family.underlay(NVA)),
@@ -55,6 +55,7 @@ impl Overlay {
         ];
         flags.extend((1..=HOSTS).map(|n| format!("--nve={n}={}", self.family.underlay(u8::try_from(n).unwrap()))));
         self.nvad = Some(Daemon::start(&self.fabric.control, "nvad", &flags, self.log("nvad")));
+        self.wait_until("nvad", |_| true);
     }
 
     /// Starts the edge of host `n`; no VM is said to run there if it ran before.
@@ -88,14 +89,17 @@ impl Overlay {
 
     /// Waits until the edge of host `n` has a session.
     pub fn connected(&self, n: u8) {
-        let name = format!("h{n}");
+        self.wait_until(&format!("h{n}"), |status| status["connected"] == true);
+    }
+
+    fn wait_until(&self, daemon: &str, is_so: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        let connected = || {
-            let answer = self.nvoctl(&name, &["--json", "status"]);
-            answer.code == 0 && json(&answer)["connected"] == true
-        };
-        while !connected() {
-            assert!(Instant::now() < deadline, "{name} has no session: {:?}", self.nvoctl(&name, &["status"]));
+        loop {
+            let answer = self.nvoctl(daemon, &["--json", "status"]);
+            if answer.code == 0 && is_so(&json(&answer)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{daemon} does not get ready: {answer:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -141,5 +145,6 @@ impl Overlay {
 }
 
 fn json(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.text).unwrap_or_else(|error| panic!("{error} in {answer:?}"))
+    let printed: Value = serde_json::from_str(&answer.text).unwrap_or_else(|error| panic!("{error} in {answer:?}"));
+    printed["shown"].clone()
 }

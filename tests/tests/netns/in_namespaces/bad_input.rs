@@ -152,7 +152,7 @@ fn move_amid(
     sent.into_iter().zip(counted).map(|(sent, counted)| (sent, counted, took)).collect()
 }
 
-/// Checks VMM-6-01, VMM-10-02, VMM-10-10.
+/// Checks VMM-6-01, VMM-10-02.
 #[test]
 fn bad_input_in_a_move_is_counted_and_changes_nothing() {
     let Some((world, liar, tap)) = world_with_liar() else { return };

@@ -18,18 +18,19 @@ fn moves_there_and_back(underlay: Family, tenant: Family) {
     world.overlay.terminate();
 }
 
-/// Checks VMM-5-09.
+/// Checks VMM-5-01, VMM-5-08, VMM-5-17.
 #[test]
 fn a_vm_moves_there_and_back_and_no_ipv4_datagram_is_lost() {
     moves_there_and_back(V4, V4);
 }
 
-/// Checks VMM-5-09.
+/// Checks VMM-5-01, VMM-5-08, VMM-5-17.
 #[test]
 fn a_vm_moves_there_and_back_and_no_ipv6_datagram_is_lost() {
     moves_there_and_back(V4, V6);
 }
 
+/// Checks VMM-5-07.
 #[test]
 fn the_underlay_may_be_ipv6() {
     moves_there_and_back(V6, V4);

@@ -20,9 +20,9 @@ pub(crate) struct Setting {
 
 /// The same with the programs.
 pub(crate) struct World {
+    pub(crate) overlay: Overlay,
     pub(crate) vm: Vm,
     correspondent: Tenant,
-    pub(crate) overlay: Overlay,
     _one: MutexGuard<'static, ()>,
 }
 
