@@ -237,6 +237,9 @@ fn edge(n: usize) -> Edge {
         asked: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 3_000 },
         total_frames: 2 * FEW,
         total_bytes: 8_192,
+        recent: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 1_000 },
+        recent_total_frames: 2 * FEW,
+        recent_total_bytes: 8_192,
         tsis: FEW,
         ports: FEW,
         members_per_vn: FEW,
@@ -322,10 +325,12 @@ impl Programmed {
                     tunnel: action(tunnel),
                     bum: [Bum::Deliver, Bum::Hold, Bum::Skip][usize::from(bum % 3)],
                     gate: [Gate::Open, Gate::Hold][usize::from(gate % 2)],
+                    remember: gate / 2 % 2 == 1,
                 }),
                 route: route.map(|at| at.map_or(Route::Nowhere, |edge| Route::At(place(edge.0)))),
                 version: Version::default(),
                 limits,
+                replay_since: of.0.is_multiple_of(2).then_some(Instant(0)),
             },
             Self::Port { vap: at, macs } => {
                 let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|of| key(of).mac).collect()));
@@ -486,6 +491,8 @@ impl World {
             assert!(edge.nve.footprint() <= MOST, "an NVE keeps {} things", edge.nve.footprint());
             let (frames, bytes) = edge.forwarder.held_in_all();
             assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are held");
+            let (frames, bytes) = edge.forwarder.remembered_in_all();
+            assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are remembered");
         }
     }
 

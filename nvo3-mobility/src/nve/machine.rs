@@ -315,6 +315,7 @@ impl Nve {
             route,
             version: known.map_or(cached_version, |known| known.core.floor.max(cached_version)),
             limits: known.map_or(self.config.hold, |known| known.limits),
+            replay_since: None,
         }
     }
 
