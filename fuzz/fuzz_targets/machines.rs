@@ -265,7 +265,12 @@ impl Word {
             Self::AttachAny { vap, vn, tsis } => nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false },
             Self::Detach(from) => nve::Input::Detach { vap: vap(from) },
             Self::Activate(station, no) => nve::Input::Activate { key: key(station), move_id: no.map(move_id) },
-            Self::Suspend(station, no) => nve::Input::Suspend { key: key(station), move_id: move_id(no) },
+            Self::Suspend(station, no) => nve::Input::Suspend {
+                key: key(station),
+                move_id: move_id(no),
+                // Before the stop by some stations, long after it by others.
+                stopped_at: (station.0 % 2 == 1).then_some(Instant(0)),
+            },
             Self::Applied(number) => nve::Input::Applied(number),
             Self::Refused(number) => nve::Input::Refused { number },
             Self::Report(no, report) => nve::Input::Report { move_id: move_id(no), report },

@@ -149,7 +149,7 @@ impl World {
         }
         let key = self.key_of(VM);
         // Also after it was taken: an edge that dies forgets it.
-        let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id });
+        let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at: None });
         self.again(n, Step::Suspend, RETRY);
     }
 

@@ -466,7 +466,7 @@ impl World {
             nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
             nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", self.name_of(key)),
             nve::Input::Activate { key, move_id: None } => format!("{} runs here", self.name_of(key)),
-            nve::Input::Suspend { key, move_id } => format!("{} will stop for {move_id}", self.name_of(key)),
+            nve::Input::Suspend { key, move_id, .. } => format!("{} will stop for {move_id}", self.name_of(key)),
             other => format!("{other:?}"),
         }
     }
