@@ -87,6 +87,13 @@ pub struct ForwarderCounters {
     pub punted_frames: u64,
     /// From the move's other party, delivered behind what came direct.
     pub reordered_frames: u64,
+    /// Delivered frames that were taken back because the VM had stopped before it could read them; each counts once more
+    /// when it is tunnelled, dropped or delivered after all.
+    pub replayed_frames: u64,
+    /// Replays that did not reach back to the VM's stop: what was delivered first after it is lost.
+    pub incomplete_replays: u64,
+    /// Delivered frames that were forgotten for want of room before they were too old (`ForwarderConfig.recent`).
+    pub shed_recent_frames: u64,
     /// Notices for which there was no room.
     pub shed_notices: u64,
     /// Times at which the clock had gone back; the last time was used instead.
@@ -120,6 +127,8 @@ pub struct TsiCounters {
     pub held_frames: u64,
     /// Frames for it that went into a tunnel.
     pub tunnelled_frames: u64,
+    /// Frames for it that had been delivered and were taken back to go after it.
+    pub replayed_frames: u64,
     /// Frames for it, and kept from it, that were dropped.
     pub dropped_frames: u64,
     /// [`Notice::Stale`](super::Notice::Stale)s raised: how often an NVE was seen to send here what belongs elsewhere.
