@@ -33,6 +33,12 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
     assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }));
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
+    let other = nve::Input::Activate { key, move_id: Some(MoveId(8)) };
+    assert!(
+        world.edges[1].nve.handle(world.now, other).is_err(),
+        "only the word of the move that brought it is a repeat"
+    );
     assert!(world.events.contains(&nva::Event::Ended { id: MoveId(9), result: MoveResult::Committed }));
 
     let report = Report { tunnelled_frames: 3, ..Report::default() };

@@ -65,6 +65,30 @@ impl DropReason {
         Self::Detached,
         Self::Reset,
     ];
+
+    /// The reason's name, as logs and counters write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownPort => "unknown_port",
+            Self::UnknownVn => "unknown_vn",
+            Self::Malformed => "malformed",
+            Self::GroupSource => "group_source",
+            Self::SourceNotAllowed => "source_not_allowed",
+            Self::UnknownDestination => "unknown_destination",
+            Self::NoReceiver => "no_receiver",
+            Self::Hairpin => "hairpin",
+            Self::Loop => "loop",
+            Self::NoCommonUnderlay => "no_common_underlay",
+            Self::HoldOverflow => "hold_overflow",
+            Self::HoldAge => "hold_age",
+            Self::HoldTotal => "hold_total",
+            Self::TooManyAsked => "too_many_asked",
+            Self::BumNotTunnelled => "bum_not_tunnelled",
+            Self::BumPortShared => "bum_port_shared",
+            Self::Detached => "detached",
+            Self::Reset => "reset",
+        }
+    }
 }
 
 /// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.

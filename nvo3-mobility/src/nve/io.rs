@@ -93,7 +93,7 @@ pub enum Error {
     #[error("{0} needs at least one IP address and the VN of its port")]
     Malformed(TsiKey),
     /// The edge is not prepared for that move.
-    #[error("{key} is {state} here: not prepared for {move_id}")]
+    #[error("{key}, {state}, is not prepared for {move_id}")]
     NotPrepared {
         /// Whose.
         key: TsiKey,
@@ -103,7 +103,7 @@ pub enum Error {
         state: &'static str,
     },
     /// The input does not fit the TSI's state.
-    #[error("{key} is {state} here")]
+    #[error("{key}, {state}: out of place")]
     OutOfPlace {
         /// Whose.
         key: TsiKey,

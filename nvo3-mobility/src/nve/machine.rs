@@ -14,8 +14,8 @@ use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, RecordNo, Resync, Session, SessionConfig,
-    SessionId, Tsi, TsiKey, Version,
+    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, MoveId, Place, RecordNo, Resync, Session,
+    SessionConfig, SessionId, Tsi, TsiKey, Version,
 };
 use nvo3_wire::{Mac, Vni};
 
@@ -29,6 +29,8 @@ pub(super) struct Known {
     pub(super) forward_ends: Option<Instant>,
     /// When the VM stopped here, where that was said afterwards; until it runs here again.
     pub(super) stopped_at: Option<Instant>,
+    /// The move that brought the VM here, once it is committed.
+    pub(super) brought_by: Option<MoveId>,
 }
 
 /// A port and what may be behind it.

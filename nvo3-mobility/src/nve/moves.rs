@@ -100,6 +100,12 @@ impl Nve {
         if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
             known.stopped_at = None;
         }
+        if before.state != after.state {
+            known.brought_by = match (before.state, after.state) {
+                (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
+                _ => None,
+            };
+        }
         if core::entry(before.state) != core::entry(after.state) {
             self.changes.mark(Key::Tsi(key));
         }
@@ -183,6 +189,7 @@ impl Nve {
             vap: None,
             limits,
             forward_ends: None,
+            brought_by: None,
             stopped_at: None,
         })
     }
@@ -230,6 +237,10 @@ impl Nve {
             return Err(Error::NoPort(key));
         }
         let state = known.core.state;
+        // Said again, or after the VM's own frames had said it and the move has been committed.
+        if move_id.is_some() && known.brought_by == move_id {
+            return Ok(());
+        }
         if let Some(move_id) = move_id {
             let prepared = state.may_run_for(move_id);
             if !prepared {

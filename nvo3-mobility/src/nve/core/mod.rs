@@ -227,6 +227,25 @@ pub enum News {
     NotRegistered,
 }
 
+impl News {
+    /// The news in a word, as logs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::Suspended => "suspended",
+            Self::SuspendFailed => "suspend-failed",
+            Self::ActivateFailed => "activate-failed",
+            Self::Running => "running",
+            Self::Hint => "hint",
+            Self::Revoked => "revoked",
+            Self::Halted => "halted",
+            Self::Gone => "gone",
+            Self::Displaced => "displaced",
+            Self::NotRegistered => "not-registered",
+        }
+    }
+}
+
 /// What is to be done, in order.
 pub type Outputs = ArrayVec<Output, 3>;
 
