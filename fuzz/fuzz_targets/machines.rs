@@ -237,6 +237,9 @@ fn edge(n: usize) -> Edge {
         asked: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 3_000 },
         total_frames: 2 * FEW,
         total_bytes: 8_192,
+        recent: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 1_000 },
+        recent_total_frames: 2 * FEW,
+        recent_total_bytes: 8_192,
         tsis: FEW,
         ports: FEW,
         members_per_vn: FEW,
@@ -262,7 +265,12 @@ impl Word {
             Self::AttachAny { vap, vn, tsis } => nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false },
             Self::Detach(from) => nve::Input::Detach { vap: vap(from) },
             Self::Activate(station, no) => nve::Input::Activate { key: key(station), move_id: no.map(move_id) },
-            Self::Suspend(station, no) => nve::Input::Suspend { key: key(station), move_id: move_id(no) },
+            Self::Suspend(station, no) => nve::Input::Suspend {
+                key: key(station),
+                move_id: move_id(no),
+                // Before the stop by some stations, long after it by others.
+                stopped_at: (station.0 % 2 == 1).then_some(Instant(0)),
+            },
             Self::Applied(number) => nve::Input::Applied(number),
             Self::Refused(number) => nve::Input::Refused { number },
             Self::Report(no, report) => nve::Input::Report { move_id: move_id(no), report },
@@ -322,10 +330,12 @@ impl Programmed {
                     tunnel: action(tunnel),
                     bum: [Bum::Deliver, Bum::Hold, Bum::Skip][usize::from(bum % 3)],
                     gate: [Gate::Open, Gate::Hold][usize::from(gate % 2)],
+                    remember: gate / 2 % 2 == 1,
                 }),
                 route: route.map(|at| at.map_or(Route::Nowhere, |edge| Route::At(place(edge.0)))),
                 version: Version::default(),
                 limits,
+                replay_since: of.0.is_multiple_of(2).then_some(Instant(0)),
             },
             Self::Port { vap: at, macs } => {
                 let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|of| key(of).mac).collect()));
@@ -486,6 +496,8 @@ impl World {
             assert!(edge.nve.footprint() <= MOST, "an NVE keeps {} things", edge.nve.footprint());
             let (frames, bytes) = edge.forwarder.held_in_all();
             assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are held");
+            let (frames, bytes) = edge.forwarder.remembered_in_all();
+            assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are remembered");
         }
     }
 

@@ -29,6 +29,7 @@ impl Arbitrary<'_> for World {
             fault_at: Some(Micros(u.int_in_range(0..=250_000)?)),
             sync: Micros(u.int_in_range(0..=5_000)?),
             payload: u.int_in_range(16..=256)?,
+            late: Option::<u16>::arbitrary(u)?.map(|us| Micros(u64::from(us))),
             ..Params::new(u64::from(seed))
         }))
     }

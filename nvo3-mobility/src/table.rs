@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Place, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// A virtual access point: the tenant-facing port of an NVE, numbered by its owner.
@@ -86,16 +86,22 @@ pub struct Entry {
     pub bum: Bum,
     /// For what it sends.
     pub gate: Gate,
+    /// Unicast frames delivered to it are remembered for a short while, for the sake of [`Change::Tsi`]'s `replay_since`.
+    /// A forwarder that cannot remember them need not: a late word then costs what was delivered since the stop.
+    pub remember: bool,
 }
 
 impl Entry {
     /// The same action whatever the ingress.
     pub const fn all(action: Action, bum: Bum, gate: Gate) -> Self {
-        Self { party: None, vap: action, from_party: action, tunnel: action, bum, gate }
+        Self { party: None, vap: action, from_party: action, tunnel: action, bum, gate, remember: false }
     }
 
     /// Delivered, whatever the ingress.
     pub const DELIVER: Self = Self::all(Action::Deliver, Bum::Deliver, Gate::Open);
+
+    /// The same, and what is delivered is remembered.
+    pub const DELIVER_AND_REMEMBER: Self = Self { remember: true, ..Self::DELIVER };
 
     /// What is done with a unicast frame that came in at `ingress`.
     pub const fn act(&self, ingress: Ingress) -> Action {
@@ -150,6 +156,9 @@ pub enum Change {
         version: Version,
         /// How much may be held for it.
         limits: HoldLimits,
+        /// Where this entry ends the remembering and delivers nothing: the remembered frames that were delivered at this
+        /// time or later go where the entry sends frames, before any other. Without it they are forgotten.
+        replay_since: Option<Instant>,
     },
     /// A port; `None` removes it.
     Port {

@@ -16,7 +16,7 @@ fn in_the_pause(vm: &Tsi) -> Direct {
     world.start(0, 1, vm.clone());
     world.plan(MOVE.0, vec![vm.key], 2);
     world.attach(1, 5, vec![vm.clone()]);
-    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: MOVE });
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: MOVE, stopped_at: None });
     world
 }
 
@@ -132,7 +132,7 @@ fn a_party_that_was_gone_when_the_move_ended_hears_of_it_before_the_next_one() {
     world.run(Micros::from_secs(5));
     assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));
     world.plan(10, vec![key], 2);
-    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(10) });
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(10), stopped_at: None });
     world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
 
     assert!(world.events.contains(&nva::Event::Ended { id: MoveId(10), result: MoveResult::Committed }));
@@ -233,7 +233,7 @@ fn several_interfaces_in_two_networks_move_as_one() {
     world.start(0, 2, second.clone());
 
     world.plan(MOVE.0, keys.to_vec(), 2);
-    world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MOVE });
+    world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MOVE, stopped_at: None });
     for key in &keys {
         assert!(matches!(state(&world, 0, key), State::Suspended(_)), "one word stands for all");
         assert!(matches!(state(&world, 1, key), State::Holding(_)));
@@ -261,7 +261,7 @@ fn nothing_is_promised_before_the_forwarder_has_it() {
     world.plan(MOVE.0, vec![key], 2);
 
     let edge = &mut world.edges[0];
-    edge.nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE }).unwrap();
+    edge.nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
     let mut bytes = Vec::new();
     assert_eq!(edge.nve.poll_transmit(world.now, &mut bytes), None, "Suspended waits for the tunnel entry");
     let change = edge.nve.poll_table_change().unwrap();
@@ -314,7 +314,7 @@ fn a_forwarder_that_refuses_the_tunnel_fails_the_suspend_and_goes_on_delivering(
     world.start(0, 1, vm);
     world.plan(MOVE.0, vec![key], 2);
 
-    world.edges[0].nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE }).unwrap();
+    world.edges[0].nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
     let change = world.edges[0].nve.poll_table_change().unwrap();
     world.edges[0].forwarder.apply(&change).unwrap();
     world.edges[0].nve.handle(world.now, nve::Input::Refused { number: change.number }).unwrap();

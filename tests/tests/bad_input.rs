@@ -27,7 +27,7 @@ fn moving() -> Direct {
     world.start(2, 1, tsi(2));
     world.plan(9, vec![key], 2);
     world.attach(1, 5, vec![vm]);
-    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9) });
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9), stopped_at: None });
     world
 }
 

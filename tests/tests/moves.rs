@@ -38,6 +38,27 @@ fn a_move_costs_no_datagram_and_no_order() {
     assert!(runs.iter().all(|run| run.report.converged_us.is_some() && run.report.pause_us == Some(30_000)));
 }
 
+/// Checks VMM-5-01, VMM-5-09.
+#[test]
+fn a_hypervisor_that_says_late_that_the_vm_stopped_costs_no_datagram_and_no_order() {
+    for late in [Micros(0), Micros::from_millis(1), Micros::from_millis(20), Micros::from_millis(50)] {
+        let runs = worlds(|plain| Params { late: Some(late), ..plain });
+        assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0));
+        assert!(late.0 < 1_000 || runs.iter().any(|run| run.report.replayed > 0), "{late:?}");
+
+        let runs = worlds(|plain| Params { late: Some(late), path: Path::ABA, control: BAD, ..plain });
+        assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0));
+    }
+}
+
+#[test]
+fn what_goes_wrong_around_a_late_word_costs_no_datagram() {
+    let late = Some(Micros::from_millis(10));
+    for fault in [Fault::Abort, Fault::NvaRestart, Fault::OldRestart, Fault::NewRestart, Fault::SelfResume] {
+        worlds(|plain| Params { fault: Some(fault), late, control: BAD, ..plain });
+    }
+}
+
 /// Checks VMM-5-01, R-03.
 #[test]
 fn a_bad_control_network_costs_time_and_no_datagram() {

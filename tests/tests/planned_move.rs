@@ -1,11 +1,13 @@
 //! One planned move, step by step, between machines that are joined directly.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
+use nvo3_mobility::forwarder::{Target, Verdict};
 use nvo3_mobility::nva;
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::core::State;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Micros, MoveId, MoveResult, Report};
-use nvo3_tests::direct::{Direct, place, tsi};
+use nvo3_nva_proto::{Micros, MoveId, MoveResult, Report, TsiKey};
+use nvo3_tests::direct::{Direct, peer, place, tsi};
 
 /// Checks VMM-4.2-02, VMM-4.2-03, VMM-4.2-04, VMM-4.3-08, VMM-5-16, VMM-5-17, R-34.
 #[test]
@@ -22,7 +24,7 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(1)));
     assert!(matches!(world.edges[1].nve.state(&key).state, State::Prepared(_)));
 
-    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9) });
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9), stopped_at: None });
     assert!(matches!(world.edges[0].nve.state(&key).state, State::Suspended(_)));
     assert!(matches!(world.edges[1].nve.state(&key).state, State::Holding(_)));
 
@@ -31,6 +33,12 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
     assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }));
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
+    let other = nve::Input::Activate { key, move_id: Some(MoveId(8)) };
+    assert!(
+        world.edges[1].nve.handle(world.now, other).is_err(),
+        "only the word of the move that brought it is a repeat"
+    );
     assert!(world.events.contains(&nva::Event::Ended { id: MoveId(9), result: MoveResult::Committed }));
 
     let report = Report { tunnelled_frames: 3, ..Report::default() };
@@ -42,7 +50,7 @@ fn a_planned_move_goes_step_by_step_and_converges() {
 }
 
 /// A unicast frame from one station to another.
-fn frame(to: u8, from: u8) -> Vec<u8> {
+fn between(to: u8, from: u8) -> Vec<u8> {
     let mut frame = vec![0; 60];
     frame[..6].copy_from_slice(&tsi(to).key.mac.0);
     frame[6..12].copy_from_slice(&tsi(from).key.mac.0);
@@ -58,7 +66,7 @@ fn the_new_nve_knows_whom_the_vm_talks_to_before_it_runs_there() {
     world.start(2, 1, neighbor.clone());
     world.start(2, 2, stranger.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &frame(2, 1));
+    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
 
     world.plan(9, vec![vm.key], 2);
@@ -76,7 +84,7 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     world.start(0, 1, vm);
     world.start(1, 1, neighbor.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &frame(2, 1));
+    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
     assert!(world.edges[0].nve.mapping(&neighbor.key).is_some());
     assert!(world.edges[0].forwarder.poll_flush(now, &mut |_| true, &mut Vec::new()).is_some());
@@ -90,4 +98,106 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     world.run(Micros::from_secs(300));
     assert!(world.edges[0].nve.is_connected());
     assert_eq!(world.edges[0].nve.mapping(&neighbor.key), None);
+}
+
+/// What comes out of an edge's forwarder now, by number; what goes into a tunnel arrives at edge `to`.
+fn flush(world: &mut Direct, edge: usize, to: usize) -> Vec<u32> {
+    let (now, mut out, mut numbers) = (world.now, Vec::new(), Vec::new());
+    while let Some(target) = world.edges[edge].forwarder.poll_flush(now, &mut |_| true, &mut out) {
+        numbers.push(number(&out));
+        if let Target::Tunnel { vn, .. } = target {
+            let from = peer(edge as u8 + 1).ip();
+            assert_eq!(world.edges[to].forwarder.tunnel_frame(now, from, vn, &out), Verdict::Held);
+        }
+    }
+    numbers
+}
+
+/// From a host behind the third edge.
+fn frame(world: &mut Direct, edge: usize, key: TsiKey, number: u32) -> Verdict {
+    let mut frame = [0; 64];
+    frame[..6].copy_from_slice(&key.mac.0);
+    frame[6..14].copy_from_slice(&[2, 0, 0, 0, 0, 9, 8, 0]);
+    frame[14..18].copy_from_slice(&number.to_be_bytes());
+    world.edges[edge].forwarder.tunnel_frame(world.now, peer(3).ip(), key.vn, &frame)
+}
+
+fn number(frame: &[u8]) -> u32 {
+    u32::from_be_bytes(frame[14..18].try_into().unwrap())
+}
+
+/// Checks VMM-5-01, VMM-5-09.
+#[test]
+fn a_word_that_comes_after_the_stop_costs_no_frame_and_no_order() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(3);
+    world.start(0, 1, vm.clone());
+    world.plan(9, vec![key], 2);
+    let mut stopped_at = None;
+    for n in 0..6 {
+        world.run(Micros(1_000));
+        if n == 3 {
+            stopped_at = Some(world.now);
+        }
+        assert_eq!(frame(&mut world, 0, key, n), Verdict::Deliver(VapId(1)));
+    }
+
+    world.run(Micros(1_000));
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9), stopped_at });
+    assert!(matches!(world.edges[1].nve.state(&key).state, State::Holding(_)));
+    assert_eq!(frame(&mut world, 1, key, 7), Verdict::Held);
+    assert_eq!(frame(&mut world, 0, key, 6), Verdict::Held);
+    assert_eq!(flush(&mut world, 0, 1), [3, 4, 5, 6]);
+
+    world.attach(1, 5, vec![vm]);
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
+    assert_eq!(flush(&mut world, 1, 0), [3, 4, 5, 6, 7]);
+    let counters = world.edges[0].forwarder.counters();
+    assert_eq!((counters.replayed_frames, counters.incomplete_replays, counters.all_dropped_frames()), (3, 0, 0));
+}
+
+#[test]
+fn a_stop_in_the_future_is_a_stop_now_and_stands_for_all_that_move_together() {
+    let tsis = [tsi(1), tsi(2)];
+    let keys = tsis.each_ref().map(|tsi| tsi.key);
+    let mut world = Direct::new(3);
+    world.attach(0, 1, tsis.to_vec());
+    for key in keys {
+        world.tell(0, nve::Input::Activate { key, move_id: None });
+    }
+    world.plan(9, keys.to_vec(), 2);
+    for (n, key) in (0..).zip(keys) {
+        frame(&mut world, 0, key, n);
+    }
+    world.run(Micros(1_000));
+    for (n, key) in (2..).zip(keys) {
+        frame(&mut world, 0, key, n);
+    }
+
+    let stopped_at = Some(world.now + Micros::from_secs(5));
+    world.tell(0, nve::Input::Suspend { key: keys[0], move_id: MoveId(9), stopped_at });
+
+    assert_eq!(flush(&mut world, 0, 1), [2, 3]);
+}
+
+#[test]
+fn a_move_called_off_before_the_late_word_replays_nothing() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(3);
+    world.start(0, 1, vm);
+    world.plan(9, vec![key], 2);
+    let stopped_at = Some(world.now);
+    assert_eq!(frame(&mut world, 0, key, 0), Verdict::Deliver(VapId(1)));
+
+    world.nva.handle(world.now, nva::Input::Cancel(MoveId(9))).unwrap();
+    world.settle();
+    assert_eq!(world.edges[0].nve.state(&key).state, State::Here);
+
+    let late = nve::Input::Suspend { key, move_id: MoveId(9), stopped_at };
+    assert!(matches!(world.edges[0].nve.handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
+    world.settle();
+    assert_eq!(frame(&mut world, 0, key, 1), Verdict::Deliver(VapId(1)));
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
 }

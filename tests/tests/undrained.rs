@@ -47,7 +47,7 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
         let _ = match n % 8 {
             0 => nve.handle(now, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], trusted: false }),
             1 => nve.handle(now, nve::Input::Activate { key, move_id: None }),
-            2 => nve.handle(now, nve::Input::Suspend { key, move_id: MoveId(u64::from(n)) }),
+            2 => nve.handle(now, nve::Input::Suspend { key, move_id: MoveId(u64::from(n)), stopped_at: Some(now) }),
             3 if n % 16 == 3 => nve.handle(now, nve::Input::Detach { vap }),
             4 => {
                 nve.handle_notice(now, Notice::Miss { vn: key.vn, mac: key.mac });

@@ -83,7 +83,7 @@ fn the_fifth_unplanned_move_freezes_the_address_and_planned_ones_do_not_count() 
     for id in 1..=6 {
         let (from, to) = if id % 2 == 1 { (0, 1) } else { (1, 0) };
         world.plan(id, vec![key], to as u8 + 1);
-        world.tell(from, nve::Input::Suspend { key, move_id: MoveId(id) });
+        world.tell(from, nve::Input::Suspend { key, move_id: MoveId(id), stopped_at: None });
         world.tell(to, nve::Input::Activate { key, move_id: Some(MoveId(id)) });
         assert!(world.events.contains(&nva::Event::Ended { id: MoveId(id), result: MoveResult::Committed }));
     }

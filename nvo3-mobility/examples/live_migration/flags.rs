@@ -40,6 +40,9 @@ pub(crate) struct Flags {
     /// How long the VM runs nowhere.
     #[arg(long, value_parser = time)]
     pub(crate) pause: Option<Micros>,
+    /// How long after the VM stopped its hypervisor says so, with the time; before it stops where not said.
+    #[arg(long, value_parser = time)]
+    pub(crate) late: Option<Micros>,
     /// Until a move is called off by itself.
     #[arg(long, value_parser = time)]
     pub(crate) deadline: Option<Micros>,
@@ -100,6 +103,7 @@ impl Flags {
         Ok(Params {
             rtt: self.rtt.unwrap_or(plain.rtt),
             pause: self.pause.unwrap_or(plain.pause),
+            late: self.late,
             deadline: self.deadline.unwrap_or(plain.deadline),
             rate: self.rate.unwrap_or(plain.rate).max(1),
             frames: self.frames,

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example live_migration
 //! cargo run --release --example live_migration -- --seeds 1000 --loss 1% --reorder 5%
+//! cargo run --release --example live_migration -- --late 5ms --seeds 1000
 //! cargo run --release --example live_migration -- --fault old-restart --seed 7 --pcap move.pcapng
 //! ```
 

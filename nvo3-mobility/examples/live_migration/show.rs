@@ -37,6 +37,7 @@ pub(crate) fn table(report: &Report) {
         ("reordered", report.reordered),
         ("held", report.held),
         ("tunnelled", report.tunnelled),
+        ("replayed", report.replayed),
         ("in a dead node", report.in_dead_node),
         ("to a down node", report.to_down_node),
         ("over the ask limit", report.asked_overflow),
@@ -83,6 +84,7 @@ impl Sum {
             (&mut total.reordered, run.reordered),
             (&mut total.held, run.held),
             (&mut total.tunnelled, run.tunnelled),
+            (&mut total.replayed, run.replayed),
             (&mut total.in_dead_node, run.in_dead_node),
             (&mut total.to_down_node, run.to_down_node),
             (&mut total.asked_overflow, run.asked_overflow),
@@ -100,10 +102,13 @@ impl Sum {
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { sent, lost, duplicated, reordered, held, tunnelled, .. } = self.total;
-        let Report { in_dead_node, to_down_node, asked_overflow, .. } = self.total;
+        let Report { replayed, in_dead_node, to_down_node, asked_overflow, .. } = self.total;
         let Self { seeds, moves, ended, committed, violated, .. } = self;
         write!(f, "seeds {seeds} sent {sent} lost {lost} duplicated {duplicated} reordered {reordered} held {held} ")?;
-        write!(f, "tunnelled {tunnelled} in-dead-node {in_dead_node} to-down-node {to_down_node} ")?;
+        write!(
+            f,
+            "tunnelled {tunnelled} replayed {replayed} in-dead-node {in_dead_node} to-down-node {to_down_node} "
+        )?;
         write!(
             f,
             "asked-overflow {asked_overflow} moves {moves} ended {ended} committed {committed} violations {violated}"

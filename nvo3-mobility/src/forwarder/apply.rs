@@ -80,7 +80,8 @@ impl Forwarder {
             _ => self.applied = Some(number),
         }
         match &order.change {
-            Change::Tsi { key, vap, entry, route, version, limits } => {
+            Change::Tsi { key, vap, entry, route, version, limits, replay_since } => {
+                self.end_remembering(*key, entry.as_ref(), *replay_since);
                 self.change_tsi(*key, *vap, *entry, *route, *version, *limits)
             }
             Change::Port { vap, port } => self.change_port(*vap, port.as_ref()),

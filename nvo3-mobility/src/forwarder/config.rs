@@ -16,6 +16,13 @@ pub struct ForwarderConfig {
     pub total_frames: u32,
     /// Bytes of frames held in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
     pub total_bytes: u32,
+    /// What is remembered of the frames delivered to a TSI that is about to leave, for a word that comes after its VM
+    /// stopped: 1,024 frames, 1 MiB, 1 s.
+    pub recent: HoldLimits,
+    /// Frames remembered in all: 65,536.
+    pub recent_total_frames: u32,
+    /// Bytes of frames remembered in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
+    pub recent_total_bytes: u32,
     /// TSIs known from control, and as many again that are being asked for: 65,536.
     pub tsis: u32,
     /// Ports: 4,096.
@@ -34,6 +41,9 @@ impl ForwarderConfig {
             asked: HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 },
             total_frames: 65_536,
             total_bytes: 64 * 1024 * 1024,
+            recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age_ms: 1_000 },
+            recent_total_frames: 65_536,
+            recent_total_bytes: 64 * 1024 * 1024,
             tsis: 65_536,
             ports: 4_096,
             members_per_vn: 1_024,
@@ -52,6 +62,9 @@ impl ForwarderConfig {
             ("asked.age_ms", self.asked.age_ms),
             ("total_frames", self.total_frames),
             ("total_bytes", self.total_bytes),
+            ("recent.frames", self.recent.frames),
+            ("recent.bytes", self.recent.bytes),
+            ("recent.age_ms", self.recent.age_ms),
             ("tsis", self.tsis),
             ("ports", self.ports),
             ("members_per_vn", self.members_per_vn),
@@ -61,6 +74,8 @@ impl ForwarderConfig {
         let covered = [
             (("total_frames", self.total_frames), ("asked.frames", self.asked.frames)),
             (("total_bytes", self.total_bytes), ("asked.bytes", self.asked.bytes)),
+            (("recent_total_frames", self.recent_total_frames), ("recent.frames", self.recent.frames)),
+            (("recent_total_bytes", self.recent_total_bytes), ("recent.bytes", self.recent.bytes)),
         ];
         covered.into_iter().try_for_each(|((field, total), (part, least))| {
             covers("ForwarderConfig", (field, total.into()), (part, least.into()))

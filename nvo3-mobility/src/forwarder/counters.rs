@@ -65,6 +65,30 @@ impl DropReason {
         Self::Detached,
         Self::Reset,
     ];
+
+    /// The reason's name, as logs and counters write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownPort => "unknown_port",
+            Self::UnknownVn => "unknown_vn",
+            Self::Malformed => "malformed",
+            Self::GroupSource => "group_source",
+            Self::SourceNotAllowed => "source_not_allowed",
+            Self::UnknownDestination => "unknown_destination",
+            Self::NoReceiver => "no_receiver",
+            Self::Hairpin => "hairpin",
+            Self::Loop => "loop",
+            Self::NoCommonUnderlay => "no_common_underlay",
+            Self::HoldOverflow => "hold_overflow",
+            Self::HoldAge => "hold_age",
+            Self::HoldTotal => "hold_total",
+            Self::TooManyAsked => "too_many_asked",
+            Self::BumNotTunnelled => "bum_not_tunnelled",
+            Self::BumPortShared => "bum_port_shared",
+            Self::Detached => "detached",
+            Self::Reset => "reset",
+        }
+    }
 }
 
 /// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.
@@ -87,6 +111,13 @@ pub struct ForwarderCounters {
     pub punted_frames: u64,
     /// From the move's other party, delivered behind what came direct.
     pub reordered_frames: u64,
+    /// Delivered frames that were taken back because the VM had stopped before it could read them; each counts once more
+    /// when it is tunnelled, dropped or delivered after all.
+    pub replayed_frames: u64,
+    /// Replays that did not reach back to the VM's stop: what was delivered first after it is lost.
+    pub incomplete_replays: u64,
+    /// Delivered frames that were forgotten for want of room before they were too old (`ForwarderConfig.recent`).
+    pub shed_recent_frames: u64,
     /// Notices for which there was no room.
     pub shed_notices: u64,
     /// Times at which the clock had gone back; the last time was used instead.
@@ -120,6 +151,8 @@ pub struct TsiCounters {
     pub held_frames: u64,
     /// Frames for it that went into a tunnel.
     pub tunnelled_frames: u64,
+    /// Frames for it that had been delivered and were taken back to go after it.
+    pub replayed_frames: u64,
     /// Frames for it, and kept from it, that were dropped.
     pub dropped_frames: u64,
     /// [`Notice::Stale`](super::Notice::Stale)s raised: how often an NVE was seen to send here what belongs elsewhere.

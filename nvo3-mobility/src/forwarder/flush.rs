@@ -69,8 +69,13 @@ impl Forwarder {
         }
         let Some(tag) = self.pool.pop(slot.line_mut(line), Some(out)) else { return };
         match target {
-            Target::Port(_) => self.counters.delivered_frames += 1,
-            Target::Tunnel { .. } => self.tunnelled(key, tag.origin, stale),
+            Target::Port(_) => {
+                if slot.remembers() && !tag.group {
+                    self.remember(key, tag.origin, out);
+                }
+                self.counters.delivered_frames += 1;
+            }
+            Target::Tunnel { .. } => self.tunnelled(key, tag.origin, stale && !tag.replayed),
             Target::Again(vap) => {
                 self.counters.again_frames += 1;
                 // The sender is that of the slot: whatever else was kept there would not have been.

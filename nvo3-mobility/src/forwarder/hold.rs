@@ -2,7 +2,7 @@
 
 use super::Forwarder;
 use super::counters::DropReason;
-use super::pool::Queue;
+use super::pool::{Queue, Tag};
 use super::slot::{Origin, Slot, Way};
 use crate::table::{Gate, Lane};
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
@@ -68,7 +68,7 @@ impl Forwarder {
             slot.counters.dropped_frames += 1;
             self.counters.drop(reason);
         }
-        self.pool.push(slot.line_mut(line), origin, group, self.now, frame);
+        self.pool.push(slot.line_mut(line), Tag::new(origin, group, self.now), frame);
         slot.counters.held_frames += 1;
         self.counters.held_frames += 1;
         if slot.armed.is_none() {
@@ -203,7 +203,7 @@ impl Forwarder {
 
 impl Slot {
     /// Whether a held frame waits for control, and not only for its port.
-    fn waits(&self, own: &nvo3_nva_proto::Locators, line: Line, tag: &super::pool::Tag) -> bool {
+    fn waits(&self, own: &nvo3_nva_proto::Locators, line: Line, tag: &Tag) -> bool {
         match line {
             Line::Kept => self.gate() == Gate::Hold,
             Line::Lane(_) => matches!(self.way(own, tag.origin, tag.group), Way::Hold { .. }),

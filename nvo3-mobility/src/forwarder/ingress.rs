@@ -71,13 +71,16 @@ impl Forwarder {
             self.asked += 1;
         }
         let Some(slot) = self.slots.get(&key) else { return self.drop(DropReason::TooManyAsked) };
-        let way = slot.way(&self.config.own, origin, false);
+        let (way, remembers) = (slot.way(&self.config.own, origin, false), slot.remembers());
         let goes = matches!(way, Way::Deliver(_) | Way::Tunnel { .. });
         if goes && !slot.lanes_empty() && self.must_wait(key, origin, way) {
             return self.queue_behind(key, origin, bytes);
         }
         match way {
             Way::Deliver(vap) => {
+                if remembers {
+                    self.remember(key, origin, bytes);
+                }
                 self.counters.delivered_frames += 1;
                 Verdict::Deliver(vap)
             }

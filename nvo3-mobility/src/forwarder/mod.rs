@@ -7,6 +7,9 @@
 //! learned from frames (VXL-10), nothing crosses a VN (VXL-11), a route never returns a frame. What an entry means
 //! is [`Entry::act`](crate::table::Entry::act)'s to say.
 //!
+//! What is delivered to a TSI that is about to leave is remembered for a moment, so that the word that its VM stopped may
+//! come late ([`Change::Tsi`](crate::table::Change::Tsi)'s `replay_since`).
+//!
 //! Frames that are not held cost no allocation.
 
 mod apply;
@@ -19,6 +22,7 @@ mod hold;
 mod ingress;
 mod notice;
 mod pool;
+mod recent;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -121,6 +125,8 @@ pub struct Forwarder {
     /// Which TSIs are behind which VAP.
     attached: BTreeSet<(VapId, TsiKey)>,
     pool: pool::Pool,
+    /// Frames delivered lately: apart, so that they never cost held ones their room.
+    recent: pool::Pool,
     /// When whose held frames are looked at for their age.
     ages: BTreeSet<(Instant, TsiKey)>,
     /// Of whom something may leave, and who had the last turn.
@@ -156,6 +162,7 @@ impl Forwarder {
             asked: 0,
             attached: BTreeSet::new(),
             pool: pool::Pool::new(config.total_frames, config.total_bytes),
+            recent: pool::Pool::new(config.recent_total_frames, config.recent_total_bytes),
             ages: BTreeSet::new(),
             ready: BTreeSet::new(),
             turn: None,
@@ -244,6 +251,11 @@ impl Forwarder {
     /// What is held in all: frames and bytes.
     pub fn held_in_all(&self) -> (u32, u32) {
         (self.pool.frames, self.pool.bytes)
+    }
+
+    /// What is remembered in all: frames and bytes.
+    pub fn remembered_in_all(&self) -> (u32, u32) {
+        (self.recent.frames, self.recent.bytes)
     }
 
     /// What was counted.

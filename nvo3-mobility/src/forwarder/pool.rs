@@ -43,8 +43,16 @@ pub(super) struct Tag {
     pub(super) origin: Origin,
     pub(super) group: bool,
     pub(super) arrived: Instant,
+    /// It had been delivered to a VM that did not read it: whoever sent it was right to send it here.
+    pub(super) replayed: bool,
     /// Grows by one with each frame held: which of two came first.
     pub(super) order: u64,
+}
+
+impl Tag {
+    pub(super) const fn new(origin: Origin, group: bool, arrived: Instant) -> Self {
+        Self { origin, group, arrived, replayed: false, order: 0 }
+    }
 }
 
 struct Held {
@@ -92,6 +100,18 @@ impl Pool {
         }
     }
 
+    /// Puts the frames of `rest` behind those of `queue`.
+    pub(super) fn join(&mut self, queue: &mut Queue, rest: Queue) {
+        match self.slab.get_mut(queue.tail as usize) {
+            _ if rest.is_empty() => return,
+            Some(last) => last.next = rest.head,
+            None => queue.head = rest.head,
+        }
+        queue.tail = rest.tail;
+        queue.frames += rest.frames;
+        queue.bytes += rest.bytes;
+    }
+
     fn append(&mut self, queue: &mut Queue, place: u32, length: u32) {
         match self.slab.get_mut(queue.tail as usize) {
             Some(last) => last.next = place,
@@ -102,13 +122,13 @@ impl Pool {
         queue.bytes += length;
     }
 
-    /// Copies a frame behind the others of `queue`.
-    pub(super) fn push(&mut self, queue: &mut Queue, origin: Origin, group: bool, arrived: Instant, frame: &[u8]) {
+    /// Copies a frame behind the others of `queue`; the order in its tag is given here.
+    pub(super) fn push(&mut self, queue: &mut Queue, tag: Tag, frame: &[u8]) {
         let mut bytes = self.buffer(frame.len());
         bytes.extend_from_slice(frame);
         let length = frame.len() as u32;
         self.order += 1;
-        let held = Held { tag: Tag { origin, group, arrived, order: self.order }, bytes, next: NONE };
+        let held = Held { tag: Tag { order: self.order, ..tag }, bytes, next: NONE };
         let place = match self.slab.get_mut(self.free as usize) {
             Some(unused) => {
                 let place = self.free;
@@ -133,6 +153,17 @@ impl Pool {
 
     /// Takes the oldest off `queue`, its bytes into `out` where there is one.
     pub(super) fn pop(&mut self, queue: &mut Queue, out: Option<&mut Vec<u8>>) -> Option<Tag> {
+        let (tag, bytes) = self.take(queue)?;
+        if let Some(out) = out {
+            out.clear();
+            out.extend_from_slice(&bytes);
+        }
+        self.give_back(bytes);
+        Some(tag)
+    }
+
+    /// Takes the oldest off `queue` with its buffer, which is to be given back.
+    pub(super) fn take(&mut self, queue: &mut Queue) -> Option<(Tag, Vec<u8>)> {
         let place = queue.head;
         let held = self.slab.get_mut(place as usize)?;
         let (tag, bytes) = (held.tag, core::mem::take(&mut held.bytes));
@@ -146,12 +177,7 @@ impl Pool {
         queue.bytes -= length;
         self.frames -= 1;
         self.bytes -= length;
-        if let Some(out) = out {
-            out.clear();
-            out.extend_from_slice(&bytes);
-        }
-        self.give_back(bytes);
-        Some(tag)
+        Some((tag, bytes))
     }
 
     /// The line of a TSI whose first frame came first.
@@ -181,7 +207,7 @@ impl Pool {
         buffer
     }
 
-    fn give_back(&mut self, buffer: Vec<u8>) {
+    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
         match self.spare.get_mut(class(buffer.capacity())) {
             Some(spare) if self.capacity <= self.budget => spare.push(buffer),
             _ => self.capacity -= buffer.capacity(),
@@ -194,7 +220,7 @@ mod tests {
     use super::*;
     use crate::table::VapId;
 
-    const ORIGIN: Origin = Origin::Vap(VapId(1));
+    const TAG: Tag = Tag::new(Origin::Vap(VapId(1)), false, Instant(0));
 
     #[test]
     fn two_queues_in_one_slab_keep_their_own_order() {
@@ -203,8 +229,8 @@ mod tests {
         let mut out = Vec::new();
 
         for n in 0..4_u8 {
-            pool.push(&mut a, ORIGIN, false, Instant(0), &[n; 20]);
-            pool.push(&mut b, ORIGIN, false, Instant(0), &[n + 100; 30]);
+            pool.push(&mut a, TAG, &[n; 20]);
+            pool.push(&mut b, TAG, &[n + 100; 30]);
         }
 
         assert_eq!((a.frames, a.bytes, pool.frames, pool.bytes), (4, 80, 8, 200));
@@ -218,6 +244,30 @@ mod tests {
     }
 
     #[test]
+    fn queues_that_are_joined_leave_one_after_the_other() {
+        let mut pool = Pool::new(8, 1_000);
+        let mut queues = [Queue::EMPTY; 3];
+        let mut out = Vec::new();
+        let [empty, a, b] = &mut queues;
+        for n in 0..2_u8 {
+            pool.push(a, TAG, &[n; 20]);
+            pool.push(b, TAG, &[n + 2; 30]);
+        }
+
+        pool.join(a, Queue::EMPTY);
+        pool.join(a, *b);
+        pool.join(empty, *a);
+
+        assert_eq!((empty.frames, empty.bytes), (4, 100));
+        for n in 0..4_u8 {
+            pool.pop(empty, Some(&mut out));
+            assert_eq!(out[0], n);
+        }
+        pool.push(empty, TAG, &[9; 20]);
+        assert!(pool.pop(empty, Some(&mut out)).is_some() && out == [9; 20] && empty.is_empty());
+    }
+
+    #[test]
     fn buffers_of_every_size_in_turn_stay_within_twice_what_may_be_held() {
         let (frames, bytes) = (4, 40_000);
         let mut pool = Pool::new(frames, bytes);
@@ -225,7 +275,7 @@ mod tests {
 
         for length in (14..10_000).step_by(97) {
             for _ in 0..frames {
-                pool.push(&mut queue, ORIGIN, false, Instant(0), &[0; 10_000][..length]);
+                pool.push(&mut queue, TAG, &[0; 10_000][..length]);
             }
             while pool.pop(&mut queue, None).is_some() {}
             assert!(pool.capacity <= 2 * bytes as usize + 64 * frames as usize);

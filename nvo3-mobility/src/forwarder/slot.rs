@@ -47,6 +47,10 @@ pub(super) struct Slot {
     pub(super) tunnelled: Queue,
     pub(super) direct: Queue,
     pub(super) kept: Queue,
+    /// What was delivered lately, while the entry has it remembered.
+    pub(super) recent: Queue,
+    /// When the newest frame was delivered that should be in there and is not any more.
+    pub(super) forgotten: Option<Instant>,
     /// The first pass is over: something of the direct lane has left.
     pub(super) direct_began: bool,
     pub(super) missed: bool,
@@ -70,6 +74,8 @@ impl Slot {
             tunnelled: Queue::EMPTY,
             direct: Queue::EMPTY,
             kept: Queue::EMPTY,
+            recent: Queue::EMPTY,
+            forgotten: None,
             direct_began: false,
             missed: false,
             seen: false,
@@ -150,6 +156,12 @@ impl Slot {
     /// What is done with what it sends; attached but without an entry, it is not active yet (SPL-02).
     pub(super) fn gate(&self) -> Gate {
         self.entry.map_or(Gate::Hold, |entry| entry.gate)
+    }
+
+    /// Whether what is delivered is remembered.
+    #[inline]
+    pub(super) fn remembers(&self) -> bool {
+        self.entry.is_some_and(|entry| entry.remember)
     }
 
     pub(super) const fn held(&self) -> HeldFrames {

@@ -4,6 +4,7 @@
 //! depends on them leaves, and [`Event`]s for management. How a move goes is the table in [`core`]; the rest of this room is
 //! the directory, sessions, clocks, bounds and counters around it. (VMM-4.2-03, VMM-6, DAP, DIR-06 … DIR-13, EVM-05, R-03, R-34.)
 
+mod compact;
 mod conduct;
 mod config;
 pub mod core;
@@ -15,6 +16,7 @@ mod moves;
 mod requests;
 mod sessions;
 
+pub use compact::superseded;
 pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Timer};
 pub use journal::Record;

@@ -124,7 +124,10 @@ impl Moves {
         if let Some(at) = of.timer {
             self.timers.insert((at, id));
         }
-        self.moves.insert(id, of);
+        if self.moves.insert(id, of).is_some() {
+            // An outcome that is still remembered only because the journal is shorter now.
+            self.ended.retain(|ended| *ended != id);
+        }
     }
 
     /// What it was pushed early may have gone with its session: it is pushed the commit too.

@@ -3,7 +3,7 @@
 use super::core::{News, State};
 use crate::table::VapId;
 use core::net::IpAddr;
-use nvo3_nva_proto::{DownReason, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
+use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 /// What an owner (a hypervisor's hook, a driver's loop) tells an edge.
@@ -38,12 +38,18 @@ pub enum Input {
         /// plain fact, also for a VM that its hypervisor resumed here.
         move_id: Option<MoveId>,
     },
-    /// The VM will stop here for this move. It may stop once [`News::Suspended`] is heard.
+    /// The VM will stop here for this move, or has stopped. Better before than after: without `stopped_at` it may stop once
+    /// [`News::Suspended`] is heard, and no frame is in question.
     Suspend {
         /// Whose.
         key: TsiKey,
         /// The move.
         move_id: MoveId,
+        /// Where the word only comes after the VM stopped: when that was, by the clock of the inputs; a time to come is
+        /// taken as now. What was delivered at that time or later goes to the new NVE, before anything newer. This says that
+        /// the VM never reads it here: a hypervisor that resumes the VM here after all empties its port first, or the VM
+        /// has those frames twice. Group frames delivered since the stop are lost.
+        stopped_at: Option<Instant>,
     },
     /// The forwarder has applied every change up to this number that it did not refuse.
     Applied(u64),
@@ -87,7 +93,7 @@ pub enum Error {
     #[error("{0} needs at least one IP address and the VN of its port")]
     Malformed(TsiKey),
     /// The edge is not prepared for that move.
-    #[error("{key} is {state} here: not prepared for {move_id}")]
+    #[error("{key}, {state}, is not prepared for {move_id}")]
     NotPrepared {
         /// Whose.
         key: TsiKey,
@@ -97,7 +103,7 @@ pub enum Error {
         state: &'static str,
     },
     /// The input does not fit the TSI's state.
-    #[error("{key} is {state} here")]
+    #[error("{key}, {state}: out of place")]
     OutOfPlace {
         /// Whose.
         key: TsiKey,

@@ -14,8 +14,8 @@ use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, Place, RecordNo, Resync, Session, SessionConfig,
-    SessionId, Tsi, TsiKey, Version,
+    Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, MoveId, Place, RecordNo, Resync, Session,
+    SessionConfig, SessionId, Tsi, TsiKey, Version,
 };
 use nvo3_wire::{Mac, Vni};
 
@@ -27,6 +27,10 @@ pub(super) struct Known {
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
     pub(super) forward_ends: Option<Instant>,
+    /// When the VM stopped here, where that was said afterwards; until it runs here again.
+    pub(super) stopped_at: Option<Instant>,
+    /// The move that brought the VM here, once it is committed.
+    pub(super) brought_by: Option<MoveId>,
 }
 
 /// A port and what may be behind it.
@@ -127,7 +131,7 @@ impl Nve {
             Input::Attach { vap, vn, tsis, trusted } => return self.attach(vap, vn, tsis, trusted),
             Input::Detach { vap } => return self.detach(vap),
             Input::Activate { key, move_id } => return self.activate(key, move_id),
-            Input::Suspend { key, move_id } => return self.suspend(key, move_id),
+            Input::Suspend { key, move_id, stopped_at } => return self.suspend(key, move_id, stopped_at),
             Input::Applied(number) => self.applied(number),
             Input::Refused { number } => self.refused(number),
             Input::ForwarderReset => self.order_all(),
@@ -315,6 +319,7 @@ impl Nve {
             route,
             version: known.map_or(cached_version, |known| known.core.floor.max(cached_version)),
             limits: known.map_or(self.config.hold, |known| known.limits),
+            replay_since: known.and_then(|known| known.stopped_at),
         }
     }
 

@@ -7,8 +7,8 @@ use super::machine::{Known, Nve};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Deregister, Done, HoldLimits, Message, MoveId, MoveKind, MoveWord, Place, Ready, Refusal, RegistrationRequest,
-    Report, Tsi, TsiKey, Version,
+    Deregister, Done, HoldLimits, Instant, Message, MoveId, MoveKind, MoveWord, Place, Ready, Refusal,
+    RegistrationRequest, Report, Tsi, TsiKey, Version,
 };
 
 /// What is known of one move besides its TSIs' states.
@@ -95,7 +95,17 @@ impl Nve {
     }
 
     fn enter(&mut self, key: TsiKey, before: Core, after: Core) {
-        self.known(key).core = after;
+        let known = self.known(key);
+        known.core = after;
+        if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
+            known.stopped_at = None;
+        }
+        if before.state != after.state {
+            known.brought_by = match (before.state, after.state) {
+                (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
+                _ => None,
+            };
+        }
         if core::entry(before.state) != core::entry(after.state) {
             self.changes.mark(Key::Tsi(key));
         }
@@ -179,6 +189,8 @@ impl Nve {
             vap: None,
             limits,
             forward_ends: None,
+            brought_by: None,
+            stopped_at: None,
         })
     }
 
@@ -225,6 +237,10 @@ impl Nve {
             return Err(Error::NoPort(key));
         }
         let state = known.core.state;
+        // Said again, or after the VM's own frames had said it and the move has been committed.
+        if move_id.is_some() && known.brought_by == move_id {
+            return Ok(());
+        }
         if let Some(move_id) = move_id {
             let prepared = state.may_run_for(move_id);
             if !prepared {
@@ -234,9 +250,20 @@ impl Nve {
         self.for_all_of_move(key, core::Input::Runs)
     }
 
-    pub(super) fn suspend(&mut self, key: TsiKey, move_id: MoveId) -> Result<(), Error> {
+    pub(super) fn suspend(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) -> Result<(), Error> {
         self.tsis.get(&key).ok_or(Error::UnknownTsi(key))?;
-        self.for_all_of_move(key, core::Input::Suspend(move_id))
+        self.for_all_of_move(key, core::Input::Suspend(move_id))?;
+        let stopped_at = stopped_at.map(|at| at.min(self.now));
+        let of_move = self.moves.get(move_id).map(|of| of.tsis.as_slice()).unwrap_or_default();
+        for tsi in of_move.iter().chain([&key]) {
+            // In a later state the tunnel is in force, and what it was to replay has been ordered.
+            if let Some(known) = self.tsis.get_mut(tsi)
+                && matches!(known.core.state, core::State::Suspending(_))
+            {
+                known.stopped_at = stopped_at.or(known.stopped_at);
+            }
+        }
+        Ok(())
     }
 
     /// Any TSI's word stands for all that move with it.

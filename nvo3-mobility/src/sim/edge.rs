@@ -67,6 +67,8 @@ pub(super) struct Edge {
     pub(super) held: u64,
     /// Unicast frames that an entry of a move sent on.
     pub(super) tunnelled: u64,
+    /// Frames that were delivered to a VM that had stopped, and sent after it.
+    pub(super) replayed: u64,
     /// Frames dropped, by reason.
     pub(super) dropped: BTreeMap<DropReason, u64>,
     live: Option<Box<Live>>,
@@ -87,6 +89,7 @@ impl Edge {
             told: BTreeMap::new(),
             held: 0,
             tunnelled: 0,
+            replayed: 0,
             dropped: BTreeMap::new(),
             live: None,
             kept: VecDeque::new(),
@@ -368,9 +371,10 @@ impl Edge {
             let Some(live) = &mut self.live else { return false };
             let Some(change) = live.nve.poll_table_change() else { break };
             upto = Some(change.number);
-            let before = dropped(&live.forwarder);
+            let (before, replayed) = (dropped(&live.forwarder), live.forwarder.counters().replayed_frames);
             let applied = live.forwarder.apply(&change);
             let after = dropped(&live.forwarder);
+            self.replayed += live.forwarder.counters().replayed_frames - replayed;
             let key = match &change.change {
                 Change::Tsi { key, .. } => Some(*key),
                 Change::Port { .. } | Change::Members { .. } => None,

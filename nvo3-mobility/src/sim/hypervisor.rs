@@ -1,5 +1,5 @@
 //! The hypervisors and the management above them: they ask for moves, suspend, stop, start and resume the VM, and say so
-//! to the edges. Nothing that they say is lost; an edge or authority that is down is told again.
+//! to the edges, before it happens or (`Params::late`) after. Nothing that they say is lost; an edge or authority that is down is told again.
 
 use super::authority;
 use super::host::Host;
@@ -31,6 +31,16 @@ pub(super) enum Seat {
     Stopped(EdgeNo),
 }
 
+/// What the port of a VM that stopped has for it, until its edge is told that it stopped. Whoever resumes it there before
+/// that reads it; afterwards nobody does. So the port's queue has no race here: what came in the microsecond of the stop is
+/// read, and what came later is not.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// The first instant of which nothing is read.
+    pub(super) since: Instant,
+    pub(super) frames: Vec<Vec<u8>>,
+}
+
 /// One move of the path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leg {
@@ -39,9 +49,11 @@ pub(super) struct Leg {
     pub(super) to: EdgeNo,
     /// When the authority took the order.
     pub(super) asked: Option<Instant>,
-    /// The edge said *suspended* and the VM is about to stop.
+    /// The VM is about to stop: the edge said *suspended*, or its word will come late.
     stopping: bool,
     pub(super) stopped: Option<Instant>,
+    /// The late word was taken.
+    late_said: bool,
     /// The source's hypervisor resumed it by itself: management starts it nowhere else.
     self_resumed: bool,
     /// It was told to run where it was: a stop that was still to come is off.
@@ -57,6 +69,7 @@ pub(super) enum Step {
     Ask,
     Suspend,
     Stop,
+    SayLate,
     Start,
     Resume,
     GoWrong(Fault),
@@ -71,6 +84,7 @@ pub(super) fn legs(path: Path) -> Vec<Leg> {
         asked: None,
         stopping: false,
         stopped: None,
+        late_said: false,
         self_resumed: false,
         resumed: false,
         ran: None,
@@ -92,6 +106,7 @@ impl World {
             Step::Ask => self.ask(n, &leg),
             Step::Suspend => self.suspend(n, &leg),
             Step::Stop => self.stop(n, &leg),
+            Step::SayLate => self.say_late(n, &leg),
             Step::Start => self.start(n, &leg),
             Step::Resume => self.resume(n, &leg),
             Step::GoWrong(fault) => self.go_wrong(n, &leg, fault),
@@ -149,8 +164,28 @@ impl World {
         }
         let key = self.key_of(VM);
         // Also after it was taken: an edge that dies forgets it.
-        let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id });
+        let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at: None });
         self.again(n, Step::Suspend, RETRY);
+    }
+
+    /// The late word. What was in the port since the stop is not read there any more once the edge has it.
+    fn say_late(&mut self, n: usize, leg: &Leg) {
+        let Some(unread) = self.unread.as_ref().filter(|_| leg.ended.is_none() && !leg.self_resumed) else { return };
+        let (key, stopped_at) = (self.key_of(VM), Some(unread.since));
+        match self.tell_only(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at }) {
+            true => {
+                self.unread = None;
+                self.leg(n, |leg| leg.late_said = true);
+                self.drive(Node::Edge(leg.from));
+            }
+            false => self.again(n, Step::SayLate, RETRY),
+        }
+    }
+
+    fn stop_soon(&mut self, n: usize) {
+        self.leg(n, |leg| leg.stopping = true);
+        let last = self.random.between(Micros(0), LAST_INSTANT);
+        self.again(n, Step::Stop, last);
     }
 
     fn stop(&mut self, n: usize, leg: &Leg) {
@@ -162,6 +197,10 @@ impl World {
         self.leg(n, |leg| leg.stopped = Some(now));
         self.did("vm", || "stops".into());
         self.again(n, Step::Start, self.params.pause);
+        if let Some(late) = self.params.late {
+            self.unread = Some(Unread { since: now + Micros(1), frames: Vec::new() });
+            self.again(n, Step::SayLate, late);
+        }
         if self.params.fault == Some(Fault::SelfResume) && n == self.fault_leg {
             let drawn = self.random.between(Micros(0), Micros(self.params.pause.0.saturating_sub(1)));
             self.again(n, Step::GoWrong(Fault::SelfResume), self.params.fault_at.unwrap_or(drawn));
@@ -171,6 +210,9 @@ impl World {
     fn start(&mut self, n: usize, leg: &Leg) {
         if leg.ended.is_some() || leg.self_resumed || self.seat != Seat::Stopped(leg.from) {
             return;
+        }
+        if self.params.late.is_some() && !leg.late_said {
+            return self.again(n, Step::Start, RETRY);
         }
         let key = self.key_of(VM);
         match self.tell_only(leg.to, nve::Input::Activate { key, move_id: Some(leg.id) }) {
@@ -206,6 +248,7 @@ impl World {
             self.did("vm", || format!("runs at {name}"));
             let frame = self.hosts.get(VM).map(Host::announcement).unwrap_or_default();
             self.put_in_port(edge, VM, frame);
+            self.read_port(edge);
         }
         self.drive(Node::Edge(edge));
     }
@@ -245,9 +288,7 @@ impl World {
         let Some((n, leg)) = found.map(|(n, leg)| (n, *leg)) else { return };
         match news {
             News::Suspended if edge == leg.from && !leg.stopping && !leg.self_resumed => {
-                self.leg(n, |leg| leg.stopping = true);
-                let last = self.random.between(Micros(0), LAST_INSTANT);
-                self.again(n, Step::Stop, last);
+                self.stop_soon(n);
             }
             News::Halted if edge == leg.from => self.again(n, Step::Resume, LATENCY),
             _ => {}
@@ -259,8 +300,11 @@ impl World {
         let now = self.queue.now();
         match authority::about(event) {
             authority::About::MaySuspend(id) => {
-                if let Some((n, _)) = self.numbered_leg(id) {
-                    self.again(n, Step::Suspend, LATENCY);
+                let Some((n, leg)) = self.numbered_leg(id) else { return };
+                match self.params.late {
+                    None => self.again(n, Step::Suspend, LATENCY),
+                    Some(_) if leg.stopping => {}
+                    Some(_) => self.stop_soon(n),
                 }
             }
             authority::About::Ended(id, result) => self.ended(id, result),

@@ -16,6 +16,9 @@ pub struct Params {
     pub control: Mischief,
     /// How long the VM runs nowhere.
     pub pause: Micros,
+    /// `None`: the hypervisor says that the VM will stop and waits for the edge. Else it says so only this long after the VM
+    /// stopped, with the time of the stop; the VM starts no sooner than that.
+    pub late: Option<Micros>,
     /// Datagrams per second from each host to each of its peers.
     pub rate: u32,
     /// Datagrams from each host to each of its peers; `None`: as long as the moves last, and a little longer.
@@ -85,6 +88,7 @@ impl Params {
             rtt: Micros(1_000),
             control: Mischief::NONE,
             pause: Micros::from_millis(30),
+            late: None,
             rate: 500,
             frames: None,
             payload: 64,
@@ -100,8 +104,9 @@ impl Params {
     }
 
     /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
-    /// and no detour can be as long as the pause (DESIGN's order of frames).
+    /// and no detour can be as long as what is left of the pause once the edge knows of it (DESIGN's order of frames).
     pub fn keeps_order(&self) -> bool {
-        self.control == Mischief::NONE && self.fault.is_none() && self.pause.0 > 2 * self.rtt.0
+        let late = self.late.unwrap_or_default();
+        self.control == Mischief::NONE && self.fault.is_none() && self.pause.0 > 2 * self.rtt.0 + late.0
     }
 }

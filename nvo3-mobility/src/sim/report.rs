@@ -37,6 +37,8 @@ pub struct Report {
     pub held: u64,
     /// Frames that the entry of a move tunnelled on.
     pub tunnelled: u64,
+    /// Of those: delivered before, to the VM that had stopped and whose edge was told late.
+    pub replayed: u64,
     /// Frames that edges dropped, by reason; hosts' questions and broadcasts count as well.
     pub dropped: BTreeMap<String, u64>,
     /// From the end of the pause until everyone interested follows the last committed move.
@@ -98,6 +100,7 @@ impl World {
             asked_overflow: count(Loss::AskedOverflow),
             held: self.edges.iter().map(|edge| edge.held).sum::<u64>() - self.before.0,
             tunnelled: self.edges.iter().map(|edge| edge.tunnelled).sum::<u64>() - self.before.1,
+            replayed: self.edges.iter().map(|edge| edge.replayed).sum(),
             dropped,
             converged_us: committed.and_then(|leg| Some((leg.converged? - leg.ran?).0)),
             pause_us: paused.map(|(stopped, ran)| (ran - stopped).0),

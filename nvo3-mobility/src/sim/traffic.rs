@@ -63,10 +63,14 @@ impl World {
         let now = self.now();
         let Some(n) = (0..self.hosts.len()).find(|n| vap(*n) == port) else { return };
         let edge_name = self.name(Node::Edge(edge));
-        let Some(host) = self.hosts.get_mut(n) else { return };
-        let host_name = host.name;
+        let host_name = self.hosts.get(n).map_or("?", |host| host.name);
         self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.into());
-        if n == VM && self.seat != Seat::Runs(edge) {
+        let unread = self.unread.as_mut().filter(|_| n == VM && self.seat == Seat::Stopped(edge));
+        let reads = unread.as_ref().is_some_and(|unread| now < unread.since);
+        if n == VM && self.seat != Seat::Runs(edge) && !reads {
+            if let Some(unread) = unread {
+                return unread.frames.push(frame.into());
+            }
             if let Some(id) = frame::numbered(frame) {
                 self.ledger.lose(id, Loss::StoppedVm);
                 self.did(edge_name, || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number));
@@ -74,6 +78,18 @@ impl World {
             self.tenant.lost(frame);
             return;
         }
+        self.receive(edge, n, frame);
+    }
+
+    /// The VM runs again at this edge: it reads what its port has.
+    pub(super) fn read_port(&mut self, edge: EdgeNo) {
+        for frame in self.unread.take().map(|unread| unread.frames).unwrap_or_default() {
+            self.receive(edge, VM, &frame);
+        }
+    }
+
+    fn receive(&mut self, edge: EdgeNo, n: usize, frame: &[u8]) {
+        let Some(host) = self.hosts.get_mut(n) else { return };
         let received = host.receive(frame);
         if n == VM {
             self.tenant.received(frame);

@@ -6,7 +6,7 @@ use super::check::Checks;
 use super::edge::{Edge, Effect, Entered};
 use super::frame::{self, Station};
 use super::host::Host;
-use super::hypervisor::{Leg, Seat, Step, legs};
+use super::hypervisor::{Leg, Seat, Step, Unread, legs};
 use super::ledger::{EdgeNo, Ledger};
 use super::link::{Link, Mischief};
 use super::params::{Params, Path};
@@ -77,6 +77,8 @@ pub(super) struct World {
     /// Which host sends to which, by the number of the flow.
     pub(super) flows: Vec<(usize, usize)>,
     pub(super) seat: Seat,
+    /// In the port of a stopped VM, until its edge knows.
+    pub(super) unread: Option<Unread>,
     pub(super) legs: Vec<Leg>,
     pub(super) ledger: Ledger,
     pub(super) tenant: Tenant,
@@ -166,6 +168,7 @@ impl World {
             ledger: Ledger::new(flows.len()),
             flows,
             seat: Seat::Runs(0),
+            unread: None,
             legs: legs(params.path),
             tenant: Tenant::new(&params.tenant, station(VM).mac),
             checks: Checks::default(),
@@ -466,7 +469,12 @@ impl World {
             nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
             nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", self.name_of(key)),
             nve::Input::Activate { key, move_id: None } => format!("{} runs here", self.name_of(key)),
-            nve::Input::Suspend { key, move_id } => format!("{} will stop for {move_id}", self.name_of(key)),
+            nve::Input::Suspend { key, move_id, stopped_at: None } => {
+                format!("{} will stop for {move_id}", self.name_of(key))
+            }
+            nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
+                format!("{} has stopped for {move_id}, {} us ago", self.name_of(key), (self.now() - *at).0)
+            }
             other => format!("{other:?}"),
         }
     }

@@ -4,7 +4,7 @@ use crate::authority::{Authority, Journal};
 use crate::config::Config;
 use crate::sockets::Sockets;
 use crate::store::{Store, Writer};
-use nvo3_mobility::nva::{Input, Nva, NvaConfig};
+use nvo3_mobility::nva::{Input, Nva, NvaConfig, superseded};
 use nvo3_nva_proto::RecordNo;
 use nvoctl::clock;
 use std::error::Error;
@@ -14,6 +14,13 @@ use std::time::{Duration, SystemTime};
 pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
     let store = config.data.as_deref().map(|directory| Store::open(directory, new_epoch)).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
+    if let Some(store) = &store {
+        let superseded = superseded(&config.nva, &records);
+        if !superseded.is_empty() {
+            store.remove(&superseded)?;
+            tracing::info!(removed = superseded.len(), of = records.len(), "the journal is shorter now");
+        }
+    }
     let last = records.last().map_or(RecordNo(0), |(number, _)| *number);
     let epoch = store.as_ref().map_or_else(new_epoch, Store::epoch);
     let sockets = Sockets::bind(&config.listen)?;

@@ -10,6 +10,9 @@ const SMALL: ForwarderConfig = ForwarderConfig {
     asked: HoldLimits { frames: 4, bytes: 1_000, age_ms: 100 },
     total_frames: 20,
     total_bytes: 1_900,
+    recent: HoldLimits { frames: 5, bytes: 1_000, age_ms: 100 },
+    recent_total_frames: 8,
+    recent_total_bytes: 1_000,
     tsis: 6,
     ports: 4,
     members_per_vn: 4,
@@ -46,7 +49,7 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
 /// What can happen to a forwarder, with orders as the move core gives them.
 #[derive(Clone, Debug)]
 enum Happening {
-    Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits),
+    Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits, Option<u64>),
     Port(VapId, Option<Port>),
     Members(Vec<u8>),
     /// From the TSI of this number, at this VAP.
@@ -72,16 +75,16 @@ fn a_state() -> impl Strategy<Value = State> {
         })
     };
     prop_oneof![
-        Just(State::Away),
-        Just(State::Here),
-        Just(State::Here),
-        a_place().prop_map(move |peer| State::Suspended(plan(peer))),
-        a_place().prop_map(|peer| State::Halted { peer: Some(peer) }),
-        a_place().prop_map(|to| State::Forwarding { to }),
-        proptest::option::of(a_place()).prop_map(|forward| State::Claiming { forward, sign: Sign::Word }),
-        coming().prop_map(State::Prepared),
-        coming().prop_map(State::Holding),
-        coming().prop_map(State::Revoked),
+        1 => Just(State::Away),
+        2 => Just(State::Here),
+        2 => a_place().prop_map(move |peer| State::Leaving(plan(peer))),
+        1 => a_place().prop_map(move |peer| State::Suspended(plan(peer))),
+        1 => a_place().prop_map(|peer| State::Halted { peer: Some(peer) }),
+        1 => a_place().prop_map(|to| State::Forwarding { to }),
+        1 => proptest::option::of(a_place()).prop_map(|forward| State::Claiming { forward, sign: Sign::Word }),
+        1 => coming().prop_map(State::Prepared),
+        1 => coming().prop_map(State::Holding),
+        1 => coming().prop_map(State::Revoked),
     ]
 }
 
@@ -94,8 +97,8 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
         .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });
     let to = move || if group { 0..7_u8 } else { 1..7_u8 };
     prop_oneof![
-        4 => (1..7_u8, proptest::option::of(vap()), a_state(), route, limits)
-            .prop_map(|(n, vap, state, route, limits)| Happening::Tsi(n, vap, entry(state), route, limits)),
+        4 => (1..7_u8, proptest::option::of(vap()), a_state(), route, limits, proptest::option::of(0..200_u64))
+            .prop_map(|(n, vap, state, route, limits, ago)| Happening::Tsi(n, vap, entry(state), route, limits, ago)),
         1 => (vap(), proptest::option::weighted(0.8, port)).prop_map(|(vap, port)| Happening::Port(vap, port)),
         1 => proptest::collection::vec(1..9_u8, 0..6).prop_map(Happening::Members),
         8 => (1..5_u8, vap(), to()).prop_map(|(from, vap, to)| Happening::Vap(from, vap, to)),
@@ -112,6 +115,8 @@ struct Watched {
     number: u32,
     frames: u64,
     last: BTreeMap<(Mac, Mac, VapId), u32>,
+    /// Each unicast delivery: when, from, to, where, and its number.
+    deliveries: Vec<(Instant, Mac, Mac, VapId, u32)>,
     /// Group frames and the ports that had them, since it last changed who is behind which port.
     copies: BTreeSet<(u32, VapId)>,
 }
@@ -131,6 +136,16 @@ impl Watched {
         let (to, from) = (Mac(bytes[..6].try_into().unwrap()), Mac(bytes[6..12].try_into().unwrap()));
         let before = self.last.insert((from, to, vap), number(bytes));
         assert!(before < Some(number(bytes)), "{from} to {to} at {vap:?}: {} after {before:?}", number(bytes));
+        self.deliveries.push((self.w.now, from, to, vap, number(bytes)));
+    }
+
+    /// The VM did not read what it was given since then.
+    fn unread(&mut self, vm: Mac, since: Instant) {
+        self.deliveries.retain(|(at, _, to, ..)| *to != vm || *at < since);
+        self.last.retain(|(_, to, _), _| *to != vm);
+        for (_, from, to, vap, number) in self.deliveries.iter().filter(|(_, _, to, ..)| *to == vm) {
+            self.last.insert((*from, *to, *vap), *number);
+        }
     }
 
     fn verdict(&mut self, verdict: Verdict, bytes: &[u8]) {
@@ -169,14 +184,19 @@ impl Watched {
     fn happen(&mut self, happening: Happening) {
         let now = self.w.now;
         match happening {
-            Happening::Tsi(n, vap, entry, route, limits) => {
+            Happening::Tsi(n, vap, entry, route, limits, ago) => {
                 let version = Version::default();
                 if let Some(left) =
                     self.w.f.slots.get(&key(n)).and_then(|slot| slot.vap).filter(|old| Some(*old) != vap)
                 {
                     self.copies.retain(|(_, had)| *had != left);
                 }
-                self.order(Change::Tsi { key: key(n), vap, entry, route, version, limits });
+                let replay_since = ago.map(|ms| Instant(now.0 - ms * 1_000));
+                let replayed = self.w.f.counters().replayed_frames;
+                self.order(Change::Tsi { key: key(n), vap, entry, route, version, limits, replay_since });
+                if let Some(since) = replay_since.filter(|_| self.w.f.counters().replayed_frames > replayed) {
+                    self.unread(mac(n), since);
+                }
             }
             Happening::Port(vap, port) => {
                 self.copies.retain(|(_, had)| *had != vap);
@@ -212,11 +232,17 @@ impl Watched {
         let held: Vec<HeldFrames> = f.slots.values().map(slot::Slot::held).collect();
         assert_eq!(f.held_in_all(), (held.iter().map(|h| h.frames).sum(), held.iter().map(|h| h.bytes).sum()));
         assert!(f.held_in_all().0 <= SMALL.total_frames && f.held_in_all().1 <= SMALL.total_bytes);
+        let recent = f.slots.values().map(|slot| slot.recent);
+        let sum = recent.fold((0, 0), |sum, recent| (sum.0 + recent.frames, sum.1 + recent.bytes));
+        assert_eq!(f.remembered_in_all(), sum);
+        assert!(sum.0 <= SMALL.recent_total_frames && sum.1 <= SMALL.recent_total_bytes);
         assert_eq!(f.known as usize, f.slots.values().filter(|slot| slot.known).count());
         assert_eq!((f.known + f.asked) as usize, f.slots.len());
         assert!(f.known <= SMALL.tsis && f.asked <= SMALL.tsis && f.ports.len() <= SMALL.ports as usize);
         for (key, slot) in &f.slots {
             assert!(slot.known || !slot.holds_nothing());
+            assert!(slot.recent.frames <= SMALL.recent.frames && slot.recent.bytes <= SMALL.recent.bytes);
+            assert!(slot.remembers() || slot.recent.is_empty());
             assert!(slot.held().frames <= slot.limits.frames && slot.held().bytes <= slot.limits.bytes);
             assert_eq!(slot.armed.is_some(), f.ages.iter().any(|(_, armed)| armed == key));
         }
@@ -224,7 +250,14 @@ impl Watched {
 }
 
 fn watched() -> Watched {
-    Watched { w: World::with(SMALL), number: 0, frames: 0, last: BTreeMap::new(), copies: BTreeSet::new() }
+    Watched {
+        w: World::with(SMALL),
+        number: 0,
+        frames: 0,
+        last: BTreeMap::new(),
+        deliveries: Vec::new(),
+        copies: BTreeSet::new(),
+    }
 }
 
 proptest! {
@@ -244,7 +277,7 @@ proptest! {
 
     /// Checks VMM-5-16.
     #[test]
-    fn each_unicast_frame_is_delivered_tunnelled_dropped_or_held(
+    fn each_unicast_frame_that_came_or_was_replayed_is_delivered_tunnelled_dropped_or_held(
         happenings in proptest::collection::vec(a_happening(false), 0..120),
     ) {
         let mut watched = watched();
@@ -253,7 +286,8 @@ proptest! {
         }
         let counters = *watched.w.f.counters();
         let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
-        prop_assert_eq!(watched.frames, gone + u64::from(watched.w.f.held_in_all().0));
+        let came = watched.frames + counters.replayed_frames;
+        prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().0));
     }
 
     /// Checks VMM-5-08.

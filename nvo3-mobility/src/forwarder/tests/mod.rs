@@ -4,6 +4,7 @@ mod bounds;
 mod gate;
 mod group;
 mod order;
+mod recent;
 mod tables;
 mod ways;
 
@@ -102,7 +103,7 @@ impl World {
 
     fn tsi(&mut self, n: u8, vap: Option<VapId>, entry: Option<Entry>, route: Option<Route>) {
         let version = Version { epoch: 1, generation: 5 };
-        self.apply(Change::Tsi { key: key(n), vap, entry, route, version, limits: LIMITS });
+        self.apply(Change::Tsi { key: key(n), vap, entry, route, version, limits: LIMITS, replay_since: None });
     }
 
     fn entry(&mut self, n: u8, vap: Option<VapId>, entry: Entry) {

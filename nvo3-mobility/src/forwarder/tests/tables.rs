@@ -47,6 +47,7 @@ fn tables_refuse_more_than_their_bounds() {
         route: Some(Route::Nowhere),
         version: Version::default(),
         limits: LIMITS,
+        replay_since: None,
     };
     let port = Change::Port { vap: VapId(3), port: Some(Port { vn: VN, macs: None }) };
 

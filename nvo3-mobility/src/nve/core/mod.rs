@@ -69,7 +69,8 @@ pub enum State {
     },
     /// The VM runs here and the mapping names this NVE.
     Here,
-    /// The VM runs here, and where it will go is known.
+    /// The VM runs here, and where it will go is known; what is delivered is remembered, since the word that it stopped may
+    /// come late.
     Leaving(Plan),
     /// The tunnel to the new NVE is ordered.
     Suspending(Plan),
@@ -226,6 +227,25 @@ pub enum News {
     NotRegistered,
 }
 
+impl News {
+    /// The news in a word, as logs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::Suspended => "suspended",
+            Self::SuspendFailed => "suspend-failed",
+            Self::ActivateFailed => "activate-failed",
+            Self::Running => "running",
+            Self::Hint => "hint",
+            Self::Revoked => "revoked",
+            Self::Halted => "halted",
+            Self::Gone => "gone",
+            Self::Displaced => "displaced",
+            Self::NotRegistered => "not-registered",
+        }
+    }
+}
+
 /// What is to be done, in order.
 pub type Outputs = ArrayVec<Output, 3>;
 
@@ -333,7 +353,8 @@ impl State {
 pub const fn entry(state: State) -> Option<Entry> {
     Some(match state {
         State::Away => return None,
-        State::Here | State::Leaving(_) | State::Activating(_) | State::Active(_) => Entry::DELIVER,
+        State::Here | State::Activating(_) | State::Active(_) => Entry::DELIVER,
+        State::Leaving(_) => Entry::DELIVER_AND_REMEMBER,
         State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
             tunnel(plan.peer)
         }
@@ -352,6 +373,7 @@ pub const fn entry(state: State) -> Option<Entry> {
             }),
             bum: Bum::Skip,
             gate: Gate::Hold,
+            remember: false,
         },
     })
 }
@@ -368,6 +390,7 @@ const fn hold(party: Option<Place>, bum: Bum, gate: Gate) -> Entry {
         tunnel: Action::Hold(Lane::Direct),
         bum,
         gate,
+        remember: false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The authority's records in a redb file: what was written is read at the start, what is new is written by a thread of its
-//! own.
+//! own, and what nothing rests on any more is removed at the start.
 //!
 //! A record's number is its key. Its value is the record in postcard, which is small, has no schema to carry and leaves it
 //! to the format's version here to say what the bytes are.
@@ -131,6 +131,17 @@ impl Store {
                 let bytes =
                     postcard::to_stdvec(record).map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
                 table.insert(number.0, bytes.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes records, all or none.
+    pub(crate) fn remove(&self, numbers: &[RecordNo]) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(RECORDS)?;
+            for number in numbers {
+                table.remove(number.0)?;
             }
             Ok(())
         })

@@ -59,6 +59,19 @@ fn records_come_back_in_order_with_the_epoch_they_were_made_in() {
 }
 
 #[test]
+fn what_is_removed_is_gone_and_the_rest_keeps_its_numbers() {
+    let directory = filled();
+    let store = open_in(&directory, 9).unwrap();
+    let odd: Vec<_> = (1..=1_000).step_by(2).map(RecordNo).collect();
+
+    store.remove(&odd).unwrap();
+    drop(store);
+
+    let left: Vec<_> = (2..=1_000).step_by(2).map(closed).collect();
+    assert_eq!(open_in(&directory, 9).unwrap().records().unwrap(), left);
+}
+
+#[test]
 fn a_store_that_someone_has_open_is_refused() {
     let directory = TempDir::new().unwrap();
     let _open = open_in(&directory, 9).unwrap();

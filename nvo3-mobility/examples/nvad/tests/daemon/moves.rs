@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const MOVE: MoveId = MoveId(9);
 
 fn suspended(world: &mut World, key: TsiKey) {
-    world.edges[0].nve.handle(clock::now(), Input::Suspend { key, move_id: MOVE }).unwrap();
+    world.edges[0].nve.handle(clock::now(), Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
     world.until("the VM may stop", |world| {
         let told = |event: &Event| matches!(event, Event::News { news: News::Suspended, .. });
         world.edges[0].events.iter().any(told).then_some(())

@@ -115,7 +115,7 @@ impl Edge {
         now: Instant,
         key: TsiKey,
         move_id: Option<MoveId>,
-        _stopped_at: Option<Instant>,
+        stopped_at: Option<Instant>,
         caller: Caller,
     ) {
         let in_hand = self.nve.state(&key).state.plan().map(|plan| plan.id);
@@ -127,7 +127,7 @@ impl Edge {
             caller.reply(refused("as many wait already as may"));
             return;
         }
-        match self.nve.handle(now, Input::Suspend { key, move_id }) {
+        match self.nve.handle(now, Input::Suspend { key, move_id, stopped_at }) {
             Ok(()) => self.callers.suspends.push((key, caller)),
             Err(error) => _ = caller.reply(refused(&error.to_string())),
         }

@@ -79,7 +79,7 @@ pub(super) fn counters(edge: &Edge) -> Value {
         counted.remove("dropped");
         put("forwarder", Value::Object(counted));
     }
-    let dropped = DropReason::ALL.map(|reason| (format!("{reason:?}"), json!(forwarder.dropped_frames(reason))));
+    let dropped = DropReason::ALL.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(reason))));
     put("dropped", Value::Object(dropped.into_iter().collect()));
     let underlay = &edge.paths.underlay_counters;
     put(
@@ -116,7 +116,7 @@ pub(super) fn event(event: &Event) -> Value {
             "move": to.plan().or(from.plan()).map(|plan| plan.id.0),
         }),
         Event::News { key, move_id, news } => json!({
-            "event": "news", "vni": key.vn, "mac": key.mac, "news": format!("{news:?}"),
+            "event": "news", "vni": key.vn, "mac": key.mac, "news": news.name(),
             "move": move_id.map(|id| id.0),
         }),
         Event::Refused { key, result } => {

@@ -1,0 +1,81 @@
+//! What was delivered lately to a TSI that is about to leave, and sending it after a VM that could not read it (DESIGN,
+//! order at the hypervisor).
+//!
+//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own. It lasts as long as the entry has it
+//! kept. Where the entry then tunnels or holds, what was delivered since the stop moves before everything that is held in
+//! its lane, and leaves as that does: no sender is overtaken.
+
+use super::Forwarder;
+use super::counters::DropReason;
+use super::pool::{Queue, Tag};
+use super::slot::Origin;
+use crate::table::{Entry, Lane};
+use nvo3_nva_proto::{Instant, Micros, TsiKey};
+
+impl Forwarder {
+    /// Copies a unicast frame that is delivered now; the oldest of the same TSI make room. Other TSIs never pay for it.
+    pub(super) fn remember(&mut self, key: TsiKey, origin: Origin, frame: &[u8]) {
+        let limits = self.config.recent;
+        let (age, length) = (Micros::from_millis(limits.age_ms.into()), frame.len() as u64);
+        let over = |bytes: u32, most: u32| u64::from(bytes) + length > u64::from(most);
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        loop {
+            let full = slot.recent.frames >= limits.frames
+                || over(slot.recent.bytes, limits.bytes)
+                || self.recent.frames >= self.config.recent_total_frames
+                || over(self.recent.bytes, self.config.recent_total_bytes);
+            let oldest = self.recent.head(&slot.recent).map(|tag| tag.arrived);
+            let aged = oldest.is_some_and(|delivered| delivered + age <= self.now);
+            if !full && !aged {
+                break;
+            }
+            self.counters.shed_recent_frames += u64::from(!aged);
+            slot.forgotten = oldest.or(Some(self.now));
+            if self.recent.pop(&mut slot.recent, None).is_none() {
+                return;
+            }
+        }
+        self.recent.push(&mut slot.recent, Tag::new(origin, false, self.now), frame);
+    }
+
+    /// Before an entry is in force that remembers nothing: what was delivered since the stop goes before what is held,
+    /// where the entry does not deliver either; the rest is forgotten.
+    pub(super) fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
+        if next.is_some_and(|entry| entry.remember) {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.remembers()) else { return };
+        let since = replay_since.filter(|_| next.is_some_and(|entry| !entry.delivers()));
+        let age = Micros::from_millis(self.config.recent.age_ms.into());
+        let unread = |delivered: Instant| since.is_some_and(|since| delivered >= since);
+        let mut incomplete = slot.forgotten.take().is_some_and(unread);
+        let (mut tunnelled, mut direct) = (Queue::EMPTY, Queue::EMPTY);
+        while let Some((tag, bytes)) = self.recent.take(&mut slot.recent) {
+            let aged = tag.arrived + age <= self.now;
+            incomplete |= aged && unread(tag.arrived);
+            if unread(tag.arrived) && !aged {
+                slot.counters.replayed_frames += 1;
+                self.counters.replayed_frames += 1;
+                let room = self.pool.frames < self.config.total_frames
+                    && u64::from(self.pool.bytes) + bytes.len() as u64 <= u64::from(self.config.total_bytes);
+                if room {
+                    let lane = match slot.lane(tag.origin) {
+                        Lane::Tunnelled => &mut tunnelled,
+                        Lane::Direct => &mut direct,
+                    };
+                    let tag = Tag { replayed: true, ..Tag::new(tag.origin, false, self.now) };
+                    self.pool.push(lane, tag, &bytes);
+                } else {
+                    slot.counters.dropped_frames += 1;
+                    self.counters.drop(DropReason::HoldTotal);
+                }
+            }
+            self.recent.give_back(bytes);
+        }
+        for (lane, before) in [(&mut slot.tunnelled, tunnelled), (&mut slot.direct, direct)] {
+            let held = core::mem::replace(lane, before);
+            self.pool.join(lane, held);
+        }
+        self.counters.incomplete_replays += u64::from(incomplete);
+    }
+}
