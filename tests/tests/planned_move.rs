@@ -6,7 +6,7 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::core::State;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Micros, MoveId, MoveResult, Report, TsiKey};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, Report, TsiKey};
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 
 /// Checks VMM-4.2-02, VMM-4.2-03, VMM-4.2-04, VMM-4.3-08, VMM-5-16, VMM-5-17, R-34.
@@ -200,4 +200,32 @@ fn a_move_called_off_before_the_late_word_replays_nothing() {
     world.settle();
     assert_eq!(frame(&mut world, 0, key, 1), Verdict::Deliver(VapId(1)));
     assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
+}
+
+#[test]
+fn a_move_that_no_prepare_can_name_is_refused_and_no_session_ends() {
+    let vms: Vec<_> = (1..=100).map(tsi).collect();
+    let keys: Vec<_> = vms.iter().map(|vm| vm.key).collect();
+    let mut world = Direct::new(2);
+    for (vap, vm) in (1..).zip(vms) {
+        world.start(0, vap, vm);
+    }
+    let plan = |world: &mut Direct, id, keys: &[_]| {
+        let (tsis, deadline) = (keys.to_vec(), Micros::from_secs(5));
+        let word = nva::Input::Move { id, tsis, to: place(2).nve, kind: MoveKind::Hot, deadline };
+        let taken = world.nva.handle(world.now, word);
+        world.settle();
+        taken
+    };
+
+    let most = (1..=100).rev().find(|n| plan(&mut world, MoveId(*n), &keys[..*n as usize]) != too_large(*n));
+
+    let most = most.unwrap();
+    assert!((30..100).contains(&most), "{most}");
+    assert!(world.events.contains(&nva::Event::MaySuspend(MoveId(most))));
+    assert_eq!(world.nva.counters().shed_sessions, 0);
+}
+
+const fn too_large(id: u64) -> Result<(), nva::Error> {
+    Err(nva::Error::TooLarge(MoveId(id)))
 }

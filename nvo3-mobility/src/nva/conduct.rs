@@ -8,8 +8,9 @@ use super::moves::Move;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Capabilities, Done, Message, Micros, MoveId, MoveKind, MoveResult, MoveWord, NveId, Outcome, Prepare, RecordNo,
-    Refusal, RegistrationReply, RegistrationResult, Report, Side, Tsi, TsiKey, Version,
+    Capabilities, Done, Header, Locators, Message, Micros, MoveId, MoveKind, MoveResult, MoveWord, NveId, Outcome,
+    Place, Prepare, RecordNo, Refusal, RegistrationReply, RegistrationResult, Report, SessionId, Side, Tsi, TsiKey,
+    Version,
 };
 
 /// Moves that nobody planned are named by the authority: by their record, with the top bit set.
@@ -68,10 +69,34 @@ impl Nva {
         if !there.capabilities.contains(Capabilities::HOLD) {
             return refused(Refusal::NotSupported);
         }
+        if !self.fits(&tsis) {
+            return Err(Error::TooLarge(id));
+        }
         let number = self.journal.append(Record::Planned { id, tsis: tsis.clone(), old, new: to, kind, deadline });
         self.enter_move(number, id, tsis, old, to, kind, deadline);
         self.carry_out(id, Output::PrepareNew);
         Ok(())
+    }
+
+    /// Whether a *Prepare* can name them: one that cannot be sent would end the session, again and again.
+    fn fits(&self, keys: &[TsiKey]) -> bool {
+        let prepare = Prepare {
+            move_id: MoveId(0),
+            version: Version::default(),
+            side: Side::New,
+            kind: MoveKind::Hot,
+            suspended: false,
+            tsis: self.tsis_of(keys),
+            peer: Place { nve: NveId(0), locators: Locators::Both([0; 4].into(), [0; 16].into()) },
+            limits: self.config.hold,
+        };
+        let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
+        Message::Prepare(prepare).encode(&header, &mut Vec::new()).is_ok()
+    }
+
+    fn tsis_of(&self, keys: &[TsiKey]) -> Vec<Tsi> {
+        let tsi = |key: &TsiKey| Some(Tsi { key: *key, ips: self.directory.get(key)?.ips.clone() });
+        keys.iter().filter_map(tsi).collect()
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of a record")]
@@ -254,11 +279,7 @@ impl Nva {
     fn prepare(&mut self, id: MoveId, of: &Move, side: Side, suspended: bool) {
         let (to, peer) = if side == Side::New { (of.new, of.old) } else { (of.old, of.new) };
         let Some(peer) = self.place_of(peer) else { return };
-        let tsis = of
-            .tsis
-            .iter()
-            .filter_map(|key| Some(Tsi { key: *key, ips: self.directory.get(key)?.ips.clone() }))
-            .collect();
+        let tsis = self.tsis_of(&of.tsis);
         let prepare = Prepare {
             move_id: id,
             version: of.version,

@@ -128,6 +128,9 @@ pub enum Error {
     /// No such NVE.
     #[error("{0} is not admitted")]
     UnknownNve(NveId),
+    /// More TSIs, or more addresses of them, than the message that prepares a move can name.
+    #[error("{0} has too many TSIs and addresses for one message")]
+    TooLarge(MoveId),
     /// A bound of the configuration is reached.
     #[error("no room: {0}")]
     Full(&'static str),

@@ -24,10 +24,10 @@ pub(crate) struct Flags {
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// Where edges reach it, such as 192.0.2.1 or [2001:db8::1]:61635. May be repeated, for IPv4 and IPv6.
+    /// Where edges reach it, such as `192.0.2.1` or `[2001:db8::1]:61635`. May be repeated, for IPv4 and IPv6.
     #[arg(long, value_name = "IP[:PORT]")]
     listen: Vec<Listen>,
-    /// An edge of the domain and where it is reached, such as 1=198.51.100.1,2001:db8::1. May be repeated.
+    /// An edge of the domain and where it is reached, such as `1=198.51.100.1,2001:db8::1`. May be repeated.
     #[arg(long, value_name = "ID=IP[,IP]")]
     nve: Vec<Member>,
     /// Keep the records in this directory.

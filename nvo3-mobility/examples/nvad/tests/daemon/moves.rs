@@ -3,6 +3,7 @@
 use crate::world::{World, tsi};
 use nvo3_mobility::nve::core::News;
 use nvo3_mobility::nve::{Event, Input};
+use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{MoveId, MoveResult, NveId, TsiKey};
 use nvoctl::{Reply, Request, What, clock};
 use serde_json::Value;
@@ -84,6 +85,29 @@ fn a_move_goes_on_when_the_authority_is_killed_in_it_and_returns() {
     world.directory_is(&[(&vm, 2), (&other, 2)]);
     let reply = world.ask(&Request::Outcome { move_id: MOVE });
     assert_eq!(reply, Reply::Ended { move_id: MOVE, result: MoveResult::Committed });
+}
+
+/// Checks I6.
+#[test]
+fn a_journal_that_was_shortened_at_a_start_says_the_same() {
+    let vm = tsi(1);
+    let mut world = World::new(Ipv4Addr::LOCALHOST.into());
+    for last_octet in 1..=20 {
+        let mut changed = vm.clone();
+        changed.ips = vec![[192, 0, 2, last_octet].into()];
+        // Of the first there is nothing to detach.
+        let _ = world.edges[0].nve.handle(clock::now(), Input::Detach { vap: VapId(1) });
+        world.vm_at(0, &changed);
+        let ip = changed.ips[0].to_string();
+        world.until("it is registered", |world| (world.show(What::Tables)[0]["ips"][0] == *ip).then_some(()));
+    }
+    let before = (world.show(What::Tables), status(&mut world, "records"));
+
+    for _ in 0..2 {
+        assert_eq!(world.end().code(), Some(0));
+        world.start();
+        assert_eq!((world.show(What::Tables), status(&mut world, "records")), before);
+    }
 }
 
 /// Checks VMM-7-03.
