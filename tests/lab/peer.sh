@@ -49,6 +49,7 @@ connected() { ctl "$1" --json status | grep -Eq '"connected": *true'; }
 up() {
     rm -rf "$run"
     mkdir -p "$run"
+    mkfifo "$run/late"
     local known=() flags n kind=packet address
     for n in 1 2 3; do known+=(--nve "$n=$(locators "$n" | paste -sd,)"); done
     start nvad "$(namespace C)" "$bin/nvad" --listen 10.99.0.100 --listen fd99::100 --data "$run/data" "${known[@]}" \
@@ -84,19 +85,33 @@ post() {
     for n in 1 2 3; do ctl "h$n" --json show counters >"$run/h$n.$(<"$run/move").json"; done
 }
 
+# One that has ended may wait for long to be reaped.
+runs() { [ -d "/proc/$1" ] && [[ $(<"/proc/$1/stat") != *") Z "* ]]; } 2>/dev/null
+
 down() {
     local file pid
     for file in "$run"/*.pid; do
         [ -f "$file" ] || continue
         pid=$(<"$file")
-        kill "$pid" 2>/dev/null || continue
+        rm -f "$file"
+        if ! runs "$pid"; then
+            echo "$file: ended before it was asked to" >&2
+            continue
+        fi
+        kill "$pid"
         for _ in $(seq 150); do
-            if ! kill -0 "$pid" 2>/dev/null; then break; fi
+            if ! runs "$pid"; then continue 2; fi
             sleep 0.02
         done
-        if kill -9 "$pid" 2>/dev/null; then echo "$file: did not end by itself" >&2; fi
-        rm -f "$file"
+        echo "$file: does not end when asked to" >&2
+        kill -9 "$pid"
     done
+}
+
+# The late word comes before the next one, as from an orchestrator that waits for answers.
+late_word() {
+    ctl "h$1" suspend "${vm[@]}" --move "$(<"$run/move")" --stopped-at "$2" || true
+    echo >"$run/late"
 }
 
 case "$1" in
@@ -105,8 +120,11 @@ up) up ;;
 ready) for n in 1 2 3; do connected "h$n"; done ;;
 prepare) prepare "$2" "$3" ;;
 pausing) if ! variant late; then ctl "h$2" suspend "${vm[@]}" --move "$(<"$run/move")"; fi ;;
-paused) if variant late; then ctl "h$2" suspend "${vm[@]}" --move "$(<"$run/move")" --stopped-at "$4"; fi ;;
-resumed) if ! variant silent-hv; then ctl "h$3" activate "${vm[@]}" --move "$(<"$run/move")"; fi ;;
+paused) if variant late; then late_word "$2" "$4"; fi ;;
+resumed)
+    if variant late; then read -r <"$run/late"; fi
+    if ! variant silent-hv; then ctl "h$3" activate "${vm[@]}" --move "$(<"$run/move")"; fi
+    ;;
 post) post ;;
 ctlfilter) echo "udp port 61635" ;;
 down) down ;;

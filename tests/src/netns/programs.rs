@@ -64,17 +64,23 @@ impl Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+
+    /// What a test that has failed ought to say.
+    fn last_words(&mut self) {
+        let status = self.child.try_wait();
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(30).collect();
+        eprintln!("--- the end of {}, which runs or has ended: {status:?}", self.log.display());
+        last.iter().rev().for_each(|line| eprintln!("{line}"));
+    }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.end();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(30).collect();
-            eprintln!("--- the end of {}", self.log.display());
-            last.iter().rev().for_each(|line| eprintln!("{line}"));
+            self.last_words();
         }
+        self.end();
     }
 }
 

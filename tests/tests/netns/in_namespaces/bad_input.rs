@@ -64,14 +64,14 @@ fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
     #[rustfmt::skip]
     let all = vec![
         datagram("garbage for VXLAN",                edge(vxlan::PORT), vec![0; 64],                             ("h2", "underlay.malformed")),
-        datagram("VXLAN of an unknown VN",           edge(vxlan::PORT), vxlan_of(78),                            ("h2", "dropped.UnknownVn")),
+        datagram("VXLAN of an unknown VN",           edge(vxlan::PORT), vxlan_of(78),                            ("h2", "dropped.unknown_vn")),
         datagram("garbage for an edge's control",    edge(CONTROL),     vec![0xff; 64],                          ("h2", "nve.malformed")),
         datagram("garbage for the NVA",              nva,               vec![0xff; 64],                          ("nvad", "malformed")),
         datagram("an unknown critical TLV",          nva,               with_unknown_critical_tlv(hello(3)),     ("nvad", "malformed")),
         datagram("a truncated message",              nva,               whole[..whole.len() - 3].to_vec(),       ("nvad", "malformed")),
         datagram("an unknown NVE",                   nva,               hello(66),                               ("nvad", "unknown_nve")),
         frame("the VM's address with another's MAC", announcement(liar, vm),                                     ("h3", "nve.spoofed")),
-        frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.SourceNotAllowed")),
+        frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.source_not_allowed")),
     ];
     all
 }

@@ -31,9 +31,9 @@ fn the_new_edge_dies(mend: impl FnOnce(&mut World)) {
     let traffic = world.traffic(V4);
     world.move_until_paused(1, 1, 2);
 
+    let asked = Instant::now();
     let held = usize::try_from(world.overlay.held(2)).unwrap();
     world.overlay.kill_nved(2);
-    let killed = Instant::now();
     mend(&mut world);
     world.vm.resume_at(0);
     let mended = Instant::now() + TO_UNDO;
@@ -43,16 +43,16 @@ fn the_new_edge_dies(mend: impl FnOnce(&mut World)) {
     assert_eq!(world.place(), Some(1));
     let [to_vm, from_vm] = traffic.end();
     assert_whole(&from_vm, "from the VM");
-    let before = to_vm.lost.iter().filter(|at| **at < killed).count();
-    let meanwhile = to_vm.lost.iter().filter(|at| (killed..mended).contains(at)).count();
+    let before = to_vm.lost.iter().filter(|at| **at < asked).count();
+    let meanwhile = to_vm.lost.iter().filter(|at| (asked..mended).contains(at)).count();
     say(&format!(
-        "the new edge held {held} when it was killed: {before} of those sent before are lost, and {meanwhile} sent \
-         while it was down, in {} ms",
-        (mended - TO_UNDO).duration_since(killed).as_millis()
+        "the new edge held {held} before it was killed: {before} of those sent until then are lost, and {meanwhile} of \
+         the {} ms after which the VM ran again",
+        (mended - TO_UNDO).duration_since(asked).as_millis()
     ));
     assert!(held > 0, "nothing was held");
-    // Some came between the question and the kill, one each millisecond.
-    assert!(before <= held + 20, "{before} lost, {held} held");
+    // The last ones may have been under way.
+    assert!(before <= held + 5, "{before} lost, {held} held");
     assert_eq!(to_vm.lost.len(), before + meanwhile, "some were lost after the move was undone");
     assert_eq!(to_vm.duplicated, 0);
 }
