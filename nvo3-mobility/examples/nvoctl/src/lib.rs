@@ -7,8 +7,10 @@ mod api;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+mod port;
 
-pub use api::{Port, PortKind, Reply, Request, Station, What};
+pub use api::{Reply, Request, What};
+pub use port::{Port, PortError, PortKind, Station};
 
 /// The UDP port of the NVE–NVA protocol where nothing else is configured, of the dynamic range.
 pub const CONTROL_PORT: u16 = 61_635;
