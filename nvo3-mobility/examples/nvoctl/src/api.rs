@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What a daemon is asked for; each answers what is its own and refuses the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Who it is, whom it is connected to, how much there is of what.
     Status,
