@@ -1,6 +1,7 @@
 //! The daemons' socket, and callers that do not behave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use nvo3_nva_proto::Instant;
 use nvoctl::daemon::{Call, Caller, Calls, Error};
 use nvoctl::{Reply, Request};
 use std::os::unix::fs::PermissionsExt;
@@ -30,6 +31,7 @@ impl Daemon {
         while let Some(Call { request, caller }) = self.calls.next().await {
             match request {
                 Request::Watch => self.watchers.push(caller),
+                Request::Fence { .. } => drop(caller),
                 _ => _ = caller.reply(Reply::Done),
             }
         }
@@ -247,4 +249,14 @@ async fn who_hangs_up_while_it_waits_makes_room_for_the_next() {
             }
         })
         .await;
+}
+
+#[tokio::test]
+async fn who_gets_no_answer_is_not_left_waiting() {
+    let mut daemon = Daemon::new();
+    let path = daemon.path.clone();
+
+    let answer = daemon.beside(async { Client::new(&path).await.ask(b"{\"fence\":{\"nve\":1}}\n").await }).await;
+
+    assert_eq!(answer, None);
 }

@@ -2,6 +2,7 @@
 
 use super::socket::Call;
 use crate::{Reply, Request};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
@@ -23,7 +24,8 @@ pub struct Caller {
 
 impl Caller {
     /// Replies, without waiting; false where nobody listens any more. One that does not read its replies loses its
-    /// connection. The caller's next request is read once all [`Caller`]s of this one are dropped.
+    /// connection. The caller's next request is read once all [`Caller`]s of this one are dropped; one that was dropped
+    /// without a reply ends the connection.
     pub fn reply(&self, reply: Reply) -> bool {
         match self.replies.try_send(reply) {
             Ok(()) => true,
@@ -73,7 +75,7 @@ pub(super) async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
     }
 }
 
-/// Passes the request on and every reply back.
+/// Passes the request on and every reply back; no reply at all is an error, as the caller waits for one.
 async fn answer(
     request: Request,
     overrun: &Arc<Notify>,
@@ -85,10 +87,14 @@ async fn answer(
     if calls.send(Call { request, caller }).await.is_err() {
         return say(write, &Reply::Refused { why: "the daemon ends".into() }).await;
     }
-    while let Some(reply) = replies.recv().await {
+    let mut reply = replies.recv().await.ok_or(ErrorKind::UnexpectedEof)?;
+    loop {
         say(write, &reply).await?;
+        match replies.recv().await {
+            Some(next) => reply = next,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// Waits until the caller closed its side altogether. Who only ended its requests still reads.
