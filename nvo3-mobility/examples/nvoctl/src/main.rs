@@ -1,3 +1,68 @@
-//! Not written yet.
+//! `nvoctl`: see `nvoctl --help`.
 
-fn main() {}
+mod client;
+mod command;
+mod exit;
+mod migrate;
+mod show;
+mod values;
+
+use clap::Parser;
+use client::{Client, Heard, Lost};
+use command::{Command, Flags};
+use exit::Exit;
+use nvoctl::Reply;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match &flags.command {
+        Command::Migrate(migrate) => migrate::run(migrate, flags.socket(), flags.timeout(), flags.json),
+        _ => call(&flags).unwrap_or_else(|lost| {
+            complain(&lost.to_string());
+            Exit::without_reply(&lost)
+        }),
+    }
+    .into()
+}
+
+/// One request and its reply; where it watches, as many as come.
+fn call(flags: &Flags) -> Result<Exit, Lost> {
+    let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut client = Client::connect(flags.socket(), until)?;
+    client.send(&flags.command.request())?;
+    loop {
+        let heard = client.next()?;
+        let printed = print(&heard, flags.json);
+        match &printed {
+            // Whoever read this has seen enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => complain(&format!("stdout: {error}")),
+            _ => {}
+        }
+        if printed.is_err() || !matches!(heard.reply, Reply::Event { .. }) {
+            return Ok(Exit::of(&heard.reply));
+        }
+    }
+}
+
+fn print(heard: &Heard, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match &heard.reply {
+        _ if json => writeln!(out, "{}", heard.line),
+        Reply::Refused { .. } => {
+            complain(&show::sentence(&heard.reply));
+            Ok(())
+        }
+        reply => {
+            show::reply(&mut out, reply)?;
+            out.flush()
+        }
+    }
+}
+
+/// On stderr; where that is closed too, the exit code has to do.
+fn complain(what: &str) {
+    drop(writeln!(io::stderr(), "nvoctl: {what}"));
+}

@@ -1,0 +1,242 @@
+//! The whole order of a move from one place (see `nvoctl migrate --help`).
+//!
+//! Nothing is started on a guess: at the new place only after its nved has accepted it or nvad says that the move is
+//! committed, at the old place only after nvad says that it is aborted.
+
+use crate::client::{Client, Lost, ask};
+use crate::command::Migrate;
+use crate::complain;
+use crate::exit::Exit;
+use crate::show;
+use nvo3_nva_proto::{MoveId, MoveResult};
+use nvoctl::{Reply, Request};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Between two attempts to reach a daemon that is away, where there is nothing better to do than to wait for it.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Runs all of it and says how it went.
+pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: bool) -> Exit {
+    let order = Order { what, nva, timeout, log: Log { began: Instant::now(), json } };
+    let (exit, why) = order.run();
+    if let Some(why) = why {
+        complain(&why);
+    }
+    exit
+}
+
+/// How it ended, and what more there is to say.
+type End = (Exit, Option<String>);
+
+/// Why a step is not known to be done.
+enum Stuck {
+    /// It was refused, or never asked: nothing changed.
+    Unchanged(Exit),
+    /// It may have been done.
+    Unheard,
+}
+
+struct Order<'a> {
+    what: &'a Migrate,
+    nva: &'a Path,
+    timeout: Option<Duration>,
+    log: Log,
+}
+
+impl Order<'_> {
+    fn run(&self) -> End {
+        let (old, new) = (&self.what.old, &self.what.new);
+        for path in [self.nva, old, new] {
+            if let Err(lost) = Client::connect(path, self.until()) {
+                return (Exit::without_reply(&lost), Some(format!("{lost}; nothing was begun")));
+            }
+        }
+        let move_id = match self.prepare() {
+            Ok(move_id) => move_id,
+            Err(end) => return end,
+        };
+        // Any interface's word stands for all that move with it.
+        let Some(tsi) = self.what.prepare.tsis().next() else { return (Exit::Refused, None) };
+
+        let suspend = Request::Suspend { tsi, move_id: Some(move_id), stopped_at: None };
+        match self.done("suspend", old, &suspend) {
+            Ok(()) => {}
+            Err(Stuck::Unchanged(exit)) => {
+                drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
+                return (exit, Some("not suspended: the VM runs on where it is".into()));
+            }
+            Err(Stuck::Unheard) => return self.back(move_id, None).unwrap_or_else(|| too_late(move_id)),
+        }
+        let restart = self.what.restart.as_deref();
+        if !self.shell("stop", &self.what.stop) {
+            return self.back(move_id, restart).unwrap_or_else(|| too_late(move_id));
+        }
+        let activated = self.done("activate", new, &Request::Activate { tsi, move_id: Some(move_id) });
+        if let Err(stuck) = activated {
+            match (self.back(move_id, restart), stuck) {
+                (Some(end), _) => return end,
+                (None, Stuck::Unchanged(_)) => return too_late(move_id),
+                // It was accepted then: nothing else commits a move.
+                (None, Stuck::Unheard) => {}
+            }
+        }
+        if !self.shell("start", &self.what.start) {
+            let why =
+                format!("START failed: move {} is made, the VM's place is the new NVE and it does not run", move_id.0);
+            return (Exit::Refused, Some(why));
+        }
+        match self.outcome(move_id) {
+            Ok(MoveResult::Committed) => (Exit::Done, None),
+            Ok(MoveResult::Aborted) => {
+                let why = format!("move {} ended aborted after the VM was started at the new place", move_id.0);
+                (Exit::Aborted, Some(why))
+            }
+            Ok(MoveResult::Unknown) => (Exit::Refused, Some(format!("nvad does not know move {}", move_id.0))),
+            Err(exit) => {
+                (exit, Some(format!("the VM was started at the new place, but move {} has not ended", move_id.0)))
+            }
+        }
+    }
+
+    /// The move's id, once the VM may be suspended.
+    fn prepare(&self) -> Result<MoveId, End> {
+        match self.ask("prepare", self.nva, &self.what.prepare.request()) {
+            Ok(Reply::Prepared { move_id }) => Ok(move_id),
+            Ok(reply @ Reply::Ended { .. }) => {
+                Err((Exit::of(&reply), Some("the move had ended: nothing was run".into())))
+            }
+            Ok(reply) => Err((Exit::of(&reply), Some("not prepared: the VM runs on where it is".into()))),
+            Err(lost) => {
+                if let Some(move_id) = self.what.prepare.move_id {
+                    drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
+                }
+                let why = "not prepared: the VM runs on where it is; nvad calls the move off at its deadline";
+                Err((Exit::without_reply(&lost), Some(why.into())))
+            }
+        }
+    }
+
+    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` where the move is committed.
+    fn back(&self, move_id: MoveId, restart: Option<&str>) -> Option<End> {
+        drop(self.patiently("cancel", self.nva, &Request::Cancel { move_id }));
+        match self.outcome(move_id) {
+            Ok(MoveResult::Committed) => None,
+            Ok(MoveResult::Aborted) => {
+                // After an abort each interface is on its own.
+                for tsi in self.what.prepare.tsis() {
+                    drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi }));
+                }
+                // Also where the old nved did not hear it: nothing else may run the VM now, and its own frames tell it too.
+                let why = match restart.map(|restart| self.shell("restart", restart)) {
+                    Some(true) => ", and it runs there",
+                    Some(false) => ", but RESTART failed",
+                    None => "",
+                };
+                Some((Exit::Aborted, Some(format!("aborted: the VM's place is the old NVE{why}"))))
+            }
+            Ok(MoveResult::Unknown) => Some((Exit::Refused, Some(in_doubt(move_id)))),
+            Err(exit) => Some((exit, Some(in_doubt(move_id)))),
+        }
+    }
+
+    /// How the move ended, once it has.
+    fn outcome(&self, move_id: MoveId) -> Result<MoveResult, Exit> {
+        match self.patiently("outcome", self.nva, &Request::Outcome { move_id }) {
+            Ok(Reply::Ended { result, .. }) => Ok(result),
+            Ok(_) => Ok(MoveResult::Unknown),
+            Err(lost) => Err(Exit::without_reply(&lost)),
+        }
+    }
+
+    /// Asks for what is done or refused.
+    fn done(&self, step: &str, path: &Path, request: &Request) -> Result<(), Stuck> {
+        match self.ask(step, path, request) {
+            Ok(Reply::Done) => Ok(()),
+            Ok(_) => Err(Stuck::Unchanged(Exit::Refused)),
+            Err(lost @ Lost::NotThere { .. }) => Err(Stuck::Unchanged(Exit::without_reply(&lost))),
+            Err(_) => Err(Stuck::Unheard),
+        }
+    }
+
+    fn ask(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+        let asked = Instant::now();
+        let reply = ask(path, request, self.until()).map(|heard| heard.reply);
+        self.log.reply(step, asked, &reply);
+        reply
+    }
+
+    /// As [`Order::ask`], but waits for a daemon that is away: it may be on its way back.
+    fn patiently(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+        let (asked, until) = (Instant::now(), self.until());
+        loop {
+            let reply = ask(path, request, until).map(|heard| heard.reply);
+            let again = until.is_none_or(|until| Instant::now() + AGAIN < until);
+            if again && matches!(reply, Err(Lost::NotThere { .. } | Lost::WentAway { .. })) {
+                std::thread::sleep(AGAIN);
+                continue;
+            }
+            self.log.reply(step, asked, &reply);
+            return reply;
+        }
+    }
+
+    /// What the hypervisor does; true where it did it. Its output goes to stderr: stdout is for the steps.
+    fn shell(&self, step: &str, script: &str) -> bool {
+        let began = Instant::now();
+        let mut command = Command::new("sh");
+        let status = command.arg("-c").arg(script).stdin(Stdio::null()).stdout(io::stderr()).status();
+        self.log.shell(step, began, &status);
+        status.is_ok_and(|status| status.success())
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+    }
+}
+
+fn too_late(move_id: MoveId) -> End {
+    let why = format!("too late: move {} is committed and the VM's place is the new NVE; START was not run", move_id.0);
+    (Exit::Refused, Some(why))
+}
+
+fn in_doubt(move_id: MoveId) -> String {
+    format!("move {0} is in doubt: nothing was started; `nvoctl outcome {0}` tells where the VM may run", move_id.0)
+}
+
+/// The steps on stdout. A reader that has gone away does not stop a move.
+struct Log {
+    began: Instant,
+    json: bool,
+}
+
+impl Log {
+    fn reply(&self, step: &str, asked: Instant, reply: &Result<Reply, Lost>) {
+        match reply {
+            Ok(reply) => self.line(step, asked, "reply", &json!(reply), &show::sentence(reply)),
+            Err(lost) => self.line(step, asked, "lost", &json!(lost.to_string()), &lost.to_string()),
+        }
+    }
+
+    fn shell(&self, step: &str, began: Instant, status: &io::Result<std::process::ExitStatus>) {
+        match status {
+            Ok(status) => self.line(step, began, "exit", &json!(status.code()), &status.to_string()),
+            Err(error) => self.line(step, began, "lost", &json!(error.to_string()), &error.to_string()),
+        }
+    }
+
+    fn line(&self, step: &str, began: Instant, key: &str, value: &serde_json::Value, text: &str) {
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let (at, took) = (millis(began.duration_since(self.began)), millis(began.elapsed()));
+        let mut out = io::stdout().lock();
+        drop(if self.json {
+            let (at, took) = ((at * 1e3).round() / 1e3, (took * 1e3).round() / 1e3);
+            writeln!(out, "{}", json!({"step": step, "at_ms": at, "took_ms": took, key: value}))
+        } else {
+            writeln!(out, "{at:>10.3} ms  {step:<8} {took:>10.3} ms  {text}")
+        });
+    }
+}
