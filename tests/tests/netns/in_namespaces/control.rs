@@ -5,7 +5,8 @@ use nvo3_tests::netns::Family::V4;
 
 #[test]
 fn an_overlay_that_learns_loses_the_datagrams_of_the_pause() {
-    let Some(Setting { fabric, vm, correspondent, .. }) = setting() else { return };
+    // What is bound first is dropped last.
+    let Some(Setting { one: _one, fabric, vm, correspondent }) = setting() else { return };
     for host in 1..=3 {
         let (node, port) = (fabric.host(host), if host == 3 { "cp0" } else { "vm0" });
         node.ip("link add br0 type bridge mcast_snooping 0");

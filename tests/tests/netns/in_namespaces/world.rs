@@ -15,7 +15,7 @@ pub(crate) struct Setting {
     pub(crate) vm: Vm,
     pub(crate) correspondent: Tenant,
     pub(crate) fabric: Fabric,
-    one: MutexGuard<'static, ()>,
+    pub(crate) one: MutexGuard<'static, ()>,
 }
 
 /// The same with the programs.
