@@ -1,14 +1,13 @@
 //! Requests and replies.
 
-use nvo3_nva_proto::{Instant, Micros, MoveId, MoveResult, NveId, Tsi, TsiKey};
-use nvo3_wire::{Mac, Vni};
+use crate::Port;
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveResult, NveId, TsiKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::net::IpAddr;
 
 /// What a daemon is asked for; each answers what is its own and refuses the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Who it is, whom it is connected to, how much there is of what.
     Status,
@@ -117,55 +116,4 @@ pub enum Reply {
         /// Why, a sentence.
         why: String,
     },
-}
-
-/// How nved gets at an interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PortKind {
-    /// A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
-    #[default]
-    Packet,
-    /// A tap that nved opens: one that is there and that nobody has open, or one that it makes and that goes with it.
-    Tap,
-}
-
-/// An access port. In a file a table, as a flag `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    /// The interface.
-    pub name: String,
-    /// How nved gets at it.
-    #[serde(default)]
-    pub kind: PortKind,
-    /// Its VN.
-    pub vni: Vni,
-    /// Who may be behind it.
-    #[serde(default)]
-    pub stations: Vec<Station>,
-    /// Frames of any source may come in: a gateway or a bridge is behind it.
-    #[serde(default)]
-    pub trusted: bool,
-    /// They run here already; else that is said later, by the hypervisor or by their own frames.
-    #[serde(default)]
-    pub active: bool,
-}
-
-/// Who may be behind a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Station {
-    /// Its address.
-    pub mac: Mac,
-    /// Its IP addresses, one at least.
-    pub ips: Vec<IpAddr>,
-}
-
-impl Port {
-    /// Its stations as the machines know them.
-    pub fn tsis(&self) -> Vec<Tsi> {
-        let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
-        self.stations.iter().map(tsi).collect()
-    }
 }

@@ -20,3 +20,18 @@ fn microseconds(clock: ClockId) -> Instant {
     let micros = u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000;
     Instant(seconds * 1_000_000 + micros)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_day_is_found_on_the_clock_of_the_machines() {
+        let (before, today) = (now(), microseconds(ClockId::Realtime).0);
+
+        let second_ago = from_realtime(today - 1_000_000);
+
+        assert!(second_ago.0 + 1_000_000 >= before.0 && second_ago < now());
+        assert_eq!(from_realtime(0), Instant(0));
+    }
+}

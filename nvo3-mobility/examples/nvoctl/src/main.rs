@@ -1,56 +1,68 @@
-//! `nvoctl`: asks a daemon for something and prints what it answers. `--help` says how.
+//! `nvoctl`: see `nvoctl --help`.
 
+mod client;
 mod command;
+mod exit;
 mod migrate;
-mod print;
+mod show;
+mod values;
 
 use clap::Parser;
-use command::{Arguments, Command};
-use nvoctl::client::{Client, Error};
-use nvoctl::{Reply, Request};
-use print::Printer;
+use client::{Client, Heard, Lost};
+use command::{Command, Flags};
+use exit::Exit;
+use nvoctl::Reply;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// How the command ended; its number is the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Done = 0,
-    Refused = 1,
-    NoDaemon = 3,
-    Aborted = 4,
-    Timeout = 5,
-}
-
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let mut printer = Printer::new(arguments.json);
-    let end = run(&arguments, &mut printer).unwrap_or_else(|error| {
-        printer.complain(&error.to_string());
-        match error {
-            Error::Timeout(_) => End::Timeout,
-            _ => End::NoDaemon,
-        }
-    });
-    ExitCode::from(end as u8)
+    let flags = Flags::parse();
+    match &flags.command {
+        Command::Migrate(migrate) => migrate::run(migrate, flags.socket(), flags.timeout(), flags.json),
+        _ => call(&flags).unwrap_or_else(|lost| {
+            complain(&lost.to_string());
+            Exit::without_reply(&lost)
+        }),
+    }
+    .into()
 }
 
-fn run(arguments: &Arguments, printer: &mut Printer) -> Result<End, Error> {
-    let until = Instant::now() + arguments.timeout;
-    if let Command::Migrate(order) = &arguments.command {
-        return migrate::run(order, &arguments.socket(), until, printer);
-    }
-    let Some(request) = arguments.command.request() else { return Ok(End::Done) };
-    let mut client = Client::connect(&arguments.socket())?;
-    if request != Request::Watch {
-        return Ok(printer.reply(&client.call(&request, until)?));
-    }
-    client.ask(&request, until)?;
+/// One request and its reply; where it watches, as many as come.
+fn call(flags: &Flags) -> Result<Exit, Lost> {
+    let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut client = Client::connect(flags.socket(), until)?;
+    client.send(&flags.command.request())?;
     loop {
-        let reply = client.reply(None)?;
-        let end = printer.reply(&reply);
-        if printer.closed() || !matches!(reply, Reply::Event { .. }) {
-            return Ok(end);
+        let heard = client.next()?;
+        let printed = print(&heard, flags.json);
+        match &printed {
+            // Whoever read this has seen enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => complain(&format!("stdout: {error}")),
+            _ => {}
+        }
+        if printed.is_err() || !matches!(heard.reply, Reply::Event { .. }) {
+            return Ok(Exit::of(&heard.reply));
         }
     }
+}
+
+fn print(heard: &Heard, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match &heard.reply {
+        _ if json => writeln!(out, "{}", heard.line),
+        Reply::Refused { .. } => {
+            complain(&show::sentence(&heard.reply));
+            Ok(())
+        }
+        reply => {
+            show::reply(&mut out, reply)?;
+            out.flush()
+        }
+    }
+}
+
+/// On stderr; where that is closed too, the exit code has to do.
+fn complain(what: &str) {
+    drop(writeln!(io::stderr(), "nvoctl: {what}"));
 }

@@ -1,177 +1,242 @@
-//! The whole order of a move from one place (DESIGN's planned hot move): prepare, suspend, stop, activate, start, outcome;
-//! and what is left to do where a step fails.
+//! The whole order of a move from one place (see `nvoctl migrate --help`).
+//!
+//! Nothing is started on a guess: at the new place only after its nved has accepted it or nvad says that the move is
+//! committed, at the old place only after nvad says that it is aborted.
 
-use crate::End;
-use crate::command::{Plan, Tsis};
-use crate::print::{Printer, ended};
-use clap::Args;
-use nvo3_nva_proto::{MoveId, MoveResult, TsiKey};
-use nvoctl::client::{Client, Error};
+use crate::client::{Client, Lost, ask};
+use crate::command::Migrate;
+use crate::complain;
+use crate::exit::Exit;
+use crate::show;
+use nvo3_nva_proto::{MoveId, MoveResult};
 use nvoctl::{Reply, Request};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// What moves, who is spoken to, and how the VM is stopped and started.
-#[derive(Debug, Args)]
-pub(crate) struct Order {
-    #[command(flatten)]
-    tsis: Tsis,
-    #[command(flatten)]
-    plan: Plan,
-    /// The old edge's socket (one of another host by `ssh -L`)
-    #[arg(long, value_name = "PATH")]
-    old: PathBuf,
-    /// The new edge's socket
-    #[arg(long, value_name = "PATH")]
-    new: PathBuf,
-    /// Stops the VM at the old place and brings its last state to the new one
-    #[arg(long, value_name = "COMMAND")]
-    stop: String,
-    /// Starts the VM at the new place
-    #[arg(long, value_name = "COMMAND")]
-    start: String,
-    /// Starts the VM at the old place again, where the move is aborted after it was stopped
-    #[arg(long, value_name = "COMMAND")]
-    restart: Option<String>,
+/// Between two attempts to reach a daemon that is away, where there is nothing better to do than to wait for it.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Runs all of it and says how it went.
+pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: bool) -> Exit {
+    let order = Order { what, nva, timeout, log: Log { began: Instant::now(), json } };
+    let (exit, why) = order.run();
+    if let Some(why) = why {
+        complain(&why);
+    }
+    exit
 }
 
-/// What went wrong in a step.
-enum Failure {
-    Refused(String),
-    Broken(Error),
+/// How it ended, and what more there is to say.
+type End = (Exit, Option<String>);
+
+/// Why a step is not known to be done.
+enum Stuck {
+    /// It was refused, or never asked: nothing changed.
+    Unchanged(Exit),
+    /// It may have been done.
+    Unheard,
 }
 
-struct Migration<'a> {
-    order: &'a Order,
+struct Order<'a> {
+    what: &'a Migrate,
     nva: &'a Path,
-    until: Instant,
-    printer: &'a mut Printer,
-    tsi: TsiKey,
+    timeout: Option<Duration>,
+    log: Log,
 }
 
-/// Does all of it.
-pub(crate) fn run(order: &Order, nva: &Path, until: Instant, printer: &mut Printer) -> Result<End, Error> {
-    let Some(tsi) = order.tsis.keys().first().copied() else { return Ok(End::Refused) };
-    let mut migration = Migration { order, nva, until, printer, tsi };
-    let began = Instant::now();
-    let end = migration.run();
-    migration.printer.step("in all", milliseconds(began));
-    end
-}
-
-impl Migration<'_> {
-    fn run(&mut self) -> Result<End, Error> {
-        let request = self.order.plan.request(&self.order.tsis);
-        let move_id = match self.ask("prepare", self.nva, &request)? {
-            Reply::Prepared { move_id } => move_id,
-            other => return Ok(self.printer.reply(&other)),
+impl Order<'_> {
+    fn run(&self) -> End {
+        let (old, new) = (&self.what.old, &self.what.new);
+        for path in [self.nva, old, new] {
+            if let Err(lost) = Client::connect(path, self.until()) {
+                return (Exit::without_reply(&lost), Some(format!("{lost}; nothing was begun")));
+            }
+        }
+        let move_id = match self.prepare() {
+            Ok(move_id) => move_id,
+            Err(end) => return end,
         };
-        let (tsi, old, new) = (self.tsi, self.order.old.clone(), self.order.new.clone());
+        // Any interface's word stands for all that move with it.
+        let Some(tsi) = self.what.prepare.tsis().next() else { return (Exit::Refused, None) };
+
         let suspend = Request::Suspend { tsi, move_id: Some(move_id), stopped_at: None };
-        if let Err(failure) = self.done("suspend", &old, &suspend) {
-            // Whether the tunnel is in force or not, the VM runs on at its old place.
-            return self.back_out(move_id, failure, false);
+        match self.done("suspend", old, &suspend) {
+            Ok(()) => {}
+            Err(Stuck::Unchanged(exit)) => {
+                drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
+                return (exit, Some("not suspended: the VM runs on where it is".into()));
+            }
+            Err(Stuck::Unheard) => return self.back(move_id, None).unwrap_or_else(|| too_late(move_id)),
         }
-        if let Err(failure) = self.shell("stop", &self.order.stop) {
-            return self.back_out(move_id, failure, true);
+        let restart = self.what.restart.as_deref();
+        if !self.shell("stop", &self.what.stop) {
+            return self.back(move_id, restart).unwrap_or_else(|| too_late(move_id));
         }
-        let activate = Request::Activate { tsi, move_id: Some(move_id) };
-        if let Err(failure) = self.done("activate", &new, &activate) {
-            return self.back_out(move_id, failure, true);
+        let activated = self.done("activate", new, &Request::Activate { tsi, move_id: Some(move_id) });
+        if let Err(stuck) = activated {
+            match (self.back(move_id, restart), stuck) {
+                (Some(end), _) => return end,
+                (None, Stuck::Unchanged(_)) => return too_late(move_id),
+                // It was accepted then: nothing else commits a move.
+                (None, Stuck::Unheard) => {}
+            }
         }
-        let started = self.shell("start", &self.order.start);
-        let outcome = self.outcome(move_id)?;
-        if let Err(failure) = started {
-            self.complain(failure);
-            self.printer.complain("the VM belongs to the new place, where it was not started");
-            return Ok(End::Refused);
+        if !self.shell("start", &self.what.start) {
+            let why =
+                format!("START failed: move {} is made, the VM's place is the new NVE and it does not run", move_id.0);
+            return (Exit::Refused, Some(why));
         }
-        Ok(outcome)
+        match self.outcome(move_id) {
+            Ok(MoveResult::Committed) => (Exit::Done, None),
+            Ok(MoveResult::Aborted) => {
+                let why = format!("move {} ended aborted after the VM was started at the new place", move_id.0);
+                (Exit::Aborted, Some(why))
+            }
+            Ok(MoveResult::Unknown) => (Exit::Refused, Some(format!("nvad does not know move {}", move_id.0))),
+            Err(exit) => {
+                (exit, Some(format!("the VM was started at the new place, but move {} has not ended", move_id.0)))
+            }
+        }
     }
 
-    /// The VM did not get to the new place: the move is called off, and unless it is too late for that, the VM runs on at
-    /// the old one.
-    fn back_out(&mut self, move_id: MoveId, failure: Failure, stopped: bool) -> Result<End, Error> {
-        self.complain(failure);
-        let nva = self.nva;
-        // It may have ended, or be past calling off: the outcome says.
-        let _ = self.ask("cancel", nva, &Request::Cancel { move_id })?;
-        // The word that it runs on at its old place ends the move also where the new edge does not answer.
-        let old = self.order.old.clone();
-        let resume = Request::Resume { tsi: self.tsi };
-        if !stopped && let Err(failure) = self.done("resume", &old, &resume) {
-            self.complain(failure);
-        }
-        let end = self.outcome(move_id)?;
-        if !stopped {
-            return Ok(end);
-        }
-        if end == End::Done {
-            // Only the answer to its activation was lost: the VM belongs to the new place.
-            return match self.shell("start", &self.order.start) {
-                Ok(()) => Ok(end),
-                Err(failure) => {
-                    self.complain(failure);
-                    Ok(End::Refused)
+    /// The move's id, once the VM may be suspended.
+    fn prepare(&self) -> Result<MoveId, End> {
+        match self.ask("prepare", self.nva, &self.what.prepare.request()) {
+            Ok(Reply::Prepared { move_id }) => Ok(move_id),
+            Ok(reply @ Reply::Ended { .. }) => {
+                Err((Exit::of(&reply), Some("the move had ended: nothing was run".into())))
+            }
+            Ok(reply) => Err((Exit::of(&reply), Some("not prepared: the VM runs on where it is".into()))),
+            Err(lost) => {
+                if let Some(move_id) = self.what.prepare.move_id {
+                    drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
                 }
-            };
+                let why = "not prepared: the VM runs on where it is; nvad calls the move off at its deadline";
+                Err((Exit::without_reply(&lost), Some(why.into())))
+            }
         }
-        if let Err(failure) = self.done("resume", &old, &resume) {
-            self.complain(failure);
-        }
-        if let Some(restart) = &self.order.restart
-            && let Err(failure) = self.shell("restart", restart)
-        {
-            self.complain(failure);
-        }
-        Ok(end)
     }
 
-    fn outcome(&mut self, move_id: MoveId) -> Result<End, Error> {
-        let reply = self.ask("outcome", self.nva, &Request::Outcome { move_id })?;
-        if let Reply::Ended { result: result @ MoveResult::Committed, .. } = reply {
-            self.printer.step(&format!("{move_id}: {}", ended(result)), 0.0);
-            return Ok(End::Done);
+    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` where the move is committed.
+    fn back(&self, move_id: MoveId, restart: Option<&str>) -> Option<End> {
+        drop(self.patiently("cancel", self.nva, &Request::Cancel { move_id }));
+        match self.outcome(move_id) {
+            Ok(MoveResult::Committed) => None,
+            Ok(MoveResult::Aborted) => {
+                // After an abort each interface is on its own.
+                for tsi in self.what.prepare.tsis() {
+                    drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi }));
+                }
+                // Also where the old nved did not hear it: nothing else may run the VM now, and its own frames tell it too.
+                let why = match restart.map(|restart| self.shell("restart", restart)) {
+                    Some(true) => ", and it runs there",
+                    Some(false) => ", but RESTART failed",
+                    None => "",
+                };
+                Some((Exit::Aborted, Some(format!("aborted: the VM's place is the old NVE{why}"))))
+            }
+            Ok(MoveResult::Unknown) => Some((Exit::Refused, Some(in_doubt(move_id)))),
+            Err(exit) => Some((exit, Some(in_doubt(move_id)))),
         }
-        Ok(self.printer.reply(&reply))
     }
 
-    fn done(&mut self, step: &str, socket: &Path, request: &Request) -> Result<(), Failure> {
-        match self.ask(step, socket, request) {
+    /// How the move ended, once it has.
+    fn outcome(&self, move_id: MoveId) -> Result<MoveResult, Exit> {
+        match self.patiently("outcome", self.nva, &Request::Outcome { move_id }) {
+            Ok(Reply::Ended { result, .. }) => Ok(result),
+            Ok(_) => Ok(MoveResult::Unknown),
+            Err(lost) => Err(Exit::without_reply(&lost)),
+        }
+    }
+
+    /// Asks for what is done or refused.
+    fn done(&self, step: &str, path: &Path, request: &Request) -> Result<(), Stuck> {
+        match self.ask(step, path, request) {
             Ok(Reply::Done) => Ok(()),
-            Ok(Reply::Refused { why }) => Err(Failure::Refused(format!("{step}: {why}"))),
-            Ok(other) => Err(Failure::Refused(format!("{step}: answered by {other:?}"))),
-            Err(error) => Err(Failure::Broken(error)),
+            Ok(_) => Err(Stuck::Unchanged(Exit::Refused)),
+            Err(lost @ Lost::NotThere { .. }) => Err(Stuck::Unchanged(Exit::without_reply(&lost))),
+            Err(_) => Err(Stuck::Unheard),
         }
     }
 
-    fn ask(&mut self, step: &str, socket: &Path, request: &Request) -> Result<Reply, Error> {
+    fn ask(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+        let asked = Instant::now();
+        let reply = ask(path, request, self.until()).map(|heard| heard.reply);
+        self.log.reply(step, asked, &reply);
+        reply
+    }
+
+    /// As [`Order::ask`], but waits for a daemon that is away: it may be on its way back.
+    fn patiently(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+        let (asked, until) = (Instant::now(), self.until());
+        loop {
+            let reply = ask(path, request, until).map(|heard| heard.reply);
+            let again = until.is_none_or(|until| Instant::now() + AGAIN < until);
+            if again && matches!(reply, Err(Lost::NotThere { .. } | Lost::WentAway { .. })) {
+                std::thread::sleep(AGAIN);
+                continue;
+            }
+            self.log.reply(step, asked, &reply);
+            return reply;
+        }
+    }
+
+    /// What the hypervisor does; true where it did it. Its output goes to stderr: stdout is for the steps.
+    fn shell(&self, step: &str, script: &str) -> bool {
         let began = Instant::now();
-        let reply = Client::connect(socket)?.call(request, self.until)?;
-        self.printer.step(step, milliseconds(began));
-        Ok(reply)
+        let mut command = Command::new("sh");
+        let status = command.arg("-c").arg(script).stdin(Stdio::null()).stdout(io::stderr()).status();
+        self.log.shell(step, began, &status);
+        status.is_ok_and(|status| status.success())
     }
 
-    fn shell(&mut self, step: &str, command: &str) -> Result<(), Failure> {
-        let began = Instant::now();
-        let status = Command::new("sh").args(["-c", command]).status();
-        self.printer.step(step, milliseconds(began));
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::Refused(format!("{step}: {status}"))),
-            Err(error) => Err(Failure::Refused(format!("{step}: {error}"))),
-        }
-    }
-
-    fn complain(&self, failure: Failure) {
-        match failure {
-            Failure::Refused(why) => self.printer.complain(&why),
-            Failure::Broken(error) => self.printer.complain(&error.to_string()),
-        }
+    fn until(&self) -> Option<Instant> {
+        self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
     }
 }
 
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1_000.0
+fn too_late(move_id: MoveId) -> End {
+    let why = format!("too late: move {} is committed and the VM's place is the new NVE; START was not run", move_id.0);
+    (Exit::Refused, Some(why))
+}
+
+fn in_doubt(move_id: MoveId) -> String {
+    format!("move {0} is in doubt: nothing was started; `nvoctl outcome {0}` tells where the VM may run", move_id.0)
+}
+
+/// The steps on stdout. A reader that has gone away does not stop a move.
+struct Log {
+    began: Instant,
+    json: bool,
+}
+
+impl Log {
+    fn reply(&self, step: &str, asked: Instant, reply: &Result<Reply, Lost>) {
+        match reply {
+            Ok(reply) => self.line(step, asked, "reply", &json!(reply), &show::sentence(reply)),
+            Err(lost) => self.line(step, asked, "lost", &json!(lost.to_string()), &lost.to_string()),
+        }
+    }
+
+    fn shell(&self, step: &str, began: Instant, status: &io::Result<std::process::ExitStatus>) {
+        match status {
+            Ok(status) => self.line(step, began, "exit", &json!(status.code()), &status.to_string()),
+            Err(error) => self.line(step, began, "lost", &json!(error.to_string()), &error.to_string()),
+        }
+    }
+
+    fn line(&self, step: &str, began: Instant, key: &str, value: &serde_json::Value, text: &str) {
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let (at, took) = (millis(began.duration_since(self.began)), millis(began.elapsed()));
+        let mut out = io::stdout().lock();
+        drop(if self.json {
+            let (at, took) = ((at * 1e3).round() / 1e3, (took * 1e3).round() / 1e3);
+            writeln!(out, "{}", json!({"step": step, "at_ms": at, "took_ms": took, key: value}))
+        } else {
+            writeln!(out, "{at:>10.3} ms  {step:<8} {took:>10.3} ms  {text}")
+        });
+    }
 }

@@ -95,9 +95,12 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
     let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
     let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4)))
         .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });
-    let to = move || if group { 0..7_u8 } else { 1..7_u8 };
+    // One TSI at its port most of all, so that a history as long as a move's is likely.
+    let tsi = || prop_oneof![Just(1_u8), 1..7_u8];
+    let at = || prop_oneof![Just(Some(P1)), proptest::option::of((1..5_u32).prop_map(VapId))];
+    let to = move || prop_oneof![Just(1_u8), if group { 0..7_u8 } else { 1..7_u8 }];
     prop_oneof![
-        4 => (1..7_u8, proptest::option::of(vap()), a_state(), route, limits, proptest::option::of(0..200_u64))
+        4 => (tsi(), at(), a_state(), route, limits, proptest::option::of(0..200_u64))
             .prop_map(|(n, vap, state, route, limits, ago)| Happening::Tsi(n, vap, entry(state), route, limits, ago)),
         1 => (vap(), proptest::option::weighted(0.8, port)).prop_map(|(vap, port)| Happening::Port(vap, port)),
         1 => proptest::collection::vec(1..9_u8, 0..6).prop_map(Happening::Members),

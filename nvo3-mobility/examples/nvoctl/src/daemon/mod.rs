@@ -1,11 +1,13 @@
 //! What both daemons need around their machine: the socket that `nvoctl` speaks to, logs, capabilities, an orderly end.
 
+mod caller;
 mod privileges;
 mod socket;
 
+pub use caller::Caller;
 pub use caps::Capability;
 pub use privileges::keep_only;
-pub use socket::{Call, Caller, Calls, Error};
+pub use socket::{Call, Calls, Error};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;

@@ -20,3 +20,23 @@ pub fn keep_only(needed: &[Capability]) -> Result<(), caps::errors::CapsError> {
     caps::set(None, CapSet::Permitted, &kept)?;
     caps::set(None, CapSet::Inheritable, &CapsHashSet::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_stays() {
+        // A thread's own affair, so the other tests keep what they have.
+        let kept = std::thread::spawn(|| {
+            keep_only(&[Capability::CAP_NET_RAW]).unwrap();
+            [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient]
+                .map(|set| caps::read(None, set).unwrap())
+        });
+
+        let [effective, permitted, inheritable, ambient] = kept.join().unwrap();
+        assert!(permitted.iter().all(|capability| *capability == Capability::CAP_NET_RAW));
+        assert_eq!(effective, permitted);
+        assert!(inheritable.is_empty() && ambient.is_empty());
+    }
+}

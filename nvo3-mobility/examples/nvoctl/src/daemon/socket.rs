@@ -1,20 +1,22 @@
-//! The Unix socket: mode 0600, a line a request, a task a caller.
+//! The Unix socket: mode 0600, one daemon a path, a number of callers that is bounded.
 
+use super::caller::{Caller, serve};
 use crate::{Reply, Request};
-use rustix::fs::Mode;
-use rustix::process::umask;
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use std::sync::Arc;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
-/// The longest request, in bytes.
-const LONGEST: u64 = 64 * 1024;
-/// Replies that wait to be read by a caller; one that does not read them loses its connection.
-const WAITING: usize = 4_096;
+/// Callers at a time; the next one is refused.
+const CALLERS: usize = 64;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -41,18 +43,6 @@ pub struct Call {
     pub caller: Caller,
 }
 
-/// Who waits for a reply.
-#[derive(Clone, Debug)]
-pub struct Caller(mpsc::Sender<Reply>);
-
-impl Caller {
-    /// Replies; false where nobody listens any more. The caller's next request is read once all [`Caller`]s of this one are
-    /// dropped.
-    pub fn reply(&self, reply: Reply) -> bool {
-        self.0.try_send(reply).is_ok()
-    }
-}
-
 /// The listening socket; its file goes with it.
 #[derive(Debug)]
 pub struct Calls {
@@ -71,18 +61,17 @@ impl Calls {
             fs::create_dir_all(directory).map_err(failed)?;
         }
         if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(Error::Taken(path.to_owned()));
+            match net::UnixStream::connect(path) {
+                Ok(_) => return Err(Error::Taken(path.to_owned())),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    fs::remove_file(path).map_err(failed)?;
+                    tracing::info!(path = %path.display(), "removed the socket that an earlier process left");
+                }
+                Err(error) => return Err(failed(error)),
             }
-            tracing::info!(path = %path.display(), "removed the socket that an earlier process left");
-            fs::remove_file(path).map_err(failed)?;
         }
-        // From its first moment on nobody else may speak to it.
-        let before = umask(Mode::from_raw_mode(0o177));
-        let listener = UnixListener::bind(path);
-        umask(before);
-        let listener = listener.map_err(failed)?;
-        let (sender, calls) = mpsc::channel(64);
+        let listener = private_listener(path).map_err(failed)?;
+        let (sender, calls) = mpsc::channel(CALLERS);
         tokio::spawn(accept(listener, sender));
         Ok(Self { path: path.to_owned(), calls })
     }
@@ -101,13 +90,39 @@ impl Drop for Calls {
     }
 }
 
+/// The file gets the mode that the socket has when it is bound, so nobody else can connect at any moment; a `chmod` after
+/// that would leave one, a umask would be the whole process's.
+fn private_listener(path: &Path) -> io::Result<UnixListener> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    listen(&socket, BACKLOG)?;
+    UnixListener::from_std(net::UnixListener::from(socket))
+}
+
 async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
+    let room = Arc::new(Semaphore::new(CALLERS));
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(serve(stream, calls.clone()));
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = calls.closed() => return,
+        };
+        match (accepted, Arc::clone(&room).try_acquire_owned()) {
+            (Ok((stream, _)), Ok(place)) => {
+                let calls = calls.clone();
+                tokio::spawn(async move {
+                    serve(stream, calls).await;
+                    drop(place);
+                });
             }
-            Err(error) => {
+            (Ok((stream, _)), Err(_)) => {
+                tracing::warn!("a caller was refused: {CALLERS} are connected");
+                if let Err(error) = refuse(stream) {
+                    tracing::debug!(%error, "it did not hear it");
+                }
+            }
+            (Err(error), _) => {
                 tracing::warn!(%error, "a caller was not accepted");
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
@@ -115,30 +130,9 @@ async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
     }
 }
 
-async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
-    let (read, mut write) = stream.into_split();
-    let mut read = BufReader::new(read);
-    let mut line = String::new();
-    loop {
-        line.clear();
-        let Ok(1..) = (&mut read).take(LONGEST).read_line(&mut line).await else { return };
-        let (sender, mut replies) = mpsc::channel(WAITING);
-        match serde_json::from_str(&line) {
-            Ok(request) => {
-                if calls.send(Call { request, caller: Caller(sender) }).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                Caller(sender).reply(Reply::Refused { why: format!("not a request: {error}") });
-            }
-        }
-        while let Some(reply) = replies.recv().await {
-            let Ok(mut text) = serde_json::to_vec(&reply) else { return };
-            text.push(b'\n');
-            if write.write_all(&text).await.is_err() {
-                return;
-            }
-        }
-    }
+/// A socket that nothing was written to yet takes a line without waiting.
+fn refuse(stream: UnixStream) -> io::Result<()> {
+    let mut line = serde_json::to_vec(&Reply::Refused { why: format!("{CALLERS} callers are connected already") })?;
+    line.push(b'\n');
+    stream.into_std()?.write_all(&line)
 }

@@ -1,0 +1,43 @@
+//! What a script is told.
+
+use crate::client::Lost;
+use nvo3_nva_proto::MoveResult;
+use nvoctl::Reply;
+use std::process::ExitCode;
+
+/// How the command ended; clap itself ends with 2 where it was not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Refused = 1,
+    NoDaemon = 3,
+    Aborted = 4,
+    TimedOut = 5,
+}
+
+impl Exit {
+    pub(crate) fn of(reply: &Reply) -> Self {
+        match reply {
+            Reply::Refused { .. } | Reply::Ended { result: MoveResult::Unknown, .. } => Self::Refused,
+            Reply::Ended { result: MoveResult::Aborted, .. } => Self::Aborted,
+            Reply::Ended { result: MoveResult::Committed, .. }
+            | Reply::Done
+            | Reply::Prepared { .. }
+            | Reply::Shown(_)
+            | Reply::Event { .. } => Self::Done,
+        }
+    }
+
+    pub(crate) fn without_reply(lost: &Lost) -> Self {
+        match lost {
+            Lost::NotThere { .. } | Lost::WentAway { .. } | Lost::Garbled { .. } => Self::NoDaemon,
+            Lost::TimedOut { .. } => Self::TimedOut,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,251 @@
+//! An access port as people write it, and what must hold of one.
+
+use nvo3_nva_proto::{Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
+const LONGEST_NAME: usize = 15;
+
+/// How nved gets at an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PortKind {
+    /// A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
+    #[default]
+    Packet,
+    /// A tap that nved opens: one that is there and that nobody has open, or one that it makes and that goes with it.
+    Tap,
+}
+
+/// An access port. In a file a table, as a flag `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
+///
+/// ```
+/// # fn main() -> Result<(), nvoctl::PortError> {
+/// let port: nvoctl::Port = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active".parse()?;
+/// assert_eq!(port.stations[0].ips.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// The interface.
+    pub name: String,
+    /// How nved gets at it.
+    #[serde(default)]
+    pub kind: PortKind,
+    /// Its VN.
+    pub vni: Vni,
+    /// Who may be behind it.
+    #[serde(default)]
+    pub stations: Vec<Station>,
+    /// Frames of any source may come in: a gateway or a bridge is behind it.
+    #[serde(default)]
+    pub trusted: bool,
+    /// They run here already; else that is said later, by the hypervisor or by their own frames.
+    #[serde(default)]
+    pub active: bool,
+}
+
+/// Who may be behind a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// Its address.
+    pub mac: Mac,
+    /// Its IP addresses, one at least.
+    pub ips: Vec<IpAddr>,
+}
+
+/// What is wrong with a port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("port {port:?}: {field}: {why}")]
+pub struct PortError {
+    /// The interface, as it was given.
+    pub port: String,
+    /// The field, as it is written.
+    pub field: &'static str,
+    /// What the field must be.
+    pub why: String,
+}
+
+impl Port {
+    /// Its stations as the machines know them.
+    pub fn tsis(&self) -> Vec<Tsi> {
+        let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
+        self.stations.iter().map(tsi).collect()
+    }
+
+    /// What must hold of a port wherever it comes from. A parsed one passes; one read from a file or a request may not.
+    ///
+    /// # Errors
+    /// The first field that cannot be.
+    pub fn validate(&self) -> Result<(), PortError> {
+        let wrong = |field, why| Err(PortError { port: self.name.clone(), field, why });
+        if self.name.is_empty() || self.name.len() > LONGEST_NAME {
+            return wrong("name", format!("an interface's name has 1 to {LONGEST_NAME} bytes"));
+        }
+        if matches!(self.name.as_str(), "." | "..") || self.name.contains(|c: char| "/:".contains(c) || c <= ' ') {
+            return wrong("name", "an interface's name has no slash, colon or space in it".into());
+        }
+        if self.stations.is_empty() && self.active {
+            return wrong("active", "there is no station (mac) that could run here".into());
+        }
+        if self.stations.is_empty() && !self.trusted {
+            return wrong("mac", "missing; only a trusted port has no station".into());
+        }
+        let mut macs = BTreeSet::new();
+        let mut ips = BTreeSet::new();
+        for Station { mac, ips: own } in &self.stations {
+            if !mac.is_station() {
+                return wrong("mac", format!("{mac} is a group's address or nobody's"));
+            }
+            if !macs.insert(mac) {
+                return wrong("mac", format!("{mac} is there twice"));
+            }
+            if own.is_empty() {
+                return wrong("ip", format!("missing for {mac}"));
+            }
+            for ip in own {
+                if ip.is_unspecified() || ip.is_multicast() || *ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST) {
+                    return wrong("ip", format!("{ip} is a group's address or nobody's"));
+                }
+                if !ips.insert(ip) {
+                    return wrong("ip", format!("{ip} is there twice"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Port {
+    type Err = PortError;
+
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active]`; each `ip` belongs to the `mac`
+    /// before it.
+    fn from_str(text: &str) -> Result<Self, PortError> {
+        let (name, rest) = text.split_once(',').unwrap_or((text, ""));
+        let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
+        let (mut kind, mut vni, mut stations) = (None, None, Vec::<Station>::new());
+        let (mut trusted, mut active) = (false, false);
+        for part in rest.split(',').filter(|_| !rest.is_empty()) {
+            match part.split_once('=') {
+                Some(("kind", value)) => {
+                    let found = match value {
+                        "packet" => PortKind::Packet,
+                        "tap" => PortKind::Tap,
+                        _ => return Err(wrong("kind", format!("{value:?} is neither packet nor tap"))),
+                    };
+                    if kind.replace(found).is_some() {
+                        return Err(wrong("kind", "is there twice".into()));
+                    }
+                }
+                Some(("vni", value)) => {
+                    let found = value.parse().ok().and_then(Vni::new);
+                    let found = found.ok_or_else(|| wrong("vni", format!("{value:?} is no number below 2^24")))?;
+                    if vni.replace(found).is_some() {
+                        return Err(wrong("vni", "is there twice".into()));
+                    }
+                }
+                Some(("mac", value)) => {
+                    let mac = value.parse().map_err(|error| wrong("mac", format!("{value:?}: {error}")))?;
+                    stations.push(Station { mac, ips: Vec::new() });
+                }
+                Some(("ip", value)) => {
+                    let ip = value.parse().map_err(|error| wrong("ip", format!("{value:?}: {error}")))?;
+                    let station = stations.last_mut();
+                    station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
+                }
+                None if part == "trusted" => trusted = true,
+                None if part == "active" => active = true,
+                _ => {
+                    let why = format!("{part:?} is none of kind=, vni=, mac=, ip=, trusted, active");
+                    return Err(wrong("flag", why));
+                }
+            }
+        }
+        let vni = vni.ok_or_else(|| wrong("vni", "missing".into()))?;
+        let port = Self { name: name.to_owned(), kind: kind.unwrap_or_default(), vni, stations, trusted, active };
+        port.validate()?;
+        Ok(port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_says_all_that_a_table_says() {
+        let flag = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,mac=52:54:00:77:00:11,ip=192.168.77.11,trusted,active";
+        let table = r#"{"name":"vm0","kind":"tap","vni":77,"trusted":true,"active":true,"stations":[
+            {"mac":"52:54:00:77:00:10","ips":["192.168.77.10","fd77::10"]},{"mac":"52:54:00:77:00:11","ips":["192.168.77.11"]}]}"#;
+
+        let port: Port = flag.parse().unwrap();
+
+        assert_eq!(port, serde_json::from_str(table).unwrap());
+        assert_eq!(port.tsis().len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_said_is_plain() {
+        let port: Port = "vm0,vni=0,mac=52:54:00:77:00:10,ip=fd77::10".parse().unwrap();
+
+        assert_eq!((port.kind, port.trusted, port.active), (PortKind::Packet, false, false));
+        assert!("gw0,vni=7,trusted".parse::<Port>().unwrap().stations.is_empty());
+    }
+
+    #[test]
+    fn an_error_names_the_port_and_the_field() {
+        let cases = [
+            ("", "name: an interface's name has 1 to 15 bytes", ",vni=7,trusted"),
+            ("interface-too-lo", "name: an interface's name has 1 to 15 bytes", ",vni=7,trusted"),
+            ("a/b", "name: an interface's name has no slash, colon or space in it", ",vni=7,trusted"),
+            ("a b", "name: an interface's name has no slash, colon or space in it", ",vni=7,trusted"),
+            ("..", "name: an interface's name has no slash, colon or space in it", ",vni=7,trusted"),
+            ("vm0", "vni: missing", ""),
+            ("vm0", "vni: missing", ",trusted"),
+            ("vm0", "vni: \"16777216\" is no number below 2^24", ",vni=16777216"),
+            ("vm0", "vni: \"x\" is no number below 2^24", ",vni=x"),
+            ("vm0", "vni: is there twice", ",vni=7,vni=7"),
+            ("vm0", "kind: \"tun\" is neither packet nor tap", ",vni=7,kind=tun"),
+            ("vm0", "kind: is there twice", ",vni=7,kind=tap,kind=tap"),
+            ("vm0", "mac: missing; only a trusted port has no station", ",vni=7"),
+            ("vm0", "mac: \"52:54\": a MAC address is six hex pairs separated by colons", ",vni=7,mac=52:54"),
+            ("vm0", "mac: 01:00:5e:00:00:01 is a group's address or nobody's", ",vni=7,mac=01:00:5e:00:00:01,ip=::1"),
+            ("vm0", "mac: 00:00:00:00:00:00 is a group's address or nobody's", ",vni=7,mac=00:00:00:00:00:00,ip=::1"),
+            (
+                "vm0",
+                "mac: 52:54:00:77:00:10 is there twice",
+                ",vni=7,mac=52:54:00:77:00:10,ip=fd77::1,mac=52:54:00:77:00:10,ip=fd77::2",
+            ),
+            ("vm0", "ip: missing for 52:54:00:77:00:10", ",vni=7,mac=52:54:00:77:00:10"),
+            ("vm0", "ip: fd77::1 comes before any mac", ",vni=7,ip=fd77::1,mac=52:54:00:77:00:10"),
+            ("vm0", "ip: \"fd77\": invalid IP address syntax", ",vni=7,mac=52:54:00:77:00:10,ip=fd77"),
+            ("vm0", "ip: fd77::1 is there twice", ",vni=7,mac=52:54:00:77:00:10,ip=fd77::1,ip=fd77::1"),
+            ("vm0", "ip: ff02::1 is a group's address or nobody's", ",vni=7,mac=52:54:00:77:00:10,ip=ff02::1"),
+            ("vm0", "ip: 0.0.0.0 is a group's address or nobody's", ",vni=7,mac=52:54:00:77:00:10,ip=0.0.0.0"),
+            ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
+            ("vm0", "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, active", ",vni=7,"),
+            ("vm0", "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, active", ",vni=7,mtu=9"),
+        ];
+        for (name, why, rest) in cases {
+            let said = format!("{name}{rest}").parse::<Port>().unwrap_err().to_string();
+            assert_eq!(said, format!("port {name:?}: {why}"), "{name}{rest}");
+        }
+    }
+
+    #[test]
+    fn a_port_from_elsewhere_is_checked_alike() {
+        let read: Port =
+            serde_json::from_str(r#"{"name":"vm0","vni":7,"stations":[{"mac":"52:54:00:77:00:10","ips":[]}]}"#)
+                .unwrap();
+
+        assert_eq!(read.validate().unwrap_err().field, "ip");
+    }
+}
