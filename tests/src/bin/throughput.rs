@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 /// Of the tenants' frames, and of the plain ones, in bytes, Ethernet header included.
 const FRAMES: [usize; 2] = [100, 1_400];
-/// Ethernet, IPv4 and UDP.
-const HEADERS: usize = 14 + 20 + 8;
 const PORT: u16 = 7_009;
+/// What is not measured, at the beginning.
+const SETTLES: Duration = Duration::from_millis(500);
 
-/// Where datagrams go from and to, both IPv4.
+/// Where datagrams go from and to, both of one family.
 struct Path<'a> {
     from: (&'a Namespace, IpAddr),
     to: (&'a Namespace, IpAddr),
@@ -32,6 +32,7 @@ fn main() {
     let number = |n, default| std::env::args().nth(n).map_or(default, |text| text.parse().unwrap());
     let (seconds, rounds) = (number(1, 3), number(2, 5));
 
+    println!("The sender sends as many as it can; what share of them arrives stands in brackets behind the rate.\n");
     println!("| underlay | frame | overlay, frames/s | plain UDP, frames/s | ratio | overlay, Gbit/s |");
     println!("|---|---|---|---|---|---|");
     for underlay in [V4, V6] {
@@ -48,49 +49,66 @@ fn measure(underlay: Family, time: Duration, rounds: u32) {
     overlay.port(3, "cb0", &b, "active");
     overlay.start();
     let over = Path { from: (&tenant_a, a.ips[0]), to: (&tenant_b, b.ips[0]) };
-    let hosts = [1, 3].map(|n| (overlay.fabric.host(n), V4.underlay(n)));
+    let hosts = [1, 3].map(|n| (overlay.fabric.host(n), underlay.underlay(n)));
     let plain = Path { from: hosts[0], to: hosts[1] };
 
     for frame in FRAMES {
-        let mut rates: [Vec<f64>; 3] = Default::default();
+        let (mut ratios, mut overlaid, mut plainly) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let (overlaid, plain) = (over.rate(frame, time), plain.rate(frame, time));
-            for (rates, rate) in rates.iter_mut().zip([overlaid, plain, overlaid / plain]) {
-                rates.push(rate);
-            }
+            let [a, b] = [&over, &plain].map(|path| path.rate(frame, time));
+            ratios.push(a.received / b.received);
+            overlaid.push(a);
+            plainly.push(b);
         }
-        let [overlaid, plain, ratio] = rates.map(Spread::of);
-        let bits = overlaid.median * frame as f64 * 8.0 / 1e9;
-        let [ratio, low, high] = [ratio.median, ratio.low, ratio.high];
-        println!("| {underlay:?} | {frame} | {overlaid} | {plain} | {ratio:.2} ({low:.2}–{high:.2}) | {bits:.2} |");
+        let bits = Spread::of(overlaid.iter().map(|rate| rate.received)).median * frame as f64 * 8.0 / 1e9;
+        let ratio = Spread::of(ratios.into_iter());
+        let (overlaid, plainly) = (in_words(&overlaid), in_words(&plainly));
+        println!("| {underlay:?} | {frame} | {overlaid} | {plainly} | {ratio:.2} | {bits:.2} |");
     }
 }
 
+/// In a second.
+struct Rate {
+    sent: f64,
+    received: f64,
+}
+
+fn in_words(rates: &[Rate]) -> String {
+    let share = Spread::of(rates.iter().map(|rate| 100.0 * rate.received / rate.sent)).median;
+    format!("{:.0} [{share:.0} %]", Spread::of(rates.iter().map(|rate| rate.received)))
+}
+
 impl Path<'_> {
-    /// Datagrams received a second, once it is under way.
-    fn rate(&self, frame: usize, time: Duration) -> f64 {
+    /// What arrives and what is sent, once it is under way.
+    fn rate(&self, frame: usize, time: Duration) -> Rate {
+        let headers = 14 + 8 + if self.from.1.is_ipv4() { 20 } else { 40 };
         let receiving = self.to.0.enter(|| UdpSocket::bind((self.to.1, PORT)).unwrap());
         socket2::SockRef::from(&receiving).set_recv_buffer_size(8 << 20).unwrap();
         let sending = self.from.0.enter(|| UdpSocket::bind((self.from.1, 0)).unwrap());
         sending.connect((self.to.1, PORT)).unwrap();
-        let (over, received) = <(Arc<AtomicBool>, Arc<AtomicU64>)>::default();
+        let over = Arc::new(AtomicBool::new(false));
+        let (sent, received) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let receiver = std::thread::spawn({
             let (over, received) = (over.clone(), received.clone());
             move || count(&receiving, &over, &received)
         });
         let sender = std::thread::spawn({
-            let (over, burst) = (over.clone(), Burst { payload: vec![0x5a; frame - HEADERS], rate: None });
-            move || burst.send(&sending, &over)
+            let (over, sent, burst) =
+                (over.clone(), sent.clone(), Burst { payload: vec![0x5a; frame - headers], rate: None });
+            move || burst.send(&sending, &over, &sent)
         });
-        std::thread::sleep(Duration::from_millis(500));
-        let (before, began) = (received.load(Ordering::Relaxed), Instant::now());
+        let both = || [&sent, &received].map(|count| count.load(Ordering::Relaxed));
+        std::thread::sleep(SETTLES);
+        let (before, began) = (both(), Instant::now());
         std::thread::sleep(time);
-        let rate = (received.load(Ordering::Relaxed) - before) as f64 / began.elapsed().as_secs_f64();
+        let (after, took) = (both(), began.elapsed().as_secs_f64());
         over.store(true, Ordering::Relaxed);
-        let _ = (sender.join().unwrap(), receiver.join().unwrap());
+        sender.join().unwrap();
+        receiver.join().unwrap();
+        let [sent, received] = [0, 1].map(|n| (after[n] - before[n]) as f64 / took);
         // What is still queued is not the next one's.
         std::thread::sleep(Duration::from_millis(300));
-        rate
+        Rate { sent, received }
     }
 }
 
@@ -101,7 +119,8 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(mut all: Vec<f64>) -> Self {
+    fn of(all: impl Iterator<Item = f64>) -> Self {
+        let mut all: Vec<f64> = all.collect();
         all.sort_by(f64::total_cmp);
         Self { median: all[all.len() / 2], low: all[0], high: all[all.len() - 1] }
     }
@@ -109,6 +128,7 @@ impl Spread {
 
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.0} ({:.0}–{:.0})", self.median, self.low, self.high)
+        let digits = f.precision().unwrap_or(0);
+        write!(f, "{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.low, self.high)
     }
 }

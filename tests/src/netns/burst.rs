@@ -20,24 +20,23 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// Sends until `over`; how many.
-    pub fn send(&self, socket: &UdpSocket, over: &AtomicBool) -> u64 {
+    /// Sends until `over` and counts.
+    pub fn send(&self, socket: &UdpSocket, over: &AtomicBool, sent: &AtomicU64) {
         let mut headers = MultiHeaders::preallocate(BATCH, None);
         let slices: [_; BATCH] = std::array::from_fn(|_| [IoSlice::new(&self.payload)]);
-        let (began, mut sent) = (Instant::now(), 0);
+        let (began, mut all) = (Instant::now(), 0);
         while !over.load(Ordering::Relaxed) {
             let flags = MsgFlags::empty();
             // A refusal is of an earlier datagram: that of an unreachable port.
-            sent += match sendmmsg(socket.as_raw_fd(), &mut headers, &slices, [None::<()>; BATCH], [], flags) {
-                Ok(sent) => sent.count() as u64,
-                Err(_) => 0,
-            };
+            if let Ok(taken) = sendmmsg(socket.as_raw_fd(), &mut headers, &slices, [None::<()>; BATCH], [], flags) {
+                all += taken.count() as u64;
+                sent.store(all, Ordering::Relaxed);
+            }
             if let Some(rate) = self.rate {
-                let due = began + Duration::from_secs_f64(sent as f64 / f64::from(rate));
+                let due = began + Duration::from_secs_f64(all as f64 / f64::from(rate));
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         }
-        sent
     }
 }
 

@@ -5,7 +5,7 @@ use nvo3_tests::netns::{Burst, NVA, Station, open_tap};
 use nvo3_wire::{Vni, vxlan};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
@@ -102,7 +102,9 @@ fn send(
             world.overlay.fabric.host(3).spawn(move || {
                 let socket = UdpSocket::bind((V4.underlay(3), 0)).unwrap();
                 socket.connect(to).unwrap();
-                burst.send(&socket, &over)
+                let sent = AtomicU64::new(0);
+                burst.send(&socket, &over, &sent);
+                sent.into_inner()
             })
         }
         Way::Frame(frame) => {
