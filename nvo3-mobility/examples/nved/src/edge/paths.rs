@@ -41,6 +41,8 @@ pub(super) struct Paths {
     ready: Sources,
     pub(super) ports: BTreeMap<VapId, Access>,
     next_vap: u32,
+    /// Frames for a port that is closed.
+    pub(super) no_port: u64,
     pub(super) underlay: Underlay,
     pub(super) underlay_counters: UnderlayCounters,
     pub(super) control: Vec<UdpSocket>,
@@ -74,6 +76,7 @@ impl Paths {
             ready: ready.into(),
             ports: BTreeMap::new(),
             next_vap: 1,
+            no_port: 0,
             underlay,
             underlay_counters: UnderlayCounters::default(),
             control,
@@ -142,8 +145,9 @@ impl Paths {
 
     /// Frames out of a port.
     pub(super) fn deliver(&mut self, vap: VapId, frames: &[&[u8]]) {
-        if let Some(access) = self.ports.get_mut(&vap) {
-            access.port.write(frames, &mut access.counters);
+        match self.ports.get_mut(&vap) {
+            Some(access) => access.port.write(frames, &mut access.counters),
+            None => self.no_port += frames.len() as u64,
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) fn moves(edge: &Edge) -> Value {
     in_hand.map(row).collect()
 }
 
-/// One flat object: the machines' counters, drops by reason, and those of ports, underlay and control sockets.
+/// One flat object: the machines' counters, drops by reason, and those of underlay, control sockets and ports.
 pub(super) fn counters(edge: &Edge) -> Value {
     let mut all = Map::new();
     let mut put = |group: &str, counters: Value| {
@@ -96,6 +96,7 @@ pub(super) fn counters(edge: &Edge) -> Value {
     );
     let control = &edge.paths.control_counters;
     put("control", json!({ "not_sent": control.not_sent, "no_family": control.no_family }));
+    put("ports", json!({ "no_port": edge.paths.no_port }));
     for access in edge.paths.ports.values() {
         let counted = &access.counters;
         put(

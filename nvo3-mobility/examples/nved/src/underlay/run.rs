@@ -61,10 +61,6 @@ impl Run {
         };
         let Socket { socket, state } = &self.socket;
         let sent = match state.try_send(UdpSockRef::from(socket), &transmit) {
-            // It may be that of an ICMP message about an earlier one.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                state.try_send(UdpSockRef::from(socket), &transmit)
-            }
             // The kernel segments nothing here: the library has noted so, and these go one by one.
             Err(_) if self.segments > 1 && state.max_gso_segments() == 1 => {
                 self.bytes.chunks(self.segment).try_for_each(|contents| {
