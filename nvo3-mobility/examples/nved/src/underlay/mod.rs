@@ -21,7 +21,7 @@ const FIRST_SOURCE_PORT: u16 = 49_152;
 /// Received at once, each as long as the kernel aggregates.
 const BATCH: usize = 16;
 const LONGEST: usize = 65_535;
-/// Datagrams that wait while the process does not run, in bytes.
+/// Datagrams that wait while the process does not run, or the interface is busy, in bytes.
 const WAITING: usize = 16 << 20;
 
 /// What the underlay did not carry, and what was odd about it.
@@ -142,7 +142,11 @@ impl Family {
         while send.len() < SOURCE_PORTS {
             let Some(port) = ports.next() else { return Err(io::ErrorKind::AddrInUse.into()) };
             match Socket::bind(SocketAddr::new(address, port)) {
-                Ok(socket) => send.push(Run::new(socket)),
+                Ok(socket) => {
+                    // As much as the system allows: a batch is not to be lost to a short queue.
+                    socket.state.set_send_buffer_size(UdpSockRef::from(&socket.socket), WAITING)?;
+                    send.push(Run::new(socket));
+                }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
