@@ -32,7 +32,8 @@ impl Family {
 /// An underlay: a bridge, hosts 1 to [`HOSTS`] and the node of the NVA.
 #[derive(Debug)]
 pub struct Fabric {
-    underlay: Namespace,
+    /// It goes with the fabric.
+    _underlay: Namespace,
     hosts: Vec<Namespace>,
     /// Where `nvad` runs.
     pub control: Namespace,
@@ -57,7 +58,7 @@ impl Fabric {
         };
         let hosts = (1..=HOSTS).map(|n| link(&format!("h{n}"), u8::try_from(n).unwrap())).collect();
         let control = link("c", NVA);
-        Self { underlay, hosts, control }
+        Self { _underlay: underlay, hosts, control }
     }
 
     /// Host `n`, from 1.
@@ -76,13 +77,6 @@ impl Fabric {
         tenant.plain_frames("eth0");
         station.configure(&tenant);
         tenant
-    }
-
-    /// Counts frames on the bridge's way to host `n` since it was built.
-    pub fn bridged_to(&self, n: u8) -> u64 {
-        let path = format!("/sys/class/net/uh{n}/statistics/tx_packets");
-        let output = self.underlay.command("cat").arg(&path).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().parse().unwrap()
     }
 }
 

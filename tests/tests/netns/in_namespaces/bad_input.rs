@@ -172,7 +172,7 @@ fn bad_input_in_a_move_is_counted_and_changes_nothing() {
 
 /// A flood of each, one after the other, while the VM moves; prints the rates.
 #[test]
-#[ignore = "takes a minute, and both cores: cargo test --release -p nvo3-tests --test netns -- --ignored"]
+#[ignore = "takes both cores for 20 s: cargo test --release -p nvo3-tests --test netns -- --ignored"]
 fn a_flood_of_bad_input_in_a_move_loses_nothing() {
     let Some((world, liar, tap)) = world_with_liar() else { return };
     say("| flood | sent a second | counted |\n|---|---|---|");

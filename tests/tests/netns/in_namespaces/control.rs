@@ -1,12 +1,12 @@
 //! The same measurement of the kernel's own VXLAN, which floods and learns: what these tests call lost, is.
 
-use super::world::{PAUSE, Setting, say, setting, wait};
+use super::world::{PAUSE, Traffic, say, setting, wait};
 use nvo3_tests::netns::Family::V4;
 
 #[test]
 fn an_overlay_that_learns_loses_the_datagrams_of_the_pause() {
-    // What is bound first is dropped last.
-    let Some(Setting { one: _one, fabric, vm, correspondent }) = setting() else { return };
+    let Some(setting) = setting() else { return };
+    let (fabric, vm) = (&setting.fabric, &setting.vm);
     for host in 1..=3 {
         let (node, port) = (fabric.host(host), if host == 3 { "cp0" } else { "vm0" });
         node.ip("link add br0 type bridge mcast_snooping 0");
@@ -21,7 +21,7 @@ fn an_overlay_that_learns_loses_the_datagrams_of_the_pause() {
         }
         node.ip("link set br0 up");
     }
-    let traffic = super::world::Traffic::between(&vm, &correspondent, V4);
+    let traffic = Traffic::between(vm, &setting.correspondent, V4);
 
     vm.pause();
     std::thread::sleep(PAUSE);

@@ -15,7 +15,7 @@ pub(crate) struct Setting {
     pub(crate) vm: Vm,
     pub(crate) correspondent: Tenant,
     pub(crate) fabric: Fabric,
-    pub(crate) one: MutexGuard<'static, ()>,
+    one: MutexGuard<'static, ()>,
 }
 
 /// The same with the programs.
