@@ -113,6 +113,23 @@ fn a_new_nve_that_died_for_good_is_fenced_and_the_move_aborts() {
     assert_eq!(state(&world, 0, &key), State::Here);
 }
 
+#[test]
+fn who_is_fenced_is_not_waited_for() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = in_the_pause(&vm);
+    world.silence(1);
+    world.nva.handle(world.now, nva::Input::Fenced(NveId(2))).unwrap();
+    world.settle();
+    assert!(ended(&world, MoveResult::Aborted), "its session need not die first, nor a deadline pass");
+    assert!(matches!(state(&world, 0, &key), State::Halted { .. }));
+
+    // It was not gone after all.
+    world.edges[1].silent = false;
+    world.run(Micros::from_secs(10));
+    assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));
+}
+
 /// Checks VMM-5-11, R-03.
 #[test]
 fn a_party_that_was_gone_when_the_move_ended_hears_of_it_before_the_next_one() {

@@ -160,13 +160,12 @@ impl Nva {
     }
 
     pub(super) fn fenced(&mut self, nve: NveId) -> Result<(), Error> {
-        if !self.edges.contains_key(&nve) {
-            return Err(Error::UnknownNve(nve));
-        }
+        self.edges.get_mut(&nve).ok_or(Error::UnknownNve(nve))?.fenced = true;
         for id in self.moves.of(nve) {
             if self.moves.side(id, nve) == Some(Side::New) {
                 self.step_if_it_fits(id, core::Input::Fenced);
             }
+            self.note_gone_parties(id);
         }
         Ok(())
     }
@@ -217,6 +216,9 @@ impl Nva {
         for (nve, side) in [(of.old, Side::Old), (of.new, Side::New)] {
             if self.is_gone(nve) {
                 self.step_if_it_fits(id, core::Input::Lost(side));
+            }
+            if self.edges.get(&nve).is_some_and(|edge| edge.fenced) {
+                self.step_if_it_fits(id, core::Input::GoneForGood(side));
             }
         }
     }
@@ -333,7 +335,7 @@ impl Nva {
         }
         self.moves.close(id, self.config.ended_moves as usize);
         for nve in [of.old, of.new] {
-            if self.is_gone(nve) {
+            if self.is_gone(nve) || self.edges.get(&nve).is_some_and(|edge| edge.fenced) {
                 self.moves.note_unheard(nve, id);
             }
         }

@@ -31,6 +31,8 @@ pub(super) struct Edge {
     pub(super) hello: Option<Hello>,
     /// It had a session, or a start's grace, and has none any more.
     pub(super) gone: bool,
+    /// Management says that it will not return; a session says otherwise.
+    pub(super) fenced: bool,
     /// Nonces of Hellos that were answered: a late copy asks for nothing.
     pub(super) answered: VecDeque<u64>,
     pub(super) tracked: VecDeque<(u32, Tracked)>,
@@ -161,6 +163,7 @@ impl Nva {
                 session: None,
                 hello: None,
                 gone,
+                fenced: false,
                 answered: VecDeque::new(),
                 tracked: VecDeque::new(),
                 timer: None,

@@ -94,7 +94,7 @@ impl Nva {
         let Some(edge) = self.edges.get_mut(&nve) else { return };
         edge.session = Some(Session::accept(self.config.session, self.now, &hello, ack));
         edge.peer = Some(from);
-        edge.gone = false;
+        (edge.gone, edge.fenced) = (false, false);
         edge.answered.push_back(hello.nonce);
         if edge.answered.len() > ANSWERED_HELLOS {
             edge.answered.pop_front();
