@@ -14,7 +14,7 @@ use std::path::PathBuf;
 #[command(version)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
-    /// A TOML file with these flags' names as keys (each port a table [[port]]); flags win
+    /// A TOML file with these flags' names as keys, each port a table in the array `port`; flags win
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
