@@ -5,6 +5,14 @@
 //! (VMM-4.3-08, VMM-7-03, R-03, R-34.)
 //!
 //! No row: the input is out of place, is counted, and changes nothing.
+//!
+//! # The table
+//!
+//! Printed from the code.
+//!
+//! ```text
+#![doc = include_str!("core-table.txt")]
+//! ```
 
 use arrayvec::ArrayVec;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};

@@ -6,6 +6,14 @@
 //! (VMM-5-01 … VMM-5-17, SPL-01 … SPL-07, R-03, R-35, R-37).
 //!
 //! No row: the input is out of place, is counted, and changes nothing.
+//!
+//! # The table
+//!
+//! Printed from the code; `floor` is that of the input's version, `move` whether it names the move in hand.
+//!
+//! ```text
+#![doc = include_str!("table.txt")]
+//! ```
 
 mod home;
 mod new;
