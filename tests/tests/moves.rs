@@ -129,3 +129,15 @@ fn a_seed_gives_the_same_run_again() {
     let params = Params { fault: Some(Fault::NewRestart), control: BAD, ..Params::new(11) };
     assert_eq!(run(params.clone()).report, run(params).report);
 }
+
+/// Checks R-36, VMM-5-08.
+#[test]
+fn where_a_pause_is_too_long_for_the_hold_limit_what_is_over_it_is_lost_and_no_more() {
+    let params = Params { pause: Micros::from_secs(2), rate: 1_000, deadline: Micros::from_secs(9), ..Params::new(1) };
+    let limit = u64::from(params.hold.frames);
+
+    let report = run(params).report;
+
+    assert!(report.held > limit, "{}", report.held);
+    assert_eq!((report.lost, report.duplicated), (report.held - limit, 0));
+}

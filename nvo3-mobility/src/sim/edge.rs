@@ -403,7 +403,12 @@ impl Edge {
             let Some(target) = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes) else { return busy };
             busy = true;
             let id = frame::numbered(&bytes);
-            if let Some(at) = self.kept.iter().position(|(_, kept)| *kept == id) {
+            let (destination, source) = macs(&bytes);
+            let of = TsiKey {
+                vn: super::world::vn(),
+                mac: if matches!(target, Target::Again(_)) { source } else { destination },
+            };
+            if let Some(at) = self.kept.iter().position(|kept| *kept == (of, id)) {
                 self.kept.remove(at);
             }
             if let Some(id) = id {
