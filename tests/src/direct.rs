@@ -24,6 +24,8 @@ pub struct Direct {
     pub records: Vec<(RecordNo, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
+    /// Datagrams of the authority.
+    pub to_edges: u64,
     restarts: u64,
 }
 
@@ -49,7 +51,7 @@ impl Direct {
             nva.handle(now, nva::Input::Admit(place(n))).unwrap();
         }
         let edges = (1..=edges).map(edge).collect();
-        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges, restarts: 0 };
+        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges, to_edges: 0, restarts: 0 };
         for n in 0..world.edges.len() {
             world.edges[n].nve.handle(now, nve::Input::Connect).unwrap();
         }
@@ -141,6 +143,7 @@ impl Direct {
             }
             while let Some(to) = self.nva.poll_transmit(self.now, &mut bytes) {
                 quiet = false;
+                self.to_edges += 1;
                 if let IpAddr::V4(ip) = to.ip() {
                     let n = usize::from(ip.octets()[3]) - 1;
                     if let Some(edge) = self.edges.get_mut(n).filter(|edge| !edge.silent) {

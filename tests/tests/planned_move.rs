@@ -229,3 +229,21 @@ fn a_move_that_no_prepare_can_name_is_refused_and_no_session_ends() {
 const fn too_large(id: u64) -> Result<(), nva::Error> {
     Err(nva::Error::TooLarge(MoveId(id)))
 }
+
+/// Checks VMM-4.3-06.
+#[test]
+fn edges_that_come_together_are_not_told_of_each_other_again_and_again() {
+    let edges = 40;
+    let mut world = Direct::new(edges);
+    let before = world.to_edges;
+    for n in 0..edges {
+        world.start(usize::from(n), 1, tsi(n + 1));
+    }
+    world.run(Micros::from_millis(20));
+
+    let broadcast = [&[0xff; 6][..], &tsi(1).key.mac.0, &[0x08, 0x00], &[0; 46]].concat();
+    assert_eq!(world.edges[0].forwarder.vap_frame(world.now, VapId(1), &broadcast), Verdict::Replicate);
+    assert_eq!(world.edges[0].forwarder.replicas().len(), usize::from(edges) - 1);
+    let each = (world.to_edges - before) / u64::from(edges);
+    assert!(each < 10, "{each} datagrams to each of {edges} edges");
+}

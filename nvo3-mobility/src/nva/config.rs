@@ -21,6 +21,8 @@ pub struct NvaConfig {
     /// How many mappings of a VN are looked through when a move is prepared, for those that the old NVE uses; the new one is
     /// told them at once. 0: it asks when it needs them.
     pub handover: u32,
+    /// The NVEs of a VN are told no more often than this who they are.
+    pub members_interval: Micros,
     /// New mappings are pushed as soon as the VM is suspended.
     pub early_push: bool,
     /// How long old NVEs stay interested in a TSI that left them: no shorter than their forward entries live.
@@ -58,6 +60,7 @@ impl Default for NvaConfig {
             negative_lifetime: 50,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             handover: 4_096,
+            members_interval: Micros::from_millis(10),
             early_push: true,
             in_flight: Micros::from_secs(60),
             grace: Micros::from_secs(10),

@@ -5,6 +5,8 @@ use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
 };
 
+use nvo3_wire::Vni;
+
 /// What management and the journal tell an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -106,6 +108,8 @@ pub enum Timer {
     Session(NveId, SessionTimer),
     /// A move's deadline.
     Move(MoveId),
+    /// The NVEs of a VN are told who they are.
+    Members(Vni),
     /// NVEs that have not come back since the start count as gone.
     Grace,
 }

@@ -5,6 +5,7 @@ use super::core::State;
 use super::directory::Directory;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Timer};
 use super::journal::{Journal, Record};
+use super::members::MemberPushes;
 use super::moves::{Moves, Standing};
 use crate::ConfigError;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -64,6 +65,7 @@ pub struct Nva {
     pub(super) edge_timers: BTreeSet<(Instant, NveId)>,
     pub(super) directory: Directory,
     pub(super) moves: Moves,
+    pub(super) member_pushes: MemberPushes,
     pub(super) journal: Journal,
     /// The newest record that changed what is published.
     pub(super) published: RecordNo,
@@ -104,6 +106,7 @@ impl Nva {
             edge_timers: BTreeSet::new(),
             directory: Directory::default(),
             moves: Moves::default(),
+            member_pushes: MemberPushes::default(),
             journal: Journal::default(),
             published: RecordNo(0),
             outbox: VecDeque::new(),
@@ -118,6 +121,8 @@ impl Nva {
             last = number;
         }
         nva.journal = Journal::after(last);
+        // Nobody was there to be told; a session begins with the list.
+        nva.member_pushes = MemberPushes::default();
         nva.published = last;
         Ok(nva)
     }
@@ -219,7 +224,8 @@ impl Nva {
         });
         let of_move = self.moves.next_timer().map(|(at, id)| (at, Timer::Move(id)));
         let grace = self.grace.map(|at| (at, Timer::Grace));
-        [session, of_move, grace].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let members = self.member_pushes.next().map(|(at, vn)| (at, Timer::Members(vn)));
+        [session, of_move, grace, members].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Lets time pass.
@@ -243,6 +249,7 @@ impl Nva {
         while let Some((_, id)) = self.moves.next_timer().filter(|(at, _)| *at <= self.now) {
             self.move_timer(id);
         }
+        self.push_due_members();
         self.release();
     }
 
@@ -295,6 +302,7 @@ impl Nva {
             + self.directory.len()
             + self.directory.absent_len()
             + self.moves.len()
+            + self.member_pushes.len()
             + self.outbox.len()
             + self.answers.len()
             + self.events.len()

@@ -12,6 +12,7 @@ mod directory;
 mod io;
 mod journal;
 mod machine;
+mod members;
 mod moves;
 mod requests;
 mod sessions;

@@ -8,7 +8,7 @@ use super::moves::Move;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Deregister, DeregisterReply, Mapping, Members, Message, Micros, MoveId, NveId, Query, RecordNo,
+    Address, Answer, Deregister, DeregisterReply, Mapping, Message, Micros, MoveId, NveId, Query, RecordNo,
     RegistrationRequest, RegistrationResult, Response, Resync, Side, TsiKey, Update, Version,
 };
 use nvo3_wire::Vni;
@@ -250,7 +250,7 @@ impl Nva {
             let gone = |key: &TsiKey| Mapping { mac: key.mac, ips: Vec::new(), version: withdrawn, place: None };
             let mappings = mappings.iter().map(|(key, found)| found.clone().unwrap_or_else(|| gone(key))).collect();
             let members = self.directory.members(vn);
-            let members = members.contains(&from).then(|| self.members(members));
+            let members = members.contains(&from).then(|| self.members(&members));
             let update = Update {
                 vn,
                 after: resync.since,
@@ -313,35 +313,5 @@ impl Nva {
             self.await_follower(id, nve);
         }
         self.send(nve, 0, Message::Update(update), tracked);
-    }
-
-    pub(super) fn push_members_of(&mut self, keys: &[TsiKey]) {
-        let vns: BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
-        for vn in vns {
-            self.push_members(vn);
-        }
-    }
-
-    /// Tells the NVEs of a VN who they are (VMM-4.3-06).
-    pub(super) fn push_members(&mut self, vn: Vni) {
-        let nves = self.directory.members(vn);
-        let update = Update {
-            vn,
-            after: self.published,
-            upto: self.published,
-            mappings: Vec::new(),
-            members: Some(self.members(nves.clone())),
-            synced: false,
-        };
-        let parts = update.split();
-        for nve in nves {
-            for part in &parts {
-                self.send(nve, 0, Message::Update(part.clone()), Tracked::Nothing);
-            }
-        }
-    }
-
-    fn members(&self, nves: Vec<NveId>) -> Members {
-        Members { places: nves.into_iter().filter_map(|nve| self.place_of(nve)).collect(), more: false }
     }
 }
