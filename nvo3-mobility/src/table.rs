@@ -156,8 +156,9 @@ pub enum Change {
         version: Version,
         /// How much may be held for it.
         limits: HoldLimits,
-        /// Where this entry ends the remembering and delivers nothing: the remembered frames that were delivered at this
-        /// time or later go where the entry sends frames, before any other. Without it they are forgotten.
+        /// Where this entry delivers nothing: the remembered frames that were delivered at this time or later go where the
+        /// entry sends frames, before any other. Without it they are kept while no entry delivers, as long as their age
+        /// allows, since the word may come with a later change; with an entry that delivers, or none, they are forgotten.
         replay_since: Option<Instant>,
     },
     /// A port; `None` removes it.

@@ -51,11 +51,22 @@ fn a_hypervisor_that_says_late_that_the_vm_stopped_costs_no_datagram_and_no_orde
     }
 }
 
+/// Checks VMM-5-01.
+#[test]
+fn a_hypervisor_that_says_it_when_the_vm_runs_elsewhere_costs_no_datagram() {
+    for (late, path) in [(35, Path::AB), (60, Path::AB), (500, Path::AB), (60, Path::ABA), (60, Path::ABC)] {
+        let runs = worlds(|plain| Params { late: Some(Micros::from_millis(late)), path, control: BAD, ..plain });
+        assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0 && run.report.replayed > 0), "{late} ms");
+    }
+}
+
 #[test]
 fn what_goes_wrong_around_a_late_word_costs_no_datagram() {
-    let late = Some(Micros::from_millis(10));
-    for fault in [Fault::Abort, Fault::NvaRestart, Fault::OldRestart, Fault::NewRestart, Fault::SelfResume] {
-        worlds(|plain| Params { fault: Some(fault), late, control: BAD, ..plain });
+    for late in [10, 60] {
+        let late = Some(Micros::from_millis(late));
+        for fault in [Fault::Abort, Fault::NvaRestart, Fault::OldRestart, Fault::NewRestart, Fault::SelfResume] {
+            worlds(|plain| Params { fault: Some(fault), late, control: BAD, ..plain });
+        }
     }
 }
 

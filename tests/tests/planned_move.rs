@@ -4,7 +4,7 @@
 use nvo3_mobility::forwarder::{Target, Verdict};
 use nvo3_mobility::nva;
 use nvo3_mobility::nve;
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::core::{News, State};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, Report, TsiKey};
 use nvo3_tests::direct::{Direct, peer, place, tsi};
@@ -155,6 +155,81 @@ fn a_word_that_comes_after_the_stop_costs_no_frame_and_no_order() {
     assert_eq!(flush(&mut world, 1, 0), [3, 4, 5, 6, 7]);
     let counters = world.edges[0].forwarder.counters();
     assert_eq!((counters.replayed_frames, counters.incomplete_replays, counters.all_dropped_frames()), (3, 0, 0));
+}
+
+/// Checks VMM-5-01.
+#[test]
+fn a_word_that_comes_after_the_commit_costs_no_frame() {
+    let tsis = [tsi(1), tsi(2)];
+    let keys = tsis.each_ref().map(|tsi| tsi.key);
+    let mut world = Direct::new(3);
+    world.attach(0, 1, tsis.to_vec());
+    for key in keys {
+        world.tell(0, nve::Input::Activate { key, move_id: None });
+    }
+    world.plan(9, keys.to_vec(), 2);
+    world.attach(1, 5, tsis.to_vec());
+    frame(&mut world, 0, keys[0], 0);
+    world.run(Micros(1_000));
+    let stopped_at = Some(world.now);
+    for (n, key) in (1..).zip(keys) {
+        assert_eq!(frame(&mut world, 0, key, n), Verdict::Deliver(VapId(1)));
+    }
+
+    world.tell(1, nve::Input::Activate { key: keys[0], move_id: Some(MoveId(9)) });
+    assert!(matches!(world.edges[0].nve.state(&keys[0]).state, State::Forwarding { .. }));
+    world.run(Micros::from_millis(30));
+    world.edges[0].events.clear();
+    let told = |world: &Direct| {
+        let of_move = |event: &&nve::Event| {
+            matches!(event, nve::Event::News { move_id: Some(MoveId(9)), news: News::Suspended, .. })
+        };
+        world.edges[0].events.iter().filter(of_move).count()
+    };
+    world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MoveId(9), stopped_at: None });
+    assert_eq!((told(&world), leaves(&mut world, 0)), (2, vec![]), "it has left: a repeat");
+    world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MoveId(9), stopped_at });
+
+    assert_eq!((told(&world), leaves(&mut world, 0)), (4, vec![1, 2]));
+    world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MoveId(9), stopped_at });
+    assert!(leaves(&mut world, 0).is_empty(), "said again it sends nothing again");
+    let other = nve::Input::Suspend { key: keys[0], move_id: MoveId(8), stopped_at };
+    assert!(matches!(world.edges[0].nve.handle(world.now, other), Err(nve::Error::OutOfPlace { .. })));
+    let counters = world.edges[0].forwarder.counters();
+    assert_eq!((counters.replayed_frames, counters.incomplete_replays, counters.all_dropped_frames()), (2, 0, 0));
+}
+
+/// What an edge's forwarder sends into tunnels now.
+fn leaves(world: &mut Direct, edge: usize) -> Vec<u32> {
+    let (now, mut out, mut numbers) = (world.now, Vec::new(), Vec::new());
+    while let Some(target) = world.edges[edge].forwarder.poll_flush(now, &mut |_| true, &mut out) {
+        assert!(matches!(target, Target::Tunnel { .. }), "{target:?}");
+        numbers.push(number(&out));
+    }
+    numbers
+}
+
+#[test]
+fn a_vm_that_came_back_is_sent_nothing_by_a_late_word_of_the_move_before() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(3);
+    world.start(0, 1, vm.clone());
+    world.plan(9, vec![key], 2);
+    world.attach(1, 5, vec![vm]);
+    let stopped_at = Some(world.now);
+    assert_eq!(frame(&mut world, 0, key, 0), Verdict::Deliver(VapId(1)));
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
+
+    world.plan(10, vec![key], 1);
+
+    let late = nve::Input::Suspend { key, move_id: MoveId(9), stopped_at };
+    assert!(matches!(world.edges[0].nve.handle(world.now, late.clone()), Err(nve::Error::OutOfPlace { .. })));
+    world.tell(1, nve::Input::Suspend { key, move_id: MoveId(10), stopped_at: None });
+    world.tell(0, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
+    assert!(matches!(world.edges[0].nve.handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
+    assert_eq!(world.edges[0].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
 }
 
 #[test]

@@ -129,6 +129,8 @@ pub struct Forwarder {
     recent: pool::Pool,
     /// When whose held frames are looked at for their age.
     ages: BTreeSet<(Instant, TsiKey)>,
+    /// When is forgotten what was delivered to whom.
+    forgets: BTreeSet<(Instant, TsiKey)>,
     /// Of whom something may leave, and who had the last turn.
     ready: BTreeSet<TsiKey>,
     turn: Option<TsiKey>,
@@ -164,6 +166,7 @@ impl Forwarder {
             pool: pool::Pool::new(config.total_frames, config.total_bytes),
             recent: pool::Pool::new(config.recent_total_frames, config.recent_total_bytes),
             ages: BTreeSet::new(),
+            forgets: BTreeSet::new(),
             ready: BTreeSet::new(),
             turn: None,
             again: None,
@@ -232,15 +235,17 @@ impl Forwarder {
         self.notices.pop()
     }
 
-    /// When held frames may have become too old; never later than the first of them is.
+    /// When held or remembered frames may have become too old; never later than the first of them is.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.ages.first().map(|(due, _)| *due)
+        let first = |of: &BTreeSet<(Instant, TsiKey)>| of.first().map(|(due, _)| *due);
+        [first(&self.ages), first(&self.forgets)].into_iter().flatten().min()
     }
 
-    /// Drops the held frames that are too old by now.
+    /// Drops the held frames that are too old by now, and forgets what no late word can call back any more.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tick(now);
         self.expire();
+        self.forget_old();
     }
 
     /// What is held for, and kept from, a TSI.

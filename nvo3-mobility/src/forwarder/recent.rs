@@ -1,9 +1,10 @@
 //! What was delivered lately to a TSI that is about to leave, and sending it after a VM that could not read it (DESIGN,
 //! order at the hypervisor).
 //!
-//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own. It lasts as long as the entry has it
-//! kept. Where the entry then tunnels or holds, what was delivered since the stop moves before everything that is held in
-//! its lane, and leaves as that does: no sender is overtaken.
+//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own. It grows while the entry has what is
+//! delivered remembered. It stays, until it is too old, while the entry then tunnels or holds: the word may come even later
+//! than what ended the move. With the word, what was delivered since the stop moves before everything that is held in its
+//! lane, and leaves as that does: no sender is overtaken.
 
 use super::Forwarder;
 use super::counters::DropReason;
@@ -38,14 +39,47 @@ impl Forwarder {
         self.recent.push(&mut slot.recent, Tag::new(origin, false, self.now), frame);
     }
 
-    /// Before an entry is in force that remembers nothing: what was delivered since the stop goes before what is held,
-    /// where the entry does not deliver either; the rest is forgotten.
+    /// Before another entry is in force: where that does not deliver, what was delivered since the stop goes before what
+    /// is held, and without the time of a stop it is kept; otherwise it is forgotten.
     pub(super) fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
-        if next.is_some_and(|entry| entry.remember) {
-            return;
+        let away = next.is_some_and(|entry| !entry.delivers());
+        match self.slots.get(&key) {
+            Some(slot) if slot.remembers() && next.is_some_and(|entry| entry.remember) => {}
+            Some(_) if away && replay_since.is_none() => self.forget_later(key),
+            _ => self.replay(key, replay_since.filter(|_| away)),
         }
-        let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.remembers()) else { return };
-        let since = replay_since.filter(|_| next.is_some_and(|entry| !entry.delivers()));
+    }
+
+    fn forget_later(&mut self, key: TsiKey) {
+        let due = self.now + Micros::from_millis(self.config.recent.age_ms.into());
+        if let Some(slot) = self.slots.get_mut(&key)
+            && slot.forgets.is_none()
+            && !slot.recent.is_empty()
+        {
+            slot.forgets = Some(due);
+            self.forgets.insert((due, key));
+        }
+    }
+
+    /// Forgets what no word can call back any more.
+    pub(super) fn forget_old(&mut self) {
+        while let Some(&(due, key)) = self.forgets.first()
+            && due <= self.now
+        {
+            self.forgets.remove(&(due, key));
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            slot.forgets = None;
+            while let Some(tag) = self.recent.pop(&mut slot.recent, None) {
+                slot.forgotten = Some(tag.arrived);
+            }
+        }
+    }
+
+    fn replay(&mut self, key: TsiKey, since: Option<Instant>) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        if let Some(due) = slot.forgets.take() {
+            self.forgets.remove(&(due, key));
+        }
         let age = Micros::from_millis(self.config.recent.age_ms.into());
         let unread = |delivered: Instant| since.is_some_and(|since| delivered >= since);
         let mut incomplete = slot.forgotten.take().is_some_and(unread);

@@ -47,8 +47,10 @@ pub(super) struct Slot {
     pub(super) tunnelled: Queue,
     pub(super) direct: Queue,
     pub(super) kept: Queue,
-    /// What was delivered lately, while the entry has it remembered.
+    /// What was delivered lately, while the entry has it remembered and a little longer.
     pub(super) recent: Queue,
+    /// When that is forgotten, once no more is remembered.
+    pub(super) forgets: Option<Instant>,
     /// When the newest frame was delivered that should be in there and is not any more.
     pub(super) forgotten: Option<Instant>,
     /// The first pass is over: something of the direct lane has left.
@@ -75,6 +77,7 @@ impl Slot {
             direct: Queue::EMPTY,
             kept: Queue::EMPTY,
             recent: Queue::EMPTY,
+            forgets: None,
             forgotten: None,
             direct_began: false,
             missed: false,

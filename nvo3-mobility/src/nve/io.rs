@@ -46,7 +46,8 @@ pub enum Input {
         /// The move.
         move_id: MoveId,
         /// Where the word only comes after the VM stopped: when that was, by the clock of the inputs; a time to come is
-        /// taken as now. What was delivered at that time or later goes to the new NVE, before anything newer. This says that
+        /// taken as now. What was delivered at that time or later goes to the new NVE, before anything newer, also where
+        /// the move has been committed meanwhile, as long as that is remembered. This says that
         /// the VM never reads it here: a hypervisor that resumes the VM here after all empties its port first, or the VM
         /// has those frames twice. Group frames delivered since the stop are lost.
         stopped_at: Option<Instant>,

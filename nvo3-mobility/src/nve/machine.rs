@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) stopped_at: Option<Instant>,
     /// The move that brought the VM here, once it is committed.
     pub(super) brought_by: Option<MoveId>,
+    /// The committed move that took the VM away, while what still arrives is tunnelled after it.
+    pub(super) taken_by: Option<MoveId>,
 }
 
 /// A port and what may be behind it.

@@ -105,6 +105,17 @@ impl Nve {
                 (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
                 _ => None,
             };
+            known.taken_by = match (before.state, after.state) {
+                (
+                    core::State::Leaving(plan)
+                    | core::State::Suspending(plan)
+                    | core::State::Vacating(plan)
+                    | core::State::Suspended(plan),
+                    core::State::Forwarding { .. },
+                ) if after.floor == plan.version => Some(plan.id),
+                (core::State::Forwarding { .. }, core::State::Forwarding { .. }) => known.taken_by,
+                _ => None,
+            };
         }
         if core::entry(before.state) != core::entry(after.state) {
             self.changes.mark(Key::Tsi(key));
@@ -190,6 +201,7 @@ impl Nve {
             limits,
             forward_ends: None,
             brought_by: None,
+            taken_by: None,
             stopped_at: None,
         })
     }
@@ -251,9 +263,13 @@ impl Nve {
     }
 
     pub(super) fn suspend(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) -> Result<(), Error> {
-        self.tsis.get(&key).ok_or(Error::UnknownTsi(key))?;
-        self.for_all_of_move(key, core::Input::Suspend(move_id))?;
+        let known = self.tsis.get(&key).ok_or(Error::UnknownTsi(key))?;
         let stopped_at = stopped_at.map(|at| at.min(self.now));
+        if known.taken_by == Some(move_id) {
+            self.suspended_before(move_id, stopped_at);
+            return Ok(());
+        }
+        self.for_all_of_move(key, core::Input::Suspend(move_id))?;
         let of_move = self.moves.get(move_id).map(|of| of.tsis.as_slice()).unwrap_or_default();
         for tsi in of_move.iter().chain([&key]) {
             // In a later state the tunnel is in force, and what it was to replay has been ordered.
@@ -264,6 +280,20 @@ impl Nve {
             }
         }
         Ok(())
+    }
+
+    /// The word comes when the move that took the VM away is over: what that one did not read here is sent after it.
+    fn suspended_before(&mut self, move_id: MoveId, stopped_at: Option<Instant>) {
+        let of_move = self.tsis.iter().filter(|(_, known)| known.taken_by == Some(move_id));
+        let keys: Vec<TsiKey> = of_move.map(|(key, _)| *key).collect();
+        for key in keys {
+            let known = self.known(key);
+            if known.stopped_at.is_none() && stopped_at.is_some() {
+                known.stopped_at = stopped_at;
+                self.changes.mark(Key::Tsi(key));
+            }
+            self.tell(Event::News { key, move_id: Some(move_id), news: News::Suspended });
+        }
     }
 
     /// Any TSI's word stands for all that move with it.

@@ -143,7 +143,10 @@ impl World {
         let key = self.key_of(VM);
         let mut delivering = core::mem::take(&mut self.checks.delivering);
         delivering.clear();
-        delivering.extend(self.edges.iter().filter(|edge| edge.delivers(&key)).map(|edge| edge.no));
+        // Not the one that does not know yet that the VM stopped there: nobody reads it.
+        let stopped_at = self.unread.as_ref().map(|unread| unread.at);
+        let all = self.edges.iter().filter(|edge| edge.delivers(&key)).map(|edge| edge.no);
+        delivering.extend(all.filter(|no| Some(*no) != stopped_at));
         if delivering.len() > 1 {
             let names: Vec<_> = delivering.iter().map(|n| self.name(Node::Edge(*n))).collect();
             self.violation(Invariant::I1, format!("{names:?} all deliver"));
@@ -233,6 +236,7 @@ impl World {
     /// Whether every move that was to happen has ended and nothing is left to settle.
     pub(super) fn at_rest(&self) -> bool {
         self.legs.iter().all(|leg| leg.ended.is_some())
+            && self.unread.is_none()
             && matches!(self.seat, Seat::Runs(_))
             && self.leftovers().is_empty()
             && self.disagreements().is_empty()
@@ -270,6 +274,9 @@ impl World {
         let mut wrong = self.disagreements();
         if !matches!(self.seat, Seat::Runs(_)) {
             wrong.push("the VM runs nowhere".into());
+        }
+        if self.unread.is_some() {
+            wrong.push("the edge that the VM left does not take the word that it stopped".into());
         }
         self.report_late(Invariant::I4, wrong) || left
     }

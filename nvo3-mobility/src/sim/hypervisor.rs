@@ -36,9 +36,12 @@ pub(super) enum Seat {
 /// read, and what came later is not.
 #[derive(Debug)]
 pub(super) struct Unread {
+    pub(super) at: EdgeNo,
     /// The first instant of which nothing is read.
     pub(super) since: Instant,
     pub(super) frames: Vec<Vec<u8>>,
+    /// The edge died since, and with it what it remembered of them.
+    pub(super) forgotten: bool,
 }
 
 /// One move of the path.
@@ -52,8 +55,6 @@ pub(super) struct Leg {
     /// The VM is about to stop: the edge said *suspended*, or its word will come late.
     stopping: bool,
     pub(super) stopped: Option<Instant>,
-    /// The late word was taken.
-    late_said: bool,
     /// The source's hypervisor resumed it by itself: management starts it nowhere else.
     self_resumed: bool,
     /// It was told to run where it was: a stop that was still to come is off.
@@ -84,7 +85,6 @@ pub(super) fn legs(path: Path) -> Vec<Leg> {
         asked: None,
         stopping: false,
         stopped: None,
-        late_said: false,
         self_resumed: false,
         resumed: false,
         ran: None,
@@ -128,6 +128,10 @@ impl World {
         if leg.asked.is_some() {
             return;
         }
+        // The hypervisors finish one migration before the next.
+        if self.unread.is_some() {
+            return self.again(n, Step::Ask, RETRY);
+        }
         self.attach(leg.to, VM);
         let key = self.key_of(VM);
         let order = nva::Input::Move {
@@ -170,14 +174,18 @@ impl World {
 
     /// The late word. What was in the port since the stop is not read there any more once the edge has it.
     fn say_late(&mut self, n: usize, leg: &Leg) {
-        let Some(unread) = self.unread.as_ref().filter(|_| leg.ended.is_none() && !leg.self_resumed) else { return };
+        let committed = leg.ended.map(|(_, result)| result == MoveResult::Committed);
+        let Some(unread) = self.unread.as_ref().filter(|_| committed != Some(false) && !leg.self_resumed) else {
+            return;
+        };
         let (key, stopped_at) = (self.key_of(VM), Some(unread.since));
+        let forgotten = unread.forgotten || unread.frames.is_empty();
         match self.tell_only(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at }) {
             true => {
                 self.unread = None;
-                self.leg(n, |leg| leg.late_said = true);
                 self.drive(Node::Edge(leg.from));
             }
+            false if committed.is_some() && forgotten => self.lose_unread(),
             false => self.again(n, Step::SayLate, RETRY),
         }
     }
@@ -198,7 +206,7 @@ impl World {
         self.did("vm", || "stops".into());
         self.again(n, Step::Start, self.params.pause);
         if let Some(late) = self.params.late {
-            self.unread = Some(Unread { since: now + Micros(1), frames: Vec::new() });
+            self.unread = Some(Unread { at: leg.from, since: now + Micros(1), frames: Vec::new(), forgotten: false });
             self.again(n, Step::SayLate, late);
         }
         if self.params.fault == Some(Fault::SelfResume) && n == self.fault_leg {
@@ -210,9 +218,6 @@ impl World {
     fn start(&mut self, n: usize, leg: &Leg) {
         if leg.ended.is_some() || leg.self_resumed || self.seat != Seat::Stopped(leg.from) {
             return;
-        }
-        if self.params.late.is_some() && !leg.late_said {
-            return self.again(n, Step::Start, RETRY);
         }
         let key = self.key_of(VM);
         match self.tell_only(leg.to, nve::Input::Activate { key, move_id: Some(leg.id) }) {

@@ -17,7 +17,7 @@ pub struct Params {
     /// How long the VM runs nowhere.
     pub pause: Micros,
     /// `None`: the hypervisor says that the VM will stop and waits for the edge. Else it says so only this long after the VM
-    /// stopped, with the time of the stop; the VM starts no sooner than that.
+    /// stopped, with the time of the stop; where that is longer than the pause, the VM runs elsewhere by then.
     pub late: Option<Micros>,
     /// Datagrams per second from each host to each of its peers.
     pub rate: u32,

@@ -65,7 +65,7 @@ impl World {
         let edge_name = self.name(Node::Edge(edge));
         let host_name = self.hosts.get(n).map_or("?", |host| host.name);
         self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.into());
-        let unread = self.unread.as_mut().filter(|_| n == VM && self.seat == Seat::Stopped(edge));
+        let unread = self.unread.as_mut().filter(|unread| n == VM && unread.at == edge);
         let reads = unread.as_ref().is_some_and(|unread| now < unread.since);
         if n == VM && self.seat != Seat::Runs(edge) && !reads {
             if let Some(unread) = unread {
@@ -83,8 +83,19 @@ impl World {
 
     /// The VM runs again at this edge: it reads what its port has.
     pub(super) fn read_port(&mut self, edge: EdgeNo) {
-        for frame in self.unread.take().map(|unread| unread.frames).unwrap_or_default() {
+        let unread = self.unread.take_if(|unread| unread.at == edge);
+        for frame in unread.map(|unread| unread.frames).unwrap_or_default() {
             self.receive(edge, VM, &frame);
+        }
+    }
+
+    /// Nobody will read what the port of the stopped VM has, and nobody remembers it.
+    pub(super) fn lose_unread(&mut self) {
+        for frame in self.unread.take().map(|unread| unread.frames).unwrap_or_default() {
+            if let Some(id) = frame::numbered(&frame) {
+                self.ledger.lose(id, Loss::InDeadNode);
+            }
+            self.tenant.lost(&frame);
         }
     }
 

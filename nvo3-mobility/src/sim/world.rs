@@ -514,6 +514,9 @@ impl World {
                     edge.die();
                     self.ledger.edge_died(n);
                 }
+                if let Some(unread) = self.unread.as_mut().filter(|unread| unread.at == n) {
+                    unread.forgotten = true;
+                }
             }
         }
         let at = self.now() + down;

@@ -35,6 +35,15 @@ impl Overlay {
         self.ports[usize::from(host) - 1].push(spec);
     }
 
+    /// No VM runs at this host any more: its edge will not be told so when it is started again.
+    pub fn nobody_runs_at(&mut self, host: u8) {
+        for port in &mut self.ports[usize::from(host) - 1] {
+            if let Some(plain) = port.strip_suffix(",active") {
+                *port = plain.to_owned();
+            }
+        }
+    }
+
     /// Starts everything; returns when each edge has its session.
     pub fn start(&mut self) {
         self.start_nvad();

@@ -245,7 +245,8 @@ impl Watched {
         for (key, slot) in &f.slots {
             assert!(slot.known || !slot.holds_nothing());
             assert!(slot.recent.frames <= SMALL.recent.frames && slot.recent.bytes <= SMALL.recent.bytes);
-            assert!(slot.remembers() || slot.recent.is_empty());
+            assert!(slot.remembers() || slot.recent.is_empty() || slot.forgets.is_some());
+            assert_eq!(slot.forgets.is_some(), f.forgets.iter().any(|(_, forgets)| forgets == key));
             assert!(slot.held().frames <= slot.limits.frames && slot.held().bytes <= slot.limits.bytes);
             assert_eq!(slot.armed.is_some(), f.ages.iter().any(|(_, armed)| armed == key));
         }
@@ -311,5 +312,6 @@ proptest! {
         }
         prop_assert_eq!(watched.w.f.held_in_all(), (0, 0));
         prop_assert_eq!(watched.w.f.poll_timeout(), None);
+        prop_assert!(watched.w.f.slots.values().all(|slot| slot.remembers() || slot.recent.is_empty()));
     }
 }

@@ -97,7 +97,58 @@ fn without_the_stops_time_nothing_is_replayed() {
     w.entry(1, Some(P1), tunnel(2));
 
     assert_eq!(w.tunnel(3, 1, 4), to_nve(2));
-    assert_eq!((w.flush(), w.f.remembered_in_all(), w.replayed()), (Vec::new(), (0, 0), (0, 0, 0)));
+    assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 0, 0)));
+}
+
+/// Checks VMM-5-01.
+#[test]
+fn a_word_that_comes_after_the_tunnel_replays_before_anything_newer() {
+    let mut w = World::new();
+    w.leaving(0..4);
+    w.entry(1, Some(P1), tunnel(2));
+    assert_eq!(w.tunnel(3, 1, 4), to_nve(2));
+    w.entry(1, None, tunnel(4));
+    w.pass(10);
+
+    w.stopped(12, tunnel(4));
+
+    let to = Target::Tunnel { to: ip(4), vn: VN };
+    assert_eq!(w.tunnel(3, 1, 5), Verdict::Held);
+    assert_eq!(w.flush(), [2, 3, 5].map(|n| (to, n)));
+    assert_eq!((w.replayed(), w.f.remembered_in_all(), w.f.poll_timeout()), ((2, 0, 0), (0, 0), None));
+    w.stopped(12, tunnel(4));
+    assert_eq!(w.flush(), []);
+}
+
+#[test]
+fn a_word_that_comes_too_late_finds_nothing_and_is_counted() {
+    let mut w = small();
+    w.leaving(0..4);
+    w.entry(1, Some(P1), tunnel(2));
+    assert_eq!(w.f.poll_timeout(), Some(w.now + Micros::from_millis(RECENT.age_ms.into())));
+
+    w.pass(RECENT.age_ms.into());
+
+    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
+    w.stopped(103, tunnel(2));
+    assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 1, 0)));
+}
+
+#[test]
+fn what_a_vm_that_left_did_not_read_is_forgotten_when_it_comes_again() {
+    for again in [Entry::DELIVER, Entry::DELIVER_AND_REMEMBER] {
+        let mut w = World::new();
+        w.leaving(0..4);
+        w.entry(1, Some(P1), tunnel(2));
+        w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
+        assert_eq!(w.f.remembered_in_all().0, 4);
+
+        w.entry(1, Some(P1), again);
+
+        assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
+        w.stopped(4, tunnel(2));
+        assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 0, 0)));
+    }
 }
 
 #[test]
@@ -244,8 +295,9 @@ fn what_is_remembered_takes_no_room_of_what_is_held() {
 fn a_reset_and_a_removed_tsi_leave_nothing_remembered() {
     let mut w = World::new();
     w.leaving(0..4);
+    w.entry(1, Some(P1), tunnel(2));
     w.tsi(1, None, None, None);
-    assert_eq!(w.f.remembered_in_all(), (0, 0));
+    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
 
     w.leaving(0..4);
     w.f.reset();

@@ -52,3 +52,21 @@ fn the_word_of_a_stop_may_come_after_it() {
     done(&world.outcome(1));
     traffic.end_whole();
 }
+
+#[test]
+fn the_word_of_a_stop_may_come_after_the_vm_runs_elsewhere() {
+    let Some(world) = world(V4) else { return };
+    let traffic = world.traffic(V4);
+    done(&world.prepare(1, 2));
+
+    let stopped_at = world.vm.pause().to_string();
+    wait(50);
+    world.run_at(1, 2);
+    done(&world.outcome(1));
+    let words = ["--move", "1", "--stopped-at", &stopped_at];
+    done(&world.overlay.about("h1", "suspend", &world.vm.station, &words));
+
+    assert_eq!(world.place(), Some(2));
+    traffic.end_whole();
+    assert!(world.vm.stranded(0) > 20);
+}
