@@ -45,10 +45,15 @@ pub fn tsi(n: u8) -> Tsi {
 }
 
 impl Direct {
-    /// As many edges, numbered from 1, all admitted and connected.
+    /// As many edges, numbered from 1, all admitted and connected. Who is in a VN is told without delay: time stands still here.
     pub fn new(edges: u8) -> Self {
+        Self::with(edges, NvaConfig { members_interval: Micros(0), ..NvaConfig::default() })
+    }
+
+    /// The same with an authority of this kind.
+    pub fn with(edges: u8, config: NvaConfig) -> Self {
         let now = Instant(SECOND);
-        let mut nva = Nva::new(NvaConfig::default(), 7, now).unwrap();
+        let mut nva = Nva::new(config, 7, now).unwrap();
         for n in 1..=edges {
             nva.handle(now, nva::Input::Admit(place(n))).unwrap();
         }
