@@ -5,10 +5,12 @@
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     missing_docs,
+    unreachable_pub,
     reason = "this crate is a test"
 )]
 
 pub mod direct;
+pub mod model;
 pub mod netns;
 
 /// The README's code compiles.

@@ -27,7 +27,6 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Leaving(p),                           Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
         (Suspending(p) | Vacating(p),          Suspend(m))                    if m == p.id => (state, outputs![]),
         (Suspended(p),                         Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
-        (Resuming(p),                          Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
         (Suspending(p) | Vacating(p),          Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
         (Suspending(p),                        Refused)                                    => (Leaving(p), outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
 

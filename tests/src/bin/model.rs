@@ -1,0 +1,54 @@
+//! Explores small worlds of the move core and says whether an invariant breaks. The last line is fixed: `states N depth D
+//! violations V`; the exit code is 1 where V is not 0.
+
+use clap::Parser;
+use nvo3_tests::model::case::{CASES, Case};
+use nvo3_tests::model::fence::Fence;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Explores small worlds of the move core.
+#[derive(Parser)]
+struct Flags {
+    /// Prints the cases, and the fences with the case that catches the removal of each.
+    #[arg(long)]
+    list: bool,
+    /// Takes a rule away.
+    #[arg(long, value_name = "FENCE")]
+    without: Option<String>,
+    /// Explores to this depth only.
+    #[arg(long)]
+    depth: Option<usize>,
+    /// Explores for so many seconds at most.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// What is explored.
+    #[arg(required_unless_present = "list")]
+    case: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    if flags.list {
+        CASES.iter().for_each(|case| println!("case {}", case.name));
+        Fence::ALL.iter().for_each(|(_, fence, case)| println!("fence {fence} {case}"));
+        return ExitCode::SUCCESS;
+    }
+    let name = flags.case.unwrap_or_default();
+    let Some(case) = Case::named(&name) else {
+        eprintln!("{name} is no case; --list prints them");
+        return ExitCode::from(2);
+    };
+    let without = flags.without.as_deref().map(|name| Fence::named(name).ok_or(name));
+    let without = match without.transpose() {
+        Ok(without) => without,
+        Err(name) => {
+            eprintln!("{name} is no fence; --list prints them");
+            return ExitCode::from(2);
+        }
+    };
+    let explored = case.explore(without, flags.depth, flags.seconds.map(Duration::from_secs));
+    explored.said.iter().for_each(|line| println!("{line}"));
+    println!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
+    if explored.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}

@@ -1,0 +1,300 @@
+//! What the authority's machine wraps around its core: the directory, the journal, registrations, sessions, outcomes.
+
+use super::edge::Stage;
+use super::fence::Fence;
+use super::net::{At, Msg, Net, Packet};
+use super::world::{EDGES, Move};
+use nvo3_mobility::nva::core::{Input, Output, State};
+use nvo3_nva_proto::{MoveResult, Refusal, Side};
+
+/// Moves that nobody planned are named by their record.
+const UNPLANNED: u8 = 128;
+
+impl Move {
+    pub const fn party(&self, side: Side) -> At {
+        match side {
+            Side::Old => self.old,
+            Side::New => self.new,
+        }
+    }
+
+    pub fn side(&self, n: At) -> Option<Side> {
+        if n == self.new {
+            Some(Side::New)
+        } else {
+            (n == self.old).then_some(Side::Old)
+        }
+    }
+}
+
+impl Stage<'_> {
+    fn tell(&mut self, n: At, msg: Msg) {
+        if self.world.edge(n).session {
+            self.world.net.send(Packet { edge: n, up: false, msg }, self.rules.ordered);
+        }
+    }
+
+    fn record(&mut self) -> u8 {
+        self.world.nva.last += 1;
+        self.world.nva.last
+    }
+
+    /// Management's order; false where the authority does not take it.
+    pub fn plan(&mut self, id: u8, to: At) -> bool {
+        let from = self.world.nva.at;
+        let sessions = self.world.edge(from).session && self.world.edge(to).session;
+        if self.world.nva.open.is_some() || from == to || !sessions {
+            return false;
+        }
+        self.enter(id, from, to, State::PreparingNew { left: false });
+        self.carry_out_all([Output::PrepareNew]);
+        true
+    }
+
+    fn enter(&mut self, id: u8, old: At, new: At, state: State) {
+        let version = self.record();
+        let failover = state == State::Yielding;
+        self.world.nva.open = Some(Move { id, state, old, new, failover, version, aborted: 0, early: 0 });
+    }
+
+    /// One input for the move in hand; false where it is out of place.
+    pub fn decide(&mut self, input: Input) -> bool {
+        let Some(of) = &mut self.world.nva.open else { return false };
+        let before = of.state;
+        let Some((after, outputs)) = self.rules.nva_step(before, input) else { return false };
+        of.state = after;
+        self.carry_out_all(outputs);
+        if before != after {
+            for side in [Side::Old, Side::New] {
+                if self.world.nva.open.is_some_and(|of| self.world.edge(of.party(side)).gone) {
+                    self.decide(Input::Lost(side));
+                }
+            }
+        }
+        true
+    }
+
+    fn carry_out_all(&mut self, outputs: impl IntoIterator<Item = Output>) {
+        for output in outputs {
+            let Some(of) = self.world.nva.open else { return };
+            self.order(of, output);
+        }
+    }
+
+    fn order(&mut self, of: Move, output: Output) {
+        let Move { id, old, new, version, failover, .. } = of;
+        match output {
+            Output::PrepareNew => {
+                self.tell(new, Msg::Prepare { id, version, old: false, peer: old, suspended: false, failover });
+            }
+            Output::PrepareOld(suspended) => {
+                self.tell(old, Msg::Prepare { id, version, old: true, peer: new, suspended, failover });
+            }
+            Output::Revoke => self.tell(new, Msg::Revoke { id, version, peer: old }),
+            Output::PassSuspended => self.tell(new, Msg::Left { id }),
+            Output::EarlyPush => {
+                let early = self.push(version, new, |n| n != old && n != new);
+                self.note(|of| of.early |= early);
+            }
+            Output::Commit => {
+                self.record();
+                (self.world.nva.at, self.world.nva.version) = (new, version);
+                self.push(version, new, |n| n != old && n != new && of.early & (1 << n) == 0);
+            }
+            Output::Abort => {
+                let number = self.record();
+                let number = if self.rules.lacks(Fence::AbortVersion) { version } else { number };
+                (self.world.nva.at, self.world.nva.version) = (old, number);
+                self.note(|of| of.aborted = number);
+            }
+            Output::PublishAbort => {
+                self.push(self.world.nva.version, old, |n| n != old && n != new);
+            }
+            Output::Outcome(side) => self.send_outcome(id, of.party(side)),
+            Output::Grant => self.tell(new, Msg::Accepted { version }),
+            Output::Deny(_) => self.tell(new, Msg::Denied),
+            Output::MaySuspend => {
+                if self.world.host.leg == id {
+                    self.world.host.may_suspend = true;
+                }
+            }
+            Output::Close(_) => {
+                self.record();
+                self.world.nva.open = None;
+                self.world.nva.ended.push(of);
+                for n in [old, new] {
+                    if self.world.edge(n).gone && !self.rules.lacks(Fence::Unheard) {
+                        self.world.nva.unheard.push((n, id));
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, change: impl FnOnce(&mut Move)) {
+        if let Some(of) = &mut self.world.nva.open {
+            change(of);
+        }
+    }
+
+    /// Everyone is interested. Says who was sent it, a bit each.
+    fn push(&mut self, version: u8, place: At, to: impl Fn(At) -> bool) -> u8 {
+        let mut sent = 0;
+        for n in EDGES.into_iter().filter(|n| to(*n)) {
+            self.tell(n, Msg::Update { version, place });
+            sent |= 1 << n;
+        }
+        sent
+    }
+
+    fn send_outcome(&mut self, id: u8, n: At) {
+        let nva = &self.world.nva;
+        let Some(of) = nva.open.iter().chain(&nva.ended).find(|of| of.id == id).copied() else { return };
+        let Some(side) = of.side(n) else { return };
+        let unheard_of = self.rules.lacks(Fence::OldFirst);
+        let (result, version, place) = match (of.state, side) {
+            (State::Committing { .. } | State::Ended(MoveResult::Committed), _) => {
+                (MoveResult::Committed, of.version, of.new)
+            }
+            (State::AbortingOld, Side::New) if !unheard_of => return,
+            (State::AbortingOld | State::AbortingNew | State::Ended(MoveResult::Aborted), _) => {
+                (MoveResult::Aborted, of.aborted, of.old)
+            }
+            _ => return,
+        };
+        self.tell(n, Msg::Outcome { id, result, version, place });
+    }
+
+    /// A message of an edge arrives.
+    pub fn take(&mut self, n: At, msg: Msg) {
+        let refused = |side| Input::Refused(side, Refusal::Forwarder);
+        match msg {
+            Msg::Ready { id, version } => self.word(n, id, version, Input::Ready),
+            Msg::Refused { id, version } => self.word(n, id, version, refused),
+            Msg::Suspended { id, version } => self.word_of(Side::Old, n, id, version, Input::Suspended),
+            Msg::Resumed { id, version } => self.word_of(Side::Old, n, id, version, Input::Resumed),
+            Msg::Activated { id, version } => self.word_of(Side::New, n, id, version, Input::Activated),
+            Msg::Revoked { id, version } => self.word_of(Side::New, n, id, version, Input::Revoked),
+            Msg::OutcomeQuery { id } => self.send_outcome(id, n),
+            Msg::OutcomeInForce { id } => {
+                if let Some(side) = self.world.nva.open.filter(|of| of.id == id).and_then(|of| of.side(n)) {
+                    self.decide(Input::InForce(side));
+                }
+            }
+            Msg::Register { expected } => self.register(n, expected),
+            _ => {}
+        }
+    }
+
+    fn word(&mut self, n: At, id: u8, version: u8, input: impl Fn(Side) -> Input) {
+        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+            self.word_of(side, n, id, version, input(side));
+        }
+    }
+
+    /// A word counts only from the party that may say it, about the version that is reserved.
+    fn word_of(&mut self, side: Side, n: At, id: u8, version: u8, input: Input) {
+        if self.world.nva.open.is_some_and(|of| of.id == id && of.version == version && of.side(n) == Some(side)) {
+            self.decide(input);
+        }
+    }
+
+    fn register(&mut self, n: At, expected: u8) {
+        let (current, owner) = (self.world.nva.version, self.world.nva.at);
+        if owner == n {
+            self.tell(n, Msg::Accepted { version: current });
+        } else if let Some(of) = self.world.nva.open {
+            // The move's own messages follow.
+            if self.rules.lacks(Fence::OnlyActivated) && of.new == n {
+                self.decide(Input::Activated);
+            }
+        } else if expected < current && !self.rules.lacks(Fence::Expected) {
+            self.tell(n, Msg::Stale { version: current, place: owner });
+        } else {
+            let id = UNPLANNED | (self.world.nva.last + 1);
+            self.enter(id, owner, n, State::Yielding);
+            self.carry_out_all([Output::PrepareOld(true)]);
+            if self.world.edge(owner).gone {
+                self.decide(Input::Lost(Side::Old));
+            }
+        }
+    }
+
+    /// An edge has a new session: both sides say again what was not answered.
+    pub fn hello(&mut self, n: At) {
+        self.cut(n);
+        let edge = self.world.edge_mut(n);
+        let restarted = edge.fresh;
+        (edge.session, edge.gone, edge.fresh) = (true, false, false);
+        let (missed, kept): (Vec<_>, Vec<_>) = self.world.nva.unheard.iter().partition(|(of, _)| *of == n);
+        self.world.nva.unheard = kept;
+        for (_, id) in missed {
+            self.send_outcome(id, n);
+        }
+        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+            self.decide(Input::Returned(side, restarted));
+        }
+        self.step(n, nvo3_mobility::nve::core::Input::Again);
+        self.answer(n);
+    }
+
+    /// What the directory has, to one who asks.
+    pub fn answer(&mut self, n: At) {
+        let (version, place) = (self.world.nva.version, self.world.nva.at);
+        self.tell(n, Msg::Update { version, place });
+    }
+
+    /// The session of an edge ends.
+    pub fn cut(&mut self, n: At) {
+        self.world.edge_mut(n).session = false;
+        self.world.net.cut(n);
+        self.note(|of| {
+            if !of.state.decided() {
+                of.early &= !(1 << n);
+            }
+        });
+    }
+
+    /// The authority counts an edge as gone.
+    pub fn lose(&mut self, n: At) {
+        self.world.edge_mut(n).gone = true;
+        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+            self.decide(Input::Lost(side));
+        }
+    }
+
+    /// The timer of the move in hand: its deadline, or an outcome's that nobody acknowledges.
+    pub fn timer(&mut self) -> bool {
+        let Some(of) = self.world.nva.open else { return false };
+        let silent = match of.state {
+            State::AbortingOld => Side::Old,
+            State::AbortingNew => Side::New,
+            State::Revoking { .. } | State::Committing { .. } | State::Yielding => return false,
+            _ => return self.decide(Input::Deadline),
+        };
+        // What lives has a session again within a deadline.
+        let edge = self.world.edge(of.party(silent));
+        edge.gone && edge.fresh && self.decide(Input::GoneForGood(silent))
+    }
+
+    /// It dies and starts again with its journal.
+    pub fn restart(&mut self) {
+        let forgets = self.rules.lacks(Fence::Journal);
+        let nva = &mut self.world.nva;
+        nva.unheard.clear();
+        nva.open = nva.open.filter(|of| !forgets || of.state.decided()).map(|of| {
+            let state = match of.state {
+                State::Committing { .. } => State::Committing { old: false, new: of.failover },
+                State::AbortingOld | State::AbortingNew => State::AbortingOld,
+                _ if of.failover => State::Yielding,
+                _ => State::PreparingNew { left: false },
+            };
+            Move { state, early: 0, ..of }
+        });
+        self.world.net = Net::default();
+        for n in EDGES {
+            let edge = self.world.edge_mut(n);
+            (edge.session, edge.gone) = (false, false);
+        }
+    }
+}

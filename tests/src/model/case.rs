@@ -1,0 +1,176 @@
+//! The worlds that are explored, and how.
+
+use super::edge::Stage;
+use super::fence::{Fence, Rules};
+use super::happen::{Event, faults, hypervisors, soon, timers};
+use super::rest;
+use super::world::{Faults, World};
+use stateright::{Checker, HasDiscoveries, Model, Path, Property, UniformChooser};
+use std::time::{Duration, Instant};
+
+/// A world and what may go wrong in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    pub name: &'static str,
+    faults: Faults,
+    ordered: bool,
+    /// Explored to this depth only, where it is not explored whole.
+    depth: Option<usize>,
+    /// How many states random walks see besides.
+    walks: usize,
+}
+
+const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cuts: 0, deadlines: true };
+const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None, walks: 0 };
+
+/// The cases, the smallest first.
+pub const CASES: [Case; 6] = [
+    Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
+    Case { name: "refusing-forwarder", faults: Faults { refusals: 2, resumes: 1, ..NONE }, ..WHOLE },
+    Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case { name: "two-moves-abort", faults: Faults { moves: 2, ..NONE }, ..WHOLE },
+    Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
+    Case {
+        name: "deep",
+        faults: Faults { moves: 2, crashes: 2, resumes: 1, refusals: 1, ..NONE },
+        depth: Some(12),
+        walks: 3_000_000,
+        ..WHOLE
+    },
+];
+
+/// What was explored, and the first trace that breaks an invariant.
+pub struct Explored {
+    pub states: usize,
+    pub depth: usize,
+    pub violations: usize,
+    /// What else is to be said, one line each.
+    pub said: Vec<String>,
+}
+
+struct Small {
+    case: Case,
+    rules: Rules,
+}
+
+const ONE_DELIVERS: &str = "I1: one edge delivers, where the VM runs";
+const NOT_LOST: &str = "I2, I3: the frame is neither lost nor loops";
+const RESTS: &str = "I2, I4, I8: a run without faults comes to a good rest";
+
+impl Model for Small {
+    type State = World;
+    type Action = Event;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(self.case.faults, self.rules.ordered)]
+    }
+
+    fn actions(&self, world: &World, to: &mut Vec<Event>) {
+        soon(world, &self.rules, to);
+        hypervisors(world, &self.rules, to);
+        timers(world, &self.rules, to);
+        if !world.left.deadlines {
+            to.retain(|event| *event != Event::Deadline);
+        }
+        let before = to.len();
+        faults(world, to);
+        let resumes = to[..before].contains(&Event::Resumes);
+        let mut n = 0;
+        to.retain(|event| {
+            n += 1;
+            n <= before || !resumes || *event != Event::Resumes
+        });
+    }
+
+    fn next_state(&self, world: &World, event: Event) -> Option<World> {
+        let mut next = world.clone();
+        let happened = Stage { world: &mut next, rules: &self.rules }.happen(event);
+        (happened && next != *world).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(ONE_DELIVERS, |model: &Self, world: &World| rest::one_delivers(world, &model.rules).is_ok()),
+            Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
+            Property::always(RESTS, |model: &Self, world: &World| {
+                rest::lost(world).is_err() || rest::run(world, &model.rules, |_, _| {}).is_ok()
+            }),
+        ]
+    }
+}
+
+impl Case {
+    pub fn named(name: &str) -> Option<Self> {
+        CASES.iter().find(|case| case.name == name).copied()
+    }
+
+    /// Explores it until an invariant breaks.
+    pub fn explore(self, without: Option<Fence>, depth: Option<usize>, patience: Option<Duration>) -> Explored {
+        let rules = Rules { without, ordered: self.ordered };
+        let depth = depth.or(self.depth);
+        let began = Instant::now();
+        let mut checker = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
+        if let Some(depth) = depth {
+            checker = checker.target_max_depth(depth);
+        }
+        if let Some(patience) = patience {
+            checker = checker.timeout(patience);
+        }
+        let checker = checker.spawn_bfs().join();
+        let mut explored = Explored {
+            states: checker.unique_state_count(),
+            depth: checker.max_depth(),
+            violations: 0,
+            said: Vec::new(),
+        };
+        let bound = match depth {
+            Some(depth) => format!("to depth {depth}"),
+            None if patience.is_some_and(|patience| began.elapsed() >= patience) => "as far as time allowed".into(),
+            None => "whole".into(),
+        };
+        explored.said.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
+        explored.note(checker.discoveries(), &rules);
+        if self.walks > 0 && explored.violations == 0 && without.is_none() {
+            let began = Instant::now();
+            let walks = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
+            let walks = walks.target_state_count(self.walks).spawn_simulation(1, UniformChooser).join();
+            let time = began.elapsed().as_secs_f64();
+            explored.said.push(format!("random walks: {} states, up to {} steps, in {time:.1} s", walks.state_count(), walks.max_depth()));
+            explored.note(walks.discoveries(), &rules);
+        }
+        explored
+    }
+}
+
+impl Explored {
+    fn note<'a>(&mut self, found: impl IntoIterator<Item = (&'a str, Path<World, Event>)>, rules: &Rules) {
+        for (property, path) in found {
+            self.violations += 1;
+            self.said.push(format!("VIOLATION of {property}"));
+            self.said.extend(timeline(path, rules));
+        }
+    }
+}
+
+/// A trace, a line for each event, and the run to rest after it.
+fn timeline(path: Path<World, Event>, rules: &Rules) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut last = None;
+    let mut event: Option<Event> = None;
+    for (n, (world, next)) in path.into_vec().into_iter().enumerate() {
+        let what = event.map_or_else(|| "begins".into(), |event| format!("{event:?}"));
+        lines.push(format!("{n:3}  {what}\n       {world}"));
+        event = next;
+        last = Some(world);
+    }
+    let Some(world) = last else { return lines };
+    let now = rest::one_delivers(&world, rules).and_then(|()| rest::lost(&world));
+    let broken = now.and_then(|()| {
+        lines.push("     without faults from here on:".into());
+        rest::run(&world, rules, |event, world| lines.push(format!("     {event:?}\n       {world}")))
+    });
+    if let Err((invariant, what)) = broken {
+        lines.push(format!("     {invariant}: {what}"));
+    }
+    lines
+}

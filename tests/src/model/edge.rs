@@ -1,0 +1,236 @@
+//! What an edge's machine wraps around the core: its table, its cache, its session, and the words on the wire.
+
+use super::fence::{Fence, Rules};
+use super::net::{At, Msg, Packet};
+use super::world::{Edge, Frame, Interned, World, at, generation, place, version};
+use nvo3_mobility::nve::core::{Input, News, Output, Plan, State, Word};
+use nvo3_mobility::table::{Action, Ingress};
+use nvo3_nva_proto::{MoveId, MoveResult};
+
+/// More hops than any path of two moves and an abort has.
+const MOST_HOPS: u8 = 9;
+
+/// A world under rules: what happens in it.
+pub struct Stage<'a> {
+    pub world: &'a mut World,
+    pub rules: &'a Rules,
+}
+
+impl Stage<'_> {
+    /// One input for the core of an edge; false where it is out of place.
+    pub fn step(&mut self, n: At, input: Input) -> bool {
+        let before = self.world.edge(n).core.get();
+        let Some((after, outputs)) = self.rules.edge_step(before, input) else { return false };
+        let edge = self.world.edge_mut(n);
+        edge.core = Interned::of(after);
+        let waits = after.state.awaits_forwarder();
+        if !waits {
+            edge.table = edge.core;
+            edge.dazed &= after.state == State::Away;
+        }
+        for output in outputs {
+            self.carry_out(n, output);
+        }
+        let in_force = self.world.edge(n).table.get().state;
+        if waits && self.rules.entry(in_force) == self.rules.entry(after.state) {
+            self.applied(n);
+        }
+        self.look_after_frame(n);
+        true
+    }
+
+    /// The forwarder applied what was ordered.
+    pub fn applied(&mut self, n: At) {
+        let edge = self.world.edge_mut(n);
+        (edge.table, edge.dazed) = (edge.core, false);
+        self.look_after_frame(n);
+        self.step(n, Input::Applied);
+    }
+
+    fn carry_out(&mut self, n: At, output: Output) {
+        match output {
+            Output::Say(id, v, word) => {
+                let (id, version) = (id.0 as u8, generation(v));
+                self.say(n, match word {
+                    Word::Ready => Msg::Ready { id, version },
+                    Word::Suspended => Msg::Suspended { id, version },
+                    Word::Activated => Msg::Activated { id, version },
+                    Word::Resumed => Msg::Resumed { id, version },
+                    Word::Revoked => Msg::Revoked { id, version },
+                    Word::OutcomeQuery => Msg::OutcomeQuery { id },
+                });
+            }
+            Output::Refuse(id, v, _) => self.say(n, Msg::Refused { id: id.0 as u8, version: generation(v) }),
+            Output::Register => {
+                let edge = self.world.edge(n);
+                let expected = edge.cached.0.max(generation(edge.core.get().floor));
+                self.say(n, Msg::Register { expected });
+            }
+            Output::Tell(news) => self.news(n, news),
+            // A VM is never detached here, and the timer may fire at any time.
+            Output::Deregister | Output::ForwardFor(_) => {}
+        }
+    }
+
+    /// What the hypervisor of an edge hears.
+    fn news(&mut self, n: At, news: News) {
+        let host = &mut self.world.host;
+        match news {
+            News::Suspended if host.from == n && host.leg > 0 && !host.resumed => host.may_stop = true,
+            News::ActivateFailed | News::SuspendFailed if host.at == n && host.runs => self.world.edge_mut(n).untold = true,
+            _ => {}
+        }
+    }
+
+    /// Without a session nothing is said, and a new one has it said again.
+    fn say(&mut self, n: At, msg: Msg) {
+        if self.world.edge(n).session {
+            self.world.net.send(Packet { edge: n, up: true, msg }, self.rules.ordered);
+        }
+    }
+
+    /// A message of the authority arrives.
+    pub fn hear(&mut self, n: At, msg: Msg) {
+        match msg {
+            Msg::Prepare { id, version: v, old, peer, suspended, failover } => {
+                let edge = self.world.edge_mut(n);
+                edge.known = true;
+                if !failover {
+                    edge.moves |= 1 << id;
+                }
+                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                self.step(n, match (old, failover) {
+                    (false, _) => Input::PrepareNew(plan),
+                    (true, true) => Input::Yield(plan),
+                    (true, false) => Input::PrepareOld(plan, suspended),
+                });
+            }
+            Msg::Left { id } => {
+                self.step(n, Input::Left(MoveId(id.into())));
+            }
+            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
+            Msg::Revoke { id, version: v, .. } if self.world.edge(n).moves & (1 << id) == 0 => {
+                if self.rules.ordered {
+                    self.say(n, Msg::Revoked { id, version: v });
+                }
+            }
+            Msg::Revoke { id, version: v, peer } => {
+                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                self.step(n, Input::Revoke(plan));
+            }
+            Msg::Outcome { id, result, version: v, place: to } => {
+                let (name, of) = (MoveId(id.into()), version(v));
+                let input = match (result, to == n) {
+                    (MoveResult::Committed, true) => Input::CommittedHere(name, of),
+                    (MoveResult::Committed, false) => Input::Committed(name, of, place(to)),
+                    (_, true) => Input::AbortedHere(name, of),
+                    (_, false) => Input::Aborted(name, of, place(to)),
+                };
+                self.world.edge_mut(n).known = true;
+                self.step(n, input);
+                let edge = self.world.edge(n);
+                if v >= edge.cached.0.max(generation(edge.core.get().floor)) {
+                    self.cache(n, v, to);
+                }
+                self.say(n, Msg::OutcomeInForce { id });
+            }
+            Msg::Accepted { version: v } => {
+                self.step(n, Input::Registered(version(v)));
+            }
+            Msg::Stale { version: v, place: to } => {
+                // A session brings it before what is newer; here it may come late.
+                if v >= self.world.edge(n).cached.0 {
+                    self.cache(n, v, to);
+                }
+                self.step(n, Input::Again);
+            }
+            Msg::Denied => {
+                self.step(n, Input::NotRegistered);
+            }
+            Msg::Update { version: v, place: to } => {
+                let edge = self.world.edge(n);
+                let floor = generation(edge.core.get().floor);
+                let newest = if self.rules.lacks(Fence::Floor) { 0 } else { edge.cached.0.max(floor) };
+                if v < newest {
+                    return;
+                }
+                if edge.known {
+                    let input = if to == n { Input::MovedHere(version(v)) } else { Input::MovedTo(version(v), place(to)) };
+                    self.step(n, input);
+                }
+                self.cache(n, v, to);
+            }
+            _ => {}
+        }
+    }
+
+    fn cache(&mut self, n: At, v: u8, to: At) {
+        self.world.edge_mut(n).cached = (v, to);
+        self.look_after_frame(n);
+    }
+
+    /// It dies and starts again at once, remembering nothing.
+    pub fn crash(&mut self, n: At) {
+        let gone = self.world.edge(n).gone;
+        let host = &mut self.world.host;
+        let untold = host.runs && host.at == n;
+        if host.from == n {
+            host.may_stop = false;
+        }
+        *self.world.edge_mut(n) = Edge { gone, untold, dazed: true, ..Edge::new() };
+        self.world.net.cut(n);
+        match self.world.frame {
+            Frame::Held { at, .. } | Frame::Flying { to: at, .. } if at == n => self.world.frame = Frame::Excused,
+            _ => {}
+        }
+    }
+
+    /// A held frame goes where it can go now.
+    fn look_after_frame(&mut self, n: At) {
+        if let Frame::Held { at, from, hops } = self.world.frame
+            && at == n
+        {
+            self.frame_in(n, from, hops);
+        }
+    }
+
+    /// The frame comes in at an edge, by its own VAP or by a tunnel.
+    pub fn frame_in(&mut self, n: At, from: Option<At>, hops: u8) {
+        let edge = self.world.edge(n);
+        let held = Frame::Held { at: n, from, hops };
+        let fly = |to: At| {
+            if hops < MOST_HOPS { Frame::Flying { from: n, to, hops: hops + 1 } } else { Frame::Looped }
+        };
+        self.world.frame = if let Some(entry) = self.rules.entry(edge.table.get().state) {
+            let ingress = match from {
+                None => Ingress::Vap,
+                Some(from) if entry.party == Some(place(from)) => Ingress::Party,
+                Some(_) => Ingress::Tunnel,
+            };
+            match entry.act(ingress) {
+                Action::Deliver if self.world.host.runs && self.world.host.at == n => Frame::Delivered,
+                Action::Deliver => Frame::Unread { at: n },
+                Action::Hold(_) => held,
+                Action::Tunnel(to) if from == Some(at(to)) && self.rules.lacks(Fence::Return) => Frame::Returned { at: n },
+                Action::Tunnel(to) => fly(at(to)),
+            }
+        } else {
+            match edge.cached {
+                (0, _) => held,
+                (_, to) if to == n => held,
+                (_, to) if from == Some(to) && edge.dazed => Frame::Excused,
+                (_, to) if from == Some(to) => Frame::Returned { at: n },
+                (_, to) => fly(to),
+            }
+        };
+    }
+
+    /// Whether the frame waits at an edge that has to ask where the VM is, and would hear something new.
+    pub fn asks(&self) -> Option<At> {
+        let Frame::Held { at, .. } = self.world.frame else { return None };
+        let edge = self.world.edge(at);
+        let news = edge.cached != (self.world.nva.version, self.world.nva.at);
+        let asks = edge.session && edge.table.get().state == State::Away && news;
+        asks.then_some(at)
+    }
+}

@@ -1,0 +1,154 @@
+//! The rules of DESIGN §3.4 that can be taken away one at a time, and the core's tables without one of them.
+
+use nvo3_mobility::nva::core as nva;
+use nvo3_mobility::nve::core::{self, Core, Input, News, Output, Outputs, State, Word};
+use nvo3_mobility::table::{Action, Entry, Lane};
+use nvo3_nva_proto::{MoveResult, Version};
+
+/// A rule that keeps moves safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// What is not above the floor changes nothing.
+    Floor,
+    /// A late *Prepare* changes nothing.
+    LatePrepare,
+    /// A prepared NVE's own VAPs follow the mapping.
+    OwnVaps,
+    /// A forward entry may return a frame to where it came from.
+    Return,
+    /// A forward entry outlives the frames under way and the stale senders.
+    Linger,
+    /// A reserved version is in the journal.
+    Journal,
+    /// Only *Activated* commits.
+    OnlyActivated,
+    /// A registration says what its sender knows.
+    Expected,
+    /// The new NVE arbitrates an abort.
+    Arbiter,
+    /// *Suspended* is said once the tunnel is in force.
+    Applied,
+    /// No reply or update passes for an outcome.
+    Outcome,
+    /// After an abort the old NVE holds until its hypervisor speaks.
+    Halt,
+    /// The old NVE hears of an abort first.
+    OldFirst,
+    /// An abort takes a newer version.
+    AbortVersion,
+    /// A restarted target is prepared again.
+    PreparedAgain,
+    /// A VM starts only where its move is prepared and not revoked.
+    MayRun,
+    /// The next move starts when both parties have the outcome.
+    NextMove,
+    /// A party that was gone when a move ended hears of that first.
+    Unheard,
+}
+
+impl Fence {
+    /// Each with its name, the case that catches its removal, and what breaks then.
+    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+        (Self::Floor, "floor", "two-moves-abort"),
+        (Self::LatePrepare, "late-prepare", "two-moves-abort"),
+        (Self::OwnVaps, "own-vaps", "one-move"),
+        (Self::Return, "return", "two-moves-abort"),
+        (Self::Linger, "linger", "one-move"),
+        (Self::Journal, "journal", "one-move"),
+        (Self::OnlyActivated, "only-activated", "two-moves-abort"),
+        (Self::Expected, "expected", "two-moves-abort"),
+        (Self::Arbiter, "arbiter", "one-move"),
+        (Self::Applied, "applied", "one-move"),
+        (Self::Outcome, "outcome", "one-move"),
+        (Self::Halt, "halt", "one-move"),
+        (Self::OldFirst, "old-first", "one-move"),
+        (Self::AbortVersion, "abort-version", "one-move"),
+        (Self::PreparedAgain, "prepared-again", "one-move"),
+        (Self::MayRun, "may-run", "one-move"),
+        (Self::NextMove, "next-move", "two-moves-abort"),
+        (Self::Unheard, "unheard", "two-moves-crash"),
+    ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(fence, ..)| *fence)
+    }
+}
+
+/// The core's tables, or those without one rule.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    pub without: Option<Fence>,
+    /// The control messages of a pair keep their order and come once.
+    pub ordered: bool,
+}
+
+impl Rules {
+    pub fn lacks(&self, fence: Fence) -> bool {
+        self.without == Some(fence)
+    }
+
+    /// A step of an NVE's core.
+    pub fn edge_step(&self, core: Core, input: Input) -> Option<(Core, Outputs)> {
+        use Input::{AbortedHere, MovedHere, PrepareNew, PrepareOld, Registered, Suspend};
+        use State::{Leaving, Suspended, Suspending, Vacating};
+        let low = Core { floor: Version::default(), ..core };
+        match (self.without, core.state, input) {
+            (Some(Fence::Floor), ..) => core::step(low, input),
+            (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => core::step(low, input),
+            (Some(Fence::Applied), Leaving(p), Suspend(_)) => {
+                let (after, mut outputs) = core::step(core, input)?;
+                outputs.push(Output::Say(p.id, p.version, Word::Suspended));
+                outputs.push(Output::Tell(News::Suspended));
+                Some((after, outputs))
+            }
+            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => core::step(core, AbortedHere(p.id, v)),
+            (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
+                let (after, outputs) = core::step(core, input)?;
+                let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
+                Some((Core { state, ..after }, outputs))
+            }
+            _ => core::step(core, input),
+        }
+    }
+
+    /// What the forwarder of an NVE does in a state.
+    pub fn entry(&self, state: State) -> Option<Entry> {
+        let entry = core::entry(state)?;
+        match (self.without, state) {
+            (Some(Fence::OwnVaps), State::Prepared(_)) => Some(Entry { vap: Action::Hold(Lane::Direct), ..entry }),
+            _ => Some(entry),
+        }
+    }
+
+    /// A step of the NVA's core.
+    pub fn nva_step(&self, state: nva::State, input: nva::Input) -> Option<(nva::State, nva::Outputs)> {
+        use nva::Input::{Deadline, Resumed, Returned};
+        use nva::Output::{Abort, Close, Outcome, PublishAbort};
+        use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended};
+        use nvo3_nva_proto::Side::{New, Old};
+        match (self.without, state, input) {
+            (
+                Some(Fence::Arbiter),
+                PreparingNew { .. } | PreparingOld | Ready | Suspended,
+                Deadline | Resumed,
+            ) => Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)]))),
+            (Some(Fence::PreparedAgain), _, Returned(New, true)) => nva::step(state, Returned(New, false)),
+            (Some(Fence::OldFirst), ..) => {
+                let (after, mut outputs) = nva::step(state, input)?;
+                if after == AbortingOld && state != AbortingOld {
+                    outputs.extend([PublishAbort, Outcome(New)]);
+                }
+                Some((after, outputs))
+            }
+            (Some(Fence::NextMove), ..) => {
+                let (after, mut outputs) = nva::step(state, input)?;
+                if matches!(after, Committing { .. }) && !matches!(state, Committing { .. }) {
+                    outputs.push(Close(MoveResult::Committed));
+                    return Some((Ended(MoveResult::Committed), outputs));
+                }
+                Some((after, outputs))
+            }
+            _ => nva::step(state, input),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What may happen in the world: the network, the timers, the hypervisors, the faults.
+
+use super::edge::Stage;
+use super::fence::{Fence, Rules};
+use super::net::{At, Packet, name};
+use super::world::{EDGES, Frame, World};
+use nvo3_mobility::nve::core::{Input, State};
+use nvo3_nva_proto::{MoveId, MoveResult};
+use std::fmt;
+
+/// One thing that happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A control message arrives.
+    Arrives(Packet),
+    /// The forwarder applied what was ordered.
+    Applied(At),
+    /// The forwarder refused it.
+    Refused(At),
+    /// An edge's new session.
+    Hello(At),
+    /// The authority counts an edge as gone.
+    Gone(At),
+    /// A session breaks.
+    Cut(At),
+    /// An edge dies and starts again.
+    Crash(At),
+    /// The authority does.
+    NvaCrash,
+    /// The timer of the move.
+    Deadline,
+    /// The timer of a forward entry.
+    ForwardEnds(At),
+    /// Management orders a move.
+    Plan(At),
+    /// The hypervisor says that the VM will stop.
+    Suspend,
+    /// The VM stops.
+    Stops,
+    /// The VM starts at the move's target.
+    Starts,
+    /// The VM goes on where it is.
+    Resumes,
+    /// The hypervisor says that the VM runs there.
+    Runs(At),
+    /// A frame of the VM shows that it is there.
+    Shows(At),
+    /// The frame comes in at an edge's own VAP.
+    Sent(At),
+    /// It comes out of a tunnel.
+    FrameArrives,
+    /// An edge asks where the VM is.
+    Asks,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arrives(packet) => packet.fmt(f),
+            Self::Applied(n) => write!(f, "{}: the forwarder applied it", name(*n)),
+            Self::Refused(n) => write!(f, "{}: the forwarder refused it", name(*n)),
+            Self::Hello(n) => write!(f, "{}: new session", name(*n)),
+            Self::Gone(n) => write!(f, "NVA: {} is gone", name(*n)),
+            Self::Cut(n) => write!(f, "{}: the session breaks", name(*n)),
+            Self::Crash(n) => write!(f, "{}: DIES and starts again", name(*n)),
+            Self::NvaCrash => write!(f, "NVA: DIES and starts again"),
+            Self::Deadline => write!(f, "NVA: deadline"),
+            Self::ForwardEnds(n) => write!(f, "{}: the forward entry ends", name(*n)),
+            Self::Plan(to) => write!(f, "management: move to {}", name(*to)),
+            Self::Suspend => write!(f, "hypervisor: suspend"),
+            Self::Stops => write!(f, "VM stops"),
+            Self::Starts => write!(f, "VM starts at the target"),
+            Self::Resumes => write!(f, "VM goes on at the source"),
+            Self::Runs(n) => write!(f, "hypervisor: the VM runs at {}", name(*n)),
+            Self::Shows(n) => write!(f, "the VM's own frame at {}", name(*n)),
+            Self::Sent(n) => write!(f, "a frame for the VM comes in at {}", name(*n)),
+            Self::FrameArrives => write!(f, "the frame arrives"),
+            Self::Asks => write!(f, "the edge that keeps the frame asks"),
+        }
+    }
+}
+
+/// What the network and the forwarders do by themselves.
+pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
+    for n in EDGES {
+        if world.state(n).awaits_forwarder() {
+            to.push(Event::Applied(n));
+        }
+        if !world.edge(n).session {
+            to.push(Event::Hello(n));
+        }
+    }
+    to.extend(world.net.can_arrive(rules.ordered).map(Event::Arrives));
+    match world.frame {
+        Frame::Flying { .. } => to.push(Event::FrameArrives),
+        Frame::Held { .. } => to.push(Event::Asks),
+        _ => {}
+    }
+}
+
+/// What hypervisors and management do to get a move over.
+pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
+    let host = &world.host;
+    for n in EDGES {
+        if host.runs && host.at == n && world.edge(n).untold {
+            to.push(Event::Runs(n));
+        }
+    }
+    let ended = world.result(host.leg);
+    let in_hand = host.leg > 0 && ended.is_none() && !host.resumed && host.at == host.from;
+    if in_hand && host.runs && host.may_stop {
+        to.push(Event::Stops);
+    }
+    if in_hand && host.runs && host.may_suspend && matches!(world.state(host.from), State::Leaving(_) | State::Resuming(_)) {
+        to.push(Event::Suspend);
+    }
+    let prepared = world.state(host.to).may_run_for(MoveId(host.leg.into())) || rules.lacks(Fence::MayRun);
+    if host.leg > 0 && !host.runs && host.at == host.from && !host.resumed && prepared {
+        to.push(Event::Starts);
+    }
+    let halted = matches!(world.state(host.at), State::Halted { .. });
+    let aborted = ended == Some(MoveResult::Aborted) && host.at == host.from;
+    if halted || aborted && !host.runs {
+        to.push(Event::Resumes);
+    }
+}
+
+/// The timers.
+pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
+    if world.nva.open.is_some() {
+        to.push(Event::Deadline);
+    }
+    for n in EDGES {
+        // What configuration guarantees: it outlives what is under way and who is stale.
+        let needed = world.under_way() || EDGES.into_iter().any(|other| {
+            let edge = world.edge(other);
+            other != n && edge.session && edge.cached.0 > 0 && edge.cached.1 == n && edge.table.get().state == State::Away
+        });
+        if matches!(world.state(n), State::Forwarding { .. }) && (!needed || rules.lacks(Fence::Linger)) {
+            to.push(Event::ForwardEnds(n));
+        }
+    }
+}
+
+/// What may go wrong, and what may begin.
+pub fn faults(world: &World, to: &mut Vec<Event>) {
+    let left = world.left;
+    if left.moves > 0 && world.nva.open.is_none() {
+        to.extend(EDGES.into_iter().filter(|n| *n != world.nva.at && (world.host.leg > 0 || *n == 1)).map(Event::Plan));
+    }
+    for n in EDGES {
+        if left.crashes > 0 {
+            to.push(Event::Crash(n));
+        }
+        if left.cuts > 0 && world.edge(n).session {
+            to.push(Event::Cut(n));
+        }
+        if left.refusals > 0 && world.state(n).awaits_forwarder() {
+            to.push(Event::Refused(n));
+        }
+        if !world.edge(n).session && !world.edge(n).gone {
+            to.push(Event::Gone(n));
+        }
+        if world.host.runs && world.host.at == n && world.edge(n).untold {
+            to.push(Event::Shows(n));
+        }
+        let edge = world.edge(n);
+        if world.frame == Frame::Unsent && (edge.cached.0 > 0 || edge.table.get().state != State::Away) {
+            to.push(Event::Sent(n));
+        }
+    }
+    if left.crashes > 0 {
+        to.push(Event::NvaCrash);
+    }
+    let parted = matches!(world.state(world.host.at), State::Suspending(_) | State::Vacating(_) | State::Suspended(_));
+    if left.resumes > 0 && (!world.host.runs || parted) {
+        to.push(Event::Resumes);
+    }
+}
+
+impl Stage<'_> {
+    /// Lets it happen; false where nothing comes of it.
+    pub fn happen(&mut self, event: Event) -> bool {
+        match event {
+            Event::Arrives(packet) => {
+                if self.rules.ordered {
+                    self.world.net.consume(packet);
+                }
+                if packet.up { self.take(packet.edge, packet.msg) } else { self.hear(packet.edge, packet.msg) }
+            }
+            Event::Applied(n) => self.applied(n),
+            Event::Refused(n) => {
+                self.world.left.refusals -= 1;
+                self.step(n, Input::Refused);
+            }
+            Event::Hello(n) => self.hello(n),
+            Event::Gone(n) => self.lose(n),
+            Event::Cut(n) => {
+                self.world.left.cuts -= 1;
+                self.cut(n);
+            }
+            Event::Crash(n) => {
+                self.world.left.crashes -= 1;
+                self.cut(n);
+                self.crash(n);
+            }
+            Event::NvaCrash => {
+                self.world.left.crashes -= 1;
+                self.restart();
+            }
+            Event::Deadline => return self.timer(),
+            Event::ForwardEnds(n) => return self.step(n, Input::ForwardEnds),
+            Event::Plan(to) => return self.order_move(to),
+            Event::Suspend => return self.step(self.world.host.from, Input::Suspend(MoveId(self.world.host.leg.into()))),
+            Event::Stops => self.world.host.runs = false,
+            Event::Starts => {
+                let to = self.world.host.to;
+                self.world.edge_mut(to).known = true;
+                return self.step(to, Input::Runs) && {
+                    let host = &mut self.world.host;
+                    (host.runs, host.at, host.may_stop) = (true, to, false);
+                    true
+                };
+            }
+            Event::Resumes => return self.resume(),
+            Event::Runs(n) => {
+                let edge = self.world.edge_mut(n);
+                (edge.untold, edge.known) = (false, true);
+                // Who says that it runs asks again before it stops.
+                self.world.host.may_stop = false;
+                self.step(n, Input::Runs);
+            }
+            Event::Shows(n) => {
+                self.world.edge_mut(n).known = true;
+                return self.step(n, Input::Frame);
+            }
+            Event::Sent(n) => self.frame_in(n, None, 0),
+            Event::FrameArrives => {
+                let Frame::Flying { from, to, hops } = self.world.frame else { return false };
+                self.frame_in(to, Some(from), hops);
+            }
+            Event::Asks => {
+                let Some(n) = self.asks() else { return false };
+                self.answer(n);
+            }
+        }
+        true
+    }
+
+    fn order_move(&mut self, to: At) -> bool {
+        let from = self.world.nva.at;
+        let id = self.world.host.leg + 1;
+        if !self.plan(id, to) {
+            return false;
+        }
+        self.world.left.moves -= 1;
+        let host = &mut self.world.host;
+        (host.leg, host.from, host.to) = (id, from, to);
+        (host.may_suspend, host.may_stop, host.resumed) = (false, false, false);
+        true
+    }
+
+    /// By itself where nothing asks for it: that is the fault.
+    fn resume(&mut self) -> bool {
+        let mut asked = Vec::new();
+        hypervisors(self.world, self.rules, &mut asked);
+        let host = self.world.host.clone();
+        if !asked.contains(&Event::Resumes) {
+            self.world.left.resumes -= 1;
+            self.world.host.resumed = host.leg > 0 && host.at == host.from;
+        }
+        self.world.edge_mut(host.at).known = true;
+        // It runs before the edge does what follows from that.
+        (self.world.host.runs, self.world.host.may_stop) = (true, false);
+        self.step(host.at, Input::Runs)
+    }
+}

@@ -1,0 +1,82 @@
+//! Control messages and what the network may do with them.
+
+use nvo3_nva_proto::MoveResult;
+use std::fmt;
+
+/// The places where edges are: A, B and C.
+pub type At = u8;
+
+/// What an edge and the authority say to each other, in as few bytes as tell messages apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Msg {
+    Prepare { id: u8, version: u8, old: bool, peer: At, suspended: bool, failover: bool },
+    Left { id: u8 },
+    Revoke { id: u8, version: u8, peer: At },
+    Outcome { id: u8, result: MoveResult, version: u8, place: At },
+    Accepted { version: u8 },
+    Stale { version: u8, place: At },
+    Denied,
+    Update { version: u8, place: At },
+    Ready { id: u8, version: u8 },
+    Refused { id: u8, version: u8 },
+    Suspended { id: u8, version: u8 },
+    Activated { id: u8, version: u8 },
+    Resumed { id: u8, version: u8 },
+    Revoked { id: u8, version: u8 },
+    OutcomeQuery { id: u8 },
+    OutcomeInForce { id: u8 },
+    Register { expected: u8 },
+}
+
+/// A message of the session with one edge.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Packet {
+    pub edge: At,
+    /// From the edge to the authority.
+    pub up: bool,
+    pub msg: Msg,
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let edge = name(self.edge);
+        if self.up { write!(f, "{edge} -> NVA  {:?}", self.msg) } else { write!(f, "NVA -> {edge}  {:?}", self.msg) }
+    }
+}
+
+pub const fn name(at: At) -> char {
+    (b'A' + at) as char
+}
+
+/// What was said in the sessions of now. A set that never shrinks loses, repeats and reorders without limit, since any
+/// message may come at any time, any number of times, or never.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Net(Vec<Packet>);
+
+impl Net {
+    pub fn send(&mut self, packet: Packet, ordered: bool) {
+        if ordered {
+            let at = self.0.partition_point(|other| (other.edge, other.up) <= (packet.edge, packet.up));
+            self.0.insert(at, packet);
+        } else if let Err(at) = self.0.binary_search(&packet) {
+            self.0.insert(at, packet);
+        }
+    }
+
+    /// What can arrive now.
+    pub fn can_arrive(&self, ordered: bool) -> impl Iterator<Item = Packet> {
+        let first = |n: &usize| *n == 0 || (self.0[n - 1].edge, self.0[n - 1].up) != (self.0[*n].edge, self.0[*n].up);
+        (0..self.0.len()).filter(move |n| !ordered || first(n)).map(|n| self.0[n])
+    }
+
+    pub fn consume(&mut self, packet: Packet) {
+        if let Some(at) = self.0.iter().position(|other| *other == packet) {
+            self.0.remove(at);
+        }
+    }
+
+    /// The session with an edge ends; a later one takes nothing of it.
+    pub fn cut(&mut self, edge: At) {
+        self.0.retain(|packet| packet.edge != edge);
+    }
+}

@@ -1,0 +1,128 @@
+//! A run without faults from any state until nothing is left to do, and what must hold then (I4, I8), and before anybody
+//! loses patience: a frame is not kept from a VM that runs and is delivered to (I2).
+
+use super::edge::Stage;
+use super::fence::Rules;
+use super::happen::{Event, hypervisors, soon, timers};
+use super::net::name;
+use super::world::{EDGES, Frame, Move, World};
+use nvo3_mobility::nva::core::State::{PreparingNew, PreparingOld, Ready};
+use nvo3_mobility::nve::core::State;
+
+/// More than any run without faults takes.
+const MOST_STEPS: usize = 400;
+
+/// What does not hold, and the invariant that it breaks.
+pub type Broken = (&'static str, String);
+
+/// Runs to rest. `seen` is told every step.
+pub fn run(start: &World, rules: &Rules, mut seen: impl FnMut(Event, &World)) -> Result<(), Broken> {
+    let mut world = start.clone();
+    for _ in 0..MOST_STEPS {
+        let Some((event, next)) = next(&world, rules)? else { return check(&world, rules) };
+        seen(event, &next);
+        world = next;
+    }
+    Err(("I8", "it never comes to rest".into()))
+}
+
+/// The network first; hypervisors act once it is quiet, and timers once they do not either.
+fn next(world: &World, rules: &Rules) -> Result<Option<(Event, World)>, Broken> {
+    let mut events = Vec::new();
+    let classes: [fn(&World, &Rules, &mut Vec<Event>); 3] = [soon, hypervisors, timers];
+    for (class, find) in classes.into_iter().enumerate() {
+        if class == 1 {
+            not_kept(world, rules)?;
+        }
+        events.clear();
+        find(world, rules, &mut events);
+        for event in &events {
+            let mut next = world.clone();
+            let happened = Stage { world: &mut next, rules }.happen(*event);
+            if let Event::Arrives(packet) = event {
+                // From now on each message comes once.
+                if !rules.ordered {
+                    let mut rest = world.clone();
+                    rest.net.consume(*packet);
+                    Stage { world: &mut rest, rules }.happen(*event);
+                    next = rest;
+                }
+            }
+            if happened && next != *world {
+                return Ok(Some((*event, next)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// As long as the authority has not heard that the VM leaves, nobody keeps a frame from it but what was tunnelled before.
+fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
+    let at = world.host.at;
+    let leaves = |of: &Move| !matches!(of.state, PreparingNew { left: false } | PreparingOld | Ready);
+    if world.nva.open.as_ref().is_none_or(leaves) {
+        return Ok(());
+    }
+    match world.frame {
+        Frame::Held { at: keeper, from: None, .. } if world.host.runs && world.delivers(at, rules) => {
+            Err(("I2", format!("{} keeps the frame and the VM runs at {}", name(keeper), name(at))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
+    let at = world.host.at;
+    if let Some(of) = world.nva.open {
+        return Err(("I8", format!("move {} never ends: {:?}", of.id, of.state)));
+    }
+    for n in EDGES {
+        let state = world.state(n);
+        if !matches!(state, State::Away | State::Here) {
+            return Err(("I8", format!("{} rests in {}", name(n), state.name())));
+        }
+    }
+    if !world.host.runs {
+        return Err(("I8", "the VM never runs again".into()));
+    }
+    if world.nva.at != at {
+        return Err(("I4", format!("the directory says {} and the VM runs at {}", name(world.nva.at), name(at))));
+    }
+    for n in EDGES {
+        if world.delivers(n, rules) != (n == at) {
+            return Err(("I4", format!("the VM runs at {} and {} says otherwise", name(at), name(n))));
+        }
+        let (version, to) = world.edge(n).cached;
+        if version > 0 && (version, to) != (world.nva.version, at) && n != at {
+            return Err(("I4", format!("{} has {}@{version}, the directory {}", name(n), name(to), world.nva.version)));
+        }
+    }
+    if world.under_way() {
+        return Err(("I2", format!("the frame never arrives: {:?}", world.frame)));
+    }
+    lost(world)
+}
+
+/// What became of the frame.
+pub fn lost(world: &World) -> Result<(), Broken> {
+    match world.frame {
+        Frame::Returned { at } => Err(("I2", format!("{} would return the frame by its mapping and drops it", name(at)))),
+        Frame::Unread { at } => Err(("I2", format!("{} delivers the frame and the VM does not run there", name(at)))),
+        Frame::Looped => Err(("I3", "the frame loops".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Who delivers.
+pub fn one_delivers(world: &World, rules: &Rules) -> Result<(), Broken> {
+    let all: Vec<_> = EDGES.into_iter().filter(|n| world.delivers(*n, rules)).collect();
+    if all.len() > 1 {
+        return Err(("I1", format!("{} and {} deliver", name(all[0]), name(all[1]))));
+    }
+    match all.first() {
+        Some(n) if world.host.runs && *n != world.host.at => {
+            Err(("I1", format!("{} delivers and the VM runs at {}", name(*n), name(world.host.at))))
+        }
+        _ => Ok(()),
+    }
+}

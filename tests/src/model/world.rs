@@ -1,0 +1,282 @@
+//! The whole state of the small world: three edges, an authority, hypervisors, a frame and the network between them.
+
+use super::net::{At, Msg, Net, Packet, name};
+use super::fence::Rules;
+use nvo3_mobility::nva::core as nva;
+use nvo3_mobility::nve::core::{Core, State};
+use nvo3_nva_proto::{Locators, MoveResult, NveId, Place, Version};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::{LazyLock, RwLock};
+
+pub const EDGES: [At; 3] = [0, 1, 2];
+
+/// A core by number: most of a state's bytes would be cores, and there are few different ones.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Interned(u16);
+
+#[derive(Default)]
+struct Cores {
+    all: Vec<Core>,
+    numbers: HashMap<Core, u16>,
+}
+
+static CORES: LazyLock<RwLock<Cores>> = LazyLock::new(RwLock::default);
+
+impl Interned {
+    pub fn of(core: Core) -> Self {
+        if let Some(known) = CORES.read().unwrap().numbers.get(&core) {
+            return Self(*known);
+        }
+        let cores = &mut *CORES.write().unwrap();
+        let next = u16::try_from(cores.all.len()).unwrap();
+        let number = *cores.numbers.entry(core).or_insert(next);
+        if number == next {
+            cores.all.push(core);
+        }
+        Self(number)
+    }
+
+    pub fn get(self) -> Core {
+        CORES.read().unwrap().all[usize::from(self.0)]
+    }
+}
+
+impl fmt::Debug for Interned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// An edge: the core, and as much around it as a move can notice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Edge {
+    pub core: Interned,
+    /// The core whose entry is in force in the forwarder.
+    pub table: Interned,
+    /// The mapping that it follows without an entry: version (0: none) and place.
+    pub cached: (u8, At),
+    /// It has heard of the TSI since it started.
+    pub known: bool,
+    /// Which planned moves it was prepared for since it started, a bit each.
+    pub moves: u8,
+    pub session: bool,
+    /// It remembers nothing of an earlier session.
+    pub fresh: bool,
+    /// The authority counts it as gone.
+    pub gone: bool,
+    /// It died, and what it was in a move has not been said to it again: what is sent to it was sent to a dead node.
+    pub dazed: bool,
+    /// Its hypervisor has yet to say that the VM runs here.
+    pub untold: bool,
+}
+
+/// A move as the authority knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Move {
+    pub id: u8,
+    pub state: nva::State,
+    pub old: At,
+    pub new: At,
+    pub failover: bool,
+    pub version: u8,
+    pub aborted: u8,
+    /// Who was pushed the new mapping before the commit, a bit each.
+    pub early: u8,
+}
+
+/// The authority. A record's number is the version of what it makes or reserves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority {
+    pub last: u8,
+    pub at: At,
+    pub version: u8,
+    pub open: Option<Move>,
+    pub ended: Vec<Move>,
+    pub unheard: Vec<(At, u8)>,
+}
+
+/// The hypervisors and the management above them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Host {
+    /// The VM runs; otherwise its state is stopped there.
+    pub runs: bool,
+    pub at: At,
+    /// The last move that was asked for: its number (0: none), from where, to where.
+    pub leg: u8,
+    pub from: At,
+    pub to: At,
+    /// The authority said that the VM may be suspended.
+    pub may_suspend: bool,
+    /// The edge said that the VM may stop.
+    pub may_stop: bool,
+    /// The source goes on by its own decision: management starts the VM nowhere else.
+    pub resumed: bool,
+}
+
+/// The one frame for the VM. `from` is `None` where it came in at the edge's own VAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Frame {
+    Unsent,
+    Flying { from: At, to: At, hops: u8 },
+    Held { at: At, from: Option<At>, hops: u8 },
+    Delivered,
+    /// It was in a node that died, or was sent to one.
+    Excused,
+    /// By a cached mapping it would have gone back to where it came from.
+    Returned { at: At },
+    /// It was delivered where the VM does not run.
+    Unread { at: At },
+    Looped,
+}
+
+/// What may still go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Faults {
+    pub moves: u8,
+    pub crashes: u8,
+    pub resumes: u8,
+    pub refusals: u8,
+    pub cuts: u8,
+    pub deadlines: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    pub edges: [Edge; 3],
+    pub nva: Authority,
+    pub host: Host,
+    pub frame: Frame,
+    pub net: Net,
+    pub left: Faults,
+}
+
+pub const fn version(generation: u8) -> Version {
+    Version { epoch: if generation == 0 { 0 } else { 1 }, generation: generation as u64 }
+}
+
+pub fn generation(version: Version) -> u8 {
+    version.generation as u8
+}
+
+pub fn place(at: At) -> Place {
+    Place { nve: NveId(u64::from(at) + 1), locators: Locators::V4(Ipv4Addr::new(198, 51, 100, at + 1)) }
+}
+
+pub fn at(place: Place) -> At {
+    place.nve.0 as u8 - 1
+}
+
+impl Edge {
+    /// One that has just started.
+    pub fn new() -> Self {
+        let away = Interned::of(Core::default());
+        Self {
+            core: away,
+            table: away,
+            cached: (0, 0),
+            known: false,
+            moves: 0,
+            session: false,
+            fresh: true,
+            gone: false,
+            dazed: false,
+            untold: false,
+        }
+    }
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// The VM runs at A, everyone has a session and the mapping. A's registration may still come once more.
+    pub fn new(left: Faults, ordered: bool) -> Self {
+        let edge = |n| {
+            let mut edge = Edge { cached: (1, 0), session: true, fresh: false, ..Edge::new() };
+            if n == 0 {
+                edge.core = Interned::of(Core { state: State::Here, floor: version(1) });
+                edge.table = edge.core;
+                edge.known = true;
+            }
+            edge
+        };
+        let mut net = Net::default();
+        if left.moves > 1 && !ordered {
+            net.send(Packet { edge: 0, up: true, msg: Msg::Register { expected: 0 } }, ordered);
+        }
+        Self {
+            edges: [edge(0), edge(1), edge(2)],
+            nva: Authority { last: 1, at: 0, version: 1, open: None, ended: Vec::new(), unheard: Vec::new() },
+            host: Host {
+                runs: true,
+                at: 0,
+                leg: 0,
+                from: 0,
+                to: 0,
+                may_suspend: false,
+                may_stop: false,
+                resumed: false,
+            },
+            frame: Frame::Unsent,
+            net,
+            left,
+        }
+    }
+
+    pub fn edge(&self, at: At) -> &Edge {
+        &self.edges[usize::from(at)]
+    }
+
+    pub fn edge_mut(&mut self, at: At) -> &mut Edge {
+        &mut self.edges[usize::from(at)]
+    }
+
+    pub fn state(&self, at: At) -> State {
+        self.edge(at).core.get().state
+    }
+
+    /// Whether the entry in force at an edge delivers.
+    pub fn delivers(&self, at: At, rules: &Rules) -> bool {
+        rules.entry(self.edge(at).table.get().state).is_some_and(|entry| entry.delivers())
+    }
+
+    /// The frame is on its way.
+    pub const fn under_way(&self) -> bool {
+        matches!(self.frame, Frame::Flying { .. } | Frame::Held { .. })
+    }
+
+    /// How a move ended, where it has.
+    pub fn result(&self, id: u8) -> Option<MoveResult> {
+        let of = self.nva.ended.iter().find(|of| of.id == id)?;
+        Some(if of.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for n in EDGES {
+            let edge = self.edge(n);
+            let core = edge.core.get();
+            write!(f, "{} {}/{}", name(n), core.state.name(), core.floor.generation)?;
+            if edge.table.get().state != core.state {
+                write!(f, " (in force: {})", edge.table.get().state.name())?;
+            }
+            let (cached, place) = edge.cached;
+            if cached > 0 {
+                write!(f, " ->{}@{cached}", name(place))?;
+            }
+            f.write_str(if edge.session { "; " } else { " no session; " })?;
+        }
+        write!(f, "NVA {}@{}", name(self.nva.at), self.nva.version)?;
+        if let Some(of) = self.nva.open {
+            write!(f, " {:?} {} {}->{}@{}", of.state, of.id, name(of.old), name(of.new), of.version)?;
+        }
+        write!(f, "; VM {} {}", if self.host.runs { "runs at" } else { "stopped at" }, name(self.host.at))?;
+        write!(f, "; frame {:?}", self.frame)
+    }
+}
