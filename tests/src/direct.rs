@@ -16,6 +16,8 @@ pub struct Edge {
     pub nve: Nve,
     pub forwarder: Forwarder,
     pub events: Vec<nve::Event>,
+    /// Frames of its own that it sent to a tenant.
+    pub said: Vec<(VapId, Vec<u8>)>,
 }
 
 pub struct Direct {
@@ -130,7 +132,8 @@ impl Direct {
                             let to = usize::from(to.octets()[3]) - 1;
                             self.edges[to].nve.handle_datagram(self.now, &bytes);
                         }
-                        Transmit::Nve(_) | Transmit::Port(_) => {}
+                        Transmit::Port(vap) => self.edges[n].said.push((vap, bytes.clone())),
+                        Transmit::Nve(_) => {}
                     }
                 }
             }
@@ -187,5 +190,6 @@ fn seeded_edge(n: u8, seed: u64) -> Edge {
         nve: Nve::new(NveConfig::new(place(n)), seed).unwrap(),
         forwarder: Forwarder::new(config, seed).unwrap(),
         events: Vec::new(),
+        said: Vec::new(),
     }
 }

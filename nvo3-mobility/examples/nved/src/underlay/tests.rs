@@ -81,6 +81,30 @@ fn congestion_on_the_way_is_told_to_those_who_understand_it() {
     );
 }
 
+/// Checks VMM-5-13.
+#[test]
+fn a_frame_sent_on_tells_in_both_headers_of_the_congestion_that_it_met_and_lives_as_long() {
+    let port = 14_791;
+    let (mut here, mut there) =
+        (Underlay::open(&loopback(4), port).unwrap(), Underlay::open(&loopback(5), port).unwrap());
+    let mut counters = UnderlayCounters::default();
+    let mut met = [&[8, 0, 0, 0, 0, 0, VN as u8, 0][..], &frame(90, Ecn::Ect0, 1)].concat();
+
+    let (vn, inner) = unwrap(&mut met, Ecn::Ce, &mut counters).unwrap();
+    here.put(IpAddr::from([127, 0, 77, 5]), vn, inner, &mut counters);
+    here.send(&mut counters);
+
+    let mut datagrams = Datagrams::new();
+    let end = Instant::now() + Duration::from_secs(5);
+    let mut arrived = None;
+    while arrived.is_none() && Instant::now() < end {
+        there.receive(0, &mut datagrams).unwrap();
+        arrived = datagrams.iter_mut().next().map(|(_, outer, datagram)| (outer, datagram[8..].to_vec()));
+    }
+    // With its time to live and all else of it.
+    assert_eq!(arrived, Some((Ecn::Ce, frame(90, Ecn::Ce, 1))));
+}
+
 #[test]
 fn what_cannot_be_sent_is_counted() {
     let mut here = Underlay::open(&loopback(3), 14_790).unwrap();
