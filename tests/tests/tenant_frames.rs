@@ -54,6 +54,31 @@ fn an_announcement_after_a_hot_move_goes_to_everyone() {
     }
 }
 
+/// Checks VMM-5-12.
+#[test]
+fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_again() {
+    let key = tsi(1).key;
+    let mut frame = vec![0; 60];
+    frame[..14].copy_from_slice(&[&key.mac.0[..], &tsi(3).key.mac.0, &[8, 0]].concat());
+    let mut world = world();
+    for _ in 0..2 {
+        world.edges[2].forwarder.vap_frame(world.now, PORT, &frame);
+        world.settle();
+    }
+    let asked = world.edges[2].nve.counters().queries;
+    // It comes back without the VM's port, and the VM is nowhere.
+    world.restart_edge(0);
+
+    let (now, from) = (world.now, peer(3).ip());
+    let verdict = world.edges[0].forwarder.tunnel_frame(now, from, key.vn, &frame);
+    world.settle();
+
+    assert_eq!(verdict, Verdict::Drop(DropReason::UnknownVn));
+    assert_eq!(world.edges[0].nve.counters().hints_sent, 1);
+    let sender = world.edges[2].nve.counters();
+    assert_eq!((sender.hints_received, sender.queries), (1, asked + 1));
+}
+
 /// Checks VMM-5-14.
 #[test]
 fn a_frame_that_goes_nowhere_or_a_long_way_is_answered_by_no_icmp() {

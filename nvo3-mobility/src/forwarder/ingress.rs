@@ -6,7 +6,7 @@ use super::slot::{Origin, Slot, Way};
 use super::{Forwarder, Notice, Verdict, classify};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
-use nvo3_nva_proto::TsiKey;
+use nvo3_nva_proto::{TsiKey, Version};
 use nvo3_wire::Vni;
 
 impl Forwarder {
@@ -47,6 +47,7 @@ impl Forwarder {
 
     pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
         if !self.vns.get(&vn).is_some_and(|vn| vn.known > 0 || !vn.ports.is_empty()) {
+            self.not_here(from, vn, bytes);
             return self.drop(DropReason::UnknownVn);
         }
         if self.config.own.contains(from) {
@@ -59,6 +60,15 @@ impl Forwarder {
         match frame.header.destination {
             group if group.is_group() => self.replicate(vn, Origin::Tunnel(from), bytes),
             mac => self.unicast(TsiKey { vn, mac }, Origin::Tunnel(from), bytes),
+        }
+    }
+
+    /// Whoever believes that the destination is here, where not even its VN is, had better ask (VMM-5-12).
+    fn not_here(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) {
+        let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
+        if !mac.is_group() && !self.config.own.contains(from) {
+            let newest = Version { epoch: u32::MAX, generation: u64::MAX };
+            self.notices.stale(TsiKey { vn, mac }, from, newest, &mut self.counters);
         }
     }
 
@@ -102,6 +112,9 @@ impl Forwarder {
             Way::Drop(reason) => {
                 if let Some(slot) = self.slots.get_mut(&key) {
                     slot.counters.dropped_frames += 1;
+                    if let (Origin::Tunnel(from), DropReason::UnknownDestination) = (origin, reason) {
+                        self.notices.stale(key, from, slot.version, &mut self.counters);
+                    }
                 }
                 self.drop(reason)
             }

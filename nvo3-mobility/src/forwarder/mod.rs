@@ -98,13 +98,14 @@ pub enum Notice {
         /// Where.
         vap: VapId,
     },
-    /// An NVE other than the move's party sent a frame for a TSI that is elsewhere (VMM-5-06). Once while it waits here.
+    /// An NVE other than the move's party sent a frame for a TSI that is elsewhere (VMM-5-06), or of which nothing is here
+    /// (VMM-5-12). Once while it waits here.
     Stale {
         /// Whose frame.
         key: TsiKey,
         /// The sender.
         from: IpAddr,
-        /// The version of the mapping that is followed here.
+        /// The version of the mapping that is followed here; the newest there can be where nothing of its VN is here.
         version: Version,
     },
 }

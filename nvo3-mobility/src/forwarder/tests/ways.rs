@@ -45,14 +45,31 @@ fn a_tsi_is_never_delivered_to_at_a_port_of_another_vn() {
     assert!(w.flush().is_empty());
 }
 
-/// Checks VXL-09.
+/// Checks VXL-09, VMM-5-12.
 #[test]
-fn a_tunnel_of_a_vn_that_is_not_here_ends_in_a_drop() {
+fn a_tunnel_of_a_vn_or_to_a_mac_that_is_not_here_ends_in_a_drop_of_which_the_sender_hears() {
     let mut w = World::new();
+    w.tsi(9, None, None, Some(Route::Nowhere));
 
-    let verdict = w.f.tunnel_frame(w.now, ip(2), OTHER_VN, &frame(mac(1), mac(9), 0));
+    let other_vn = frame(mac(1), mac(9), 0);
+    let group = frame(Mac::BROADCAST, mac(9), 0);
+    for bytes in [&other_vn, &other_vn, &group] {
+        assert_eq!(w.f.tunnel_frame(w.now, ip(2), OTHER_VN, bytes), Verdict::Drop(DropReason::UnknownVn));
+    }
+    assert_eq!(w.tunnel(3, 9, 0), Verdict::Drop(DropReason::UnknownDestination));
+    assert_eq!(w.vap(1, 9, 0), Verdict::Drop(DropReason::UnknownDestination));
 
-    assert_eq!(verdict, Verdict::Drop(DropReason::UnknownVn));
+    let newest = Version { epoch: u32::MAX, generation: u64::MAX };
+    let key_there = TsiKey { vn: OTHER_VN, ..key(1) };
+    let version = Version { epoch: 1, generation: 5 };
+    assert_eq!(
+        w.notices(),
+        [
+            Notice::Stale { key: key_there, from: ip(2), version: newest },
+            Notice::Stale { key: key(9), from: ip(3), version },
+        ]
+    );
+    assert_eq!((w.dropped(DropReason::UnknownVn), w.dropped(DropReason::UnknownDestination)), (3, 2));
 }
 
 /// Checks VXL-10, VMM-5-02.
