@@ -82,7 +82,7 @@ fn a_pause_shorter_than_the_detour_costs_order_at_most() {
     assert!(committed(&worlds(|plain| Params { pause: Micros(300), rate: 3_000, ..plain })));
 }
 
-/// Checks VMM-5-04, R-37.
+/// Checks VMM-5-04, VMM-5-11, R-37.
 #[test]
 fn two_moves_without_rest_there_and_back_and_on_to_a_third() {
     for path in [Path::ABA, Path::ABC] {
