@@ -19,11 +19,7 @@ impl Move {
     }
 
     pub fn side(&self, n: At) -> Option<Side> {
-        if n == self.new {
-            Some(Side::New)
-        } else {
-            (n == self.old).then_some(Side::Old)
-        }
+        if n == self.new { Some(Side::New) } else { (n == self.old).then_some(Side::Old) }
     }
 }
 

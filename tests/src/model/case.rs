@@ -90,7 +90,9 @@ impl Model for Small {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(ONE_DELIVERS, |model: &Self, world: &World| rest::one_delivers(world, &model.rules).is_ok()),
+            Property::always(ONE_DELIVERS, |model: &Self, world: &World| {
+                rest::one_delivers(world, &model.rules).is_ok()
+            }),
             Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
             Property::always(RESTS, |model: &Self, world: &World| {
                 rest::lost(world).is_err() || rest::run(world, &model.rules, |_, _| {}).is_ok()
@@ -135,7 +137,11 @@ impl Case {
             let walks = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
             let walks = walks.target_state_count(self.walks).spawn_simulation(1, UniformChooser).join();
             let time = began.elapsed().as_secs_f64();
-            explored.said.push(format!("random walks: {} states, up to {} steps, in {time:.1} s", walks.state_count(), walks.max_depth()));
+            explored.said.push(format!(
+                "random walks: {} states, up to {} steps, in {time:.1} s",
+                walks.state_count(),
+                walks.max_depth()
+            ));
             explored.note(walks.discoveries(), &rules);
         }
         explored

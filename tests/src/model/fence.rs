@@ -101,7 +101,9 @@ impl Rules {
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
-            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => core::step(core, AbortedHere(p.id, v)),
+            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => {
+                core::step(core, AbortedHere(p.id, v))
+            }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
                 let (after, outputs) = core::step(core, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
@@ -127,11 +129,9 @@ impl Rules {
         use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended};
         use nvo3_nva_proto::Side::{New, Old};
         match (self.without, state, input) {
-            (
-                Some(Fence::Arbiter),
-                PreparingNew { .. } | PreparingOld | Ready | Suspended,
-                Deadline | Resumed,
-            ) => Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)]))),
+            (Some(Fence::Arbiter), PreparingNew { .. } | PreparingOld | Ready | Suspended, Deadline | Resumed) => {
+                Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)])))
+            }
             (Some(Fence::PreparedAgain), _, Returned(New, true)) => nva::step(state, Returned(New, false)),
             (Some(Fence::OldFirst), ..) => {
                 let (after, mut outputs) = nva::step(state, input)?;

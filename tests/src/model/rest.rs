@@ -106,7 +106,9 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
 /// What became of the frame.
 pub fn lost(world: &World) -> Result<(), Broken> {
     match world.frame {
-        Frame::Returned { at } => Err(("I2", format!("{} would return the frame by its mapping and drops it", name(at)))),
+        Frame::Returned { at } => {
+            Err(("I2", format!("{} would return the frame by its mapping and drops it", name(at))))
+        }
         Frame::Unread { at } => Err(("I2", format!("{} delivers the frame and the VM does not run there", name(at)))),
         Frame::Looped => Err(("I3", "the frame loops".into())),
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! The whole state of the small world: three edges, an authority, hypervisors, a frame and the network between them.
 
-use super::net::{At, Msg, Net, Packet, name};
 use super::fence::Rules;
+use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::core as nva;
 use nvo3_mobility::nve::core::{Core, State};
 use nvo3_nva_proto::{Locators, MoveResult, NveId, Place, Version};
@@ -119,15 +119,27 @@ pub struct Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Frame {
     Unsent,
-    Flying { from: At, to: At, hops: u8 },
-    Held { at: At, from: Option<At>, hops: u8 },
+    Flying {
+        from: At,
+        to: At,
+        hops: u8,
+    },
+    Held {
+        at: At,
+        from: Option<At>,
+        hops: u8,
+    },
     Delivered,
     /// It was in a node that died, or was sent to one.
     Excused,
     /// By a cached mapping it would have gone back to where it came from.
-    Returned { at: At },
+    Returned {
+        at: At,
+    },
     /// It was delivered where the VM does not run.
-    Unread { at: At },
+    Unread {
+        at: At,
+    },
     Looped,
 }
 
