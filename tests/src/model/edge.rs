@@ -116,15 +116,14 @@ impl Stage<'_> {
             Msg::Left { id } => {
                 self.step(n, Input::Left(MoveId(id.into())));
             }
-            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
-            Msg::Revoke { id, version: v, .. } if self.world.edge(n).moves & (1 << id) == 0 => {
-                if self.rules.ordered {
+            Msg::Revoke { id, version: v, peer } => {
+                if self.world.edge(n).moves & (1 << id) != 0 {
+                    let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                    self.step(n, Input::Revoke(plan));
+                } else if self.rules.ordered {
+                    // Without order one may have overtaken its Prepare: to answer it would be a lie.
                     self.say(n, Msg::Revoked { id, version: v });
                 }
-            }
-            Msg::Revoke { id, version: v, peer } => {
-                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
-                self.step(n, Input::Revoke(plan));
             }
             Msg::Outcome { id, result, version: v, place: to } => {
                 let (name, of) = (MoveId(id.into()), version(v));
