@@ -374,3 +374,22 @@ fn nothing_that_depends_on_a_record_leaves_before_it_is_durable() {
     assert!(!polled.contains(&"RegistrationReply"), "{polled:?}");
     assert!(after.contains(&"RegistrationReply"), "{after:?}");
 }
+
+/// Checks SPL-04.
+#[test]
+fn a_vm_that_shows_up_at_a_third_nve_during_a_move_is_answered_when_that_has_ended() {
+    let vm = tsi(1);
+    let key = vm.key;
+    let mut world = Direct::new(3);
+    world.start(0, 1, vm.clone());
+    world.plan(MOVE.0, vec![key], 2);
+    world.start(2, 7, vm);
+    assert!(matches!(state(&world, 2, &key), State::Claiming { .. }));
+
+    world.nva.handle(world.now, nva::Input::Cancel(MOVE)).unwrap();
+    world.settle();
+
+    assert!(ended(&world, MoveResult::Aborted));
+    assert_eq!(state(&world, 2, &key), State::Here);
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(3)));
+}

@@ -349,6 +349,9 @@ impl Nva {
             }
         }
         self.tell_if_converged(id);
+        for key in &of.tsis {
+            self.take_claim(key);
+        }
     }
 
     /// Pushes the new mapping before the commit; who has it is not pushed it again.

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Address, Instant, NveId, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Address, Instant, NveId, RegistrationRequest, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// One mapping.
@@ -19,6 +19,8 @@ pub(super) struct Entry {
     pub(super) frozen_until: Option<Instant>,
     /// Its NVE took it back during a move.
     pub(super) withdraw: bool,
+    /// Who asked for it during a move; asked again on its behalf when the move has ended.
+    pub(super) claim: Option<(NveId, RegistrationRequest)>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +92,7 @@ impl Directory {
                 unplanned: VecDeque::new(),
                 frozen_until: None,
                 withdraw: false,
+                claim: None,
             };
             self.entries.insert(key, entry);
             self.join(key.vn, nve);

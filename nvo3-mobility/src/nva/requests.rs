@@ -68,6 +68,14 @@ impl Nva {
         }
     }
 
+    /// A move has ended: who asked for its TSI meanwhile is answered now. One that is gone asks again itself.
+    pub(super) fn take_claim(&mut self, key: &TsiKey) {
+        let claim = self.directory.get_mut(key).and_then(|entry| entry.claim.take());
+        if let Some((nve, request)) = claim.filter(|(nve, _)| !self.is_gone(*nve)) {
+            self.handle_registration(nve, 0, &request);
+        }
+    }
+
     fn handle_registration(&mut self, from: NveId, transaction: u32, request: &RegistrationRequest) {
         let key = request.tsi.key;
         let (result, version) = self.register(from, request);
@@ -107,7 +115,11 @@ impl Nva {
             };
         }
         if self.moves.of_tsi(&tsi.key).is_some() {
-            return refused(RegistrationResult::Moving);
+            let refused = refused(RegistrationResult::Moving);
+            if let Some(entry) = self.directory.get_mut(&tsi.key) {
+                entry.claim = Some((from, request.clone()));
+            }
+            return refused;
         }
         if request.expected.is_some_and(|expected| expected < current) {
             return refused(RegistrationResult::Stale);
@@ -158,6 +170,9 @@ impl Nva {
         let key = request.tsi;
         let current = self.directory.get(&key).map(|entry| (entry.nve, entry.version));
         let version = current.map(|(_, version)| version).unwrap_or_default();
+        if let Some(entry) = self.directory.get_mut(&key) {
+            entry.claim = entry.claim.take().filter(|(nve, _)| *nve != from);
+        }
         // A late one never undoes a newer mapping.
         if current.is_some_and(|(nve, version)| nve == from && request.version >= version) {
             if let Some(id) = self.moves.of_tsi(&key) {

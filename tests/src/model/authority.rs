@@ -19,11 +19,7 @@ impl Move {
     }
 
     pub fn side(&self, n: At) -> Option<Side> {
-        if n == self.new {
-            Some(Side::New)
-        } else {
-            (n == self.old).then_some(Side::Old)
-        }
+        if n == self.new { Some(Side::New) } else { (n == self.old).then_some(Side::Old) }
     }
 }
 
@@ -127,6 +123,9 @@ impl Stage<'_> {
                         self.world.nva.unheard.push((n, id));
                     }
                 }
+                if let Some((n, expected)) = self.world.nva.claim.take().filter(|(n, _)| !self.world.edge(*n).gone) {
+                    self.register(n, expected);
+                }
             }
         }
     }
@@ -204,7 +203,9 @@ impl Stage<'_> {
         if owner == n {
             self.tell(n, Msg::Accepted { version: current });
         } else if let Some(of) = self.world.nva.open {
-            // The move's own messages follow.
+            if !self.rules.lacks(Fence::Claim) {
+                self.world.nva.claim = Some((n, expected));
+            }
             if self.rules.lacks(Fence::OnlyActivated) && of.new == n {
                 self.decide(Input::Activated);
             }
@@ -282,6 +283,7 @@ impl Stage<'_> {
         let forgets = self.rules.lacks(Fence::Journal);
         let nva = &mut self.world.nva;
         nva.unheard.clear();
+        nva.claim = None;
         nva.open = nva.open.filter(|of| !forgets || of.state.decided()).map(|of| {
             let state = match of.state {
                 State::Committing { .. } => State::Committing { old: false, new: of.failover },

@@ -6,7 +6,7 @@ use super::happen::{Event, faults, hypervisors, soon, timers};
 use super::rest;
 use super::world::{Faults, World};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property, UniformChooser};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A world and what may go wrong in it.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +24,16 @@ const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cut
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None, walks: 0 };
 
 /// The cases, the smallest first.
-pub const CASES: [Case; 6] = [
+pub const CASES: [Case; 7] = [
     Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
-    Case { name: "refusing-forwarder", faults: Faults { refusals: 2, resumes: 1, ..NONE }, ..WHOLE },
-    Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case {
+        name: "refusing-forwarder",
+        faults: Faults { refusals: 2, resumes: 1, cuts: 1, ..NONE },
+        ordered: true,
+        ..WHOLE
+    },
+    Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "two-moves-abort", faults: Faults { moves: 2, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
     Case {
@@ -90,7 +96,9 @@ impl Model for Small {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(ONE_DELIVERS, |model: &Self, world: &World| rest::one_delivers(world, &model.rules).is_ok()),
+            Property::always(ONE_DELIVERS, |model: &Self, world: &World| {
+                rest::one_delivers(world, &model.rules).is_ok()
+            }),
             Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
             Property::always(RESTS, |model: &Self, world: &World| {
                 rest::lost(world).is_err() || rest::run(world, &model.rules, |_, _| {}).is_ok()
@@ -105,7 +113,7 @@ impl Case {
     }
 
     /// Explores it until an invariant breaks.
-    pub fn explore(self, without: Option<Fence>, depth: Option<usize>, patience: Option<Duration>) -> Explored {
+    pub fn explore(self, without: Option<Fence>, depth: Option<usize>, most: Option<usize>) -> Explored {
         let rules = Rules { without, ordered: self.ordered };
         let depth = depth.or(self.depth);
         let began = Instant::now();
@@ -113,8 +121,8 @@ impl Case {
         if let Some(depth) = depth {
             checker = checker.target_max_depth(depth);
         }
-        if let Some(patience) = patience {
-            checker = checker.timeout(patience);
+        if let Some(most) = most {
+            checker = checker.target_state_count(most);
         }
         let checker = checker.spawn_bfs().join();
         let mut explored = Explored {
@@ -125,7 +133,7 @@ impl Case {
         };
         let bound = match depth {
             Some(depth) => format!("to depth {depth}"),
-            None if patience.is_some_and(|patience| began.elapsed() >= patience) => "as far as time allowed".into(),
+            None if most.is_some_and(|most| checker.state_count() >= most) => "in part".into(),
             None => "whole".into(),
         };
         explored.said.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
@@ -135,7 +143,11 @@ impl Case {
             let walks = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
             let walks = walks.target_state_count(self.walks).spawn_simulation(1, UniformChooser).join();
             let time = began.elapsed().as_secs_f64();
-            explored.said.push(format!("random walks: {} states, up to {} steps, in {time:.1} s", walks.state_count(), walks.max_depth()));
+            explored.said.push(format!(
+                "random walks: {} states, up to {} steps, in {time:.1} s",
+                walks.state_count(),
+                walks.max_depth()
+            ));
             explored.note(walks.discoveries(), &rules);
         }
         explored

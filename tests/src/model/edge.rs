@@ -51,14 +51,17 @@ impl Stage<'_> {
         match output {
             Output::Say(id, v, word) => {
                 let (id, version) = (id.0 as u8, generation(v));
-                self.say(n, match word {
-                    Word::Ready => Msg::Ready { id, version },
-                    Word::Suspended => Msg::Suspended { id, version },
-                    Word::Activated => Msg::Activated { id, version },
-                    Word::Resumed => Msg::Resumed { id, version },
-                    Word::Revoked => Msg::Revoked { id, version },
-                    Word::OutcomeQuery => Msg::OutcomeQuery { id },
-                });
+                self.say(
+                    n,
+                    match word {
+                        Word::Ready => Msg::Ready { id, version },
+                        Word::Suspended => Msg::Suspended { id, version },
+                        Word::Activated => Msg::Activated { id, version },
+                        Word::Resumed => Msg::Resumed { id, version },
+                        Word::Revoked => Msg::Revoked { id, version },
+                        Word::OutcomeQuery => Msg::OutcomeQuery { id },
+                    },
+                );
             }
             Output::Refuse(id, v, _) => self.say(n, Msg::Refused { id: id.0 as u8, version: generation(v) }),
             Output::Register => {
@@ -77,7 +80,9 @@ impl Stage<'_> {
         let host = &mut self.world.host;
         match news {
             News::Suspended if host.from == n && host.leg > 0 && !host.resumed => host.may_stop = true,
-            News::ActivateFailed | News::SuspendFailed if host.at == n && host.runs => self.world.edge_mut(n).untold = true,
+            News::ActivateFailed | News::SuspendFailed if host.at == n && host.runs => {
+                self.world.edge_mut(n).untold = true
+            }
             _ => {}
         }
     }
@@ -99,11 +104,14 @@ impl Stage<'_> {
                     edge.moves |= 1 << id;
                 }
                 let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
-                self.step(n, match (old, failover) {
-                    (false, _) => Input::PrepareNew(plan),
-                    (true, true) => Input::Yield(plan),
-                    (true, false) => Input::PrepareOld(plan, suspended),
-                });
+                self.step(
+                    n,
+                    match (old, failover) {
+                        (false, _) => Input::PrepareNew(plan),
+                        (true, true) => Input::Yield(plan),
+                        (true, false) => Input::PrepareOld(plan, suspended),
+                    },
+                );
             }
             Msg::Left { id } => {
                 self.step(n, Input::Left(MoveId(id.into())));
@@ -155,7 +163,8 @@ impl Stage<'_> {
                     return;
                 }
                 if edge.known {
-                    let input = if to == n { Input::MovedHere(version(v)) } else { Input::MovedTo(version(v), place(to)) };
+                    let input =
+                        if to == n { Input::MovedHere(version(v)) } else { Input::MovedTo(version(v), place(to)) };
                     self.step(n, input);
                 }
                 self.cache(n, v, to);
@@ -211,7 +220,9 @@ impl Stage<'_> {
                 Action::Deliver if self.world.host.runs && self.world.host.at == n => Frame::Delivered,
                 Action::Deliver => Frame::Unread { at: n },
                 Action::Hold(_) => held,
-                Action::Tunnel(to) if from == Some(at(to)) && self.rules.lacks(Fence::Return) => Frame::Returned { at: n },
+                Action::Tunnel(to) if from == Some(at(to)) && self.rules.lacks(Fence::Return) => {
+                    Frame::Returned { at: n }
+                }
                 Action::Tunnel(to) => fly(at(to)),
             }
         } else {
@@ -230,7 +241,8 @@ impl Stage<'_> {
         let Frame::Held { at, .. } = self.world.frame else { return None };
         let edge = self.world.edge(at);
         let news = edge.cached != (self.world.nva.version, self.world.nva.at);
-        let asks = edge.session && edge.table.get().state == State::Away && news;
+        let asked = self.rules.ordered && self.world.net.updates(at);
+        let asks = edge.session && edge.table.get().state == State::Away && news && !asked;
         asks.then_some(at)
     }
 }

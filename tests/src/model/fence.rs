@@ -44,11 +44,13 @@ pub enum Fence {
     NextMove,
     /// A party that was gone when a move ended hears of that first.
     Unheard,
+    /// Who asked for the VM during a move is answered when it has ended.
+    Claim,
 }
 
 impl Fence {
     /// Each with its name, the case that catches its removal, and what breaks then.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
         (Self::Floor, "floor", "two-moves-abort"),
         (Self::LatePrepare, "late-prepare", "two-moves-abort"),
         (Self::OwnVaps, "own-vaps", "one-move"),
@@ -67,6 +69,7 @@ impl Fence {
         (Self::MayRun, "may-run", "one-move"),
         (Self::NextMove, "next-move", "two-moves-abort"),
         (Self::Unheard, "unheard", "two-moves-crash"),
+        (Self::Claim, "claim", "ordered"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -101,7 +104,9 @@ impl Rules {
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
-            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => core::step(core, AbortedHere(p.id, v)),
+            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => {
+                core::step(core, AbortedHere(p.id, v))
+            }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
                 let (after, outputs) = core::step(core, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
@@ -127,11 +132,9 @@ impl Rules {
         use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended};
         use nvo3_nva_proto::Side::{New, Old};
         match (self.without, state, input) {
-            (
-                Some(Fence::Arbiter),
-                PreparingNew { .. } | PreparingOld | Ready | Suspended,
-                Deadline | Resumed,
-            ) => Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)]))),
+            (Some(Fence::Arbiter), PreparingNew { .. } | PreparingOld | Ready | Suspended, Deadline | Resumed) => {
+                Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)])))
+            }
             (Some(Fence::PreparedAgain), _, Returned(New, true)) => nva::step(state, Returned(New, false)),
             (Some(Fence::OldFirst), ..) => {
                 let (after, mut outputs) = nva::step(state, input)?;

@@ -111,7 +111,11 @@ pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     if in_hand && host.runs && host.may_stop {
         to.push(Event::Stops);
     }
-    if in_hand && host.runs && host.may_suspend && matches!(world.state(host.from), State::Leaving(_) | State::Resuming(_)) {
+    if in_hand
+        && host.runs
+        && host.may_suspend
+        && matches!(world.state(host.from), State::Leaving(_) | State::Resuming(_))
+    {
         to.push(Event::Suspend);
     }
     let prepared = world.state(host.to).may_run_for(MoveId(host.leg.into())) || rules.lacks(Fence::MayRun);
@@ -131,11 +135,14 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
         to.push(Event::Deadline);
     }
     for n in EDGES {
-        // What configuration guarantees: it outlives what is under way and who is stale.
-        let needed = world.under_way() || EDGES.into_iter().any(|other| {
-            let edge = world.edge(other);
-            other != n && edge.session && edge.cached.0 > 0 && edge.cached.1 == n && edge.table.get().state == State::Away
-        });
+        // What configuration guarantees: it outlives what is under way, and all that are interested have followed.
+        let needed = world.under_way()
+            || EDGES.into_iter().any(|other| {
+                let edge = world.edge(other);
+                let hears = edge.cached.0 > 0 || world.net.updates(other);
+                let stale = hears && edge.cached.0 < world.nva.version;
+                other != n && stale && edge.table.get().state == State::Away
+            });
         if matches!(world.state(n), State::Forwarding { .. }) && (!needed || rules.lacks(Fence::Linger)) {
             to.push(Event::ForwardEnds(n));
         }
@@ -211,7 +218,9 @@ impl Stage<'_> {
             Event::Deadline => return self.timer(),
             Event::ForwardEnds(n) => return self.step(n, Input::ForwardEnds),
             Event::Plan(to) => return self.order_move(to),
-            Event::Suspend => return self.step(self.world.host.from, Input::Suspend(MoveId(self.world.host.leg.into()))),
+            Event::Suspend => {
+                return self.step(self.world.host.from, Input::Suspend(MoveId(self.world.host.leg.into())));
+            }
             Event::Stops => self.world.host.runs = false,
             Event::Starts => {
                 let to = self.world.host.to;

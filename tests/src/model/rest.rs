@@ -78,7 +78,7 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
     }
     for n in EDGES {
         let state = world.state(n);
-        if !matches!(state, State::Away | State::Here) {
+        if !matches!(state, State::Away | State::Here | State::Forwarding { .. }) {
             return Err(("I8", format!("{} rests in {}", name(n), state.name())));
         }
     }
@@ -97,6 +97,9 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
             return Err(("I4", format!("{} has {}@{version}, the directory {}", name(n), name(to), world.nva.version)));
         }
     }
+    if let Some(n) = EDGES.into_iter().find(|n| matches!(world.state(*n), State::Forwarding { .. })) {
+        return Err(("I8", format!("{} forwards for ever", name(n))));
+    }
     if world.under_way() {
         return Err(("I2", format!("the frame never arrives: {:?}", world.frame)));
     }
@@ -106,7 +109,9 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
 /// What became of the frame.
 pub fn lost(world: &World) -> Result<(), Broken> {
     match world.frame {
-        Frame::Returned { at } => Err(("I2", format!("{} would return the frame by its mapping and drops it", name(at)))),
+        Frame::Returned { at } => {
+            Err(("I2", format!("{} would return the frame by its mapping and drops it", name(at))))
+        }
         Frame::Unread { at } => Err(("I2", format!("{} delivers the frame and the VM does not run there", name(at)))),
         Frame::Looped => Err(("I3", "the frame loops".into())),
         _ => Ok(()),

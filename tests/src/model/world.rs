@@ -1,7 +1,7 @@
 //! The whole state of the small world: three edges, an authority, hypervisors, a frame and the network between them.
 
-use super::net::{At, Msg, Net, Packet, name};
 use super::fence::Rules;
+use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::core as nva;
 use nvo3_mobility::nve::core::{Core, State};
 use nvo3_nva_proto::{Locators, MoveResult, NveId, Place, Version};
@@ -95,6 +95,8 @@ pub struct Authority {
     pub open: Option<Move>,
     pub ended: Vec<Move>,
     pub unheard: Vec<(At, u8)>,
+    /// Who asked for the VM during the move in hand, and what it knew.
+    pub claim: Option<(At, u8)>,
 }
 
 /// The hypervisors and the management above them.
@@ -119,15 +121,27 @@ pub struct Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Frame {
     Unsent,
-    Flying { from: At, to: At, hops: u8 },
-    Held { at: At, from: Option<At>, hops: u8 },
+    Flying {
+        from: At,
+        to: At,
+        hops: u8,
+    },
+    Held {
+        at: At,
+        from: Option<At>,
+        hops: u8,
+    },
     Delivered,
     /// It was in a node that died, or was sent to one.
     Excused,
     /// By a cached mapping it would have gone back to where it came from.
-    Returned { at: At },
+    Returned {
+        at: At,
+    },
     /// It was delivered where the VM does not run.
-    Unread { at: At },
+    Unread {
+        at: At,
+    },
     Looped,
 }
 
@@ -211,7 +225,15 @@ impl World {
         }
         Self {
             edges: [edge(0), edge(1), edge(2)],
-            nva: Authority { last: 1, at: 0, version: 1, open: None, ended: Vec::new(), unheard: Vec::new() },
+            nva: Authority {
+                last: 1,
+                at: 0,
+                version: 1,
+                open: None,
+                ended: Vec::new(),
+                unheard: Vec::new(),
+                claim: None,
+            },
             host: Host {
                 runs: true,
                 at: 0,
