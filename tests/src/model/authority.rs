@@ -119,7 +119,7 @@ impl Stage<'_> {
                 self.world.nva.open = None;
                 self.world.nva.ended.push(of);
                 for n in [old, new] {
-                    if self.world.edge(n).gone && !self.rules.lacks(Fence::Unheard) {
+                    if self.world.edge(n).gone {
                         self.world.nva.unheard.push((n, id));
                     }
                 }
@@ -176,7 +176,8 @@ impl Stage<'_> {
             Msg::Revoked { id, version } => self.word_of(Side::New, n, id, version, Input::Revoked),
             Msg::OutcomeQuery { id } => self.send_outcome(id, n),
             Msg::OutcomeInForce { id } => {
-                if let Some(side) = self.world.nva.open.filter(|of| of.id == id).and_then(|of| of.side(n)) {
+                let any = self.rules.lacks(Fence::Outcome);
+                if let Some(side) = self.world.nva.open.filter(|of| of.id == id || any).and_then(|of| of.side(n)) {
                     self.decide(Input::InForce(side));
                 }
             }

@@ -5,7 +5,7 @@ use super::fence::{Fence, Rules};
 use super::happen::{Event, faults, hypervisors, soon, timers};
 use super::rest;
 use super::world::{Faults, World};
-use stateright::{Checker, HasDiscoveries, Model, Path, Property, UniformChooser};
+use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 use std::time::Instant;
 
 /// A world and what may go wrong in it.
@@ -16,12 +16,10 @@ pub struct Case {
     ordered: bool,
     /// Explored to this depth only, where it is not explored whole.
     depth: Option<usize>,
-    /// How many states random walks see besides.
-    walks: usize,
 }
 
 const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cuts: 0, deadlines: true };
-const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None, walks: 0 };
+const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
 /// The cases, the smallest first.
 pub const CASES: [Case; 7] = [
@@ -36,13 +34,7 @@ pub const CASES: [Case; 7] = [
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "two-moves-abort", faults: Faults { moves: 2, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
-    Case {
-        name: "deep",
-        faults: Faults { moves: 2, crashes: 2, resumes: 1, refusals: 1, ..NONE },
-        depth: Some(12),
-        walks: 3_000_000,
-        ..WHOLE
-    },
+    Case { name: "deep", faults: Faults { moves: 2, crashes: 2, resumes: 1, ..NONE }, depth: Some(12), ..WHOLE },
 ];
 
 /// What was explored, and the first trace that breaks an invariant.
@@ -138,18 +130,6 @@ impl Case {
         };
         explored.said.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
         explored.note(checker.discoveries(), &rules);
-        if self.walks > 0 && explored.violations == 0 && without.is_none() {
-            let began = Instant::now();
-            let walks = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
-            let walks = walks.target_state_count(self.walks).spawn_simulation(1, UniformChooser).join();
-            let time = began.elapsed().as_secs_f64();
-            explored.said.push(format!(
-                "random walks: {} states, up to {} steps, in {time:.1} s",
-                walks.state_count(),
-                walks.max_depth()
-            ));
-            explored.note(walks.discoveries(), &rules);
-        }
         explored
     }
 }
