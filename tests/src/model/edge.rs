@@ -116,12 +116,11 @@ impl Stage<'_> {
             Msg::Left { id } => {
                 self.step(n, Input::Left(MoveId(id.into())));
             }
-            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
-            Msg::Revoke { id, version: v, .. } if self.world.edge(n).moves & (1 << id) == 0 => {
-                if self.rules.ordered {
-                    self.say(n, Msg::Revoked { id, version: v });
-                }
+            Msg::Revoke { id, version: v, .. } if self.rules.ordered && self.world.edge(n).moves & (1 << id) == 0 => {
+                self.say(n, Msg::Revoked { id, version: v });
             }
+            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
+            Msg::Revoke { id, .. } if self.world.edge(n).moves & (1 << id) == 0 => {}
             Msg::Revoke { id, version: v, peer } => {
                 let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
                 self.step(n, Input::Revoke(plan));
