@@ -135,15 +135,13 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
         to.push(Event::Deadline);
     }
     for n in EDGES {
-        // What configuration guarantees: it outlives what is under way and who is stale.
+        // What configuration guarantees: it outlives what is under way, and all that are interested have followed.
         let needed = world.under_way()
             || EDGES.into_iter().any(|other| {
                 let edge = world.edge(other);
-                other != n
-                    && edge.session
-                    && edge.cached.0 > 0
-                    && edge.cached.1 == n
-                    && edge.table.get().state == State::Away
+                let hears = edge.cached.0 > 0 || world.net.updates(other);
+                let stale = hears && edge.cached.0 < world.nva.version;
+                other != n && stale && edge.table.get().state == State::Away
             });
         if matches!(world.state(n), State::Forwarding { .. }) && (!needed || rules.lacks(Fence::Linger)) {
             to.push(Event::ForwardEnds(n));

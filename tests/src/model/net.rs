@@ -69,6 +69,11 @@ impl Net {
         (0..self.0.len()).filter(move |n| !ordered || first(n)).map(|n| self.0[n])
     }
 
+    /// Whether a mapping is on its way to an edge.
+    pub fn updates(&self, edge: At) -> bool {
+        self.0.iter().any(|packet| packet.edge == edge && !packet.up && matches!(packet.msg, Msg::Update { .. }))
+    }
+
     pub fn consume(&mut self, packet: Packet) {
         if let Some(at) = self.0.iter().position(|other| *other == packet) {
             self.0.remove(at);

@@ -78,7 +78,7 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
     }
     for n in EDGES {
         let state = world.state(n);
-        if !matches!(state, State::Away | State::Here) {
+        if !matches!(state, State::Away | State::Here | State::Forwarding { .. }) {
             return Err(("I8", format!("{} rests in {}", name(n), state.name())));
         }
     }
@@ -96,6 +96,9 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
         if version > 0 && (version, to) != (world.nva.version, at) && n != at {
             return Err(("I4", format!("{} has {}@{version}, the directory {}", name(n), name(to), world.nva.version)));
         }
+    }
+    if let Some(n) = EDGES.into_iter().find(|n| matches!(world.state(*n), State::Forwarding { .. })) {
+        return Err(("I8", format!("{} forwards for ever", name(n))));
     }
     if world.under_way() {
         return Err(("I2", format!("the frame never arrives: {:?}", world.frame)));

@@ -95,6 +95,8 @@ pub struct Authority {
     pub open: Option<Move>,
     pub ended: Vec<Move>,
     pub unheard: Vec<(At, u8)>,
+    /// Who asked for the VM during the move in hand, and what it knew.
+    pub claim: Option<(At, u8)>,
 }
 
 /// The hypervisors and the management above them.
@@ -223,7 +225,15 @@ impl World {
         }
         Self {
             edges: [edge(0), edge(1), edge(2)],
-            nva: Authority { last: 1, at: 0, version: 1, open: None, ended: Vec::new(), unheard: Vec::new() },
+            nva: Authority {
+                last: 1,
+                at: 0,
+                version: 1,
+                open: None,
+                ended: Vec::new(),
+                unheard: Vec::new(),
+                claim: None,
+            },
             host: Host {
                 runs: true,
                 at: 0,
