@@ -85,6 +85,8 @@ pub(super) struct Edge {
     pub(super) replayed: u64,
     /// Frames dropped, by reason.
     pub(super) dropped: BTreeMap<DropReason, u64>,
+    /// What is held of a TSI without an entry.
+    asked: HoldLimits,
     live: Option<Box<Live>>,
     /// The VN of each port that there was.
     networks: BTreeMap<VapId, Vni>,
@@ -108,6 +110,7 @@ impl Edge {
             tunnelled: 0,
             replayed: 0,
             dropped: BTreeMap::new(),
+            asked: ForwarderConfig::new(place.locators).asked,
             live: None,
             networks: BTreeMap::new(),
             kept: VecDeque::new(),
@@ -172,13 +175,6 @@ impl Edge {
             }
             nve::Input::Detach { vap } => Some((*vap, false)),
             _ => None,
-        };
-        let input = match input {
-            nve::Input::Suspend { key, move_id, stopped_at } => {
-                let stopped_at = stopped_at.map(|at| self.clock.local(at));
-                nve::Input::Suspend { key, move_id, stopped_at }
-            }
-            other => other,
         };
         let result = live.nve.handle(self.clock.local(now), input);
         match (port, &result) {
@@ -355,10 +351,12 @@ impl Edge {
         for (reason, (before, after)) in DropReason::ALL.into_iter().zip(before.into_iter().zip(after)) {
             for _ in before..after {
                 *self.dropped.entry(reason).or_default() += 1;
-                let oldest = match slot {
-                    Some(slot) => self.kept.iter().position(|kept| kept.key == slot),
-                    None => (!self.kept.is_empty()).then_some(0),
-                };
+                // Numbered datagrams are unicast: none of them is dropped for being a group frame.
+                let group = matches!(reason, DropReason::BumNotTunnelled | DropReason::BumPortShared);
+                let oldest = self
+                    .kept
+                    .iter()
+                    .position(|kept| slot.is_none_or(|slot| kept.key == slot) && (!group || kept.id.is_none()));
                 let Some(kept) = oldest.and_then(|at| self.kept.remove(at)) else { continue };
                 if let Some(id) = kept.id {
                     ledger.lose(id, self.why(&kept, now, reason));
@@ -464,6 +462,7 @@ impl Edge {
             }
             self.reconcile(now, key, before, after, ledger);
             if let (Ok(()), Change::Tsi { key, entry, route, limits, .. }) = (applied, change.change) {
+                let limits = if entry.is_some() { limits } else { self.asked };
                 self.told.insert(key, Told { entry, route, limits });
             }
         }

@@ -57,6 +57,8 @@ pub(super) struct Machine {
 pub(super) struct Unread {
     /// The first instant of which nothing is read.
     pub(super) since: Instant,
+    /// The same by the edge's clock.
+    noted: Instant,
     pub(super) frames: Vec<(usize, Vec<u8>)>,
     /// The edge that remembered them has died since.
     pub(super) forgotten: bool,
@@ -276,7 +278,7 @@ impl World {
         }
         let unread = self.vms.get(leg.plan.vm).and_then(|machine| machine.unread.as_ref());
         let (Some(unread), Some(key)) = (unread, self.keys(leg.plan.vm).first().copied()) else { return };
-        let stopped_at = Some(unread.since);
+        let stopped_at = Some(unread.noted);
         match self.tell_only(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at }) {
             true => {
                 let unread = self.vms.get_mut(leg.plan.vm).and_then(|machine| machine.unread.take());
@@ -310,7 +312,9 @@ impl World {
         self.did("vm", || format!("{name}stops"));
         self.again(n, Step::Start, leg.plan.pause);
         if let Some(late) = leg.plan.late {
-            let unread = Unread { since: now + Micros(1), frames: Vec::new(), forgotten: false };
+            let since = now + Micros(1);
+            let noted = self.edges.get(leg.from).map_or(since, |edge| edge.clock.local(since));
+            let unread = Unread { since, noted, frames: Vec::new(), forgotten: false };
             self.machine(vm, |machine| machine.unread = Some(unread));
             self.again(n, Step::SayLate, late);
         }

@@ -31,6 +31,8 @@ mod queue;
 mod random;
 mod report;
 mod scenario;
+mod seeded;
+mod shrink;
 mod tenant;
 mod timeline;
 mod traffic;

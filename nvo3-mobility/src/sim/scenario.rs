@@ -138,7 +138,7 @@ pub enum Trouble {
     Jump {
         /// Which.
         node: Spot,
-        /// Negative: back.
+        /// Negative: back, which is against the machines' contract: the time of a late word means nothing then.
         by: i64,
     },
     /// A host sends so many datagrams at once.
