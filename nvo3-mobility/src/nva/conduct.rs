@@ -304,12 +304,15 @@ impl Nva {
                 entry.interested.insert(of.old, keeps);
             }
         }
-        let mut but: Vec<NveId> = of.early.iter().copied().collect();
-        but.extend([of.old, of.new]);
         if let Some(of) = self.moves.moves.get_mut(&id) {
             of.committed_at = Some(self.now);
         }
-        self.push_mappings(&of.tsis, &but, Tracked::Update(id));
+        for key in &of.tsis {
+            // Who was pushed one TSI early may have come to know another one since.
+            let early = of.early.iter().filter(|(pushed, _)| pushed == key).map(|(_, nve)| *nve);
+            let but: Vec<NveId> = early.chain([of.old, of.new]).collect();
+            self.push_mappings(::core::slice::from_ref(key), &but, Tracked::Update(id));
+        }
         self.push_members_of(&of.tsis);
     }
 
@@ -362,7 +365,7 @@ impl Nva {
                 if nve != of.old && nve != of.new {
                     self.push_mapping(nve, key.vn, mapping.clone(), Tracked::Update(id));
                     if let Some(of) = self.moves.moves.get_mut(&id) {
-                        of.early.insert(nve);
+                        of.early.insert((*key, nve));
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub(super) struct Move {
     pub(super) planned_at: Instant,
     pub(super) committed_at: Option<Instant>,
     /// Who was pushed the new mapping before the commit.
-    pub(super) early: BTreeSet<NveId>,
+    pub(super) early: BTreeSet<(TsiKey, NveId)>,
     /// Who was pushed it and has not said that it is in force.
     pub(super) converging: BTreeSet<NveId>,
 }
@@ -135,7 +135,7 @@ impl Moves {
         let open: BTreeSet<MoveId> = self.of_nve.iter().map(|(_, id)| *id).collect();
         for id in open {
             if let Some(of) = self.moves.get_mut(&id).filter(|of| !of.state.decided()) {
-                of.early.remove(&nve);
+                of.early.retain(|(_, pushed)| *pushed != nve);
             }
         }
     }

@@ -285,7 +285,10 @@ impl Nva {
             let now = self.now;
             let used = some.filter(|(key, entry)| {
                 let used = entry.nve == of.old || entry.interested.get(&of.old).is_some_and(|until| *until > now);
-                used && entry.nve != of.new && !of.tsis.contains(key)
+                // What is coming there too needs no mapping: by it, what its old NVE tunnels there would be sent back.
+                let comes =
+                    self.moves.of_tsi(key).and_then(|id| self.moves.get(id)).is_some_and(|other| other.new == of.new);
+                used && entry.nve != of.new && !comes && !of.tsis.contains(key)
             });
             let keys: Vec<TsiKey> = used.map(|(key, _)| *key).collect();
             let mappings: Vec<Mapping> = keys.iter().filter_map(|key| self.lookup(key)).collect();

@@ -270,6 +270,11 @@ impl World {
 
     /// Whether a move has outstayed its deadline (I8), or what follows it its bound (I4). Reported once: the run ends then.
     pub(super) fn overdue(&mut self) -> bool {
+        // While a node is down or cut off, a move may be in doubt, and caches cannot agree: times count from its return.
+        let all_up = (0..self.edges.len()).all(|edge| self.fenced.contains(&edge) || self.is_up(Node::Edge(edge)));
+        if !self.cut.is_empty() || !all_up || !self.authority.is_up() {
+            return false;
+        }
         let (now, last_return) = (self.now(), self.last_return);
         let ends = self.legs.iter().filter_map(|leg| leg.ended).map(|(ended, _)| ended);
         let all_ended = ends.fold(last_return.max(self.began), Instant::max);

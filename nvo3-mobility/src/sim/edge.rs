@@ -7,7 +7,7 @@ use super::ledger::{EdgeNo, Fate, Ledger, Loss};
 use super::random::Random;
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
 use crate::nve::{self, Handled, Nve, NveConfig, Transmit};
-use crate::table::{Change, Entry, Route, VapId};
+use crate::table::{Change, Entry, Gate, Route, VapId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
@@ -29,6 +29,8 @@ pub(super) enum Effect {
     Control(Transmit, Vec<u8>),
     /// Something for the hypervisor.
     Event(nve::Event),
+    /// The forwarder dropped a numbered datagram.
+    Dropped(Numbered, DropReason),
 }
 
 /// What became of a frame that a host sent.
@@ -91,6 +93,10 @@ pub(super) struct Edge {
     /// The VN of each port that there was.
     networks: BTreeMap<VapId, Vni>,
     kept: VecDeque<Kept>,
+    /// What left that it did not hold before: delivered once, and sent after its VM.
+    resent: BTreeSet<Numbered>,
+    /// Frames dropped at a limit that it did not hold before.
+    not_resent: usize,
     encaps: BTreeMap<(IpAddr, Vni), Encap>,
     random: Random,
     wake: Option<Instant>,
@@ -114,6 +120,8 @@ impl Edge {
             live: None,
             networks: BTreeMap::new(),
             kept: VecDeque::new(),
+            resent: BTreeSet::new(),
+            not_resent: 0,
             encaps: BTreeMap::new(),
             random,
             wake: None,
@@ -146,6 +154,14 @@ impl Edge {
     /// When it wants to be woken.
     pub(super) const fn wake(&self) -> Option<Instant> {
         self.wake
+    }
+
+    /// Of these, which a VM did not read and its edge was to send after it, those for which the hold limit had no room.
+    pub(super) fn not_resent(&mut self, unread: impl Iterator<Item = Numbered>) -> Vec<Numbered> {
+        let lost: Vec<_> = unread.filter(|id| !self.resent.contains(id)).collect();
+        let excused = core::mem::take(&mut self.not_resent) >= lost.len();
+        self.resent.clear();
+        if excused { lost } else { Vec::new() }
     }
 
     /// Whether it keeps more than it may (I7): of a TSI more than its limits, or at all more than its tables are told to.
@@ -242,7 +258,10 @@ impl Edge {
                 Handled::Pass => verdict = live.forwarder.vap_frame_passed(now, vap, bytes),
             }
         }
-        let slot = if live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
+        // Also where the oldest had to go for it.
+        let gated = self.told.get(&sender).and_then(|told| told.entry).is_some_and(|entry| entry.gate == Gate::Hold);
+        let slot =
+            if gated || live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
         let entered = if matches!(verdict, Verdict::Drop(_)) { Entered::Refused } else { Entered::Forwarded };
         self.carry_out(now, verdict, slot, bytes, before, ledger, effects);
         entered
@@ -327,6 +346,7 @@ impl Edge {
                 }
                 *self.dropped.entry(reason).or_default() += 1;
                 if let Some(id) = id {
+                    effects.push(Effect::Dropped(id, reason));
                     ledger.lose(id, self.why(&Kept { key: slot, id: Some(id), since: now }, now, reason));
                 }
             }
@@ -357,7 +377,10 @@ impl Edge {
                     .kept
                     .iter()
                     .position(|kept| slot.is_none_or(|slot| kept.key == slot) && (!group || kept.id.is_none()));
-                let Some(kept) = oldest.and_then(|at| self.kept.remove(at)) else { continue };
+                let Some(kept) = oldest.and_then(|at| self.kept.remove(at)) else {
+                    self.not_resent += usize::from(reason == DropReason::HoldOverflow);
+                    continue;
+                };
                 if let Some(id) = kept.id {
                     ledger.lose(id, self.why(&kept, now, reason));
                 }
@@ -483,6 +506,8 @@ impl Edge {
             let id = frame::numbered(&bytes);
             if let Some(at) = self.kept.iter().position(|kept| kept.id == id) {
                 self.kept.remove(at);
+            } else if let Some(id) = id {
+                self.resent.insert(id);
             }
             if let Some(id) = id {
                 ledger.moves(id, Fate::UnderWay);

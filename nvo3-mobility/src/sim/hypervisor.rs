@@ -282,15 +282,25 @@ impl World {
         match self.tell_only(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at }) {
             true => {
                 let unread = self.vms.get_mut(leg.plan.vm).and_then(|machine| machine.unread.take());
-                for (_, frame) in unread.filter(|unread| unread.forgotten).map(|u| u.frames).unwrap_or_default() {
-                    if let Some(id) = super::frame::numbered(&frame) {
-                        self.ledger.lose(id, Loss::InDeadNode);
-                    }
-                }
                 self.leg(n, |leg| leg.late_said = true);
                 self.drive(Node::Edge(leg.from));
+                if let Some(unread) = unread {
+                    self.count_unread(leg.from, &unread);
+                }
             }
             false => self.again(n, Step::SayLate, RETRY),
+        }
+    }
+
+    /// What nobody will read: the edge has sent it on, as far as it remembered it and its limits let it.
+    fn count_unread(&mut self, edge: EdgeNo, unread: &Unread) {
+        let ids = unread.frames.iter().filter_map(|(_, frame)| super::frame::numbered(frame));
+        let (lost, why) = match self.edges.get_mut(edge) {
+            Some(edge) if !unread.forgotten => (edge.not_resent(ids), Loss::OverLimit),
+            _ => (ids.collect(), Loss::InDeadNode),
+        };
+        for id in lost {
+            self.ledger.lose(id, why);
         }
     }
 

@@ -448,6 +448,10 @@ impl World {
                 }
             }
             Effect::Event(event) => self.edge_said(n, event),
+            Effect::Dropped(id, reason) => {
+                let name = self.name(Node::Edge(n));
+                self.did(name, || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+            }
         }
     }
 

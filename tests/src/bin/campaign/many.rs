@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many worlds that fail are shown; the others are only counted.
+/// So many worlds that fail are shrunk and shown.
 const SHOWN: u64 = 5;
+/// So many are named; the others are only counted.
+const NAMED: u64 = 100;
 
 /// What worlds come to. Its text is the campaign's last line.
 #[derive(Debug, Default)]
@@ -112,8 +114,12 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
                     }
                     let seed = flags.from + n;
                     let run = sim::run_scenario(Scenario::of_seed(seed)).unwrap();
-                    if !run.violations.is_empty() && failed.fetch_add(1, Ordering::Relaxed) < SHOWN {
-                        show(seed, &run);
+                    if let Some(first) = run.violations.first() {
+                        match failed.fetch_add(1, Ordering::Relaxed) {
+                            0..SHOWN => show(seed, &run),
+                            SHOWN..NAMED => println!("seed {seed}: {first}"),
+                            _ => {}
+                        }
                     }
                     own.add(&run);
                 }
