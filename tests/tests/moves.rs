@@ -1,7 +1,7 @@
 //! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The invariants of
 //! DESIGN §3.5 are checked inside; here is which worlds have to stay free of violations.
 
-use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, run};
+use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, Scenario, run, run_scenario};
 use nvo3_nva_proto::Micros;
 
 const SEEDS: std::ops::Range<u64> = 0..8;
@@ -128,4 +128,29 @@ fn the_tenants_own_frames_arrive_byte_for_byte_and_in_order() {
 fn a_seed_gives_the_same_run_again() {
     let params = Params { fault: Some(Fault::NewRestart), control: BAD, ..Params::new(11) };
     assert_eq!(run(params.clone()).report, run(params).report);
+}
+
+/// A world that a campaign found and shrank: two VMs go to the same edge, which restarts while one of them is in its pause.
+///
+/// Checks VMM-5-01.
+#[test]
+fn an_edge_to_which_two_vms_come_holds_for_both_after_it_restarted() {
+    let world = r#"{"seed":936,"edges":2,"vms":[{"edge":1,"networks":[5001]},{"edge":1,"networks":[5001]}],
+        "correspondents":[{"name":"peer5","edge":1,"network":5001}],
+        "moves":[{"vm":1,"from":null,"to":0,"wait":null,"pause":10000,"late":null,"deadline":1884330,"stay":false},
+                 {"vm":0,"from":null,"to":0,"wait":null,"pause":9482,"late":null,"deadline":1884330,"stay":false}],
+        "mishaps":[{"since":{"Stopped":1},"wait":2551,"what":{"Restart":{"node":{"Edge":0},"down":606810}}}],
+        "rtt":17137,"control":{"loss":0,"duplicate":0,"reorder":0},"rate":50,"frames":null,"payload":156,
+        "hold":{"frames":4096,"bytes":4194304,"age_ms":5000},"sync":0}"#;
+    let run = run_scenario(serde_json::from_str(world).unwrap()).unwrap();
+
+    assert_eq!(run.violations, []);
+}
+
+#[test]
+fn worlds_of_many_shapes_break_no_invariant() {
+    for seed in 0..200 {
+        let run = run_scenario(Scenario::of_seed(seed)).unwrap();
+        assert_eq!(run.violations, [], "seed {seed}");
+    }
 }

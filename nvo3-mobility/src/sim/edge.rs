@@ -7,7 +7,7 @@ use super::ledger::{EdgeNo, Fate, Ledger, Loss};
 use super::random::Random;
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
 use crate::nve::{self, Handled, Nve, NveConfig, Transmit};
-use crate::table::{Change, Entry, Gate, Route, VapId};
+use crate::table::{Bum, Change, Entry, Gate, Route, VapId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
@@ -93,6 +93,8 @@ pub(super) struct Edge {
     /// The VN of each port that there was.
     networks: BTreeMap<VapId, Vni>,
     kept: VecDeque<Kept>,
+    /// Who may hold a copy of the group frame in hand, and how many frames of it were held and dropped before.
+    copies: Vec<(TsiKey, u64, u64)>,
     /// What left that it did not hold before: delivered once, and sent after its VM.
     resent: BTreeSet<Numbered>,
     /// Frames dropped at a limit that it did not hold before.
@@ -120,6 +122,7 @@ impl Edge {
             live: None,
             networks: BTreeMap::new(),
             kept: VecDeque::new(),
+            copies: Vec::new(),
             resent: BTreeSet::new(),
             not_resent: 0,
             encaps: BTreeMap::new(),
@@ -250,6 +253,7 @@ impl Edge {
         };
         let (destination, source) = macs(bytes);
         let sender = TsiKey { vn, mac: source };
+        self.copies = copies(&self.told, &live.forwarder, TsiKey { vn, mac: destination });
         let (before, kept) = (dropped(&live.forwarder), live.forwarder.held(&sender).kept);
         let mut verdict = live.forwarder.vap_frame(now, vap, bytes);
         if verdict == Verdict::Punt {
@@ -287,6 +291,7 @@ impl Edge {
             checks.visited(now, self.name, id, ledger.visit(id, self.no));
         }
         let key = TsiKey { vn: outer.vni, mac: macs(outer.inner).0 };
+        self.copies = copies(&self.told, &live.forwarder, key);
         let before = dropped(&live.forwarder);
         let verdict = live.forwarder.tunnel_frame(local, outer.source, outer.vni, outer.inner);
         if let Verdict::Tunnel { to, .. } = verdict
@@ -315,9 +320,10 @@ impl Edge {
         ledger: &mut Ledger,
         effects: &mut Vec<Effect>,
     ) {
+        let mut after = self.live.as_deref().map(|live| dropped(&live.forwarder)).unwrap_or_default();
+        self.book_copies(now, &mut after, ledger);
         let Some(live) = &self.live else { return };
         let id = frame::numbered(bytes);
-        let mut after = dropped(&live.forwarder);
         match verdict {
             Verdict::Deliver(vap) => effects.push(Effect::Port(vap, bytes.into())),
             Verdict::Tunnel { to, vn } => {
@@ -354,6 +360,27 @@ impl Edge {
             Verdict::Punt => {}
         }
         self.reconcile(now, Some(slot), before, after, ledger);
+    }
+
+    /// TSIs whose VM is on its way hold a copy of a group frame each, and may have dropped their oldest frame for it.
+    fn book_copies(&mut self, now: Instant, after: &mut [u64; REASONS], ledger: &mut Ledger) {
+        for (key, held, gone) in core::mem::take(&mut self.copies) {
+            let live = self.live.as_deref();
+            let Some(counters) = live.and_then(|live| live.forwarder.tsi_counters(&key)).copied() else { continue };
+            for _ in gone..counters.dropped_frames {
+                let reason = DropReason::HoldOverflow;
+                if let Some(count) = after.get_mut(reason as usize) {
+                    *count = count.saturating_sub(1);
+                }
+                *self.dropped.entry(reason).or_default() += 1;
+                let oldest = self.kept.iter().position(|kept| kept.key == key).and_then(|at| self.kept.remove(at));
+                if let Some((kept, id)) = oldest.and_then(|kept| Some((kept, kept.id?))) {
+                    ledger.lose(id, self.why(&kept, now, reason));
+                }
+            }
+            let copies = counters.held_frames.saturating_sub(held);
+            self.kept.extend((0..copies).map(|_| Kept { key, id: None, since: now }));
+        }
     }
 
     /// Frames that the forwarder dropped out of its memory: the oldest of the slot, or of all.
@@ -483,11 +510,12 @@ impl Edge {
                 // Refused while there is nothing to refuse for: the run will say where that leads.
                 let _ = live.nve.handle(now, nve::Input::Refused { number: change.number });
             }
-            self.reconcile(now, key, before, after, ledger);
             if let (Ok(()), Change::Tsi { key, entry, route, limits, .. }) = (applied, change.change) {
                 let limits = if entry.is_some() { limits } else { self.asked };
                 self.told.insert(key, Told { entry, route, limits });
             }
+            // By what it is told now: new limits may be narrower.
+            self.reconcile(now, key, before, after, ledger);
         }
         if let (Some(upto), Some(live)) = (upto, &mut self.live) {
             // What it may answer is about ports and TSIs, not about this.
@@ -529,6 +557,16 @@ impl Edge {
 /// More things than a world of this size can give an edge to remember.
 const MOST_KEPT: usize = 2_000;
 const REASONS: usize = DropReason::ALL.len();
+
+/// See [`Edge::copies`].
+fn copies(told: &BTreeMap<TsiKey, Told>, forwarder: &Forwarder, to: TsiKey) -> Vec<(TsiKey, u64, u64)> {
+    if !to.mac.is_group() {
+        return Vec::new();
+    }
+    let holds = |(key, told): &(&TsiKey, &Told)| key.vn == to.vn && told.entry.is_some_and(|e| e.bum == Bum::Hold);
+    let counts = |key: &TsiKey| forwarder.tsi_counters(key).map_or((0, 0), |c| (c.held_frames, c.dropped_frames));
+    told.iter().filter(holds).map(|(key, _)| (*key, counts(key).0, counts(key).1)).collect()
+}
 
 fn dropped(forwarder: &Forwarder) -> [u64; REASONS] {
     DropReason::ALL.map(|reason| forwarder.counters().dropped_frames(reason))
