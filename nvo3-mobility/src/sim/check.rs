@@ -17,7 +17,7 @@ use serde::Serialize;
 /// Beyond its deadline, what a move may take for the *Revoke* exchange over links that lose messages.
 const REVOKE: Micros = Micros(3_000_000);
 /// How long the caches may take to agree after the last move and the last return.
-const AGREE: Micros = Micros(8_000_000);
+pub(super) const AGREE: Micros = Micros(8_000_000);
 /// More recorded violations of one run help nobody.
 const MOST: usize = 20;
 /// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next move ...

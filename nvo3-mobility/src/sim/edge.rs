@@ -102,6 +102,8 @@ pub(super) struct Edge {
     encaps: BTreeMap<(IpAddr, Vni), Encap>,
     random: Random,
     wake: Option<Instant>,
+    /// What it had in memory before is gone.
+    pub(super) has_died: bool,
 }
 
 impl Edge {
@@ -128,6 +130,7 @@ impl Edge {
             encaps: BTreeMap::new(),
             random,
             wake: None,
+            has_died: false,
         };
         edge.start();
         edge
@@ -143,7 +146,7 @@ impl Edge {
 
     /// It dies with all it has in memory.
     pub(super) fn die(&mut self) {
-        (self.live, self.wake) = (None, None);
+        (self.live, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
         self.told.clear();
         self.kept.clear();

@@ -29,13 +29,18 @@ pub enum Loss {
     Cut,
     /// As many were held as may be, or as long.
     OverLimit,
+    /// It was sent to an edge that has died since it could have sent it on, while the authority could not tell its sender.
+    Forgotten,
 }
 
 impl Loss {
     /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or sent
-    /// over a link that was cut, or more than may be held, for a TSI that moves or for an address being asked for.
+    /// over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an address being asked for.
     pub const fn is_excused(self) -> bool {
-        matches!(self, Self::InDeadNode | Self::ToDownNode | Self::Cut | Self::OverLimit | Self::AskedOverflow)
+        matches!(
+            self,
+            Self::InDeadNode | Self::ToDownNode | Self::Cut | Self::OverLimit | Self::AskedOverflow | Self::Forgotten
+        )
     }
 }
 
@@ -50,6 +55,7 @@ impl fmt::Display for Loss {
             Self::ToDownNode => f.write_str("to-down-node"),
             Self::Cut => f.write_str("cut"),
             Self::OverLimit => f.write_str("over-limit"),
+            Self::Forgotten => f.write_str("forgotten"),
         }
     }
 }
@@ -136,6 +142,13 @@ impl Ledger {
         if let Some((fate @ (Fate::UnderWay | Fate::Kept(_)), _)) = self.at(id) {
             *fate = Fate::Lost(loss);
             self.open -= 1;
+        }
+    }
+
+    /// What an edge dropped was in truth lost for another reason.
+    pub(super) fn lost_for(&mut self, id: Numbered, loss: Loss) {
+        if let Some((fate @ Fate::Lost(Loss::Dropped(_)), _)) = self.at(id) {
+            *fate = Fate::Lost(loss);
         }
     }
 

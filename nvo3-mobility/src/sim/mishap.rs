@@ -1,5 +1,6 @@
 //! What goes wrong, when its time comes.
 
+use super::check::AGREE;
 use super::hypervisor::{RETRY, Seat};
 use super::scenario::{Since, Spot, Trouble};
 use super::world::{Event, Node, World};
@@ -150,23 +151,32 @@ impl World {
     /// Management fences an edge at which no VM has its seat.
     fn fence(&mut self, n: usize, edge: usize, down: Micros, what: &Trouble) {
         let node = Node::Edge(edge);
+        if self.fenced.contains(&edge) {
+            return self.say_fenced(n, edge);
+        }
         if !self.is_up(node) {
             return self.over(n);
         }
         if self.vms.iter().any(|machine| machine.seat.edge() == edge) {
             return self.kill(node, Some((down, n)));
         }
+        self.happened(what);
+        self.kill(node, None);
+        self.fenced.insert(edge);
+        // Who fences makes sure that nothing of it is still on its way.
+        let at = self.now() + self.scenario.rtt;
+        self.queue.put(at, Event::Mishap(n));
+    }
+
+    fn say_fenced(&mut self, n: usize, edge: usize) {
         if !self.authority.is_up() {
             let at = self.now() + RETRY;
             return self.queue.put(at, Event::Mishap(n));
         }
         self.over(n);
-        self.happened(what);
-        self.kill(node, None);
-        self.fenced.insert(edge);
         self.last_return = self.now();
-        let (now, nve) = (self.now(), self.place(edge).nve);
-        let name = self.name(node);
+        let (now, node) = (self.now(), Node::Edge(edge));
+        let (name, nve) = (self.name(node), self.place(edge).nve);
         self.did("mgmt", || format!("{name} is fenced"));
         self.authority.fence(now, nve);
         self.drive(Node::Nva);
@@ -180,6 +190,16 @@ impl World {
         self.last_return = self.last_return.max(self.now());
         self.over(n);
         self.did("mgmt", || "what was cut is mended".into());
+    }
+
+    /// Whether the authority could not reach an edge until lately.
+    pub(super) fn was_cut_off(&self, edge: usize) -> bool {
+        let lately = self.now() <= self.last_return + AGREE;
+        let between = |(a, b): (Spot, Spot)| matches!((a, b), (Spot::Nva, Spot::Edge(n)) | (Spot::Edge(n), Spot::Nva) if n == edge);
+        let over = self.mishaps.iter().zip(&self.scenario.mishaps).any(|(progress, mishap)| {
+            *progress == Progress::Over && matches!(mishap.what, Trouble::Cut { nodes, .. } if between(nodes))
+        });
+        self.is_cut(Node::Nva, Node::Edge(edge)) || lately && over
     }
 
     /// Whether what one sends the other is lost.

@@ -81,7 +81,8 @@ impl World {
     pub(super) fn report(&self) -> Report {
         let losses = self.ledger.losses();
         let count = |loss| losses.get(&loss).copied().unwrap_or(0);
-        let excused = count(Loss::InDeadNode) + count(Loss::ToDownNode) + count(Loss::AskedOverflow) + count(Loss::Cut);
+        let excused = [Loss::InDeadNode, Loss::ToDownNode, Loss::AskedOverflow, Loss::Cut, Loss::Forgotten];
+        let excused: u64 = excused.into_iter().map(count).sum();
         let mut dropped = BTreeMap::new();
         for (reason, frames) in self.edges.iter().flat_map(|edge| &edge.dropped) {
             *dropped.entry(format!("{reason:?}")).or_insert(0) += frames;

@@ -17,6 +17,7 @@ use super::scenario::Scenario;
 use super::tenant::Tenant;
 use super::timeline::Timeline;
 use super::visited::Visited;
+use crate::forwarder::DropReason;
 use crate::nve;
 use crate::table::VapId;
 use crate::{nva, nve::Transmit};
@@ -451,6 +452,11 @@ impl World {
             Effect::Dropped(id, reason) => {
                 let name = self.name(Node::Edge(n));
                 self.did(name, || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+                let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(|edge| edge.has_died);
+                let sender = self.flows.get(id.flow as usize).map(|(from, _)| self.edge_of(*from));
+                if forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
+                    self.ledger.lost_for(id, Loss::Forgotten);
+                }
             }
         }
     }
