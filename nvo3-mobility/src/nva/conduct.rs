@@ -233,7 +233,9 @@ impl Nva {
             _ => return self.step_if_it_fits(id, core::Input::Deadline),
         };
         let (nve, side) = waits_for;
-        if self.is_gone(nve) {
+        // By then it knows that it is alone, and takes no part any more.
+        let alone = self.config.session.dead_after;
+        if self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| self.now >= since + alone)) {
             self.step_if_it_fits(id, core::Input::GoneForGood(side));
         } else {
             self.moves.set_timer(id, Some(again));

@@ -59,6 +59,8 @@ struct Kept {
     id: Option<Numbered>,
     /// Since when, by the edge's clock.
     since: Instant,
+    /// It came by tunnel.
+    tunnelled: bool,
 }
 
 struct Live {
@@ -270,7 +272,7 @@ impl Edge {
         let slot =
             if gated || live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
         let entered = if matches!(verdict, Verdict::Drop(_)) { Entered::Refused } else { Entered::Forwarded };
-        self.carry_out(now, verdict, slot, bytes, before, ledger, effects);
+        self.carry_out(now, verdict, slot, bytes, false, before, ledger, effects);
         entered
     }
 
@@ -303,7 +305,7 @@ impl Edge {
         {
             checks.returned(now, self.name, key);
         }
-        self.carry_out(local, verdict, key, outer.inner, before, ledger, effects);
+        self.carry_out(local, verdict, key, outer.inner, true, before, ledger, effects);
     }
 
     fn never_in(&mut self, id: Option<Numbered>, ledger: &mut Ledger) {
@@ -319,6 +321,7 @@ impl Edge {
         verdict: Verdict,
         slot: TsiKey,
         bytes: &[u8],
+        tunnelled: bool,
         before: [u64; REASONS],
         ledger: &mut Ledger,
         effects: &mut Vec<Effect>,
@@ -342,9 +345,11 @@ impl Edge {
                     }
                 }
             }
+            // The copies of a group frame are booked already.
+            Verdict::Held if slot.mac.is_group() => {}
             Verdict::Held => {
                 self.held += 1;
-                self.kept.push_back(Kept { key: slot, id, since: now });
+                self.kept.push_back(Kept { key: slot, id, since: now, tunnelled });
                 if let Some(id) = id {
                     ledger.moves(id, Fate::Kept(self.no));
                 }
@@ -356,7 +361,7 @@ impl Edge {
                 *self.dropped.entry(reason).or_default() += 1;
                 if let Some(id) = id {
                     effects.push(Effect::Dropped(id, reason));
-                    ledger.lose(id, self.why(&Kept { key: slot, id: Some(id), since: now }, now, reason));
+                    ledger.lose(id, self.why(&Kept { key: slot, id: Some(id), since: now, tunnelled }, now, reason));
                 }
             }
             // Only what was not passed yet is punted.
@@ -382,7 +387,7 @@ impl Edge {
                 }
             }
             let copies = counters.held_frames.saturating_sub(held);
-            self.kept.extend((0..copies).map(|_| Kept { key, id: None, since: now }));
+            self.kept.extend((0..copies).map(|_| Kept { key, id: None, since: now, tunnelled: false }));
         }
     }
 
@@ -401,12 +406,7 @@ impl Edge {
         for (reason, (before, after)) in DropReason::ALL.into_iter().zip(before.into_iter().zip(after)) {
             for _ in before..after {
                 *self.dropped.entry(reason).or_default() += 1;
-                // Numbered datagrams are unicast: none of them is dropped for being a group frame.
-                let group = matches!(reason, DropReason::BumNotTunnelled | DropReason::BumPortShared);
-                let oldest = self
-                    .kept
-                    .iter()
-                    .position(|kept| slot.is_none_or(|slot| kept.key == slot) && (!group || kept.id.is_none()));
+                let oldest = self.dropped_first(slot, reason);
                 let Some(kept) = oldest.and_then(|at| self.kept.remove(at)) else {
                     self.not_resent += usize::from(reason == DropReason::HoldOverflow);
                     continue;
@@ -416,6 +416,22 @@ impl Edge {
                 }
             }
         }
+    }
+
+    /// Which of the frames that it kept the forwarder has dropped.
+    fn dropped_first(&self, slot: Option<TsiKey>, reason: DropReason) -> Option<usize> {
+        let held = |key: &TsiKey| self.live.as_deref().map_or(0, |live| live.forwarder.held(key).frames) as usize;
+        let kept = |key: &TsiKey| self.kept.iter().filter(|kept| kept.key == *key).count();
+        let of_slot = |of: &Kept| slot.map_or_else(|| kept(&of.key) > held(&of.key), |slot| of.key == slot);
+        self.kept.iter().position(|kept| {
+            let fits = match reason {
+                // Numbered datagrams are unicast: none of them is dropped for being a group frame.
+                DropReason::BumNotTunnelled | DropReason::BumPortShared => kept.id.is_none(),
+                DropReason::Loop => kept.tunnelled,
+                _ => true,
+            };
+            fits && of_slot(kept)
+        })
     }
 
     /// Over the hold limit while the edge did not know where it is, or only that it should be here: its own class. Else the
@@ -439,6 +455,8 @@ impl Edge {
         match reason {
             DropReason::HoldOverflow | DropReason::HoldAge if asked => Loss::AskedOverflow,
             _ if reached => Loss::OverLimit,
+            // Its mapping is new to it: who sent the frame knew better, and it cannot be sent back.
+            DropReason::Loop if self.has_died => Loss::Forgotten,
             _ => Loss::Dropped(reason),
         }
     }
@@ -531,8 +549,12 @@ impl Edge {
         let mut busy = false;
         loop {
             let Some(live) = &mut self.live else { return false };
-            let mut bytes = Vec::new();
-            let Some(target) = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes) else { return busy };
+            let (mut bytes, before) = (Vec::new(), dropped(&live.forwarder));
+            let target = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes);
+            let after = dropped(&live.forwarder);
+            // What goes nowhere, between what leaves.
+            self.reconcile(now, None, before, after, ledger);
+            let Some(target) = target else { return busy };
             busy = true;
             let id = frame::numbered(&bytes);
             let (destination, source) = macs(&bytes);

@@ -29,7 +29,8 @@ pub enum Loss {
     Cut,
     /// As many were held as may be, or as long.
     OverLimit,
-    /// It was sent to an edge that has died since it could have sent it on, while the authority could not tell its sender.
+    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or had
+    /// nothing to tell yet.
     Forgotten,
 }
 
