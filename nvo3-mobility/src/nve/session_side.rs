@@ -228,16 +228,21 @@ impl Nve {
             self.counters.stale += 1;
             return;
         }
-        let expires = expires.unwrap_or_else(|| match cached {
-            Some(cached) => cached.expires,
-            None if self.subscribed.contains(&vn) => None,
-            None => Some(self.now + self.config.pushed),
-        });
+        let expires = expires.unwrap_or_else(|| self.expires_untold(&key));
         let Mapping { version, ips, place, .. } = mapping;
         // That a station is gone is not believed for longer than that there is none.
         let expires = if place.is_none() { Some(self.now + self.config.negative) } else { expires };
         self.step_statement(key, version, place);
         self.cache_mapping(key, version, ips, place, expires);
+    }
+
+    /// When a mapping expires of which only the version and the place are told.
+    fn expires_untold(&self, key: &TsiKey) -> Option<Instant> {
+        match self.cache.get(key) {
+            Some(cached) => cached.expires,
+            None if self.subscribed.contains(&key.vn) => None,
+            None => Some(self.now + self.config.pushed),
+        }
     }
 
     fn step_statement(&mut self, key: TsiKey, version: Version, place: Option<Place>) {
@@ -357,7 +362,7 @@ impl Nve {
             let newest =
                 self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);
             if version >= newest {
-                let expires = self.cache.get(key).and_then(|cached| cached.expires);
+                let expires = self.expires_untold(key);
                 let ips = ips.or_else(|| self.cache.get(key).map(|cached| cached.ips.clone())).unwrap_or_default();
                 self.cache_mapping(*key, version, ips, Some(place), expires);
             }

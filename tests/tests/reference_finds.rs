@@ -1,0 +1,28 @@
+//! What the reference model found first, each in a few lines.
+
+use nvo3_mobility::nva;
+use nvo3_nva_proto::{Micros, MoveId, MoveResult};
+use nvo3_tests::direct::{Direct, tsi};
+
+fn ended(world: &Direct) -> Option<MoveResult> {
+    world.events.iter().rev().find_map(|event| match event {
+        nva::Event::Ended { result, .. } => Some(*result),
+        _ => None,
+    })
+}
+
+/// After a while the authority does not push what changes to one that took part in an aborted move.
+#[test]
+fn what_an_outcome_says_of_a_mapping_is_not_believed_for_ever() {
+    let mut world = Direct::new(2);
+    world.start(0, 1, tsi(1));
+    world.plan(1, vec![tsi(1).key], 2);
+
+    world.nva.handle(world.now, nva::Input::Cancel(MoveId(1))).unwrap();
+    world.settle();
+    assert_eq!(ended(&world), Some(MoveResult::Aborted));
+    assert!(world.edges[1].nve.mapping(&tsi(1).key).is_some());
+    world.run(Micros::from_secs(60));
+
+    assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
+}
