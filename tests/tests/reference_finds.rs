@@ -1,6 +1,7 @@
 //! What the reference model found first, each in a few lines.
 
 use nvo3_mobility::nva;
+use nvo3_mobility::nve::core::State;
 use nvo3_nva_proto::{Micros, MoveId, MoveResult};
 use nvo3_tests::direct::{Direct, tsi};
 
@@ -24,5 +25,16 @@ fn what_an_outcome_says_of_a_mapping_is_not_believed_for_ever() {
     assert!(world.edges[1].nve.mapping(&tsi(1).key).is_some());
     world.run(Micros::from_secs(60));
 
+    assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
+}
+
+#[test]
+fn who_has_the_mapping_forgets_where_the_station_was_before() {
+    let mut world = Direct::new(2);
+    world.start(0, 1, tsi(1));
+
+    world.start(1, 1, tsi(1));
+
+    assert_eq!(world.edges[1].nve.state(&tsi(1).key).state, State::Here);
     assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
 }

@@ -152,6 +152,11 @@ impl Nve {
         match reply.result {
             RegistrationResult::Accepted => {
                 self.step(key, Input::Registered(reply.version));
+                // Where it was before is not where it goes when it leaves here.
+                let older = self.cache.get(&key).is_some_and(|cached| cached.version < reply.version);
+                if older && self.cache.remove(&key) {
+                    self.changes.mark(Key::Tsi(key));
+                }
             }
             // The move's own messages follow.
             RegistrationResult::Moving => {}
