@@ -1,9 +1,15 @@
 //! What the reference model found first, each in a few lines.
 
+use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::{self, core::State};
 use nvo3_nva_proto::{Micros, MoveId, MoveResult};
-use nvo3_tests::direct::{Direct, tsi};
+use nvo3_tests::direct::{Direct, peer, tsi};
+use nvo3_wire::Mac;
+
+fn frame(to: Mac) -> Vec<u8> {
+    [&to.0[..], &[2, 0, 0, 0, 0, 99, 0x88, 0xb5][..], &[0; 46][..]].concat()
+}
 
 fn ended(world: &Direct) -> Option<MoveResult> {
     world.events.iter().rev().find_map(|event| match event {
@@ -37,4 +43,22 @@ fn who_has_the_mapping_forgets_where_the_station_was_before() {
 
     assert_eq!(world.edges[1].nve.state(&tsi(1).key).state, State::Here);
     assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
+}
+
+/// The new NVE may have been told of an abort and send back what it holds, or be about to. Checks R-37.
+#[test]
+fn an_old_nve_that_suspends_while_it_is_cut_off_keeps_what_the_new_one_sends_back() {
+    let (mut world, key) = (Direct::new(2), tsi(1).key);
+    world.start(0, 1, tsi(1));
+    world.plan(1, vec![key], 2);
+
+    world.silence(0);
+    world.run(Micros::from_secs(4));
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(1), stopped_at: None });
+    world.run(Micros::from_secs(10));
+    assert_eq!(ended(&world), Some(MoveResult::Aborted));
+    assert!(matches!(world.edges[1].nve.state(&key).state, State::Forwarding { .. }));
+
+    let sent_back = world.edges[0].forwarder.tunnel_frame(world.now, peer(2).ip(), key.vn, &frame(key.mac));
+    assert_eq!(sent_back, Verdict::Held);
 }

@@ -96,13 +96,15 @@ impl Nve {
 
     fn enter(&mut self, key: TsiKey, before: Core, after: Core) {
         let known = self.known(key);
+        let entry_before = known.entry();
         known.core = after;
         if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
             known.stopped_at = None;
         }
-        let mut alone = false;
         if before.state != after.state {
-            alone = ::core::mem::take(&mut known.alone);
+            // What this edge may have missed of a move it may still miss in that move's next state.
+            let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
+            known.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
             known.brought_by = match (before.state, after.state) {
                 (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
                 _ => None,
@@ -119,7 +121,7 @@ impl Nve {
                 _ => None,
             };
         }
-        if alone || core::entry(before.state) != core::entry(after.state) {
+        if known.entry() != entry_before {
             self.changes.mark(Key::Tsi(key));
         }
         if before.state != after.state {

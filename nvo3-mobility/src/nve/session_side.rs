@@ -2,7 +2,7 @@
 
 use super::cache::lifetime;
 use super::changes::Key;
-use super::core::{self, Input, Plan};
+use super::core::{Input, Plan};
 use super::io::Event;
 use super::machine::Nve;
 use alloc::vec::Vec;
@@ -78,9 +78,9 @@ impl Nve {
     /// Moves may end without this edge now.
     fn go_on_alone(&mut self) {
         for (key, known) in &mut self.tsis {
-            let state = known.core.state;
-            if core::entry(state) != core::entry_alone(state) && !known.alone {
-                known.alone = true;
+            let before = known.entry();
+            known.alone |= known.core.state.plan().is_some();
+            if known.entry() != before {
                 self.changes.mark(Key::Tsi(*key));
             }
         }
