@@ -62,3 +62,26 @@ fn an_old_nve_that_suspends_while_it_is_cut_off_keeps_what_the_new_one_sends_bac
     let sent_back = world.edges[0].forwarder.tunnel_frame(world.now, peer(2).ip(), key.vn, &frame(key.mac));
     assert_eq!(sent_back, Verdict::Held);
 }
+
+#[test]
+fn one_tsi_asks_for_an_outcome_although_another_was_refused() {
+    let (mut world, other) = (Direct::new(2), tsi(2));
+    world.start(0, 1, tsi(1));
+    world.start(0, 2, other.clone());
+    world.silence(0);
+    world.edges[1].refusals = 1;
+    world.plan(1, vec![tsi(1).key, other.key], 2);
+    assert_eq!(world.edges[1].nve.state(&tsi(1).key).state, State::Away);
+    assert!(matches!(world.edges[1].nve.state(&other.key).state, State::Prepared(_)));
+
+    world.edges[0].silent = false;
+    world.silence(1);
+    world.run(Micros::from_secs(20));
+    assert_eq!(ended(&world), Some(MoveResult::Aborted));
+    world.restart_nva();
+    world.edges[1].silent = false;
+    world.run(Micros::from_secs(20));
+
+    let state = world.edges[1].nve.state(&other.key).state;
+    assert!(matches!(state, State::Away | State::Forwarding { .. }), "{}", state.name());
+}

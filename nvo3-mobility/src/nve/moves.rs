@@ -135,7 +135,11 @@ impl Nve {
     fn carry_out(&mut self, key: TsiKey, output: Output) {
         match output {
             Output::Say(id, version, word) => {
-                if self.moves.says(id, word, key) {
+                let all_say = match word {
+                    Word::OutcomeQuery => self.asks_for_all(id, &key),
+                    _ => self.moves.says(id, word, key),
+                };
+                if all_say {
                     self.say(id, version, word);
                 }
             }
@@ -155,6 +159,12 @@ impl Nve {
                 }
             }
         }
+    }
+
+    /// One TSI asks how a move ended for all that are still in it: others may have left it, refused by the forwarder.
+    fn asks_for_all(&self, id: MoveId, key: &TsiKey) -> bool {
+        let in_it = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
+        self.moves.get(id).is_none_or(|of| of.tsis.iter().find(in_it) == Some(key))
     }
 
     fn say(&mut self, move_id: MoveId, version: Version, word: Word) {
