@@ -85,3 +85,31 @@ fn one_tsi_asks_for_an_outcome_although_another_was_refused() {
     let state = world.edges[1].nve.state(&other.key).state;
     assert!(matches!(state, State::Away | State::Forwarding { .. }), "{}", state.name());
 }
+
+#[test]
+fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that_word_is_lost() {
+    let (mut world, key) = (Direct::new(2), tsi(1).key);
+    world.start(0, 1, tsi(1));
+    world.attach(1, 1, vec![tsi(1)]);
+    world.plan(1, vec![key], 2);
+    world.silence(0);
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(1), stopped_at: None });
+    world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(1)) });
+    world.run(Micros::from_secs(5));
+    assert_eq!(ended(&world), Some(MoveResult::Committed));
+
+    // Its Hello arrives, and nothing that follows.
+    let mut hello = Vec::new();
+    while world.edges[0].nve.poll_transmit(world.now, &mut hello).is_none() {
+        world.now = world.now + Micros(10_000);
+        world.edges[0].nve.handle_timeout(world.now);
+    }
+    world.nva.handle_datagram(world.now, peer(1), &hello);
+    world.plan(2, vec![key], 1);
+    world.run(Micros::from_secs(10));
+    world.edges[0].silent = false;
+    world.run(Micros::from_secs(20));
+
+    assert_eq!(ended(&world), Some(MoveResult::Aborted));
+    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+}
