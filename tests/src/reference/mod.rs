@@ -1,11 +1,15 @@
 //! A reference model beside the machines: transitions drawn from bytes are applied to real edges and a real authority, and
 //! to a page that says who should receive what; both must agree.
 //!
-//! [`model`] is the page. [`world`] drives the machines: control messages in queues whose head the bytes deliver, lose,
-//! repeat or delay, tunnels that lose nothing and may be late. [`hypervisor`] keeps the contract of those who start and
+//! [`model`] is the page. [`world`] has the machines, which [`drive`] takes what they give, and what is under way in
+//! [`lines`]: control messages in queues whose head the bytes deliver, lose, repeat or delay, and tunnels that lose nothing
+//! and may be late. [`datagrams`] tells the model where each one is. [`hypervisor`] keeps the contract of those who start and
 //! stop VMs, [`transition`] is what the bytes may say, and [`rest`] is what must be true when everything was carried.
 
+pub mod datagrams;
+pub mod drive;
 pub mod hypervisor;
+pub mod lines;
 pub mod model;
 pub mod rest;
 pub mod transition;
