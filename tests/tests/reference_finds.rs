@@ -4,7 +4,7 @@ use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::{self, core::State};
 use nvo3_nva_proto::{Micros, MoveId, MoveResult};
-use nvo3_tests::direct::{Direct, peer, tsi};
+use nvo3_tests::direct::{Direct, peer, place, tsi};
 use nvo3_wire::Mac;
 
 fn frame(to: Mac) -> Vec<u8> {
@@ -112,4 +112,25 @@ fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that
 
     assert_eq!(ended(&world), Some(MoveResult::Aborted));
     assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+}
+
+#[test]
+fn what_came_since_is_said_again_to_a_party_that_asks_how_a_move_ended() {
+    let (mut world, key) = (Direct::new(2), tsi(1).key);
+    world.start(0, 1, tsi(1));
+    world.plan(1, vec![key], 2);
+    world.silence(0);
+    world.tell(0, nve::Input::Suspend { key, move_id: MoveId(1), stopped_at: None });
+    world.run(Micros::from_secs(20));
+    assert_eq!(ended(&world), Some(MoveResult::Aborted));
+
+    // Who has not heard of it is not in the journal. Meanwhile the VM shows up at the other edge.
+    world.restart_nva();
+    world.run(Micros::from_secs(6));
+    world.start(1, 1, tsi(1));
+    world.edges[0].silent = false;
+    world.run(Micros::from_secs(20));
+
+    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
 }

@@ -45,13 +45,25 @@ impl Nva {
             Message::Revoked(word) => {
                 self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Revoked)
             }
-            Message::OutcomeQuery(id) => self.send_outcome(id, from),
+            Message::OutcomeQuery(id) => self.handle_outcome_query(id, from),
             Message::Done(done) => {
                 if self.moves.side(done.move_id, from).is_some() {
                     self.tell(Event::Report { id: done.move_id, nve: from, report: done.report });
                 }
             }
             _ => self.counters.unexpected += 1,
+        }
+    }
+
+    /// Who asks about a move that has ended could not do what it was told since about the same TSIs: that is said again.
+    fn handle_outcome_query(&mut self, id: MoveId, from: NveId) {
+        self.send_outcome(id, from);
+        let Some(ended) = self.moves.get(id).filter(|of| matches!(of.state, core::State::Ended(_))) else { return };
+        let newer: BTreeSet<MoveId> = ended.tsis.iter().filter_map(|key| self.moves.of_tsi(key)).collect();
+        for newer in newer {
+            if let Some(side) = self.moves.side(newer, from) {
+                self.step_if_it_fits(newer, core::Input::Returned(side, false));
+            }
         }
     }
 
