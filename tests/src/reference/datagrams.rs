@@ -46,7 +46,10 @@ impl World {
             }
             self.log(|| format!("edge {edge} drops from its memory: {why:?}"));
             match why {
-                DropReason::HoldAge => self.model.sheds_old(self.now, edge),
+                DropReason::HoldAge => {
+                    self.note_questions();
+                    self.model.sheds_old(self.now, edge);
+                }
                 DropReason::HoldOverflow => self.model.sheds_many(self.now, edge),
                 // Group frames come at most once, and need not come.
                 DropReason::BumNotTunnelled | DropReason::BumPortShared => {}

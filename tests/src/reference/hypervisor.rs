@@ -243,6 +243,7 @@ impl World {
             self.model.seats[vm] = Seat::Runs(edge);
             self.model.is_there(self.now, vm, edge);
         }
+        self.model.is_in_question(self.now, vm);
         if let Some(unread) = self.vms[vm].unread.take_if(|unread| unread.at == edge) {
             for (station, number, _) in unread.frames {
                 self.receive(number, station, edge);
@@ -301,7 +302,9 @@ impl World {
             News::SuspendFailed => _ = leg.filter(|leg| leg.from == edge).map(|leg| leg.heard.remove(&key)),
             News::ActivateFailed => _ = leg.filter(|leg| leg.to == edge).map(|leg| leg.again = true),
             // Who runs there has to be said once more.
-            News::Halted | News::NotRegistered if self.model.seats[vm].edge() == edge => self.vms[vm].owed = true,
+            News::Halted | News::NotRegistered | News::Displaced if self.model.seats[vm].edge() == edge => {
+                self.vms[vm].owed = true
+            }
             _ => {}
         }
     }
@@ -381,6 +384,16 @@ impl World {
             }
         }
         self.drive(edge);
+    }
+
+    /// Tells the model which VMs do not run, or are waited for.
+    pub fn note_questions(&mut self) {
+        for (vm, known) in self.vms.iter().enumerate() {
+            let stopped = matches!(self.model.seats[vm], Seat::Stopped(_));
+            if stopped || known.owed || known.leg.as_ref().is_some_and(|leg| leg.again) {
+                self.model.is_in_question(self.now, vm);
+            }
+        }
     }
 
     /// Whether a VM has nothing left that its hypervisors or management have to do.

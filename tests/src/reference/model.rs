@@ -88,6 +88,10 @@ pub struct Model {
     died: BTreeMap<usize, Instant>,
     /// Until when what comes to or from an edge that was cut off is excused.
     cut: BTreeMap<usize, Instant>,
+    /// Until when a node that died may keep the others waiting.
+    down: BTreeMap<usize, Instant>,
+    /// When a VM last did not run, or its edge waited for a word about it.
+    in_question: BTreeMap<usize, Instant>,
     /// What must not be.
     pub wrong: Vec<String>,
 }
@@ -95,8 +99,8 @@ pub struct Model {
 impl Model {
     pub fn new(stations: Vec<(usize, usize)>, seats: Vec<Seat>) -> Self {
         let (datagrams, wrong) = (Vec::new(), Vec::new());
-        let (there, died, cut) = Default::default();
-        Self { stations, seats, datagrams, there, died, cut, wrong }
+        let (there, died, cut, down, in_question) = Default::default();
+        Self { stations, seats, datagrams, there, died, cut, down, in_question, wrong }
     }
 
     /// A station sends: the datagram's number.
@@ -172,6 +176,22 @@ impl Model {
         }
     }
 
+    /// A node is down.
+    pub fn is_down(&mut self, node: usize) {
+        self.down.insert(node, Instant(u64::MAX));
+    }
+
+    /// It is back, and will have told and heard everything by then.
+    pub fn is_back(&mut self, node: usize, by: Instant) {
+        self.down.insert(node, by);
+    }
+
+    /// A VM does not run, or its edge waits for a word about it.
+    pub fn is_in_question(&mut self, now: Instant, vm: usize) {
+        self.in_question.insert(vm, now);
+    }
+
+    /// An edge is cut off.
     pub fn is_cut(&mut self, edge: usize) {
         self.cut.insert(edge, Instant(u64::MAX));
     }
@@ -217,19 +237,26 @@ impl Model {
         }
     }
 
-    /// An edge drops what is too old. Its limits excuse that only for what was there so long.
+    /// Whether anything gave an edge a reason to hold a datagram: somebody down or cut off, or a VM in question.
+    fn may_wait(&self, datagram: &Datagram, since: Instant) -> bool {
+        let To::One(to) = datagram.to else { return true };
+        let vms = [self.stations[to].0, self.stations[datagram.from].0];
+        self.cut.values().chain(self.down.values()).any(|until| *until >= since)
+            || vms.iter().any(|vm| self.in_question.get(vm).is_some_and(|at| *at >= since))
+    }
+
+    /// An edge drops what is too old. Its limits excuse that only for what was there so long, with a reason.
     pub fn sheds_old(&mut self, now: Instant, edge: usize) {
-        let old = |datagram: &&mut Datagram| match datagram.seen {
-            Some(Where::In(at, since)) => at == edge && since + AGE <= now,
+        let old = |one: &Datagram| match one.seen {
+            Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(one, since),
             _ => false,
         };
-        let mut any = false;
-        for datagram in self.datagrams.iter_mut().filter(old) {
-            datagram.excuse.get_or_insert(Excuse::OverLimit);
-            any = true;
+        let old: Vec<usize> = (0..self.datagrams.len()).filter(|number| old(&self.datagrams[*number])).collect();
+        if old.is_empty() && !self.datagrams.iter().any(|datagram| datagram.to == To::All) {
+            self.wrong.push(format!("edge {edge} drops something as too old, and has nothing that old with a reason"));
         }
-        if !any && !self.datagrams.iter().any(|datagram| datagram.to == To::All) {
-            self.wrong.push(format!("edge {edge} drops something as too old, and has nothing that old"));
+        for number in old {
+            self.excuse(number, Excuse::OverLimit);
         }
     }
 

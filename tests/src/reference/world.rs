@@ -187,6 +187,7 @@ impl World {
         if !self.is_up(node) {
             return;
         }
+        self.model.is_down(node);
         if node == NVA {
             self.nva = None;
             self.lines.writing.clear();
@@ -204,6 +205,7 @@ impl World {
         }
         self.starts += 1;
         let (now, seed) = (self.now, self.starts);
+        self.model.is_back(node, now + AGREE);
         if node == NVA {
             let config = NvaConfig { hold: hold(Micros::from_secs(5)), duplicate_moves: 1_000, ..NvaConfig::default() };
             let mut nva = Nva::replay(config, seed, now, self.disk.iter().cloned()).unwrap();
