@@ -44,4 +44,4 @@ pub mod vxlan;
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
-pub use error::{Error, Protocol, Rule};
+pub use error::{Error, Protocol, Rule, Unanswerable};
