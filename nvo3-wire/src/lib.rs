@@ -36,6 +36,7 @@ pub mod ipv6;
 pub mod nd;
 #[cfg(feature = "serde")]
 mod text;
+mod tlv;
 pub mod udp;
 #[cfg(test)]
 mod vectors;

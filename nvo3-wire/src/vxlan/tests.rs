@@ -103,9 +103,10 @@ fn zero_checksum_over_ipv6_needs_to_be_enabled() {
 /// Checks VXL-07.
 #[test]
 fn fragments_are_refused() {
-    for fragment in [0x2000, 0x0001, 0x2010] {
+    let uneven = Rule::FragmentLength(58);
+    for (fragment, refused) in [(0x2000, uneven), (0x0001, Rule::Fragment), (0x2010, uneven)] {
         let packet = with_header(&V9, |header| header.fragment = U16::new(fragment));
-        assert_eq!(rule(&packet), (Protocol::Ipv4, 0, Rule::Fragment));
+        assert_eq!(rule(&packet), (Protocol::Ipv4, 0, refused));
     }
 
     let mut packet = V10.to_vec();
