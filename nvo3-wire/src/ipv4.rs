@@ -164,7 +164,7 @@ impl<'a> Packet<'a> {
         if !self.header.is_fragment() {
             return Ok(());
         }
-        if self.header.more_fragments() && self.payload.len() % 8 != 0 {
+        if self.header.more_fragments() && !self.payload.len().is_multiple_of(8) {
             return error(Rule::FragmentLength(self.payload.len()));
         }
         match self.header_len() + self.header.fragment_offset() + self.payload.len() {

@@ -113,6 +113,8 @@ fn fragments_are_refused() {
     packet.splice(40..40, [17, 0, 0, 1, 0, 0, 0, 9]);
     packet[6] = 44;
     packet[5] += 8;
+    assert_eq!(rule(&packet), (Protocol::Ipv6, 40, uneven));
+    packet[43] = 8;
     assert_eq!(rule(&packet), (Protocol::Ipv6, 0, Rule::Fragment));
 }
 
