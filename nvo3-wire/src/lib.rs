@@ -34,6 +34,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod nd;
+pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
 mod tlv;
