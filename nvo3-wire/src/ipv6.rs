@@ -108,6 +108,15 @@ pub struct Upper<'a> {
     pub fragment: bool,
     /// A fragment header was passed, even that of an atomic fragment (RFC 6946).
     pub fragment_header: bool,
+    /// Where `payload` belongs in the fragmentable part, in bytes; 0 of a whole packet and a first fragment.
+    pub fragment_offset: u16,
+}
+
+impl Upper<'_> {
+    /// A fragment other than the first: `payload` does not begin with the upper header.
+    pub const fn later_fragment(&self) -> bool {
+        self.fragment_offset != 0
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -186,17 +195,25 @@ impl<'a> Packet<'a> {
             return self.upper_behind_extensions();
         }
         let protocol = self.header.next_header;
-        Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
+        Ok(Upper {
+            protocol,
+            payload: self.payload,
+            offset: 40,
+            fragment: false,
+            fragment_header: false,
+            fragment_offset: 0,
+        })
     }
 
     #[cold]
     fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
         let mut walk = self.extensions();
-        let (mut fragment, mut fragment_header) = (false, false);
+        let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
         for extension in &mut walk {
             if let Some(offset_flags) = extension.fragment() {
                 fragment_header = true;
                 fragment |= offset_flags & 0xfff9 != 0;
+                fragment_offset = offset_flags & 0xfff8;
             }
             if fragment {
                 break;
@@ -210,6 +227,7 @@ impl<'a> Packet<'a> {
                 offset: self.offset_of(walk.rest),
                 fragment,
                 fragment_header,
+                fragment_offset,
             }),
         }
     }

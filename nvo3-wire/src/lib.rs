@@ -30,9 +30,12 @@ pub mod ecn;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod nd;
 pub mod tcp;
 #[cfg(feature = "serde")]
