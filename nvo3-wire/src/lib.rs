@@ -27,6 +27,7 @@ pub mod arp;
 mod buf;
 pub mod checksum;
 pub mod ecn;
+pub mod edit;
 mod error;
 pub mod ethernet;
 pub mod flow;

@@ -38,7 +38,7 @@ pub fn answerable(packet: &Packet<'_>, to_link_group: bool) -> Result<(), Error>
     if header.fragment_offset() != 0 {
         return silent(Unanswerable::LaterFragment);
     }
-    if header.protocol == ipv4::ICMP && !packet.payload.first().is_some_and(|kind| is_query(*kind)) {
+    if header.protocol == ipv4::ICMP && packet.payload.first().is_none_or(|kind| !is_query(*kind)) {
         return silent(Unanswerable::IcmpError);
     }
     if header.destination.is_multicast() || header.destination == Ipv4::BROADCAST {

@@ -51,7 +51,7 @@ pub fn answerable(report: Report, original: &[u8], to_link_group: bool) -> Resul
         if upper.later_fragment() {
             return silent(Unanswerable::LaterFragment);
         }
-        if upper.protocol == ipv6::ICMPV6 && !upper.payload.first().is_some_and(|kind| !is_error(*kind)) {
+        if upper.protocol == ipv6::ICMPV6 && upper.payload.first().is_none_or(|kind| is_error(*kind)) {
             return silent(Unanswerable::IcmpError);
         }
     }
