@@ -30,6 +30,7 @@ pub mod ecn;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod geneve;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
