@@ -31,10 +31,12 @@ mod error;
 pub mod ethernet;
 pub mod flow;
 pub mod geneve;
+pub mod gre;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod nd;
+pub mod nvgre;
 #[cfg(feature = "serde")]
 mod text;
 pub mod udp;
