@@ -43,6 +43,7 @@ pub mod udp;
 #[cfg(test)]
 mod vectors;
 pub mod vxlan;
+pub mod vxlan_gpe;
 
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
