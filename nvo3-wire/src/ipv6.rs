@@ -166,9 +166,6 @@ impl<'a> Packet<'a> {
                 Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
             };
             verdict.map_err(|e| e.at(at))?;
-            if extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0) {
-                return Ok(());
-            }
             at += extension.len();
         }
         walk.error.map_or(Ok(()), |error| Err(error.at(at)))
@@ -180,9 +177,16 @@ impl<'a> Packet<'a> {
         !self.extensions().any(|extension| matches!(extension.typed(), Ok(Kind::Routing(r)) if r.segments_left != 0))
     }
 
-    /// The extension headers in order, without failing: the walk ends where the chain does or breaks.
+    /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
+    /// a fragment other than the first, as what follows there is payload.
     pub fn extensions(&self) -> Extensions<'a> {
-        Extensions { next: self.header.next_header, rest: self.payload, error: None, left: MAX_EXTENSIONS }
+        Extensions {
+            next: self.header.next_header,
+            rest: self.payload,
+            error: None,
+            left: MAX_EXTENSIONS,
+            later: false,
+        }
     }
 
     /// The upper protocol behind whatever extension headers there are.
@@ -281,9 +285,15 @@ pub struct Extensions<'a> {
     rest: &'a [u8],
     error: Option<Error>,
     left: u8,
+    later: bool,
 }
 
-impl Extensions<'_> {
+impl<'a> Extensions<'a> {
+    /// What the walk ended at and has not gone into: its number and its bytes.
+    pub(crate) fn remainder(&self) -> (u8, &'a [u8]) {
+        (self.next, self.rest)
+    }
+
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error
@@ -294,7 +304,7 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Extension<'a>;
 
     fn next(&mut self) -> Option<Extension<'a>> {
-        if !is_extension(self.next) || self.error.is_some() {
+        if !is_extension(self.next) || self.error.is_some() || self.later {
             return None;
         }
         if self.left == 0 {
@@ -311,6 +321,7 @@ impl<'a> Iterator for Extensions<'a> {
         };
         let extension = Extension { kind: self.next, next, content };
         (self.next, self.rest, self.left) = (next, rest, self.left - 1);
+        self.later = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0);
         Some(extension)
     }
 }
