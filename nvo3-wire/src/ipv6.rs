@@ -236,6 +236,14 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
+    /// fragment; `None` for a later fragment, and where the chain breaks.
+    pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
+        let mut walk = self.extensions();
+        walk.by_ref().for_each(drop);
+        (walk.error.is_none() && !walk.later).then(|| (walk.next, walk.rest, self.offset_of(walk.rest)))
+    }
+
     fn offset_of(&self, rest: &[u8]) -> usize {
         40 + self.payload.len() - rest.len()
     }
@@ -288,12 +296,7 @@ pub struct Extensions<'a> {
     later: bool,
 }
 
-impl<'a> Extensions<'a> {
-    /// What the walk ended at and has not gone into: its number and its bytes.
-    pub(crate) fn remainder(&self) -> (u8, &'a [u8]) {
-        (self.next, self.rest)
-    }
-
+impl Extensions<'_> {
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error

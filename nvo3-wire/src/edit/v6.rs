@@ -22,13 +22,10 @@ impl<'a> Ipv6Mut<'a> {
     /// Those of [`Packet::parse`] and [`Packet::upper`].
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, Error> {
         let packet = Packet::parse(bytes)?;
-        let later = packet.upper()?.later_fragment();
-        let mut walk = packet.extensions();
-        walk.by_ref().for_each(drop);
-        let (protocol, payload) = walk.remainder();
-        let upper = match walk.error() {
-            None if !later => Upper::find(protocol, 40 + packet.payload.len() - payload.len(), payload, true),
-            _ => Upper::Other,
+        packet.upper()?;
+        let upper = match packet.upper_of_first() {
+            Some((protocol, payload, offset)) => Upper::find(protocol, offset, payload, true),
+            None => Upper::Other,
         };
         let at_last_destination = packet.at_last_destination();
         Ok(Self { bytes, upper, at_last_destination })
