@@ -64,7 +64,7 @@ fn chain(packet: &Packet<'_>, bytes: &[u8]) {
         };
         let length = written.unwrap();
         assert_eq!(out[..length], bytes[at..][..length]);
-        at += extension.len();
+        at += extension.header_len();
     }
     let Ok(upper) = packet.upper() else {
         return assert!(packet.validate().is_err());
@@ -88,7 +88,7 @@ fn chain(packet: &Packet<'_>, bytes: &[u8]) {
 
 fn options(bytes: &[u8]) {
     let Ok(options) = Options::parse(bytes) else { return };
-    let ours: Vec<_> = options.iter().map(|option| (option.kind(), option.len())).collect();
+    let ours: Vec<_> = options.iter().map(|option| (option.kind(), option.wire_len())).collect();
     assert_eq!(ours.iter().map(|(_, length)| length).sum::<usize>(), bytes.len());
     let mut at = 0;
     for (kind, length) in ours {

@@ -166,7 +166,7 @@ impl<'a> Packet<'a> {
                 Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
             };
             verdict.map_err(|e| e.at(at))?;
-            at += extension.len();
+            at += extension.header_len();
         }
         walk.error.map_or(Ok(()), |error| Err(error.at(at)))
     }
@@ -268,13 +268,8 @@ pub struct Extension<'a> {
 
 impl Extension<'_> {
     /// Length of the whole header in bytes.
-    pub const fn len(&self) -> usize {
+    pub const fn header_len(&self) -> usize {
         self.content.len() + 2
-    }
-
-    /// Never: a header has 8 bytes at least.
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 
     /// Offset and flags of a fragment header (RFC 8200 §4.5).
