@@ -166,10 +166,7 @@ impl<'a> Packet<'a> {
                 Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
             };
             verdict.map_err(|e| e.at(at))?;
-            if extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0) {
-                return Ok(());
-            }
-            at += extension.len();
+            at += extension.header_len();
         }
         walk.error.map_or(Ok(()), |error| Err(error.at(at)))
     }
@@ -180,9 +177,16 @@ impl<'a> Packet<'a> {
         !self.extensions().any(|extension| matches!(extension.typed(), Ok(Kind::Routing(r)) if r.segments_left != 0))
     }
 
-    /// The extension headers in order, without failing: the walk ends where the chain does or breaks.
+    /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
+    /// a fragment other than the first, as what follows there is payload.
     pub fn extensions(&self) -> Extensions<'a> {
-        Extensions { next: self.header.next_header, rest: self.payload, error: None, left: MAX_EXTENSIONS }
+        Extensions {
+            next: self.header.next_header,
+            rest: self.payload,
+            error: None,
+            left: MAX_EXTENSIONS,
+            later: false,
+        }
     }
 
     /// The upper protocol behind whatever extension headers there are.
@@ -232,6 +236,14 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
+    /// fragment; `None` for a later fragment, and where the chain breaks.
+    pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
+        let mut walk = self.extensions();
+        walk.by_ref().for_each(drop);
+        (walk.error.is_none() && !walk.later).then(|| (walk.next, walk.rest, self.offset_of(walk.rest)))
+    }
+
     fn offset_of(&self, rest: &[u8]) -> usize {
         40 + self.payload.len() - rest.len()
     }
@@ -256,13 +268,8 @@ pub struct Extension<'a> {
 
 impl Extension<'_> {
     /// Length of the whole header in bytes.
-    pub const fn len(&self) -> usize {
+    pub const fn header_len(&self) -> usize {
         self.content.len() + 2
-    }
-
-    /// Never: a header has 8 bytes at least.
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 
     /// Offset and flags of a fragment header (RFC 8200 §4.5).
@@ -281,6 +288,7 @@ pub struct Extensions<'a> {
     rest: &'a [u8],
     error: Option<Error>,
     left: u8,
+    later: bool,
 }
 
 impl Extensions<'_> {
@@ -294,7 +302,7 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Extension<'a>;
 
     fn next(&mut self) -> Option<Extension<'a>> {
-        if !is_extension(self.next) || self.error.is_some() {
+        if !is_extension(self.next) || self.error.is_some() || self.later {
             return None;
         }
         if self.left == 0 {
@@ -311,6 +319,7 @@ impl<'a> Iterator for Extensions<'a> {
         };
         let extension = Extension { kind: self.next, next, content };
         (self.next, self.rest, self.left) = (next, rest, self.left - 1);
+        self.later = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0);
         Some(extension)
     }
 }
