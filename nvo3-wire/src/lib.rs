@@ -39,6 +39,7 @@ pub mod nd;
 pub mod nvgre;
 #[cfg(feature = "serde")]
 mod text;
+pub mod tunnel;
 pub mod udp;
 #[cfg(test)]
 mod vectors;
