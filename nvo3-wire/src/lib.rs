@@ -45,6 +45,7 @@ pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
 mod tlv;
+pub mod tunnel;
 pub mod udp;
 #[cfg(test)]
 mod vectors;
