@@ -28,6 +28,12 @@ pub enum Protocol {
     NeighborAdvertisement,
     /// VXLAN.
     Vxlan,
+    /// ICMPv6 Router Solicitation.
+    RouterSolicitation,
+    /// ICMPv6 Router Advertisement.
+    RouterAdvertisement,
+    /// ICMPv6 Redirect.
+    Redirect,
 }
 
 impl fmt::Display for Protocol {
@@ -43,6 +49,9 @@ impl fmt::Display for Protocol {
             Self::NeighborSolicitation => "ICMPv6 NS",
             Self::NeighborAdvertisement => "ICMPv6 NA",
             Self::Vxlan => "VXLAN",
+            Self::RouterSolicitation => "ICMPv6 RS",
+            Self::RouterAdvertisement => "ICMPv6 RA",
+            Self::Redirect => "ICMPv6 Redirect",
         })
     }
 }
@@ -171,6 +180,55 @@ pub enum Rule {
     /// VXLAN flag I is 0, the VNI is not valid (VXL-02).
     #[error("flag I is 0, the VNI is not valid")]
     NoVni,
+    /// A Router Advertisement or Redirect from an address that is not link-local (ND-04).
+    #[error("source {0} is not link-local")]
+    SourceNotLinkLocal(Ipv6),
+    /// A Redirect for a multicast destination (ND-04).
+    #[error("redirected destination {0} is multicast")]
+    MulticastDestination(Ipv6),
+    /// A Redirect to a target that is neither link-local nor the destination itself (ND-04).
+    #[error("redirect target {0} is neither link-local nor the destination")]
+    RedirectTarget(Ipv6),
+    /// A message without the option that its RFC requires (RFC 3122 §2).
+    #[error("required option {0} is absent")]
+    OptionMissing(u8),
+    /// A known option of a length that its kind cannot have; the option is ignored.
+    #[error("option {kind} cannot have length {units}")]
+    OptionLength {
+        /// Option type.
+        kind: u8,
+        /// Its length field, in units of 8 bytes.
+        units: u8,
+    },
+    /// A prefix of more bits than an address has; the option is ignored (RFC 4861 §4.6.2).
+    #[error("prefix length {0} exceeds 128")]
+    PrefixLength(u8),
+    /// A prefix preferred for longer than it is valid; the option is ignored (RFC 4862 §5.5.3 c).
+    #[error("preferred for {preferred} s, valid for {valid} s only")]
+    PreferredBeyondValid {
+        /// Preferred lifetime in seconds.
+        preferred: u32,
+        /// Valid lifetime in seconds.
+        valid: u32,
+    },
+    /// The link-local prefix advertised; the option is ignored (RFC 4861 §6.3.4).
+    #[error("advertises the link-local prefix")]
+    LinkLocalPrefix,
+    /// An MTU below that of IPv6; the option is ignored (RFC 8200 §5).
+    #[error("MTU {0} is below 1280")]
+    MtuBelowMinimum(u32),
+    /// The reserved route preference, binary 10; the option is ignored (RFC 4191 §2.3).
+    #[error("route preference 10 is reserved")]
+    ReservedPreference,
+    /// Prefix length code 6 or 7; the option is ignored (RFC 8781 §4).
+    #[error("prefix length code {0} is reserved")]
+    PrefixLengthCode(u8),
+    /// A search list that is not of whole, uncompressed names; the option is ignored (RFC 8106 §5.2).
+    #[error("search list holds no whole, uncompressed names")]
+    DomainName,
+    /// A captive portal that is not UTF-8 text; the option is ignored (RFC 8910 §2.3).
+    #[error("captive portal is no UTF-8 text")]
+    NotText,
 }
 
 /// Why bytes could not be read, may not be acted on, or could not be written.

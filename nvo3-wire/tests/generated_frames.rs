@@ -5,7 +5,7 @@
 
 use nvo3_wire::arp::Arp;
 use nvo3_wire::ethernet::Frame;
-use nvo3_wire::nd::{Nd, NdOption};
+use nvo3_wire::nd::{Nd, NdOption, RawOption};
 use nvo3_wire::udp::Datagram;
 use nvo3_wire::{Error, EtherType, Protocol, Rule, icmpv6, ipv4, ipv6, vxlan};
 use pcap_file::pcap::PcapReader;
@@ -121,25 +121,24 @@ fn read_nd(packet: &ipv6::Packet<'_>, base: usize, layers: &mut Layers) -> Resul
             let [r, s, o] = [flags.router, flags.solicited, flags.overrides].map(u8::from);
             (json!({"target": na.body.target.to_string(), "r": r, "s": s, "o": o}), Some(na.options))
         }
-        Nd::Other(_) => (json!({}), None),
+        _ => (json!({}), None), // see generated_nd.rs
     };
     let mut fields = header;
     fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     if let Some(options) = options {
-        fields["options"] = options.iter().map(option).collect();
+        fields["options"] = options.raw().map(option).collect();
     }
     layers.push(("icmpv6", base + message.offset, fields));
     Ok(())
 }
 
-fn option(option: NdOption<'_>) -> Value {
-    match option {
-        NdOption::SourceLink(mac) => json!({"type": 1, "len": 1, "lladdr": mac.to_string()}),
-        NdOption::TargetLink(mac) => json!({"type": 2, "len": 1, "lladdr": mac.to_string()}),
-        NdOption::Nonce(nonce) => json!({"type": 14, "len": (nonce.len() + 2) / 8}),
-        NdOption::Other { kind, content } => json!({"type": kind, "len": (content.len() + 2) / 8}),
-        _ => panic!("{option:?}"),
+/// Type, length and link-layer address; all else of options is compared in `generated_nd.rs`.
+fn option(option: RawOption<'_>) -> Value {
+    let mut fields = json!({"type": option.bytes[0], "len": option.bytes[1]});
+    if let NdOption::SourceLink(mac) | NdOption::TargetLink(mac) = option.read() {
+        fields["lladdr"] = mac.to_string().into();
     }
+    fields
 }
 
 fn read_udp(payload: &[u8], base: usize, layers: &mut Layers) -> Result<(), Error> {
@@ -191,11 +190,7 @@ fn check(frame: &[u8]) -> Result<(), Error> {
                     }
                     check_tunnel(&udp)
                 }
-                ipv6::ICMPV6 => match Nd::parse(&packet)? {
-                    Nd::Solicitation(message) => message.validate(),
-                    Nd::Advertisement(message) => message.validate(),
-                    Nd::Other(message) => message.validate(),
-                },
+                ipv6::ICMPV6 => Nd::parse(&packet)?.validate(),
                 _ => Ok(()),
             }
         }
@@ -287,7 +282,7 @@ fn is_ours(row: &Value) -> bool {
         "eth" => layers[0]["proto"] == "eth",
         "vlan" => tags < 2,
         "arp" | "rarp" | "ipv4" | "ipv6" | "udp" | "vxlan" => !NOT_OURS.contains(&reason),
-        "nd" => neighbor(),
+        "nd" => neighbor(), // the others: generated_nd.rs
         _ => false,
     }
 }
