@@ -141,14 +141,6 @@ impl<'a> Nd<'a> {
             icmpv6::NEIGHBOR_ADVERTISEMENT => {
                 Message::parse(message, Protocol::NeighborAdvertisement).map(Self::Advertisement)
             }
-            _ => Self::parse_of_routers(message),
-        }
-    }
-
-    /// The messages that hosts seldom see, away from the path of NS and NA.
-    #[cold]
-    fn parse_of_routers(message: icmpv6::Message<'a>) -> Result<Self, Error> {
-        match message.header.kind {
             icmpv6::ROUTER_SOLICITATION => {
                 Message::parse(message, Protocol::RouterSolicitation).map(Self::RouterSolicitation)
             }
