@@ -33,6 +33,7 @@ pub mod flow;
 pub mod geneve;
 pub mod gre;
 pub mod icmpv6;
+pub mod ila;
 pub mod ipv4;
 pub mod ipv6;
 pub mod nd;
