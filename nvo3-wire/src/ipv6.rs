@@ -138,6 +138,20 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// As [`Packet::parse`], but a payload that ends before its length field says so is no failure: captures and quotes
+    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]; [`Rule::Truncated`] only below 40 bytes.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        match (Self::parse(bytes), take::<Header>(bytes, Protocol::Ipv6)) {
+            (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
+                Ok((Self { header, payload }, Some(cut)))
+            }
+            (whole, _) => whole.map(|packet| (packet, None)),
+        }
+    }
+
     /// The receiver's rules of RFC 4291 §2.7 and RFC 8200 §4: the source is not a group, hop-by-hop options come first,
     /// no option is cut short or unknown and asks to drop the packet, no unknown route is to be followed, fragments keep
     /// to their limits; the first that fails. Behind a later fragment nothing is looked at.

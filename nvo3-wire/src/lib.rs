@@ -36,6 +36,7 @@ pub mod gre;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
+pub mod ila;
 pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
