@@ -180,7 +180,7 @@ pub fn parse<'a>(encapsulation: Encapsulation, bytes: &'a [u8], accept: &Accept<
             }
             let (length, limit) = (packet.header.options_len(), accept.geneve_options_limit);
             if length > limit {
-                return error(Rule::OptionsTooLong { length, limit });
+                return error(Rule::OptionsBeyond { length, limit });
             }
             let payload = match packet.header.protocol {
                 EtherType::IPV4 => Payload::Ipv4,

@@ -158,7 +158,7 @@ impl<'a> Encap<'a> {
     /// Geneve options for all packets; one of them critical sets flag C (GNV-02).
     ///
     /// # Errors
-    /// [`Rule::OptionsTooLong`] above 252 bytes, or for any in another encapsulation.
+    /// [`Rule::OptionsBeyond`] above 252 bytes, or for any in another encapsulation.
     pub fn with_options<'b>(self, options: Options<'b>) -> Result<Encap<'b>, Error> {
         let Self { carrier, encapsulation, payload, vni, .. } = self;
         Encap { carrier, encapsulation, payload, vni, options: Options::NONE }.with(payload, options)
@@ -232,7 +232,7 @@ impl<'a> Encap<'a> {
 fn shim(encapsulation: Encapsulation, vni: Vni, payload: Payload, options: Options<'_>) -> Result<Shim, Error> {
     let error = |rule| Err(Error::new(encapsulation.protocol(), 0, rule));
     if encapsulation != Encapsulation::Geneve && !options.as_bytes().is_empty() {
-        return error(Rule::OptionsTooLong { length: options.as_bytes().len(), limit: 0 });
+        return error(Rule::OptionsBeyond { length: options.as_bytes().len(), limit: 0 });
     }
     match (encapsulation, payload) {
         (Encapsulation::VxlanGpe, payload) => Ok(zerocopy::transmute!(vxlan_gpe::Header::new(vni, payload.next()))),

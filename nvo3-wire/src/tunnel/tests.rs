@@ -281,13 +281,13 @@ fn options_travel_whole_up_to_the_limit_and_only_with_geneve() {
         let accept =
             |geneve_options_limit| Accept { geneve_options: &[MUST], geneve_options_limit, ..Accept::default() };
         assert_eq!(decap(&packet, &accept(36)).map(|outer| outer.carried.options), Ok(options));
-        assert_eq!(rule(&packet, &accept(32)), Rule::OptionsTooLong { length: 36, limit: 32 });
+        assert_eq!(rule(&packet, &accept(32)), Rule::OptionsBeyond { length: 36, limit: 32 });
         let unknown = Rule::UnknownCriticalOption { class: 0xff01, kind: 0x81 };
         assert_eq!(rule(&packet, &Accept::default()), unknown);
     }
     for encapsulation in [Encapsulation::Vxlan, Encapsulation::VxlanGpe, Encapsulation::Nvgre] {
         let error = tunnel(encapsulation, false).with_options(Options::parse(&bytes).unwrap()).unwrap_err();
-        assert_eq!(error.rule, Rule::OptionsTooLong { length: 36, limit: 0 });
+        assert_eq!(error.rule, Rule::OptionsBeyond { length: 36, limit: 0 });
     }
 }
 
