@@ -310,6 +310,16 @@ impl Extensions<'_> {
     pub fn error(&self) -> Option<Error> {
         self.error
     }
+
+    /// What comes next: at the end the upper protocol.
+    pub(crate) fn next_header(&self) -> u8 {
+        self.next
+    }
+
+    /// The walk ended at a fragment other than the first.
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.later
+    }
 }
 
 impl<'a> Iterator for Extensions<'a> {

@@ -26,6 +26,7 @@ pub mod arp;
 #[cfg(feature = "bytes")]
 mod buf;
 pub mod checksum;
+pub mod dissect;
 pub mod ecn;
 pub mod edit;
 mod error;
