@@ -49,8 +49,10 @@ fn ip_at(frame: &[u8]) -> usize {
     14 + 4 * tags
 }
 
+type Tunnelled<'a> = (usize, &'a [u8], Result<(), Error>);
+
 /// Where the tunnel header begins, its bytes as IP and UDP bound them, and whether the UDP checksum is right.
-fn tunnelled(frame: &[u8]) -> Result<(usize, &[u8], Result<(), Error>), Error> {
+fn tunnelled(frame: &[u8]) -> Result<Tunnelled<'_>, Error> {
     let at = ip_at(frame);
     let packet = &frame[at..];
     let (protocol, offset, payload, pseudo) = if packet[0] >> 4 == 4 {

@@ -183,7 +183,8 @@ impl<'a> Encap<'a> {
         headers + self.options.as_bytes().len()
     }
 
-    /// The longest inner packet that fits an underlay of this MTU, options counted as set (GNV-11).
+    /// The longest inner frame (or packet, without Ethernet) that fits an underlay of this MTU with the options that all
+    /// packets have (GNV-11); 0 where not even the headers fit.
     #[inline]
     pub const fn inner_mtu(&self, underlay: usize) -> usize {
         underlay.saturating_sub(self.len())
