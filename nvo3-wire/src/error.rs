@@ -189,9 +189,6 @@ pub enum Rule {
     /// A Redirect to a target that is neither link-local nor the destination itself (ND-04).
     #[error("redirect target {0} is neither link-local nor the destination")]
     RedirectTarget(Ipv6),
-    /// A message without the option that its RFC requires (RFC 3122 §2).
-    #[error("required option {0} is absent")]
-    OptionMissing(u8),
     /// A known option of a length that its kind cannot have; the option is ignored.
     #[error("option {kind} cannot have length {units}")]
     OptionLength {
