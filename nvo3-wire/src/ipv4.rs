@@ -319,7 +319,10 @@ mod tests {
     fn a_cut_packet_is_read_as_far_as_it_is_there() {
         let (packet, cut) = Packet::parse_lax(&V9[..50]).unwrap();
 
-        assert_eq!((packet.payload.len(), cut.map(|e| e.rule)), (30, Some(Rule::Truncated { needed: 78, available: 50 })));
+        assert_eq!(
+            (packet.payload.len(), cut.map(|e| e.rule)),
+            (30, Some(Rule::Truncated { needed: 78, available: 50 }))
+        );
         assert_eq!(Packet::parse_lax(&V9).unwrap().1, None);
         assert!(Packet::parse_lax(&V9[..19]).is_err());
         let mut with_options = Vec::from(&V9[..22]);

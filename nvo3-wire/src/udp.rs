@@ -270,7 +270,10 @@ mod tests {
 
         let (cut, how) = Datagram::parse_lax(&datagram[..10]).unwrap();
 
-        assert_eq!((cut.payload, how.map(|e| e.rule)), (&[1, 2][..], Some(Rule::Truncated { needed: 12, available: 10 })));
+        assert_eq!(
+            (cut.payload, how.map(|e| e.rule)),
+            (&[1, 2][..], Some(Rule::Truncated { needed: 12, available: 10 }))
+        );
         assert_eq!(Datagram::parse_lax(&datagram).unwrap().1, None);
         assert!(Datagram::parse_lax(&datagram[..7]).is_err());
     }

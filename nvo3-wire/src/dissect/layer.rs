@@ -2,7 +2,7 @@
 
 use super::rules::Context;
 use crate::ethernet::{self, LlcHeader, Snap, Tag};
-use crate::nd::Nd;
+use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, tcp, udp};
 use crate::{nvgre, vxlan, vxlan_gpe};
 use core::fmt;
@@ -126,6 +126,8 @@ pub enum Layer<'a> {
     Igmp(igmp::Message<'a>),
     /// Neighbor Discovery, whole; options from a broken one on are left out.
     Nd(Nd<'a>),
+    /// A message of another RFC with options of Neighbor Discovery, as above.
+    Related(Related<'a>),
     /// MLD, whole.
     Mld(mld::Message<'a>),
     /// Any other ICMPv6 message.
@@ -202,7 +204,7 @@ impl Found<'_> {
             Layer::Tcp(_) => Kind::Tcp,
             Layer::Icmpv4(_) => Kind::Icmpv4,
             Layer::Igmp(_) => Kind::Igmp,
-            Layer::Nd(_) | Layer::Mld(_) | Layer::Icmpv6(_) => Kind::Icmpv6,
+            Layer::Nd(_) | Layer::Related(_) | Layer::Mld(_) | Layer::Icmpv6(_) => Kind::Icmpv6,
             Layer::Vxlan(_) => Kind::Vxlan,
             Layer::VxlanGpe(_) => Kind::VxlanGpe,
             Layer::Geneve(_) => Kind::Geneve,
@@ -245,6 +247,7 @@ impl fmt::Display for Layer<'_> {
             Self::Icmpv4(message) => message.fmt(f),
             Self::Igmp(message) => message.fmt(f),
             Self::Nd(message) => message.fmt(f),
+            Self::Related(message) => message.fmt(f),
             Self::Mld(message) => message.fmt(f),
             Self::Icmpv6(message) => message.fmt(f),
             Self::Vxlan(header) => header.fmt(f),

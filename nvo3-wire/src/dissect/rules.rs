@@ -64,9 +64,7 @@ impl<'a> Found<'a> {
                 Err(Error::new(Protocol::Ethernet, self.offset, Rule::MulticastSource))
             }
             Layer::Ethernet(header) => defined(header.ether_type).map_err(at),
-            Layer::Vlan(_, tag) if tag.id() == 0xfff => {
-                Err(Error::new(Protocol::Ethernet, self.offset, Rule::VlanId))
-            }
+            Layer::Vlan(_, tag) if tag.id() == 0xfff => Err(Error::new(Protocol::Ethernet, self.offset, Rule::VlanId)),
             Layer::Vlan(_, tag) => defined(tag.ether_type).map_err(at),
             Layer::Arp(arp) => assigned(arp, Protocol::Arp).map_err(at),
             Layer::Rarp(arp) => assigned(arp, Protocol::Rarp).map_err(at),
@@ -81,6 +79,7 @@ impl<'a> Found<'a> {
             Layer::Icmpv4(message) if !self.context.partial => message.validate().map_err(at),
             Layer::Igmp(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Nd(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
+            Layer::Related(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Mld(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Icmpv6(message) => self.validate_icmpv6(message).map_err(|e| e.at(self.network_at())),
             Layer::Vxlan(header) => header.validate().and_then(|_| self.untagged(Protocol::Vxlan)).map_err(at),
@@ -95,9 +94,7 @@ impl<'a> Found<'a> {
     /// A verdict, if it is not about what is missing.
     fn whole(&self, verdict: Result<(), Error>) -> Result<(), Error> {
         match verdict {
-            Err(Error { rule: Rule::FragmentLength(_) | Rule::FragmentEnd(_), .. }) if self.context.partial => {
-                Ok(())
-            }
+            Err(Error { rule: Rule::FragmentLength(_) | Rule::FragmentEnd(_), .. }) if self.context.partial => Ok(()),
             Err(Error { rule: Rule::Checksum(_), protocol: Protocol::Gre, .. }) if self.context.partial => Ok(()),
             verdict => verdict,
         }

@@ -5,7 +5,7 @@ use super::rules::{Context, Network};
 use super::walk::Dissect;
 use crate::error::take;
 use crate::ethernet::{self, LlcHeader, Snap, Tag};
-use crate::nd::Nd;
+use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Protocol, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, nvgre};
 use crate::{tcp, udp, vxlan, vxlan_gpe};
 use zerocopy::FromBytes;
@@ -192,8 +192,7 @@ impl<'a> Dissect<'a> {
             return Some(self.stop(kind, error));
         }
         let first_fragment = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff9 != 0);
-        let read =
-            Read::new(Layer::Extension(extension), extension.header_len(), self.rest.len(), Step::Chain(chain));
+        let read = Read::new(Layer::Extension(extension), extension.header_len(), self.rest.len(), Step::Chain(chain));
         Some(Ok(self.found(Read { first_fragment, ..read })))
     }
 
@@ -243,55 +242,71 @@ impl<'a> Dissect<'a> {
 
     pub(super) fn igmp(&mut self) -> Outcome<'a> {
         let Network::V4(packet, at) = self.context.network else { return Ok(self.opaque()) };
-        let message = igmp::Message::parse(&packet)
-            .map_err(|error| Stop { kind: Kind::Igmp, error: error.at(at) })?;
+        let message = igmp::Message::parse(&packet).map_err(|error| Stop { kind: Kind::Igmp, error: error.at(at) })?;
         Ok(Read::new(Layer::Igmp(message), self.rest.len(), self.rest.len(), Step::Done))
     }
 
     pub(super) fn icmpv6(&mut self) -> Outcome<'a> {
         let Network::V6(packet, base) = self.context.network else { return Ok(self.opaque()) };
         let (header, _) = take(self.rest, Protocol::Icmpv6).or_else(|e| self.stop(Kind::Icmpv6, e))?;
-        let stop = |error: Error| Stop { kind: Kind::Icmpv6, error: error.at(base) };
-        let (message, len) = (|layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done), self.rest.len());
-        match icmpv6::Message::parse(&packet).map(|parsed| parsed.header.kind) {
-            Ok(icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT) => self.nd(packet, base),
-            Ok(mld::QUERY..=mld::DONE | mld::REPORT_V2) => {
-                mld::Message::parse(&packet).map(|mld| message(Layer::Mld(mld))).map_err(stop)
-            }
-            _ => {
-                let offset = self.at - base;
-                let fragment_header = packet.extensions().any(|extension| extension.fragment().is_some());
-                let whole = icmpv6::Message { ip: packet.header, header, bytes: self.rest, offset, fragment_header };
-                match whole.kind().map_err(stop)? {
-                    icmpv6::Kind::Other => Ok(message(Layer::Icmpv6(whole))),
-                    _ => Ok(Read::new(Layer::Icmpv6(whole), 8, len, Step::Payload)),
-                }
-            }
-        }
+        let offset = self.at - base;
+        let fragment_header = packet.extensions().any(|extension| extension.fragment().is_some());
+        let message = icmpv6::Message { ip: packet.header, header, bytes: self.rest, offset, fragment_header };
+        let read = if packet.upper().is_ok_and(|upper| upper.fragment) {
+            Ok(Read::new(Layer::Icmpv6(message), self.rest.len(), self.rest.len(), Step::Done))
+        } else {
+            self.icmpv6_by_type(packet, message)
+        };
+        read.map_err(|error| Stop { kind: Kind::Icmpv6, error: error.at(base) })
     }
 
-    /// A broken option is a reason to drop a message that decodes up to there (ND-01).
-    fn nd(&self, packet: ipv6::Packet<'a>, base: usize) -> Outcome<'a> {
-        let stop = |error: Error| Stop { kind: Kind::Icmpv6, error: error.at(base) };
-        let message = |nd| Read::new(Layer::Nd(nd), self.rest.len(), self.rest.len(), Step::Done);
-        let fault = match Nd::parse(&packet) {
-            Ok(nd) => return Ok(message(nd)),
+    fn icmpv6_by_type(&self, packet: ipv6::Packet<'a>, message: icmpv6::Message<'a>) -> Result<Read<'a>, Error> {
+        let whole = |layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done);
+        Ok(match message.header.kind {
+            icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT => self.with_options(message, |message| {
+                let end = message.offset + message.bytes.len() - 40;
+                Nd::parse(&ipv6::Packet { payload: packet.payload.get(..end).unwrap_or_default(), ..packet })
+                    .map(Layer::Nd)
+            })?,
+            mld::QUERY..=mld::DONE | mld::REPORT_V2 => whole(Layer::Mld(mld::Message::parse(&packet)?)),
+            _ if Related::parse(message).is_some() => {
+                self.with_options(message, |message| match Related::parse(message) {
+                    Some(related) => related.map(Layer::Related),
+                    None => Ok(Layer::Icmpv6(message)),
+                })?
+            }
+            _ => match message.kind()? {
+                icmpv6::Kind::Other => whole(Layer::Icmpv6(message)),
+                _ => Read::new(Layer::Icmpv6(message), 8, self.rest.len(), Step::Payload),
+            },
+        })
+    }
+
+    /// A broken option is a reason to drop a message that decodes up to there (ND-01), not one to stop.
+    fn with_options(
+        &self,
+        message: icmpv6::Message<'a>,
+        parse: impl Fn(icmpv6::Message<'a>) -> Result<Layer<'a>, Error>,
+    ) -> Result<Read<'a>, Error> {
+        let whole = |layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done);
+        let fault = match parse(message) {
+            Ok(layer) => return Ok(whole(layer)),
             Err(error @ Error { rule: Rule::OptionLengthZero(_) | Rule::OptionTruncated { .. }, .. }) => error,
-            Err(error) => return Err(stop(error)),
+            Err(error) => return Err(error),
         };
-        let payload = fault.offset.checked_sub(40).and_then(|end| packet.payload.get(..end)).unwrap_or_default();
-        let nd = Nd::parse(&ipv6::Packet { payload, ..packet }).map_err(stop)?;
-        let read = message(nd);
-        if self.context.partial {
-            let cut = Error { offset: fault.offset.saturating_sub(self.at - base), ..fault };
-            return Ok(Read { cut: Some(cut), ..read });
-        }
-        Ok(Read { fault: Some(fault.at(base)), ..read })
+        let at = fault.offset.saturating_sub(message.offset);
+        let bytes = message.bytes.get(..at).unwrap_or_default();
+        let read = whole(parse(icmpv6::Message { bytes, ..message })?);
+        let fault = Error { offset: at, ..fault };
+        Ok(if self.context.partial {
+            Read { cut: Some(fault), ..read }
+        } else {
+            Read { fault: Some(fault.at(self.at)), ..read }
+        })
     }
 
     pub(super) fn vxlan(&mut self) -> Outcome<'a> {
-        let (header, _) =
-            take::<vxlan::Header>(self.rest, Protocol::Vxlan).or_else(|e| self.stop(Kind::Vxlan, e))?;
+        let (header, _) = take::<vxlan::Header>(self.rest, Protocol::Vxlan).or_else(|e| self.stop(Kind::Vxlan, e))?;
         let step = self.enter(Step::Ethernet);
         Ok(Read::new(Layer::Vxlan(header), size_of::<vxlan::Header>(), self.rest.len(), step))
     }
