@@ -2,6 +2,7 @@
 
 use nvo3_wire::EtherType;
 use nvo3_wire::dissect::Dissect;
+use pcap_file::DataLink;
 use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use std::error::Error;
@@ -25,12 +26,17 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Captured>, Box<dyn Error>> {
 
 fn classic(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
     let mut reader = PcapReader::new(bytes)?;
-    let link = reader.header().datalink.into();
+    let link = link_type(reader.header().datalink);
     let mut frames = Vec::new();
     while let Some(packet) = reader.next_raw_packet() {
         frames.push(Captured { link, data: packet?.data.into_owned() });
     }
     Ok(frames)
+}
+
+/// The link type alone: the upper half of the field may say whether frames end in a checksum.
+fn link_type(field: DataLink) -> u32 {
+    u32::from(field) & 0xffff
 }
 
 fn next_generation(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
@@ -44,7 +50,7 @@ fn next_generation(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
                 continue;
             }
             Block::InterfaceDescription(interface) => {
-                links.push(interface.linktype.into());
+                links.push(link_type(interface.linktype));
                 continue;
             }
             Block::EnhancedPacket(packet) => (packet.interface_id as usize, packet.data.into_owned()),
@@ -65,7 +71,9 @@ pub(crate) fn start(frame: &Captured) -> Option<(Dissect<'_>, usize)> {
     let ether_type = |at: usize| data.get(at..at + 2).and_then(|field| field.try_into().ok()).map(EtherType);
     match frame.link {
         1 => Some((Dissect::new(data), 0)),
-        12 | 14 | 101 | 228 | 229 => Some((Dissect::ip(data), 0)),
+        12 | 14 | 101 => Some((Dissect::ip(data), 0)),
+        228 => Some((Dissect::carried(EtherType::IPV4, data), 0)),
+        229 => Some((Dissect::carried(EtherType::IPV6, data), 0)),
         0 | 108 => {
             // the family is in the byte order of the machine that captured, and small
             let family = data.first_chunk::<4>().map(|bytes| bytes.iter().fold(0, |all, byte| all | byte))?;

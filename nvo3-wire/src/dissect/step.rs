@@ -87,6 +87,9 @@ impl<'a> Dissect<'a> {
             return Ok(Read { step: Step::Carried(ether_type), ..read });
         }
         let length = usize::from(ether_type.get());
+        if length == 0 {
+            return Ok(read); // not even LLC
+        }
         let cut = Error::truncated(Protocol::Ethernet, read.len + length, read.len + behind.len());
         match behind.len() < length {
             true if !self.may_be_cut() => self.stop(kind, cut),
@@ -329,8 +332,7 @@ impl<'a> Dissect<'a> {
         let step = match packet.header.protocol {
             _ if packet.header.version() != 0 => Step::Payload,
             EtherType::BRIDGING => Step::Carried(EtherType::BRIDGING),
-            carried @ (EtherType::IPV4 | EtherType::IPV6) => self.enter(Step::Carried(carried)),
-            _ => Step::Payload,
+            carried => self.enter(Step::Carried(carried)),
         };
         Ok(Read::new(Layer::Geneve(packet), packet.header_len(), self.rest.len(), step))
     }
