@@ -68,7 +68,10 @@ fn fields(found: &Found<'_>) -> Value {
             "tpid": announced.get(), "vid": tag.id(), "pcp": tag.priority(), "dei": bit(tag.drop_eligible()),
             "type": tag.ether_type.get(),
         }),
-        Layer::Llc(llc) => json!({"dsap": llc.dsap, "ssap": llc.ssap, "ctrl": llc.control}),
+        Layer::Llc(llc) => {
+            let control = u16::from_le_bytes([llc.header.control, llc.sequence.unwrap_or(0)]);
+            json!({"dsap": llc.header.dsap, "ssap": llc.header.ssap, "ctrl": control})
+        }
         Layer::Snap(snap) => {
             let [a, b, c] = snap.oui;
             json!({"oui": u32::from_be_bytes([0, a, b, c]), "pid": snap.protocol.get()})

@@ -1,7 +1,7 @@
 //! What a walk finds.
 
 use super::rules::Context;
-use crate::ethernet::{self, LlcHeader, Snap, Tag};
+use crate::ethernet::{self, Llc, Snap, Tag};
 use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, tcp, udp};
 use crate::{nvgre, vxlan, vxlan_gpe};
@@ -100,8 +100,8 @@ pub enum Layer<'a> {
     Ethernet(&'a ethernet::Header),
     /// A tag under the EtherType that announced it.
     Vlan(EtherType, &'a Tag),
-    /// LLC.
-    Llc(&'a LlcHeader),
+    /// LLC; SNAP follows by itself.
+    Llc(Llc<'a>),
     /// SNAP.
     Snap(&'a Snap),
     /// ARP for IPv4 over Ethernet.
@@ -229,7 +229,7 @@ impl fmt::Display for Layer<'_> {
         match self {
             Self::Ethernet(header) => header.fmt(f),
             Self::Vlan(ether_type, tag) => write!(f, "{ether_type} {tag}"),
-            Self::Llc(llc) => write!(f, "dsap {:#04x} ssap {:#04x} control {:#04x}", llc.dsap, llc.ssap, llc.control),
+            Self::Llc(llc) => llc.fmt(f),
             Self::Snap(Snap { oui: [a, b, c], protocol }) => write!(f, "oui {a:02x}{b:02x}{c:02x} protocol {protocol}"),
             Self::Arp(arp) | Self::Rarp(arp) => arp.fmt(f),
             Self::Ipv4(packet) => packet.fmt(f),

@@ -34,12 +34,13 @@ pub(super) enum Network<'a> {
 impl Network<'_> {
     /// The pseudo-header sum; `None` where the destination is not yet the one that the sender's checksum is over.
     fn pseudo_header(&self, protocol: u8, length: usize) -> Option<Sum> {
-        let addresses = match self {
-            Self::V4(packet, _) if packet.at_last_destination() => Addresses::from(packet.header),
-            Self::V6(packet, _) if packet.at_last_destination() => Addresses::from(packet.header),
-            _ => return None,
-        };
-        Some(addresses.pseudo_header(protocol, length as u32))
+        match self {
+            Self::V4(packet, _) if packet.at_last_destination() => {
+                Some(Addresses::from(packet.header).pseudo_header(protocol, length as u32))
+            }
+            Self::V6(packet, _) if packet.at_last_destination() => Some(packet.pseudo_header(protocol, length as u32)),
+            _ => None,
+        }
     }
 }
 
@@ -141,7 +142,7 @@ impl<'a> Found<'a> {
             Network::V6(..) if is_nd && message.fragment_header => {
                 Err(Error::new(Protocol::Icmpv6, message.offset, Rule::Fragment))
             }
-            Network::V6(packet, _) if !self.context.partial && packet.at_last_destination() => message.validate_kind(),
+            Network::V6(packet, _) if !self.context.partial && is_as_summed(&packet) => message.validate_kind(),
             _ => Ok(()),
         }
     }
@@ -153,6 +154,11 @@ impl<'a> Found<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the header's addresses are those that an upper checksum is over.
+fn is_as_summed(packet: &ipv6::Packet<'_>) -> bool {
+    packet.at_last_destination() && *packet.upper_source() == packet.header.source
 }
 
 /// IEEE 802.3 §3.2.6 leaves 0x05dd–0x05ff undefined.

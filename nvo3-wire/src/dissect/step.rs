@@ -4,7 +4,7 @@ use super::layer::{Found, Ila, Kind, Layer, Stop, extension_kind};
 use super::rules::{Context, Network};
 use super::walk::Dissect;
 use crate::error::take;
-use crate::ethernet::{self, LlcHeader, Snap, Tag};
+use crate::ethernet::{self, Llc, LlcHeader, Snap, Tag};
 use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Protocol, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, nvgre};
 use crate::{tcp, udp, vxlan, vxlan_gpe};
@@ -98,17 +98,13 @@ impl<'a> Dissect<'a> {
     }
 
     pub(super) fn llc(&mut self) -> Outcome<'a> {
-        let llc = ethernet::Llc::parse(self.rest);
-        let (header, _) = take::<LlcHeader>(self.rest, Protocol::Llc).or_else(|e| self.stop(Kind::Llc, e))?;
-        let len = match llc {
-            Ok(ethernet::Llc { snap: None, payload, .. }) => self.rest.len() - payload.len(),
-            Ok(_) => size_of::<LlcHeader>(),
-            Err(error) if error.offset == 0 => return self.stop(Kind::Llc, error),
-            Err(_) => size_of::<LlcHeader>(), // SNAP is cut
-        };
+        let (header, behind) = take::<LlcHeader>(self.rest, Protocol::Llc).or_else(|e| self.stop(Kind::Llc, e))?;
         let is_snap = (header.dsap, header.ssap, header.control) == (0xaa, 0xaa, 3);
-        let step = if is_snap { Step::Snap } else { Step::Payload };
-        Ok(Read::new(Layer::Llc(header), len, self.rest.len(), step))
+        let (llc, step) = match is_snap {
+            true => (Llc { header, sequence: None, snap: None, payload: behind }, Step::Snap),
+            false => (Llc::parse(self.rest).or_else(|e| self.stop(Kind::Llc, e))?, Step::Payload),
+        };
+        Ok(Read::new(Layer::Llc(llc), llc.header_len(), self.rest.len(), step))
     }
 
     pub(super) fn snap(&mut self) -> Outcome<'a> {
