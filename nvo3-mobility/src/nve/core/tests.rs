@@ -804,3 +804,17 @@ fn the_table_is_the_one_that_was_reviewed() {
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (236, 148));
 }
+
+/// Checks R-37.
+#[test]
+fn what_the_party_sends_back_is_kept_where_the_authority_was_not_heard_for_long() {
+    for state in [Suspending(P), Vacating(P), Suspended(P), Resuming(P)] {
+        let acts = |entry: Entry| [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|ingress| entry.act(ingress));
+        let [vap, _, tunnel] = acts(entry(state).unwrap());
+        assert_eq!(acts(entry_alone(state).unwrap()), [vap, Action::Hold(Lane::Tunnelled), tunnel]);
+        assert_eq!(entry_alone(state).unwrap().party, Some(PEER));
+    }
+    for state in [Away, Here, Forwarding { to: PEER }, Holding(LEFT), Revoked(LEFT), HALTED] {
+        assert_eq!(entry_alone(state), entry(state));
+    }
+}
