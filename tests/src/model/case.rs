@@ -3,7 +3,7 @@
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
 use super::happen::{Event, faults, hypervisors, soon, timers};
-use super::rest;
+use super::rest::{self, Rests};
 use super::world::{Faults, World};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 use std::time::Instant;
@@ -49,6 +49,7 @@ pub struct Explored {
 struct Small {
     case: Case,
     rules: Rules,
+    rests: Rests,
 }
 
 const ONE_DELIVERS: &str = "I1: one edge delivers, where the VM runs";
@@ -82,8 +83,12 @@ impl Model for Small {
 
     fn next_state(&self, world: &World, event: Event) -> Option<World> {
         let mut next = world.clone();
-        let happened = Stage { world: &mut next, rules: &self.rules }.happen(event);
-        (happened && next != *world).then_some(next)
+        let mut stage = Stage { world: &mut next, rules: &self.rules };
+        if !stage.happen(event) {
+            return None;
+        }
+        stage.normalize();
+        (next != *world).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -93,7 +98,7 @@ impl Model for Small {
             }),
             Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
             Property::always(RESTS, |model: &Self, world: &World| {
-                rest::lost(world).is_err() || rest::run(world, &model.rules, |_, _| {}).is_ok()
+                rest::lost(world).is_err() || model.rests.has(world, &model.rules)
             }),
         ]
     }
@@ -109,7 +114,8 @@ impl Case {
         let rules = Rules { without, ordered: self.ordered };
         let depth = depth.or(self.depth);
         let began = Instant::now();
-        let mut checker = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
+        let mut checker =
+            Small { case: self, rules, rests: Rests::default() }.checker().finish_when(HasDiscoveries::Any);
         if let Some(depth) = depth {
             checker = checker.target_max_depth(depth);
         }

@@ -11,6 +11,7 @@ pub mod case;
 mod edge;
 pub mod fence;
 mod happen;
+mod inert;
 mod net;
 mod rest;
 mod world;

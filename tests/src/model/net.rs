@@ -74,6 +74,15 @@ impl Net {
         self.0.iter().any(|packet| packet.edge == edge && !packet.up && matches!(packet.msg, Msg::Update { .. }))
     }
 
+    pub fn has(&self, packet: Packet) -> bool {
+        self.0.contains(&packet)
+    }
+
+    /// Keeps what is wanted.
+    pub fn retain(&mut self, wanted: impl FnMut(&Packet) -> bool) {
+        self.0.retain(wanted);
+    }
+
     pub fn consume(&mut self, packet: Packet) {
         if let Some(at) = self.0.iter().position(|other| *other == packet) {
             self.0.remove(at);
