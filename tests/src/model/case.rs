@@ -32,7 +32,7 @@ pub const CASES: [Case; 7] = [
     },
     Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
-    Case { name: "two-moves-abort", faults: Faults { moves: 2, ..NONE }, ..WHOLE },
+    Case { name: "two-moves-abort", faults: Faults { moves: 2, resumes: 1, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
     Case { name: "deep", faults: Faults { moves: 2, crashes: 2, resumes: 1, ..NONE }, depth: Some(12), ..WHOLE },
 ];

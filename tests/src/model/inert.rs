@@ -87,14 +87,15 @@ fn inert_at_edge(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -
     let heard_of = |id: u8, failover| edge.known && (failover || edge.moves & (1 << id) != 0);
     match packet.msg {
         Msg::Update { version, place } => {
-            let known = edge.known && version <= floor && !matches!(core.state, Prepared(_));
+            let arms = matches!(core.state, Installing(of) | Prepared(of) if generation(of.plan.version) == version);
+            let known = edge.known && version <= floor && !arms;
             version < edge.cached.0.max(floor) || known && edge.cached == (version, place)
         }
         Msg::Prepare { id, version, failover, .. } => version <= floor && !in_hand(id) && heard_of(id, failover),
         Msg::Left { id } => {
             let waits = matches!(core.state, Installing(of) | Prepared(of) if !of.left);
             let over = find(world, id).is_some_and(|of| of.version <= floor);
-            world.left.refusals == 0 && !waits && (in_hand(id) || over)
+            if in_hand(id) { world.left.refusals == 0 && !waits } else { over }
         }
         Msg::Revoke { id, version, .. } => version < floor && !in_hand(id) && heard_of(id, false),
         Msg::Outcome { id, version, place, .. } => {
