@@ -186,7 +186,6 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
             TO_THIRD,
             &[Refuse(M, V, Refusal::Forwarder), FOR_A_WHILE],
         ),
-        (Installing(SEEN), Refused, SUSPECTING, &[Refuse(M, V, Refusal::Forwarder)]),
         (Here, PrepareNew(P), Here, &[Refuse(M, V, Refusal::WrongPlace)]),
     ]);
     let prepared = entry(Prepared(Target { forward: Some(THIRD), ..T })).unwrap();
@@ -195,6 +194,22 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
     assert_eq!(prepared.act(Ingress::Tunnel), Action::Tunnel(THIRD));
     assert_eq!(prepared.bum, Bum::Skip);
     assert_eq!(entry(Prepared(T)).unwrap().act(Ingress::Tunnel), Action::Tunnel(PEER));
+}
+
+/// Checks SPL-03.
+#[test]
+fn a_vm_that_shows_up_where_its_attachment_is_refused_is_asked_for() {
+    const REFUSE: Output = Refuse(M, V, Refusal::Forwarder);
+    check(&[
+        (Installing(SEEN), Refused, SUSPECTING, &[REFUSE, Register]),
+        (Installing(TOLD), Refused, ASKING, &[REFUSE, Register]),
+        (
+            Installing(Target { forward: Some(THIRD), ..TOLD }),
+            Refused,
+            Claiming { forward: Some(THIRD), sign: Sign::Word },
+            &[REFUSE, Register],
+        ),
+    ]);
 }
 
 /// Checks VMM-5-08, VMM-5-09, SPL-02.
