@@ -90,7 +90,9 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
             to.push(Event::Hello(n));
         }
     }
-    to.extend(world.net.can_arrive(rules.ordered).map(Event::Arrives));
+    let missed = EDGES.map(|n| (!rules.ordered).then(|| world.missed(n)).flatten());
+    let waits = |packet: &Packet| !packet.up && missed[usize::from(packet.edge)].is_some_and(|first| first != *packet);
+    to.extend(world.net.can_arrive(rules.ordered).filter(|packet| !waits(packet)).map(Event::Arrives));
     match world.frame {
         Frame::Flying { .. } => to.push(Event::FrameArrives),
         Frame::Held { .. } => to.push(Event::Asks),
