@@ -357,7 +357,17 @@ fn an_old_nve_that_restarted_after_suspended_tunnels_again_unless_the_vm_runs_th
         (Here, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (ASKING, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (Away, PrepareOld(P, false), Away, &[Refuse(M, V, Refusal::WrongPlace)]),
-        (SUSPECTING, PrepareOld(P, false), SUSPECTING, &[Refuse(M, V, Refusal::WrongPlace)]),
+    ]);
+}
+
+/// Checks R-35.
+#[test]
+fn the_last_frames_of_a_vm_that_may_have_stopped_make_an_old_nve_that_restarted_deliver_nothing() {
+    check(&[
+        (SUSPECTING, PrepareOld(P, true), Vacating(P), &[]),
+        (SUSPECTING, PrepareOld(P, false), Vacating(P), &[]),
+        (SUSPECTING, AbortedHere(M, AFTER), Halted { peer: None }, &[Tell(News::Halted)]),
+        (SUSPECTING, Committed(M, AFTER, PEER), TO_PEER, &[FOR_A_WHILE]),
     ]);
 }
 
@@ -695,7 +705,8 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
             return;
         };
         // Nothing is in hand there, and the VM has left for good.
-        if matches!((before.state, input), (Halted { .. }, Committed(..)) | (Away, _)) {
+        let restarted = matches!(before.state, Away | Claiming { sign: Sign::Frame, .. });
+        if restarted || matches!((before.state, input), (Halted { .. }, Committed(..))) {
             return;
         }
         if let Some((after, outputs)) = after
