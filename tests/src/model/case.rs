@@ -23,7 +23,7 @@ const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cut
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
 /// The cases, the smallest first.
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 9] = [
     Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
     Case {
         name: "refusing-forwarder",
@@ -34,18 +34,24 @@ pub const CASES: [Case; 8] = [
     Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "two-moves-abort", faults: Faults { moves: 2, resumes: 1, ..NONE }, ..WHOLE },
-    Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
+    Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
+    Case {
+        name: "two-moves-all",
+        faults: Faults { moves: 2, crashes: 1, resumes: 1, ..NONE },
+        depth: Some(30),
+        ..WHOLE
+    },
     Case {
         name: "deep",
         faults: Faults { moves: 2, crashes: 2, resumes: 1, cuts: 1, ..NONE },
-        depth: Some(20),
+        depth: Some(15),
         ..WHOLE
     },
     Case {
         name: "deep-ordered",
         faults: Faults { moves: 2, crashes: 2, resumes: 1, refusals: 2, cuts: 1, ..NONE },
         ordered: true,
-        depth: Some(20),
+        depth: Some(14),
         ..WHOLE
     },
 ];
