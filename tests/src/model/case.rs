@@ -52,7 +52,6 @@ pub const CASES: [Case; 9] = [
         faults: Faults { moves: 2, crashes: 2, resumes: 1, refusals: 2, cuts: 1, ..NONE },
         ordered: true,
         depth: Some(14),
-        ..WHOLE
     },
 ];
 
