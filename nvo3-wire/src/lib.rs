@@ -27,15 +27,21 @@ pub mod arp;
 mod buf;
 pub mod checksum;
 pub mod ecn;
+pub mod edit;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod nd;
+pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
+mod tlv;
 pub mod udp;
 #[cfg(test)]
 mod vectors;
@@ -44,4 +50,4 @@ pub mod vxlan;
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
-pub use error::{Error, Protocol, Rule};
+pub use error::{Error, Protocol, Rule, Unanswerable};
