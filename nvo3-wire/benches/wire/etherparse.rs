@@ -164,26 +164,28 @@ fn outer(tunnel: &Tunnel, entropy: u16, inner: &[u8], out: &mut [u8]) -> Option<
     Some(())
 }
 
-pub(crate) fn encap_copy(tunnel: &Tunnel) -> impl Fn(u16, &[u8], &mut [u8]) -> usize + use<> {
-    let tunnel = *tunnel;
-    move |entropy, inner, out| {
-        let Some((headers, payload)) = out.get_mut(..36 + inner.len()).and_then(|out| out.split_at_mut_checked(36))
-        else {
-            return 0;
-        };
-        if outer(&tunnel, entropy, inner, headers).is_none() {
-            return 0;
-        }
-        payload.copy_from_slice(inner);
-        36 + inner.len()
-    }
+/// Nothing can be built once for all packets of a tunnel.
+pub(crate) use crate::packets::Tunnel as Prepared;
+
+pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {
+    *tunnel
 }
 
-pub(crate) fn encap_headroom(tunnel: &Tunnel) -> impl Fn(u16, &mut [u8]) -> usize + use<> {
-    let tunnel = *tunnel;
-    move |entropy, buffer| {
-        let Some((headroom, inner)) = buffer.split_at_mut_checked(HEADROOM) else { return 0 };
-        let Some(headers) = headroom.get_mut(HEADROOM - 36..) else { return 0 };
-        outer(&tunnel, entropy, inner, headers).map_or(0, |()| HEADROOM - 36)
+#[inline(always)]
+pub(crate) fn encap_copy(tunnel: &Prepared, entropy: u16, inner: &[u8], out: &mut [u8]) -> usize {
+    let Some((headers, payload)) = out.get_mut(..36 + inner.len()).and_then(|out| out.split_at_mut_checked(36)) else {
+        return 0;
+    };
+    if outer(tunnel, entropy, inner, headers).is_none() {
+        return 0;
     }
+    payload.copy_from_slice(inner);
+    36 + inner.len()
+}
+
+#[inline(always)]
+pub(crate) fn encap_headroom(tunnel: &Prepared, entropy: u16, buffer: &mut [u8]) -> usize {
+    let Some((headroom, inner)) = buffer.split_at_mut_checked(HEADROOM) else { return 0 };
+    let Some(headers) = headroom.get_mut(HEADROOM - 36..) else { return 0 };
+    outer(tunnel, entropy, inner, headers).map_or(0, |()| HEADROOM - 36)
 }

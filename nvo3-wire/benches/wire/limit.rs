@@ -62,9 +62,12 @@ pub(crate) fn na_checksum_parse(frame: &[u8]) -> Option<u64> {
     if hop_limit != 255 || code != 0 || target == 0xff || from_or_to_group {
         return None;
     }
-    let summed = frame.get(22..54 + message.len())?; // addresses and message lie side by side
     let pseudo = u64::from((message.len() as u16).to_be()) + u64::from(58u16.to_be());
-    (fold(sum(summed, pseudo)) == 0xffff).then(|| na_digest(part(fixed, 62), flags, mac))
+    let sum = match (message.len(), frame.get(22..)?.first_chunk::<64>()) {
+        (32, Some(summed)) => words(summed, pseudo), // addresses and message lie side by side
+        _ => sum(frame.get(22..54 + message.len())?, pseudo),
+    };
+    (fold(sum) == 0xffff).then(|| na_digest(part(fixed, 62), flags, mac))
 }
 
 #[inline(always)]
@@ -74,12 +77,16 @@ fn add(sum: u64, word: u64) -> u64 {
 }
 
 #[inline(always)]
+fn words(bytes: &[u8], begin: u64) -> u64 {
+    bytes.as_chunks::<8>().0.iter().fold(begin, |sum, word| add(sum, u64::from_ne_bytes(*word)))
+}
+
+#[cold]
 fn sum(bytes: &[u8], begin: u64) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let sum = words.iter().fold(begin, |sum, word| add(sum, u64::from_ne_bytes(*word)));
+    let rest = bytes.as_chunks::<8>().1;
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    add(sum, u64::from_ne_bytes(last))
+    add(words(bytes, begin), u64::from_ne_bytes(last))
 }
 
 #[inline(always)]
@@ -162,7 +169,9 @@ pub(crate) fn na_build(na: &Na, out: &mut [u8]) -> usize {
 }
 
 /// Outer headers as all packets of the tunnel have them, and the sum of what they fix of the IPv4 header.
-fn template(tunnel: &Tunnel) -> ([u8; 36], u64) {
+pub(crate) type Prepared = ([u8; 36], u64);
+
+pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {
     let mut headers = [0; 36];
     put(&mut headers, 0, &[0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0]);
     put(&mut headers, 12, &tunnel.source);
@@ -174,7 +183,7 @@ fn template(tunnel: &Tunnel) -> ([u8; 36], u64) {
 }
 
 #[inline(always)]
-fn stamp((template, sum): &([u8; 36], u64), entropy: u16, inner: &[u8], out: &mut [u8; 36]) -> Option<()> {
+fn stamp((template, sum): &Prepared, entropy: u16, inner: &[u8], out: &mut [u8; 36]) -> Option<()> {
     let ethernet = inner.first_chunk::<16>()?;
     let ecn = match *part(ethernet, 12) {
         [0x08, 0x00] => ethernet[15] & 3,
@@ -202,24 +211,20 @@ fn tagged_ecn(inner: &[u8]) -> u8 {
     }
 }
 
-pub(crate) fn encap_copy(tunnel: &Tunnel) -> impl Fn(u16, &[u8], &mut [u8]) -> usize + use<> {
-    let template = template(tunnel);
-    move |entropy, inner, out| {
-        let Some((headers, rest)) = out.split_first_chunk_mut() else { return 0 };
-        let Some(payload) = rest.get_mut(..inner.len()) else { return 0 };
-        if stamp(&template, entropy, inner, headers).is_none() {
-            return 0;
-        }
-        payload.copy_from_slice(inner);
-        36 + inner.len()
+#[inline(always)]
+pub(crate) fn encap_copy(template: &Prepared, entropy: u16, inner: &[u8], out: &mut [u8]) -> usize {
+    let Some((headers, rest)) = out.split_first_chunk_mut() else { return 0 };
+    let Some(payload) = rest.get_mut(..inner.len()) else { return 0 };
+    if stamp(template, entropy, inner, headers).is_none() {
+        return 0;
     }
+    payload.copy_from_slice(inner);
+    36 + inner.len()
 }
 
-pub(crate) fn encap_headroom(tunnel: &Tunnel) -> impl Fn(u16, &mut [u8]) -> usize + use<> {
-    let template = template(tunnel);
-    move |entropy, buffer| {
-        let Some((headroom, inner)) = buffer.split_at_mut_checked(HEADROOM) else { return 0 };
-        let Some(headers) = headroom.last_chunk_mut() else { return 0 };
-        stamp(&template, entropy, inner, headers).map_or(0, |()| HEADROOM - 36)
-    }
+#[inline(always)]
+pub(crate) fn encap_headroom(template: &Prepared, entropy: u16, buffer: &mut [u8]) -> usize {
+    let Some((headroom, inner)) = buffer.split_at_mut_checked(HEADROOM) else { return 0 };
+    let Some(headers) = headroom.last_chunk_mut() else { return 0 };
+    stamp(template, entropy, inner, headers).map_or(0, |()| HEADROOM - 36)
 }

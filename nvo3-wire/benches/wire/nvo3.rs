@@ -87,16 +87,18 @@ pub(crate) fn na_build(na: &Na, out: &mut [u8]) -> usize {
     nd::advertisement(&message, out).unwrap_or(0)
 }
 
-fn encap(tunnel: &Tunnel) -> vxlan::Encap {
-    vxlan::Encap::ipv4(Ipv4(tunnel.source), Ipv4(tunnel.destination), Vni::new(tunnel.vni).unwrap())
+pub(crate) use vxlan::Encap as Prepared;
+
+pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {
+    Prepared::ipv4(Ipv4(tunnel.source), Ipv4(tunnel.destination), Vni::new(tunnel.vni).unwrap())
 }
 
-pub(crate) fn encap_copy(tunnel: &Tunnel) -> impl Fn(u16, &[u8], &mut [u8]) -> usize + use<> {
-    let encap = encap(tunnel);
-    move |entropy, inner, out| encap.write(entropy, inner, out).unwrap_or(0)
+#[inline(always)]
+pub(crate) fn encap_copy(encap: &Prepared, entropy: u16, inner: &[u8], out: &mut [u8]) -> usize {
+    encap.write(entropy, inner, out).unwrap_or(0)
 }
 
-pub(crate) fn encap_headroom(tunnel: &Tunnel) -> impl Fn(u16, &mut [u8]) -> usize + use<> {
-    let encap = encap(tunnel);
-    move |entropy, buffer| encap.prepend(entropy, buffer, HEADROOM).unwrap_or(0)
+#[inline(always)]
+pub(crate) fn encap_headroom(encap: &Prepared, entropy: u16, buffer: &mut [u8]) -> usize {
+    encap.prepend(entropy, buffer, HEADROOM).unwrap_or(0)
 }
