@@ -133,35 +133,10 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
         if is_extension(self.header.next_header) {
-            return self.upper_behind_extensions();
+            return behind_extensions(*self);
         }
         let protocol = self.header.next_header;
         Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
-    }
-
-    #[cold]
-    fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
-        let mut walk = self.extensions();
-        let (mut fragment, mut fragment_header) = (false, false);
-        for extension in &mut walk {
-            if let Some(offset_flags) = extension.fragment() {
-                fragment_header = true;
-                fragment |= offset_flags & 0xfff9 != 0;
-            }
-            if fragment {
-                break;
-            }
-        }
-        match walk.error {
-            Some(error) => Err(error.at(self.offset_of(walk.rest))),
-            None => Ok(Upper {
-                protocol: walk.next,
-                payload: walk.rest,
-                offset: self.offset_of(walk.rest),
-                fragment,
-                fragment_header,
-            }),
-        }
     }
 
     fn offset_of(&self, rest: &[u8]) -> usize {
@@ -172,6 +147,33 @@ impl<'a> Packet<'a> {
     #[inline]
     pub fn pseudo_header(&self, protocol: u8, length: u32) -> Sum {
         crate::checksum::pseudo_ipv6(&self.header.source, &self.header.destination, protocol, length)
+    }
+}
+
+/// [`Packet::upper`] of a packet with extension headers; takes a copy, so that the packet of the usual case can stay in
+/// registers.
+#[cold]
+fn behind_extensions(packet: Packet<'_>) -> Result<Upper<'_>, Error> {
+    let mut walk = packet.extensions();
+    let (mut fragment, mut fragment_header) = (false, false);
+    for extension in &mut walk {
+        if let Some(offset_flags) = extension.fragment() {
+            fragment_header = true;
+            fragment |= offset_flags & 0xfff9 != 0;
+        }
+        if fragment {
+            break;
+        }
+    }
+    match walk.error {
+        Some(error) => Err(error.at(packet.offset_of(walk.rest))),
+        None => Ok(Upper {
+            protocol: walk.next,
+            payload: walk.rest,
+            offset: packet.offset_of(walk.rest),
+            fragment,
+            fragment_header,
+        }),
     }
 }
 

@@ -160,7 +160,7 @@ impl Advertise {
 ///
 /// # Errors
 /// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Solicit::frame_len`] bytes.
-#[inline]
+#[inline(always)]
 pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
     let source_link = message.source_link.map(|mac| Short { kind: SOURCE_LINK, units: 1, content: mac.0 });
     let nonce = message.nonce.map(|content| Short { kind: NONCE, units: 1, content });
@@ -184,7 +184,7 @@ pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
 ///
 /// # Errors
 /// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Advertise::frame_len`] bytes.
-#[inline]
+#[inline(always)]
 pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error> {
     let target_link = message.target_link.map(|mac| Short { kind: TARGET_LINK, units: 1, content: mac.0 });
     let Advertise { ethernet_destination, mac, ref source, ref destination, ref target, .. } = *message;
@@ -229,8 +229,7 @@ fn write<const N: usize>(
     };
     let length = (frame_len - size_of::<ethernet::Header>() - size_of::<ipv6::Header>()) as u16;
     let mut sum = pseudo_ipv6(addresses.source, addresses.destination, ipv6::ICMPV6, u32::from(length))
-        .word(u16::from(kind) << 8)
-        .word(u16::from(flags) << 8)
+        .words([u16::from(kind) << 8, u16::from(flags) << 8])
         .ipv6(addresses.target);
 
     let (bare, mut rest) = place::<Bare>(out, Protocol::Icmpv6)?;
@@ -250,15 +249,10 @@ fn write<const N: usize>(
     bare.target = *addresses.target;
     for option in options.into_iter().flatten() {
         let (placed, behind) = place::<Short>(rest, Protocol::Icmpv6)?;
-        let [a, b, c, d, e, f] = option.content;
         placed.kind = option.kind;
         placed.units = option.units;
         placed.content = option.content;
-        sum = sum
-            .word(u16::from_be_bytes([option.kind, option.units]))
-            .word(u16::from_be_bytes([a, b]))
-            .word(u16::from_be_bytes([c, d]))
-            .word(u16::from_be_bytes([e, f]));
+        sum = sum.word(u16::from_be_bytes([option.kind, option.units])).mac(&Mac(option.content));
         rest = behind;
     }
     bare.checksum = U16::new(sum.checksum());
