@@ -97,11 +97,19 @@ impl EtherType {
     pub const IPV6: Self = Self([0x86, 0xdd]);
     /// 802.1ad service tag.
     pub const SERVICE_VLAN: Self = Self([0x88, 0xa8]);
+    /// Service tag as used before 802.1ad gave it a number of its own.
+    pub const OLD_SERVICE_VLAN: Self = Self([0x91, 0x00]);
 
     /// The number, host order.
     #[inline]
     pub const fn get(self) -> u16 {
         u16::from_be_bytes(self.0)
+    }
+
+    /// Whether a VLAN tag follows.
+    #[inline]
+    pub const fn is_tag(self) -> bool {
+        matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self::OLD_SERVICE_VLAN)
     }
 }
 

@@ -28,6 +28,17 @@ pub enum Protocol {
     NeighborAdvertisement,
     /// VXLAN.
     Vxlan,
+
+    /// IEEE 802.2 LLC, with SNAP where it has it.
+    Llc,
+    /// TCP.
+    Tcp,
+    /// ICMP for IPv4.
+    Icmpv4,
+    /// IGMP of any version.
+    Igmp,
+    /// Multicast Listener Discovery of either version.
+    Mld,
 }
 
 impl fmt::Display for Protocol {
@@ -43,6 +54,12 @@ impl fmt::Display for Protocol {
             Self::NeighborSolicitation => "ICMPv6 NS",
             Self::NeighborAdvertisement => "ICMPv6 NA",
             Self::Vxlan => "VXLAN",
+
+            Self::Llc => "LLC",
+            Self::Tcp => "TCP",
+            Self::Icmpv4 => "ICMP",
+            Self::Igmp => "IGMP",
+            Self::Mld => "MLD",
         })
     }
 }
@@ -171,6 +188,86 @@ pub enum Rule {
     /// VXLAN flag I is 0, the VNI is not valid (VXL-02).
     #[error("flag I is 0, the VNI is not valid")]
     NoVni,
+
+    /// An option whose length is one its kind can't have (RFC 791 §3.1, RFC 9293 §3.1).
+    #[error("option {kind} cannot have length {length}")]
+    OptionLength {
+        /// Option type.
+        kind: u8,
+        /// What its length field says.
+        length: u8,
+    },
+    /// Options that are too many for the header that is to hold them.
+    #[error("options of {0} bytes exceed the header")]
+    OptionsTooLong(usize),
+    /// A fragment before the last whose payload is no multiple of 8 bytes (RFC 791 §3.2, RFC 8200 §4.5).
+    #[error("fragment of {0} bytes with more to come is no multiple of 8")]
+    FragmentLength(usize),
+    /// A fragment that would make the whole packet longer than 65,535 bytes (RFC 791 §3.2, RFC 8200 §4.5).
+    #[error("fragment makes a packet of {0} bytes")]
+    FragmentEnd(usize),
+    /// Hop-by-hop options behind another header than IPv6's own (RFC 8200 §4.1).
+    #[error("hop-by-hop options are not the first header")]
+    HopByHopNotFirst,
+    /// An option not known here whose type asks to drop the packet then (RFC 8200 §4.2).
+    #[error("unknown option {0:#04x} asks to drop the packet")]
+    UnknownOption(u8),
+    /// A routing header of type 0 or of a type not known here that wants to be followed (RFC 8200 §4.4, RFC 5095 §3).
+    #[error("routing header of type {kind} with {left} segments left")]
+    SegmentsLeft {
+        /// Routing type.
+        kind: u8,
+        /// Segments left.
+        left: u8,
+    },
+    /// TTL or hop limit other than 1 in a message that stays on the link (RFC 3376 §4, RFC 3810 §5).
+    #[error("hop limit {0} is not 1")]
+    NotOneHop(u8),
+    /// No router-alert option where one is required (RFC 3376 §4, RFC 3810 §5).
+    #[error("router-alert option is absent")]
+    NoRouterAlert,
+    /// A source that is not link-local where it has to be (RFC 3810 §5.1.14).
+    #[error("source {0} is not link-local")]
+    NotLinkLocal(Ipv6),
+    /// A group address that is no IPv4 group.
+    #[error("{0} is not a group")]
+    NotGroup(Ipv4),
+    /// A group address that is no IPv6 group.
+    #[error("{0} is not a group")]
+    NotGroup6(Ipv6),
+    /// A message type that this parser is not for.
+    #[error("message type {0} is not one of these")]
+    MessageType(u8),
+    /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+    #[error("no ICMP error may be sent about {0}")]
+    NoErrorAbout(Unanswerable),
+}
+
+/// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unanswerable {
+    /// It is an ICMP error itself, a redirect, or an ICMP message too short to tell.
+    IcmpError,
+    /// It went to an IP group or broadcast address.
+    ToGroup,
+    /// It went to a link-layer group or broadcast address.
+    ToLinkGroup,
+    /// Its source is no single host: unspecified, loopback, group or broadcast.
+    SourceNotHost,
+    /// It is a fragment other than the first.
+    LaterFragment,
+}
+
+impl fmt::Display for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IcmpError => "an ICMP error or redirect",
+            Self::ToGroup => "a packet to a group",
+            Self::ToLinkGroup => "a frame to a group",
+            Self::SourceNotHost => "a packet whose source is no single host",
+            Self::LaterFragment => "a fragment other than the first",
+        })
+    }
 }
 
 /// Why bytes could not be read, may not be acted on, or could not be written.

@@ -36,6 +36,7 @@ pub mod ipv6;
 pub mod nd;
 #[cfg(feature = "serde")]
 mod text;
+mod tlv;
 pub mod udp;
 #[cfg(test)]
 mod vectors;
@@ -44,4 +45,4 @@ pub mod vxlan;
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
-pub use error::{Error, Protocol, Rule};
+pub use error::{Error, Protocol, Rule, Unanswerable};
