@@ -85,6 +85,13 @@ impl Sum {
         self.add(u32::from_ne_bytes([a, b, c, d]) as u64 + u16::from_ne_bytes([e, f]) as u64)
     }
 
+    /// Adds what another sum has summed up.
+    #[inline]
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        self.add(other.0)
+    }
+
     /// Adds an IPv4 address.
     #[inline]
     #[must_use]
@@ -103,10 +110,9 @@ impl Sum {
     /// The sum folded to 16 bits, as a value.
     #[inline]
     pub const fn fold(self) -> u16 {
-        let sum = (self.0 >> 32) + (self.0 & 0xffff_ffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
+        // A half added to the other by rotation: the upper half of the result is the sum with its carry.
+        let words = (self.0.wrapping_add(self.0.rotate_left(32)) >> 32) as u32;
+        let sum = words.wrapping_add(words.rotate_left(16)) >> 16;
         u16::from_be(sum as u16)
     }
 
@@ -165,13 +171,13 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 /// The pseudo-header of UDP over IPv4 (RFC 768) or of any upper protocol over it.
 #[inline]
 pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length: u16) -> Sum {
-    Sum::ZERO.ipv4(source).ipv4(destination).words([protocol as u16, length])
+    Sum::ZERO.words([protocol as u16, length]).ipv4(source).ipv4(destination)
 }
 
 /// The pseudo-header of an upper protocol over IPv6 (RFC 8200 §8.1).
 #[inline]
 pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32) -> Sum {
-    Sum::ZERO.ipv6(source).ipv6(destination).words([u16::from(protocol), (length >> 16) as u16, length as u16])
+    Sum::ZERO.words([protocol.into(), (length >> 16) as u16, length as u16]).ipv6(source).ipv6(destination)
 }
 
 #[cfg(test)]
@@ -248,7 +254,7 @@ mod tests {
         #[test]
         fn pieces_sum_up_to_the_whole(words: Vec<u16>, source: [u8; 16], v4: [u8; 4], mac: [u8; 6], few: [u16; 5]) {
             let mut bytes: Vec<u8> = source.into_iter().chain(v4).chain(mac).collect();
-            let addresses = Sum::ZERO.ipv6(&Ipv6(source)).ipv4(&Ipv4(v4)).mac(&Mac(mac));
+            let addresses = Sum::ZERO.ipv6(&Ipv6(source)).plus(Sum::ZERO.ipv4(&Ipv4(v4)).mac(&Mac(mac)));
             let pieces = words.iter().fold(addresses.words(few), |sum, w| sum.word(*w));
             bytes.extend(few.iter().chain(&words).flat_map(|w| w.to_be_bytes()));
             prop_assert_eq!(pieces.fold(), sum(&bytes));

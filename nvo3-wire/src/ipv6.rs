@@ -183,14 +183,10 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
         if is_extension(self.header.next_header) {
-            return behind_extensions(*self);
+            return behind_extensions(self.header.next_header, self.payload);
         }
         let protocol = self.header.next_header;
         Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
-    }
-
-    fn offset_of(&self, rest: &[u8]) -> usize {
-        40 + self.payload.len() - rest.len()
     }
 
     /// The pseudo-header sum for an upper protocol of `length` bytes.
@@ -200,11 +196,11 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// [`Packet::upper`] of a packet with extension headers; takes a copy, so that the packet of the usual case can stay in
+/// [`Packet::upper`] of a packet with extension headers; taken apart, so that the packet of the usual case can stay in
 /// registers.
 #[cold]
-fn behind_extensions(packet: Packet<'_>) -> Result<Upper<'_>, Error> {
-    let mut walk = packet.extensions();
+fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
+    let mut walk = Extensions { next: first, rest: payload, error: None, left: MAX_EXTENSIONS };
     let (mut fragment, mut fragment_header) = (false, false);
     for extension in &mut walk {
         if let Some(offset_flags) = extension.fragment() {
@@ -215,15 +211,10 @@ fn behind_extensions(packet: Packet<'_>) -> Result<Upper<'_>, Error> {
             break;
         }
     }
+    let offset = 40 + payload.len() - walk.rest.len();
     match walk.error {
-        Some(error) => Err(error.at(packet.offset_of(walk.rest))),
-        None => Ok(Upper {
-            protocol: walk.next,
-            payload: walk.rest,
-            offset: packet.offset_of(walk.rest),
-            fragment,
-            fragment_header,
-        }),
+        Some(error) => Err(error.at(offset)),
+        None => Ok(Upper { protocol: walk.next, payload: walk.rest, offset, fragment, fragment_header }),
     }
 }
 

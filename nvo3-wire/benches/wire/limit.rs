@@ -91,10 +91,8 @@ fn sum(bytes: &[u8], begin: u64) -> u64 {
 
 #[inline(always)]
 fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + (sum & 0xffff)) as u16
+    let words = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (words.wrapping_add(words.rotate_left(16)) >> 16) as u16
 }
 
 /// An unfragmented UDP datagram over IPv4: ports and payload.
