@@ -24,8 +24,6 @@ impl Sum {
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let (sum, bytes) = if bytes.len() < LONG { (self, bytes) } else { self.blocks(bytes) };
-        let (fours, bytes) = bytes.as_chunks::<32>(); // the length of an ND message with one option
-        let sum = fours.iter().fold(sum, |sum, four| sum.eights(four));
         let (words, rest) = bytes.as_chunks::<8>();
         let sum = sum.eights(words.as_flattened());
         if rest.is_empty() {
@@ -39,8 +37,9 @@ impl Sum {
         }
     }
 
+    /// Adds as many bytes as are a multiple of 8, without a loop where their number is known to the compiler.
     #[inline(always)]
-    fn eights(self, bytes: &[u8]) -> Self {
+    pub(crate) fn eights(self, bytes: &[u8]) -> Self {
         bytes.as_chunks::<8>().0.iter().fold(self, |sum, word| sum.add(u64::from_ne_bytes(*word)))
     }
 
@@ -177,7 +176,7 @@ pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length
 /// The pseudo-header of an upper protocol over IPv6 (RFC 8200 §8.1).
 #[inline]
 pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32) -> Sum {
-    Sum::ZERO.words([protocol.into(), (length >> 16) as u16, length as u16]).ipv6(source).ipv6(destination)
+    Sum(u64::from(length.to_be())).words([protocol.into()]).ipv6(source).ipv6(destination)
 }
 
 #[cfg(test)]

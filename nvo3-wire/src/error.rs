@@ -238,6 +238,9 @@ pub enum Rule {
     /// A message type that this parser is not for.
     #[error("message type {0} is not one of these")]
     MessageType(u8),
+    /// An EtherType that is neither ARP's nor RARP's.
+    #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
+    NotArp(u16),
     /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
     #[error("no ICMP error may be sent about {0}")]
     NoErrorAbout(Unanswerable),

@@ -126,17 +126,17 @@ fn put<const N: usize>(out: &mut [u8], at: usize, bytes: &[u8; N]) {
     *out[at..].first_chunk_mut().unwrap() = *bytes;
 }
 
+/// Byte by byte: the compiler then shuffles the addresses in vector registers and stores few times.
 #[inline(always)]
+#[rustfmt::skip]
 pub(crate) fn arp_build(arp: &Arp, out: &mut [u8]) -> usize {
     let Some(out) = out.first_chunk_mut::<42>() else { return 0 };
-    put(out, 0, &arp.target_mac);
-    put(out, 6, &arp.mac);
-    put(out, 12, &[0x08, 0x06, 0, 1, 8, 0, 6, 4]);
-    put(out, 20, &[0, 2]);
-    put(out, 22, &arp.mac);
-    put(out, 28, &arp.ip);
-    put(out, 32, &arp.target_mac);
-    put(out, 38, &arp.target_ip);
+    let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (arp.mac, arp.target_mac);
+    let ([m, n, o, p], [q, r, s, t]) = (arp.ip, arp.target_ip);
+    *out = [
+        g, h, i, j, k, l, a, b, c, d, e, f, 0x08, 0x06,
+        0, 1, 8, 0, 6, 4, 0, 2, a, b, c, d, e, f, m, n, o, p, g, h, i, j, k, l, q, r, s, t,
+    ];
     42
 }
 

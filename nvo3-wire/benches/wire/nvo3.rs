@@ -8,12 +8,12 @@ use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ipv4, ipv6, nd, vxlan};
 
 #[inline(always)]
 pub(crate) fn arp_parse(frame: &[u8]) -> Option<u64> {
-    let frame = Frame::parse(frame).ok()?;
-    if frame.ether_type() != EtherType::ARP {
+    let (frame, _) = arp::Frame::parse(frame).ok()?;
+    frame.validate().ok()?;
+    if frame.ethernet.ether_type != EtherType::ARP {
         return None;
     }
-    let (arp, _) = arp::Arp::parse(frame.payload).ok()?;
-    arp.validate().ok()?;
+    let arp = &frame.arp;
     Some(arp_digest(arp.operation.get(), &arp.sender_mac.0, &arp.sender_ip.0, &arp.target_ip.0))
 }
 
