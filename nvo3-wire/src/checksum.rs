@@ -1,6 +1,6 @@
 //! The Internet checksum: sum and verify (RFC 1071), change in place (RFC 1624).
 
-use crate::{Ipv4, Ipv6, Mac};
+use crate::{Ipv4, Ipv6, Mac, ipv4, ipv6};
 
 /// A running one's-complement sum. Pieces of odd length are padded with a zero byte, so only the last may be odd.
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,6 +177,53 @@ pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length
 #[inline]
 pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32) -> Sum {
     Sum(u64::from(length.to_be())).words([protocol.into()]).ipv6(source).ipv6(destination)
+}
+
+/// The addresses that the checksum of an upper protocol is over: source, then (last) destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses<'a> {
+    /// IPv4.
+    V4(&'a Ipv4, &'a Ipv4),
+    /// IPv6.
+    V6(&'a Ipv6, &'a Ipv6),
+}
+
+impl Addresses<'_> {
+    /// The pseudo-header for `length` bytes of `protocol`; only IPv6 has room for more than 65,535.
+    #[inline]
+    pub fn pseudo_header(self, protocol: u8, length: u32) -> Sum {
+        match self {
+            Self::V4(source, destination) => pseudo_ipv4(source, destination, protocol, length as u16),
+            Self::V6(source, destination) => pseudo_ipv6(source, destination, protocol, length),
+        }
+    }
+}
+
+impl<'a> From<&'a ipv4::Header> for Addresses<'a> {
+    fn from(header: &'a ipv4::Header) -> Self {
+        Self::V4(&header.source, &header.destination)
+    }
+}
+
+impl<'a> From<&'a ipv6::Header> for Addresses<'a> {
+    fn from(header: &'a ipv6::Header) -> Self {
+        Self::V6(&header.source, &header.destination)
+    }
+}
+
+/// What a builder writes into the checksum field of an upper protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Field {
+    /// The checksum.
+    #[default]
+    Fill,
+    /// Zero: none, in UDP.
+    Zero,
+    /// The sum of the pseudo-header alone, which hardware that sums up the rest starts from.
+    Partial,
+    /// This value, right or wrong: that of a packet which is built again.
+    Keep(u16),
 }
 
 #[cfg(test)]

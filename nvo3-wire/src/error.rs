@@ -241,6 +241,9 @@ pub enum Rule {
     /// An EtherType that is neither ARP's nor RARP's.
     #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
     NotArp(u16),
+    /// A Packet Too Big about less than every link takes (RFC 8201 §4).
+    #[error("MTU {0} is below 1280")]
+    Mtu(u32),
     /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
     #[error("no ICMP error may be sent about {0}")]
     NoErrorAbout(Unanswerable),

@@ -1,4 +1,13 @@
-//! ICMPv6: the header every message begins with, and its checksum.
+//! ICMPv6: the header every message begins with, its checksum; echo, errors, and those that an edge sends itself.
+
+mod echo;
+mod error;
+
+pub use crate::icmpv4::Echo;
+pub use echo::{
+    ECHO_REPLY, ECHO_REQUEST, Kind, MINIMUM_MTU, PACKET_TOO_BIG, PARAMETER_PROBLEM, Quote, TIME_EXCEEDED, UNREACHABLE,
+};
+pub use error::{Report, answerable, error};
 
 use crate::error::take;
 use crate::ipv6::{self, Upper};

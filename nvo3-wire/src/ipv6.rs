@@ -108,6 +108,15 @@ pub struct Upper<'a> {
     pub fragment: bool,
     /// A fragment header was passed, even that of an atomic fragment (RFC 6946).
     pub fragment_header: bool,
+    /// Where `payload` belongs in the fragmentable part, in bytes; 0 of a whole packet and a first fragment.
+    pub fragment_offset: u16,
+}
+
+impl Upper<'_> {
+    /// A fragment other than the first: `payload` does not begin with the upper header.
+    pub const fn later_fragment(&self) -> bool {
+        self.fragment_offset != 0
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -186,7 +195,14 @@ impl<'a> Packet<'a> {
             return behind_extensions(self.header.next_header, self.payload);
         }
         let protocol = self.header.next_header;
-        Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
+        Ok(Upper {
+            protocol,
+            payload: self.payload,
+            offset: 40,
+            fragment: false,
+            fragment_header: false,
+            fragment_offset: 0,
+        })
     }
 
     /// The pseudo-header sum for an upper protocol of `length` bytes.
@@ -201,11 +217,12 @@ impl<'a> Packet<'a> {
 #[cold]
 fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
     let mut walk = Extensions { next: first, rest: payload, error: None, left: MAX_EXTENSIONS };
-    let (mut fragment, mut fragment_header) = (false, false);
+    let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
     for extension in &mut walk {
         if let Some(offset_flags) = extension.fragment() {
             fragment_header = true;
             fragment |= offset_flags & 0xfff9 != 0;
+            fragment_offset = offset_flags & 0xfff8;
         }
         if fragment {
             break;
@@ -214,7 +231,14 @@ fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
     let offset = 40 + payload.len() - walk.rest.len();
     match walk.error {
         Some(error) => Err(error.at(offset)),
-        None => Ok(Upper { protocol: walk.next, payload: walk.rest, offset, fragment, fragment_header }),
+        None => Ok(Upper {
+            protocol: walk.next,
+            payload: walk.rest,
+            offset,
+            fragment,
+            fragment_header,
+            fragment_offset,
+        }),
     }
 }
 

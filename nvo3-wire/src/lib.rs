@@ -27,13 +27,18 @@ pub mod arp;
 mod buf;
 pub mod checksum;
 pub mod ecn;
+pub mod edit;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod nd;
+pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
 mod tlv;
