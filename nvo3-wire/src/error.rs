@@ -238,6 +238,9 @@ pub enum Rule {
     /// A message type that this parser is not for.
     #[error("message type {0} is not one of these")]
     MessageType(u8),
+    /// A checksum over addresses was to be filled where no IP header is in front.
+    #[error("no IP header in front whose addresses the checksum is over")]
+    NoAddresses,
     /// An EtherType that is neither ARP's nor RARP's.
     #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
     NotArp(u16),

@@ -231,14 +231,9 @@ fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
     let offset = 40 + payload.len() - walk.rest.len();
     match walk.error {
         Some(error) => Err(error.at(offset)),
-        None => Ok(Upper {
-            protocol: walk.next,
-            payload: walk.rest,
-            offset,
-            fragment,
-            fragment_header,
-            fragment_offset,
-        }),
+        None => {
+            Ok(Upper { protocol: walk.next, payload: walk.rest, offset, fragment, fragment_header, fragment_offset })
+        }
     }
 }
 

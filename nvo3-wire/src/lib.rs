@@ -25,6 +25,7 @@ pub mod announce;
 pub mod arp;
 #[cfg(feature = "bytes")]
 mod buf;
+pub mod build;
 pub mod checksum;
 pub mod ecn;
 pub mod edit;
