@@ -1,6 +1,6 @@
 //! The one error of this crate: a sentence that says where.
 
-use crate::{Ipv4, Ipv6, Mac};
+use crate::{EtherType, Ipv4, Ipv6, Mac, Vni};
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -39,6 +39,16 @@ pub enum Protocol {
     Igmp,
     /// Multicast Listener Discovery of either version.
     Mld,
+    /// VXLAN-GPE.
+    VxlanGpe,
+    /// Geneve or one of its options.
+    Geneve,
+    /// GRE of any kind.
+    Gre,
+    /// NVGRE.
+    Nvgre,
+    /// ILA, an IPv6 address that is locator and identifier.
+    Ila,
 }
 
 impl fmt::Display for Protocol {
@@ -60,6 +70,11 @@ impl fmt::Display for Protocol {
             Self::Icmpv4 => "ICMP",
             Self::Igmp => "IGMP",
             Self::Mld => "MLD",
+            Self::VxlanGpe => "VXLAN-GPE",
+            Self::Geneve => "Geneve",
+            Self::Gre => "GRE",
+            Self::Nvgre => "NVGRE",
+            Self::Ila => "ILA",
         })
     }
 }
@@ -250,6 +265,62 @@ pub enum Rule {
     /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
     #[error("no ICMP error may be sent about {0}")]
     NoErrorAbout(Unanswerable),
+
+    /// A protocol type (or VXLAN-GPE next protocol) that no tunnel end here can deliver.
+    #[error("payload type {0} is unknown")]
+    PayloadType(EtherType),
+    /// A control packet, never a tenant's (GNV-04).
+    #[error("is a control packet")]
+    Control,
+    /// The inner packet's version nibble contradicts the tunnel header.
+    #[error("inner packet has version {0}")]
+    InnerVersion(u8),
+    /// An 802.1Q tag in an inner frame where none is agreed on (VXL-13, NVG-04).
+    #[error("inner frame has a VLAN tag")]
+    InnerVlan,
+    /// A critical Geneve option that this end does not know (GNV-02).
+    #[error("critical option of class {class:#06x}, type {kind:#04x} is unknown")]
+    UnknownCriticalOption {
+        /// Option class.
+        class: u16,
+        /// Option type, critical bit included.
+        kind: u8,
+    },
+    /// More option bytes than this end handles (GNV-06).
+    #[error("{length} bytes of options, at most {limit} are handled")]
+    OptionsBeyondLimit {
+        /// Bytes of options.
+        length: usize,
+        /// Bytes this end handles.
+        limit: usize,
+    },
+    /// Reserved bits of GRE that must be zero: 1, 4 and 5 (NVG-02).
+    #[error("reserved bits are set in {0:#06x}")]
+    ReservedBits(u16),
+    /// GRE with a checksum or sequence number, which NVGRE has not (NVG-01).
+    #[error("checksum or sequence number present, NVGRE has neither")]
+    NotPlain,
+    /// GRE without the key that holds VSID and FlowID (NVG-01).
+    #[error("key is absent")]
+    NoKey,
+    /// A VSID that no tenant may have: up to 0xfff, or 0xffffff (NVG-07).
+    #[error("VSID {0} is reserved")]
+    ReservedVsid(Vni),
+    /// Tunnel ends of two address families.
+    #[error("tunnel ends are of different address families")]
+    AddressFamilies,
+    /// An ILA identifier type that is not to be translated: 0 is an ordinary interface, 6 and 7 are reserved.
+    #[error("identifier type {0} is not translated")]
+    IdentifierType(u8),
+    /// The checksum-neutral bit in an address that has no locator (ILA-02).
+    #[error("SIR address has the checksum-neutral bit")]
+    NeutralBit,
+    /// An identifier ending in 0xffff, which a neutral mapping cannot give back (ILA-04).
+    #[error("identifier ends in 0xffff")]
+    AmbiguousIdentifier,
+    /// A destination under another prefix than that to be replaced.
+    #[error("destination {0} is under another prefix")]
+    OtherPrefix(Ipv6),
 }
 
 /// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).

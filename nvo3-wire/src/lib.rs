@@ -32,6 +32,8 @@ pub mod edit;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod geneve;
+pub mod gre;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
@@ -39,6 +41,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
 pub mod nd;
+pub mod nvgre;
 pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
@@ -47,6 +50,7 @@ pub mod udp;
 #[cfg(test)]
 mod vectors;
 pub mod vxlan;
+pub mod vxlan_gpe;
 
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]

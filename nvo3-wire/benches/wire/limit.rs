@@ -195,7 +195,7 @@ fn stamp((template, sum): &Prepared, entropy: u16, inner: &[u8], out: &mut [u8; 
     out[1] = ecn;
     put(out, 2, &total.to_be_bytes());
     put(out, 10, &checksum.to_ne_bytes());
-    put(out, 20, &(49152 | entropy % 16384).to_be_bytes());
+    put(out, 20, &(49152 + entropy % 16384).to_be_bytes());
     put(out, 24, &(total - 20).to_be_bytes());
     Some(())
 }
