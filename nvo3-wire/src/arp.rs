@@ -2,6 +2,7 @@
 
 use crate::error::{place, take};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ethernet};
+use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -190,6 +191,25 @@ impl Arp {
     }
 }
 
+/// `who has 192.0.2.1? tell 192.0.2.10 at 02:00:5e:00:53:01`, and the like for each operation
+impl fmt::Display for Arp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender_mac, sender_ip, target_mac, target_ip, .. } = self;
+        if let Err(error) = self.validate() {
+            return write!(f, "{}", error.rule);
+        }
+        match self.operation.get() {
+            1 if sender_ip.is_unspecified() => write!(f, "who has {target_ip}? probe by {sender_mac}"),
+            1 if sender_ip == target_ip => write!(f, "announcement of {sender_ip} at {sender_mac}"),
+            1 => write!(f, "who has {target_ip}? tell {sender_ip} at {sender_mac}"),
+            2 => write!(f, "{sender_ip} is at {sender_mac}"),
+            3 => write!(f, "who is {target_mac}? tell {sender_mac}"),
+            4 => write!(f, "{target_mac} is {target_ip}, says {sender_ip} at {sender_mac}"),
+            other => write!(f, "operation {other} from {sender_mac}"),
+        }
+    }
+}
+
 /// Writes a whole frame from the sender's MAC to `destination`; the general form of the builders below.
 ///
 /// # Errors
@@ -287,6 +307,7 @@ pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), o
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::string::ToString;
 
     const MAC: Mac = Mac([2, 0, 0x5e, 0, 0x53, 1]);
     const IP: Ipv4 = Ipv4([192, 0, 2, 10]);
@@ -374,6 +395,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_line_says_what_is_asked_or_told() {
+        let line = |operation, sender_ip| {
+            body(|arp| {
+                arp.operation = U16::new(operation);
+                arp.sender_ip = sender_ip;
+                arp.target_mac = Mac([2, 0, 0, 0, 0, 9]);
+            })
+            .to_string()
+        };
+        let other = Ipv4([192, 0, 2, 1]);
+
+        assert_eq!(line(1, other), "who has 192.0.2.10? tell 192.0.2.1 at 02:00:5e:00:53:01");
+        assert_eq!(line(1, IP), "announcement of 192.0.2.10 at 02:00:5e:00:53:01");
+        assert_eq!(line(1, Ipv4::UNSPECIFIED), "who has 192.0.2.10? probe by 02:00:5e:00:53:01");
+        assert_eq!(line(2, other), "192.0.2.1 is at 02:00:5e:00:53:01");
+        assert_eq!(line(3, other), "who is 02:00:00:00:00:09? tell 02:00:5e:00:53:01");
+        assert_eq!(line(4, other), "02:00:00:00:00:09 is 192.0.2.10, says 192.0.2.1 at 02:00:5e:00:53:01");
+        assert_eq!(line(9, other), "operation 9 from 02:00:5e:00:53:01");
+        assert_eq!(body(|arp| arp.hardware = U16::new(6)).to_string(), "hardware type 6 is not Ethernet (1)");
     }
 
     #[test]
