@@ -7,12 +7,13 @@ use crate::ipv6::{self, Ipv6Option, Routing, write_fragment, write_options, writ
 use crate::tcp::{self, TcpOption};
 use crate::{Error, EtherType};
 
-/// A header with options: [`ipv4::Fields`] with [`Ipv4Option`]s, [`tcp::Fields`] with [`TcpOption`]s.
+/// A header with options: [`ipv4::Fields`] with [`Ipv4Option`]s, [`tcp::Fields`] with [`TcpOption`]s,
+/// [`geneve::Header`](crate::geneve::Header) with [`GeneveOption`](crate::geneve::GeneveOption)s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithOptions<'a, F, O> {
     /// The fixed part.
     pub fields: F,
-    /// What follows it, padded with end-of-list to a multiple of 4 bytes.
+    /// What follows it; those of IPv4 and TCP are padded with end-of-list to a multiple of 4 bytes.
     pub options: &'a [O],
 }
 

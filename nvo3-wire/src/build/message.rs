@@ -4,7 +4,7 @@ use super::{Layer, Place, WithOptions};
 use crate::checksum::{Addresses, Field, Sum};
 use crate::error::place as placed;
 use crate::tcp::{self, TcpOption};
-use crate::{Error, Ipv4, Protocol, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp, vxlan};
+use crate::{Error, Ipv4, Protocol, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp};
 
 /// Fills the checksum field at byte `at` of a message with a pseudo-header that is all of `out`.
 fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) -> Result<(), Error> {
@@ -22,7 +22,7 @@ fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) 
     Ok(())
 }
 
-fn set(value: u16, at: usize, out: &mut [u8]) {
+pub(super) fn set(value: u16, at: usize, out: &mut [u8]) {
     if let Some(field) = out.get_mut(at..).and_then(|out| out.first_chunk_mut()) {
         *field = value.to_be_bytes();
     }
@@ -124,15 +124,4 @@ messages! {
     mld::Header: Mld, ipv6::ICMPV6, true;
     nd::Solicitation: NeighborSolicitation, ipv6::ICMPV6, true;
     nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
-}
-
-impl Layer for vxlan::Header {
-    fn header_len(&self) -> usize {
-        size_of::<Self>()
-    }
-
-    fn write(&self, _: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
-        *placed::<Self>(out, Protocol::Vxlan)?.0 = *self;
-        Ok(())
-    }
 }

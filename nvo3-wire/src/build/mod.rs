@@ -37,6 +37,7 @@ mod link;
 mod message;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 pub use arrange::{Layers, Summed};
 pub use ip::{DestinationOptions, Fragment, HopByHop, IpProtocol, WithOptions};
