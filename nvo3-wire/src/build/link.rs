@@ -37,7 +37,8 @@ impl Layer for Header {
     }
 }
 
-/// A tag keeps the EtherType it is announced with, if that is a tag's; else it is 802.1Q.
+/// A tag keeps the EtherType it is announced with, if that is 802.1ad's or one that was in use before it (0x9100, 0x9200,
+/// 0x9300); else it is 802.1Q.
 impl Layer for Tag {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -52,7 +53,7 @@ impl Layer for Tag {
 
     fn ether_type(&self, given: EtherType, _: usize) -> EtherType {
         match given {
-            EtherType::SERVICE_VLAN => given,
+            EtherType::SERVICE_VLAN | EtherType([0x91..=0x93, 0]) => given,
             _ => EtherType::VLAN,
         }
     }
