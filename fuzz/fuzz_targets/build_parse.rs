@@ -51,8 +51,9 @@ fuzz_target!(|case: Case| {
     let Case { macs, tags, ip, upper, payload, padding } = case;
     let header = ethernet(macs);
     let tags = tags.map(|tag| tag.map(|(id, priority, drop)| Tag::new(id, priority, drop, EtherType([0x90, 0]))));
-    let mut layers: Vec<Box<dyn Layer + '_>> = vec![Box::new(header), Box::new(tags[0]), Box::new(tags[1])];
+    let option;
     let (mut alert, mut content) = ([Ipv6Option::Pad1], [Ipv6Option::Pad1]);
+    let mut layers: Vec<Box<dyn Layer + '_>> = vec![Box::new(header), Box::new(tags[0]), Box::new(tags[1])];
     match &ip {
         Ip::V4(fields) => layers.push(Box::new(whole(*fields))),
         Ip::V6 { fields, hop_by_hop, destination } => {
@@ -65,7 +66,6 @@ fuzz_target!(|case: Case| {
         layers.push(Box::new(hop_by_hop.map(|_| HopByHop(&alert))));
         layers.push(Box::new(destination.map(|_| DestinationOptions(&content))));
     }
-    let option;
     match &upper {
         Upper::Udp(fields, true) => layers.push(Box::new(*fields)),
         Upper::Udp(fields, false) => layers.push(Box::new(fields.with(Field::Zero))),
@@ -105,8 +105,7 @@ fuzz_target!(|case: Case| {
     match layers[..].write(&mut out) {
         Ok(length) => assert_eq!(length, out.len()),
         Err(error) => {
-            let long =
-                |rule| matches!(rule, Rule::TooLong(_) | Rule::OptionsTooLong(_) | Rule::OptionsBeyondLimit { .. });
+            let long = |rule| matches!(rule, Rule::TooLong(_) | Rule::OptionsTooLong(_) | Rule::OptionsBeyond { .. });
             let odd = matches!(error.rule, Rule::Length(_)); // data of a Geneve option that is no multiple of 4
             assert!(long(error.rule) || odd, "{error}");
             return;

@@ -138,6 +138,20 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// As [`Packet::parse`], but a payload that ends before its length field says so is no failure: captures and quotes
+    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]; [`Rule::Truncated`] only below 40 bytes.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        match (Self::parse(bytes), take::<Header>(bytes, Protocol::Ipv6)) {
+            (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
+                Ok((Self { header, payload }, Some(cut)))
+            }
+            (whole, _) => whole.map(|packet| (packet, None)),
+        }
+    }
+
     /// The receiver's rules of RFC 4291 §2.7 and RFC 8200 §4: the source is not a group, hop-by-hop options come first,
     /// no option is cut short or unknown and asks to drop the packet, no unknown route is to be followed, fragments keep
     /// to their limits; the first that fails. Behind a later fragment nothing is looked at.
@@ -166,10 +180,7 @@ impl<'a> Packet<'a> {
                 Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
             };
             verdict.map_err(|e| e.at(at))?;
-            if extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0) {
-                return Ok(());
-            }
-            at += extension.len();
+            at += extension.header_len();
         }
         walk.error.map_or(Ok(()), |error| Err(error.at(at)))
     }
@@ -180,9 +191,10 @@ impl<'a> Packet<'a> {
         !self.extensions().any(|extension| matches!(extension.typed(), Ok(Kind::Routing(r)) if r.segments_left != 0))
     }
 
-    /// The extension headers in order, without failing: the walk ends where the chain does or breaks.
+    /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
+    /// a fragment other than the first, as what follows there is payload.
     pub fn extensions(&self) -> Extensions<'a> {
-        Extensions { next: self.header.next_header, rest: self.payload, error: None, left: MAX_EXTENSIONS }
+        Extensions::new(self.header.next_header, self.payload)
     }
 
     /// The upper protocol behind whatever extension headers there are.
@@ -205,6 +217,15 @@ impl<'a> Packet<'a> {
         })
     }
 
+    /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
+    /// fragment; `None` for a later fragment, and where the chain breaks.
+    pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
+        let mut walk = self.extensions();
+        walk.by_ref().for_each(drop);
+        let offset = 40 + self.payload.len() - walk.rest.len();
+        (walk.error.is_none() && !walk.later).then_some((walk.next, walk.rest, offset))
+    }
+
     /// The pseudo-header sum for an upper protocol of `length` bytes.
     #[inline]
     pub fn pseudo_header(&self, protocol: u8, length: u32) -> Sum {
@@ -216,7 +237,7 @@ impl<'a> Packet<'a> {
 /// registers.
 #[cold]
 fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
-    let mut walk = Extensions { next: first, rest: payload, error: None, left: MAX_EXTENSIONS };
+    let mut walk = Extensions::new(first, payload);
     let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
     for extension in &mut walk {
         if let Some(offset_flags) = extension.fragment() {
@@ -250,13 +271,8 @@ pub struct Extension<'a> {
 
 impl Extension<'_> {
     /// Length of the whole header in bytes.
-    pub const fn len(&self) -> usize {
+    pub const fn header_len(&self) -> usize {
         self.content.len() + 2
-    }
-
-    /// Never: a header has 8 bytes at least.
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 
     /// Offset and flags of a fragment header (RFC 8200 §4.5).
@@ -275,9 +291,14 @@ pub struct Extensions<'a> {
     rest: &'a [u8],
     error: Option<Error>,
     left: u8,
+    later: bool,
 }
 
-impl Extensions<'_> {
+impl<'a> Extensions<'a> {
+    const fn new(next: u8, rest: &'a [u8]) -> Self {
+        Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false }
+    }
+
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error
@@ -288,7 +309,7 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Extension<'a>;
 
     fn next(&mut self) -> Option<Extension<'a>> {
-        if !is_extension(self.next) || self.error.is_some() {
+        if !is_extension(self.next) || self.error.is_some() || self.later {
             return None;
         }
         if self.left == 0 {
@@ -305,6 +326,7 @@ impl<'a> Iterator for Extensions<'a> {
         };
         let extension = Extension { kind: self.next, next, content };
         (self.next, self.rest, self.left) = (next, rest, self.left - 1);
+        self.later = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0);
         Some(extension)
     }
 }

@@ -37,6 +37,7 @@ pub mod gre;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
+pub mod ila;
 pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
@@ -46,6 +47,7 @@ pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
 mod tlv;
+pub mod tunnel;
 pub mod udp;
 #[cfg(test)]
 mod vectors;

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{env, fs};
 use zerocopy::FromBytes;
-use zerocopy::big_endian::U16;
+use zerocopy::big_endian::{U16, U32};
 
 /// The rows of `valid.jsonl`, each with its frame.
 fn rows() -> Vec<(Value, Vec<u8>)> {
@@ -278,26 +278,53 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
 
 fn icmpv6_layer<'a>(row: &Row<'a>, take: &mut impl FnMut(&'static str), out: &mut Vec<Box<dyn Layer + 'a>>) {
     let (kind, code, checksum) = (row.number("type") as u8, row.number("code") as u8, U16::ZERO);
-    let fixed = match kind {
-        icmpv6::NEIGHBOR_SOLICITATION => {
-            let target = row.ipv6("target");
-            out.push(Box::new(nd::Solicitation { kind, code, checksum, reserved: [0; 4], target }));
+    let reserved = [0; 4];
+    let fixed = match row.layer()["fields"]["kind"].as_str().unwrap() {
+        "ns" => {
+            out.push(Box::new(nd::Solicitation { kind, code, checksum, reserved, target: row.ipv6("target") }));
             24
         }
-        icmpv6::NEIGHBOR_ADVERTISEMENT => {
-            let flags = (row.number("r") << 7 | row.number("s") << 6 | row.number("o") << 5) as u8;
+        "na" => {
+            let [router, solicited, overrides] = ["r", "s", "o"].map(|key| row.flag(key));
+            let flags = nd::Flags { router, solicited, overrides }.bits();
             let target = row.ipv6("target");
             out.push(Box::new(nd::Advertisement { kind, code, checksum, flags, reserved: [0; 3], target }));
             24
         }
+        "rs" => {
+            out.push(Box::new(nd::RouterSolicitation { kind, code, checksum, reserved }));
+            8
+        }
+        "ra" => {
+            let [managed, other, home_agent, proxied] = ["m", "o", "h", "p"].map(|key| row.flag(key));
+            let preference = row.number("prf") as u8;
+            out.push(Box::new(nd::RouterAdvertisement {
+                kind,
+                code,
+                checksum,
+                cur_hop_limit: row.number("cur_hop_limit") as u8,
+                flags: nd::RouterFlags { managed, other, home_agent, proxied, preference }.bits(),
+                router_lifetime: U16::new(row.number("router_lifetime") as u16),
+                reachable_time: U32::new(row.number("reachable_time") as u32),
+                retrans_timer: U32::new(row.number("retrans_timer") as u32),
+            }));
+            16
+        }
+        "redirect" => {
+            let (target, destination) = (row.ipv6("target"), row.ipv6("destination"));
+            out.push(Box::new(nd::Redirect { kind, code, checksum, reserved, target, destination }));
+            40
+        }
         _ => {
-            take("bodies of ICMPv6 messages other than NS and NA");
+            take("bodies and options of ICMPv6 messages that the crate does not write, of RFC 3122, 3971, 5568, 6775");
             out.push(Box::new(icmpv6::Header { kind, code, checksum }));
-            4
+            out.push(Box::new(&row.bytes()[4..]));
+            return;
         }
     };
-    if row.bytes().len() > fixed {
-        out.push(Box::new(&row.bytes()[fixed..]));
+    for option in nd::Options::parse(&row.bytes()[fixed..]).unwrap() {
+        take("ND options, read by kind: that they agree with the row is another test's claim");
+        out.push(Box::new(option));
     }
 }
 

@@ -169,7 +169,7 @@ impl Layer for IpProtocol {
 }
 
 fn options_len(options: &[Ipv6Option<'_>]) -> usize {
-    (2 + options.iter().map(Ipv6Option::len).sum::<usize>()).next_multiple_of(8)
+    (2 + options.iter().map(Ipv6Option::wire_len).sum::<usize>()).next_multiple_of(8)
 }
 
 impl Layer for HopByHop<'_> {

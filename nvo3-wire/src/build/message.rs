@@ -122,6 +122,20 @@ messages! {
     igmp::Header: Igmp, ipv4::IGMP, false;
     icmpv6::Header: Icmpv6, ipv6::ICMPV6, true;
     mld::Header: Mld, ipv6::ICMPV6, true;
+    nd::RouterSolicitation: RouterSolicitation, ipv6::ICMPV6, true;
+    nd::RouterAdvertisement: RouterAdvertisement, ipv6::ICMPV6, true;
+    nd::Redirect: Redirect, ipv6::ICMPV6, true;
     nd::Solicitation: NeighborSolicitation, ipv6::ICMPV6, true;
     nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
+}
+
+/// Behind a message, as many as are wanted.
+impl Layer for nd::NdOption<'_> {
+    fn header_len(&self) -> usize {
+        self.size()
+    }
+
+    fn write(&self, _: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+        Self::write(self, out).map(|_| ())
+    }
 }

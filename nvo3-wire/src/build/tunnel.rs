@@ -57,7 +57,7 @@ impl Layer for WithOptions<'_, geneve::Header, GeneveOption<'_>> {
     fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
         let length = self.header_len() - size_of::<geneve::Header>();
         let Some(words) = u8::try_from(length / 4).ok().filter(|_| length <= geneve::MAX_OPTIONS) else {
-            let rule = Rule::OptionsBeyondLimit { length, limit: geneve::MAX_OPTIONS };
+            let rule = Rule::OptionsBeyond { length, limit: geneve::MAX_OPTIONS };
             return Err(Error::new(Protocol::Geneve, 0, rule));
         };
         let payload_len = out.len().saturating_sub(self.header_len());

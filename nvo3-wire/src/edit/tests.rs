@@ -188,6 +188,22 @@ fn bytes_of_a_later_fragment_are_no_upper_header() {
 }
 
 #[test]
+fn the_upper_header_of_a_first_fragment_is_found_behind_its_extension_headers() {
+    let fragment = |made: &Made<Ipv6>| {
+        let mut packet = over_ipv6(made, ipv4::UDP, Field::Fill, &[7; 16]);
+        packet.splice(40..40, [ipv6::DESTINATION_OPTIONS, 0, 0, 1, 0, 0, 0, 9]);
+        (packet[5], packet[6]) = (packet[5] + 8, ipv6::FRAGMENT);
+        packet
+    };
+    let new = Made { source: Ipv6([0x99; 16]), ..OLD6 };
+    let mut bytes = fragment(&OLD6);
+
+    Ipv6Mut::parse(&mut bytes).unwrap().set_source(new.source);
+
+    assert_eq!(bytes, fragment(&new));
+}
+
+#[test]
 fn the_next_hop_of_a_source_route_is_not_summed() {
     let (source, last) = (Ipv4([192, 0, 2, 1]), Ipv4([198, 51, 100, 9]));
     let route = |next| {

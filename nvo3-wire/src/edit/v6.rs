@@ -22,10 +22,10 @@ impl<'a> Ipv6Mut<'a> {
     /// Those of [`Packet::parse`] and [`Packet::upper`].
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, Error> {
         let packet = Packet::parse(bytes)?;
-        let found = packet.upper()?;
-        let upper = match found.fragment_offset {
-            0 => Upper::find(found.protocol, found.offset, found.payload, true),
-            _ => Upper::Other,
+        packet.upper()?;
+        let upper = match packet.upper_of_first() {
+            Some((protocol, payload, offset)) => Upper::find(protocol, offset, payload, true),
+            None => Upper::Other,
         };
         let at_last_destination = packet.at_last_destination();
         Ok(Self { bytes, upper, at_last_destination })

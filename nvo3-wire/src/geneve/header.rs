@@ -49,11 +49,11 @@ impl Header {
     /// The header for `vni` and a payload of type `protocol`, with C if an option has it (GNV-02, GNV-05).
     ///
     /// # Errors
-    /// [`Rule::OptionsBeyondLimit`] above [`MAX_OPTIONS`].
+    /// [`Rule::OptionsTooLong`] above [`MAX_OPTIONS`].
     pub fn new(vni: Vni, protocol: EtherType, options: Options<'_>) -> Result<Self, Error> {
         let length = options.as_bytes().len();
         let Some(words) = u8::try_from(length / 4).ok().filter(|words| *words < 64) else {
-            return Err(Error::new(Protocol::Geneve, 0, Rule::OptionsBeyondLimit { length, limit: MAX_OPTIONS }));
+            return Err(Error::new(Protocol::Geneve, 0, Rule::OptionsBeyond { length, limit: MAX_OPTIONS }));
         };
         let flags = if options.any_critical() { Self::CRITICAL } else { 0 };
         Ok(Self { version_words: words, flags, protocol, vni: vni.to_bytes(), reserved: 0 })

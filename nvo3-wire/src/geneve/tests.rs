@@ -104,7 +104,7 @@ fn options_that_cannot_be_said_are_not_written() {
     assert_eq!(write(&[0; 8], 11), Err(Rule::NoRoom { needed: 12, available: 11 }));
     let long = [0; 256];
     let error = Header::new(Vni::MAX, EtherType::IPV4, Options::parse(&long).unwrap()).unwrap_err();
-    assert_eq!(error.rule, Rule::OptionsBeyondLimit { length: 256, limit: 252 });
+    assert_eq!(error.rule, Rule::OptionsBeyond { length: 256, limit: 252 });
 }
 
 #[test]

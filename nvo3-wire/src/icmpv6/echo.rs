@@ -41,9 +41,9 @@ impl<'a> Quote<'a> {
 
     /// Source and destination port of quoted UDP or TCP, behind whatever extension headers are there.
     pub fn ports(&self) -> Option<(u16, u16)> {
-        let upper = ipv6::Packet { header: self.header, payload: self.payload }.upper().ok()?;
-        let quoted = matches!(upper.protocol, ipv6::UDP | ipv6::TCP) && !upper.fragment;
-        let [a, b, c, d] = upper.payload.first_chunk::<4>().filter(|_| quoted)?;
+        let packet = ipv6::Packet { header: self.header, payload: self.payload };
+        let (ipv6::UDP | ipv6::TCP, upper, _) = packet.upper_of_first()? else { return None };
+        let [a, b, c, d] = upper.first_chunk::<4>()?;
         Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
     }
 }

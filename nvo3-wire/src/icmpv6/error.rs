@@ -46,14 +46,14 @@ impl Report {
 pub fn answerable(report: Report, original: &[u8], to_link_group: bool) -> Result<(), Error> {
     let silent = |why| Err(Error::new(Protocol::Icmpv6, 0, Rule::NoErrorAbout(why)));
     let packet = Packet::parse(original)?;
-    if let Ok(upper) = packet.upper() {
-        let is_error = |kind: u8| kind < echo::ECHO_REQUEST || kind == super::REDIRECT;
-        if upper.later_fragment() {
-            return silent(Unanswerable::LaterFragment);
-        }
-        if upper.protocol == ipv6::ICMPV6 && upper.payload.first().is_none_or(|kind| is_error(*kind)) {
-            return silent(Unanswerable::IcmpError);
-        }
+    let is_error = |kind: u8| kind < echo::ECHO_REQUEST || kind == super::REDIRECT;
+    if packet.upper().is_ok_and(|upper| upper.later_fragment()) {
+        return silent(Unanswerable::LaterFragment);
+    }
+    if let Some((ipv6::ICMPV6, message, _)) = packet.upper_of_first()
+        && message.first().is_none_or(|kind| is_error(*kind))
+    {
+        return silent(Unanswerable::IcmpError);
     }
     let groups_too = report.about_groups_too(original);
     if packet.header.destination.is_multicast() && !groups_too {

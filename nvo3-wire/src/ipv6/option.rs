@@ -75,7 +75,7 @@ impl<'a> Ipv6Option<'a> {
     }
 
     /// Length of type, length and content in bytes.
-    pub const fn len(&self) -> usize {
+    pub const fn wire_len(&self) -> usize {
         match self {
             Self::Pad1 => 1,
             Self::TunnelLimit(_) => 3,
@@ -84,11 +84,6 @@ impl<'a> Ipv6Option<'a> {
             Self::HomeAddress(_) => 18,
             Self::PadN(content) | Self::Other { content, .. } => 2 + content.len(),
         }
-    }
-
-    /// Never: an option has its type at least.
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 
     fn typed(kind: u8, content: &'a [u8]) -> Self {
@@ -107,7 +102,7 @@ impl<'a> Ipv6Option<'a> {
 
     /// Writes the option; how many bytes.
     pub(super) fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let (length, available) = (self.len(), out.len());
+        let (length, available) = (self.wire_len(), out.len());
         let Some(out) = out.get_mut(..length) else { return Err(Error::no_room(Protocol::Ipv6, length, available)) };
         let [kind, rest @ ..] = out else { return Ok(length) };
         *kind = self.kind();
@@ -177,7 +172,7 @@ impl<'a> Options<'a> {
             if matches!(option, Ipv6Option::Other { .. }) && option.action() != Action::Skip {
                 return Err(Error::new(Protocol::Ipv6, offset, Rule::UnknownOption(option.kind())));
             }
-            offset += option.len();
+            offset += option.wire_len();
         }
         Ok(())
     }

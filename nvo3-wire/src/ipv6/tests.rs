@@ -54,6 +54,16 @@ fn the_walk_stops_at_a_later_fragment() {
 }
 
 #[test]
+fn the_payload_of_a_later_fragment_is_no_extension_header() {
+    let packet = packet(FRAGMENT, &[ROUTING, 0, 0, 8, 0, 0, 0, 9, 17, 0, 0, 7, 0, 0, 0, 0]);
+
+    let parsed = Packet::parse(&packet).unwrap();
+
+    assert_eq!(parsed.extensions().count(), 1);
+    assert!(parsed.at_last_destination() && parsed.validate().is_ok());
+}
+
+#[test]
 fn a_cut_extension_header_says_where_and_how_much() {
     let packet = packet(HOP_BY_HOP, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 2, 0, 0]);
 
