@@ -183,7 +183,8 @@ impl<'a> Encap<'a> {
         headers + self.options.as_bytes().len()
     }
 
-    /// The longest inner packet that fits an underlay of this MTU, options counted as set (GNV-11).
+    /// The longest inner frame (or packet, without Ethernet) that fits an underlay of this MTU with the options that all
+    /// packets have (GNV-11); 0 where not even the headers fit.
     #[inline]
     pub const fn inner_mtu(&self, underlay: usize) -> usize {
         underlay.saturating_sub(self.len())
@@ -196,7 +197,7 @@ impl<'a> Encap<'a> {
     /// # Errors
     /// [`Rule::NoRoom`], [`Rule::TooLong`]; [`Rule::Truncated`] for an inner frame below 14 bytes, [`Rule::InnerVlan`]
     /// for a tagged one in NVGRE (NVG-04), [`Rule::InnerVersion`] for an IP packet of the other version.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         call!(self, template => template.write(&self.packet(entropy), inner, out))
     }
@@ -205,7 +206,7 @@ impl<'a> Encap<'a> {
     ///
     /// # Errors
     /// As [`Encap::write`].
-    #[inline]
+    #[inline(always)]
     pub fn write_headers(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         call!(self, template => template.write_headers(&self.packet(entropy), inner, out))
     }
@@ -215,7 +216,7 @@ impl<'a> Encap<'a> {
     ///
     /// # Errors
     /// As [`Encap::write`].
-    #[inline]
+    #[inline(always)]
     pub fn prepend(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
         call!(self, template => template.prepend(&self.packet(entropy), buffer, inner_at))
     }
@@ -245,22 +246,26 @@ fn shim(encapsulation: Encapsulation, vni: Vni, payload: Payload, options: Optio
     }
 }
 
-/// Traffic class of what goes in, and whether it may.
+/// Traffic class of what goes in, and whether it may. Frames are nearly all there is, so the rest is apart.
 #[inline(always)]
 fn class(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
-    let error = |rule| Err(Error::new(encapsulation.protocol(), 0, rule));
+    if payload != Payload::Ethernet || inner.len() < vxlan::MIN_INNER {
+        return class_of_other(encapsulation, payload, inner);
+    }
+    if encapsulation == Encapsulation::Nvgre && is_tagged(inner) {
+        return Err(Error::new(encapsulation.protocol(), 0, Rule::InnerVlan));
+    }
+    Ok(class_of_frame(inner))
+}
+
+#[inline(never)]
+fn class_of_other(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
     match (payload, inner) {
-        (Payload::Ethernet, [.., _]) if inner.len() >= vxlan::MIN_INNER => {
-            if encapsulation == Encapsulation::Nvgre && is_tagged(inner) {
-                return error(Rule::InnerVlan);
-            }
-            Ok(class_of_frame(inner))
-        }
         (Payload::Ethernet, _) => Err(Error::truncated(Protocol::Ethernet, vxlan::MIN_INNER, inner.len())),
         (Payload::Nsh, _) => Ok(0),
         (Payload::Ipv4, [first, class, ..]) if first >> 4 == 4 => Ok(*class),
         (Payload::Ipv6, [first, second, ..]) if first >> 4 == 6 => Ok(first << 4 | second >> 4),
-        (_, [first, _, ..]) => error(Rule::InnerVersion(first >> 4)),
+        (_, [first, _, ..]) => Err(Error::new(encapsulation.protocol(), 0, Rule::InnerVersion(first >> 4))),
         (Payload::Ipv4, _) => Err(Error::truncated(Protocol::Ipv4, 20, inner.len())),
         (Payload::Ipv6, _) => Err(Error::truncated(Protocol::Ipv6, 40, inner.len())),
     }

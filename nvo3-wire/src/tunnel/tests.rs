@@ -291,6 +291,23 @@ fn options_travel_whole_up_to_the_limit_and_only_with_geneve() {
     }
 }
 
+/// Checks GNV-12.
+#[test]
+fn passing_on_a_packet_keeps_its_options_as_they_are_critical_and_unknown_ones_too() {
+    let mut bytes = [0; 24];
+    let mut at = 0;
+    for (kind, data) in [(MUST, &[1; 4][..]), (MARK, &[2; 8]), (OptionKind { class: 9, kind: 0x80 }, &[])] {
+        at += write_option(kind, data, &mut bytes[at..]).unwrap();
+    }
+    let options = Options::parse(&bytes).unwrap();
+    let received = packet(&tunnel(Encapsulation::Geneve, false).with_options(options).unwrap(), 5, &V1);
+
+    let seen = crate::geneve::Packet::parse(&received[28..]).unwrap();
+    let onward = tunnel(Encapsulation::Geneve, true).with_options(seen.options).unwrap();
+
+    assert_eq!(packet(&onward, 5, seen.payload)[48..], received[28..]);
+}
+
 /// Checks GNV-14.
 #[test]
 fn a_hop_count_as_an_option_changes_nothing_for_ends_that_do_not_know_it() {
