@@ -3,6 +3,7 @@
 mod link;
 mod llc;
 
+pub(crate) use link::is_length;
 pub use link::{Carried, Link, Tags};
 pub use llc::{Llc, LlcHeader, Snap};
 

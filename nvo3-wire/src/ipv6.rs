@@ -303,6 +303,16 @@ impl<'a> Extensions<'a> {
     pub fn error(&self) -> Option<Error> {
         self.error
     }
+
+    /// What comes next: at the end the upper protocol.
+    pub(crate) fn next_header(&self) -> u8 {
+        self.next
+    }
+
+    /// The walk ended at a fragment other than the first.
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.later
+    }
 }
 
 impl<'a> Iterator for Extensions<'a> {

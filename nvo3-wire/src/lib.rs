@@ -27,6 +27,7 @@ pub mod arp;
 mod buf;
 pub mod build;
 pub mod checksum;
+pub mod dissect;
 pub mod ecn;
 pub mod edit;
 mod error;

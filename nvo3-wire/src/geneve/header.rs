@@ -49,7 +49,7 @@ impl Header {
     /// The header for `vni` and a payload of type `protocol`, with C if an option has it (GNV-02, GNV-05).
     ///
     /// # Errors
-    /// [`Rule::OptionsTooLong`] above [`MAX_OPTIONS`].
+    /// [`Rule::OptionsBeyond`] above [`MAX_OPTIONS`].
     pub fn new(vni: Vni, protocol: EtherType, options: Options<'_>) -> Result<Self, Error> {
         let length = options.as_bytes().len();
         let Some(words) = u8::try_from(length / 4).ok().filter(|words| *words < 64) else {

@@ -158,7 +158,7 @@ impl<'a> Encap<'a> {
     /// Geneve options for all packets; one of them critical sets flag C (GNV-02).
     ///
     /// # Errors
-    /// [`Rule::OptionsTooLong`] above 252 bytes, or for any in another encapsulation.
+    /// [`Rule::OptionsBeyond`] above 252 bytes, or for any in another encapsulation.
     pub fn with_options<'b>(self, options: Options<'b>) -> Result<Encap<'b>, Error> {
         let Self { carrier, encapsulation, payload, vni, .. } = self;
         Encap { carrier, encapsulation, payload, vni, options: Options::NONE }.with(payload, options)
