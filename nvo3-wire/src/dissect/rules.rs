@@ -64,9 +64,7 @@ impl<'a> Found<'a> {
                 Err(Error::new(Protocol::Ethernet, self.offset, Rule::MulticastSource))
             }
             Layer::Ethernet(header) => defined(header.ether_type).map_err(at),
-            Layer::Vlan(_, tag) if tag.id() == 0xfff => {
-                Err(Error::new(Protocol::Ethernet, self.offset, Rule::VlanId))
-            }
+            Layer::Vlan(_, tag) if tag.id() == 0xfff => Err(Error::new(Protocol::Ethernet, self.offset, Rule::VlanId)),
             Layer::Vlan(_, tag) => defined(tag.ether_type).map_err(at),
             Layer::Arp(arp) => assigned(arp, Protocol::Arp).map_err(at),
             Layer::Rarp(arp) => assigned(arp, Protocol::Rarp).map_err(at),
@@ -95,9 +93,7 @@ impl<'a> Found<'a> {
     /// A verdict, if it is not about what is missing.
     fn whole(&self, verdict: Result<(), Error>) -> Result<(), Error> {
         match verdict {
-            Err(Error { rule: Rule::FragmentLength(_) | Rule::FragmentEnd(_), .. }) if self.context.partial => {
-                Ok(())
-            }
+            Err(Error { rule: Rule::FragmentLength(_) | Rule::FragmentEnd(_), .. }) if self.context.partial => Ok(()),
             Err(Error { rule: Rule::Checksum(_), protocol: Protocol::Gre, .. }) if self.context.partial => Ok(()),
             verdict => verdict,
         }

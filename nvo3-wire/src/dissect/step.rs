@@ -192,8 +192,7 @@ impl<'a> Dissect<'a> {
             return Some(self.stop(kind, error));
         }
         let first_fragment = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff9 != 0);
-        let read =
-            Read::new(Layer::Extension(extension), extension.header_len(), self.rest.len(), Step::Chain(chain));
+        let read = Read::new(Layer::Extension(extension), extension.header_len(), self.rest.len(), Step::Chain(chain));
         Some(Ok(self.found(Read { first_fragment, ..read })))
     }
 
@@ -243,8 +242,7 @@ impl<'a> Dissect<'a> {
 
     pub(super) fn igmp(&mut self) -> Outcome<'a> {
         let Network::V4(packet, at) = self.context.network else { return Ok(self.opaque()) };
-        let message = igmp::Message::parse(&packet)
-            .map_err(|error| Stop { kind: Kind::Igmp, error: error.at(at) })?;
+        let message = igmp::Message::parse(&packet).map_err(|error| Stop { kind: Kind::Igmp, error: error.at(at) })?;
         Ok(Read::new(Layer::Igmp(message), self.rest.len(), self.rest.len(), Step::Done))
     }
 
@@ -290,8 +288,7 @@ impl<'a> Dissect<'a> {
     }
 
     pub(super) fn vxlan(&mut self) -> Outcome<'a> {
-        let (header, _) =
-            take::<vxlan::Header>(self.rest, Protocol::Vxlan).or_else(|e| self.stop(Kind::Vxlan, e))?;
+        let (header, _) = take::<vxlan::Header>(self.rest, Protocol::Vxlan).or_else(|e| self.stop(Kind::Vxlan, e))?;
         let step = self.enter(Step::Ethernet);
         Ok(Read::new(Layer::Vxlan(header), size_of::<vxlan::Header>(), self.rest.len(), step))
     }
