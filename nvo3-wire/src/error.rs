@@ -332,6 +332,9 @@ pub enum Rule {
     /// A Redirect to a target that is neither link-local nor the destination itself (ND-04).
     #[error("redirect target {0} is neither link-local nor the destination")]
     RedirectTarget(Ipv6),
+    /// A message without the option that its RFC requires (RFC 3122 §2).
+    #[error("required option {0} is absent")]
+    OptionMissing(u8),
     /// A prefix of more bits than an address has; the option is ignored (RFC 4861 §4.6.2).
     #[error("prefix length {0} exceeds 128")]
     PrefixLength(u8),

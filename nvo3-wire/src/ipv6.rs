@@ -226,10 +226,25 @@ impl<'a> Packet<'a> {
         (walk.error.is_none() && !walk.later).then_some((walk.next, walk.rest, offset))
     }
 
+    /// The source that upper checksums are over: the home address of a mobile node that gives one (RFC 6275 §11.3.1).
+    pub fn upper_source(&self) -> &'a Ipv6 {
+        if !is_extension(self.header.next_header) {
+            return &self.header.source;
+        }
+        let home = |extension: Extension<'a>| match extension.typed() {
+            Ok(Kind::DestinationOptions(options)) => options.iter().find_map(|option| match option {
+                Ipv6Option::HomeAddress(home) => Some(home),
+                _ => None,
+            }),
+            _ => None,
+        };
+        self.extensions().find_map(home).unwrap_or(&self.header.source)
+    }
+
     /// The pseudo-header sum for an upper protocol of `length` bytes.
     #[inline]
     pub fn pseudo_header(&self, protocol: u8, length: u32) -> Sum {
-        crate::checksum::pseudo_ipv6(&self.header.source, &self.header.destination, protocol, length)
+        crate::checksum::pseudo_ipv6(self.upper_source(), &self.header.destination, protocol, length)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a walk finds.
 
 use super::rules::Context;
-use crate::ethernet::{self, LlcHeader, Snap, Tag};
-use crate::nd::Nd;
+use crate::ethernet::{self, Llc, Snap, Tag};
+use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, tcp, udp};
 use crate::{nvgre, vxlan, vxlan_gpe};
 use core::fmt;
@@ -100,8 +100,8 @@ pub enum Layer<'a> {
     Ethernet(&'a ethernet::Header),
     /// A tag under the EtherType that announced it.
     Vlan(EtherType, &'a Tag),
-    /// LLC.
-    Llc(&'a LlcHeader),
+    /// LLC; SNAP follows by itself.
+    Llc(Llc<'a>),
     /// SNAP.
     Snap(&'a Snap),
     /// ARP for IPv4 over Ethernet.
@@ -126,6 +126,8 @@ pub enum Layer<'a> {
     Igmp(igmp::Message<'a>),
     /// Neighbor Discovery, whole; options from a broken one on are left out.
     Nd(Nd<'a>),
+    /// A message of another RFC with options of Neighbor Discovery, as above.
+    Related(Related<'a>),
     /// MLD, whole.
     Mld(mld::Message<'a>),
     /// Any other ICMPv6 message.
@@ -202,7 +204,7 @@ impl Found<'_> {
             Layer::Tcp(_) => Kind::Tcp,
             Layer::Icmpv4(_) => Kind::Icmpv4,
             Layer::Igmp(_) => Kind::Igmp,
-            Layer::Nd(_) | Layer::Mld(_) | Layer::Icmpv6(_) => Kind::Icmpv6,
+            Layer::Nd(_) | Layer::Related(_) | Layer::Mld(_) | Layer::Icmpv6(_) => Kind::Icmpv6,
             Layer::Vxlan(_) => Kind::Vxlan,
             Layer::VxlanGpe(_) => Kind::VxlanGpe,
             Layer::Geneve(_) => Kind::Geneve,
@@ -227,7 +229,7 @@ impl fmt::Display for Layer<'_> {
         match self {
             Self::Ethernet(header) => header.fmt(f),
             Self::Vlan(ether_type, tag) => write!(f, "{ether_type} {tag}"),
-            Self::Llc(llc) => write!(f, "dsap {:#04x} ssap {:#04x} control {:#04x}", llc.dsap, llc.ssap, llc.control),
+            Self::Llc(llc) => llc.fmt(f),
             Self::Snap(Snap { oui: [a, b, c], protocol }) => write!(f, "oui {a:02x}{b:02x}{c:02x} protocol {protocol}"),
             Self::Arp(arp) | Self::Rarp(arp) => arp.fmt(f),
             Self::Ipv4(packet) => packet.fmt(f),
@@ -245,6 +247,7 @@ impl fmt::Display for Layer<'_> {
             Self::Icmpv4(message) => message.fmt(f),
             Self::Igmp(message) => message.fmt(f),
             Self::Nd(message) => message.fmt(f),
+            Self::Related(message) => message.fmt(f),
             Self::Mld(message) => message.fmt(f),
             Self::Icmpv6(message) => message.fmt(f),
             Self::Vxlan(header) => header.fmt(f),

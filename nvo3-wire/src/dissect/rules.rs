@@ -5,6 +5,9 @@ use crate::arp::Arp;
 use crate::checksum::{Addresses, Sum};
 use crate::{Error, EtherType, Protocol, Rule, ethernet, geneve, icmpv6, ipv4, ipv6, udp, vxlan, vxlan_gpe};
 
+/// From here on option classes of Geneve are for experiments (RFC 8926 §7).
+const EXPERIMENTAL: u16 = 0xff00;
+
 /// What a layer's rules need of the layers around it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Context<'a> {
@@ -31,12 +34,13 @@ pub(super) enum Network<'a> {
 impl Network<'_> {
     /// The pseudo-header sum; `None` where the destination is not yet the one that the sender's checksum is over.
     fn pseudo_header(&self, protocol: u8, length: usize) -> Option<Sum> {
-        let addresses = match self {
-            Self::V4(packet, _) if packet.at_last_destination() => Addresses::from(packet.header),
-            Self::V6(packet, _) if packet.at_last_destination() => Addresses::from(packet.header),
-            _ => return None,
-        };
-        Some(addresses.pseudo_header(protocol, length as u32))
+        match self {
+            Self::V4(packet, _) if packet.at_last_destination() => {
+                Some(Addresses::from(packet.header).pseudo_header(protocol, length as u32))
+            }
+            Self::V6(packet, _) if packet.at_last_destination() => Some(packet.pseudo_header(protocol, length as u32)),
+            _ => None,
+        }
     }
 }
 
@@ -49,8 +53,9 @@ impl<'a> Found<'a> {
     /// The receiver's rules of this layer, those of its place among the others included; the first that fails.
     ///
     /// Checksums are verified where all that they are over is there. UDP over IPv6 without a checksum passes to a
-    /// tunnel's port alone. No Geneve option is known here, so that a critical one is refused (GNV-02); nor is a VLAN tag
-    /// agreed on for VXLAN or NVGRE (VXL-13, NVG-04). ARP and RARP may have any operation that was assigned to them.
+    /// tunnel's port alone. A critical Geneve option is taken for known to the ends if its class can be registered, and
+    /// refused if it is one for experiments (GNV-02, RFC 8926 §7). No VLAN tag is agreed on for VXLAN or NVGRE (VXL-13,
+    /// NVG-04). ARP and RARP may have any operation that was assigned to them.
     ///
     /// # Errors
     /// Those of the layer's own `validate`, with the offset from the first byte of the frame.
@@ -79,11 +84,12 @@ impl<'a> Found<'a> {
             Layer::Icmpv4(message) if !self.context.partial => message.validate().map_err(at),
             Layer::Igmp(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Nd(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
+            Layer::Related(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Mld(message) if !self.context.partial => message.validate().map_err(|e| e.at(self.network_at())),
             Layer::Icmpv6(message) => self.validate_icmpv6(message).map_err(|e| e.at(self.network_at())),
             Layer::Vxlan(header) => header.validate().and_then(|_| self.untagged(Protocol::Vxlan)).map_err(at),
             Layer::VxlanGpe(header) => header.validate().map(drop).map_err(at),
-            Layer::Geneve(packet) => packet.validate(|_| false).map_err(at),
+            Layer::Geneve(packet) => packet.validate(|option| option.class < EXPERIMENTAL).map_err(at),
             Layer::Gre(packet) => self.whole(packet.validate()).map_err(at),
             Layer::Nvgre(header) => header.validate().and_then(|_| self.untagged(Protocol::Nvgre)).map_err(at),
             _ => Ok(()),
@@ -136,7 +142,7 @@ impl<'a> Found<'a> {
             Network::V6(..) if is_nd && message.fragment_header => {
                 Err(Error::new(Protocol::Icmpv6, message.offset, Rule::Fragment))
             }
-            Network::V6(packet, _) if !self.context.partial && packet.at_last_destination() => message.validate_kind(),
+            Network::V6(packet, _) if !self.context.partial && is_as_summed(&packet) => message.validate_kind(),
             _ => Ok(()),
         }
     }
@@ -148,6 +154,11 @@ impl<'a> Found<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the header's addresses are those that an upper checksum is over.
+fn is_as_summed(packet: &ipv6::Packet<'_>) -> bool {
+    packet.at_last_destination() && *packet.upper_source() == packet.header.source
 }
 
 /// IEEE 802.3 §3.2.6 leaves 0x05dd–0x05ff undefined.

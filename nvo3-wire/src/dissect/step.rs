@@ -4,8 +4,8 @@ use super::layer::{Found, Ila, Kind, Layer, Stop, extension_kind};
 use super::rules::{Context, Network};
 use super::walk::Dissect;
 use crate::error::take;
-use crate::ethernet::{self, LlcHeader, Snap, Tag};
-use crate::nd::Nd;
+use crate::ethernet::{self, Llc, LlcHeader, Snap, Tag};
+use crate::nd::{Nd, Related};
 use crate::{Error, EtherType, Protocol, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, nvgre};
 use crate::{tcp, udp, vxlan, vxlan_gpe};
 use zerocopy::FromBytes;
@@ -87,6 +87,9 @@ impl<'a> Dissect<'a> {
             return Ok(Read { step: Step::Carried(ether_type), ..read });
         }
         let length = usize::from(ether_type.get());
+        if length == 0 {
+            return Ok(read); // not even LLC
+        }
         let cut = Error::truncated(Protocol::Ethernet, read.len + length, read.len + behind.len());
         match behind.len() < length {
             true if !self.may_be_cut() => self.stop(kind, cut),
@@ -95,17 +98,13 @@ impl<'a> Dissect<'a> {
     }
 
     pub(super) fn llc(&mut self) -> Outcome<'a> {
-        let llc = ethernet::Llc::parse(self.rest);
-        let (header, _) = take::<LlcHeader>(self.rest, Protocol::Llc).or_else(|e| self.stop(Kind::Llc, e))?;
-        let len = match llc {
-            Ok(ethernet::Llc { snap: None, payload, .. }) => self.rest.len() - payload.len(),
-            Ok(_) => size_of::<LlcHeader>(),
-            Err(error) if error.offset == 0 => return self.stop(Kind::Llc, error),
-            Err(_) => size_of::<LlcHeader>(), // SNAP is cut
-        };
+        let (header, behind) = take::<LlcHeader>(self.rest, Protocol::Llc).or_else(|e| self.stop(Kind::Llc, e))?;
         let is_snap = (header.dsap, header.ssap, header.control) == (0xaa, 0xaa, 3);
-        let step = if is_snap { Step::Snap } else { Step::Payload };
-        Ok(Read::new(Layer::Llc(header), len, self.rest.len(), step))
+        let (llc, step) = match is_snap {
+            true => (Llc { header, sequence: None, snap: None, payload: behind }, Step::Snap),
+            false => (Llc::parse(self.rest).or_else(|e| self.stop(Kind::Llc, e))?, Step::Payload),
+        };
+        Ok(Read::new(Layer::Llc(llc), llc.header_len(), self.rest.len(), step))
     }
 
     pub(super) fn snap(&mut self) -> Outcome<'a> {
@@ -249,42 +248,60 @@ impl<'a> Dissect<'a> {
     pub(super) fn icmpv6(&mut self) -> Outcome<'a> {
         let Network::V6(packet, base) = self.context.network else { return Ok(self.opaque()) };
         let (header, _) = take(self.rest, Protocol::Icmpv6).or_else(|e| self.stop(Kind::Icmpv6, e))?;
-        let stop = |error: Error| Stop { kind: Kind::Icmpv6, error: error.at(base) };
-        let (message, len) = (|layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done), self.rest.len());
-        match icmpv6::Message::parse(&packet).map(|parsed| parsed.header.kind) {
-            Ok(icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT) => self.nd(packet, base),
-            Ok(mld::QUERY..=mld::DONE | mld::REPORT_V2) => {
-                mld::Message::parse(&packet).map(|mld| message(Layer::Mld(mld))).map_err(stop)
-            }
-            _ => {
-                let offset = self.at - base;
-                let fragment_header = packet.extensions().any(|extension| extension.fragment().is_some());
-                let whole = icmpv6::Message { ip: packet.header, header, bytes: self.rest, offset, fragment_header };
-                match whole.kind().map_err(stop)? {
-                    icmpv6::Kind::Other => Ok(message(Layer::Icmpv6(whole))),
-                    _ => Ok(Read::new(Layer::Icmpv6(whole), 8, len, Step::Payload)),
-                }
-            }
-        }
+        let offset = self.at - base;
+        let fragment_header = packet.extensions().any(|extension| extension.fragment().is_some());
+        let message = icmpv6::Message { ip: packet.header, header, bytes: self.rest, offset, fragment_header };
+        let read = if packet.upper().is_ok_and(|upper| upper.fragment) {
+            Ok(Read::new(Layer::Icmpv6(message), self.rest.len(), self.rest.len(), Step::Done))
+        } else {
+            self.icmpv6_by_type(packet, message)
+        };
+        read.map_err(|error| Stop { kind: Kind::Icmpv6, error: error.at(base) })
     }
 
-    /// A broken option is a reason to drop a message that decodes up to there (ND-01).
-    fn nd(&self, packet: ipv6::Packet<'a>, base: usize) -> Outcome<'a> {
-        let stop = |error: Error| Stop { kind: Kind::Icmpv6, error: error.at(base) };
-        let message = |nd| Read::new(Layer::Nd(nd), self.rest.len(), self.rest.len(), Step::Done);
-        let fault = match Nd::parse(&packet) {
-            Ok(nd) => return Ok(message(nd)),
+    fn icmpv6_by_type(&self, packet: ipv6::Packet<'a>, message: icmpv6::Message<'a>) -> Result<Read<'a>, Error> {
+        let whole = |layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done);
+        Ok(match message.header.kind {
+            icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT => self.with_options(message, |message| {
+                let end = message.offset + message.bytes.len() - 40;
+                Nd::parse(&ipv6::Packet { payload: packet.payload.get(..end).unwrap_or_default(), ..packet })
+                    .map(Layer::Nd)
+            })?,
+            mld::QUERY..=mld::DONE | mld::REPORT_V2 => whole(Layer::Mld(mld::Message::parse(&packet)?)),
+            _ if Related::parse(message).is_some() => {
+                self.with_options(message, |message| match Related::parse(message) {
+                    Some(related) => related.map(Layer::Related),
+                    None => Ok(Layer::Icmpv6(message)),
+                })?
+            }
+            _ => match message.kind()? {
+                icmpv6::Kind::Other => whole(Layer::Icmpv6(message)),
+                _ => Read::new(Layer::Icmpv6(message), 8, self.rest.len(), Step::Payload),
+            },
+        })
+    }
+
+    /// A broken option is a reason to drop a message that decodes up to there (ND-01), not one to stop.
+    fn with_options(
+        &self,
+        message: icmpv6::Message<'a>,
+        parse: impl Fn(icmpv6::Message<'a>) -> Result<Layer<'a>, Error>,
+    ) -> Result<Read<'a>, Error> {
+        let whole = |layer| Read::new(layer, self.rest.len(), self.rest.len(), Step::Done);
+        let fault = match parse(message) {
+            Ok(layer) => return Ok(whole(layer)),
             Err(error @ Error { rule: Rule::OptionLengthZero(_) | Rule::OptionTruncated { .. }, .. }) => error,
-            Err(error) => return Err(stop(error)),
+            Err(error) => return Err(error),
         };
-        let payload = fault.offset.checked_sub(40).and_then(|end| packet.payload.get(..end)).unwrap_or_default();
-        let nd = Nd::parse(&ipv6::Packet { payload, ..packet }).map_err(stop)?;
-        let read = message(nd);
-        if self.context.partial {
-            let cut = Error { offset: fault.offset.saturating_sub(self.at - base), ..fault };
-            return Ok(Read { cut: Some(cut), ..read });
-        }
-        Ok(Read { fault: Some(fault.at(base)), ..read })
+        let at = fault.offset.saturating_sub(message.offset);
+        let bytes = message.bytes.get(..at).unwrap_or_default();
+        let read = whole(parse(icmpv6::Message { bytes, ..message })?);
+        let fault = Error { offset: at, ..fault };
+        Ok(if self.context.partial {
+            Read { cut: Some(fault), ..read }
+        } else {
+            Read { fault: Some(fault.at(self.at)), ..read }
+        })
     }
 
     pub(super) fn vxlan(&mut self) -> Outcome<'a> {
@@ -311,8 +328,7 @@ impl<'a> Dissect<'a> {
         let step = match packet.header.protocol {
             _ if packet.header.version() != 0 => Step::Payload,
             EtherType::BRIDGING => Step::Carried(EtherType::BRIDGING),
-            carried @ (EtherType::IPV4 | EtherType::IPV6) => self.enter(Step::Carried(carried)),
-            _ => Step::Payload,
+            carried => self.enter(Step::Carried(carried)),
         };
         Ok(Read::new(Layer::Geneve(packet), packet.header_len(), self.rest.len(), step))
     }

@@ -6,12 +6,13 @@
 //! says of one option why it is to be ignored.
 //!
 //! Whole frames of the usual NS and NA are written by [`solicitation`] and [`advertisement`], any message with any
-//! options by [`Outgoing`].
+//! options by [`Outgoing`]. [`Related`] reads the messages of other RFCs that carry the same options.
 
 mod build;
 mod compose;
 mod message;
 mod option;
+mod related;
 mod router;
 #[cfg(test)]
 mod tests;
@@ -25,5 +26,10 @@ pub use option::{
     Cga, Context, Dnssl, HandoverAddress, HandoverLink, HomeAgent, MobileNode, MobilityAnchor, Mtu, Name, NdOption,
     OptionIter, Options, Pref64, Prefix, RawOption, RawOptionIter, Rdnss, Route, ShortcutLimit, Signature, Timestamp,
     TrustAnchor,
+};
+pub use related::{
+    CERTIFICATION_ADVERTISEMENT, CERTIFICATION_SOLICITATION, CertificationAdvertisement, CertificationSolicitation,
+    DUPLICATE_CONFIRMATION, DUPLICATE_REQUEST, Duplicate, FAST_HANDOVER, FastHandover, INVERSE_ADVERTISEMENT,
+    INVERSE_SOLICITATION, Inverse, Related, RelatedBody,
 };
 pub use router::{Redirect, RouterAdvertisement, RouterFlags, RouterSolicitation};

@@ -62,6 +62,8 @@ mod kind {
 pub(super) const SOURCE_LINK: u8 = 1;
 /// Option type of the target link-layer address.
 pub(super) const TARGET_LINK: u8 = 2;
+/// Option type of the target address list (RFC 3122 §3.2).
+pub(super) const TARGET_ADDRESSES: u8 = kind::TARGET_ADDRESSES;
 /// Option type of the nonce (RFC 3971 §5.3.2, RFC 7527).
 pub(super) const NONCE: u8 = 14;
 
