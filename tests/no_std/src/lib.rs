@@ -62,6 +62,16 @@ pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     }
 }
 
+/// How many layers of a frame decode and are valid, also where it is cut short.
+#[cfg(feature = "wire")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_wire_dissects(frame: &[u8; 256]) -> u32 {
+    use nvo3_wire::dissect::Dissect;
+
+    let valid = |walk: Dissect<'_>| walk.flatten().filter(|found| found.validate().is_ok()).count() as u32;
+    valid(Dissect::new(frame)) + valid(Dissect::new(frame).lax())
+}
+
 /// How many bytes a composed frame has that was written, changed in place, and put into a tunnel; 0 where that failed.
 #[cfg(feature = "wire")]
 #[unsafe(no_mangle)]
