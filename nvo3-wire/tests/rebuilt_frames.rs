@@ -278,7 +278,7 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
 
 fn icmpv6_layer<'a>(row: &Row<'a>, take: &mut impl FnMut(&'static str), out: &mut Vec<Box<dyn Layer + 'a>>) {
     let (kind, code, checksum) = (row.number("type") as u8, row.number("code") as u8, U16::ZERO);
-    let reserved = [0; 4];
+    let (icmp, reserved) = (icmpv6::Header { kind, code, checksum }, [0; 4]);
     let fixed = match row.layer()["fields"]["kind"].as_str().unwrap() {
         "ns" => {
             out.push(Box::new(nd::Solicitation { kind, code, checksum, reserved, target: row.ipv6("target") }));
@@ -315,12 +315,41 @@ fn icmpv6_layer<'a>(row: &Row<'a>, take: &mut impl FnMut(&'static str), out: &mu
             out.push(Box::new(nd::Redirect { kind, code, checksum, reserved, target, destination }));
             40
         }
-        _ => {
-            take("bodies and options of ICMPv6 messages that the crate does not write, of RFC 3122, 3971, 5568, 6775");
-            out.push(Box::new(icmpv6::Header { kind, code, checksum }));
-            out.push(Box::new(&row.bytes()[4..]));
-            return;
+        "ins" | "ina" => {
+            out.push(Box::new(nd::Inverse { icmp, reserved }));
+            8
         }
+        "cps" => {
+            let [identifier, component] = ["identifier", "component"].map(|key| U16::new(row.number(key) as u16));
+            out.push(Box::new(nd::CertificationSolicitation { icmp, identifier, component }));
+            8
+        }
+        "cpa" => {
+            let [identifier, all_components, component] =
+                ["identifier", "all_components", "component"].map(|key| U16::new(row.number(key) as u16));
+            let reserved = [0; 2];
+            out.push(Box::new(nd::CertificationAdvertisement {
+                icmp,
+                identifier,
+                all_components,
+                component,
+                reserved,
+            }));
+            12
+        }
+        "fmip" => {
+            let identifier = U16::new(row.number("identifier") as u16);
+            let subtype = row.number("subtype") as u8;
+            out.push(Box::new(nd::FastHandover { icmp, subtype, reserved: 0, identifier }));
+            8
+        }
+        "dar" | "dac" => {
+            let eui64 = hex(&row.text::<String>("eui64")).try_into().unwrap();
+            let (status, lifetime) = (row.number("status") as u8, U16::new(row.number("lifetime") as u16));
+            out.push(Box::new(nd::Duplicate { icmp, status, reserved: 0, lifetime, eui64, address: row.ipv6("addr") }));
+            32
+        }
+        other => panic!("ICMPv6 {other}"),
     };
     for option in nd::Options::parse(&row.bytes()[fixed..]).unwrap() {
         take("ND options, read by kind: that they agree with the row is another test's claim");

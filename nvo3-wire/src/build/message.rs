@@ -125,6 +125,11 @@ messages! {
     nd::RouterSolicitation: RouterSolicitation, ipv6::ICMPV6, true;
     nd::RouterAdvertisement: RouterAdvertisement, ipv6::ICMPV6, true;
     nd::Redirect: Redirect, ipv6::ICMPV6, true;
+    nd::Inverse: Icmpv6, ipv6::ICMPV6, true;
+    nd::CertificationSolicitation: Icmpv6, ipv6::ICMPV6, true;
+    nd::CertificationAdvertisement: Icmpv6, ipv6::ICMPV6, true;
+    nd::FastHandover: Icmpv6, ipv6::ICMPV6, true;
+    nd::Duplicate: Icmpv6, ipv6::ICMPV6, true;
     nd::Solicitation: NeighborSolicitation, ipv6::ICMPV6, true;
     nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
 }
