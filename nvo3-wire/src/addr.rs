@@ -237,6 +237,12 @@ impl Ipv6 {
         u128::from_ne_bytes(self.0) == 0
     }
 
+    /// In fe80::/10 (RFC 4291 §2.4).
+    #[inline]
+    pub const fn is_link_local(&self) -> bool {
+        self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
+    }
+
     /// In ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
     #[inline]
     pub const fn is_solicited_node(&self) -> bool {

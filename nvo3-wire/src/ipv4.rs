@@ -146,6 +146,24 @@ impl<'a> Packet<'a> {
         Ok(Self { header, options, payload, head })
     }
 
+    /// As [`Packet::parse`], but a payload that ends before the total length says so is no failure: captures and quotes
+    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]; [`Rule::Truncated`] only where header or options are cut.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        let cut = match Self::parse(bytes) {
+            Ok(packet) => return Ok((packet, None)),
+            Err(error @ Error { rule: Rule::Truncated { .. }, .. }) => error,
+            Err(error) => return Err(error),
+        };
+        let (header, _) = take::<Header>(bytes, Protocol::Ipv4)?;
+        let (head, payload) = bytes.split_at_checked(header.header_len()).ok_or(cut)?;
+        let options = head.get(20..).unwrap_or_default();
+        Options::parse(options).map_err(|e| e.at(20))?;
+        Ok((Self { header, options, payload, head }, Some(cut)))
+    }
+
     /// Each option, padding included.
     pub fn iter_options(&self) -> impl Iterator<Item = Ipv4Option<'a>> + use<'a> {
         Options::parse(self.options).into_iter().flat_map(|options| options.iter())
@@ -295,6 +313,21 @@ mod tests {
 
         assert_eq!((parsed.options, parsed.header_len(), parsed.payload.len()), (&[1, 1, 1, 0][..], 24, 58));
         assert_eq!(parsed.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_cut_packet_is_read_as_far_as_it_is_there() {
+        let (packet, cut) = Packet::parse_lax(&V9[..50]).unwrap();
+
+        assert_eq!(
+            (packet.payload.len(), cut.map(|e| e.rule)),
+            (30, Some(Rule::Truncated { needed: 78, available: 50 }))
+        );
+        assert_eq!(Packet::parse_lax(&V9).unwrap().1, None);
+        assert!(Packet::parse_lax(&V9[..19]).is_err());
+        let mut with_options = Vec::from(&V9[..22]);
+        with_options[0] = 0x46;
+        assert!(Packet::parse_lax(&with_options).is_err());
     }
 
     proptest! {

@@ -62,6 +62,20 @@ impl<'a> Datagram<'a> {
         }
     }
 
+    /// As [`Datagram::parse`], but a payload that ends before the length field says so is no failure: captures, quotes
+    /// and first fragments are cut. The second value is how, as the error that [`Datagram::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Datagram::parse`]; [`Rule::Truncated`] only below 8 bytes.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        match (Self::parse(bytes), take::<Header>(bytes, Protocol::Udp)) {
+            (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
+                Ok((Self { header, payload }, Some(cut)))
+            }
+            (whole, _) => whole.map(|datagram| (datagram, None)),
+        }
+    }
+
     /// As [`Datagram::validate`], but a zero checksum is refused: the rule over IPv6 (RFC 8200 §8.1, U6-03).
     ///
     /// # Errors
@@ -248,6 +262,20 @@ mod tests {
         assert_eq!(with_length(7).unwrap_err().rule, Rule::Length(7));
         assert_eq!(with_length(13).unwrap_err().rule, Rule::Truncated { needed: 13, available: 12 });
         assert!(matches!(Datagram::parse(&datagram[..7]).unwrap_err().rule, Rule::Truncated { needed: 8, .. }));
+    }
+
+    #[test]
+    fn a_cut_datagram_is_read_as_far_as_it_is_there() {
+        let datagram = [0xc0, 0, 0x12, 0xb5, 0, 12, 0, 0, 1, 2, 3, 4];
+
+        let (cut, how) = Datagram::parse_lax(&datagram[..10]).unwrap();
+
+        assert_eq!(
+            (cut.payload, how.map(|e| e.rule)),
+            (&[1, 2][..], Some(Rule::Truncated { needed: 12, available: 10 }))
+        );
+        assert_eq!(Datagram::parse_lax(&datagram).unwrap().1, None);
+        assert!(Datagram::parse_lax(&datagram[..7]).is_err());
     }
 
     /// Checks CKS-04.

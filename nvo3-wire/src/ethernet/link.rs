@@ -9,6 +9,11 @@ use core::fmt;
 /// The longest payload that IEEE 802.3 §3.2.6 takes for a length; from 0x0600 on it is an EtherType.
 const LONGEST: u16 = 0x05dc;
 
+/// Whether the field is a length of IEEE 802.3 and LLC follows.
+pub(crate) const fn is_length(ether_type: EtherType) -> bool {
+    ether_type.get() <= LONGEST
+}
+
 /// Up to two tags, outermost first, each with the EtherType that announced it.
 ///
 /// Two of 802.1Q, two of 802.1ad, or either before the other: receivers have met them all. A third is left in the
@@ -98,7 +103,7 @@ impl<'a> Link<'a> {
             (ether_type, payload) = (tag.ether_type, behind);
         }
         let carried = Carried::EtherType(ether_type);
-        if ether_type.get() > LONGEST {
+        if !is_length(ether_type) {
             return Ok(Self { header, tags, carried, payload });
         }
         let (offset, length) = (frame.len() - payload.len(), ether_type.get());

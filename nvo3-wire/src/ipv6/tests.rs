@@ -24,6 +24,28 @@ fn each_broken_rule_is_told_apart() {
 }
 
 #[test]
+fn upper_checksums_are_over_a_mobile_nodes_home_address() {
+    let home = crate::vectors::VM_IP6;
+    let chain = [&[17, 2, 1, 2, 0, 0, 0xc9, 16][..], &home.0].concat();
+    let mobile = packet(DESTINATION_OPTIONS, &chain);
+    let parsed = Packet::parse(&mobile).unwrap();
+
+    let header = parsed.header;
+    let sum = crate::checksum::pseudo_ipv6(&home, &header.destination, UDP, 8);
+    assert_eq!((*parsed.upper_source(), parsed.pseudo_header(UDP, 8).fold()), (home, sum.fold()));
+    assert_eq!(*Packet::parse(&V10).unwrap().upper_source(), Packet::parse(&V10).unwrap().header.source);
+}
+
+#[test]
+fn a_cut_packet_is_read_as_far_as_it_is_there() {
+    let (packet, cut) = Packet::parse_lax(&V10[..50]).unwrap();
+
+    assert_eq!((packet.payload.len(), cut.map(|e| e.rule)), (10, Some(Rule::Truncated { needed: 98, available: 50 })));
+    assert_eq!(Packet::parse_lax(&V10).unwrap().1, None);
+    assert!(Packet::parse_lax(&V10[..39]).is_err());
+}
+
+#[test]
 fn upper_protocol_is_found_behind_every_kind_of_header() {
     #[rustfmt::skip]
     let chain = [
