@@ -262,6 +262,12 @@ pub enum Rule {
     /// An MTU, told by a Packet Too Big or a router, of less than every link takes (RFC 8201 §4, RFC 8200 §5).
     #[error("MTU {0} is below 1280")]
     Mtu(u32),
+    /// A checksum over addresses was to be filled where no IP header is in front.
+    #[error("no IP header in front whose addresses the checksum is over")]
+    NoAddresses,
+    /// An EtherType that is neither ARP's nor RARP's.
+    #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
+    NotArp(u16),
     /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
     #[error("no ICMP error may be sent about {0}")]
     NoErrorAbout(Unanswerable),

@@ -115,11 +115,16 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<Header>(frame, Protocol::Ethernet)?;
-        if !matches!(header.ether_type, EtherType::VLAN | EtherType::SERVICE_VLAN) {
-            return Ok(Self { header, tag: None, payload });
+        if header.ether_type == EtherType::VLAN || header.ether_type == EtherType::SERVICE_VLAN {
+            let (tag, payload) = Self::parse_tag(payload)?;
+            return Ok(Self { header, tag: Some(tag), payload });
         }
-        let (tag, payload) = take::<Tag>(payload, Protocol::Ethernet).map_err(|e| e.at(14))?;
-        Ok(Self { header, tag: Some(tag), payload })
+        Ok(Self { header, tag: None, payload })
+    }
+
+    #[cold]
+    fn parse_tag(behind: &'a [u8]) -> Result<(&'a Tag, &'a [u8]), Error> {
+        take(behind, Protocol::Ethernet).map_err(|e| e.at(14))
     }
 
     /// The receiver's rules of IEEE 802.3 and 802.1Q: source not a group, an EtherType, no reserved VLAN id.

@@ -194,13 +194,7 @@ impl<'a> Packet<'a> {
     /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
     /// a fragment other than the first, as what follows there is payload.
     pub fn extensions(&self) -> Extensions<'a> {
-        Extensions {
-            next: self.header.next_header,
-            rest: self.payload,
-            error: None,
-            left: MAX_EXTENSIONS,
-            later: false,
-        }
+        Extensions::new(self.header.next_header, self.payload)
     }
 
     /// The upper protocol behind whatever extension headers there are.
@@ -210,7 +204,7 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
         if is_extension(self.header.next_header) {
-            return self.upper_behind_extensions();
+            return behind_extensions(self.header.next_header, self.payload);
         }
         let protocol = self.header.next_header;
         Ok(Upper {
@@ -223,43 +217,13 @@ impl<'a> Packet<'a> {
         })
     }
 
-    #[cold]
-    fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
-        let mut walk = self.extensions();
-        let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
-        for extension in &mut walk {
-            if let Some(offset_flags) = extension.fragment() {
-                fragment_header = true;
-                fragment |= offset_flags & 0xfff9 != 0;
-                fragment_offset = offset_flags & 0xfff8;
-            }
-            if fragment {
-                break;
-            }
-        }
-        match walk.error {
-            Some(error) => Err(error.at(self.offset_of(walk.rest))),
-            None => Ok(Upper {
-                protocol: walk.next,
-                payload: walk.rest,
-                offset: self.offset_of(walk.rest),
-                fragment,
-                fragment_header,
-                fragment_offset,
-            }),
-        }
-    }
-
     /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
     /// fragment; `None` for a later fragment, and where the chain breaks.
     pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
         let mut walk = self.extensions();
         walk.by_ref().for_each(drop);
-        (walk.error.is_none() && !walk.later).then(|| (walk.next, walk.rest, self.offset_of(walk.rest)))
-    }
-
-    fn offset_of(&self, rest: &[u8]) -> usize {
-        40 + self.payload.len() - rest.len()
+        let offset = 40 + self.payload.len() - walk.rest.len();
+        (walk.error.is_none() && !walk.later).then_some((walk.next, walk.rest, offset))
     }
 
     /// The source that upper checksums are over: the home address of a mobile node that gives one (RFC 6275 §11.3.1).
@@ -281,6 +245,31 @@ impl<'a> Packet<'a> {
     #[inline]
     pub fn pseudo_header(&self, protocol: u8, length: u32) -> Sum {
         crate::checksum::pseudo_ipv6(self.upper_source(), &self.header.destination, protocol, length)
+    }
+}
+
+/// [`Packet::upper`] of a packet with extension headers; taken apart, so that the packet of the usual case can stay in
+/// registers.
+#[cold]
+fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
+    let mut walk = Extensions::new(first, payload);
+    let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
+    for extension in &mut walk {
+        if let Some(offset_flags) = extension.fragment() {
+            fragment_header = true;
+            fragment |= offset_flags & 0xfff9 != 0;
+            fragment_offset = offset_flags & 0xfff8;
+        }
+        if fragment {
+            break;
+        }
+    }
+    let offset = 40 + payload.len() - walk.rest.len();
+    match walk.error {
+        Some(error) => Err(error.at(offset)),
+        None => {
+            Ok(Upper { protocol: walk.next, payload: walk.rest, offset, fragment, fragment_header, fragment_offset })
+        }
     }
 }
 
@@ -320,7 +309,11 @@ pub struct Extensions<'a> {
     later: bool,
 }
 
-impl Extensions<'_> {
+impl<'a> Extensions<'a> {
+    const fn new(next: u8, rest: &'a [u8]) -> Self {
+        Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false }
+    }
+
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error

@@ -25,6 +25,7 @@ pub mod announce;
 pub mod arp;
 #[cfg(feature = "bytes")]
 mod buf;
+pub mod build;
 pub mod checksum;
 pub mod dissect;
 pub mod ecn;
@@ -58,3 +59,8 @@ pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
 pub use error::{Error, Protocol, Rule, Unanswerable};
+
+/// The README's example is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

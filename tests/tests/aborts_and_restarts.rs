@@ -393,3 +393,28 @@ fn a_vm_that_shows_up_at_a_third_nve_during_a_move_is_answered_when_that_has_end
     assert_eq!(state(&world, 2, &key), State::Here);
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(3)));
 }
+
+/// An edge is pushed one interface's mapping early and comes to know the other one before the commit.
+///
+/// Checks VMM-3-01.
+#[test]
+fn a_commit_is_pushed_to_whoever_was_pushed_another_tsi_early() {
+    let mut second = tsi(1);
+    second.key.vn = Vni::new(8).unwrap();
+    let (first, keys) = (tsi(1), [tsi(1).key, second.key]);
+    let mut world = Direct::new(3);
+    world.start(0, 1, first.clone());
+    world.start(0, 2, second.clone());
+    world.tell(2, nve::Input::Subscribe(keys[0].vn));
+    world.plan(MOVE.0, keys.to_vec(), 2);
+    world.tell(0, nve::Input::Suspend { key: keys[0], move_id: MOVE, stopped_at: None });
+
+    world.tell(2, nve::Input::Subscribe(keys[1].vn));
+    world.attach(1, 1, vec![first]);
+    world.attach(1, 2, vec![second]);
+    world.tell(1, nve::Input::Activate { key: keys[0], move_id: Some(MOVE) });
+
+    for key in &keys {
+        assert_eq!(world.edges[2].nve.mapping(key).map(|(_, at)| at), Some(Some(place(2))), "{key}");
+    }
+}

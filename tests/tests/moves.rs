@@ -1,8 +1,9 @@
 //! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The invariants of
 //! DESIGN §3.5 are checked inside; here is which worlds have to stay free of violations.
 
-use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, run};
+use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, Scenario, run, run_scenario};
 use nvo3_nva_proto::Micros;
+use std::fs;
 
 const SEEDS: std::ops::Range<u64> = 0..8;
 const BAD: Mischief = Mischief { loss: Chance::percent(1), duplicate: Chance::percent(2), reorder: Chance::percent(5) };
@@ -151,4 +152,26 @@ fn where_a_pause_is_too_long_for_the_hold_limit_what_is_over_it_is_lost_and_no_m
 
     assert!(report.held > limit, "{}", report.held);
     assert_eq!((report.lost, report.duplicated), (report.held - limit, 0));
+}
+
+/// Those that a campaign found and shrank, as JSON files whose names say what happens in them.
+///
+/// Checks VMM-5-01, VMM-7-03, R-37.
+#[test]
+fn worlds_that_once_broke_an_invariant_break_none() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/worlds");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let scenario: Scenario = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(run_scenario(scenario).unwrap().violations, [], "{}", file.display());
+    }
+}
+
+#[test]
+fn worlds_of_many_shapes_break_no_invariant() {
+    for seed in 0..50 {
+        let run = run_scenario(Scenario::of_seed(seed)).unwrap();
+        assert_eq!(run.violations, [], "seed {seed}");
+    }
 }

@@ -1,19 +1,11 @@
-//! Captures: the tenant's to play, the links' to keep.
+//! The tenant's capture to play.
 
-use nvo3_mobility::sim::{Capture, LinkType};
 use pcap_file::DataLink;
 use pcap_file::pcap::PcapReader;
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
-use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
-use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
+use pcap_file::pcapng::{Block, PcapNgReader};
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::Path;
-use std::time::Duration;
-
-/// Nanoseconds, as `pcap-file` writes its timestamps.
-const NANOSECONDS: u8 = 9;
 
 /// The Ethernet frames of a pcap or pcapng file, those that were captured whole.
 pub(crate) fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
@@ -47,29 +39,4 @@ pub(crate) fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         return Err(format!("{} has no whole Ethernet frames", path.display()).into());
     }
     Ok(frames)
-}
-
-/// One interface a link.
-pub(crate) fn write_pcapng(path: &Path, capture: &Capture) -> Result<(), Box<dyn Error>> {
-    let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
-    for interface in capture.interfaces() {
-        let linktype = match interface.link_type {
-            LinkType::Ethernet => DataLink::ETHERNET,
-            LinkType::Ip => DataLink::RAW,
-        };
-        let name = InterfaceDescriptionOption::IfName(interface.name.as_str().into());
-        let options = vec![name, InterfaceDescriptionOption::IfTsResol(NANOSECONDS)];
-        writer.write_pcapng_block(InterfaceDescriptionBlock { linktype, snaplen: 0, options })?;
-    }
-    for packet in capture.packets() {
-        writer.write_pcapng_block(EnhancedPacketBlock {
-            interface_id: u32::try_from(packet.interface)?,
-            timestamp: Duration::from_micros(packet.at.0),
-            original_len: u32::try_from(packet.bytes.len())?,
-            data: packet.bytes.as_slice().into(),
-            options: Vec::new(),
-        })?;
-    }
-    Ok(())
 }

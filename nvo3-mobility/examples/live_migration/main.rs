@@ -9,6 +9,7 @@
 
 mod files;
 mod flags;
+mod pcapng;
 mod show;
 
 use clap::Parser;
@@ -39,7 +40,7 @@ fn one(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     params.record.packets = flags.pcap.is_some();
     let run = sim::run(params);
     if let Some(path) = &flags.pcap {
-        files::write_pcapng(path, &run.capture)?;
+        pcapng::write_pcapng(path, &run.capture)?;
     }
     if let Some(path) = &flags.mermaid {
         std::fs::write(path, run.timeline.mermaid(run.began))?;

@@ -57,7 +57,9 @@ impl Nva {
         if old == to {
             return refused(Refusal::WrongPlace);
         }
-        let up = |edge: &super::machine::Edge| edge.session.as_ref().is_some_and(nvo3_nva_proto::Session::is_up);
+        let up = |edge: &super::machine::Edge| {
+            !edge.fenced && edge.session.as_ref().is_some_and(nvo3_nva_proto::Session::is_up)
+        };
         if !up(from) || !up(target) {
             return refused(Refusal::NoSession);
         }
@@ -146,9 +148,7 @@ impl Nva {
         let number = self.journal.append(Record::Planned { id, tsis: alloc::vec![key], old, new, kind, deadline });
         self.enter_move(number, id, alloc::vec![key], old, new, kind, deadline);
         self.carry_out(id, Output::PrepareOld(true));
-        if self.is_gone(old) {
-            self.step_if_it_fits(id, core::Input::Lost(Side::Old));
-        }
+        self.note_gone_parties(id);
     }
 
     pub(super) const fn version(&self, number: RecordNo) -> Version {
@@ -233,7 +233,9 @@ impl Nva {
             _ => return self.step_if_it_fits(id, core::Input::Deadline),
         };
         let (nve, side) = waits_for;
-        if self.is_gone(nve) {
+        // By then it knows that it is alone, and takes no part any more.
+        let alone = self.config.session.dead_after;
+        if self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| self.now >= since + alone)) {
             self.step_if_it_fits(id, core::Input::GoneForGood(side));
         } else {
             self.moves.set_timer(id, Some(again));
@@ -422,8 +424,12 @@ impl Nva {
             _ => return,
         };
         let (Some(version), Some(place)) = (version, self.place_of(place)) else { return };
-        let outcome = Outcome { move_id: id, result, version, place, tsis: of.tsis.clone() };
+        let tsis = of.tsis.clone();
+        let outcome = Outcome { move_id: id, result, version, place, tsis: tsis.clone() };
         self.send(to, 0, Message::Outcome(outcome), Tracked::Outcome(id, side));
+        for key in tsis {
+            self.go_on_from(to, key, version);
+        }
     }
 
     pub(super) fn reply(

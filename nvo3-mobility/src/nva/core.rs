@@ -187,13 +187,13 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (AbortingNew,            InForce(New) | GoneForGood(New)) => (Ended(Aborted), outputs![Close(Aborted)]),
 
         (Yielding,                          Returned(Old, _))    => (state, outputs![PrepareOld(true)]),
-        (Yielding,                          Stopped | Lost(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
+        (Yielding,        Stopped | Lost(Old) | GoneForGood(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
         (Yielding,                          Refused(Old, why))   => (Ended(Aborted), outputs![Deny(why), Close(Aborted)]),
 
-        (Committing { new: true, .. },      InForce(Old) | Lost(Old)) => (Ended(Committed), outputs![Close(Committed)]),
-        (Committing { old: true, .. },      InForce(New) | Lost(New)) => (Ended(Committed), outputs![Close(Committed)]),
-        (Committing { old: false, new: false }, InForce(Old) | Lost(Old)) => (Committing { old: true, new: false }, outputs![]),
-        (Committing { old: false, new: false }, InForce(New) | Lost(New)) => (Committing { old: false, new: true }, outputs![]),
+        (Committing { new: true, .. },      InForce(Old) | Lost(Old) | GoneForGood(Old)) => (Ended(Committed), outputs![Close(Committed)]),
+        (Committing { old: true, .. },      InForce(New) | Lost(New) | GoneForGood(New)) => (Ended(Committed), outputs![Close(Committed)]),
+        (Committing { old: false, new: false }, InForce(Old) | Lost(Old) | GoneForGood(Old)) => (Committing { old: true, new: false }, outputs![]),
+        (Committing { old: false, new: false }, InForce(New) | Lost(New) | GoneForGood(New)) => (Committing { old: false, new: true }, outputs![]),
         (Committing { new, .. },            Returned(Old, _))    => (Committing { old: false, new }, outputs![Outcome(Old)]),
         (Committing { old, .. },            Returned(New, _))    => (Committing { old, new: false }, outputs![Outcome(New)]),
         _ => return None,

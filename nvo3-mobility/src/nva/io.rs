@@ -28,7 +28,8 @@ pub enum Input {
     },
     /// Call a move off; the new NVE decides whether it is too late.
     Cancel(MoveId),
-    /// This NVE will not return and runs nothing any more.
+    /// This NVE will not return and runs nothing any more. Not in the journal: to be told again after a restart, until the NVE says
+    /// *Hello* again.
     Fenced(NveId),
     /// Every record up to this one is durable.
     Persisted(RecordNo),

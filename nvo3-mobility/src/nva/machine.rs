@@ -30,8 +30,8 @@ pub(super) struct Edge {
     pub(super) peer: Option<Peer>,
     pub(super) session: Option<Session>,
     pub(super) hello: Option<Hello>,
-    /// It had a session, or a start's grace, and has none any more.
-    pub(super) gone: bool,
+    /// Since when it has no session any more, or had a start's grace and has none.
+    pub(super) gone: Option<Instant>,
     /// Management says that it will not return; a session says otherwise.
     pub(super) fenced: bool,
     /// Nonces of Hellos that were answered: a late copy asks for nothing.
@@ -161,7 +161,7 @@ impl Nva {
         if let Some(edge) = self.edges.get_mut(&place.nve) {
             edge.place = place;
         } else {
-            let gone = self.grace.is_none();
+            let gone = self.grace.is_none().then_some(self.now);
             let edge = Edge {
                 place,
                 peer: None,

@@ -236,6 +236,27 @@ impl Nva {
         }
     }
 
+    /// An NVE is told of a mapping that may be an old one: it also wants to know what came after it.
+    pub(super) fn go_on_from(&mut self, nve: NveId, key: TsiKey, told: Version) {
+        self.note_interest(&key, nve);
+        let newest = match self.directory.get(&key) {
+            Some(entry) if entry.version <= told => return,
+            Some(_) => self.lookup(&key),
+            None => {
+                self.note_absent(key.vn, Address::Mac(key.mac), nve);
+                Some(self.gone(&key))
+            }
+        };
+        if let Some(mapping) = newest {
+            self.push_mapping(nve, key.vn, mapping, Tracked::Nothing);
+        }
+    }
+
+    /// That there is no such TSI any more.
+    fn gone(&self, key: &TsiKey) -> Mapping {
+        Mapping { mac: key.mac, ips: Vec::new(), version: self.version(self.journal.last()), place: None }
+    }
+
     /// Interest restated, and everything that the NVE may have missed (DAP-03).
     fn handle_resync(&mut self, from: NveId, transaction: u32, resync: &Resync) {
         let mut wanted: BTreeMap<Vni, BTreeMap<TsiKey, Option<Mapping>>> = BTreeMap::new();
@@ -260,10 +281,9 @@ impl Nva {
             wanted.entry(vn).or_default();
         }
         let last = wanted.last_key_value().map(|(vn, _)| *vn);
-        let withdrawn = self.version(self.journal.last());
         for (vn, mappings) in wanted {
-            let gone = |key: &TsiKey| Mapping { mac: key.mac, ips: Vec::new(), version: withdrawn, place: None };
-            let mappings = mappings.iter().map(|(key, found)| found.clone().unwrap_or_else(|| gone(key))).collect();
+            let mapping = |(key, found): (&TsiKey, &Option<Mapping>)| found.clone().unwrap_or_else(|| self.gone(key));
+            let mappings = mappings.iter().map(mapping).collect();
             let members = self.directory.members(vn);
             let members = members.contains(&from).then(|| self.members(&members));
             let update = Update {

@@ -94,7 +94,7 @@ impl Nva {
         let Some(edge) = self.edges.get_mut(&nve) else { return };
         edge.session = Some(Session::accept(self.config.session, self.now, &hello, ack));
         edge.peer = Some(from);
-        (edge.gone, edge.fenced) = (false, false);
+        (edge.gone, edge.fenced) = (None, false);
         edge.answered.push_back(hello.nonce);
         if edge.answered.len() > ANSWERED_HELLOS {
             edge.answered.pop_front();
@@ -197,7 +197,7 @@ impl Nva {
 
     pub(super) fn count_as_gone(&mut self, nve: NveId) {
         let Some(edge) = self.edges.get_mut(&nve) else { return };
-        edge.gone = true;
+        edge.gone = edge.gone.or(Some(self.now));
         for id in self.moves.of(nve) {
             if let Some(side) = self.moves.side(id, nve) {
                 self.step_if_it_fits(id, core::Input::Lost(side));
@@ -207,7 +207,7 @@ impl Nva {
 
     /// Whether an NVE has no session and is not expected to have one.
     pub(super) fn is_gone(&self, nve: NveId) -> bool {
-        self.edges.get(&nve).is_none_or(|edge| edge.gone)
+        self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some())
     }
 
     /// Lets a message leave once every record made until now is durable.

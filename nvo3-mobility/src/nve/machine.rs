@@ -9,7 +9,7 @@ use super::io::{Error, Event, Input, Timer, Transmit};
 use super::moves::Moves;
 use super::neighbors::Neighbors;
 use crate::ConfigError;
-use crate::table::{Change, Port, Route, TableChange, VapId};
+use crate::table::{Change, Entry, Port, Route, TableChange, VapId};
 use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -33,6 +33,14 @@ pub(super) struct Known {
     pub(super) brought_by: Option<MoveId>,
     /// The committed move that took the VM away, while what still arrives is tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
+    /// The session was lost in this state.
+    pub(super) alone: bool,
+}
+
+impl Known {
+    fn entry(&self) -> Option<Entry> {
+        if self.alone { core::entry_alone(self.core.state) } else { core::entry(self.core.state) }
+    }
 }
 
 /// A port and what may be behind it.
@@ -317,7 +325,7 @@ impl Nve {
         Change::Tsi {
             key,
             vap: known.and_then(|known| known.vap),
-            entry: known.and_then(|known| core::entry(known.core.state)),
+            entry: known.and_then(Known::entry),
             route,
             version: known.map_or(cached_version, |known| known.core.floor.max(cached_version)),
             limits: known.map_or(self.config.hold, |known| known.limits),

@@ -100,7 +100,9 @@ impl Nve {
         if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
             known.stopped_at = None;
         }
+        let mut alone = false;
         if before.state != after.state {
+            alone = ::core::mem::take(&mut known.alone);
             known.brought_by = match (before.state, after.state) {
                 (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
                 _ => None,
@@ -117,7 +119,7 @@ impl Nve {
                 _ => None,
             };
         }
-        if core::entry(before.state) != core::entry(after.state) {
+        if alone || core::entry(before.state) != core::entry(after.state) {
             self.changes.mark(Key::Tsi(key));
         }
         if before.state != after.state {
@@ -203,6 +205,7 @@ impl Nve {
             brought_by: None,
             taken_by: None,
             stopped_at: None,
+            alone: false,
         })
     }
 

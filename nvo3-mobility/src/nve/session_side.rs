@@ -2,7 +2,7 @@
 
 use super::cache::lifetime;
 use super::changes::Key;
-use super::core::{Input, Plan};
+use super::core::{self, Input, Plan};
 use super::io::Event;
 use super::machine::Nve;
 use alloc::vec::Vec;
@@ -64,6 +64,7 @@ impl Nve {
             SessionEvent::Down(reason) => {
                 self.unforced.clear();
                 self.tell(Event::SessionDown(reason));
+                self.go_on_alone();
             }
             SessionEvent::Acked(_) => {
                 if self.say_again {
@@ -71,6 +72,17 @@ impl Nve {
                 }
             }
             SessionEvent::PeerError(_) => self.counters.peer_errors += 1,
+        }
+    }
+
+    /// Moves may end without this edge now.
+    fn go_on_alone(&mut self) {
+        for (key, known) in &mut self.tsis {
+            let state = known.core.state;
+            if core::entry(state) != core::entry_alone(state) && !known.alone {
+                known.alone = true;
+                self.changes.mark(Key::Tsi(*key));
+            }
         }
     }
 

@@ -1,10 +1,16 @@
 //! The authority, its disk, and how both survive its death.
 
-use super::params::Params;
+use super::clock::Clock;
+use super::scenario::Scenario;
 use crate::nva::{self, Nva, NvaConfig, Record};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use nvo3_nva_proto::{Instant, MoveId, MoveResult, Place, RecordNo, TsiKey, Version};
+use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, RecordNo, TsiKey, Version};
+
+/// More things than a world of this size can give it to remember.
+const MOST_KEPT: usize = 2_000;
 
 /// What management makes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +43,10 @@ pub(super) const fn about(event: &nva::Event) -> About {
 pub(super) struct Authority {
     config: NvaConfig,
     seed: u64,
+    pub(super) clock: Clock,
     places: Vec<Place>,
+    /// Who will not return, as management says at each start.
+    fenced: Vec<NveId>,
     live: Option<Nva>,
     /// How often it has started: what the disk did for an earlier start concerns nobody any more.
     start: u32,
@@ -47,12 +56,14 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(params: &Params, places: Vec<Place>) -> Self {
-        let config = NvaConfig { hold: params.hold, ..NvaConfig::default() };
+    pub(super) fn new(scenario: &Scenario, places: Vec<Place>) -> Self {
+        let config = NvaConfig { hold: scenario.hold, ..NvaConfig::default() };
         Self {
             config,
-            seed: params.seed,
+            seed: scenario.seed,
+            clock: Clock::default(),
             places,
+            fenced: Vec::new(),
             live: None,
             start: 0,
             disk: Vec::new(),
@@ -65,17 +76,32 @@ impl Authority {
     pub(super) fn start(&mut self, now: Instant) {
         self.start += 1;
         let seed = self.seed.wrapping_add(u64::from(self.start));
-        self.live = Nva::replay(self.config.clone(), seed, now, self.disk.iter().cloned()).ok();
+        self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), self.disk.iter().cloned()).ok();
         for place in self.places.clone() {
             // Who belongs to the domain is configuration, told at each start.
             let _ = self.tell(now, nva::Input::Admit(place));
         }
+        for nve in self.fenced.clone() {
+            let _ = self.tell(now, nva::Input::Fenced(nve));
+        }
+    }
+
+    /// Management says that an edge will not return, now and at each start.
+    pub(super) fn fence(&mut self, now: Instant, nve: NveId) {
+        self.fenced.push(nve);
+        let _ = self.tell(now, nva::Input::Fenced(nve));
     }
 
     /// It dies with what its disk has not.
     pub(super) fn die(&mut self) {
         (self.live, self.wake) = (None, None);
         self.writing.clear();
+    }
+
+    /// Whether it keeps more than it may (I7).
+    pub(super) fn overfull(&self) -> Option<String> {
+        let kept = self.live.as_ref()?.footprint();
+        (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))
     }
 
     pub(super) const fn is_up(&self) -> bool {
@@ -103,20 +129,21 @@ impl Authority {
 
     /// Tells it something as management.
     pub(super) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
+        let now = self.clock.local(now);
         self.live.as_mut().ok_or(None)?.handle(now, input).map_err(Some)
     }
 
     /// A control datagram arrives.
     pub(super) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         if let Some(nva) = &mut self.live {
-            nva.handle_datagram(now, from, datagram);
+            nva.handle_datagram(self.clock.local(now), from, datagram);
         }
     }
 
     /// A deadline has come.
     pub(super) fn time_passed(&mut self, now: Instant) {
         if let Some(nva) = &mut self.live {
-            nva.handle_timeout(now);
+            nva.handle_timeout(self.clock.local(now));
         }
     }
 
@@ -144,7 +171,7 @@ impl Authority {
     /// The next datagram that it sends.
     pub(super) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let mut bytes = Vec::new();
-        let to = self.live.as_mut()?.poll_transmit(now, &mut bytes)?;
+        let to = self.live.as_mut()?.poll_transmit(self.clock.local(now), &mut bytes)?;
         Some((to, bytes))
     }
 
@@ -153,7 +180,7 @@ impl Authority {
         let nva = self.live.as_mut()?;
         let event = nva.poll_event();
         if event.is_none() {
-            self.wake = nva.poll_timeout().map(|(at, _)| at.max(Instant(now.0 + 1)));
+            self.wake = nva.poll_timeout().map(|(at, _)| self.clock.world(at).max(Instant(now.0 + 1)));
         }
         event
     }

@@ -2,9 +2,9 @@
 
 use super::frame::Numbered;
 use super::hypervisor::Seat;
-use super::ledger::Fate;
+use super::ledger::{EdgeNo, Fate};
 use super::timeline::Line;
-use super::world::{Node, VM, World};
+use super::world::{Node, World};
 use crate::nve::core::State;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -17,11 +17,11 @@ use serde::Serialize;
 /// Beyond its deadline, what a move may take for the *Revoke* exchange over links that lose messages.
 const REVOKE: Micros = Micros(3_000_000);
 /// How long the caches may take to agree after the last move and the last return.
-const AGREE: Micros = Micros(8_000_000);
+pub(super) const AGREE: Micros = Micros(8_000_000);
 /// More recorded violations of one run help nobody.
 const MOST: usize = 20;
-/// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next move.
-const MOST_VISITS: u8 = 3;
+/// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next move ...
+const MOST_VISITS: usize = 3;
 
 /// The invariants of DESIGN §3.5 that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,6 +36,8 @@ pub enum Invariant {
     I4,
     /// Acknowledged registrations and outcomes survive the authority's death.
     I6,
+    /// Memory stays within its bounds.
+    I7,
     /// Every move ends and leaves nothing behind.
     I8,
 }
@@ -70,9 +72,16 @@ pub(super) struct Checks {
     acknowledged: BTreeMap<TsiKey, Version>,
     outcomes: BTreeMap<MoveId, MoveResult>,
     delivering: Vec<usize>,
+    /// How many moves the world has.
+    moves: usize,
 }
 
 impl Checks {
+    /// Of a world with so many moves.
+    pub(super) fn new(moves: usize) -> Self {
+        Self { moves, ..Self::default() }
+    }
+
     fn find(&mut self, at: Instant, invariant: Invariant, what: String) {
         self.found.push((at, invariant, what));
     }
@@ -82,9 +91,10 @@ impl Checks {
         self.find(at, Invariant::I2, what);
     }
 
-    /// A datagram came to an edge by tunnel for the `times`th time (I3).
+    /// A datagram came to an edge by tunnel for the `times`th time, in a world of so many moves (I3).
     pub(super) fn visited(&mut self, at: Instant, edge: &str, id: Numbered, times: u8) {
-        if times > MOST_VISITS {
+        // ... and in each of more.
+        if usize::from(times) > MOST_VISITS.max(2 * self.moves) {
             self.find(at, Invariant::I3, format!("datagram {}/{} came to {edge} {times} times", id.flow, id.number));
         }
     }
@@ -140,24 +150,14 @@ impl World {
 
     /// After every event: I1, and whatever else was found gets its trace.
     pub(super) fn check_delivery(&mut self) {
-        let key = self.key_of(VM);
-        let mut delivering = core::mem::take(&mut self.checks.delivering);
-        delivering.clear();
-        // Not the one that does not know yet that the VM stopped there: nobody reads it.
-        let stopped_at = self.unread.as_ref().map(|unread| unread.at);
-        let all = self.edges.iter().filter(|edge| edge.delivers(&key)).map(|edge| edge.no);
-        delivering.extend(all.filter(|no| Some(*no) != stopped_at));
-        if delivering.len() > 1 {
-            let names: Vec<_> = delivering.iter().map(|n| self.name(Node::Edge(*n))).collect();
-            self.violation(Invariant::I1, format!("{names:?} all deliver"));
+        for vm in 0..self.vms.len() {
+            let Some(machine) = self.vms.get(vm) else { continue };
+            let (hosts, seat) = (machine.hosts.clone(), machine.seat);
+            let stopped_at = machine.unread.as_ref().map(|unread| unread.at);
+            for host in hosts {
+                self.check_deliverers(host, seat, stopped_at);
+            }
         }
-        if let Seat::Runs(at) = self.seat
-            && let Some(other) = delivering.iter().find(|n| **n != at)
-        {
-            let names = (self.name(Node::Edge(*other)), self.name(Node::Edge(at)));
-            self.violation(Invariant::I1, format!("{} delivers and the VM runs at {}", names.0, names.1));
-        }
-        self.checks.delivering = delivering;
         for (at, invariant, what) in core::mem::take(&mut self.checks.found) {
             if self.checks.violations.len() < MOST {
                 self.did("check", || format!("VIOLATION {invariant:?}: {what}"));
@@ -166,6 +166,35 @@ impl World {
             } else {
                 self.checks.more += 1;
             }
+        }
+    }
+
+    /// `stopped_at` does not know yet that the VM stopped there: nobody reads what it delivers.
+    fn check_deliverers(&mut self, host: usize, seat: Seat, stopped_at: Option<EdgeNo>) {
+        let key = self.key_of(host);
+        let mut delivering = core::mem::take(&mut self.checks.delivering);
+        delivering.clear();
+        let all = self.edges.iter().filter(|edge| edge.delivers(&key)).map(|edge| edge.no);
+        delivering.extend(all.filter(|no| Some(*no) != stopped_at));
+        if delivering.len() > 1 {
+            let names: Vec<_> = delivering.iter().map(|n| self.name(Node::Edge(*n))).collect();
+            self.violation(Invariant::I1, format!("{names:?} all deliver"));
+        }
+        if let Seat::Runs(at) = seat
+            && let Some(other) = delivering.iter().find(|n| **n != at)
+        {
+            let names = (self.name(Node::Edge(*other)), self.name(Node::Edge(at)));
+            let vm = self.host_name(host);
+            self.violation(Invariant::I1, format!("{} delivers and {vm} runs at {}", names.0, names.1));
+        }
+        self.checks.delivering = delivering;
+    }
+
+    /// Whenever the world is looked at: I7.
+    pub(super) fn check_bounds(&mut self) {
+        let over: Vec<String> = self.edges.iter().filter_map(super::edge::Edge::overfull).collect();
+        for what in over.into_iter().chain(self.authority.overfull()) {
+            self.violation(Invariant::I7, what);
         }
     }
 
@@ -182,15 +211,16 @@ impl World {
     /// What is left over of moves, in words (I8).
     pub(super) fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
-        let key = self.key_of(VM);
-        for edge in &self.edges {
+        for edge in self.edges.iter().filter(|edge| !self.fenced.contains(&edge.no)) {
             let Some(nve) = edge.nve() else {
                 left.push(format!("{} is down", edge.name));
                 continue;
             };
-            let state = nve.state(&key).state;
-            if !matches!(state, State::Away | State::Here | State::Forwarding { .. }) {
-                left.push(format!("the VM is {} at {}", state.name(), edge.name));
+            for (host, name) in self.hosts.iter().filter(|host| host.vm.is_some()).map(|host| (host, &host.name)) {
+                let state = nve.state(&host.key()).state;
+                if !matches!(state, State::Away | State::Here | State::Forwarding { .. }) {
+                    left.push(format!("{name} is {} at {}", state.name(), edge.name));
+                }
             }
         }
         left
@@ -202,8 +232,7 @@ impl World {
         if !self.authority.is_up() {
             return alloc::vec!["the NVA is down".into()];
         }
-        for (host, name) in self.hosts.iter().map(|host| host.name).enumerate() {
-            let key = self.key_of(host);
+        for (host, (name, key)) in self.hosts.iter().map(|host| (host.name.as_str(), host.key())).enumerate() {
             let truth = self.place(self.edge_of(host));
             let Some((version, place)) = self.authority.lookup(&key) else {
                 wrong.push(format!("the directory does not know {name}"));
@@ -235,36 +264,37 @@ impl World {
 
     /// Whether every move that was to happen has ended and nothing is left to settle.
     pub(super) fn at_rest(&self) -> bool {
-        self.legs.iter().all(|leg| leg.ended.is_some())
-            && self.unread.is_none()
-            && matches!(self.seat, Seat::Runs(_))
+        self.legs.iter().all(|leg| leg.skipped || leg.ended.is_some())
+            && self.vms.iter().all(|machine| matches!(machine.seat, Seat::Runs(_)) && machine.unread.is_none())
             && self.leftovers().is_empty()
             && self.disagreements().is_empty()
     }
 
     /// Whether a move has outstayed its deadline (I8), or what follows it its bound (I4). Reported once: the run ends then.
     pub(super) fn overdue(&mut self) -> bool {
+        // While a node is down or cut off, a move may be in doubt, and caches cannot agree: times count from its return.
+        let all_up = (0..self.edges.len()).all(|edge| self.fenced.contains(&edge) || self.is_up(Node::Edge(edge)));
+        if !self.cut.is_empty() || !all_up || !self.authority.is_up() {
+            return false;
+        }
         let (now, last_return) = (self.now(), self.last_return);
+        let ends = self.legs.iter().filter_map(|leg| leg.ended).map(|(ended, _)| ended);
+        let all_ended = ends.fold(last_return.max(self.began), Instant::max);
         let mut late = Vec::new();
-        let mut all_ended = last_return;
-        for leg in &self.legs {
-            match (leg.asked, leg.ended) {
-                (_, Some((ended, _))) => all_ended = all_ended.max(ended),
-                (Some(asked), None) => {
-                    let due = asked.max(last_return) + self.params.deadline + REVOKE;
-                    if now > due {
-                        late.push(format!("{} has not ended by its deadline and the revoke exchange", leg.id));
-                    }
-                    return self.report_late(Invariant::I8, late);
+        let mut in_hand = false;
+        for leg in self.legs.iter().filter(|leg| !leg.skipped && leg.ended.is_none()) {
+            in_hand = true;
+            let id = leg.id;
+            match (leg.asked, leg.due) {
+                (Some(asked), _) if now > asked.max(last_return) + leg.plan.deadline + REVOKE => {
+                    late.push(format!("{id} has not ended by its deadline and the revoke exchange"));
                 }
-                (None, None) => {
-                    let due = all_ended.max(last_return).max(self.began) + AGREE;
-                    if now > due {
-                        late.push(format!("{} was never taken", leg.id));
-                    }
-                    return self.report_late(Invariant::I8, late);
-                }
+                (None, Some(due)) if now > all_ended.max(due) + AGREE => late.push(format!("{id} was never taken")),
+                _ => {}
             }
+        }
+        if in_hand {
+            return self.report_late(Invariant::I8, late);
         }
         if now <= all_ended + AGREE {
             return false;
@@ -272,11 +302,11 @@ impl World {
         let late = self.leftovers();
         let left = self.report_late(Invariant::I8, late);
         let mut wrong = self.disagreements();
-        if !matches!(self.seat, Seat::Runs(_)) {
-            wrong.push("the VM runs nowhere".into());
+        for machine in self.vms.iter().filter(|machine| !matches!(machine.seat, Seat::Runs(_))) {
+            wrong.push(format!("{} runs nowhere", machine.name));
         }
-        if self.unread.is_some() {
-            wrong.push("the edge that the VM left does not take the word that it stopped".into());
+        for machine in self.vms.iter().filter(|machine| machine.unread.is_some()) {
+            wrong.push(format!("the edge that {} left does not take the word that it stopped", machine.name));
         }
         self.report_late(Invariant::I4, wrong) || left
     }
@@ -304,7 +334,7 @@ impl World {
             }
         }
         let all_committed = self.legs.iter().all(|leg| matches!(leg.ended, Some((_, MoveResult::Committed))));
-        if self.params.keeps_order() && all_committed && self.ledger.reordered > 0 {
+        if self.scenario.keeps_order() && all_committed && self.ledger.reordered > 0 {
             self.violation(Invariant::I2, format!("{} datagrams were overtaken", self.ledger.reordered));
         }
         self.check_delivery();

@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use nvo3_wire::checksum::{self, Sum};
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::udp::Datagram;
-use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, ipv4, ipv6};
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, ipv4, ipv6, vxlan};
 
 /// What the payload of a numbered datagram begins with.
 const MAGIC: [u8; 8] = *b"nvo3-sim";
@@ -103,6 +103,11 @@ pub(super) fn numbered(frame: &[u8]) -> Option<Numbered> {
     let (flow, rest) = rest.split_first_chunk()?;
     let (number, _) = rest.split_first_chunk()?;
     Some(Numbered { flow: u32::from_be_bytes(*flow), number: u32::from_be_bytes(*number) })
+}
+
+/// The same of a frame in an outer packet.
+pub(super) fn tunnelled(packet: &[u8]) -> Option<Numbered> {
+    numbered(vxlan::decap(packet).ok()?.inner)
 }
 
 fn payload(id: Numbered, size: usize) -> Vec<u8> {

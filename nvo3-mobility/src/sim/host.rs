@@ -2,17 +2,24 @@
 
 use super::frame::{self, Numbered, Station};
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use nvo3_nva_proto::TsiKey;
 use nvo3_wire::announce::{Kind, classify};
-use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
+use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 
 /// A tenant system with one interface.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) station: Station,
+    pub(super) vn: Vni,
+    /// Which VM it is an interface of.
+    pub(super) vm: Option<usize>,
+    /// Its edge, unless it is an interface of a VM.
+    pub(super) home: usize,
     neighbors: BTreeMap<IpAddr, Mac>,
 }
 
@@ -32,8 +39,12 @@ pub(super) enum Received {
 }
 
 impl Host {
-    pub(super) const fn new(name: &'static str, station: Station) -> Self {
-        Self { name, station, neighbors: BTreeMap::new() }
+    pub(super) const fn new(name: String, station: Station, vn: Vni, vm: Option<usize>, home: usize) -> Self {
+        Self { name, station, vn, vm, home, neighbors: BTreeMap::new() }
+    }
+
+    pub(super) const fn key(&self) -> TsiKey {
+        TsiKey { vn: self.vn, mac: self.station.mac }
     }
 
     /// Its addresses.
@@ -123,7 +134,7 @@ mod tests {
             v4: Ipv4Addr::new(198, 51, 100, n),
             v6: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()),
         };
-        Host::new("host", station)
+        Host::new("host".into(), station, Vni::MAX, None, 0)
     }
 
     #[test]

@@ -1,28 +1,27 @@
-//! The hypervisors and the management above them: they ask for moves, suspend, stop, start and resume the VM, and say so
-//! to the edges, before it happens or (`Params::late`) after. Nothing that they say is lost; an edge or authority that is down is told again.
+//! The hypervisors and the management above them: they ask for moves, suspend, stop, start and resume VMs, and say so
+//! to the edges, before it happens or (`Move::late`) after. Nothing that they say is lost; an edge or authority that is down is told again.
 
 use super::authority;
 use super::host::Host;
-use super::ledger::EdgeNo;
-use super::params::{Fault, Path};
-use super::world::{Event, Node, VM, World};
+use super::ledger::{EdgeNo, Loss};
+use super::scenario::{Move, Scenario};
+use super::world::{Event, Node, World};
 use crate::nve::core::News;
 use crate::{nva, nve};
 use alloc::format;
-use alloc::vec;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, MoveResult, TsiKey};
 
 /// Between a word heard and the next one said.
 const LATENCY: Micros = Micros(100);
 /// Until a word that was not taken is said again.
-const RETRY: Micros = Micros(3_000);
+pub(super) const RETRY: Micros = Micros(3_000);
 /// At most between *suspended* and the VM's last instant.
 const LAST_INSTANT: Micros = Micros(1_000);
-/// How long a dead node stays down.
-const DOWN: (Micros, Micros) = (Micros(20_000), Micros(400_000));
 
-/// Where the VM is.
+/// Where a VM is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     /// It runs there.
@@ -31,7 +30,27 @@ pub(super) enum Seat {
     Stopped(EdgeNo),
 }
 
-/// What the port of a VM that stopped has for it, until its edge is told that it stopped. Whoever resumes it there before
+impl Seat {
+    pub(super) const fn edge(self) -> EdgeNo {
+        match self {
+            Self::Runs(edge) | Self::Stopped(edge) => edge,
+        }
+    }
+}
+
+/// A VM and its interfaces, which are hosts.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) name: String,
+    pub(super) hosts: Range<usize>,
+    pub(super) seat: Seat,
+    /// In the ports of a stopped VM, until its edge knows.
+    pub(super) unread: Option<Unread>,
+    /// When it last began to run.
+    pub(super) last_run: Option<Instant>,
+}
+
+/// What the ports of a VM that stopped have for it, until its edge is told that it stopped. Whoever resumes it there before
 /// that reads it; afterwards nobody does. So the port's queue has no race here: what came in the microsecond of the stop is
 /// read, and what came later is not.
 #[derive(Debug)]
@@ -39,29 +58,66 @@ pub(super) struct Unread {
     pub(super) at: EdgeNo,
     /// The first instant of which nothing is read.
     pub(super) since: Instant,
-    pub(super) frames: Vec<Vec<u8>>,
+    /// The same by the edge's clock.
+    noted: Instant,
+    pub(super) frames: Vec<(usize, Vec<u8>)>,
     /// The edge died since, and with it what it remembered of them.
     pub(super) forgotten: bool,
 }
 
-/// One move of the path.
+/// One move under way, or to come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leg {
     pub(super) id: MoveId,
+    pub(super) plan: Move,
+    /// From where, once it was asked for.
     pub(super) from: EdgeNo,
-    pub(super) to: EdgeNo,
     /// When the authority took the order.
     pub(super) asked: Option<Instant>,
+    /// It does not take place.
+    pub(super) skipped: bool,
+    /// Its turn has come.
+    pub(super) due: Option<Instant>,
+    /// Which interfaces the edge called suspended, a bit each.
+    pub(super) heard: u32,
     /// The VM is about to stop: the edge said *suspended*, or its word will come late.
     stopping: bool,
     pub(super) stopped: Option<Instant>,
     /// The source's hypervisor resumed it by itself: management starts it nowhere else.
-    self_resumed: bool,
+    pub(super) self_resumed: bool,
     /// It was told to run where it was: a stop that was still to come is off.
     resumed: bool,
     pub(super) ran: Option<Instant>,
     pub(super) ended: Option<(Instant, MoveResult)>,
     pub(super) converged: Option<Instant>,
+}
+
+impl Leg {
+    /// Those of a world, in their order.
+    pub(super) fn all(moves: &[Move]) -> Vec<Self> {
+        let leg = |(id, plan): (u64, &Move)| Self {
+            id: MoveId(id),
+            plan: *plan,
+            from: plan.from.unwrap_or_default(),
+            asked: None,
+            skipped: false,
+            due: None,
+            heard: 0,
+            stopping: false,
+            stopped: None,
+            self_resumed: false,
+            resumed: false,
+            ran: None,
+            ended: None,
+            converged: None,
+        };
+        (1..).zip(moves).map(leg).collect()
+    }
+
+    /// Whether the authority has taken it and not ended it.
+    pub(super) const fn in_hand(&self) -> bool {
+        self.asked.is_some() && self.ended.is_none()
+    }
 }
 
 /// What management does next for a leg.
@@ -73,28 +129,19 @@ pub(super) enum Step {
     SayLate,
     Start,
     Resume,
-    GoWrong(Fault),
 }
 
-/// The legs of a path.
-pub(super) fn legs(path: Path) -> Vec<Leg> {
-    let leg = |id, from, to| Leg {
-        id: MoveId(id),
-        from,
-        to,
-        asked: None,
-        stopping: false,
-        stopped: None,
-        self_resumed: false,
-        resumed: false,
-        ran: None,
-        ended: None,
-        converged: None,
-    };
-    match path {
-        Path::AB => vec![leg(1, 0, 1)],
-        Path::ABA => vec![leg(1, 0, 1), leg(2, 1, 0)],
-        Path::ABC => vec![leg(1, 0, 1), leg(2, 1, 2)],
+impl Machine {
+    /// Those of a world; their interfaces are the first hosts.
+    pub(super) fn all(scenario: &Scenario) -> Vec<Self> {
+        let mut first = 0;
+        let machine = |(n, vm): (usize, &super::scenario::Vm)| {
+            let hosts = first..first + vm.networks.len();
+            first = hosts.end;
+            let (name, seat) = (Scenario::vm_name(n), Seat::Runs(vm.edge));
+            Self { name, hosts, seat, unread: None, last_run: None }
+        };
+        scenario.vms.iter().enumerate().map(machine).collect()
     }
 }
 
@@ -109,7 +156,6 @@ impl World {
             Step::SayLate => self.say_late(n, &leg),
             Step::Start => self.start(n, &leg),
             Step::Resume => self.resume(n, &leg),
-            Step::GoWrong(fault) => self.go_wrong(n, &leg, fault),
         }
     }
 
@@ -118,75 +164,149 @@ impl World {
         self.queue.put(at, Event::Step(n, step));
     }
 
-    fn leg(&mut self, n: usize, change: impl FnOnce(&mut Leg)) {
+    pub(super) fn leg(&mut self, n: usize, change: impl FnOnce(&mut Leg)) {
         if let Some(leg) = self.legs.get_mut(n) {
             change(leg);
         }
     }
 
+    fn machine(&mut self, vm: usize, change: impl FnOnce(&mut Machine)) {
+        if let Some(machine) = self.vms.get_mut(vm) {
+            change(machine);
+        }
+    }
+
+    pub(super) fn seat(&self, vm: usize) -> Seat {
+        self.vms.get(vm).map_or(Seat::Runs(0), |machine| machine.seat)
+    }
+
+    fn unread(&self, vm: usize) -> Option<&Unread> {
+        self.vms.get(vm).and_then(|machine| machine.unread.as_ref())
+    }
+
+    /// The TSIs of a VM, one for each interface.
+    pub(super) fn keys(&self, vm: usize) -> Vec<TsiKey> {
+        let hosts = self.vms.get(vm).map(|machine| machine.hosts.clone()).unwrap_or_default();
+        hosts.map(|host| self.key_of(host)).collect()
+    }
+
+    /// The VM's next move after `before`, or its first: its turn has come, after its own wait or `otherwise`.
+    pub(super) fn next_leg(&mut self, vm: usize, before: Option<usize>, otherwise: Option<Micros>) {
+        let first = before.map_or(0, |before| before + 1);
+        let Some(n) = (first..self.legs.len()).find(|n| self.legs.get(*n).is_some_and(|leg| leg.plan.vm == vm)) else {
+            // Nothing follows: a VM that was to wait for it suspended runs on where it is.
+            let last = (0..).zip(&self.legs).filter(|(_, leg)| leg.plan.vm == vm && leg.ended.is_some()).last();
+            if let Some((last, _)) = last.filter(|(_, leg)| leg.plan.stay && self.seat(vm) == Seat::Stopped(leg.from)) {
+                self.again(last, Step::Resume, LATENCY);
+            }
+            return;
+        };
+        let wait = self.legs.get(n).and_then(|leg| leg.plan.wait).or(otherwise);
+        let now = self.queue.now();
+        self.leg(n, |leg| leg.due = Some(now + wait.unwrap_or_default()));
+        match wait {
+            Some(wait) => self.again(n, Step::Ask, wait),
+            None => self.step(n, Step::Ask),
+        }
+    }
+
+    /// The move of the same VM before this one that took place.
+    fn before(&self, n: usize, vm: usize) -> Option<&Leg> {
+        self.legs.iter().take(n).rev().find(|leg| leg.plan.vm == vm && leg.asked.is_some())
+    }
+
+    /// Whether the VM, stopped for a move that is aborted, stays so: its edge knows of it, and another move is to come.
+    fn stays(&self, n: usize, leg: &Leg) -> bool {
+        let vm = leg.plan.vm;
+        let next = self.legs.iter().skip(n + 1).any(|leg| leg.plan.vm == vm && !leg.skipped);
+        leg.plan.stay && next && self.unread(vm).is_none()
+    }
+
     fn ask(&mut self, n: usize, leg: &Leg) {
-        if leg.asked.is_some() {
+        if leg.asked.is_some() || leg.skipped {
             return;
         }
+        let (vm, to, seat) = (leg.plan.vm, leg.plan.to, self.seat(leg.plan.vm));
+        if seat.edge() == to || leg.plan.from.is_some_and(|from| from != seat.edge()) || self.fenced.contains(&to) {
+            self.leg(n, |leg| leg.skipped = true);
+            return self.next_leg(vm, Some(n), None);
+        }
+        let waits_suspended = self.before(n, vm).is_some_and(|before| before.plan.stay);
         // The hypervisors finish one migration before the next.
-        if self.unread.is_some() {
+        if self.unread(vm).is_some() || matches!(seat, Seat::Stopped(_)) && !waits_suspended {
             return self.again(n, Step::Ask, RETRY);
         }
-        self.attach(leg.to, VM);
-        let key = self.key_of(VM);
+        for host in self.vms.get(vm).map(|machine| machine.hosts.clone()).unwrap_or_default() {
+            self.attach(to, host);
+        }
         let order = nva::Input::Move {
             id: leg.id,
-            tsis: vec![key],
-            to: self.place(leg.to).nve,
+            tsis: self.keys(vm),
+            to: self.place(to).nve,
             kind: MoveKind::Hot,
-            deadline: self.params.deadline,
+            deadline: leg.plan.deadline,
         };
         match self.tell_authority(order) {
             Ok(()) => {
                 let now = self.queue.now();
-                self.leg(n, |leg| leg.asked = Some(now));
+                let stopped = matches!(seat, Seat::Stopped(_));
+                self.leg(n, |leg| {
+                    (leg.asked, leg.from) = (Some(now), seat.edge());
+                    // It stayed suspended: there is nothing more to say.
+                    leg.stopping = stopped;
+                    leg.stopped = stopped.then_some(now);
+                });
                 self.did("mgmt", || format!("{} asked for", leg.id));
-                if n == self.fault_leg && !core::mem::replace(&mut self.fault_planned, true) {
-                    self.plan_fault(n);
+                if stopped {
+                    self.again(n, Step::Start, leg.plan.pause);
                 }
+                self.plan_mishaps(super::scenario::Since::Asked(n));
             }
-            Err(_) => self.again(n, Step::Ask, RETRY),
+            Err(()) => self.again(n, Step::Ask, RETRY),
         }
-    }
-
-    /// When it goes wrong: anywhere in the move, by the seed, unless the parameters say.
-    fn plan_fault(&mut self, n: usize) {
-        let Some(fault) = self.params.fault.filter(|fault| *fault != Fault::SelfResume) else { return };
-        let whole = Micros(self.params.pause.0 + 12 * self.params.rtt.0 + 3_000);
-        let drawn = self.random.between(Micros(0), whole);
-        self.again(n, Step::GoWrong(fault), self.params.fault_at.unwrap_or(drawn));
     }
 
     fn suspend(&mut self, n: usize, leg: &Leg) {
         if leg.stopping || leg.ended.is_some() || leg.self_resumed {
             return;
         }
-        let key = self.key_of(VM);
-        // Also after it was taken: an edge that dies forgets it.
-        let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at: None });
+        // Any interface's word stands for all that move with it. Also after it was taken: an edge that dies forgets it.
+        if let Some(key) = self.keys(leg.plan.vm).first().copied() {
+            let _ = self.tell(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at: None });
+        }
         self.again(n, Step::Suspend, RETRY);
     }
 
-    /// The late word. What was in the port since the stop is not read there any more once the edge has it.
+    /// The late word. What was in the ports since the stop is not read there any more once the edge has it.
     fn say_late(&mut self, n: usize, leg: &Leg) {
+        let vm = leg.plan.vm;
         let committed = leg.ended.map(|(_, result)| result == MoveResult::Committed);
-        let Some(unread) = self.unread.as_ref().filter(|_| committed != Some(false) && !leg.self_resumed) else {
-            return;
-        };
-        let (key, stopped_at) = (self.key_of(VM), Some(unread.since));
+        let unread = self.unread(vm).filter(|_| committed != Some(false) && !leg.self_resumed);
+        let (Some(unread), Some(key)) = (unread, self.keys(vm).first().copied()) else { return };
+        let stopped_at = Some(unread.noted);
         let forgotten = unread.forgotten || unread.frames.is_empty();
         match self.tell_only(leg.from, nve::Input::Suspend { key, move_id: leg.id, stopped_at }) {
             true => {
-                self.unread = None;
+                let unread = self.vms.get_mut(vm).and_then(|machine| machine.unread.take());
                 self.drive(Node::Edge(leg.from));
+                if let Some(unread) = unread {
+                    self.count_unread(leg.from, &unread);
+                }
             }
-            false if committed.is_some() && forgotten => self.lose_unread(),
+            false if committed.is_some() && forgotten => self.lose_unread(vm),
             false => self.again(n, Step::SayLate, RETRY),
+        }
+    }
+
+    /// What nobody will read: the edge has sent it on, as far as it remembered it and its limits let it.
+    fn count_unread(&mut self, edge: EdgeNo, unread: &Unread) {
+        let ids = unread.frames.iter().filter_map(|(_, frame)| super::frame::numbered(frame));
+        let (lost, why) = match self.edges.get_mut(edge) {
+            Some(edge) if !unread.forgotten => (edge.not_resent(ids), Loss::OverLimit),
+            _ => (ids.collect(), Loss::InDeadNode),
+        };
+        for id in lost {
+            self.ledger.lose(id, why);
         }
     }
 
@@ -197,105 +317,105 @@ impl World {
     }
 
     fn stop(&mut self, n: usize, leg: &Leg) {
-        if leg.ended.is_some() || leg.resumed || self.seat != Seat::Runs(leg.from) {
+        let vm = leg.plan.vm;
+        if leg.ended.is_some() || leg.resumed || self.seat(vm) != Seat::Runs(leg.from) {
             return self.again(n, Step::Resume, LATENCY);
         }
         let now = self.queue.now();
-        self.seat = Seat::Stopped(leg.from);
+        self.machine(vm, |machine| machine.seat = Seat::Stopped(leg.from));
         self.leg(n, |leg| leg.stopped = Some(now));
-        self.did("vm", || "stops".into());
-        self.again(n, Step::Start, self.params.pause);
-        if let Some(late) = self.params.late {
-            self.unread = Some(Unread { at: leg.from, since: now + Micros(1), frames: Vec::new(), forgotten: false });
+        let name = self.vm_name(vm);
+        self.did("vm", || format!("{name}stops"));
+        self.again(n, Step::Start, leg.plan.pause);
+        if let Some(late) = leg.plan.late {
+            let since = now + Micros(1);
+            let noted = self.edges.get(leg.from).map_or(since, |edge| edge.clock.local(since));
+            let unread = Unread { at: leg.from, since, noted, frames: Vec::new(), forgotten: false };
+            self.machine(vm, |machine| machine.unread = Some(unread));
             self.again(n, Step::SayLate, late);
         }
-        if self.params.fault == Some(Fault::SelfResume) && n == self.fault_leg {
-            let drawn = self.random.between(Micros(0), Micros(self.params.pause.0.saturating_sub(1)));
-            self.again(n, Step::GoWrong(Fault::SelfResume), self.params.fault_at.unwrap_or(drawn));
-        }
+        self.plan_mishaps(super::scenario::Since::Stopped(n));
     }
 
     fn start(&mut self, n: usize, leg: &Leg) {
-        if leg.ended.is_some() || leg.self_resumed || self.seat != Seat::Stopped(leg.from) {
+        let (vm, to) = (leg.plan.vm, leg.plan.to);
+        if leg.ended.is_some() || leg.self_resumed || self.seat(vm) != Seat::Stopped(leg.from) {
             return;
         }
-        let key = self.key_of(VM);
-        match self.tell_only(leg.to, nve::Input::Activate { key, move_id: Some(leg.id) }) {
+        let Some(key) = self.keys(vm).first().copied() else { return };
+        match self.tell_only(to, nve::Input::Activate { key, move_id: Some(leg.id) }) {
             true => {
                 let now = self.queue.now();
                 self.leg(n, |leg| leg.ran = Some(now));
-                self.runs(leg.to);
+                self.runs(vm, to);
             }
             false => self.again(n, Step::Start, RETRY),
         }
     }
 
-    fn resume(&mut self, n: usize, leg: &Leg) {
-        if !matches!(self.seat, Seat::Runs(at) | Seat::Stopped(at) if at == leg.from) {
+    pub(super) fn resume(&mut self, n: usize, leg: &Leg) {
+        let vm = leg.plan.vm;
+        let later = self.legs.iter().skip(n + 1).any(|other| other.plan.vm == vm && other.asked.is_some());
+        if later || self.seat(vm).edge() != leg.from {
             return;
         }
-        let key = self.key_of(VM);
-        match self.tell_only(leg.from, nve::Input::Activate { key, move_id: None }) {
-            true => {
-                self.leg(n, |leg| leg.resumed = true);
-                self.runs(leg.from);
-            }
-            false => self.again(n, Step::Resume, RETRY),
+        let mut taken = true;
+        for key in self.keys(vm) {
+            taken &= self.tell_only(leg.from, nve::Input::Activate { key, move_id: None });
+        }
+        if taken {
+            self.leg(n, |leg| leg.resumed = true);
+            self.runs(vm, leg.from);
+        } else {
+            self.again(n, Step::Resume, RETRY);
         }
     }
 
     /// The edge let it run, or cannot help it: it does, and what the edge does about that follows.
-    fn runs(&mut self, edge: EdgeNo) {
-        if self.seat != Seat::Runs(edge) {
-            self.seat = Seat::Runs(edge);
-            self.last_run = Some(self.queue.now());
-            let name = self.name(Node::Edge(edge));
-            self.did("vm", || format!("runs at {name}"));
-            let frame = self.hosts.get(VM).map(Host::announcement).unwrap_or_default();
-            self.put_in_port(edge, VM, frame);
-            self.read_port(edge);
+    fn runs(&mut self, vm: usize, edge: EdgeNo) {
+        if self.seat(vm) != Seat::Runs(edge) {
+            let now = self.queue.now();
+            self.machine(vm, |machine| (machine.seat, machine.last_run) = (Seat::Runs(edge), Some(now)));
+            let (name, who) = (self.name(Node::Edge(edge)), self.vm_name(vm));
+            self.did("vm", || format!("{who}runs at {name}"));
+            for host in self.vms.get(vm).map(|machine| machine.hosts.clone()).unwrap_or_default() {
+                let frame = self.hosts.get(host).map(Host::announcement).unwrap_or_default();
+                self.put_in_port(edge, host, frame);
+            }
+            self.read_ports(vm, edge);
         }
         self.drive(Node::Edge(edge));
     }
 
-    fn go_wrong(&mut self, n: usize, leg: &Leg, fault: Fault) {
-        let down = self.random.between(DOWN.0, DOWN.1);
-        match fault {
-            Fault::Abort => {
-                self.fault_over = true;
-                self.did("mgmt", || format!("{} is called off", leg.id));
-                if self.tell_authority(nva::Input::Cancel(leg.id)).is_err() {
-                    self.did("mgmt", || format!("{}: too late", leg.id));
-                }
-            }
-            Fault::NvaRestart => self.kill(Node::Nva, down),
-            Fault::OldRestart => self.kill(Node::Edge(leg.from), down),
-            Fault::NewRestart => self.kill(Node::Edge(leg.to), down),
-            Fault::SelfResume => {
-                if self.seat == Seat::Stopped(leg.from) && leg.ended.is_none() {
-                    self.leg(n, |leg| leg.self_resumed = true);
-                    self.did("mgmt", || "the source's hypervisor resumes the VM by itself".into());
-                    self.resume(n, leg);
-                }
-            }
+    /// The name of a VM before a verb, where there are several.
+    fn vm_name(&self, vm: usize) -> String {
+        match self.vms.get(vm) {
+            Some(machine) if self.vms.len() > 1 => format!("{} ", machine.name),
+            _ => String::new(),
         }
     }
 
-    /// An edge tells its hypervisor something of the VM.
+    /// An edge tells its hypervisor something of a VM.
     pub(super) fn news(&mut self, edge: EdgeNo, key: TsiKey, move_id: Option<MoveId>, news: News) {
-        if key != self.key_of(VM) {
-            return;
-        }
-        let found = (0..).zip(&self.legs).find(|(_, leg)| match move_id {
+        let found = self.hosts.iter().position(|host| host.key() == key);
+        let Some((host, vm)) = found.and_then(|n| Some((n, self.hosts.get(n)?.vm?))) else { return };
+        let found = self.legs.iter().enumerate().rev().find(|(_, leg)| match move_id {
             Some(id) => leg.id == id,
-            None => leg.from == edge && leg.asked.is_some(),
+            None => leg.from == edge && leg.asked.is_some() && leg.plan.vm == vm,
         });
         let Some((n, leg)) = found.map(|(n, leg)| (n, *leg)) else { return };
+        let hosts = self.vms.get(vm).map(|machine| machine.hosts.clone()).unwrap_or_default();
         match news {
             News::Suspended if edge == leg.from && !leg.stopping && !leg.self_resumed => {
-                self.stop_soon(n);
+                let heard = leg.heard | 1 << (host - hosts.start);
+                self.leg(n, |leg| leg.heard = heard);
+                if heard.count_ones() as usize == hosts.len() {
+                    self.stop_soon(n);
+                }
             }
-            News::Halted if edge == leg.from => self.again(n, Step::Resume, LATENCY),
+            News::Halted if edge == leg.from && !self.stays(n, &leg) => {
+                self.again(n, Step::Resume, LATENCY);
+            }
             _ => {}
         }
     }
@@ -306,7 +426,7 @@ impl World {
         match authority::about(event) {
             authority::About::MaySuspend(id) => {
                 let Some((n, leg)) = self.numbered_leg(id) else { return };
-                match self.params.late {
+                match leg.plan.late {
                     None => self.again(n, Step::Suspend, LATENCY),
                     Some(_) if leg.stopping => {}
                     Some(_) => self.stop_soon(n),
@@ -330,7 +450,7 @@ impl World {
     /// ended: management asks.
     pub(super) fn ask_for_outcomes(&mut self) {
         for n in 0..self.legs.len() {
-            let Some(leg) = self.legs.get(n).filter(|leg| leg.asked.is_some() && leg.ended.is_none()) else { continue };
+            let Some(leg) = self.legs.get(n).filter(|leg| leg.in_hand()) else { continue };
             let id = leg.id;
             match self.authority.knows(id) {
                 Some(authority::Known::Ended(result)) => self.ended(id, result),
@@ -348,20 +468,25 @@ impl World {
         if leg.ended.is_some() {
             return;
         }
-        let now = self.queue.now();
+        let (now, vm) = (self.queue.now(), leg.plan.vm);
         self.leg(n, |leg| leg.ended = Some((now, result)));
         self.did("mgmt", || format!("{id} ended {result:?}"));
+        let hosts = self.vms.get(vm).map(|machine| machine.hosts.clone()).unwrap_or_default();
         match result {
             MoveResult::Committed => {
-                self.detach(leg.from, VM);
-                self.step(n + 1, Step::Ask);
+                for host in hosts {
+                    self.detach(leg.from, host);
+                }
             }
             MoveResult::Aborted | MoveResult::Unknown => {
-                self.detach(leg.to, VM);
-                self.again(n, Step::Resume, LATENCY);
-                // What was to follow began where the VM is not.
-                self.legs.truncate(n + 1);
+                for host in hosts {
+                    self.detach(leg.plan.to, host);
+                }
+                if !self.stays(n, &leg) {
+                    self.again(n, Step::Resume, LATENCY);
+                }
             }
         }
+        self.next_leg(vm, Some(n), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What became of every numbered datagram (I2).
 
 use super::frame::Numbered;
+use super::scenario::EDGES;
 use crate::forwarder::DropReason;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -24,13 +25,23 @@ pub enum Loss {
     InDeadNode,
     /// It was sent to an edge that was down.
     ToDownNode,
+    /// It was sent to an edge that was cut off from its sender.
+    Cut,
+    /// As many were held as may be, or as long.
+    OverLimit,
+    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or had
+    /// nothing to tell yet.
+    Forgotten,
 }
 
 impl Loss {
-    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or more
-    /// than may be held for an address being asked for.
+    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or sent
+    /// over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an address being asked for.
     pub const fn is_excused(self) -> bool {
-        matches!(self, Self::InDeadNode | Self::ToDownNode | Self::AskedOverflow)
+        matches!(
+            self,
+            Self::InDeadNode | Self::ToDownNode | Self::Cut | Self::OverLimit | Self::AskedOverflow | Self::Forgotten
+        )
     }
 }
 
@@ -43,6 +54,9 @@ impl fmt::Display for Loss {
             Self::StoppedVm => f.write_str("to-stopped-vm"),
             Self::InDeadNode => f.write_str("in-dead-node"),
             Self::ToDownNode => f.write_str("to-down-node"),
+            Self::Cut => f.write_str("cut"),
+            Self::OverLimit => f.write_str("over-limit"),
+            Self::Forgotten => f.write_str("forgotten"),
         }
     }
 }
@@ -68,7 +82,7 @@ struct Flow {
 }
 
 /// How often a datagram came to each edge by tunnel.
-pub(super) type Visits = [u8; 4];
+pub(super) type Visits = [u8; EDGES];
 
 /// What a delivery was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +117,7 @@ impl Ledger {
     pub(super) fn send(&mut self, flow: u32) -> Numbered {
         let Some(book) = self.flows.get_mut(flow as usize) else { return Numbered { flow, number: u32::MAX } };
         let number = u32::try_from(book.fates.len()).unwrap_or(u32::MAX);
-        book.fates.push((Fate::UnderWay, [0; 4]));
+        book.fates.push((Fate::UnderWay, [0; EDGES]));
         (self.sent, self.open) = (self.sent + 1, self.open + 1);
         Numbered { flow, number }
     }
@@ -129,6 +143,13 @@ impl Ledger {
         if let Some((fate @ (Fate::UnderWay | Fate::Kept(_)), _)) = self.at(id) {
             *fate = Fate::Lost(loss);
             self.open -= 1;
+        }
+    }
+
+    /// What an edge dropped was in truth lost for another reason.
+    pub(super) fn lost_for(&mut self, id: Numbered, loss: Loss) {
+        if let Some((fate @ Fate::Lost(Loss::Dropped(_)), _)) = self.at(id) {
+            *fate = Fate::Lost(loss);
         }
     }
 

@@ -1,9 +1,15 @@
 //! What shapes a world. Two runs with equal parameters are the same run.
 
 use super::link::Mischief;
+use super::random::Random;
+use super::scenario::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
+use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{HoldLimits, Micros};
 use serde::{Deserialize, Serialize};
+
+/// The virtual network of all hosts.
+const NETWORK: u32 = 5_001;
 
 /// The parameters of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,10 +109,64 @@ impl Params {
         }
     }
 
-    /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
-    /// and no detour can be as long as what is left of the pause once the edge knows of it (DESIGN's order of frames).
-    pub fn keeps_order(&self) -> bool {
-        let late = self.late.unwrap_or_default();
-        self.control == Mischief::NONE && self.fault.is_none() && self.pause.0 > 2 * self.rtt.0 + late.0
+    /// The world of these parameters: one VM with one interface, and somebody at each edge who talks to it. In which move it
+    /// goes wrong is drawn, also where it does not.
+    pub(super) fn scenario(self, random: &mut Random) -> Scenario {
+        let path: &[(usize, usize)] = match self.path {
+            Path::AB => &[(0, 1)],
+            Path::ABA => &[(0, 1), (1, 0)],
+            Path::ABC => &[(0, 1), (1, 2)],
+        };
+        let names: &[&str] = match self.path {
+            Path::AB | Path::ABA => &["at-a", "at-b", "outside"],
+            Path::ABC => &["at-a", "at-b", "at-c", "outside"],
+        };
+        let drawn = usize::try_from(random.below(path.len() as u64)).unwrap_or(0);
+        let (from, to) = path.get(drawn).copied().unwrap_or_default();
+        let restart = |node| Trouble::Restart { node, down: None };
+        let mishap = self.fault.map(|fault| Mishap {
+            since: if fault == Fault::SelfResume { Since::Stopped(drawn) } else { Since::Asked(drawn) },
+            wait: self.fault_at,
+            what: match fault {
+                Fault::Abort => Trouble::Abort(drawn),
+                Fault::NvaRestart => restart(Spot::Nva),
+                Fault::OldRestart => restart(Spot::Edge(from)),
+                Fault::NewRestart => restart(Spot::Edge(to)),
+                Fault::SelfResume => Trouble::SelfResume(drawn),
+            },
+        });
+        let (pause, late, deadline) = (self.pause, self.late, self.deadline);
+        Scenario {
+            seed: self.seed,
+            edges: names.len(),
+            vms: vec![Vm { edge: 0, networks: vec![NETWORK] }],
+            correspondents: (0..)
+                .zip(names)
+                .map(|(edge, name)| Correspondent { name: (*name).into(), edge, network: NETWORK })
+                .collect(),
+            moves: path
+                .iter()
+                .map(|(from, to)| Move {
+                    vm: 0,
+                    from: Some(*from),
+                    to: *to,
+                    wait: None,
+                    pause,
+                    late,
+                    deadline,
+                    stay: false,
+                })
+                .collect(),
+            mishaps: mishap.into_iter().collect(),
+            rtt: self.rtt,
+            control: self.control,
+            rate: self.rate,
+            frames: self.frames,
+            payload: self.payload,
+            hold: self.hold,
+            sync: self.sync,
+            tenant: self.tenant,
+            record: self.record,
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! The course of a run: set up, traffic and moves, a tail, and what is still under way.
 
-use super::hypervisor::Step;
-use super::params::Fault;
-use super::world::{Event, LOOK, World};
+use super::world::{LOOK, World};
 use nvo3_nva_proto::{Instant, Micros};
 
 /// The world must be ready by then.
@@ -34,6 +32,7 @@ impl World {
     pub(super) fn look(&mut self) {
         let now = self.now();
         self.ask_for_outcomes();
+        self.check_bounds();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {
@@ -41,8 +40,10 @@ impl World {
                 self.began = now;
                 self.did("mgmt", || "everything is set up: traffic begins".into());
                 self.begin_traffic();
-                let lead = self.random.between(LEAD.0, LEAD.1);
-                self.queue.put(now + lead, Event::Step(0, Step::Ask));
+                for vm in 0..self.vms.len() {
+                    let lead = self.random.between(LEAD.0, LEAD.1);
+                    self.next_leg(vm, None, Some(lead));
+                }
             }
             Phase::SettingUp if now > SET_UP => {
                 self.not_set_up();
@@ -75,12 +76,10 @@ impl World {
     }
 
     fn done_moving(&self) -> bool {
-        let sent = match self.params.frames {
+        let sent = match self.scenario.frames {
             Some(frames) => (0..).take(self.flows.len()).all(|flow| self.ledger.sent_by(flow) >= frames as usize),
             None => true,
         };
-        // A fault of a move that was never begun, or whose VM never stopped, will not come.
-        let over = |fault| fault == Fault::SelfResume || !self.fault_planned || self.fault_over;
-        sent && self.tenant.done() && self.params.fault.is_none_or(over) && self.at_rest()
+        sent && self.tenant.done() && !self.more_mishaps() && self.at_rest()
     }
 }

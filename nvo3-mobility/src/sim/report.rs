@@ -81,15 +81,20 @@ impl World {
     pub(super) fn report(&self) -> Report {
         let losses = self.ledger.losses();
         let count = |loss| losses.get(&loss).copied().unwrap_or(0);
-        let excused = count(Loss::InDeadNode) + count(Loss::ToDownNode) + count(Loss::AskedOverflow);
+        let excused = [Loss::InDeadNode, Loss::ToDownNode, Loss::AskedOverflow, Loss::Cut, Loss::Forgotten];
+        let excused: u64 = excused.into_iter().map(count).sum();
         let mut dropped = BTreeMap::new();
         for (reason, frames) in self.edges.iter().flat_map(|edge| &edge.dropped) {
             *dropped.entry(format!("{reason:?}")).or_insert(0) += frames;
         }
         let committed = self.legs.iter().rev().find(|leg| leg.ran.is_some());
-        let paused = self.legs.iter().rev().find_map(|leg| Some((leg.stopped?, self.last_run.or(leg.ran)?)));
+        let paused = self
+            .legs
+            .iter()
+            .rev()
+            .find_map(|leg| Some((leg.stopped?, self.vms.get(leg.plan.vm)?.last_run.or(leg.ran)?)));
         Report {
-            seed: self.params.seed,
+            seed: self.scenario.seed,
             sent: self.ledger.sent,
             delivered: self.ledger.delivered,
             lost: self.ledger.sent - self.ledger.delivered - excused,
@@ -104,7 +109,7 @@ impl World {
             dropped,
             converged_us: committed.and_then(|leg| Some((leg.converged? - leg.ran?).0)),
             pause_us: paused.map(|(stopped, ran)| (ran - stopped).0),
-            moves: self.legs.iter().map(MoveReport::of).collect(),
+            moves: self.legs.iter().filter(|leg| !leg.skipped).map(MoveReport::of).collect(),
             tenant: self.tenant.report(),
             violations: self.checks.violations.iter().map(Violation::to_string).collect(),
         }

@@ -2,10 +2,11 @@
 
 use super::capture::LinkType;
 use super::frame::{self, Numbered};
-use super::host::{Host, Received};
+use super::host::Received;
 use super::hypervisor::Seat;
 use super::ledger::{Delivery, EdgeNo, Loss};
-use super::world::{Event, Node, VM, World, vap, vn};
+use super::scenario::Since;
+use super::world::{Event, Node, TENANT, World, vap};
 use crate::nve;
 use crate::table::VapId;
 use alloc::collections::BTreeSet;
@@ -21,10 +22,10 @@ const ASK_AGAIN: Micros = Micros(20_000);
 
 impl World {
     pub(super) fn attach(&mut self, n: EdgeNo, host: usize) {
-        let Some(ips) = self.hosts.get(host).map(Host::ips) else { return };
+        let Some((ips, vn)) = self.hosts.get(host).map(|host| (host.ips(), host.vn)) else { return };
         let trusted = self.tenant.plays() && host + 1 == self.hosts.len();
-        let input =
-            nve::Input::Attach { vap: vap(host), vn: vn(), tsis: vec![Tsi { key: self.key_of(host), ips }], trusted };
+        let tsis = vec![Tsi { key: self.key_of(host), ips }];
+        let input = nve::Input::Attach { vap: vap(host), vn, tsis, trusted };
         let Some(edge) = self.edges.get_mut(n) else { return };
         if edge.ports.insert(vap(host), input.clone()).is_none() {
             self.tell(n, input);
@@ -54,8 +55,9 @@ impl World {
     /// A host puts a frame in the port that it has at an edge.
     pub(super) fn put_in_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
         let now = self.now();
-        let (edge_name, host_name) = (self.name(Node::Edge(edge)), self.hosts.get(host).map_or("?", |host| host.name));
-        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.clone());
+        let edge_name = self.name(Node::Edge(edge));
+        let link = || format!("{edge_name}/{}", self.hosts.get(host).map_or("?", |host| host.name.as_str()));
+        self.capture.saw(now, LinkType::Ethernet, link, || frame.clone());
         self.queue.put(now + PORT_DELAY, Event::Port { edge, host, frame });
     }
 
@@ -63,35 +65,37 @@ impl World {
         let now = self.now();
         let Some(n) = (0..self.hosts.len()).find(|n| vap(*n) == port) else { return };
         let edge_name = self.name(Node::Edge(edge));
-        let host_name = self.hosts.get(n).map_or("?", |host| host.name);
-        self.capture.saw(now, LinkType::Ethernet, || format!("{edge_name}/{host_name}"), || frame.into());
-        let unread = self.unread.as_mut().filter(|unread| n == VM && unread.at == edge);
-        let reads = unread.as_ref().is_some_and(|unread| now < unread.since);
-        if n == VM && self.seat != Seat::Runs(edge) && !reads {
-            if let Some(unread) = unread {
-                return unread.frames.push(frame.into());
+        let link = || format!("{edge_name}/{}", self.hosts.get(n).map_or("?", |host| host.name.as_str()));
+        self.capture.saw(now, LinkType::Ethernet, link, || frame.into());
+        let machine = self.hosts.get(n).and_then(|host| host.vm).and_then(|vm| self.vms.get_mut(vm));
+        if let Some(machine) = machine.filter(|machine| machine.seat != Seat::Runs(edge)) {
+            match machine.unread.as_mut().filter(|unread| unread.at == edge) {
+                Some(unread) if now < unread.since => {}
+                Some(unread) => return unread.frames.push((n, frame.into())),
+                None => {
+                    if let Some(id) = frame::numbered(frame) {
+                        self.ledger.lose(id, Loss::StoppedVm);
+                        self.did(edge_name, || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number));
+                    }
+                    return self.tenant.lost(frame);
+                }
             }
-            if let Some(id) = frame::numbered(frame) {
-                self.ledger.lose(id, Loss::StoppedVm);
-                self.did(edge_name, || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number));
-            }
-            self.tenant.lost(frame);
-            return;
         }
         self.receive(edge, n, frame);
     }
 
-    /// The VM runs again at this edge: it reads what its port has.
-    pub(super) fn read_port(&mut self, edge: EdgeNo) {
-        let unread = self.unread.take_if(|unread| unread.at == edge);
-        for frame in unread.map(|unread| unread.frames).unwrap_or_default() {
-            self.receive(edge, VM, &frame);
+    /// A VM runs again at this edge: it reads what its ports have.
+    pub(super) fn read_ports(&mut self, vm: usize, edge: EdgeNo) {
+        let unread = self.vms.get_mut(vm).and_then(|machine| machine.unread.take_if(|unread| unread.at == edge));
+        for (host, frame) in unread.map(|unread| unread.frames).unwrap_or_default() {
+            self.receive(edge, host, &frame);
         }
     }
 
-    /// Nobody will read what the port of the stopped VM has, and nobody remembers it.
-    pub(super) fn lose_unread(&mut self) {
-        for frame in self.unread.take().map(|unread| unread.frames).unwrap_or_default() {
+    /// Nobody will read what the ports of a stopped VM have, and nobody remembers it.
+    pub(super) fn lose_unread(&mut self, vm: usize) {
+        let unread = self.vms.get_mut(vm).and_then(|machine| machine.unread.take());
+        for (_, frame) in unread.map(|unread| unread.frames).unwrap_or_default() {
             if let Some(id) = frame::numbered(&frame) {
                 self.ledger.lose(id, Loss::InDeadNode);
             }
@@ -102,7 +106,7 @@ impl World {
     fn receive(&mut self, edge: EdgeNo, n: usize, frame: &[u8]) {
         let Some(host) = self.hosts.get_mut(n) else { return };
         let received = host.receive(frame);
-        if n == VM {
+        if n == TENANT {
             self.tenant.received(frame);
         }
         match received {
@@ -137,14 +141,15 @@ impl World {
         if self.tenant.plays() {
             self.queue.put(now + every, Event::Tenant(0));
         }
+        self.plan_mishaps(Since::Traffic);
     }
 
     fn every(&self) -> Micros {
-        Micros(1_000_000_u64.checked_div(u64::from(self.params.rate)).unwrap_or(1_000_000).max(1))
+        Micros(1_000_000_u64.checked_div(u64::from(self.scenario.rate)).unwrap_or(1_000_000).max(1))
     }
 
     pub(super) fn send(&mut self, flow: u32) {
-        let limit = self.params.frames.map_or(usize::MAX, |frames| frames as usize);
+        let limit = self.scenario.frames.map_or(usize::MAX, |frames| frames as usize);
         if !self.sending || self.ledger.sent_by(flow) >= limit {
             return;
         }
@@ -152,13 +157,19 @@ impl World {
         let wait = self.random.between(Micros(every.0 - every.0 / 10), Micros(every.0 + every.0 / 10));
         let at = self.now() + wait;
         self.queue.put(at, Event::Send { flow });
+        self.emit(flow);
+    }
+
+    /// The next datagram of a flow leaves, unless its sender is stopped.
+    pub(super) fn emit(&mut self, flow: u32) {
         let Some(&(from, to)) = self.flows.get(flow as usize) else { return };
-        if from == VM && matches!(self.seat, Seat::Stopped(_)) {
+        let stopped = |vm| matches!(self.seat(vm), Seat::Stopped(_));
+        if self.hosts.get(from).and_then(|host| host.vm).is_some_and(stopped) {
             return;
         }
         let id = self.ledger.send(flow);
         let (Some(host), Some(peer)) = (self.hosts.get(from), self.hosts.get(to)) else { return };
-        match host.datagram(&peer.station, id, self.params.payload as usize) {
+        match host.datagram(&peer.station, id, self.scenario.payload as usize) {
             Some(frame) => self.put_in_port(self.edge_of(from), from, frame),
             None => self.ledger.lose(id, Loss::Unresolved),
         }

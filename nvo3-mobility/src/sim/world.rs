@@ -6,19 +6,22 @@ use super::check::Checks;
 use super::edge::{Edge, Effect, Entered};
 use super::frame::{self, Station};
 use super::host::Host;
-use super::hypervisor::{Leg, Seat, Step, Unread, legs};
-use super::ledger::{EdgeNo, Ledger};
+use super::hypervisor::{Leg, Machine, Seat, Step};
+use super::ledger::{EdgeNo, Ledger, Loss};
 use super::link::{Link, Mischief};
-use super::params::{Params, Path};
+use super::mishap::Progress;
 use super::phase::Phase;
 use super::queue::Queue;
 use super::random::Random;
+use super::scenario::Scenario;
 use super::tenant::Tenant;
 use super::timeline::Timeline;
+use super::visited::Visited;
+use crate::forwarder::DropReason;
 use crate::nve;
 use crate::table::VapId;
 use crate::{nva, nve::Transmit};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,10 +29,12 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use nvo3_nva_proto::{Instant, Locators, Message, Micros, NveId, Place, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
-/// The VM's number among the hosts.
-pub(super) const VM: usize = 0;
+/// The host to which the tenant's own capture is played.
+pub(super) const TENANT: usize = 0;
 /// The control port of every node.
 const PORT: u16 = 61_635; // of the dynamic range: no dissector takes it for a protocol of its own
+/// The names of the edges.
+const LETTERS: &str = "ABCDEFGH";
 const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 /// How often the world is looked at as a whole.
 pub(super) const LOOK: Micros = Micros(2_000);
@@ -58,17 +63,21 @@ pub(super) enum Event {
     Tenant(usize),
     /// Management's next step in a leg.
     Step(usize, Step),
+    /// Something goes wrong.
+    Mishap(usize),
+    /// What one cut is mended.
+    Mended(usize, (Node, Node)),
     /// The authority's disk has written up to here; only if it is still the same start of it.
     Synced { upto: nvo3_nva_proto::RecordNo, start: u32 },
-    /// A node that died is back.
-    Return(Node),
+    /// A node that died by a mishap is back.
+    Return(Node, usize),
     /// The world is looked at as a whole.
     Look,
 }
 
 /// See the module.
 pub(super) struct World {
-    pub(super) params: Params,
+    pub(super) scenario: Scenario,
     pub(super) queue: Queue<Event>,
     pub(super) random: Random,
     pub(super) edges: Vec<Edge>,
@@ -76,9 +85,7 @@ pub(super) struct World {
     pub(super) hosts: Vec<Host>,
     /// Which host sends to which, by the number of the flow.
     pub(super) flows: Vec<(usize, usize)>,
-    pub(super) seat: Seat,
-    /// In the port of a stopped VM, until its edge knows.
-    pub(super) unread: Option<Unread>,
+    pub(super) vms: Vec<Machine>,
     pub(super) legs: Vec<Leg>,
     pub(super) ledger: Ledger,
     pub(super) tenant: Tenant,
@@ -89,26 +96,23 @@ pub(super) struct World {
     /// When traffic began.
     pub(super) began: Instant,
     pub(super) phase: Phase,
-    /// The fault has come, and whoever it killed is back.
-    pub(super) fault_over: bool,
-    pub(super) fault_planned: bool,
-    /// The leg in which it goes wrong.
-    pub(super) fault_leg: usize,
-    /// When the VM last began to run.
-    pub(super) last_run: Option<Instant>,
+    /// How far each mishap has come.
+    pub(super) mishaps: Vec<Progress>,
+    /// How many of each kind have happened.
+    pub(super) happened: BTreeMap<&'static str, u64>,
+    /// Who does not reach whom.
+    pub(super) cut: Vec<(Node, Node)>,
+    /// Who died for good.
+    pub(super) fenced: BTreeSet<EdgeNo>,
+    /// Which states were seen.
+    pub(super) visited: Visited,
     /// Frames held and tunnelled before traffic began.
     pub(super) before: (u64, u64),
     pub(super) sending: bool,
-    home: Vec<EdgeNo>,
     control: BTreeMap<(Node, Node), Link>,
     underlay: BTreeMap<(EdgeNo, EdgeNo), Link>,
     effects: Vec<Effect>,
     refused: String,
-}
-
-/// The virtual network of all hosts.
-pub(super) fn vn() -> Vni {
-    Vni::new(5_001).unwrap_or(Vni::MAX)
 }
 
 fn place(n: EdgeNo) -> Place {
@@ -117,13 +121,53 @@ fn place(n: EdgeNo) -> Place {
     Place { nve: NveId(last.into()), locators: Locators::Both(Ipv4Addr::new(192, 0, 2, last), v6) }
 }
 
+/// The addresses of the `n`th host of a VN: each VN has the same again.
 fn station(n: usize) -> Station {
-    let last = u8::try_from(n + 10).unwrap_or(0);
+    let [high, last] = u16::try_from(n + 10).unwrap_or(u16::MAX).to_be_bytes();
     Station {
-        mac: Mac([2, 0, 0x5e, 0, 0x53, last]),
-        v4: Ipv4Addr::new(198, 51, 100, last),
-        v6: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last.into()),
+        mac: Mac([2, 0, 0x5e, high, 0x53, last]),
+        v4: Ipv4Addr::new(198, 51, 100u8.saturating_add(high), last),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, high.into(), last.into()),
     }
+}
+
+/// The hosts of a world: the interfaces of its VMs, and then those who talk to them.
+fn hosts(scenario: &Scenario) -> Vec<Host> {
+    let mut known: BTreeMap<Vni, usize> = BTreeMap::new();
+    let mut hosts = Vec::new();
+    let mut host = |name, network, vm, home| {
+        let vn = Vni::new(network).unwrap_or(Vni::MAX);
+        let of_vn = known.entry(vn).or_default();
+        hosts.push(Host::new(name, station(*of_vn), vn, vm, home));
+        *of_vn += 1;
+    };
+    for (n, vm) in scenario.vms.iter().enumerate() {
+        for (interface, network) in vm.networks.iter().enumerate() {
+            let name = Scenario::vm_name(n);
+            let name = if interface == 0 { name } else { format!("{name}.{}", interface + 1) };
+            host(name, *network, Some(n), vm.edge);
+        }
+    }
+    for one in &scenario.correspondents {
+        host(one.name.clone(), one.network, None, one.edge);
+    }
+    hosts
+}
+
+/// Who sends to whom: those who stay and each VM of their VN, and VMs each other.
+fn flows(hosts: &[Host]) -> Vec<(usize, usize)> {
+    let is_peer = |a: &Host, b: &Host| a.vn == b.vn && b.vm.is_some() && a.vm != b.vm;
+    let mut flows = Vec::new();
+    for (n, host) in hosts.iter().enumerate() {
+        let vms = hosts.iter().enumerate().filter(|(other, vm)| is_peer(host, vm) && (host.vm.is_none() || *other > n));
+        flows.extend(vms.flat_map(|(vm, _)| [(n, vm), (vm, n)]));
+    }
+    flows
+}
+
+/// The name of a host by its address.
+fn name_of<'a>(hosts: &'a [Host], key: &TsiKey) -> &'a str {
+    hosts.iter().find(|host| host.key() == *key).map_or("?", |host| host.name.as_str())
 }
 
 /// The port of a host, on whichever edge.
@@ -132,14 +176,11 @@ pub(super) fn vap(host: usize) -> VapId {
 }
 
 impl World {
-    pub(super) fn new(params: Params) -> Self {
-        let seed = params.seed;
-        let (names, hosts): (&[&str], &[(&str, EdgeNo)]) = match params.path {
-            Path::AB | Path::ABA => (&["A", "B", "C"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("outside", 2)]),
-            Path::ABC => (&["A", "B", "C", "D"], &[("vm", 0), ("at-a", 0), ("at-b", 1), ("at-c", 2), ("outside", 3)]),
-        };
-        let flows: Vec<_> = (1..hosts.len()).flat_map(|peer| [(peer, VM), (VM, peer)]).collect();
-        let half = Micros(params.rtt.0 / 2);
+    pub(super) fn new(scenario: Scenario, random: Random) -> Self {
+        let (seed, edges, mischief) = (scenario.seed, scenario.edges, scenario.control);
+        let hosts = hosts(&scenario);
+        let flows = flows(&hosts);
+        let half = Micros(scenario.rtt.0 / 2);
         let jitter = Micros(half.0 / 20);
         let link = |stream, mischief| Link::new(half, jitter, mischief, Random::new(seed, stream));
         let (mut control, mut underlay, mut stream) = (BTreeMap::new(), BTreeMap::new(), 100);
@@ -147,50 +188,46 @@ impl World {
             stream += 1;
             stream
         };
-        for a in 0..names.len() {
-            control.insert((Node::Nva, Node::Edge(a)), link(next(), params.control));
-            control.insert((Node::Edge(a), Node::Nva), link(next(), params.control));
-            for b in (0..names.len()).filter(|b| *b != a) {
-                control.insert((Node::Edge(a), Node::Edge(b)), link(next(), params.control));
+        for a in 0..edges {
+            control.insert((Node::Nva, Node::Edge(a)), link(next(), mischief));
+            control.insert((Node::Edge(a), Node::Nva), link(next(), mischief));
+            for b in (0..edges).filter(|b| *b != a) {
+                control.insert((Node::Edge(a), Node::Edge(b)), link(next(), mischief));
                 underlay.insert((a, b), link(next(), Mischief::NONE));
             }
         }
         let mut world = Self {
             queue: Queue::new(),
-            random: Random::new(seed, 1),
-            edges: names
-                .iter()
-                .enumerate()
-                .map(|(n, name)| Edge::new(name, n, place(n), Random::new(seed, 10 + n as u64)))
+            random,
+            edges: (0..edges)
+                .map(|n| Edge::new(LETTERS.get(n..=n).unwrap_or("?"), n, place(n), Random::new(seed, 10 + n as u64)))
                 .collect(),
-            authority: Authority::new(&params, (0..names.len()).map(place).collect()),
-            hosts: hosts.iter().enumerate().map(|(n, (name, _))| Host::new(name, station(n))).collect(),
+            authority: Authority::new(&scenario, (0..edges).map(place).collect()),
             ledger: Ledger::new(flows.len()),
             flows,
-            seat: Seat::Runs(0),
-            unread: None,
-            legs: legs(params.path),
-            tenant: Tenant::new(&params.tenant, station(VM).mac),
-            checks: Checks::default(),
-            timeline: Timeline::new(params.record.timeline),
-            capture: Capture::new(params.record.packets),
+            vms: Machine::all(&scenario),
+            legs: Leg::all(&scenario.moves),
+            tenant: Tenant::new(&scenario.tenant, hosts.first().map_or(Mac::ZERO, |host| host.station.mac)),
+            hosts,
+            checks: Checks::new(scenario.moves.len()),
+            timeline: Timeline::new(scenario.record.timeline),
+            capture: Capture::new(scenario.record.packets),
             last_return: Instant(0),
             began: Instant(0),
             phase: Phase::SettingUp,
-            fault_over: false,
-            fault_planned: false,
-            fault_leg: 0,
-            last_run: None,
+            mishaps: alloc::vec![Progress::default(); scenario.mishaps.len()],
+            happened: BTreeMap::new(),
+            cut: Vec::new(),
+            fenced: BTreeSet::new(),
+            visited: Visited::default(),
             before: (0, 0),
             sending: true,
-            home: hosts.iter().map(|(_, edge)| *edge).collect(),
             control,
             underlay,
             effects: Vec::new(),
             refused: String::new(),
-            params,
+            scenario,
         };
-        world.fault_leg = usize::try_from(world.random.below(world.legs.len() as u64)).unwrap_or(0);
         world.power_on();
         world
     }
@@ -228,14 +265,23 @@ impl World {
     }
 
     pub(super) fn key_of(&self, host: usize) -> TsiKey {
-        TsiKey { vn: vn(), mac: station(host).mac }
+        self.hosts.get(host).map_or(TsiKey { vn: Vni::MAX, mac: Mac::ZERO }, Host::key)
     }
 
-    /// Where a host's frames enter: for the VM, where it runs or last ran.
+    pub(super) fn host_name(&self, host: usize) -> &str {
+        self.hosts.get(host).map_or("?", |host| host.name.as_str())
+    }
+
+    /// Where a host's frames enter: for an interface of a VM, where that runs or last ran.
     pub(super) fn edge_of(&self, host: usize) -> EdgeNo {
-        match (host, self.seat) {
-            (VM, Seat::Runs(edge) | Seat::Stopped(edge)) => edge,
-            _ => self.home.get(host).copied().unwrap_or(0),
+        let Some(host) = self.hosts.get(host) else { return 0 };
+        host.vm.map_or(host.home, |vm| self.seat(vm).edge())
+    }
+
+    pub(super) fn is_up(&self, node: Node) -> bool {
+        match node {
+            Node::Nva => self.authority.is_up(),
+            Node::Edge(edge) => self.edges.get(edge).is_some_and(|edge| edge.nve().is_some()),
         }
     }
 
@@ -326,7 +372,9 @@ impl World {
                 self.authority.synced(now, upto, start);
                 self.drive(Node::Nva);
             }
-            Event::Return(node) => self.revive(node),
+            Event::Mishap(n) => self.go_wrong(n),
+            Event::Mended(n, nodes) => self.mended(n, nodes),
+            Event::Return(node, mishap) => self.revive(node, mishap),
             Event::Look => {
                 self.look();
                 self.queue.put(now + LOOK, Event::Look);
@@ -356,7 +404,7 @@ impl World {
 
     fn drive_authority(&mut self, now: Instant) {
         if let Some((upto, start)) = self.authority.take_records() {
-            self.queue.put(now + self.params.sync, Event::Synced { upto, start });
+            self.queue.put(now + self.scenario.sync, Event::Synced { upto, start });
         }
         while let Some((to, bytes)) = self.authority.take_datagram(now) {
             if let Some(edge) = self.node_at(to.ip()) {
@@ -364,6 +412,9 @@ impl World {
             }
         }
         while let Some(event) = self.authority.take_event(now) {
+            if let nva::Event::Move { from, to, .. } = &event {
+                self.visited.authority(from, to);
+            }
             self.did("NVA", || match &event {
                 nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
                 other => format!("{other:?}"),
@@ -386,12 +437,27 @@ impl World {
                 let Some(to) = self.node_at(to) else { return };
                 let names = (self.name(Node::Edge(n)), self.name(Node::Edge(to)));
                 self.capture.saw(now, LinkType::Ip, || format!("{}-{}", names.0, names.1), || packet.clone());
+                if self.is_cut(Node::Edge(n), Node::Edge(to)) {
+                    if let Some(id) = frame::tunnelled(&packet) {
+                        self.ledger.lose(id, Loss::Cut);
+                    }
+                    return;
+                }
                 let Some(link) = self.underlay.get_mut(&(n, to)) else { return };
                 for at in link.send(now) {
                     self.queue.put(at, Event::Tunnel { to, packet: packet.clone() });
                 }
             }
             Effect::Event(event) => self.edge_said(n, event),
+            Effect::Dropped(id, reason) => {
+                let name = self.name(Node::Edge(n));
+                self.did(name, || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+                let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(|edge| edge.has_died);
+                let sender = self.flows.get(id.flow as usize).map(|(from, _)| self.edge_of(*from));
+                if forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
+                    self.ledger.lost_for(id, Loss::Forgotten);
+                }
+            }
         }
     }
 
@@ -399,13 +465,14 @@ impl World {
         let name = self.name(Node::Edge(n));
         match event {
             nve::Event::News { key, move_id, news } => {
-                let host = self.name_of(&key);
-                self.did(name, || format!("{host}: {news:?}"));
+                let host = name_of(&self.hosts, &key);
+                self.timeline.did(self.queue.now(), name, || format!("{host}: {news:?}"));
                 self.news(n, key, move_id, news);
             }
             nve::Event::State { key, from, to } => {
-                let host = self.name_of(&key);
-                self.did(name, || format!("{host}: {} -> {}", from.name(), to.name()));
+                self.visited.edge(&from, &to);
+                let host = name_of(&self.hosts, &key);
+                self.timeline.did(self.queue.now(), name, || format!("{host}: {} -> {}", from.name(), to.name()));
             }
             other => self.did(name, || format!("{other:?}")),
         }
@@ -414,7 +481,10 @@ impl World {
     fn say(&mut self, from: Node, to: Node, bytes: Vec<u8>) {
         let now = self.now();
         let names = (self.name(from), self.name(to));
-        let arrivals = self.control.get_mut(&(from, to)).map(|link| link.send(now)).unwrap_or_default();
+        let mut arrivals = self.control.get_mut(&(from, to)).map(|link| link.send(now)).unwrap_or_default();
+        if self.is_cut(from, to) {
+            arrivals.clear();
+        }
         match Message::decode(&bytes) {
             Ok((_, message)) => {
                 if from == Node::Nva {
@@ -458,30 +528,27 @@ impl World {
     }
 
     fn timeline_words(&self, input: &nve::Input) -> String {
-        if !self.params.record.timeline {
+        if !self.scenario.record.timeline {
             return String::new();
         }
         match input {
             nve::Input::Attach { vap, tsis, .. } => {
-                let who = tsis.first().map_or("nobody", |tsi| self.name_of(&tsi.key));
+                let who = tsis.first().map_or("nobody", |tsi| name_of(&self.hosts, &tsi.key));
                 format!("port {} for {who}", vap.0)
             }
             nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
-            nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", self.name_of(key)),
-            nve::Input::Activate { key, move_id: None } => format!("{} runs here", self.name_of(key)),
+            nve::Input::Activate { key, move_id: Some(id) } => {
+                format!("{} runs here by {id}", name_of(&self.hosts, key))
+            }
+            nve::Input::Activate { key, move_id: None } => format!("{} runs here", name_of(&self.hosts, key)),
             nve::Input::Suspend { key, move_id, stopped_at: None } => {
-                format!("{} will stop for {move_id}", self.name_of(key))
+                format!("{} will stop for {move_id}", name_of(&self.hosts, key))
             }
             nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
-                format!("{} has stopped for {move_id}, {} us ago", self.name_of(key), (self.now() - *at).0)
+                format!("{} has stopped for {move_id}, {} us ago", name_of(&self.hosts, key), (self.now() - *at).0)
             }
             other => format!("{other:?}"),
         }
-    }
-
-    /// The name of a host by its address.
-    fn name_of(&self, key: &TsiKey) -> &'static str {
-        self.hosts.iter().find(|host| host.station.mac == key.mac).map_or("?", |host| host.name)
     }
 
     /// Tells the authority something as management.
@@ -503,10 +570,13 @@ impl World {
 
     // ---- death
 
-    /// A node dies with what it had in memory and comes back later.
-    pub(super) fn kill(&mut self, node: Node, down: Micros) {
+    /// A node dies with what it had in memory, and comes back later where the time of that is said, with the mishap's number.
+    pub(super) fn kill(&mut self, node: Node, back: Option<(Micros, usize)>) {
         let name = self.name(node);
-        self.did(name, || format!("dies, for {} ms", down.0 / 1_000));
+        self.did(name, || match back {
+            Some((down, _)) => format!("dies, for {} ms", down.0 / 1_000),
+            None => "dies for good".into(),
+        });
         match node {
             Node::Nva => self.authority.die(),
             Node::Edge(n) => {
@@ -514,18 +584,25 @@ impl World {
                     edge.die();
                     self.ledger.edge_died(n);
                 }
-                if let Some(unread) = self.unread.as_mut().filter(|unread| unread.at == n) {
+                for leg in self.legs.iter_mut().filter(|leg| leg.from == n) {
+                    leg.heard = 0;
+                }
+                let unread = self.vms.iter_mut().filter_map(|vm| vm.unread.as_mut());
+                for unread in unread.filter(|unread| unread.at == n) {
                     unread.forgotten = true;
                 }
             }
         }
-        let at = self.now() + down;
-        self.queue.put(at, Event::Return(node));
+        if let Some((down, mishap)) = back {
+            let at = self.now() + down;
+            self.queue.put(at, Event::Return(node, mishap));
+        }
     }
 
-    fn revive(&mut self, node: Node) {
+    fn revive(&mut self, node: Node, mishap: usize) {
         let now = self.now();
-        (self.last_return, self.fault_over) = (now, true);
+        self.last_return = self.last_return.max(now);
+        self.over(mishap);
         let name = self.name(node);
         self.did(name, || "is back".into());
         match node {
@@ -542,9 +619,10 @@ impl World {
                     self.tell(n, port);
                 }
                 for host in 0..self.hosts.len() {
-                    let here = match host {
-                        VM => self.seat == Seat::Runs(n),
-                        _ => self.edge_of(host) == n,
+                    let vm = self.hosts.get(host).and_then(|host| host.vm);
+                    let here = match vm {
+                        Some(vm) => self.seat(vm) == Seat::Runs(n),
+                        None => self.edge_of(host) == n,
                     };
                     if here {
                         self.tell(n, nve::Input::Activate { key: self.key_of(host), move_id: None });

@@ -226,7 +226,7 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
 
 impl<'a> Message<'a, Solicitation> {
     /// The receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03); the first that fails.
-    #[inline]
+    #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborSolicitation, &self.body.target)?;
         let error = |rule| Err(Error::new(Protocol::NeighborSolicitation, self.message.offset, rule));
@@ -258,7 +258,7 @@ impl<'a> Message<'a, Solicitation> {
 
 impl<'a> Message<'a, Advertisement> {
     /// The receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03); the first that fails.
-    #[inline]
+    #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborAdvertisement, &self.body.target)?;
         if self.body.flags().solicited && self.ip.destination.is_multicast() {

@@ -49,7 +49,7 @@ impl Ip for ipv4::Header {
         let total = length + size_of::<Self>() as u16;
         self.traffic_class = class;
         self.total_length = U16::new(total);
-        self.checksum = U16::new(sum.word(total).word(class.into()).checksum());
+        self.checksum = U16::new(sum.words([total, class.into()]).checksum());
     }
 }
 

@@ -227,7 +227,7 @@ fn fragments_are_neither_sent_nor_taken() {
         let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
         assert_eq!(packet[6..8], [0x40, 0]);
 
-        packet[6..8].copy_from_slice(&[0, 1]);
+        packet[6..8].copy_from_slice(&[0, 1]); // the last one, of any length
         packet[10..12].fill(0);
         let sum = checksum::checksum(&packet[..20]).to_be_bytes();
         packet[10..12].copy_from_slice(&sum);

@@ -5,7 +5,6 @@ use clap::Parser;
 use nvo3_tests::model::case::{CASES, Case};
 use nvo3_tests::model::fence::Fence;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Explores small worlds of the move core.
 #[derive(Parser)]
@@ -19,9 +18,15 @@ struct Flags {
     /// Explores to this depth only.
     #[arg(long)]
     depth: Option<usize>,
-    /// Explores for so many seconds at most.
+    /// Ends after about so many steps.
     #[arg(long)]
-    seconds: Option<u64>,
+    steps: Option<usize>,
+    /// Walks at random instead, so many times.
+    #[arg(long)]
+    walks: Option<u64>,
+    /// The number of the first walk.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// What is explored.
     #[arg(required_unless_present = "list")]
     case: Option<String>,
@@ -47,7 +52,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let explored = case.explore(without, flags.depth, flags.seconds.map(Duration::from_secs));
+    let explored = match flags.walks {
+        Some(walks) => case.walk(without, flags.seed, walks),
+        None => case.explore(without, flags.depth, flags.steps),
+    };
     explored.said.iter().for_each(|line| println!("{line}"));
     println!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
     if explored.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }

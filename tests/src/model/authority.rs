@@ -119,9 +119,12 @@ impl Stage<'_> {
                 self.world.nva.open = None;
                 self.world.nva.ended.push(of);
                 for n in [old, new] {
-                    if self.world.edge(n).gone && !self.rules.lacks(Fence::Unheard) {
+                    if self.world.edge(n).gone {
                         self.world.nva.unheard.push((n, id));
                     }
+                }
+                if let Some((n, expected)) = self.world.nva.claim.take().filter(|(n, _)| !self.world.edge(*n).gone) {
+                    self.register(n, expected);
                 }
             }
         }
@@ -173,7 +176,8 @@ impl Stage<'_> {
             Msg::Revoked { id, version } => self.word_of(Side::New, n, id, version, Input::Revoked),
             Msg::OutcomeQuery { id } => self.send_outcome(id, n),
             Msg::OutcomeInForce { id } => {
-                if let Some(side) = self.world.nva.open.filter(|of| of.id == id).and_then(|of| of.side(n)) {
+                let any = self.rules.lacks(Fence::Outcome);
+                if let Some(side) = self.world.nva.open.filter(|of| of.id == id || any).and_then(|of| of.side(n)) {
                     self.decide(Input::InForce(side));
                 }
             }
@@ -200,7 +204,9 @@ impl Stage<'_> {
         if owner == n {
             self.tell(n, Msg::Accepted { version: current });
         } else if let Some(of) = self.world.nva.open {
-            // The move's own messages follow.
+            if !self.rules.lacks(Fence::Claim) {
+                self.world.nva.claim = Some((n, expected));
+            }
             if self.rules.lacks(Fence::OnlyActivated) && of.new == n {
                 self.decide(Input::Activated);
             }
@@ -278,6 +284,7 @@ impl Stage<'_> {
         let forgets = self.rules.lacks(Fence::Journal);
         let nva = &mut self.world.nva;
         nva.unheard.clear();
+        nva.claim = None;
         nva.open = nva.open.filter(|of| !forgets || of.state.decided()).map(|of| {
             let state = match of.state {
                 State::Committing { .. } => State::Committing { old: false, new: of.failover },

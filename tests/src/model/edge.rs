@@ -116,14 +116,14 @@ impl Stage<'_> {
             Msg::Left { id } => {
                 self.step(n, Input::Left(MoveId(id.into())));
             }
+            Msg::Revoke { id, version: v, .. } if self.rules.ordered && self.world.edge(n).moves & (1 << id) == 0 => {
+                self.say(n, Msg::Revoked { id, version: v });
+            }
+            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
+            Msg::Revoke { id, .. } if self.world.edge(n).moves & (1 << id) == 0 => {}
             Msg::Revoke { id, version: v, peer } => {
-                if self.world.edge(n).moves & (1 << id) != 0 {
-                    let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
-                    self.step(n, Input::Revoke(plan));
-                } else if self.rules.ordered {
-                    // Without order one may have overtaken its Prepare: to answer it would be a lie.
-                    self.say(n, Msg::Revoked { id, version: v });
-                }
+                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                self.step(n, Input::Revoke(plan));
             }
             Msg::Outcome { id, result, version: v, place: to } => {
                 let (name, of) = (MoveId(id.into()), version(v));
@@ -240,7 +240,8 @@ impl Stage<'_> {
         let Frame::Held { at, .. } = self.world.frame else { return None };
         let edge = self.world.edge(at);
         let news = edge.cached != (self.world.nva.version, self.world.nva.at);
-        let asks = edge.session && edge.table.get().state == State::Away && news;
+        let asked = self.rules.ordered && self.world.net.updates(at);
+        let asks = edge.session && edge.table.get().state == State::Away && news && !asked;
         asks.then_some(at)
     }
 }

@@ -28,7 +28,7 @@ pub enum Fence {
     Arbiter,
     /// *Suspended* is said once the tunnel is in force.
     Applied,
-    /// No reply or update passes for an outcome.
+    /// Only the acknowledgement that names a move's outcome counts for it.
     Outcome,
     /// After an abort the old NVE holds until its hypervisor speaks.
     Halt,
@@ -42,8 +42,8 @@ pub enum Fence {
     MayRun,
     /// The next move starts when both parties have the outcome.
     NextMove,
-    /// A party that was gone when a move ended hears of that first.
-    Unheard,
+    /// Who asked for the VM during a move is answered when it has ended.
+    Claim,
 }
 
 impl Fence {
@@ -59,14 +59,14 @@ impl Fence {
         (Self::Expected, "expected", "two-moves-abort"),
         (Self::Arbiter, "arbiter", "one-move"),
         (Self::Applied, "applied", "one-move"),
-        (Self::Outcome, "outcome", "one-move"),
+        (Self::Outcome, "outcome", "two-moves-abort"),
         (Self::Halt, "halt", "one-move"),
         (Self::OldFirst, "old-first", "one-move"),
         (Self::AbortVersion, "abort-version", "one-move"),
         (Self::PreparedAgain, "prepared-again", "one-move"),
         (Self::MayRun, "may-run", "one-move"),
         (Self::NextMove, "next-move", "two-moves-abort"),
-        (Self::Unheard, "unheard", "two-moves-crash"),
+        (Self::Claim, "claim", "ordered"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -89,7 +89,7 @@ impl Rules {
 
     /// A step of an NVE's core.
     pub fn edge_step(&self, core: Core, input: Input) -> Option<(Core, Outputs)> {
-        use Input::{AbortedHere, MovedHere, PrepareNew, PrepareOld, Registered, Suspend};
+        use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
         use State::{Leaving, Suspended, Suspending, Vacating};
         let low = Core { floor: Version::default(), ..core };
         match (self.without, core.state, input) {
@@ -100,9 +100,6 @@ impl Rules {
                 outputs.push(Output::Say(p.id, p.version, Word::Suspended));
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
-            }
-            (Some(Fence::Outcome), Suspended(p), MovedHere(v) | Registered(v)) => {
-                core::step(core, AbortedHere(p.id, v))
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
                 let (after, outputs) = core::step(core, input)?;

@@ -386,6 +386,18 @@ pub const fn entry(state: State) -> Option<Entry> {
     })
 }
 
+/// The same where the NVA has not been heard for so long that it may have ended the move without this NVE. The new NVE then
+/// sends back what is tunnelled to it: that is kept, not tunnelled there again.
+pub const fn entry_alone(state: State) -> Option<Entry> {
+    let Some(entry) = entry(state) else { return None };
+    Some(match state {
+        State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
+            Entry { party: Some(plan.peer), from_party: Action::Hold(Lane::Tunnelled), ..entry }
+        }
+        _ => entry,
+    })
+}
+
 const fn tunnel(to: Place) -> Entry {
     Entry::all(Action::Tunnel(to), Bum::Skip, Gate::Open)
 }

@@ -20,8 +20,17 @@ const REFUSALS: usize = 16;
 /// What opens a session: the NVE's word, or the NVA's answer to it.
 #[derive(Clone, Debug)]
 enum Opening {
-    Ask { hello: Hello, tries: u32, due: Instant },
-    Answer { ack: HelloAck, due: bool },
+    /// `until`: whoever answered this nonce has given that session up by then.
+    Ask {
+        hello: Hello,
+        tries: u32,
+        due: Instant,
+        until: Instant,
+    },
+    Answer {
+        ack: HelloAck,
+        due: bool,
+    },
 }
 
 /// One side of a session. Handed in: messages, time. Polled: messages, events, datagrams, the next deadline.
@@ -50,7 +59,7 @@ impl Session {
     /// The NVE's side: asks for a session with the first poll, and again whenever it has none until it is closed. `hello.nonce`
     /// is replaced by one drawn from `seed`, which nobody outside should be able to guess.
     pub fn initiate(config: SessionConfig, hello: Hello, seed: u64) -> Self {
-        let opening = Opening::Ask { hello, tries: 0, due: Instant::default() };
+        let opening = Opening::Ask { hello, tries: 0, due: Instant::default(), until: Instant::default() };
         let mut session = Self::new(config, Role::Initiator, opening, seed, Instant::default());
         session.ask(Instant::default());
         session
@@ -212,7 +221,7 @@ impl Session {
     /// Begins a series of Hellos with a nonce of its own.
     fn ask(&mut self, at: Instant) {
         let drawn = draw(&mut self.seed);
-        if let Opening::Ask { hello, tries, due } = &mut self.opening {
+        if let Opening::Ask { hello, tries, due, .. } = &mut self.opening {
             hello.nonce = drawn;
             *tries = 0;
             *due = at;

@@ -3,7 +3,7 @@
 use super::{Opening, Session};
 use crate::header::Header;
 use crate::message::Message;
-use crate::session::random::between_half_and_all;
+use crate::session::random::{between_half_and_all, draw};
 use crate::session::rto::doubled;
 use crate::session::state::{Input, State};
 use crate::session::{DownReason, SessionTimer};
@@ -57,7 +57,13 @@ impl Session {
 
     fn write_opening(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         match &mut self.opening {
-            Opening::Ask { hello, tries, due } if self.state == State::Connecting && now >= *due => {
+            Opening::Ask { hello, tries, due, until } if self.state == State::Connecting && now >= *due => {
+                if *tries > 0 && now >= *until {
+                    hello.nonce = draw(&mut self.seed);
+                }
+                if *tries == 0 || now >= *until {
+                    *until = now + self.config.dead_after;
+                }
                 let wait = doubled(self.config.rto_initial.0, *tries, self.config.rto_max);
                 *tries = tries.saturating_add(1);
                 *due = now + between_half_and_all(&mut self.seed, wait);

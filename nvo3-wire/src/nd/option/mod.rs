@@ -276,9 +276,9 @@ impl<'a> Options<'a> {
     /// The first link-layer address of type `kind`, mostly that of the first option.
     #[inline(always)]
     pub(super) fn link(&self, kind: u8) -> Option<&'a Mac> {
-        match *self.0 {
-            [first, 1, ..] if first == kind => Some(Mac::ref_from_prefix(self.0.get(2..)?).ok()?.0),
-            [] => None,
+        match self.0.first_chunk::<8>() {
+            Some([first, 1, mac @ ..]) if *first == kind => Mac::ref_from_bytes(mac).ok(),
+            None => None,
             _ => self.raw().find_map(|option| match option.bytes {
                 [first, 1, mac @ ..] if *first == kind => Mac::ref_from_bytes(mac).ok(),
                 _ => None,

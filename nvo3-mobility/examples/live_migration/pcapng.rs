@@ -1,0 +1,40 @@
+//! What the links carried, as a file.
+
+use nvo3_mobility::sim::{Capture, LinkType};
+use pcap_file::DataLink;
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
+use std::error::Error;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::Duration;
+
+/// Nanoseconds, as `pcap-file` writes its timestamps.
+const NANOSECONDS: u8 = 9;
+
+/// One interface a link.
+pub(crate) fn write_pcapng(path: &Path, capture: &Capture) -> Result<(), Box<dyn Error>> {
+    let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
+    for interface in capture.interfaces() {
+        let linktype = match interface.link_type {
+            LinkType::Ethernet => DataLink::ETHERNET,
+            LinkType::Ip => DataLink::RAW,
+        };
+        let name = InterfaceDescriptionOption::IfName(interface.name.as_str().into());
+        let options = vec![name, InterfaceDescriptionOption::IfTsResol(NANOSECONDS)];
+        writer.write_pcapng_block(InterfaceDescriptionBlock { linktype, snaplen: 0, options })?;
+    }
+    for packet in capture.packets() {
+        writer.write_pcapng_block(EnhancedPacketBlock {
+            interface_id: u32::try_from(packet.interface)?,
+            timestamp: Duration::from_micros(packet.at.0),
+            original_len: u32::try_from(packet.bytes.len())?,
+            data: packet.bytes.as_slice().into(),
+            options: Vec::new(),
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Which states of the two tables a run has seen, by name.
+
+use crate::{nva, nve};
+use alloc::collections::BTreeSet;
+
+/// Every state of an edge's table.
+const EDGE: [&str; 16] = [
+    "away",
+    "claiming",
+    "here",
+    "leaving",
+    "suspending",
+    "vacating",
+    "suspended",
+    "resuming",
+    "halted",
+    "forwarding",
+    "installing",
+    "prepared",
+    "holding",
+    "activating",
+    "active",
+    "revoked",
+];
+/// Every state of the authority's table.
+const AUTHORITY: [&str; 10] = [
+    "preparing-new",
+    "preparing-old",
+    "ready",
+    "suspended",
+    "revoking",
+    "aborting-old",
+    "aborting-new",
+    "yielding",
+    "committing",
+    "ended",
+];
+
+/// The states that were seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visited {
+    /// Of the edges' table.
+    pub edge: BTreeSet<&'static str>,
+    /// Of the authority's table.
+    pub authority: BTreeSet<&'static str>,
+}
+
+impl Visited {
+    pub(super) fn edge(&mut self, from: &nve::core::State, to: &nve::core::State) {
+        self.edge.extend([from.name(), to.name()]);
+    }
+
+    pub(super) fn authority(&mut self, from: &nva::core::State, to: &nva::core::State) {
+        self.authority.extend([from.name(), to.name()]);
+    }
+
+    /// Takes in what another run has seen.
+    pub fn join(&mut self, other: &Self) {
+        self.edge.extend(&other.edge);
+        self.authority.extend(&other.authority);
+    }
+
+    /// What was never seen: the edges' states and the authority's.
+    pub fn never(&self) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+        let missing = |all: &[&'static str], seen: &BTreeSet<&'static str>| {
+            all.iter().copied().filter(|state| !seen.contains(state)).collect()
+        };
+        (missing(&EDGE, &self.edge), missing(&AUTHORITY, &self.authority))
+    }
+}

@@ -1,0 +1,140 @@
+//! Random worlds by their seeds, every invariant on each of them.
+//!
+//! ```text
+//! cargo run --release -p nvo3-tests --bin campaign -- --from 1 --worlds 10000
+//! cargo run --release -p nvo3-tests --bin campaign -- --seed 7 --timeline --mermaid move.mmd --pcap move.pcapng
+//! cargo run --release -p nvo3-tests --bin campaign -- --seed 7 --shrink > small.json
+//! cargo run --release -p nvo3-tests --bin campaign -- --world small.json --timeline
+//! ```
+//!
+//! The last line of many worlds is `worlds N moves M frames F faults X violations V`; the exit code is 1 where V is not 0.
+#![allow(clippy::unwrap_used, reason = "a campaign is a test")]
+
+mod many;
+#[path = "../../../../nvo3-mobility/examples/live_migration/pcapng.rs"]
+mod pcapng;
+
+use clap::Parser;
+use nvo3_mobility::sim::{self, Invariant, Line, Record, Run, Scenario, What};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs random worlds of the simulator and says whether any of them breaks an invariant.
+#[derive(Debug, Parser)]
+#[command(name = "campaign")]
+struct Flags {
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// How many worlds, a seed each.
+    #[arg(long, default_value_t = 1_000)]
+    worlds: u64,
+    /// Stop after so many seconds, wherever the campaign is then.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How many worlds run at once; as many as there are processors where not said.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Run this one world.
+    #[arg(long, conflicts_with_all = ["worlds", "world"])]
+    seed: Option<u64>,
+    /// Run the world of this file.
+    #[arg(long)]
+    world: Option<PathBuf>,
+    /// Print the one world as JSON, and do not run it.
+    #[arg(long)]
+    json: bool,
+    /// Print what happens in the one world.
+    #[arg(long)]
+    timeline: bool,
+    /// Write the timeline of the one world as a Mermaid sequence diagram.
+    #[arg(long)]
+    mermaid: Option<PathBuf>,
+    /// Write what each link of the one world carried, as pcapng.
+    #[arg(long)]
+    pcap: Option<PathBuf>,
+    /// Make the one world smaller while it still breaks one of the same invariants, and print that as JSON.
+    #[arg(long)]
+    shrink: bool,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let done = match (flags.seed, &flags.world) {
+        (None, None) => many::run(&flags),
+        (Some(seed), _) => one(&flags, Scenario::of_seed(seed)),
+        (None, Some(path)) => read(path).and_then(|scenario| one(&flags, scenario)),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("campaign: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Scenario, Box<dyn Error>> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
+}
+
+fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
+    if flags.json {
+        println!("{}", serde_json::to_string_pretty(&scenario)?);
+        return Ok(true);
+    }
+    if flags.shrink {
+        return shrink(scenario);
+    }
+    scenario.record = Record { timeline: flags.timeline || flags.mermaid.is_some(), packets: flags.pcap.is_some() };
+    let run = sim::run_scenario(scenario)?;
+    if let Some(path) = &flags.pcap {
+        pcapng::write_pcapng(path, &run.capture)?;
+    }
+    if let Some(path) = &flags.mermaid {
+        fs::write(path, run.timeline.mermaid(run.began))?;
+    }
+    if flags.timeline {
+        print!("{}", timeline(&run));
+    }
+    for violation in &run.violations {
+        println!("violation: {violation}");
+    }
+    let mut sum = many::Sum::default();
+    sum.add(&run);
+    println!("{sum}");
+    Ok(run.violations.is_empty())
+}
+
+/// What happened, a line each, without what sessions say for themselves.
+fn timeline(run: &Run) -> String {
+    let lines = run.timeline.lines().iter().filter(|line| line.at >= run.began && !is_noise(line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn is_noise(line: &Line) -> bool {
+    matches!(&line.what, What::Said { message, .. } if message.starts_with("Ack") || message.starts_with("Keepalive"))
+}
+
+fn shrink(scenario: Scenario) -> Result<bool, Box<dyn Error>> {
+    let broken = invariants(&sim::run_scenario(scenario.clone())?);
+    if broken.is_empty() {
+        return Err("this world breaks no invariant".into());
+    }
+    println!("{}", serde_json::to_string_pretty(&shrunk(scenario, &broken))?);
+    Ok(false)
+}
+
+/// The smallest world that is found and that still breaks one of these.
+fn shrunk(scenario: Scenario, broken: &BTreeSet<Invariant>) -> Scenario {
+    scenario.shrink(|smaller| sim::run_scenario(smaller.clone()).is_ok_and(|run| !invariants(&run).is_disjoint(broken)))
+}
+
+fn invariants(run: &Run) -> BTreeSet<Invariant> {
+    run.violations.iter().map(|violation| violation.invariant).collect()
+}
