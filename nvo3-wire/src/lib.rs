@@ -4,6 +4,15 @@
 //! many bytes it wrote. `parse` accepts whatever can be represented, `validate` applies the receiver's rules of the
 //! RFC, and every failure is an [`Error`] that knows protocol, rule and byte offset. Nothing allocates or panics.
 //!
+//! The crate at work: what answers ARP requests and Neighbor Solicitations for somebody else, from raw frames.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/responder.rs")]
+//! ```
+//!
+//! Which frame is it, and what is in it? [`announce`] tells announcements, probes, questions and answers apart;
+//! [`dissect`] walks over all layers of any frame, through tunnels.
+//!
 //! ```
 //! use nvo3_wire::{announce, arp, Ipv4, Mac};
 //!

@@ -1,11 +1,11 @@
 //! A frame as one JSON object.
 
-use super::options::{self, bit, hex, texts};
+use super::options::{self, bit, hex, merged, texts};
 use nvo3_wire::dissect::{Dissect, Found, Ila, Kind, Layer};
 use nvo3_wire::ila::IdentifierKind;
 use nvo3_wire::nd::{Nd, Related, RelatedBody};
-use nvo3_wire::{Ipv6, Rule, arp, geneve, gre, icmpv6, ila, ipv4, ipv6, nvgre, vxlan_gpe};
-use serde_json::{Map, Value, json};
+use nvo3_wire::{Ipv6, Rule, arp, geneve, gre, icmpv6, ipv4, ipv6, nvgre, vxlan_gpe};
+use serde_json::{Value, json};
 
 /// The layers that `walk` finds in frame `number` of `len` bytes, `base` of which are before its first layer.
 pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -> Value {
@@ -31,14 +31,14 @@ pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -
 }
 
 fn layer(found: &Found<'_>, base: usize) -> Value {
-    let mut layer = json!({
+    let layer = json!({
         "proto": found.kind().to_string(), "off": base + found.offset, "len": found.len, "end": base + found.end,
         "fields": fields(found),
     });
-    if let Some(cut) = found.cut {
-        layer["cut"] = word(cut.rule).into();
+    match found.cut {
+        Some(cut) => merged(layer, json!({"cut": word(cut.rule)})),
+        None => layer,
     }
-    layer
 }
 
 /// The rule's name: `HopLimit(64)` is `hop_limit`.
@@ -139,16 +139,17 @@ fn arp_fields(arp: &arp::Arp) -> Value {
 
 fn ipv4_fields(packet: &ipv4::Packet<'_>) -> Value {
     let (header, fragment) = (packet.header, packet.header.fragment.get());
-    let mut fields = json!({
+    let fields = json!({
         "src": header.source.to_string(), "dst": header.destination.to_string(), "proto": header.protocol,
         "dscp": header.traffic_class >> 2, "ecn": header.traffic_class & 3, "id": header.identification.get(),
         "ttl": header.ttl, "df": bit(fragment & ipv4::DONT_FRAGMENT != 0),
         "mf": bit(fragment & ipv4::MORE_FRAGMENTS != 0), "frag_offset": header.fragment_offset(),
     });
-    if !packet.options.is_empty() {
-        fields["options"] = packet.iter_options().map(|option| option.kind()).collect();
+    if packet.options.is_empty() {
+        return fields;
     }
-    fields
+    let options: Vec<_> = packet.iter_options().map(|option| option.kind()).collect();
+    merged(fields, json!({"options": options}))
 }
 
 fn extension_fields(extension: &ipv6::Extension<'_>) -> Value {
@@ -174,21 +175,20 @@ fn segments<'a>(routing: &ipv6::Routing<'a>) -> &'a [Ipv6] {
 
 fn ila_fields(ila: &Ila<'_>) -> Value {
     let wire = ila.address.identifier;
-    let mut fields = json!({
+    let fields = json!({
         "type": wire.type_code(), "c": bit(wire.is_neutral()), "locator": hex(&ila.address.prefix.0),
         "identifier_wire": hex(&wire.0), "sir_prefix": hex(&ila.sir.0),
         "ila_dst": Ipv6::from(*ila.address).to_string(),
     });
     let Ok(sir) = ila.sir_address() else { return fields };
-    fields["identifier_sir"] = hex(&sir.identifier.0).into();
-    fields["sir_dst"] = Ipv6::from(sir).to_string().into();
+    let given = json!({"identifier_sir": hex(&sir.identifier.0), "sir_dst": Ipv6::from(sir).to_string()});
     let more = match sir.identifier.kind() {
-        ila::IdentifierKind::VirtualIpv4 { vn, address } => json!({"vnid": vn, "vaddr": address.to_string()}),
-        ila::IdentifierKind::VirtualIpv6 { vn, low } => json!({"vnid": vn, "vaddr6_low32": low}),
+        IdentifierKind::VirtualIpv4 { vn, address } => json!({"vnid": vn, "vaddr": address.to_string()}),
+        IdentifierKind::VirtualIpv6 { vn, low } => json!({"vnid": vn, "vaddr6_low32": low}),
         IdentifierKind::VirtualGroup { vn, scope, low } => json!({"vnid": vn, "scope": scope, "vaddr6_low28": low}),
         _ => json!({}),
     };
-    merged(fields, more)
+    merged(merged(fields, given), more)
 }
 
 fn nd_fields(nd: &Nd<'_>) -> Value {
@@ -310,17 +310,13 @@ fn geneve_fields(packet: &geneve::Packet<'_>) -> Value {
 }
 
 fn gre_fields(packet: &gre::Packet<'_>) -> Value {
-    let mut fields = json!({
+    let fields = json!({
         "c": bit(packet.checksum.is_some()), "k": bit(packet.key.is_some()), "s": bit(packet.sequence.is_some()),
         "ver": packet.header.version(), "proto": packet.header.protocol.get(),
     });
-    if let Some(key) = packet.key {
-        fields["key"] = key.get().into();
-    }
-    if let Some(sequence) = packet.sequence {
-        fields["seq"] = sequence.get().into();
-    }
-    fields
+    let key = packet.key.map_or(json!({}), |key| json!({"key": key.get()}));
+    let sequence = packet.sequence.map_or(json!({}), |sequence| json!({"seq": sequence.get()}));
+    merged(merged(fields, key), sequence)
 }
 
 fn nvgre_fields(header: &nvgre::Header) -> Value {
@@ -329,13 +325,4 @@ fn nvgre_fields(header: &nvgre::Header) -> Value {
         "key": header.vsid().get() << 8 | u32::from(header.flow_id), "vsid": header.vsid().get(),
         "flow_id": header.flow_id, "nvgre": true,
     })
-}
-
-fn merged(fields: Value, more: Value) -> Value {
-    match (fields, more) {
-        (Value::Object(fields), Value::Object(more)) => {
-            Value::Object(fields.into_iter().chain(more).collect::<Map<_, _>>())
-        }
-        (fields, _) => fields,
-    }
 }

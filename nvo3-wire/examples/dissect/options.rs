@@ -11,16 +11,11 @@ pub(crate) fn list(options: Options<'_>, body: usize) -> Value {
 fn option(raw: RawOption<'_>, body: usize) -> Value {
     let read = raw.read();
     let byte = |at: usize| raw.bytes.get(at).copied().unwrap_or_default();
-    let mut fields = fields(read, byte);
-    fields["name"] = name(byte(0)).into();
-    fields["type"] = byte(0).into();
-    fields["len"] = byte(1).into();
-    fields["off"] = (body + raw.offset).into();
-    fields["size"] = raw.bytes.len().into();
-    if read.validate().is_err() {
-        fields["ignored"] = true.into();
-    }
-    fields
+    let place = json!({
+        "name": name(byte(0)), "type": byte(0), "len": byte(1), "off": body + raw.offset, "size": raw.bytes.len(),
+    });
+    let ignored = if read.validate().is_err() { json!({"ignored": true}) } else { json!({}) };
+    merged(merged(place, fields(read, byte)), ignored)
 }
 
 fn name(kind: u8) -> &'static str {
@@ -131,4 +126,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 pub(crate) fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
     items.into_iter().map(|item| item.to_string()).collect()
+}
+
+/// The fields of both objects.
+pub(crate) fn merged(fields: Value, more: Value) -> Value {
+    match (fields, more) {
+        (Value::Object(fields), Value::Object(more)) => Value::Object(fields.into_iter().chain(more).collect()),
+        (fields, _) => fields,
+    }
 }
