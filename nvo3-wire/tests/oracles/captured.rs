@@ -203,7 +203,7 @@ impl Compare<'_> {
         if theirs["off"] != ours["off"] {
             self.fail(&format!("{name} at {} is at {}", ours["off"], theirs["off"]));
         }
-        match (name, &theirs["len"] == &ours["len"]) {
+        match (name, theirs["len"] == ours["len"]) {
             (_, true) => {}
             ("icmp" | "icmpv6" | "llc", _) => self.tally.deliberate("icmp data"),
             ("gre", _) if ours["fields"]["proto"] == WCCP => self.tally.deliberate("other carrier"),
