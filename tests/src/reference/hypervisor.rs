@@ -46,6 +46,8 @@ pub struct Unread {
     at: usize,
     since: Instant,
     frames: Vec<(usize, usize, Instant)>,
+    /// The interfaces of which the edge knows it.
+    known: BTreeSet<usize>,
     /// The edge died since.
     forgotten: bool,
 }
@@ -143,8 +145,14 @@ impl World {
         self.model.seats[vm] = Seat::Stopped(from);
         self.model.is_there(now, vm, from);
         if late {
-            self.vms[vm].unread =
-                Some(Unread { id, at: from, since: now, frames: Vec::new(), forgotten: !self.is_up(from) });
+            self.vms[vm].unread = Some(Unread {
+                id,
+                at: from,
+                since: now,
+                frames: Vec::new(),
+                known: BTreeSet::new(),
+                forgotten: !self.is_up(from),
+            });
         }
     }
 
@@ -163,23 +171,32 @@ impl World {
         let over = self.vms[vm].leg.is_none();
         // After the outcome nothing changes any more: an edge that is up and does not take it has nothing to send.
         if over && !taken && self.is_up(at) {
-            self.nobody_reads(vm);
+            self.of_vm(vm).into_iter().for_each(|station| self.nobody_reads(vm, station));
         }
     }
 
-    /// The edge knows, and has what it remembers sent after the VM; what it could not remember is lost.
-    fn nobody_reads(&mut self, vm: usize) {
-        let Some(unread) = self.vms[vm].unread.take() else { return };
-        let now = self.now;
-        for (_, number, delivered) in unread.frames {
-            if unread.forgotten {
-                self.model.excuse(number, Excuse::InDeadNode);
-            } else if delivered + REMEMBERED <= now {
-                self.model.excuse(number, Excuse::OverLimit);
+    /// The edge knows of one interface, and has what it remembers sent after the VM; what it could not remember is lost.
+    fn nobody_reads(&mut self, vm: usize, of: usize) {
+        let Some(unread) = &mut self.vms[vm].unread else { return };
+        let (now, at, forgotten) = (self.now, unread.at, unread.forgotten);
+        unread.frames.retain(|(station, number, delivered)| {
+            if *station != of {
+                return true;
             }
-        }
-        if self.vms[vm].leg.is_none() {
-            self.detach(vm, unread.at);
+            if forgotten {
+                self.model.excuse(*number, Excuse::InDeadNode);
+            } else if *delivered + REMEMBERED <= now {
+                self.model.excuse(*number, Excuse::OverLimit);
+            }
+            self.model.unread(now, *number, at);
+            false
+        });
+        unread.known.insert(of);
+        if unread.known.len() == self.of_vm(vm).len() {
+            self.vms[vm].unread = None;
+            if self.vms[vm].leg.is_none() {
+                self.detach(vm, at);
+            }
         }
     }
 
@@ -243,7 +260,7 @@ impl World {
         if self.model.seats[vm] == Seat::Runs(edge) {
             return self.receive(number, station, edge);
         }
-        match self.vms[vm].unread.as_mut().filter(|unread| unread.at == edge) {
+        match self.vms[vm].unread.as_mut().filter(|unread| unread.at == edge && !unread.known.contains(&station)) {
             Some(unread) => {
                 unread.frames.push((station, number, now));
                 if unicast {
@@ -268,23 +285,17 @@ impl World {
     pub fn edge_said(&mut self, edge: usize, event: nve::Event) {
         self.log(|| format!("edge {edge}: {event:?}"));
         let nve::Event::News { key, move_id, news } = event else { return };
-        let Some(vm) = (0..STATIONS).find(|station| self.key(*station) == key).map(|station| self.stations[station].0)
-        else {
-            return;
-        };
-        let all = self.of_vm(vm).len();
+        let Some(station) = (0..STATIONS).find(|station| self.key(*station) == key) else { return };
+        let vm = self.stations[station].0;
         let of_unread =
             self.vms[vm].unread.as_ref().is_some_and(|unread| unread.at == edge && Some(unread.id) == move_id);
-        let mut leg = self.vms[vm].leg.as_mut().filter(|leg| move_id.is_none_or(|id| id == leg.id));
+        let leg = self.vms[vm].leg.as_mut().filter(|leg| move_id.is_none_or(|id| id == leg.id));
         match news {
             News::Prepared => _ = leg.filter(|leg| leg.from == edge).map(|leg| leg.prepared.insert(key)),
             News::Suspended => {
-                let heard = leg.as_mut().filter(|leg| leg.from == edge).is_some_and(|leg| {
-                    leg.heard.insert(key);
-                    leg.heard.len() == all
-                });
-                if of_unread && (heard || leg.is_none()) {
-                    self.nobody_reads(vm);
+                leg.filter(|leg| leg.from == edge).map(|leg| leg.heard.insert(key));
+                if of_unread {
+                    self.nobody_reads(vm, station);
                 }
             }
             News::SuspendFailed => _ = leg.filter(|leg| leg.from == edge).map(|leg| leg.heard.remove(&key)),

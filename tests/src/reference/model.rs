@@ -113,6 +113,13 @@ impl Model {
         self.datagrams[number].came_by.insert(edge);
     }
 
+    /// A VM will not read what is in its port any more: the edge keeps it, unless that was sent on already.
+    pub fn unread(&mut self, now: Instant, number: usize, edge: usize) {
+        if matches!(self.datagrams[number].seen, Some(Where::Port(at, _)) if at == edge) {
+            self.seen(number, Where::In(edge, now));
+        }
+    }
+
     pub fn is_unicast(&self, number: usize) -> bool {
         matches!(self.datagrams[number].to, To::One(_))
     }
