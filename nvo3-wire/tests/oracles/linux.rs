@@ -36,7 +36,7 @@ const FIELDS: &[(&str, &[&str], &str)] = &[
 fn values(frame: &Value, layers: &[&str], field: &str) -> Vec<String> {
     let (field, condition) = field.split_once(" where ").unwrap_or((field, ""));
     let holds = |fields: &Value| match condition.split_once(" is ") {
-        Some((other, value)) => fields[other] == value.parse::<u64>().unwrap(),
+        Some((other, value)) => fields[other].as_u64() == value.parse().ok(),
         None => true,
     };
     let layers = array(&frame["layers"]).iter().filter(|layer| layers.contains(&text(&layer["proto"])));

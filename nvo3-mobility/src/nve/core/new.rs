@@ -60,9 +60,10 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Activating(p) | Active(p),  CommittedHere(m, v)) if m == p.id && v >= floor => (Here, outputs![]),
         (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Revoked(t),                 Aborted(m, v, to))  if m == t.plan.id && v >= floor && t.sign == Sign::Word
+        // A move ends once: also where what came after it has been heard before.
+        (Revoked(t),                 Aborted(m, _, to))  if m == t.plan.id && t.sign == Sign::Word
                                                                          => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),
-        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, v, to)) if m == t.plan.id && v >= floor
+        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, _, to)) if m == t.plan.id
                                                                          => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Installing(_) | Prepared(_) | Holding(_) | Revoked(_), Detach)  => (state, outputs![]),
         _ => return None,

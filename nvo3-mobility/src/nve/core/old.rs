@@ -44,8 +44,9 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Leaving(p) | Resuming(p),             AbortedHere(m, v))     if m == p.id && v >= floor => (Here, outputs![Tell(News::Running)]),
-        (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, v))     if m == p.id && v >= floor => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
+        // A move ends once: also where what came after it has been heard before.
+        (Leaving(p) | Resuming(p),             AbortedHere(m, _))     if m == p.id => (Here, outputs![Tell(News::Running)]),
+        (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, _))     if m == p.id => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         _ => return None,
     })

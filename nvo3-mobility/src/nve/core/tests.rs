@@ -539,6 +539,19 @@ fn what_is_below_the_floor_changes_nothing_unless_it_asks_about_the_move_in_hand
     });
 }
 
+/// A party that was gone may hear of what came after the move before it hears how the move ended.
+#[test]
+fn an_abort_ends_the_move_in_hand_also_below_the_floor() {
+    let newer = version(30);
+    let new = [Installing(T), Prepared(T), Holding(LEFT), Revoked(T)].map(|s| (s, Aborted(M, AFTER, PEER), TO_PEER));
+    let old = [Suspending(P), Vacating(P), Suspended(P)].map(|s| (s, AbortedHere(M, AFTER), HALTED));
+    let runs = [Leaving(P), Resuming(P)].map(|s| (s, AbortedHere(M, AFTER), Here));
+    for (given, input, next) in new.into_iter().chain(old).chain(runs) {
+        let after = step(Core { state: given, floor: newer }, input).map(|(core, _)| core);
+        assert_eq!(after, Some(Core { state: next, floor: newer }), "{given:?} with {input:?}");
+    }
+}
+
 /// Checks R-03.
 #[test]
 fn a_late_prepare_of_another_move_arms_nothing() {
