@@ -35,16 +35,14 @@ fn folder(name: &str) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// Every frame of a capture as `dissect` prints it, `with` the options for the frame of that index; nothing of link types
-/// not read.
-fn dissected(capture: &Path, with: impl for<'a> Fn(usize, Dissect<'a>) -> Dissect<'a>) -> Vec<Option<Value>> {
+/// Every frame of a capture as `dissect` prints it, `with` the options for the frame of that index.
+fn dissected(capture: &Path, with: impl for<'a> Fn(usize, Dissect<'a>) -> Dissect<'a>) -> Vec<Value> {
     let frames = capture::read(capture).unwrap();
-    let print = |(number, frame)| {
-        let frame: &capture::Captured = frame;
-        let (walk, base) = capture::start(frame)?;
-        Some(json::frame(number, frame.data.len(), base, with(number - 1, walk)))
+    let print = |(at, frame): (usize, &capture::Captured)| match capture::start(frame) {
+        Some((walk, base)) => json::frame(at + 1, frame.data.len(), base, with(at, walk)),
+        None => json::unread(at + 1, frame.data.len()),
     };
-    (1..).zip(&frames).map(print).collect()
+    frames.iter().enumerate().map(print).collect()
 }
 
 fn rows(file: &Path) -> Vec<Value> {

@@ -30,6 +30,12 @@ pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -
     json!({"frame": number, "len": len, "layers": layers, "error": error, "discard": discard})
 }
 
+/// A frame of a link type that is not read.
+pub(crate) fn unread(number: usize, len: usize) -> Value {
+    let error = json!({"layer": "link", "offset": 0, "kind": "link_type", "need": null, "have": null});
+    json!({"frame": number, "len": len, "layers": [], "error": error, "discard": []})
+}
+
 fn layer(found: &Found<'_>, base: usize) -> Value {
     let layer = json!({
         "proto": found.kind().to_string(), "off": base + found.offset, "len": found.len, "end": base + found.end,

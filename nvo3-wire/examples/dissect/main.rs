@@ -6,7 +6,6 @@
 //!
 //! By default one line per layer, indented; with `--json` one object per frame. `--lax` reads cut captures on,
 //! `--sir-prefix` says which prefix ILA addresses stand for, `--vxlan-port` adds one to VXLAN's own.
-#![allow(clippy::indexing_slicing, reason = "to assign to a key of a JSON object makes it")]
 
 mod capture;
 mod json;
@@ -70,15 +69,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for file in &arguments.files {
         let frames = capture::read(file.as_ref()).map_err(|error| format!("{file}: {error}"))?;
         for (number, frame) in (1..).zip(&frames) {
-            let Some((walk, base)) = capture::start(frame) else {
-                writeln!(io::stderr(), "{file}: frame {number}: link type {} is not read", frame.link)?;
-                continue;
-            };
-            let walk = arguments.options(walk);
-            if arguments.json {
-                writeln!(out, "{}", json::frame(number, frame.data.len(), base, walk))?;
-            } else {
-                lines(&mut out, number, frame.data.len(), base, walk)?;
+            let len = frame.data.len();
+            match capture::start(frame).map(|(walk, base)| (arguments.options(walk), base)) {
+                Some((walk, base)) if arguments.json => writeln!(out, "{}", json::frame(number, len, base, walk))?,
+                Some((walk, base)) => lines(&mut out, number, len, base, walk)?,
+                None if arguments.json => writeln!(out, "{}", json::unread(number, len))?,
+                None => writeln!(out, "{number}: {len} bytes of link type {}, which is not read", frame.link)?,
             }
         }
     }

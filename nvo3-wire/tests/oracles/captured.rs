@@ -123,11 +123,11 @@ fn captures_of_others_are_read_as_tshark_reads_them() {
         let lax = dissected(&capture, |_, walk| walk.vxlan_port(OLD_VXLAN_PORT).lax());
         assert_eq!((theirs.len(), theirs.len()), (strict.len(), lax.len()), "{name}");
         tally.compared("capture");
-        for (frame, both) in theirs.iter().zip(strict.iter().zip(&lax)) {
-            let (Some(strict), Some(lax)) = both else {
+        for (frame, (strict, lax)) in theirs.iter().zip(strict.iter().zip(&lax)) {
+            if strict["error"]["layer"] == "link" {
                 tally.deliberate("other link type");
                 continue;
-            };
+            }
             assert!(array(&lax["layers"]).len() >= array(&strict["layers"]).len(), "{name} {strict} {lax}");
             // what tshark warns of and shows as far as it goes is a cut payload
             let ours = if strict["error"]["kind"] == "truncated" { lax } else { strict };

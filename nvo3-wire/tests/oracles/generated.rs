@@ -4,18 +4,22 @@ use super::differences::Tally;
 use super::{array, dissected, folder, rows, text};
 use nvo3_wire::ila;
 use serde_json::Value;
+use std::path::Path;
 
-/// The rows of `NAME.jsonl`, each with what we print of its frame.
+/// The rows of `NAME.jsonl` of every seed, each with what we print of its frame.
 fn compared_with(name: &str) -> Vec<(Value, Value)> {
-    let Some(folder) = folder("gen/seed1") else { return Vec::new() };
-    let capture = folder.join(name).with_extension("pcap");
-    let rows = rows(&capture.with_extension("jsonl"));
-    let ours = dissected(&capture, |at, walk| match sir_prefix(&rows[at]) {
+    let seeds = folder("gen").into_iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    seeds.flat_map(|seed| of_seed(&seed.unwrap().path().join(name))).collect()
+}
+
+fn of_seed(name: &Path) -> Vec<(Value, Value)> {
+    let rows = rows(&name.with_extension("jsonl"));
+    let ours = dissected(&name.with_extension("pcap"), |at, walk| match sir_prefix(&rows[at]) {
         Some(sir) => walk.sir_prefix(sir),
         None => walk,
     });
     assert_eq!(rows.len(), ours.len());
-    rows.into_iter().zip(ours.into_iter().map(Option::unwrap)).collect()
+    rows.into_iter().zip(ours).collect()
 }
 
 fn sir_prefix(row: &Value) -> Option<ila::Prefix> {

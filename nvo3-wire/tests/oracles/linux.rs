@@ -84,7 +84,7 @@ fn what_linux_sends_is_read_as_tshark_reads_it_and_breaks_no_rule() {
         let ours = dissected(&capture, |_, walk| walk);
         let theirs = by_tshark(&capture).unwrap_or_default();
         assert_eq!(ours.len(), lines.len(), "{name}");
-        for (at, frame) in ours.iter().flatten().enumerate() {
+        for (at, frame) in ours.iter().enumerate() {
             let line = &lines[at];
             for (column, field) in [(1, "src"), (2, "dst")] {
                 if line[column] != values(frame, &["eth"], field).join(",") {
