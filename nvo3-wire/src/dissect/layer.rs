@@ -178,7 +178,8 @@ pub struct Found<'a> {
     pub end: usize,
     /// The layer.
     pub layer: Layer<'a>,
-    /// How much of the payload is missing, as the error that a strict walk ends with; only from [`Dissect::lax`].
+    /// How much of the payload is missing, as the error that a strict walk ends with; only from [`Dissect::lax`], and in
+    /// what the first fragment of a packet holds.
     ///
     /// [`Dissect::lax`]: super::Dissect::lax
     pub cut: Option<Error>,

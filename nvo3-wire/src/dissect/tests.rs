@@ -159,6 +159,90 @@ fn a_tag_inside_vxlan_is_refused_at_the_tunnel() {
     assert_eq!(refused.iter().map(|e| (e.protocol, e.rule)).collect::<Vec<_>>(), [(Protocol::Vxlan, Rule::InnerVlan)]);
 }
 
+/// The first rule that a layer of a frame breaks.
+fn refused(frame: &[u8]) -> Option<(Kind, Rule)> {
+    Dissect::new(frame).map_while(Result::ok).find_map(|found| Some((found.kind(), found.validate().err()?.rule)))
+}
+
+/// Checks ARP-05.
+#[test]
+fn arp_operations_belong_to_their_ether_type_and_senders_are_no_groups() {
+    let arp = |ether_type: u8, operation: u8, sender: u8| {
+        let mut frame = V1.to_vec();
+        (frame[12], frame[13]) = if ether_type == 6 { (0x08, 0x06) } else { (0x80, 0x35) };
+        (frame[21], frame[22]) = (operation, sender);
+        refused(&frame)
+    };
+
+    for operation in [1, 2, 8, 9, 25] {
+        assert_eq!(arp(6, operation, 2), None);
+    }
+    for operation in [0, 3, 4, 7, 26, 255] {
+        assert_eq!(arp(6, operation, 2), Some((Kind::Arp, Rule::Operation(operation.into()))));
+    }
+    assert_eq!((arp(0x35, 3, 2), arp(0x35, 7, 2)), (None, None));
+    assert_eq!(arp(0x35, 1, 2), Some((Kind::Rarp, Rule::Operation(1))));
+    assert!(matches!(arp(6, 1, 3), Some((Kind::Arp, Rule::SenderMac(_)))));
+}
+
+#[test]
+fn link_layer_rules_hold_at_each_header() {
+    let mut group = V1.to_vec();
+    group[6] = 1;
+    assert_eq!(refused(&group), Some((Kind::Ethernet, Rule::MulticastSource)));
+    let undefined = framed(EtherType([0x05, 0xf0]), &[0; 40]);
+    assert_eq!(refused(&undefined), Some((Kind::Ethernet, Rule::NotEtherType(0x05f0))));
+    let reserved = framed(EtherType::VLAN, &[0x0f, 0xff, 0x90, 0]);
+    assert_eq!(refused(&reserved), Some((Kind::Vlan, Rule::VlanId)));
+}
+
+/// Checks U6-03.
+#[test]
+fn udp_over_ipv6_goes_without_a_checksum_to_tunnels_alone() {
+    let to = |port: u16| {
+        let mut frame = framed(EtherType::IPV6, &V10[..48]);
+        frame[19] = 8;
+        frame[56..58].copy_from_slice(&port.to_be_bytes());
+        frame[58..62].copy_from_slice(&[0, 8, 0, 0]);
+        refused(&frame)
+    };
+
+    assert_eq!((to(4789), to(4790), to(6081)), (None, None, None));
+    assert_eq!(to(53), Some((Kind::Udp, Rule::ZeroChecksum)));
+}
+
+/// Checks GNV-02.
+#[test]
+fn a_critical_option_is_unknown_if_its_class_is_one_for_experiments() {
+    let geneve = |class: [u8; 2], kind: u8| {
+        let header = [1, 0x40, 0x65, 0x58, 0, 0, 7, 0, class[0], class[1], kind, 0];
+        let length = ((20 + V1.len()) as u16).to_be_bytes();
+        let udp = [0xc0, 0, 0x17, 0xc1, length[0], length[1], 0, 0];
+        refused(&framed(EtherType::IPV4, &ipv4(17, 0, &[&udp[..], &header, &V1].concat())))
+    };
+
+    assert_eq!((geneve([1, 2], 0x81), geneve([0xff, 0], 0x01)), (None, None));
+    let unknown = Rule::UnknownCriticalOption { class: 0xff00, kind: 0x81 };
+    assert_eq!(geneve([0xff, 0], 0x81), Some((Kind::Geneve, unknown)));
+}
+
+/// Checks NVG-07.
+#[test]
+fn nvgre_is_gre_with_a_key_alone_around_ethernet() {
+    let gre = |flags: u8, rest: &[u8]| {
+        let packet = ipv4(47, 0, &[&[flags, 0, 0x65, 0x58][..], rest, &V1].concat());
+        let frame = framed(EtherType::IPV4, &packet);
+        let layer = Dissect::new(&frame).map(Result::unwrap).nth(2).unwrap();
+        (matches!(layer.layer, Layer::Nvgre(_)), refused(&frame))
+    };
+
+    assert_eq!(gre(0x20, &[0, 0x10, 0, 9]), (true, None));
+    let reserved = crate::Vni::new(0xfff).unwrap();
+    assert_eq!(gre(0x20, &[0, 0x0f, 0xff, 9]), (true, Some((Kind::Gre, Rule::ReservedVsid(reserved)))));
+    assert_eq!(gre(0, &[]), (false, None));
+    assert_eq!(gre(0x30, &[0, 0x0f, 0xff, 9, 0, 0, 0, 1]), (false, None));
+}
+
 #[test]
 fn another_vxlan_port_and_a_sir_prefix_count_where_they_are_given() {
     let mut packet = Vec::from(V9);
