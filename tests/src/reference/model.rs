@@ -172,9 +172,13 @@ impl Model {
         }
     }
 
-    /// An edge is cut off, and what that leads to lasts until then.
-    pub fn is_cut(&mut self, edge: usize, until: Instant) {
-        self.cut.insert(edge, until);
+    pub fn is_cut(&mut self, edge: usize) {
+        self.cut.insert(edge, Instant(u64::MAX));
+    }
+
+    /// An edge that was cut off and the authority hear each other again, and will have told each other everything by then.
+    pub fn agrees(&mut self, edge: usize, by: Instant) {
+        self.cut.entry(edge).and_modify(|until| *until = by.min(*until));
     }
 
     /// Why an edge may drop a datagram for another reason than its limits.

@@ -164,7 +164,7 @@ impl World {
             Transition::Return { node } => self.comes_back(node),
             Transition::Cut { edge } => {
                 self.edges[edge].cut = true;
-                self.model.is_cut(edge, Instant(u64::MAX));
+                self.model.is_cut(edge);
             }
             Transition::Mend { edge } => self.mend(edge),
             Transition::Refuse { edge } => {
@@ -177,9 +177,9 @@ impl World {
     }
 
     pub fn mend(&mut self, edge: usize) {
-        if self.edges[edge].cut {
-            self.edges[edge].cut = false;
-            self.model.is_cut(edge, self.now + AGREE);
+        self.edges[edge].cut = false;
+        if self.nva.is_some() {
+            self.model.agrees(edge, self.now + AGREE);
         }
     }
 
@@ -211,6 +211,11 @@ impl World {
                 nva.handle(now, nva::Input::Admit(place_of(edge))).unwrap();
             }
             self.nva = Some(Box::new(nva));
+            for edge in 0..EDGES {
+                if !self.edges[edge].cut {
+                    self.model.agrees(edge, now + AGREE);
+                }
+            }
             self.ask_for_outcomes();
             return self.drive_authority();
         }
