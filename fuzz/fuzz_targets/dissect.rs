@@ -51,7 +51,9 @@ fn walked<'a>(frame: &'a [u8], start: impl Fn(&'a [u8]) -> Dissect<'a>) {
         }
         let _ = found.layer.to_string();
         if let Layer::Nd(message) = found.layer {
-            message.options().into_iter().flatten().for_each(|option: nd::NdOption<'_>| { let _ = option.validate(); });
+            message.options().into_iter().flatten().for_each(|option: nd::NdOption<'_>| {
+                let _ = option.validate();
+            });
         }
         beside_smoltcp(frame, found);
     }
