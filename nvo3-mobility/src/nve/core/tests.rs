@@ -186,7 +186,6 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
             TO_THIRD,
             &[Refuse(M, V, Refusal::Forwarder), FOR_A_WHILE],
         ),
-        (Installing(SEEN), Refused, SUSPECTING, &[Refuse(M, V, Refusal::Forwarder)]),
         (Here, PrepareNew(P), Here, &[Refuse(M, V, Refusal::WrongPlace)]),
     ]);
     let prepared = entry(Prepared(Target { forward: Some(THIRD), ..T })).unwrap();
@@ -195,6 +194,22 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
     assert_eq!(prepared.act(Ingress::Tunnel), Action::Tunnel(THIRD));
     assert_eq!(prepared.bum, Bum::Skip);
     assert_eq!(entry(Prepared(T)).unwrap().act(Ingress::Tunnel), Action::Tunnel(PEER));
+}
+
+/// Checks SPL-03.
+#[test]
+fn a_vm_that_shows_up_where_its_attachment_is_refused_is_asked_for() {
+    const REFUSE: Output = Refuse(M, V, Refusal::Forwarder);
+    check(&[
+        (Installing(SEEN), Refused, SUSPECTING, &[REFUSE, Register]),
+        (Installing(TOLD), Refused, ASKING, &[REFUSE, Register]),
+        (
+            Installing(Target { forward: Some(THIRD), ..TOLD }),
+            Refused,
+            Claiming { forward: Some(THIRD), sign: Sign::Word },
+            &[REFUSE, Register],
+        ),
+    ]);
 }
 
 /// Checks VMM-5-08, VMM-5-09, SPL-02.
@@ -342,7 +357,17 @@ fn an_old_nve_that_restarted_after_suspended_tunnels_again_unless_the_vm_runs_th
         (Here, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (ASKING, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (Away, PrepareOld(P, false), Away, &[Refuse(M, V, Refusal::WrongPlace)]),
-        (SUSPECTING, PrepareOld(P, false), SUSPECTING, &[Refuse(M, V, Refusal::WrongPlace)]),
+    ]);
+}
+
+/// Checks R-35.
+#[test]
+fn the_last_frames_of_a_vm_that_may_have_stopped_make_an_old_nve_that_restarted_deliver_nothing() {
+    check(&[
+        (SUSPECTING, PrepareOld(P, true), Vacating(P), &[]),
+        (SUSPECTING, PrepareOld(P, false), Vacating(P), &[]),
+        (SUSPECTING, AbortedHere(M, AFTER), Halted { peer: None }, &[Tell(News::Halted)]),
+        (SUSPECTING, Committed(M, AFTER, PEER), TO_PEER, &[FOR_A_WHILE]),
     ]);
 }
 
@@ -693,7 +718,8 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
             return;
         };
         // Nothing is in hand there, and the VM has left for good.
-        if matches!((before.state, input), (Halted { .. }, Committed(..)) | (Away, _)) {
+        let restarted = matches!(before.state, Away | Claiming { sign: Sign::Frame, .. });
+        if restarted || matches!((before.state, input), (Halted { .. }, Committed(..))) {
             return;
         }
         if let Some((after, outputs)) = after
@@ -816,4 +842,18 @@ fn the_table_is_the_one_that_was_reviewed() {
 #[test]
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (236, 148));
+}
+
+/// Checks R-37.
+#[test]
+fn what_the_party_sends_back_is_kept_where_the_authority_was_not_heard_for_long() {
+    for state in [Suspending(P), Vacating(P), Suspended(P), Resuming(P)] {
+        let acts = |entry: Entry| [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|ingress| entry.act(ingress));
+        let [vap, _, tunnel] = acts(entry(state).unwrap());
+        assert_eq!(acts(entry_alone(state).unwrap()), [vap, Action::Hold(Lane::Tunnelled), tunnel]);
+        assert_eq!(entry_alone(state).unwrap().party, Some(PEER));
+    }
+    for state in [Away, Here, Forwarding { to: PEER }, Holding(LEFT), Revoked(LEFT), HALTED] {
+        assert_eq!(entry_alone(state), entry(state));
+    }
 }

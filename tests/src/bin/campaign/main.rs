@@ -100,11 +100,7 @@ fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
         fs::write(path, run.timeline.mermaid(run.began))?;
     }
     if flags.timeline {
-        run.timeline
-            .lines()
-            .iter()
-            .filter(|line| line.at >= run.began && !is_noise(line))
-            .for_each(|l| println!("{l}"));
+        print!("{}", timeline(&run));
     }
     for violation in &run.violations {
         println!("violation: {violation}");
@@ -113,6 +109,12 @@ fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
     sum.add(&run);
     println!("{sum}");
     Ok(run.violations.is_empty())
+}
+
+/// What happened, a line each, without what sessions say for themselves.
+fn timeline(run: &Run) -> String {
+    let lines = run.timeline.lines().iter().filter(|line| line.at >= run.began && !is_noise(line));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn is_noise(line: &Line) -> bool {

@@ -1,6 +1,6 @@
 //! Many worlds at once, and what they come to.
 
-use crate::{Flags, invariants, shrunk};
+use crate::{Flags, invariants, shrunk, timeline};
 use nvo3_mobility::sim::{self, Loss, Run, Scenario, Visited};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -144,9 +144,13 @@ fn show(seed: u64, run: &Run) {
     for violation in run.violations.iter().take(3) {
         text += &format!("  violation: {violation}\n");
     }
-    let small = shrunk(Scenario::of_seed(seed), &invariants(run));
+    let mut small = shrunk(Scenario::of_seed(seed), &invariants(run));
     if let Ok(json) = serde_json::to_string(&small) {
         text += &format!("  shrunk (--world FILE.json): {json}\n");
+    }
+    small.record.timeline = true;
+    if let Ok(run) = sim::run_scenario(small) {
+        text += &timeline(&run);
     }
     println!("{text}");
 }
