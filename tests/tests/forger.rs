@@ -92,12 +92,8 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
         tsis: edge.nve.tsis().collect(),
         cache: edge.nve.mappings().map(|key| (key, edge.nve.mapping(&key))).collect(),
     });
-    let outcome = Outcome {
-        edges: edges.collect(),
-        records: world.records,
-        told,
-        directory: world.nva.mappings().collect(),
-    };
+    let outcome =
+        Outcome { edges: edges.collect(), records: world.records, told, directory: world.nva.mappings().collect() };
     (outcome, refused)
 }
 

@@ -189,5 +189,13 @@ pub struct NvaCounters {
     pub clock_backwards: u64,
 }
 
+impl NvaCounters {
+    /// Datagrams that were not believed: their seal said so, or they came before.
+    pub const fn unbelieved(&self) -> u64 {
+        let sealed = self.unknown_key.saturating_add(self.wrong_seal).saturating_add(self.not_bound);
+        sealed.saturating_add(self.unsealed).saturating_add(self.replayed)
+    }
+}
+
 /// Where a datagram goes.
 pub type Peer = SocketAddr;

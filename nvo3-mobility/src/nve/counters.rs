@@ -57,3 +57,11 @@ pub struct NveCounters {
     /// Calls with a time before that of an earlier one.
     pub clock_backwards: u64,
 }
+
+impl NveCounters {
+    /// Datagrams that were not believed: their seal said so, or they came before.
+    pub const fn unbelieved(&self) -> u64 {
+        let sealed = self.unknown_key.saturating_add(self.wrong_seal);
+        sealed.saturating_add(self.unsealed).saturating_add(self.replayed)
+    }
+}

@@ -139,6 +139,11 @@ impl Keys {
         self.by_id.get(&id).map(|pair| pair.nve)
     }
 
+    /// The largest id that is in use.
+    pub fn last(&self) -> Option<KeyId> {
+        self.by_id.last_key_value().map(|(id, _)| *id)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.by_id.len()
