@@ -1,6 +1,7 @@
 //! What a seal promises for every message, and who is kept out.
 
 use super::*;
+use crate::codec::tests::spec;
 use crate::codec::tests::strategy::{header, message};
 use crate::*;
 use alloc::string::ToString;
@@ -249,4 +250,34 @@ fn the_longest_message_has_room_for_its_seal_and_what_is_none_is_not_sealed() {
         assert_eq!(bytes.len(), if fits { length + SEAL_LEN } else { length });
     }
     assert_eq!(MAX_MESSAGE + SEAL_LEN, MAX_SEALED);
+}
+
+/// Checks VMM-10-10. The codes in SPEC.md were computed by Python's `hmac` from its text.
+#[test]
+fn the_specification_s_sealed_examples_are_what_the_code_reads_and_writes() {
+    let mut keys = Keys::default();
+    keys.add(key(3), OTHER, &Secret::from(core::array::from_fn(|n| n as u8))).unwrap();
+    let (mut blocks, examples) = (spec::blocks(), spec::examples());
+    blocks.retain(|title, _| title.starts_with("sealed "));
+    let example =
+        |name: &str| examples.iter().find(|(title, ..)| *title == name).map(|(_, header, m)| (*header, m.clone()));
+    let challenge = 0x5ca1_ab1e_0ddb_a115;
+    let (_, granted) = example("HelloAck").unwrap();
+    let Message::HelloAck(granted) = granted else { panic!("not a HelloAck") };
+    let asks_again = Message::HelloAck(HelloAck { session: SessionId(0), ..granted });
+    let (hello, keepalive) = (example("Hello").unwrap(), example("Keepalive").unwrap());
+
+    for (title, from, number, (header, message)) in [
+        ("sealed HelloAck, a challenge", Party::Nva, challenge, (Header::default(), asks_again)),
+        ("sealed Hello", Party::Nve, challenge, hello),
+        ("sealed Keepalive, from the NVA", Party::Nva, 7, keepalive),
+    ] {
+        let bytes = blocks.remove(title).unwrap_or_default();
+
+        assert_eq!(sealed(&keys, from, 3, number, header, &message), bytes, "{title}");
+        let opened = keys.open(from, &bytes).unwrap();
+        assert_eq!((opened.header, opened.number, opened.nve), (header, number, OTHER), "{title}");
+        assert_eq!(opened.decode(), Ok(message), "{title}");
+    }
+    assert!(blocks.is_empty(), "not in the code: {:?}", blocks.keys());
 }

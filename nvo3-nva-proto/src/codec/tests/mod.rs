@@ -2,7 +2,7 @@
 
 mod malformed;
 mod round_trip;
-mod spec;
+pub(crate) mod spec;
 pub(crate) mod strategy;
 mod update;
 

@@ -13,8 +13,9 @@ fn keys_are_changed_in_a_move_and_neither_a_datagram_nor_a_session_is_lost() {
     done(&world.prepare(1, 2));
     overlay.make_keys();
     overlay.reload_keys();
-    world.suspend_and_pause(1, 1);
+    // Each edge has spoken under its new key then.
     wait(1_500);
+    world.suspend_and_pause(1, 1);
     overlay.drop_old_keys();
     overlay.reload_keys();
     world.run_at(1, 2);
