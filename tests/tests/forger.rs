@@ -23,11 +23,13 @@ struct Outcome {
     edges: Vec<AtEdge>,
 }
 
+type Cached = (TsiKey, Option<(Version, Option<Place>)>);
+
 #[derive(Debug, PartialEq)]
 struct AtEdge {
     told: Vec<nve::Event>,
     tsis: Vec<(TsiKey, Core)>,
-    cache: Vec<(TsiKey, Option<(Version, Option<Place>)>)>,
+    cache: Vec<Cached>,
 }
 
 /// Who was refused, in all.

@@ -360,13 +360,17 @@ impl Nve {
             }
         }
         while self.session.as_mut()?.poll_transmit(self.now, out) {
-            #[cfg(feature = "auth")]
-            if !self.seal(out) {
-                continue;
+            if self.seal(out) {
+                return Some(Transmit::Nva);
             }
-            return Some(Transmit::Nva);
         }
         None
+    }
+
+    /// There are no seals: every message may leave.
+    #[cfg(not(feature = "auth"))]
+    const fn seal(&self, _: &mut Vec<u8>) -> bool {
+        true
     }
 
     /// What the owner should know or do.
