@@ -38,7 +38,7 @@ pub enum To {
     Edge(usize),
 }
 
-/// Sees each datagram that has arrived, and says what it likes after it.
+/// Sees each datagram on its way, and says what arrives in its place.
 pub type Forger = Box<dyn FnMut(&Sent) -> Vec<Sent>>;
 
 pub struct Direct {
@@ -215,13 +215,11 @@ impl Direct {
     }
 
     fn bring(&mut self, to: To, bytes: &[u8]) {
-        self.arrive(to, bytes);
-        if let Some(mut forger) = self.forger.take() {
-            for forged in forger(&Sent { to, bytes: bytes.to_vec() }) {
-                self.arrive(forged.to, &forged.bytes);
-            }
-            self.forger = Some(forger);
+        let Some(mut forger) = self.forger.take() else { return self.arrive(to, bytes) };
+        for sent in forger(&Sent { to, bytes: bytes.to_vec() }) {
+            self.arrive(sent.to, &sent.bytes);
         }
+        self.forger = Some(forger);
     }
 
     fn arrive(&mut self, to: To, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use nvo3_mobility::nve::core::Core;
 use nvo3_mobility::nve::{self, NveCounters};
 use nvo3_nva_proto::auth::Party;
 use nvo3_nva_proto::{Mapping, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey, Version};
-use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, sealed, tsi};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, sealed, tsi};
 use std::net::SocketAddr;
 
 const EDGES: u8 = 3;
@@ -99,10 +99,15 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     (outcome, refused)
 }
 
-/// With this one on the path it is the same; gives who was refused.
-fn changes_nothing(forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refused {
+/// With this one on the path, who speaks after each datagram, it is the same; gives who was refused.
+fn changes_nothing(mut forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refused {
     let (alone, nobody) = life(None);
-    let (watched, refused) = life(Some(Box::new(forger)));
+    let after = move |sent: &Sent| {
+        let mut all = vec![sent.clone()];
+        all.extend(forger(sent));
+        all
+    };
+    let (watched, refused) = life(Some(Box::new(after)));
 
     assert_eq!((nobody.nva.replayed, nobody.nva.wrong_seal, nobody.nva.unsealed), (0, 0, 0));
     for (id, result) in [(9, MoveResult::Committed), (10, MoveResult::Aborted)] {
@@ -240,6 +245,41 @@ fn who_has_another_edge_s_key_speaks_for_nobody_else() {
 /// What an authority says of no session: to answer that with what it answers would never end.
 fn is_answer(sent: &Sent) -> bool {
     matches!(sent.bytes[1], 2 | 5)
+}
+
+/// Whoever cuts and holds back can make the network slow and lossy, and it gets over that, the challenge of a Hello included.
+///
+/// Checks VMM-10-10.
+#[test]
+fn who_cuts_and_lets_through_later_only_delays() {
+    for every in 2..8 {
+        let (mut held, mut turn) = (Vec::new(), 0_usize);
+        let cutter: Forger = Box::new(move |sent| {
+            turn += 1;
+            if turn.is_multiple_of(every) {
+                held.push(sent.clone());
+                return Vec::new();
+            }
+            let late = (held.len() > 3).then(|| held.remove(0));
+            [sent.clone()].into_iter().chain(late).collect()
+        });
+        let config = NvaConfig { transport: sealed(1..=EDGES), ..NvaConfig::default() };
+        let mut world = Direct::watched(EDGES, config, Some(cutter));
+        for n in 0..EDGES {
+            world.start(usize::from(n), 1, tsi(n + 1));
+        }
+        world.run(Micros::from_secs(10));
+
+        world.restart_nva();
+        world.run(Micros::from_secs(10));
+
+        world.forger = None;
+        world.run(Micros::from_secs(5));
+        let places: Vec<_> = world.nva.mappings().map(|(_, mapping)| mapping.place).collect();
+        assert_eq!(places, (1..=EDGES).map(|n| Some(place(n))).collect::<Vec<_>>(), "each {every}th");
+        assert!((1..=EDGES).all(|n| world.nva.is_connected(place(n).nve)), "each {every}th");
+        assert!(world.edges.iter().all(|edge| edge.nve.is_connected()), "each {every}th");
+    }
 }
 
 fn set_length(bytes: &mut [u8]) {
