@@ -43,7 +43,8 @@ fn packet(bytes: &[u8]) {
         match Nd::parse(&ip) {
             Ok(Nd::Solicitation(ns)) => drop((ns.validate(), ns.source_link(), ns.nonce(), ns.options.iter().count())),
             Ok(Nd::Advertisement(na)) => drop((na.validate(), na.target_link(), na.options.iter().count())),
-            Ok(Nd::Other(_)) | Err(_) => {}
+            Ok(other) => drop(other.validate()),
+            Err(_) => {}
         }
     }
     if let Ok(options) = Options::parse(bytes) {

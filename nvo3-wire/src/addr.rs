@@ -97,11 +97,19 @@ impl EtherType {
     pub const IPV6: Self = Self([0x86, 0xdd]);
     /// 802.1ad service tag.
     pub const SERVICE_VLAN: Self = Self([0x88, 0xa8]);
+    /// Service tag as used before 802.1ad gave it a number of its own.
+    pub const OLD_SERVICE_VLAN: Self = Self([0x91, 0x00]);
 
     /// The number, host order.
     #[inline]
     pub const fn get(self) -> u16 {
         u16::from_be_bytes(self.0)
+    }
+
+    /// Whether a VLAN tag follows.
+    #[inline]
+    pub const fn is_tag(self) -> bool {
+        matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self::OLD_SERVICE_VLAN)
     }
 }
 
@@ -227,6 +235,12 @@ impl Ipv6 {
     #[inline]
     pub const fn is_unspecified(&self) -> bool {
         u128::from_ne_bytes(self.0) == 0
+    }
+
+    /// In fe80::/10 (RFC 4291 §2.4).
+    #[inline]
+    pub const fn is_link_local(&self) -> bool {
+        self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
     }
 
     /// In ff02::1:ff00:0/104 (RFC 4291 §2.7.1).

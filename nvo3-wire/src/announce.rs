@@ -240,7 +240,7 @@ fn nd_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
     match Nd::parse(&packet)? {
         Nd::Solicitation(message) => solicitation_kind(ethernet, &message),
         Nd::Advertisement(message) => advertisement_kind(ethernet, &message),
-        Nd::Other(_) => Ok(Kind::Other(EtherType::IPV6)),
+        _ => Ok(Kind::Other(EtherType::IPV6)),
     }
 }
 

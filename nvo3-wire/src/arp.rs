@@ -2,6 +2,7 @@
 
 use crate::error::{place, take};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ethernet};
+use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -53,6 +54,48 @@ pub struct Frame {
     pub ethernet: ethernet::Header,
     /// Body.
     pub arp: Arp,
+}
+
+impl Frame {
+    /// Reads a frame without tag in one piece; the rest is padding. [`ethernet::Frame`] is for frames with tags.
+    ///
+    /// # Errors
+    /// [`Rule::Truncated`] below [`FRAME_LEN`] bytes.
+    #[inline]
+    pub fn parse(frame: &[u8]) -> Result<(&Self, &[u8]), Error> {
+        take(frame, Protocol::Arp)
+    }
+
+    /// That it is ARP or RARP, and [`Arp::validate`].
+    ///
+    /// ```
+    /// use nvo3_wire::{Ipv4, Mac, arp};
+    /// let mut frame = [0; arp::FRAME_LEN];
+    /// arp::probe(Mac([2, 0, 0, 0, 0, 1]), Ipv4([192, 0, 2, 10]), &mut frame)?;
+    /// let (frame, _padding) = arp::Frame::parse(&frame)?;
+    /// frame.validate()?;
+    /// assert_eq!(frame.arp.target_ip, Ipv4([192, 0, 2, 10]));
+    /// # Ok::<(), nvo3_wire::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Rule::NotArp`], and those of [`Arp::validate`] with the offset of the body.
+    #[inline]
+    pub fn validate(&self) -> Result<(), Error> {
+        const ARP_ETHERNET_IPV4: [u8; 8] = [0x08, 0x06, 0, 1, 8, 0, 6, 4];
+        match self.as_bytes().get(12..).and_then(|bytes| bytes.first_chunk()) {
+            Some(&ARP_ETHERNET_IPV4) => Ok(()), // what nearly every one is, in one comparison
+            _ => self.validate_apart(),
+        }
+    }
+
+    #[cold]
+    fn validate_apart(&self) -> Result<(), Error> {
+        match self.ethernet.ether_type {
+            EtherType::ARP | EtherType::RARP => self.arp.validate().map_err(|e| e.at(size_of::<ethernet::Header>())),
+            other => Err(Error::new(Protocol::Ethernet, 0, Rule::NotArp(other.get()))),
+        }
+    }
 }
 
 /// What the sender wants, read together with the EtherType.
@@ -148,6 +191,25 @@ impl Arp {
     }
 }
 
+/// `who has 192.0.2.1? tell 192.0.2.10 at 02:00:5e:00:53:01`, and the like for each operation
+impl fmt::Display for Arp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender_mac, sender_ip, target_mac, target_ip, .. } = self;
+        if let Err(error) = self.validate() {
+            return write!(f, "{}", error.rule);
+        }
+        match self.operation.get() {
+            1 if sender_ip.is_unspecified() => write!(f, "who has {target_ip}? probe by {sender_mac}"),
+            1 if sender_ip == target_ip => write!(f, "announcement of {sender_ip} at {sender_mac}"),
+            1 => write!(f, "who has {target_ip}? tell {sender_ip} at {sender_mac}"),
+            2 => write!(f, "{sender_ip} is at {sender_mac}"),
+            3 => write!(f, "who is {target_mac}? tell {sender_mac}"),
+            4 => write!(f, "{target_mac} is {target_ip}, says {sender_ip} at {sender_mac}"),
+            other => write!(f, "operation {other} from {sender_mac}"),
+        }
+    }
+}
+
 /// Writes a whole frame from the sender's MAC to `destination`; the general form of the builders below.
 ///
 /// # Errors
@@ -160,15 +222,39 @@ pub fn write(
     target: (Mac, Ipv4),
     out: &mut [u8],
 ) -> Result<usize, Error> {
-    let (frame, _) = place::<Frame>(out, Protocol::Arp)?;
-    frame.ethernet.destination = destination;
-    frame.ethernet.source = sender.0;
-    frame.ethernet.ether_type = match operation {
+    let (frame, _) = place::<[u8; FRAME_LEN]>(out, Protocol::Arp)?;
+    let ether_type = match operation {
         Operation::Request | Operation::Reply => EtherType::ARP,
         Operation::ReverseRequest | Operation::ReverseReply => EtherType::RARP,
     };
-    frame.arp.fill(operation, sender, target);
+    let [sender_ip, target_ip] = [sender.1, target.1].map(|ip| u64::from(u32::from_le_bytes(ip.0)));
+    let addresses = [mac_word(&destination), mac_word(&sender.0), sender_ip, mac_word(&target.0), target_ip];
+    store(ether_type, operation as u16, addresses, frame);
     Ok(FRAME_LEN)
+}
+
+/// The frame in words of up to 8 bytes, the last over a part of the one before: half as many stores as there are fields,
+/// which is what limits here.
+#[inline(always)]
+fn store(ether_type: EtherType, operation: u16, addresses: [u64; 5], out: &mut [u8; FRAME_LEN]) {
+    let [destination, sender_mac, sender_ip, target_mac, target_ip] = addresses;
+    let [high, low] = ether_type.0;
+    let mut put = |at: usize, word: [u8; 8]| {
+        if let Some(place) = out.get_mut(at..).and_then(|out| out.first_chunk_mut()) {
+            *place = word;
+        }
+    };
+    put(0, (destination | sender_mac << 48).to_le_bytes());
+    put(6, sender_mac.to_le_bytes());
+    put(12, [high, low, 0, 1, 8, 0, 6, 4]);
+    put(20, (u64::from(u16::from_le_bytes(operation.to_be_bytes())) | sender_mac << 16).to_le_bytes());
+    put(28, (sender_ip | target_mac << 32).to_le_bytes());
+    put(34, (target_mac >> 16 | target_ip << 32).to_le_bytes());
+}
+
+#[inline(always)]
+fn mac_word(Mac([a, b, c, d, e, f]): &Mac) -> u64 {
+    u64::from(u32::from_le_bytes([*a, *b, *c, *d])) | u64::from(u16::from_le_bytes([*e, *f])) << 32
 }
 
 /// Broadcast request for `target`; target MAC zero (RFC 5227 §1.1 recommends so).
@@ -221,6 +307,7 @@ pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), o
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::string::ToString;
 
     const MAC: Mac = Mac([2, 0, 0x5e, 0, 0x53, 1]);
     const IP: Ipv4 = Ipv4([192, 0, 2, 10]);
@@ -243,6 +330,24 @@ mod tests {
         assert_eq!(rule(|arp| arp.protocol = U16::new(0x86dd)), Rule::ProtocolType(0x86dd));
         assert_eq!(rule(|arp| arp.hardware_len = 8), Rule::AddressLengths { hardware: 8, protocol: 4 });
         assert_eq!(rule(|arp| arp.protocol_len = 16), Rule::AddressLengths { hardware: 6, protocol: 16 });
+    }
+
+    /// Checks ARP-02.
+    #[test]
+    fn a_frame_is_judged_as_its_body_is_and_by_its_ether_type() {
+        let verdict = |change: fn(&mut Frame)| {
+            let mut bytes = [0; FRAME_LEN];
+            rarp_request(MAC, &mut bytes).unwrap();
+            let mut frame = *Frame::parse(&bytes).unwrap().0;
+            change(&mut frame);
+            frame.validate().map_err(|e| (e.offset, e.rule))
+        };
+
+        assert_eq!(verdict(|_| {}), Ok(()));
+        assert_eq!(verdict(|frame| frame.ethernet.ether_type = EtherType::ARP), Ok(()));
+        assert_eq!(verdict(|frame| frame.ethernet.ether_type = EtherType::IPV4), Err((0, Rule::NotArp(0x0800))));
+        assert_eq!(verdict(|frame| frame.arp.hardware = U16::new(6)), Err((14, Rule::HardwareType(6))));
+        assert!(Frame::parse(&[0; FRAME_LEN - 1]).is_err());
     }
 
     /// Checks ARP-02.
@@ -290,6 +395,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_line_says_what_is_asked_or_told() {
+        let line = |operation, sender_ip| {
+            body(|arp| {
+                arp.operation = U16::new(operation);
+                arp.sender_ip = sender_ip;
+                arp.target_mac = Mac([2, 0, 0, 0, 0, 9]);
+            })
+            .to_string()
+        };
+        let other = Ipv4([192, 0, 2, 1]);
+
+        assert_eq!(line(1, other), "who has 192.0.2.10? tell 192.0.2.1 at 02:00:5e:00:53:01");
+        assert_eq!(line(1, IP), "announcement of 192.0.2.10 at 02:00:5e:00:53:01");
+        assert_eq!(line(1, Ipv4::UNSPECIFIED), "who has 192.0.2.10? probe by 02:00:5e:00:53:01");
+        assert_eq!(line(2, other), "192.0.2.1 is at 02:00:5e:00:53:01");
+        assert_eq!(line(3, other), "who is 02:00:00:00:00:09? tell 02:00:5e:00:53:01");
+        assert_eq!(line(4, other), "02:00:00:00:00:09 is 192.0.2.10, says 192.0.2.1 at 02:00:5e:00:53:01");
+        assert_eq!(line(9, other), "operation 9 from 02:00:5e:00:53:01");
+        assert_eq!(body(|arp| arp.hardware = U16::new(6)).to_string(), "hardware type 6 is not Ethernet (1)");
     }
 
     #[test]

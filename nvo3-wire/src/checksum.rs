@@ -1,6 +1,6 @@
 //! The Internet checksum: sum and verify (RFC 1071), change in place (RFC 1624).
 
-use crate::{Ipv4, Ipv6};
+use crate::{Ipv4, Ipv6, Mac, ipv4, ipv6};
 
 /// A running one's-complement sum. Pieces of odd length are padded with a zero byte, so only the last may be odd.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,13 +25,22 @@ impl Sum {
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let (sum, bytes) = if bytes.len() < LONG { (self, bytes) } else { self.blocks(bytes) };
         let (words, rest) = bytes.as_chunks::<8>();
-        let sum = words.iter().fold(sum, |sum, word| sum.add(u64::from_ne_bytes(*word)));
+        let sum = sum.eights(words.as_flattened());
+        if rest.is_empty() {
+            return sum;
+        }
         let (halves, rest) = rest.as_chunks::<2>();
         let sum = halves.iter().fold(sum, |sum, half| sum.add(u64::from(u16::from_ne_bytes(*half))));
         match rest {
             [last] => sum.add(u64::from(u16::from_ne_bytes([*last, 0]))),
             _ => sum,
         }
+    }
+
+    /// Adds as many bytes as are a multiple of 8, without a loop where their number is known to the compiler.
+    #[inline(always)]
+    pub(crate) fn eights(self, bytes: &[u8]) -> Self {
+        bytes.as_chunks::<8>().0.iter().fold(self, |sum, word| sum.add(u64::from_ne_bytes(*word)))
     }
 
     /// Adds whole blocks in lanes that carry nothing to each other, which the compiler turns into vector additions; the
@@ -54,6 +63,34 @@ impl Sum {
         self.add(value.to_be() as u64)
     }
 
+    /// Adds several 16-bit fields by their values, at the price of one: so few cannot carry.
+    #[inline]
+    #[must_use]
+    pub const fn words<const N: usize>(self, values: [u16; N]) -> Self {
+        const { assert!(N <= 1 << 16) };
+        let (mut words, mut rest) = (0, values.as_slice());
+        while let [value, behind @ ..] = rest {
+            words += value.to_be() as u64;
+            rest = behind;
+        }
+        self.add(words)
+    }
+
+    /// Adds a MAC address.
+    #[inline]
+    #[must_use]
+    pub const fn mac(self, address: &Mac) -> Self {
+        let [a, b, c, d, e, f] = address.0;
+        self.add(u32::from_ne_bytes([a, b, c, d]) as u64 + u16::from_ne_bytes([e, f]) as u64)
+    }
+
+    /// Adds what another sum has summed up.
+    #[inline]
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        self.add(other.0)
+    }
+
     /// Adds an IPv4 address.
     #[inline]
     #[must_use]
@@ -72,10 +109,9 @@ impl Sum {
     /// The sum folded to 16 bits, as a value.
     #[inline]
     pub const fn fold(self) -> u16 {
-        let sum = (self.0 >> 32) + (self.0 & 0xffff_ffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
-        let sum = (sum >> 16) + (sum & 0xffff);
+        // A half added to the other by rotation: the upper half of the result is the sum with its carry.
+        let words = (self.0.wrapping_add(self.0.rotate_left(32)) >> 32) as u32;
+        let sum = words.wrapping_add(words.rotate_left(16)) >> 16;
         u16::from_be(sum as u16)
     }
 
@@ -134,14 +170,60 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 /// The pseudo-header of UDP over IPv4 (RFC 768) or of any upper protocol over it.
 #[inline]
 pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length: u16) -> Sum {
-    Sum::ZERO.ipv4(source).ipv4(destination).word(protocol as u16).word(length)
+    Sum::ZERO.words([protocol as u16, length]).ipv4(source).ipv4(destination)
 }
 
 /// The pseudo-header of an upper protocol over IPv6 (RFC 8200 §8.1).
 #[inline]
 pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32) -> Sum {
-    let sum = Sum::ZERO.ipv6(source).ipv6(destination).word(u16::from(protocol));
-    sum.word((length >> 16) as u16).word(length as u16)
+    Sum(u64::from(length.to_be())).words([protocol.into()]).ipv6(source).ipv6(destination)
+}
+
+/// The addresses that the checksum of an upper protocol is over: source, then (last) destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses<'a> {
+    /// IPv4.
+    V4(&'a Ipv4, &'a Ipv4),
+    /// IPv6.
+    V6(&'a Ipv6, &'a Ipv6),
+}
+
+impl Addresses<'_> {
+    /// The pseudo-header for `length` bytes of `protocol`; only IPv6 has room for more than 65,535.
+    #[inline]
+    pub fn pseudo_header(self, protocol: u8, length: u32) -> Sum {
+        match self {
+            Self::V4(source, destination) => pseudo_ipv4(source, destination, protocol, length as u16),
+            Self::V6(source, destination) => pseudo_ipv6(source, destination, protocol, length),
+        }
+    }
+}
+
+impl<'a> From<&'a ipv4::Header> for Addresses<'a> {
+    fn from(header: &'a ipv4::Header) -> Self {
+        Self::V4(&header.source, &header.destination)
+    }
+}
+
+impl<'a> From<&'a ipv6::Header> for Addresses<'a> {
+    fn from(header: &'a ipv6::Header) -> Self {
+        Self::V6(&header.source, &header.destination)
+    }
+}
+
+/// What a builder writes into the checksum field of an upper protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Field {
+    /// The checksum.
+    #[default]
+    Fill,
+    /// Zero: none, in UDP.
+    Zero,
+    /// The sum of the pseudo-header alone, which hardware that sums up the rest starts from.
+    Partial,
+    /// This value, right or wrong: that of a packet which is built again.
+    Keep(u16),
 }
 
 #[cfg(test)]
@@ -216,10 +298,11 @@ mod tests {
         }
 
         #[test]
-        fn pieces_sum_up_to_the_whole(words: Vec<u16>, source: [u8; 16], v4: [u8; 4]) {
-            let mut bytes: Vec<u8> = source.into_iter().chain(v4).collect();
-            let pieces = words.iter().fold(Sum::ZERO.ipv6(&Ipv6(source)).ipv4(&Ipv4(v4)), |sum, w| sum.word(*w));
-            bytes.extend(words.iter().flat_map(|w| w.to_be_bytes()));
+        fn pieces_sum_up_to_the_whole(words: Vec<u16>, source: [u8; 16], v4: [u8; 4], mac: [u8; 6], few: [u16; 5]) {
+            let mut bytes: Vec<u8> = source.into_iter().chain(v4).chain(mac).collect();
+            let addresses = Sum::ZERO.ipv6(&Ipv6(source)).plus(Sum::ZERO.ipv4(&Ipv4(v4)).mac(&Mac(mac)));
+            let pieces = words.iter().fold(addresses.words(few), |sum, w| sum.word(*w));
+            bytes.extend(few.iter().chain(&words).flat_map(|w| w.to_be_bytes()));
             prop_assert_eq!(pieces.fold(), sum(&bytes));
         }
     }

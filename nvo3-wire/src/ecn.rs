@@ -36,7 +36,7 @@ impl Ecn {
     /// That of the IP packet in an Ethernet frame, behind a tag too; Not-ECT for anything else (TUN-03).
     #[inline]
     pub fn of_frame(frame: &[u8]) -> Self {
-        Frame::parse(frame).ok().and_then(|frame| class_of(&frame)).map_or(Self::NotEct, Self::from_class)
+        Self::from_class(class_of_frame(frame))
     }
 }
 
@@ -50,6 +50,24 @@ pub(crate) fn class_of(frame: &Frame<'_>) -> Option<u8> {
     }
 }
 
+/// Traffic class of the IP packet in an Ethernet frame, 0 without one; the way of every encapsulated frame, and
+/// therefore one bounds check for all that an untagged frame needs.
+#[inline(always)]
+pub(crate) fn class_of_frame(frame: &[u8]) -> u8 {
+    let Some([.., a, b, first, second]) = frame.first_chunk::<16>() else { return 0 };
+    match EtherType([*a, *b]) {
+        EtherType::IPV4 if first >> 4 == 4 => *second,
+        EtherType::IPV6 if first >> 4 == 6 => first << 4 | second >> 4,
+        EtherType::VLAN | EtherType::SERVICE_VLAN => class_of_tagged(frame),
+        _ => 0,
+    }
+}
+
+#[cold]
+fn class_of_tagged(frame: &[u8]) -> u8 {
+    Frame::parse(frame).ok().and_then(|frame| class_of(&frame)).unwrap_or(0)
+}
+
 /// What the tunnel's end does with an inner packet (RFC 6040 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Egress {
@@ -57,6 +75,17 @@ pub struct Egress {
     pub inner: Option<Ecn>,
     /// The combination ought not to occur; log it at a limited rate.
     pub alarm: bool,
+}
+
+/// Applies the table of [`egress`] to an inner IP packet in place; one that is to be dropped is left as it is.
+pub(crate) fn leave(packet: &mut [u8], class: u8, outer: Ecn) -> Result<Egress, Error> {
+    let inner = Ecn::from_class(class);
+    let verdict = egress(inner, outer);
+    match verdict.inner {
+        Some(ecn) if ecn != inner => change_packet(packet, |class| class & !3 | ecn as u8)?,
+        _ => {}
+    }
+    Ok(verdict)
 }
 
 /// The egress table of RFC 6040 §4.2, Figure 4 (TUN-02).
@@ -93,25 +122,45 @@ pub const fn egress(inner: Ecn, outer: Ecn) -> Egress {
 /// # Errors
 /// [`Rule::Truncated`](crate::Rule::Truncated) where the frame ends before its Ethernet or IP header does.
 pub fn set(frame: &mut [u8], ecn: Ecn) -> Result<(), Error> {
+    change(frame, |class| class & !3 | ecn as u8)
+}
+
+/// Sets the DSCP, low six bits of `dscp`, of the IP packet in an Ethernet frame: the uniform model's way out (TUN-05).
+/// As [`set`] otherwise.
+///
+/// # Errors
+/// As [`set`].
+pub fn set_dscp(frame: &mut [u8], dscp: u8) -> Result<(), Error> {
+    change(frame, |class| class & 3 | dscp << 2)
+}
+
+fn change(frame: &mut [u8], change: impl FnOnce(u8) -> u8) -> Result<(), Error> {
     let parsed = Frame::parse(frame)?;
-    let (ether_type, offset) = (parsed.ether_type(), parsed.offset());
-    let Some(class) = class_of(&parsed) else { return Ok(()) };
-    let class = class & !3 | ecn as u8;
-    let packet = frame.get_mut(offset..).unwrap_or_default();
+    let offset = parsed.offset();
+    if class_of(&parsed).is_none() {
+        return Ok(());
+    }
+    change_packet(frame.get_mut(offset..).unwrap_or_default(), change).map_err(|e| e.at(offset))
+}
+
+/// Changes the traffic class of an IP packet and corrects an IPv4 header checksum (TUN-04).
+pub(crate) fn change_packet(packet: &mut [u8], change: impl FnOnce(u8) -> u8) -> Result<(), Error> {
     let available = packet.len();
-    if ether_type == EtherType::IPV4 {
+    if packet.first().is_some_and(|first| first >> 4 == 4) {
         let Ok((header, _)) = ipv4::Header::mut_from_prefix(packet) else {
-            return Err(Error::truncated(crate::Protocol::Ipv4, 20, available).at(offset));
+            return Err(Error::truncated(crate::Protocol::Ipv4, 20, available));
         };
+        let class = change(header.traffic_class);
         let word = |class| u16::from_be_bytes([header.version_words, class]);
         let checksum = checksum::update(header.checksum.get(), word(header.traffic_class), word(class));
         header.traffic_class = class;
         header.checksum = U16::new(checksum);
     } else {
         let Ok((header, _)) = ipv6::Header::mut_from_prefix(packet) else {
-            return Err(Error::truncated(crate::Protocol::Ipv6, 40, available).at(offset));
+            return Err(Error::truncated(crate::Protocol::Ipv6, 40, available));
         };
-        let others = header.version_class_label.get() & 0xf00f_ffff;
+        let class = change(header.traffic_class());
+        let others = header.version_class_label.get() & !(0xff << 20);
         header.version_class_label = U32::new(others | u32::from(class) << 20);
     }
     Ok(())
@@ -176,6 +225,19 @@ pub(crate) mod tests {
                 set(&mut changed, after).unwrap();
 
                 assert_eq!(changed, frame(ether_type, tagged, after));
+            }
+        }
+    }
+
+    /// Checks TUN-05.
+    #[test]
+    fn setting_the_dscp_keeps_ecn_and_the_checksum_right() {
+        for ether_type in [EtherType::IPV4, EtherType::IPV6] {
+            let mut changed = frame(ether_type, true, Ce);
+            set_dscp(&mut changed, 46).unwrap();
+            assert_eq!((class_of_frame(&changed), Ecn::of_frame(&changed)), (46 << 2 | 3, Ce));
+            if ether_type == EtherType::IPV4 {
+                assert!(crate::checksum::verify(&changed[18..38]));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The one error of this crate: a sentence that says where.
 
-use crate::{Ipv4, Ipv6, Mac};
+use crate::{EtherType, Ipv4, Ipv6, Mac, Vni};
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -28,6 +28,32 @@ pub enum Protocol {
     NeighborAdvertisement,
     /// VXLAN.
     Vxlan,
+    /// IEEE 802.2 LLC, with SNAP where it has it.
+    Llc,
+    /// TCP.
+    Tcp,
+    /// ICMP for IPv4.
+    Icmpv4,
+    /// IGMP of any version.
+    Igmp,
+    /// Multicast Listener Discovery of either version.
+    Mld,
+    /// VXLAN-GPE.
+    VxlanGpe,
+    /// Geneve or one of its options.
+    Geneve,
+    /// GRE of any kind.
+    Gre,
+    /// NVGRE.
+    Nvgre,
+    /// ILA, an IPv6 address that is locator and identifier.
+    Ila,
+    /// ICMPv6 Router Solicitation.
+    RouterSolicitation,
+    /// ICMPv6 Router Advertisement.
+    RouterAdvertisement,
+    /// ICMPv6 Redirect.
+    Redirect,
 }
 
 impl fmt::Display for Protocol {
@@ -43,6 +69,19 @@ impl fmt::Display for Protocol {
             Self::NeighborSolicitation => "ICMPv6 NS",
             Self::NeighborAdvertisement => "ICMPv6 NA",
             Self::Vxlan => "VXLAN",
+            Self::Llc => "LLC",
+            Self::Tcp => "TCP",
+            Self::Icmpv4 => "ICMP",
+            Self::Igmp => "IGMP",
+            Self::Mld => "MLD",
+            Self::VxlanGpe => "VXLAN-GPE",
+            Self::Geneve => "Geneve",
+            Self::Gre => "GRE",
+            Self::Nvgre => "NVGRE",
+            Self::Ila => "ILA",
+            Self::RouterSolicitation => "ICMPv6 RS",
+            Self::RouterAdvertisement => "ICMPv6 RA",
+            Self::Redirect => "ICMPv6 Redirect",
         })
     }
 }
@@ -171,6 +210,184 @@ pub enum Rule {
     /// VXLAN flag I is 0, the VNI is not valid (VXL-02).
     #[error("flag I is 0, the VNI is not valid")]
     NoVni,
+    /// An option whose length is one its kind can't have (RFC 791 §3.1, RFC 9293 §3.1, ND-05).
+    #[error("option {kind} cannot have length {length}")]
+    OptionLength {
+        /// Option type.
+        kind: u8,
+        /// What its length field says: bytes, in an ND option units of 8 bytes.
+        length: u8,
+    },
+    /// Options that are too many for the header that is to hold them.
+    #[error("options of {0} bytes exceed the header")]
+    OptionsTooLong(usize),
+    /// A fragment before the last whose payload is no multiple of 8 bytes (RFC 791 §3.2, RFC 8200 §4.5).
+    #[error("fragment of {0} bytes with more to come is no multiple of 8")]
+    FragmentLength(usize),
+    /// A fragment that would make the whole packet longer than 65,535 bytes (RFC 791 §3.2, RFC 8200 §4.5).
+    #[error("fragment makes a packet of {0} bytes")]
+    FragmentEnd(usize),
+    /// Hop-by-hop options behind another header than IPv6's own (RFC 8200 §4.1).
+    #[error("hop-by-hop options are not the first header")]
+    HopByHopNotFirst,
+    /// An option not known here whose type asks to drop the packet then (RFC 8200 §4.2).
+    #[error("unknown option {0:#04x} asks to drop the packet")]
+    UnknownOption(u8),
+    /// A routing header of type 0 or of a type not known here that wants to be followed (RFC 8200 §4.4, RFC 5095 §3).
+    #[error("routing header of type {kind} with {left} segments left")]
+    SegmentsLeft {
+        /// Routing type.
+        kind: u8,
+        /// Segments left.
+        left: u8,
+    },
+    /// TTL or hop limit other than 1 in a message that stays on the link (RFC 3376 §4, RFC 3810 §5).
+    #[error("hop limit {0} is not 1")]
+    NotOneHop(u8),
+    /// No router-alert option where one is required (RFC 3376 §4, RFC 3810 §5).
+    #[error("router-alert option is absent")]
+    NoRouterAlert,
+    /// A source that is not link-local where it has to be (RFC 3810 §5.1.14, ND-04).
+    #[error("source {0} is not link-local")]
+    NotLinkLocal(Ipv6),
+    /// A group address that is no IPv4 group.
+    #[error("{0} is not a group")]
+    NotGroup(Ipv4),
+    /// A group address that is no IPv6 group.
+    #[error("{0} is not a group")]
+    NotGroup6(Ipv6),
+    /// A message type that this parser is not for.
+    #[error("message type {0} is not one of these")]
+    MessageType(u8),
+    /// An MTU, told by a Packet Too Big or a router, of less than every link takes (RFC 8201 §4, RFC 8200 §5).
+    #[error("MTU {0} is below 1280")]
+    Mtu(u32),
+    /// A checksum over addresses was to be filled where no IP header is in front.
+    #[error("no IP header in front whose addresses the checksum is over")]
+    NoAddresses,
+    /// An EtherType that is neither ARP's nor RARP's.
+    #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
+    NotArp(u16),
+    /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+    #[error("no ICMP error may be sent about {0}")]
+    NoErrorAbout(Unanswerable),
+    /// A protocol type (or VXLAN-GPE next protocol) that no tunnel end here can deliver.
+    #[error("payload type {0} is unknown")]
+    PayloadType(EtherType),
+    /// A control packet, never a tenant's (GNV-04).
+    #[error("is a control packet")]
+    Control,
+    /// The inner packet's version nibble contradicts the tunnel header.
+    #[error("inner packet has version {0}")]
+    InnerVersion(u8),
+    /// An 802.1Q tag in an inner frame where none is agreed on (VXL-13, NVG-04).
+    #[error("inner frame has a VLAN tag")]
+    InnerVlan,
+    /// A critical Geneve option that this end does not know (GNV-02).
+    #[error("critical option of class {class:#06x}, type {kind:#04x} is unknown")]
+    UnknownCriticalOption {
+        /// Option class.
+        class: u16,
+        /// Option type, critical bit included.
+        kind: u8,
+    },
+    /// More option bytes than this end handles (GNV-06).
+    #[error("{length} bytes of options, at most {limit} are handled")]
+    OptionsBeyond {
+        /// Bytes of options.
+        length: usize,
+        /// Bytes this end handles.
+        limit: usize,
+    },
+    /// Reserved bits of GRE that must be zero: 1, 4 and 5 (NVG-02).
+    #[error("reserved bits are set in {0:#06x}")]
+    ReservedBits(u16),
+    /// GRE with a checksum or sequence number, which NVGRE has not (NVG-01).
+    #[error("checksum or sequence number present, NVGRE has neither")]
+    NotPlain,
+    /// GRE without the key that holds VSID and FlowID (NVG-01).
+    #[error("key is absent")]
+    NoKey,
+    /// A VSID that no tenant may have: up to 0xfff, or 0xffffff (NVG-07).
+    #[error("VSID {0} is reserved")]
+    ReservedVsid(Vni),
+    /// Tunnel ends of two address families.
+    #[error("tunnel ends are of different address families")]
+    AddressFamilies,
+    /// An ILA identifier type that is not to be translated: 0 is an ordinary interface, 6 and 7 are reserved.
+    #[error("identifier type {0} is not translated")]
+    IdentifierType(u8),
+    /// The checksum-neutral bit in an address that has no locator (ILA-02).
+    #[error("SIR address has the checksum-neutral bit")]
+    NeutralBit,
+    /// An identifier ending in 0xffff, which a neutral mapping cannot give back (ILA-04).
+    #[error("identifier ends in 0xffff")]
+    AmbiguousIdentifier,
+    /// A destination under another prefix than that to be replaced.
+    #[error("destination {0} is under another prefix")]
+    OtherPrefix(Ipv6),
+    /// A Redirect for a multicast destination (ND-04).
+    #[error("redirected destination {0} is multicast")]
+    MulticastDestination(Ipv6),
+    /// A Redirect to a target that is neither link-local nor the destination itself (ND-04).
+    #[error("redirect target {0} is neither link-local nor the destination")]
+    RedirectTarget(Ipv6),
+    /// A message without the option that its RFC requires (RFC 3122 §2).
+    #[error("required option {0} is absent")]
+    OptionMissing(u8),
+    /// A prefix of more bits than an address has; the option is ignored (RFC 4861 §4.6.2).
+    #[error("prefix length {0} exceeds 128")]
+    PrefixLength(u8),
+    /// A prefix preferred for longer than it is valid; the option is ignored (RFC 4862 §5.5.3 c).
+    #[error("preferred for {preferred} s, valid for {valid} s only")]
+    PreferredBeyondValid {
+        /// Preferred lifetime in seconds.
+        preferred: u32,
+        /// Valid lifetime in seconds.
+        valid: u32,
+    },
+    /// The link-local prefix advertised; the option is ignored (RFC 4861 §6.3.4).
+    #[error("advertises the link-local prefix")]
+    LinkLocalPrefix,
+    /// The reserved route preference, binary 10; the option is ignored (RFC 4191 §2.3).
+    #[error("route preference 10 is reserved")]
+    ReservedPreference,
+    /// Prefix length code 6 or 7; the option is ignored (RFC 8781 §4).
+    #[error("prefix length code {0} is reserved")]
+    PrefixLengthCode(u8),
+    /// A search list that is not of whole, uncompressed names; the option is ignored (RFC 8106 §5.2).
+    #[error("search list holds no whole, uncompressed names")]
+    DomainName,
+    /// A captive portal that is not UTF-8 text; the option is ignored (RFC 8910 §2.3).
+    #[error("captive portal is no UTF-8 text")]
+    NotText,
+}
+
+/// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unanswerable {
+    /// It is an ICMP error itself, a redirect, or an ICMP message too short to tell.
+    IcmpError,
+    /// It went to an IP group or broadcast address.
+    ToGroup,
+    /// It went to a link-layer group or broadcast address.
+    ToLinkGroup,
+    /// Its source is no single host: unspecified, loopback, group or broadcast.
+    SourceNotHost,
+    /// It is a fragment other than the first.
+    LaterFragment,
+}
+
+impl fmt::Display for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IcmpError => "an ICMP error or redirect",
+            Self::ToGroup => "a packet to a group",
+            Self::ToLinkGroup => "a frame to a group",
+            Self::SourceNotHost => "a packet whose source is no single host",
+            Self::LaterFragment => "a fragment other than the first",
+        })
+    }
 }
 
 /// Why bytes could not be read, may not be acted on, or could not be written.

@@ -1,7 +1,15 @@
-//! Ethernet II with at most one 802.1Q tag.
+//! Ethernet: the header and one tag for the fast path ([`Frame`]); every tag, IEEE 802.3 and LLC by [`Link`].
+
+mod link;
+mod llc;
+
+pub(crate) use link::is_length;
+pub use link::{Carried, Link, Tags};
+pub use llc::{Llc, LlcHeader, Snap};
 
 use crate::error::take;
 use crate::{Error, EtherType, Mac, Protocol, Rule};
+use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -59,6 +67,33 @@ impl Tag {
     pub fn priority(&self) -> u8 {
         (self.control.get() >> 13) as u8
     }
+
+    /// Drop eligible: may be dropped first where there is congestion (IEEE 802.1Q §6.9.3).
+    #[inline]
+    pub fn drop_eligible(&self) -> bool {
+        self.control.get() & 0x1000 != 0
+    }
+
+    /// A tag from its fields; bits of `id` and `priority` that the tag has no room for are left out.
+    pub fn new(id: u16, priority: u8, drop_eligible: bool, ether_type: EtherType) -> Self {
+        let control = u16::from(priority) << 13 | u16::from(drop_eligible) << 12 | id & 0xfff;
+        Self { control: U16::new(control), ether_type }
+    }
+}
+
+/// `02:00:5e:00:53:01 > ff:ff:ff:ff:ff:ff, type 0x0806`
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {}, type {}", self.source, self.destination, self.ether_type)
+    }
+}
+
+/// `vlan 5, priority 3, drop eligible, type 0x0800`
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let drop = if self.drop_eligible() { ", drop eligible" } else { "" };
+        write!(f, "vlan {}, priority {}{drop}, type {}", self.id(), self.priority(), self.ether_type)
+    }
 }
 
 /// A frame: header, the tag where there is one, and the payload with whatever padding it has.
@@ -80,11 +115,16 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<Header>(frame, Protocol::Ethernet)?;
-        if !matches!(header.ether_type, EtherType::VLAN | EtherType::SERVICE_VLAN) {
-            return Ok(Self { header, tag: None, payload });
+        if header.ether_type == EtherType::VLAN || header.ether_type == EtherType::SERVICE_VLAN {
+            let (tag, payload) = Self::parse_tag(payload)?;
+            return Ok(Self { header, tag: Some(tag), payload });
         }
-        let (tag, payload) = take::<Tag>(payload, Protocol::Ethernet).map_err(|e| e.at(14))?;
-        Ok(Self { header, tag: Some(tag), payload })
+        Ok(Self { header, tag: None, payload })
+    }
+
+    #[cold]
+    fn parse_tag(behind: &'a [u8]) -> Result<(&'a Tag, &'a [u8]), Error> {
+        take(behind, Protocol::Ethernet).map_err(|e| e.at(14))
     }
 
     /// The receiver's rules of IEEE 802.3 and 802.1Q: source not a group, an EtherType, no reserved VLAN id.

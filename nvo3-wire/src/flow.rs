@@ -26,6 +26,17 @@ pub fn entropy(frame: &[u8]) -> u16 {
     }
 }
 
+/// As [`entropy`], of an IPv4 or IPv6 packet without Ethernet header; 0 for what is neither.
+#[inline]
+pub fn packet_entropy(packet: &[u8]) -> u16 {
+    let hash = Hash(0x9e37_79b9_7f4a_7c15);
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => over_ipv4(hash, packet),
+        Some(6) => over_ipv6(hash, packet),
+        _ => 0,
+    }
+}
+
 #[inline]
 fn over_ipv4(hash: Hash, packet: &[u8]) -> u16 {
     let Ok((header, _)) = ipv4::Header::ref_from_prefix(packet) else { return hash.finish() };
@@ -144,6 +155,14 @@ mod tests {
 
         assert_eq!(entropy(&udp_over_ipv4((5000, 53), 0x4000, b"another payload")), first);
         assert_ne!(entropy(&udp_over_ipv4((5000, 54), 0, b"a")), first);
+    }
+
+    #[test]
+    fn packets_without_ethernet_have_their_flow_too() {
+        let frames = [5000, 5001].map(|port| udp_over_ipv4((port, 53), 0, b""));
+        let [a, b] = [&frames[0], &frames[1]].map(|frame| packet_entropy(&frame[14..]));
+        assert!(a != b && packet_entropy(&frames[0][14..]) == a && packet_entropy(&[0x70; 40]) == 0);
+        assert_ne!(packet_entropy(&udp_over_ipv6(&[], 17, [0, 1, 0, 2])[14..]), 0);
     }
 
     #[test]

@@ -1,4 +1,13 @@
-//! ICMPv6: the header every message begins with, and its checksum.
+//! ICMPv6: the header every message begins with, its checksum; echo, errors, and those that an edge sends itself.
+
+mod echo;
+mod error;
+
+pub use crate::icmpv4::Echo;
+pub use echo::{
+    ECHO_REPLY, ECHO_REQUEST, Kind, MINIMUM_MTU, PACKET_TOO_BIG, PARAMETER_PROBLEM, Quote, TIME_EXCEEDED, UNREACHABLE,
+};
+pub use error::{Report, answerable, error};
 
 use crate::error::take;
 use crate::ipv6::{self, Upper};
@@ -60,16 +69,27 @@ impl<'a> Message<'a> {
     /// [`ipv6::Packet::upper`], [`Rule::Truncated`] below 4 bytes.
     #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
-        let upper = packet.upper()?;
+        match packet.header.next_header {
+            ipv6::ICMPV6 => Self::at(packet.header, packet.payload, 40, false),
+            _ => Self::behind_extensions(packet.header, packet.upper()?),
+        }
+    }
+
+    #[inline(always)]
+    fn at(ip: &'a ipv6::Header, bytes: &'a [u8], offset: usize, fragment_header: bool) -> Result<Self, Error> {
+        let (header, _) = take(bytes, Protocol::Icmpv6).map_err(|e| e.at(offset))?;
+        Ok(Self { ip, header, bytes, offset, fragment_header })
+    }
+
+    #[cold]
+    fn behind_extensions(ip: &'a ipv6::Header, upper: Upper<'a>) -> Result<Self, Error> {
         if upper.protocol != ipv6::ICMPV6 {
             return Err(Error::new(Protocol::Ipv6, 0, Rule::NextHeader(upper.protocol)));
         }
         if upper.fragment {
             return Err(Error::new(Protocol::Icmpv6, upper.offset, Rule::Fragment));
         }
-        let (header, _) = take(upper.payload, Protocol::Icmpv6).map_err(|e| e.at(upper.offset))?;
-        let Upper { payload: bytes, offset, fragment_header, .. } = upper;
-        Ok(Self { ip: packet.header, header, bytes, offset, fragment_header })
+        Self::at(ip, upper.payload, upper.offset, upper.fragment_header)
     }
 
     /// Verifies the checksum with its pseudo-header (RFC 4443 §2.3).
@@ -89,5 +109,8 @@ impl<'a> Message<'a> {
 #[inline(always)]
 pub(crate) fn checksum_verifies(ip: &ipv6::Header, bytes: &[u8]) -> bool {
     let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ipv6::ICMPV6, bytes.len() as u32);
-    pseudo.bytes(bytes).verifies()
+    match <&[u8; 32]>::try_from(bytes) {
+        Ok(one_option) => pseudo.eights(one_option).verifies(), // nearly every ND message; no loop, no remainder
+        Err(_) => pseudo.bytes(bytes).verifies(),
+    }
 }

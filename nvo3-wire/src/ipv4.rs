@@ -1,8 +1,15 @@
-//! IPv4: the fixed header, options kept as bytes, payload bounded by the total length.
+//! IPv4: the fixed header, its options, the payload as the total length bounds it; and the header written.
+
+mod build;
+mod option;
+
+pub use build::Fields;
+pub use option::{Ipv4Option, Options, Route};
 
 use crate::checksum::{Sum, verify};
 use crate::error::take;
 use crate::{Error, Ipv4, Protocol, Rule};
+use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -10,6 +17,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const DONT_FRAGMENT: u16 = 0x4000;
 /// More Fragments, in [`Header::fragment`].
 pub const MORE_FRAGMENTS: u16 = 0x2000;
+/// Protocol number of ICMP.
+pub const ICMP: u8 = 1;
+/// Protocol number of IGMP.
+pub const IGMP: u8 = 2;
 /// Protocol number of UDP.
 pub const UDP: u8 = 17;
 /// Protocol number of TCP.
@@ -69,6 +80,18 @@ impl Header {
     pub fn is_fragment(&self) -> bool {
         self.fragment.get() & 0x3fff != 0
     }
+
+    /// Where this fragment's payload belongs in that of the whole packet, in bytes.
+    #[inline]
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(self.fragment.get() & 0x1fff) * 8
+    }
+
+    /// More fragments are to come.
+    #[inline]
+    pub fn more_fragments(&self) -> bool {
+        self.fragment.get() & MORE_FRAGMENTS != 0
+    }
 }
 
 /// A packet: fixed header, options, payload.
@@ -87,7 +110,8 @@ impl<'a> Packet<'a> {
     /// Reads header and options; what lies behind the total length is padding.
     ///
     /// # Errors
-    /// [`Rule::Version`], [`Rule::HeaderLength`], [`Rule::Length`] or [`Rule::Truncated`].
+    /// [`Rule::Version`], [`Rule::HeaderLength`], [`Rule::Length`] or [`Rule::Truncated`]; and those of
+    /// [`Options::parse`], as options with such lengths are no options.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, behind) = take::<Header>(bytes, Protocol::Ipv4)?;
@@ -117,10 +141,36 @@ impl<'a> Packet<'a> {
         else {
             return error(Rule::Truncated { needed: total, available: bytes.len() });
         };
-        Ok(Self { header, options: head.get(20..).unwrap_or_default(), payload, head })
+        let options = head.get(20..).unwrap_or_default();
+        Options::parse(options).map_err(|e| e.at(20))?;
+        Ok(Self { header, options, payload, head })
     }
 
-    /// The receiver's rules of RFC 1122 §3.2.1: header checksum, source not a group; the first that fails.
+    /// As [`Packet::parse`], but a payload that ends before the total length says so is no failure: captures and quotes
+    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]; [`Rule::Truncated`] only where header or options are cut.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        let cut = match Self::parse(bytes) {
+            Ok(packet) => return Ok((packet, None)),
+            Err(error @ Error { rule: Rule::Truncated { .. }, .. }) => error,
+            Err(error) => return Err(error),
+        };
+        let (header, _) = take::<Header>(bytes, Protocol::Ipv4)?;
+        let (head, payload) = bytes.split_at_checked(header.header_len()).ok_or(cut)?;
+        let options = head.get(20..).unwrap_or_default();
+        Options::parse(options).map_err(|e| e.at(20))?;
+        Ok((Self { header, options, payload, head }, Some(cut)))
+    }
+
+    /// Each option, padding included.
+    pub fn iter_options(&self) -> impl Iterator<Item = Ipv4Option<'a>> + use<'a> {
+        Options::parse(self.options).into_iter().flat_map(|options| options.iter())
+    }
+
+    /// The receiver's rules of RFC 1122 §3.2.1 and of fragments in RFC 791 §3.2: header checksum, source not a group, a
+    /// fragment before the last of a multiple of 8 bytes, none beyond byte 65,535; the first that fails.
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Ipv4, 0, rule));
         if !verify(self.head) {
@@ -129,7 +179,22 @@ impl<'a> Packet<'a> {
         if self.header.source.is_multicast() || self.header.source == Ipv4::BROADCAST {
             return error(Rule::MulticastSource);
         }
-        Ok(())
+        if !self.header.is_fragment() {
+            return Ok(());
+        }
+        if self.header.more_fragments() && !self.payload.len().is_multiple_of(8) {
+            return error(Rule::FragmentLength(self.payload.len()));
+        }
+        match self.header_len() + self.header.fragment_offset() + self.payload.len() {
+            whole if whole > usize::from(u16::MAX) => error(Rule::FragmentEnd(whole)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the destination is the last one: no source route has addresses left. Only then are upper checksums over
+    /// this destination.
+    pub fn at_last_destination(&self) -> bool {
+        self.options.is_empty() || !self.iter_options().any(|option| option.is_unfinished_route())
     }
 
     /// Length of header and options: where the payload begins.
@@ -142,6 +207,32 @@ impl<'a> Packet<'a> {
     #[inline]
     pub fn pseudo_header(&self, length: u16) -> Sum {
         crate::checksum::pseudo_ipv4(&self.header.source, &self.header.destination, self.header.protocol, length)
+    }
+}
+
+/// `192.0.2.1 > 192.0.2.2: protocol 17, ttl 64, id 7, DF, options [nop, end], length 58`
+impl fmt::Display for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Header { source, destination, protocol, ttl, identification, fragment, .. } = self.header;
+        write!(f, "{source} > {destination}: protocol {protocol}, ttl {ttl}, id {identification}")?;
+        match self.header.traffic_class {
+            0 => {}
+            class => write!(f, ", dscp {} ecn {}", class >> 2, class & 3)?,
+        }
+        if fragment.get() & DONT_FRAGMENT != 0 {
+            f.write_str(", DF")?;
+        }
+        if self.header.is_fragment() {
+            let more = if self.header.more_fragments() { "+" } else { "" };
+            write!(f, ", fragment {}@{}{more}", self.payload.len(), self.header.fragment_offset())?;
+        }
+        for (n, option) in self.iter_options().enumerate() {
+            write!(f, "{}{option}", if n == 0 { ", options [" } else { ", " })?;
+        }
+        if !self.options.is_empty() {
+            f.write_str("]")?;
+        }
+        write!(f, ", length {}", self.payload.len())
     }
 }
 
@@ -182,6 +273,33 @@ mod tests {
     }
 
     #[test]
+    fn fragments_keep_to_their_limits() {
+        let verdict = |fragment: u16, payload: usize| {
+            let fields = Fields { fragment, ..Fields::new(Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2])) };
+            let mut packet = [0; 200];
+            let length = fields.write([], payload, &mut packet).unwrap() + payload;
+            Packet::parse(&packet[..length]).unwrap().validate().map_err(|e| e.rule)
+        };
+
+        assert_eq!(verdict(MORE_FRAGMENTS, 24), Ok(()));
+        assert_eq!(verdict(MORE_FRAGMENTS | 3, 25), Err(Rule::FragmentLength(25)));
+        assert_eq!(verdict(3, 25), Ok(()));
+        assert_eq!(verdict(8184, 43), Ok(()));
+        assert_eq!(verdict(8184, 44), Err(Rule::FragmentEnd(65_536)));
+    }
+
+    #[test]
+    fn broken_options_are_no_packet() {
+        let mut packet = Vec::from(V9);
+        packet.splice(20..20, [148, 5, 0, 0]);
+        (packet[0], packet[3]) = (0x46, 82);
+
+        let error = Packet::parse(&packet).unwrap_err();
+
+        assert_eq!((error.offset, error.rule), (20, Rule::OptionTruncated { kind: 148, needed: 5, available: 4 }));
+    }
+
+    #[test]
     fn options_are_kept_and_summed_and_padding_is_left_out() {
         let mut packet = Vec::from(V9);
         packet.splice(20..20, [1, 1, 1, 0]);
@@ -195,6 +313,21 @@ mod tests {
 
         assert_eq!((parsed.options, parsed.header_len(), parsed.payload.len()), (&[1, 1, 1, 0][..], 24, 58));
         assert_eq!(parsed.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_cut_packet_is_read_as_far_as_it_is_there() {
+        let (packet, cut) = Packet::parse_lax(&V9[..50]).unwrap();
+
+        assert_eq!(
+            (packet.payload.len(), cut.map(|e| e.rule)),
+            (30, Some(Rule::Truncated { needed: 78, available: 50 }))
+        );
+        assert_eq!(Packet::parse_lax(&V9).unwrap().1, None);
+        assert!(Packet::parse_lax(&V9[..19]).is_err());
+        let mut with_options = Vec::from(&V9[..22]);
+        with_options[0] = 0x46;
+        assert!(Packet::parse_lax(&with_options).is_err());
     }
 
     proptest! {

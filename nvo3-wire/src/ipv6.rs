@@ -1,8 +1,20 @@
-//! IPv6: the fixed header, and the chain of extension headers walked just far enough to find the upper protocol.
+//! IPv6: the fixed header, and the chain of extension headers: walked just far enough to find the upper protocol, or each
+//! by kind with its options; and all of them written.
+
+mod build;
+mod extension;
+mod option;
+#[cfg(test)]
+mod tests;
+
+pub use build::Fields;
+pub use extension::{Fragment, Kind, Routing, write_fragment, write_options, write_routing};
+pub use option::{Action, Ipv6Option, Options};
 
 use crate::checksum::Sum;
 use crate::error::take;
 use crate::{Error, Ipv6, Protocol, Rule};
+use core::fmt;
 use nom::Parser;
 use nom::bytes::complete::take as take_bytes;
 use nom::number::complete::u8 as byte;
@@ -19,8 +31,12 @@ pub const FRAGMENT: u8 = 44;
 pub const DESTINATION_OPTIONS: u8 = 60;
 /// Next-header number of ICMPv6.
 pub const ICMPV6: u8 = 58;
+/// Next-header number of TCP.
+pub const TCP: u8 = 6;
 /// Next-header number of UDP.
 pub const UDP: u8 = 17;
+/// Next-header number of nothing at all.
+pub const NO_NEXT_HEADER: u8 = 59;
 
 /// Extension headers accepted in one packet: each kind of RFC 8200 §4.1 with destination options twice, and slack.
 pub const MAX_EXTENSIONS: u8 = 8;
@@ -92,6 +108,15 @@ pub struct Upper<'a> {
     pub fragment: bool,
     /// A fragment header was passed, even that of an atomic fragment (RFC 6946).
     pub fragment_header: bool,
+    /// Where `payload` belongs in the fragmentable part, in bytes; 0 of a whole packet and a first fragment.
+    pub fragment_offset: u16,
+}
+
+impl Upper<'_> {
+    /// A fragment other than the first: `payload` does not begin with the upper header.
+    pub const fn later_fragment(&self) -> bool {
+        self.fragment_offset != 0
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -113,17 +138,63 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The receiver's rule of RFC 4291 §2.7: the source is not a group.
+    /// As [`Packet::parse`], but a payload that ends before its length field says so is no failure: captures and quotes
+    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]; [`Rule::Truncated`] only below 40 bytes.
+    pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
+        match (Self::parse(bytes), take::<Header>(bytes, Protocol::Ipv6)) {
+            (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
+                Ok((Self { header, payload }, Some(cut)))
+            }
+            (whole, _) => whole.map(|packet| (packet, None)),
+        }
+    }
+
+    /// The receiver's rules of RFC 4291 §2.7 and RFC 8200 §4: the source is not a group, hop-by-hop options come first,
+    /// no option is cut short or unknown and asks to drop the packet, no unknown route is to be followed, fragments keep
+    /// to their limits; the first that fails. Behind a later fragment nothing is looked at.
+    ///
+    /// # Errors
+    /// [`Rule::MulticastSource`], [`Rule::HopByHopNotFirst`], [`Rule::OptionTruncated`], [`Rule::UnknownOption`],
+    /// [`Rule::SegmentsLeft`], [`Rule::FragmentLength`], [`Rule::FragmentEnd`], and those of [`Packet::upper`]; with the
+    /// offset of the extension header or option.
+    #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if self.header.source.is_multicast() {
             return Err(Error::new(Protocol::Ipv6, 0, Rule::MulticastSource));
         }
-        Ok(())
+        if is_extension(self.header.next_header) { self.validate_extensions() } else { Ok(()) }
     }
 
-    /// The extension headers in order, without failing: the walk ends where the chain does or breaks.
+    #[cold]
+    fn validate_extensions(&self) -> Result<(), Error> {
+        let mut walk = self.extensions();
+        let mut at = 40;
+        while let Some(extension) = walk.next() {
+            let verdict = match extension.typed().map_err(|e| e.at(at))? {
+                Kind::HopByHop(_) if at != 40 => Err(Error::new(Protocol::Ipv6, 0, Rule::HopByHopNotFirst)),
+                Kind::HopByHop(options) | Kind::DestinationOptions(options) => options.validate().map_err(|e| e.at(2)),
+                Kind::Routing(routing) => routing.validate(),
+                Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
+            };
+            verdict.map_err(|e| e.at(at))?;
+            at += extension.header_len();
+        }
+        walk.error.map_or(Ok(()), |error| Err(error.at(at)))
+    }
+
+    /// Whether the destination is the last one: no routing header has segments left. Only then are upper checksums over
+    /// this destination.
+    pub fn at_last_destination(&self) -> bool {
+        !self.extensions().any(|extension| matches!(extension.typed(), Ok(Kind::Routing(r)) if r.segments_left != 0))
+    }
+
+    /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
+    /// a fragment other than the first, as what follows there is payload.
     pub fn extensions(&self) -> Extensions<'a> {
-        Extensions { next: self.header.next_header, rest: self.payload, error: None, left: MAX_EXTENSIONS }
+        Extensions::new(self.header.next_header, self.payload)
     }
 
     /// The upper protocol behind whatever extension headers there are.
@@ -133,45 +204,72 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
         if is_extension(self.header.next_header) {
-            return self.upper_behind_extensions();
+            return behind_extensions(self.header.next_header, self.payload);
         }
         let protocol = self.header.next_header;
-        Ok(Upper { protocol, payload: self.payload, offset: 40, fragment: false, fragment_header: false })
+        Ok(Upper {
+            protocol,
+            payload: self.payload,
+            offset: 40,
+            fragment: false,
+            fragment_header: false,
+            fragment_offset: 0,
+        })
     }
 
-    #[cold]
-    fn upper_behind_extensions(&self) -> Result<Upper<'a>, Error> {
+    /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
+    /// fragment; `None` for a later fragment, and where the chain breaks.
+    pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
         let mut walk = self.extensions();
-        let (mut fragment, mut fragment_header) = (false, false);
-        for extension in &mut walk {
-            if let Some(offset_flags) = extension.fragment() {
-                fragment_header = true;
-                fragment |= offset_flags & 0xfff9 != 0;
-            }
-            if fragment {
-                break;
-            }
-        }
-        match walk.error {
-            Some(error) => Err(error.at(self.offset_of(walk.rest))),
-            None => Ok(Upper {
-                protocol: walk.next,
-                payload: walk.rest,
-                offset: self.offset_of(walk.rest),
-                fragment,
-                fragment_header,
-            }),
-        }
+        walk.by_ref().for_each(drop);
+        let offset = 40 + self.payload.len() - walk.rest.len();
+        (walk.error.is_none() && !walk.later).then_some((walk.next, walk.rest, offset))
     }
 
-    fn offset_of(&self, rest: &[u8]) -> usize {
-        40 + self.payload.len() - rest.len()
+    /// The source that upper checksums are over: the home address of a mobile node that gives one (RFC 6275 §11.3.1).
+    pub fn upper_source(&self) -> &'a Ipv6 {
+        if !is_extension(self.header.next_header) {
+            return &self.header.source;
+        }
+        let home = |extension: Extension<'a>| match extension.typed() {
+            Ok(Kind::DestinationOptions(options)) => options.iter().find_map(|option| match option {
+                Ipv6Option::HomeAddress(home) => Some(home),
+                _ => None,
+            }),
+            _ => None,
+        };
+        self.extensions().find_map(home).unwrap_or(&self.header.source)
     }
 
     /// The pseudo-header sum for an upper protocol of `length` bytes.
     #[inline]
     pub fn pseudo_header(&self, protocol: u8, length: u32) -> Sum {
-        crate::checksum::pseudo_ipv6(&self.header.source, &self.header.destination, protocol, length)
+        crate::checksum::pseudo_ipv6(self.upper_source(), &self.header.destination, protocol, length)
+    }
+}
+
+/// [`Packet::upper`] of a packet with extension headers; taken apart, so that the packet of the usual case can stay in
+/// registers.
+#[cold]
+fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
+    let mut walk = Extensions::new(first, payload);
+    let (mut fragment, mut fragment_header, mut fragment_offset) = (false, false, 0);
+    for extension in &mut walk {
+        if let Some(offset_flags) = extension.fragment() {
+            fragment_header = true;
+            fragment |= offset_flags & 0xfff9 != 0;
+            fragment_offset = offset_flags & 0xfff8;
+        }
+        if fragment {
+            break;
+        }
+    }
+    let offset = 40 + payload.len() - walk.rest.len();
+    match walk.error {
+        Some(error) => Err(error.at(offset)),
+        None => {
+            Ok(Upper { protocol: walk.next, payload: walk.rest, offset, fragment, fragment_header, fragment_offset })
+        }
     }
 }
 
@@ -187,6 +285,11 @@ pub struct Extension<'a> {
 }
 
 impl Extension<'_> {
+    /// Length of the whole header in bytes.
+    pub const fn header_len(&self) -> usize {
+        self.content.len() + 2
+    }
+
     /// Offset and flags of a fragment header (RFC 8200 §4.5).
     pub fn fragment(&self) -> Option<u16> {
         match (self.kind, self.content) {
@@ -203,12 +306,27 @@ pub struct Extensions<'a> {
     rest: &'a [u8],
     error: Option<Error>,
     left: u8,
+    later: bool,
 }
 
-impl Extensions<'_> {
+impl<'a> Extensions<'a> {
+    const fn new(next: u8, rest: &'a [u8]) -> Self {
+        Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false }
+    }
+
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error
+    }
+
+    /// What comes next: at the end the upper protocol.
+    pub(crate) fn next_header(&self) -> u8 {
+        self.next
+    }
+
+    /// The walk ended at a fragment other than the first.
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.later
     }
 }
 
@@ -216,7 +334,7 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Extension<'a>;
 
     fn next(&mut self) -> Option<Extension<'a>> {
-        if !is_extension(self.next) || self.error.is_some() {
+        if !is_extension(self.next) || self.error.is_some() || self.later {
             return None;
         }
         if self.left == 0 {
@@ -233,6 +351,7 @@ impl<'a> Iterator for Extensions<'a> {
         };
         let extension = Extension { kind: self.next, next, content };
         (self.next, self.rest, self.left) = (next, rest, self.left - 1);
+        self.later = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0);
         Some(extension)
     }
 }
@@ -250,100 +369,20 @@ const fn is_extension(protocol: u8) -> bool {
     matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vectors::V10;
-    use proptest::prelude::*;
-    use std::vec::Vec;
-
-    fn packet(first: u8, chain: &[u8]) -> Vec<u8> {
-        let mut packet = Vec::from(V10);
-        packet[6] = first;
-        packet.truncate(40);
-        packet.extend(chain);
-        packet[5] = chain.len() as u8;
-        packet
-    }
-
-    #[test]
-    fn each_broken_rule_is_told_apart() {
-        let mut version = V10;
-        version[0] = 0x40;
-
-        assert_eq!(Packet::parse(&version).unwrap_err().rule, Rule::Version(4));
-        assert_eq!(Packet::parse(&V10[..39]).unwrap_err().rule, Rule::Truncated { needed: 40, available: 39 });
-        assert_eq!(Packet::parse(&V10[..97]).unwrap_err().rule, Rule::Truncated { needed: 98, available: 97 });
-    }
-
-    #[test]
-    fn upper_protocol_is_found_behind_every_kind_of_header() {
-        #[rustfmt::skip]
-        let chain = [
-            43, 0, 1, 4, 0, 0, 0, 0,
-            60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            44, 0, 1, 4, 0, 0, 0, 0,
-            17, 0, 0, 0, 0, 0, 0, 9,
-            0xaa,
-        ];
-        let packet = packet(HOP_BY_HOP, &chain);
-
-        let parsed = Packet::parse(&packet).unwrap();
-        let upper = parsed.upper().unwrap();
-
-        assert_eq!((upper.protocol, upper.payload, upper.offset), (UDP, &[0xaa][..], 80));
-        assert!(upper.fragment_header && !upper.fragment);
-        let kinds: Vec<_> = parsed.extensions().map(|extension| (extension.kind, extension.content.len())).collect();
-        assert_eq!(kinds, [(HOP_BY_HOP, 6), (ROUTING, 14), (DESTINATION_OPTIONS, 6), (FRAGMENT, 6)]);
-    }
-
-    #[test]
-    fn the_walk_stops_at_a_later_fragment() {
-        let packet = packet(FRAGMENT, &[60, 0, 0, 8, 0, 0, 0, 9, 0xff]);
-
-        let upper = Packet::parse(&packet).unwrap().upper().unwrap();
-
-        assert_eq!((upper.fragment, upper.protocol, upper.payload), (true, DESTINATION_OPTIONS, &[0xff][..]));
-    }
-
-    #[test]
-    fn a_cut_extension_header_says_where_and_how_much() {
-        let packet = packet(HOP_BY_HOP, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 2, 0, 0]);
-
-        let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
-
-        assert_eq!((error.offset, error.rule), (48, Rule::Truncated { needed: 24, available: 4 }));
-
-        let fragment = self::packet(FRAGMENT, &[17, 0xff, 0, 0]);
-        let error = Packet::parse(&fragment).unwrap().upper().unwrap_err();
-        assert_eq!((error.offset, error.rule), (40, Rule::Truncated { needed: 8, available: 4 }));
-    }
-
-    #[test]
-    fn endless_chains_are_refused() {
-        let packet = packet(DESTINATION_OPTIONS, &[DESTINATION_OPTIONS, 0, 1, 4, 0, 0, 0, 0].repeat(9));
-
-        let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
-
-        assert_eq!(error.rule, Rule::TooManyExtensions(MAX_EXTENSIONS));
-    }
-
-    proptest! {
-        #[test]
-        fn any_chain_walks_or_fails(
-            first in prop::sample::select(&[0u8, 43, 44, 60][..]), mut chain in prop::collection::vec(0u8..61, 0..200),
-        ) {
-            for at in [0, 8, 16, 24] {
-                if let Some(next) = chain.get_mut(at..at + 2) {
-                    next.copy_from_slice(&[[0, 43, 44, 60][usize::from(next[0] & 3)], next[1] & 1]);
-                }
-            }
-            let packet = packet(first, &chain);
-            let parsed = Packet::parse(&packet).unwrap();
-            if let Ok(upper) = parsed.upper() {
-                prop_assert_eq!(upper.offset + upper.payload.len(), packet.len());
-            }
-            prop_assert!(parsed.extensions().count() <= usize::from(MAX_EXTENSIONS));
+/// `2001:db8::1 > ff02::16: next header 58, hop limit 1, hop-by-hop [router alert 0, pad 2], length 28`
+impl fmt::Display for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Header { source, destination, next_header, hop_limit, .. } = self.header;
+        write!(f, "{source} > {destination}: next header {next_header}, hop limit {hop_limit}")?;
+        match self.header.traffic_class() {
+            0 => {}
+            class => write!(f, ", dscp {} ecn {}", class >> 2, class & 3)?,
         }
+        match self.header.flow_label() {
+            0 => {}
+            label => write!(f, ", flow label {label:#07x}")?,
+        }
+        self.extensions().try_for_each(|extension| write!(f, ", {extension}"))?;
+        write!(f, ", length {}", self.payload.len())
     }
 }

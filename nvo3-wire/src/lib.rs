@@ -4,6 +4,15 @@
 //! many bytes it wrote. `parse` accepts whatever can be represented, `validate` applies the receiver's rules of the
 //! RFC, and every failure is an [`Error`] that knows protocol, rule and byte offset. Nothing allocates or panics.
 //!
+//! The crate at work: what answers ARP requests and Neighbor Solicitations for somebody else, from raw frames.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/responder.rs")]
+//! ```
+//!
+//! Which frame is it, and what is in it? [`announce`] tells announcements, probes, questions and answers apart;
+//! [`dissect`] walks over all layers of any frame, through tunnels.
+//!
 //! ```
 //! use nvo3_wire::{announce, arp, Ipv4, Mac};
 //!
@@ -25,23 +34,42 @@ pub mod announce;
 pub mod arp;
 #[cfg(feature = "bytes")]
 mod buf;
+pub mod build;
 pub mod checksum;
+pub mod dissect;
 pub mod ecn;
+pub mod edit;
 mod error;
 pub mod ethernet;
 pub mod flow;
+pub mod geneve;
+pub mod gre;
+pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
+pub mod ila;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod nd;
+pub mod nvgre;
+pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
+mod tlv;
+pub mod tunnel;
 pub mod udp;
 #[cfg(test)]
 mod vectors;
 pub mod vxlan;
+pub mod vxlan_gpe;
 
 pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
-pub use error::{Error, Protocol, Rule};
+pub use error::{Error, Protocol, Rule, Unanswerable};
+
+/// The README's example is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

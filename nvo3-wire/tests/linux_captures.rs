@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use nvo3_wire::announce::{Kind, classify};
-use nvo3_wire::{ecn, ethernet, flow, vxlan};
+use nvo3_wire::igmp::{self, RecordKind};
+use nvo3_wire::{Ipv4, ecn, ethernet, flow, icmpv4, ipv4, ipv6, mld, vxlan};
 use pcap_file::pcap::PcapReader;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -140,4 +141,53 @@ fn the_kernels_tunnel_packets_are_rebuilt_but_for_id_label_and_source_port() {
         assert_eq!(packet[theirs.inner_offset - 8..], ours[again.inner_offset - 8..]);
         assert!(again.source_port >= 49152);
     }
+}
+
+/// tshark's words for an IGMP message.
+fn igmp_words(message: &igmp::Message<'_>) -> String {
+    match message.kind {
+        igmp::Kind::Query(query) if query.group.is_unspecified() => "Membership Query, general".into(),
+        igmp::Kind::Records(records) => {
+            let record = records.iter().next().unwrap();
+            match record.kind {
+                RecordKind::ToInclude => format!("Membership Report / Leave group {}", record.group),
+                RecordKind::IsExclude | RecordKind::ToExclude => {
+                    format!("Membership Report / Join group {} for any sources", record.group)
+                }
+                other => panic!("{other}"),
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_kernels_group_messages_and_redirects_keep_every_rule() {
+    let (mut groups, mut redirects) = (0, 0);
+    for (name, line, frame) in frames().unwrap_or_default() {
+        let frame = tenant_frame(&name, &frame);
+        let link = ethernet::Link::parse(frame).unwrap();
+        link.validate().unwrap();
+        let words = line[4..].join(" ");
+        if line[4] == "IGMPv3" {
+            let message = igmp::Message::parse(&ipv4::Packet::parse(link.payload).unwrap()).unwrap();
+            assert_eq!((message.validate(), igmp_words(&message)), (Ok(()), line[5..].join(" ")), "{name}");
+            groups += 1;
+        } else if words.starts_with("ICMPv6 Multicast Listener") {
+            let message = mld::Message::parse(&ipv6::Packet::parse(link.payload).unwrap()).unwrap();
+            assert_eq!(message.validate(), Ok(()), "{name} {line:?}");
+            assert_eq!(matches!(message.kind, mld::Kind::Query(_)), words.ends_with("Query"), "{name} {line:?}");
+            groups += 1;
+        } else if words.starts_with("ICMP Redirect") {
+            let packet = ipv4::Packet::parse(link.payload).unwrap();
+            let message = icmpv4::Message::parse(packet.payload).unwrap();
+            assert_eq!(message.validate(), Ok(()));
+            let (icmpv4::Kind::Redirect { code: 1, gateway }, Some(quote)) = (message.kind(), message.quote()) else {
+                panic!("{message}")
+            };
+            assert_eq!((gateway, quote.header.source), (Ipv4([192, 0, 2, 2]), packet.header.destination));
+            redirects += 1;
+        }
+    }
+    println!("{groups} group messages, {redirects} redirects");
 }

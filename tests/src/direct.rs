@@ -4,17 +4,21 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub const SECOND: u64 = 1_000_000;
+/// An order that changes nothing, so that after one that is refused the next number is the next.
+const NOTHING: Change = Change::Port { vap: VapId(u32::MAX), port: None };
 
 pub struct Edge {
     /// Nothing reaches it and nothing leaves it.
     pub silent: bool,
+    /// Its forwarder refuses so many of the next orders about a TSI.
+    pub refusals: u32,
     pub nve: Nve,
     pub forwarder: Forwarder,
     pub events: Vec<nve::Event>,
@@ -168,9 +172,16 @@ impl Direct {
             for n in 0..self.edges.len() {
                 let edge = &mut self.edges[n];
                 while let Some(change) = edge.nve.poll_table_change() {
-                    edge.forwarder.apply(&change).unwrap();
-                    edge.nve.handle(self.now, nve::Input::Applied(change.number)).unwrap();
                     quiet = false;
+                    let TableChange { number, change } = change;
+                    if edge.refusals > 0 && matches!(change, Change::Tsi { .. }) {
+                        edge.refusals -= 1;
+                        edge.forwarder.apply(&TableChange { number, change: NOTHING }).unwrap();
+                        edge.nve.handle(self.now, nve::Input::Refused { number }).unwrap();
+                    } else {
+                        edge.forwarder.apply(&TableChange { number, change }).unwrap();
+                        edge.nve.handle(self.now, nve::Input::Applied(number)).unwrap();
+                    }
                 }
                 while let Some(notice) = edge.forwarder.poll_notice() {
                     edge.nve.handle_notice(self.now, notice);
@@ -258,6 +269,7 @@ fn seeded_edge(n: u8, seed: u64, transport: &Transport) -> Edge {
     let config = ForwarderConfig { own: place(n).locators, ..ForwarderConfig::default() };
     Edge {
         silent: false,
+        refusals: 0,
         nve: Nve::new(NveConfig { transport, ..NveConfig::new(place(n)) }, seed).unwrap(),
         forwarder: Forwarder::new(config, seed).unwrap(),
         events: Vec::new(),

@@ -12,6 +12,7 @@
 pub mod direct;
 pub mod model;
 pub mod netns;
+pub mod reference;
 
 /// The README's code compiles.
 #[cfg(doctest)]

@@ -145,14 +145,15 @@ impl Moves {
         self.unheard.insert((nve, id));
     }
 
-    /// The moves that ended while this party was gone, once.
-    pub(super) fn take_unheard(&mut self, nve: NveId) -> Vec<MoveId> {
+    /// The moves that ended while this party was gone, and of which it has not the outcome in force yet.
+    pub(super) fn unheard(&self, nve: NveId) -> Vec<MoveId> {
         let of_nve = self.unheard.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX)));
-        let missed: Vec<MoveId> = of_nve.map(|(_, id)| *id).collect();
-        for id in &missed {
-            self.unheard.remove(&(nve, *id));
-        }
-        missed
+        of_nve.map(|(_, id)| *id).collect()
+    }
+
+    /// A party has the outcome in force.
+    pub(super) fn note_heard(&mut self, nve: NveId, id: MoveId) {
+        self.unheard.remove(&(nve, id));
     }
 
     /// Its TSIs are free again; the outcome is remembered for a while.

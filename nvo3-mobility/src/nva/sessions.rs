@@ -112,7 +112,7 @@ impl Nva {
         edge.hello = Some(hello);
         self.by_session.insert(session, nve);
         self.tell(Event::NveUp { nve, restarted });
-        for id in self.moves.take_unheard(nve) {
+        for id in self.moves.unheard(nve) {
             self.send_outcome(id, nve);
         }
         for id in self.moves.of(nve) {
@@ -191,7 +191,10 @@ impl Nva {
                 for of in done {
                     match of {
                         Tracked::Nothing => {}
-                        Tracked::Outcome(id, side) => self.step_if_it_fits(id, core::Input::InForce(side)),
+                        Tracked::Outcome(id, side) => {
+                            self.moves.note_heard(nve, id);
+                            self.step_if_it_fits(id, core::Input::InForce(side));
+                        }
                         Tracked::Update(id) => self.follows(id, nve),
                     }
                 }

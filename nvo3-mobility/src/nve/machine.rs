@@ -37,12 +37,12 @@ pub(super) struct Known {
     pub(super) brought_by: Option<MoveId>,
     /// The committed move that took the VM away, while what still arrives is tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
-    /// The session was lost in this state.
+    /// The session was lost in the move in hand.
     pub(super) alone: bool,
 }
 
 impl Known {
-    fn entry(&self) -> Option<Entry> {
+    pub(super) fn entry(&self) -> Option<Entry> {
         if self.alone { core::entry_alone(self.core.state) } else { core::entry(self.core.state) }
     }
 }

@@ -96,13 +96,15 @@ impl Nve {
 
     fn enter(&mut self, key: TsiKey, before: Core, after: Core) {
         let known = self.known(key);
+        let entry_before = known.entry();
         known.core = after;
         if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
             known.stopped_at = None;
         }
-        let mut alone = false;
         if before.state != after.state {
-            alone = ::core::mem::take(&mut known.alone);
+            // What this edge may have missed of a move it may still miss in that move's next state.
+            let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
+            known.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
             known.brought_by = match (before.state, after.state) {
                 (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
                 _ => None,
@@ -119,7 +121,7 @@ impl Nve {
                 _ => None,
             };
         }
-        if alone || core::entry(before.state) != core::entry(after.state) {
+        if known.entry() != entry_before {
             self.changes.mark(Key::Tsi(key));
         }
         if before.state != after.state {
@@ -133,7 +135,11 @@ impl Nve {
     fn carry_out(&mut self, key: TsiKey, output: Output) {
         match output {
             Output::Say(id, version, word) => {
-                if self.moves.says(id, word, key) {
+                let all_say = match word {
+                    Word::OutcomeQuery => self.asks_for_all(id, &key),
+                    _ => self.moves.says(id, word, key),
+                };
+                if all_say {
                     self.say(id, version, word);
                 }
             }
@@ -153,6 +159,12 @@ impl Nve {
                 }
             }
         }
+    }
+
+    /// One TSI asks how a move ended for all that are still in it: others may have left it, refused by the forwarder.
+    fn asks_for_all(&self, id: MoveId, key: &TsiKey) -> bool {
+        let in_it = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
+        self.moves.get(id).is_none_or(|of| of.tsis.iter().find(in_it) == Some(key))
     }
 
     fn say(&mut self, move_id: MoveId, version: Version, word: Word) {

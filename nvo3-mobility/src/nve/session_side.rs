@@ -2,7 +2,7 @@
 
 use super::cache::lifetime;
 use super::changes::Key;
-use super::core::{self, Input, Plan};
+use super::core::{Input, Plan};
 use super::io::Event;
 use super::machine::Nve;
 use alloc::vec::Vec;
@@ -83,9 +83,9 @@ impl Nve {
     /// Moves may end without this edge now.
     fn go_on_alone(&mut self) {
         for (key, known) in &mut self.tsis {
-            let state = known.core.state;
-            if core::entry(state) != core::entry_alone(state) && !known.alone {
-                known.alone = true;
+            let before = known.entry();
+            known.alone |= known.core.state.plan().is_some();
+            if known.entry() != before {
                 self.changes.mark(Key::Tsi(*key));
             }
         }
@@ -157,6 +157,11 @@ impl Nve {
         match reply.result {
             RegistrationResult::Accepted => {
                 self.step(key, Input::Registered(reply.version));
+                // Where it was before is not where it goes when it leaves here.
+                let older = self.cache.get(&key).is_some_and(|cached| cached.version < reply.version);
+                if older && self.cache.remove(&key) {
+                    self.changes.mark(Key::Tsi(key));
+                }
             }
             // The move's own messages follow.
             RegistrationResult::Moving => {}
@@ -233,16 +238,21 @@ impl Nve {
             self.counters.stale += 1;
             return;
         }
-        let expires = expires.unwrap_or_else(|| match cached {
-            Some(cached) => cached.expires,
-            None if self.subscribed.contains(&vn) => None,
-            None => Some(self.now + self.config.pushed),
-        });
+        let expires = expires.unwrap_or_else(|| self.expires_untold(&key));
         let Mapping { version, ips, place, .. } = mapping;
         // That a station is gone is not believed for longer than that there is none.
         let expires = if place.is_none() { Some(self.now + self.config.negative) } else { expires };
         self.step_statement(key, version, place);
         self.cache_mapping(key, version, ips, place, expires);
+    }
+
+    /// When a mapping expires of which only the version and the place are told.
+    fn expires_untold(&self, key: &TsiKey) -> Option<Instant> {
+        match self.cache.get(key) {
+            Some(cached) => cached.expires,
+            None if self.subscribed.contains(&key.vn) => None,
+            None => Some(self.now + self.config.pushed),
+        }
     }
 
     fn step_statement(&mut self, key: TsiKey, version: Version, place: Option<Place>) {
@@ -362,7 +372,7 @@ impl Nve {
             let newest =
                 self.cache.get(key).map(|cached| cached.version).unwrap_or_default().max(self.state(key).floor);
             if version >= newest {
-                let expires = self.cache.get(key).and_then(|cached| cached.expires);
+                let expires = self.expires_untold(key);
                 let ips = ips.or_else(|| self.cache.get(key).map(|cached| cached.ips.clone())).unwrap_or_default();
                 self.cache_mapping(*key, version, ips, Some(place), expires);
             }

@@ -164,9 +164,28 @@ impl Edge {
         self.wake
     }
 
-    /// Of these, which a VM did not read and its edge was to send after it, those for which the hold limit had no room.
-    pub(super) fn not_resent(&mut self, unread: impl Iterator<Item = Numbered>) -> Vec<Numbered> {
-        let lost: Vec<_> = unread.filter(|id| !self.resent.contains(id)).collect();
+    /// Of these, which a VM did not read and its edge was to send after it, those for which the hold limit had no room. Some
+    /// may wait in the edge: an edge that is alone in a move keeps what its party sent.
+    pub(super) fn not_resent(
+        &mut self,
+        now: Instant,
+        unread: impl Iterator<Item = (TsiKey, Numbered)>,
+        ledger: &mut Ledger,
+    ) -> Vec<Numbered> {
+        let since = self.clock.local(now);
+        let mut lost = Vec::new();
+        for (key, id) in unread {
+            let held = self.live.as_deref().map_or(0, |live| live.forwarder.held(&key).frames) as usize;
+            if self.resent.contains(&id) {
+                continue;
+            }
+            if held > self.kept.iter().filter(|kept| kept.key == key).count() {
+                self.kept.push_back(Kept { key, id: Some(id), since, tunnelled: true });
+                ledger.moves(id, Fate::Kept(self.no));
+            } else {
+                lost.push(id);
+            }
+        }
         let excused = core::mem::take(&mut self.not_resent) >= lost.len();
         self.resent.clear();
         if excused { lost } else { Vec::new() }

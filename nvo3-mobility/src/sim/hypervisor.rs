@@ -300,10 +300,14 @@ impl World {
 
     /// What nobody will read: the edge has sent it on, as far as it remembered it and its limits let it.
     fn count_unread(&mut self, edge: EdgeNo, unread: &Unread) {
-        let ids = unread.frames.iter().filter_map(|(_, frame)| super::frame::numbered(frame));
+        let numbered = |(host, frame): &(usize, Vec<u8>)| Some((self.key_of(*host), super::frame::numbered(frame)?));
+        let ids: Vec<_> = unread.frames.iter().filter_map(numbered).collect();
+        let now = self.now();
         let (lost, why) = match self.edges.get_mut(edge) {
-            Some(edge) if !unread.forgotten => (edge.not_resent(ids), Loss::OverLimit),
-            _ => (ids.collect(), Loss::InDeadNode),
+            Some(edge) if !unread.forgotten => {
+                (edge.not_resent(now, ids.into_iter(), &mut self.ledger), Loss::OverLimit)
+            }
+            _ => (ids.into_iter().map(|(_, id)| id).collect(), Loss::InDeadNode),
         };
         for id in lost {
             self.ledger.lose(id, why);

@@ -2,7 +2,7 @@
 
 use super::Flags;
 use super::option::{NONCE, SOURCE_LINK, TARGET_LINK};
-use crate::checksum::pseudo_ipv6;
+use crate::checksum::Sum;
 use crate::error::place;
 use crate::{Error, EtherType, Ipv6, Mac, Protocol, ethernet, icmpv6, ipv6};
 use zerocopy::big_endian::{U16, U32};
@@ -160,10 +160,10 @@ impl Advertise {
 ///
 /// # Errors
 /// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Solicit::frame_len`] bytes.
-#[inline]
+#[inline(always)]
 pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
-    let source_link = message.source_link.map(|mac| Short { kind: SOURCE_LINK, units: 1, content: mac.0 });
-    let nonce = message.nonce.map(|content| Short { kind: NONCE, units: 1, content });
+    let source_link = message.source_link.as_ref().map(|mac| (SOURCE_LINK, &mac.0));
+    let nonce = message.nonce.as_ref().map(|nonce| (NONCE, nonce));
     let Solicit { ethernet_destination, mac, ref source, ref destination, ref target, .. } = *message;
     let addresses = Addresses { ethernet_destination, mac, source, destination, target };
     write(icmpv6::NEIGHBOR_SOLICITATION, 0, addresses, [source_link, nonce], message.frame_len(), out)
@@ -184,9 +184,9 @@ pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
 ///
 /// # Errors
 /// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Advertise::frame_len`] bytes.
-#[inline]
+#[inline(always)]
 pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error> {
-    let target_link = message.target_link.map(|mac| Short { kind: TARGET_LINK, units: 1, content: mac.0 });
+    let target_link = message.target_link.as_ref().map(|mac| (TARGET_LINK, &mac.0));
     let Advertise { ethernet_destination, mac, ref source, ref destination, ref target, .. } = *message;
     let addresses = Addresses { ethernet_destination, mac, source, destination, target };
     write(icmpv6::NEIGHBOR_ADVERTISEMENT, message.flags.bits(), addresses, [target_link], message.frame_len(), out)
@@ -219,7 +219,7 @@ fn write<const N: usize>(
     kind: u8,
     flags: u8,
     addresses: Addresses<'_>,
-    options: [Option<Short>; N],
+    options: [Option<(u8, &[u8; 6])>; N],
     frame_len: usize,
     out: &mut [u8],
 ) -> Result<usize, Error> {
@@ -228,10 +228,9 @@ fn write<const N: usize>(
         return Err(Error::no_room(Protocol::Icmpv6, frame_len, available));
     };
     let length = (frame_len - size_of::<ethernet::Header>() - size_of::<ipv6::Header>()) as u16;
-    let mut sum = pseudo_ipv6(addresses.source, addresses.destination, ipv6::ICMPV6, u32::from(length))
-        .word(u16::from(kind) << 8)
-        .word(u16::from(flags) << 8)
-        .ipv6(addresses.target);
+    let fields = [u16::from(ipv6::ICMPV6), length, u16::from(kind) << 8, u16::from(flags) << 8];
+    let Addresses { source, destination, target, .. } = addresses;
+    let mut sum = Sum::ZERO.words(fields).ipv6(source).ipv6(destination).ipv6(target);
 
     let (bare, mut rest) = place::<Bare>(out, Protocol::Icmpv6)?;
     bare.ethernet.destination = addresses.ethernet_destination;
@@ -241,24 +240,19 @@ fn write<const N: usize>(
     bare.ip.payload_length = U16::new(length);
     bare.ip.next_header = ipv6::ICMPV6;
     bare.ip.hop_limit = 255;
-    bare.ip.source = *addresses.source;
-    bare.ip.destination = *addresses.destination;
+    bare.ip.source = *source;
+    bare.ip.destination = *destination;
     bare.kind = kind;
     bare.code = 0;
     bare.flags = flags;
     bare.reserved = [0; 3];
-    bare.target = *addresses.target;
-    for option in options.into_iter().flatten() {
+    bare.target = *target;
+    for (kind, content) in options.into_iter().flatten() {
         let (placed, behind) = place::<Short>(rest, Protocol::Icmpv6)?;
-        let [a, b, c, d, e, f] = option.content;
-        placed.kind = option.kind;
-        placed.units = option.units;
-        placed.content = option.content;
-        sum = sum
-            .word(u16::from_be_bytes([option.kind, option.units]))
-            .word(u16::from_be_bytes([a, b]))
-            .word(u16::from_be_bytes([c, d]))
-            .word(u16::from_be_bytes([e, f]));
+        placed.kind = kind;
+        placed.units = 1;
+        placed.content = *content;
+        sum = sum.plus(Sum::ZERO.word(u16::from_be_bytes([kind, 1])).mac(&Mac(*content)));
         rest = behind;
     }
     bare.checksum = U16::new(sum.checksum());

@@ -1,6 +1,7 @@
-//! The two messages as they lie in a packet, and the receiver's rules.
+//! Solicitation and advertisement of neighbors as they lie in a packet, and the receiver's rules.
 
-use super::option::{NdOption, Options, SOURCE_LINK, TARGET_LINK};
+use super::option::{NONCE, Options, SOURCE_LINK, TARGET_LINK};
+use super::router::{Redirect, RouterAdvertisement, RouterSolicitation};
 use crate::error::take;
 use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6, ipv6};
 use zerocopy::big_endian::U16;
@@ -95,7 +96,7 @@ impl Flags {
     }
 }
 
-/// A message with its body type `T`, [`Solicitation`] or [`Advertisement`].
+/// A message with its body type `T`, such as [`Solicitation`] or [`Advertisement`].
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a, T> {
     /// The IPv6 header that carries it.
@@ -110,6 +111,12 @@ pub struct Message<'a, T> {
 /// An ICMPv6 message, told apart by type.
 #[derive(Clone, Copy, Debug)]
 pub enum Nd<'a> {
+    /// Type 133.
+    RouterSolicitation(Message<'a, RouterSolicitation>),
+    /// Type 134.
+    RouterAdvertisement(Message<'a, RouterAdvertisement>),
+    /// Type 137.
+    Redirect(Message<'a, Redirect>),
     /// Type 135.
     Solicitation(Message<'a, Solicitation>),
     /// Type 136.
@@ -134,14 +141,48 @@ impl<'a> Nd<'a> {
             icmpv6::NEIGHBOR_ADVERTISEMENT => {
                 Message::parse(message, Protocol::NeighborAdvertisement).map(Self::Advertisement)
             }
+            icmpv6::ROUTER_SOLICITATION => {
+                Message::parse(message, Protocol::RouterSolicitation).map(Self::RouterSolicitation)
+            }
+            icmpv6::ROUTER_ADVERTISEMENT => {
+                Message::parse(message, Protocol::RouterAdvertisement).map(Self::RouterAdvertisement)
+            }
+            icmpv6::REDIRECT => Message::parse(message, Protocol::Redirect).map(Self::Redirect),
             _ => Ok(Self::Other(message)),
+        }
+    }
+
+    /// The receiver's rules of the message; of another message only its checksum.
+    ///
+    /// # Errors
+    /// Those of the `validate` of each [`Message`], or [`Rule::Checksum`].
+    pub fn validate(&self) -> Result<(), Error> {
+        match self {
+            Self::RouterSolicitation(message) => message.validate(),
+            Self::RouterAdvertisement(message) => message.validate(),
+            Self::Redirect(message) => message.validate(),
+            Self::Solicitation(message) => message.validate(),
+            Self::Advertisement(message) => message.validate(),
+            Self::Other(message) => message.validate(),
+        }
+    }
+
+    /// The options, of a message of RFC 4861.
+    pub fn options(&self) -> Option<Options<'a>> {
+        match self {
+            Self::RouterSolicitation(message) => Some(message.options),
+            Self::RouterAdvertisement(message) => Some(message.options),
+            Self::Redirect(message) => Some(message.options),
+            Self::Solicitation(message) => Some(message.options),
+            Self::Advertisement(message) => Some(message.options),
+            Self::Other(_) => None,
         }
     }
 }
 
 impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
     #[inline(always)]
-    fn parse(message: icmpv6::Message<'a>, protocol: Protocol) -> Result<Self, Error> {
+    pub(super) fn parse(message: icmpv6::Message<'a>, protocol: Protocol) -> Result<Self, Error> {
         let (body, options) = take::<T>(message.bytes, protocol).map_err(|e| e.at(message.offset))?;
         let options = Options::parse(options)
             .map_err(|e| Error { protocol, ..e.at(message.offset.saturating_add(size_of::<T>())) })?;
@@ -154,9 +195,11 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
         self.message.offset
     }
 
-    /// The rules that NS and NA share (ND-01, ND-03, RFC 6980 §5).
+    /// The rules that all messages share, and that the target is no group (ND-01, ND-03, RFC 6980 §5).
+    ///
+    /// A message without a target gives its source, which may be none either.
     #[inline(always)]
-    fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
+    pub(super) fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
         let error = |rule| Err(Error::new(protocol, self.message.offset, rule));
         let icmpv6::Message { header, bytes, fragment_header, .. } = self.message;
         if self.ip.hop_limit != 255 {
@@ -168,11 +211,11 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
         if fragment_header {
             return error(Rule::Fragment);
         }
-        if target.is_multicast() {
-            return error(Rule::MulticastTarget(*target));
-        }
         if self.ip.source.is_multicast() {
             return error(Rule::MulticastSource);
+        }
+        if target.is_multicast() {
+            return error(Rule::MulticastTarget(*target));
         }
         if !icmpv6::checksum_verifies(self.ip, bytes) {
             return error(Rule::Checksum(header.checksum.get()));
@@ -183,7 +226,7 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
 
 impl<'a> Message<'a, Solicitation> {
     /// The receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03); the first that fails.
-    #[inline]
+    #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborSolicitation, &self.body.target)?;
         let error = |rule| Err(Error::new(Protocol::NeighborSolicitation, self.message.offset, rule));
@@ -206,8 +249,8 @@ impl<'a> Message<'a, Solicitation> {
 
     /// The nonce of an enhanced DAD (RFC 7527).
     pub fn nonce(&self) -> Option<&'a [u8]> {
-        self.options.iter().find_map(|option| match option {
-            NdOption::Nonce(nonce) => Some(nonce),
+        self.options.raw().find_map(|option| match option.bytes {
+            [NONCE, _, nonce @ ..] => Some(nonce),
             _ => None,
         })
     }
@@ -215,7 +258,7 @@ impl<'a> Message<'a, Solicitation> {
 
 impl<'a> Message<'a, Advertisement> {
     /// The receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03); the first that fails.
-    #[inline]
+    #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborAdvertisement, &self.body.target)?;
         if self.body.flags().solicited && self.ip.destination.is_multicast() {

@@ -1,16 +1,35 @@
-//! Neighbor Discovery (RFC 4861): Neighbor Solicitations and Advertisements, read and written.
+//! Neighbor Discovery (RFC 4861): its five messages and every kind of option, read and written.
 //!
 //! In comes an [`ipv6::Packet`](crate::ipv6::Packet), out goes a [`Nd`] whose variant says which message it is, so that
 //! no accessor exists for a message that lacks the field. Options are checked once when the message is parsed and then
-//! iterated without failing; [`Message::validate`] applies the receiver's rules ND-01, ND-02, ND-03, ND-05. Whole frames
-//! are written by [`solicitation`] and [`advertisement`].
+//! iterated without failing; [`Message::validate`] applies the receiver's rules ND-01 to ND-05, [`NdOption::validate`]
+//! says of one option why it is to be ignored.
+//!
+//! Whole frames of the usual NS and NA are written by [`solicitation`] and [`advertisement`], any message with any
+//! options by [`Outgoing`]. [`Related`] reads the messages of other RFCs that carry the same options.
 
 mod build;
+mod compose;
 mod message;
 mod option;
+mod related;
+mod router;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use build::{Advertise, BARE_FRAME_LEN, FRAME_LEN, Solicit, To, advertisement, announcement, dad, solicitation};
+pub use compose::{Body, Outgoing};
 pub use message::{Advertisement, Flags, Message, Nd, Solicitation};
-pub use option::{NdOption, OptionIter, Options};
+pub use option::{
+    Acknowledgment, AddressRegistration, AdvertisementInterval, BorderRouter, Capabilities, CaptivePortal, Certificate,
+    Cga, Context, Dnssl, HandoverAddress, HandoverLink, HomeAgent, MobileNode, MobilityAnchor, Mtu, Name, NdOption,
+    OptionIter, Options, Pref64, Prefix, RawOption, RawOptionIter, Rdnss, Route, ShortcutLimit, Signature, Timestamp,
+    TrustAnchor,
+};
+pub use related::{
+    CERTIFICATION_ADVERTISEMENT, CERTIFICATION_SOLICITATION, CertificationAdvertisement, CertificationSolicitation,
+    DUPLICATE_CONFIRMATION, DUPLICATE_REQUEST, Duplicate, FAST_HANDOVER, FastHandover, INVERSE_ADVERTISEMENT,
+    INVERSE_SOLICITATION, Inverse, Related, RelatedBody,
+};
+pub use router::{Redirect, RouterAdvertisement, RouterFlags, RouterSolicitation};

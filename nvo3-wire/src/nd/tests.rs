@@ -13,11 +13,7 @@ fn read(frame: &[u8]) -> Result<Nd<'_>, Error> {
 }
 
 fn validated(frame: &[u8]) -> Result<(), Error> {
-    match read(frame)? {
-        Nd::Solicitation(message) => message.validate(),
-        Nd::Advertisement(message) => message.validate(),
-        Nd::Other(message) => message.validate(),
-    }
+    read(frame)?.validate()
 }
 
 fn rule(frame: &[u8]) -> Rule {
@@ -204,9 +200,124 @@ fn the_checksum_holds_behind_extension_headers() {
 
 #[test]
 fn other_messages_have_no_target() {
-    let solicitation = changed(&V5, |frame| frame[54] = icmpv6::ROUTER_SOLICITATION);
+    let echo = changed(&V5, |frame| frame[54] = 128);
 
-    assert!(matches!(read(&solicitation), Ok(Nd::Other(message)) if message.validate().is_ok()));
+    assert!(matches!(read(&echo), Ok(Nd::Other(message)) if message.validate().is_ok()));
+}
+
+const LINK_LOCAL: Ipv6 = ROUTER;
+const GLOBAL: Ipv6 = VM_IP6;
+
+/// A frame of any message from `source`.
+fn frame<T: Body>(source: Ipv6, body: T, options: &[NdOption<'_>]) -> Vec<u8> {
+    let message = Outgoing { source, destination: Ipv6::ALL_NODES, body, options };
+    let mut out = std::vec![0xa5; message.frame_len()];
+    assert_eq!(message.write_frame(Ipv6::ALL_NODES.multicast_mac(), NVE_MAC, &mut out), Ok(out.len()));
+    out
+}
+
+fn ra() -> RouterAdvertisement {
+    RouterAdvertisement::new(RouterFlags::default(), 1800)
+}
+
+/// Checks ND-01.
+#[test]
+fn each_broken_common_rule_is_told_apart_in_the_messages_of_routers() {
+    let messages = [
+        (frame(LINK_LOCAL, RouterSolicitation::new(), &[]), 8),
+        (frame(LINK_LOCAL, ra(), &[]), 16),
+        (frame(LINK_LOCAL, Redirect::new(LINK_LOCAL, GLOBAL), &[]), 40),
+    ];
+    for (good, least) in &messages {
+        assert_eq!(validated(good), Ok(()));
+        assert_eq!(rule(&changed(good, |frame| frame[21] = 64)), Rule::HopLimit(64));
+        assert_eq!(rule(&changed(good, |frame| frame[55] = 1)), Rule::Code(1));
+        assert_eq!(rule(&changed(good, |frame| frame.extend([1, 0, 0, 0, 0, 0, 0, 0]))), Rule::OptionLengthZero(1));
+        let short = rule(&changed(good, |frame| frame.truncate(54 + least - 1)));
+        assert_eq!(short, Rule::Truncated { needed: *least, available: least - 1 });
+        let mut corrupt = good.clone();
+        corrupt[56] ^= 1;
+        assert!(matches!(rule(&corrupt), Rule::Checksum(_)));
+        let fragment = changed(good, |frame| {
+            frame[20] = ipv6::FRAGMENT;
+            frame.splice(54..54, [58, 0, 0, 0, 0, 0, 0, 1]);
+        });
+        assert_eq!(rule(&fragment), Rule::Fragment);
+        assert_eq!(rule(&changed(good, |frame| frame[22] = 0xff)), Rule::MulticastSource);
+    }
+}
+
+/// Checks ND-02.
+#[test]
+fn a_router_solicitation_from_nobody_has_no_source_option() {
+    let from =
+        |source, options: &[_]| validated(&frame(source, RouterSolicitation::new(), options)).map_err(|e| e.rule);
+    let link = [NdOption::SourceLink(&VM_MAC)];
+
+    assert_eq!(from(Ipv6::UNSPECIFIED, &[]), Ok(()));
+    assert_eq!(from(LINK_LOCAL, &link), Ok(()));
+    assert_eq!(from(Ipv6::UNSPECIFIED, &link), Err(Rule::SourceOptionFromUnspecified));
+}
+
+/// Checks ND-04.
+#[test]
+fn routers_speak_from_link_local_addresses_and_redirect_to_neighbors() {
+    let redirect = |source, target, destination| rule(&frame(source, Redirect::new(target, destination), &[]));
+    let other = Ipv6([0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+    assert_eq!(rule(&frame(GLOBAL, ra(), &[])), Rule::NotLinkLocal(GLOBAL));
+    assert_eq!(rule(&frame(Ipv6::UNSPECIFIED, ra(), &[])), Rule::NotLinkLocal(Ipv6::UNSPECIFIED));
+    assert_eq!(redirect(GLOBAL, LINK_LOCAL, GLOBAL), Rule::NotLinkLocal(GLOBAL));
+    assert_eq!(redirect(LINK_LOCAL, LINK_LOCAL, Ipv6::ALL_NODES), Rule::MulticastDestination(Ipv6::ALL_NODES));
+    assert_eq!(redirect(LINK_LOCAL, other, GLOBAL), Rule::RedirectTarget(other));
+    assert_eq!(validated(&frame(LINK_LOCAL, Redirect::new(GLOBAL, GLOBAL), &[])), Ok(()));
+}
+
+#[test]
+fn messages_read_like_the_line_of_a_packet_analyser() {
+    let prefix = Prefix::new(GLOBAL, 64, Prefix::ON_LINK | Prefix::AUTONOMOUS, u32::MAX, 600);
+    let (mtu, servers) = (Mtu::new(1450), [LINK_LOCAL]);
+    let options = [
+        NdOption::Prefix(&prefix),
+        NdOption::Mtu(&mtu),
+        NdOption::Rdnss(Rdnss { lifetime: 60, addrs: &servers }),
+        NdOption::Other { kind: 99, content: &[0; 6] },
+    ];
+    let lines = [
+        (ns(|_| {}), "NS who has 2001:db8::10"),
+        (ns(|ns| ns.source_link = Some(VM_MAC)), "NS who has 2001:db8::10, sll 02:00:5e:00:53:01"),
+        (V5.to_vec(), "NA 2001:db8::10 is here, override, tll 02:00:5e:00:53:01"),
+        (frame(LINK_LOCAL, RouterSolicitation::new(), &[]), "RS from fe80::1"),
+        (
+            frame(LINK_LOCAL, ra(), &options),
+            "RA from fe80::1 router for 1800 s, hop limit 0, prefix 2001:db8::10/64 L A valid ever preferred 600 s, \
+             mtu 1450, dns fe80::1 for 60 s, option 99 8 B",
+        ),
+        (frame(LINK_LOCAL, Redirect::new(ROUTER, GLOBAL), &[]), "Redirect 2001:db8::10 to fe80::1"),
+    ];
+    for (bytes, line) in lines {
+        assert_eq!(std::format!("{}", read(&bytes).unwrap()), line);
+    }
+}
+
+#[test]
+fn several_options_of_one_kind_are_all_kept() {
+    let prefixes = [32, 48, 64].map(|length| Prefix::new(GLOBAL, length, 0, 2, 1));
+    let options: Vec<_> = prefixes.iter().map(NdOption::Prefix).collect();
+    let bytes = frame(LINK_LOCAL, ra(), &options);
+
+    let Ok(Nd::RouterAdvertisement(message)) = read(&bytes) else { panic!() };
+
+    assert_eq!(message.options.iter().collect::<Vec<_>>(), options);
+}
+
+#[test]
+fn an_option_beyond_255_units_is_not_written() {
+    let long = [0; 2040];
+    let mut out = [0; 4096];
+
+    assert_eq!(NdOption::Nonce(&long).write(&mut out).unwrap_err().rule, Rule::TooLong(2048));
+    assert_eq!(NdOption::Nonce(&long[..2038]).write(&mut out), Ok(2040));
 }
 
 proptest! {
@@ -257,11 +368,38 @@ proptest! {
     #[test]
     fn any_options_parse_or_fail_and_parsed_ones_cover_every_byte(bytes: Vec<u8>) {
         if let Ok(options) = Options::parse(&bytes) {
-            let length: usize = options.iter().map(|option| match option {
-                NdOption::SourceLink(_) | NdOption::TargetLink(_) => 8,
-                NdOption::Nonce(content) | NdOption::Other { content, .. } => content.len() + 2,
-            }).sum();
-            prop_assert_eq!(length, bytes.len());
+            let raw: Vec<_> = options.raw().flat_map(|option| option.bytes).copied().collect();
+            prop_assert_eq!(&raw, &bytes);
+            for option in options {
+                let mut out = std::vec![0xa5; option.size()];
+                if option.write(&mut out).is_ok() {
+                    prop_assert_eq!(Options::parse(&out).unwrap().iter().next(), Some(option));
+                }
+                let _ = (option.validate(), std::format!("{option}"));
+            }
+            prop_assert_eq!(options.raw().map(|option| option.read()).collect::<Vec<_>>(), options.iter().collect::<Vec<_>>());
         }
+    }
+}
+
+/// Options of every known kind with any content.
+fn any_option() -> impl Strategy<Value = Vec<u8>> {
+    (0u8..40, 1usize..5).prop_flat_map(|(kind, units)| {
+        proptest::collection::vec(any::<u8>(), units * 8 - 2)
+            .prop_map(move |content| [&[kind, units as u8][..], &content].concat())
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_was_read_of_an_option_is_read_again_when_written(bytes in any_option()) {
+        let option = Options::parse(&bytes).unwrap().iter().next().unwrap();
+        prop_assert_eq!(option.kind(), bytes[0]);
+        let _ = (option.validate(), std::format!("{option}"));
+
+        let mut out = std::vec![0xa5; option.size()];
+        prop_assert_eq!(option.write(&mut out), Ok(out.len()));
+
+        prop_assert_eq!(Options::parse(&out).unwrap().iter().next(), Some(option));
     }
 }

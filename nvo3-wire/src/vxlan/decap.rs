@@ -2,8 +2,9 @@
 
 use super::header::{Header, PORT, parse};
 use crate::ecn::Ecn;
-use crate::udp::Datagram;
-use crate::{Error, Protocol, Rule, Vni, ipv4, ipv6};
+use crate::tunnel::outer::Outer;
+use crate::{Error, Protocol, Rule, Vni, udp};
+use core::fmt;
 use core::net::IpAddr;
 
 /// What a tunnel end accepts.
@@ -61,72 +62,30 @@ pub fn decap(packet: &[u8]) -> Result<Decap<'_>, Error> {
 /// port, a wrong checksum, a zero one over IPv6 where none is accepted (U6-03), I=0, an inner frame below 14 bytes.
 #[inline]
 pub fn decap_with<'a>(packet: &'a [u8], accept: &Accept) -> Result<Decap<'a>, Error> {
-    match packet.first().map(|first| first >> 4) {
-        Some(6) => over_ipv6(packet, accept),
-        _ => over_ipv4(packet, accept),
-    }
-}
-
-#[inline]
-fn over_ipv4<'a>(packet: &'a [u8], accept: &Accept) -> Result<Decap<'a>, Error> {
-    let ip = ipv4::Packet::parse(packet)?;
-    ip.validate()?;
-    let header = ip.header;
-    if header.protocol != ipv4::UDP {
-        return Err(Error::new(Protocol::Ipv4, 0, Rule::NextHeader(header.protocol)));
-    }
-    if header.is_fragment() {
-        return Err(Error::new(Protocol::Ipv4, 0, Rule::Fragment));
-    }
-    let at = ip.header_len();
-    let udp = Datagram::parse(ip.payload).map_err(|e| e.at(at))?;
-    udp.validate(ip.pseudo_header(udp.header.length.get())).map_err(|e| e.at(at))?;
-    let (source, destination) = (IpAddr::V4(header.source.addr()), IpAddr::V4(header.destination.addr()));
-    inner(udp, at, accept, (source, destination), Ecn::from_class(header.traffic_class))
-}
-
-#[inline]
-fn over_ipv6<'a>(packet: &'a [u8], accept: &Accept) -> Result<Decap<'a>, Error> {
-    let ip = ipv6::Packet::parse(packet)?;
-    ip.validate()?;
-    let (header, upper) = (ip.header, ip.upper()?);
-    if upper.protocol != ipv6::UDP {
-        return Err(Error::new(Protocol::Ipv6, 0, Rule::NextHeader(upper.protocol)));
-    }
-    if upper.fragment {
-        return Err(Error::new(Protocol::Ipv6, 0, Rule::Fragment));
-    }
-    let at = upper.offset;
-    let udp = Datagram::parse(upper.payload).map_err(|e| e.at(at))?;
-    let pseudo = ip.pseudo_header(ipv6::UDP, u32::from(udp.header.length.get()));
-    let verdict = if accept.zero_checksum_over_ipv6 { udp.validate(pseudo) } else { udp.validate_checked(pseudo) };
-    verdict.map_err(|e| e.at(at))?;
-    let (source, destination) = (IpAddr::V6(header.source.addr()), IpAddr::V6(header.destination.addr()));
-    inner(udp, at, accept, (source, destination), Ecn::from_class(header.traffic_class()))
-}
-
-#[inline(always)]
-fn inner<'a>(
-    udp: Datagram<'a>,
-    udp_at: usize,
-    accept: &Accept,
-    (source, destination): (IpAddr, IpAddr),
-    ecn: Ecn,
-) -> Result<Decap<'a>, Error> {
+    let outer = Outer::parse(packet)?;
+    let udp = outer.datagram(accept.zero_checksum_over_ipv6)?;
     let port = udp.header.destination_port.get();
     if port != accept.port {
-        return Err(Error::new(Protocol::Udp, udp_at, Rule::Port(port)));
+        return Err(Error::new(Protocol::Udp, outer.at, Rule::Port(port)));
     }
-    let vxlan_at = udp_at + size_of::<crate::udp::Header>();
+    let vxlan_at = outer.at + size_of::<udp::Header>();
     let (vni, inner) = parse(udp.payload).map_err(|e| e.at(vxlan_at))?;
+    let (source, destination) = outer.addresses();
     Ok(Decap {
         source,
         destination,
         source_port: udp.header.source_port.get(),
-        ecn,
+        ecn: outer.ecn(),
         checksummed: udp.header.checksum.get() != 0,
         vni,
         inner,
         inner_offset: vxlan_at + size_of::<Header>(),
     })
+}
+
+impl fmt::Display for Decap<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, destination, vni, inner, .. } = self;
+        write!(f, "{source} > {destination} VXLAN VNI {vni}, {} bytes", inner.len())
+    }
 }

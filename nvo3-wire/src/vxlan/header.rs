@@ -2,6 +2,7 @@
 
 use crate::error::take;
 use crate::{Error, Protocol, Rule, Vni};
+use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The UDP port of VXLAN (VXL-03).
@@ -61,6 +62,15 @@ impl Header {
             return Err(Error::new(Protocol::Vxlan, 0, Rule::NoVni));
         }
         Ok(Vni::from_bytes(self.vni))
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.validate() {
+            Ok(vni) => write!(f, "VXLAN VNI {vni}"),
+            Err(_) => f.write_str("VXLAN without VNI"),
+        }
     }
 }
 

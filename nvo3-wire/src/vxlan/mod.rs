@@ -10,6 +10,7 @@ mod header;
 #[cfg(test)]
 mod tests;
 
+pub use crate::tunnel::{EcnMode, source_port};
 pub use decap::{Accept, Decap, decap, decap_with};
-pub use encap::{EcnMode, Encap, MAX_OVERHEAD, source_port};
+pub use encap::{Encap, MAX_OVERHEAD};
 pub use header::{Header, MIN_INNER, PORT, parse};

@@ -103,15 +103,18 @@ fn zero_checksum_over_ipv6_needs_to_be_enabled() {
 /// Checks VXL-07.
 #[test]
 fn fragments_are_refused() {
-    for fragment in [0x2000, 0x0001, 0x2010] {
+    let uneven = Rule::FragmentLength(58);
+    for (fragment, refused) in [(0x2000, uneven), (0x0001, Rule::Fragment), (0x2010, uneven)] {
         let packet = with_header(&V9, |header| header.fragment = U16::new(fragment));
-        assert_eq!(rule(&packet), (Protocol::Ipv4, 0, Rule::Fragment));
+        assert_eq!(rule(&packet), (Protocol::Ipv4, 0, refused));
     }
 
     let mut packet = V10.to_vec();
     packet.splice(40..40, [17, 0, 0, 1, 0, 0, 0, 9]);
     packet[6] = 44;
     packet[5] += 8;
+    assert_eq!(rule(&packet), (Protocol::Ipv6, 40, uneven));
+    packet[43] = 8;
     assert_eq!(rule(&packet), (Protocol::Ipv6, 0, Rule::Fragment));
 }
 

@@ -20,6 +20,87 @@ pub extern "C" fn nvo3_wire_is_announcement(frame: &[u8; 64]) -> u8 {
     nvo3_wire::announce::classify(frame).map_or(0, |kind| u8::from(kind.is_announcement()))
 }
 
+/// How many layers and options of a frame are read and valid: of each module of nvo3-wire one call.
+#[cfg(feature = "wire")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
+    use nvo3_wire::ethernet::Link;
+    use nvo3_wire::{EtherType, arp, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan, vxlan_gpe};
+
+    fn seen<T, E>(result: Result<T, E>) -> u32 {
+        u32::from(result.is_ok())
+    }
+    fn datagram(udp: udp::Datagram<'_>) -> u32 {
+        seen(vxlan::parse(udp.payload)) + seen(vxlan_gpe::parse(udp.payload)) + seen(geneve::Packet::parse(udp.payload))
+    }
+    fn upper(protocol: u8, bytes: &[u8]) -> u32 {
+        match protocol {
+            ipv4::UDP => udp::Datagram::parse(bytes).map_or(0, datagram),
+            ipv4::TCP => tcp::Segment::parse(bytes).map_or(0, |segment| seen(tcp::Options::parse(segment.options))),
+            gre::PROTOCOL => seen(gre::Packet::parse(bytes)),
+            _ => seen(icmpv4::Message::parse(bytes)),
+        }
+    }
+    let Ok(link) = Link::parse(frame) else { return 0 };
+    match link.ether_type() {
+        Some(EtherType::ARP) => arp::Arp::parse(link.payload).map_or(0, |(arp, _)| seen(arp.validate())),
+        Some(EtherType::IPV4) => ipv4::Packet::parse(link.payload).map_or(0, |packet| {
+            let options = packet.iter_options().count() as u32;
+            options
+                + seen(packet.validate())
+                + seen(igmp::Message::parse(&packet))
+                + upper(packet.header.protocol, packet.payload)
+        }),
+        Some(EtherType::IPV6) => ipv6::Packet::parse(link.payload).map_or(0, |packet| {
+            let chain = packet.extensions().count() as u32 + seen(packet.validate());
+            let options =
+                nd::Nd::parse(&packet).ok().and_then(|nd| nd.options()).map_or(0, |o| o.iter().count() as u32);
+            let inner = packet.upper().map_or(0, |found| upper(found.protocol, found.payload));
+            chain + options + seen(mld::Message::parse(&packet)) + inner
+        }),
+        _ => seen(link.validate()),
+    }
+}
+
+/// How many layers of a frame decode and are valid, also where it is cut short.
+#[cfg(feature = "wire")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_wire_dissects(frame: &[u8; 256]) -> u32 {
+    use nvo3_wire::dissect::Dissect;
+
+    let valid = |walk: Dissect<'_>| walk.flatten().filter(|found| found.validate().is_ok()).count() as u32;
+    valid(Dissect::new(frame)) + valid(Dissect::new(frame).lax())
+}
+
+/// How many bytes a composed frame has that was written, changed in place, and put into a tunnel; 0 where that failed.
+#[cfg(feature = "wire")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
+    use nvo3_wire::build::{HopByHop, Layer, Layers};
+    use nvo3_wire::checksum::Field;
+    use nvo3_wire::edit::Ipv6Mut;
+    use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, geneve, ipv4, ipv6, nd, udp, vxlan};
+
+    let (mac, ip) = (Mac([2, 0, 0, 0, 0, host]), Ipv4([192, 0, 2, host]));
+    let mut inner = [0; arp::FRAME_LEN];
+    if arp::announcement(mac, ip, &mut inner).is_err() || nd::dad(mac, Ipv6([host; 16]), None, out).is_err() {
+        return 0;
+    }
+    let header = ethernet::Header { destination: Mac::BROADCAST, source: mac, ether_type: EtherType::IPV6 };
+    let alert = [ipv6::Ipv6Option::RouterAlert(0)];
+    let ip6 = ipv6::Fields::new(Ipv6([host; 16]), Ipv6::ALL_NODES);
+    let udp = udp::Fields { source_port: flow::entropy(&inner), destination_port: geneve::PORT };
+    let Ok(geneve) = geneve::Header::new(Vni::MAX, EtherType::BRIDGING, geneve::Options::NONE) else { return 0 };
+    let Ok(length) = (header, ip6, HopByHop(&alert), udp, geneve, inner).write(out) else { return 0 };
+    let Some(packet) = out.get_mut(14..length) else { return 0 };
+    if !Ipv6Mut::parse(packet).is_ok_and(|mut packet| packet.decrement_hop_limit()) {
+        return 0;
+    }
+    let tunnelled = vxlan::Encap::ipv4(ip, ip, Vni::MAX).write(7, &inner, out).unwrap_or(0);
+    let fields = ipv4::Fields::new(ip, ip);
+    tunnelled + (header, fields, udp.with(Field::Zero), inner).write(out).map_or(0, |_| length)
+}
+
 /// The type of a message, 0 for none.
 #[cfg(feature = "proto")]
 #[unsafe(no_mangle)]

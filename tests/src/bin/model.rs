@@ -21,6 +21,12 @@ struct Flags {
     /// Ends after about so many steps.
     #[arg(long)]
     steps: Option<usize>,
+    /// Walks at random instead, so many times.
+    #[arg(long)]
+    walks: Option<u64>,
+    /// The number of the first walk.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// What is explored.
     #[arg(required_unless_present = "list")]
     case: Option<String>,
@@ -46,7 +52,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let explored = case.explore(without, flags.depth, flags.steps);
+    let explored = match flags.walks {
+        Some(walks) => case.walk(without, flags.seed, walks),
+        None => case.explore(without, flags.depth, flags.steps),
+    };
     explored.said.iter().for_each(|line| println!("{line}"));
     println!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
     if explored.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }

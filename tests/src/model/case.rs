@@ -3,9 +3,10 @@
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
 use super::happen::{Event, faults, hypervisors, soon, timers};
-use super::rest;
+use super::rest::{self, Rests};
+use super::walk::{Way, walk};
 use super::world::{Faults, World};
-use stateright::{Checker, HasDiscoveries, Model, Path, Property};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::time::Instant;
 
 /// A world and what may go wrong in it.
@@ -22,7 +23,7 @@ const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cut
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
 /// The cases, the smallest first.
-pub const CASES: [Case; 7] = [
+pub const CASES: [Case; 9] = [
     Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
     Case {
         name: "refusing-forwarder",
@@ -32,9 +33,26 @@ pub const CASES: [Case; 7] = [
     },
     Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
-    Case { name: "two-moves-abort", faults: Faults { moves: 2, ..NONE }, ..WHOLE },
+    Case { name: "two-moves-abort", faults: Faults { moves: 2, resumes: 1, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
-    Case { name: "deep", faults: Faults { moves: 2, crashes: 2, resumes: 1, ..NONE }, depth: Some(12), ..WHOLE },
+    Case {
+        name: "two-moves-all",
+        faults: Faults { moves: 2, crashes: 1, resumes: 1, ..NONE },
+        depth: Some(30),
+        ..WHOLE
+    },
+    Case {
+        name: "deep",
+        faults: Faults { moves: 2, crashes: 2, resumes: 1, cuts: 1, ..NONE },
+        depth: Some(15),
+        ..WHOLE
+    },
+    Case {
+        name: "deep-ordered",
+        faults: Faults { moves: 2, crashes: 2, resumes: 1, refusals: 2, cuts: 1, ..NONE },
+        ordered: true,
+        depth: Some(14),
+    },
 ];
 
 /// What was explored, and the first trace that breaks an invariant.
@@ -46,9 +64,10 @@ pub struct Explored {
     pub said: Vec<String>,
 }
 
-struct Small {
+pub(super) struct Small {
     case: Case,
     rules: Rules,
+    rests: Rests,
 }
 
 const ONE_DELIVERS: &str = "I1: one edge delivers, where the VM runs";
@@ -82,8 +101,12 @@ impl Model for Small {
 
     fn next_state(&self, world: &World, event: Event) -> Option<World> {
         let mut next = world.clone();
-        let happened = Stage { world: &mut next, rules: &self.rules }.happen(event);
-        (happened && next != *world).then_some(next)
+        let mut stage = Stage { world: &mut next, rules: &self.rules };
+        if !stage.happen(event) {
+            return None;
+        }
+        stage.normalize();
+        (next != *world).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -93,7 +116,7 @@ impl Model for Small {
             }),
             Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
             Property::always(RESTS, |model: &Self, world: &World| {
-                rest::lost(world).is_err() || rest::run(world, &model.rules, |_, _| {}).is_ok()
+                rest::lost(world).is_err() || model.rests.has(world, &model.rules)
             }),
         ]
     }
@@ -109,7 +132,8 @@ impl Case {
         let rules = Rules { without, ordered: self.ordered };
         let depth = depth.or(self.depth);
         let began = Instant::now();
-        let mut checker = Small { case: self, rules }.checker().finish_when(HasDiscoveries::Any);
+        let mut checker =
+            Small { case: self, rules, rests: Rests::default() }.checker().finish_when(HasDiscoveries::Any);
         if let Some(depth) = depth {
             checker = checker.target_max_depth(depth);
         }
@@ -129,27 +153,48 @@ impl Case {
             None => "whole".into(),
         };
         explored.said.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
-        explored.note(checker.discoveries(), &rules);
+        for (property, path) in checker.discoveries() {
+            explored.note(property, path.into_vec(), &rules);
+        }
+        explored
+    }
+
+    /// Walks at random until a property breaks: so many walks, the first of that number. What counts as states is steps.
+    pub fn walk(self, without: Option<Fence>, first: u64, walks: u64) -> Explored {
+        let rules = Rules { without, ordered: self.ordered };
+        let small = Small { case: self, rules, rests: Rests::default() };
+        let began = Instant::now();
+        let mut explored = Explored { states: 0, depth: 0, violations: 0, said: Vec::new() };
+        for number in first..first.saturating_add(walks) {
+            let (steps, broken) = walk(&small, number);
+            explored.states += steps;
+            explored.depth = explored.depth.max(steps);
+            if let Some((property, way)) = broken {
+                explored.said.push(format!("walk {number} breaks; again: {} --walks 1 --seed {number}", self.name));
+                explored.note(property, way, &rules);
+                break;
+            }
+        }
+        let time = began.elapsed().as_secs_f64();
+        explored.said.push(format!("walked from seed {first}, {walks} walks asked for, in {time:.1} s"));
         explored
     }
 }
 
 impl Explored {
-    fn note<'a>(&mut self, found: impl IntoIterator<Item = (&'a str, Path<World, Event>)>, rules: &Rules) {
-        for (property, path) in found {
-            self.violations += 1;
-            self.said.push(format!("VIOLATION of {property}"));
-            self.said.extend(timeline(path, rules));
-        }
+    fn note(&mut self, property: &str, way: Way, rules: &Rules) {
+        self.violations += 1;
+        self.said.push(format!("VIOLATION of {property}"));
+        self.said.extend(timeline(way, rules));
     }
 }
 
 /// A trace, a line for each event, and the run to rest after it.
-fn timeline(path: Path<World, Event>, rules: &Rules) -> Vec<String> {
+fn timeline(way: Way, rules: &Rules) -> Vec<String> {
     let mut lines = Vec::new();
     let mut last = None;
     let mut event: Option<Event> = None;
-    for (n, (world, next)) in path.into_vec().into_iter().enumerate() {
+    for (n, (world, next)) in way.into_iter().enumerate() {
         let what = event.map_or_else(|| "begins".into(), |event| format!("{event:?}"));
         lines.push(format!("{n:3}  {what}\n       {world}"));
         event = next;

@@ -3,7 +3,7 @@
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
 use super::net::{At, Packet, name};
-use super::world::{EDGES, Frame, World};
+use super::world::{EDGES, Frame, World, at};
 use nvo3_mobility::nve::core::{Input, State};
 use nvo3_nva_proto::{MoveId, MoveResult};
 use std::fmt;
@@ -90,7 +90,10 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
             to.push(Event::Hello(n));
         }
     }
-    to.extend(world.net.can_arrive(rules.ordered).map(Event::Arrives));
+    let missing = !rules.ordered && !rules.lacks(Fence::NextMove);
+    let missed = EDGES.map(|n| missing.then(|| world.missed(n)).flatten());
+    let waits = |packet: &Packet| !packet.up && missed[usize::from(packet.edge)].is_some_and(|first| first != *packet);
+    to.extend(world.net.can_arrive(rules.ordered).filter(|packet| !waits(packet)).map(Event::Arrives));
     match world.frame {
         Frame::Flying { .. } => to.push(Event::FrameArrives),
         Frame::Held { .. } => to.push(Event::Asks),
@@ -141,7 +144,12 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
                 let edge = world.edge(other);
                 let hears = edge.cached.0 > 0 || world.net.updates(other);
                 let stale = hears && edge.cached.0 < world.nva.version;
-                other != n && stale && edge.table.get().state == State::Away
+                let sends = match edge.table.get().state {
+                    State::Away => true,
+                    State::Forwarding { to } => at(to) == n,
+                    _ => false,
+                };
+                other != n && stale && sends
             });
         if matches!(world.state(n), State::Forwarding { .. }) && (!needed || rules.lacks(Fence::Linger)) {
             to.push(Event::ForwardEnds(n));

@@ -74,6 +74,21 @@ impl Net {
         self.0.iter().any(|packet| packet.edge == edge && !packet.up && matches!(packet.msg, Msg::Update { .. }))
     }
 
+    /// The outcome of a move on its way to an edge.
+    pub fn outcome(&self, edge: At, of: u8) -> Option<Packet> {
+        let to = |packet: &&Packet| packet.edge == edge && matches!(packet.msg, Msg::Outcome { id, .. } if id == of);
+        self.0.iter().find(to).copied()
+    }
+
+    pub fn has(&self, packet: Packet) -> bool {
+        self.0.contains(&packet)
+    }
+
+    /// Keeps what is wanted.
+    pub fn retain(&mut self, wanted: impl FnMut(&Packet) -> bool) {
+        self.0.retain(wanted);
+    }
+
     pub fn consume(&mut self, packet: Packet) {
         if let Some(at) = self.0.iter().position(|other| *other == packet) {
             self.0.remove(at);

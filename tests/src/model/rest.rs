@@ -5,15 +5,65 @@ use super::edge::Stage;
 use super::fence::Rules;
 use super::happen::{Event, hypervisors, soon, timers};
 use super::net::name;
-use super::world::{EDGES, Frame, Move, World};
+use super::world::{EDGES, Faults, Frame, Move, World};
+use ahash::RandomState;
 use nvo3_mobility::nva::core::State::{PreparingNew, PreparingOld, Ready};
 use nvo3_mobility::nve::core::State;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// More than any run without faults takes.
 const MOST_STEPS: usize = 400;
 
+/// How many worlds are remembered that come to rest.
+const REMEMBERED: usize = 1 << 22;
+
 /// What does not hold, and the invariant that it breaks.
 pub type Broken = (&'static str, String);
+
+/// Worlds that are known to come to rest: most runs soon meet an earlier one. Bounded; what falls out is run again.
+pub struct Rests {
+    known: Vec<AtomicU64>,
+    hasher: RandomState,
+}
+
+impl Default for Rests {
+    fn default() -> Self {
+        Self {
+            known: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::with_seeds(1, 2, 3, 4),
+        }
+    }
+}
+
+impl Rests {
+    /// Whether the world comes to rest, and well.
+    pub fn has(&self, start: &World, rules: &Rules) -> bool {
+        let mut world = World { left: Faults::default(), ..start.clone() };
+        let mut new = Vec::new();
+        for _ in 0..MOST_STEPS {
+            let mark = self.hasher.hash_one(&world);
+            if self.place(mark).load(Relaxed) == mark {
+                break;
+            }
+            new.push(mark);
+            match next(&world, rules) {
+                Ok(Some((_, next))) => world = next,
+                Ok(None) if check(&world, rules).is_ok() => break,
+                _ => return false,
+            }
+        }
+        if new.len() == MOST_STEPS {
+            return false;
+        }
+        new.iter().for_each(|mark| self.place(*mark).store(*mark, Relaxed));
+        true
+    }
+
+    fn place(&self, mark: u64) -> &AtomicU64 {
+        &self.known[mark as usize % REMEMBERED]
+    }
+}
 
 /// Runs to rest. `seen` is told every step.
 pub fn run(start: &World, rules: &Rules, mut seen: impl FnMut(Event, &World)) -> Result<(), Broken> {

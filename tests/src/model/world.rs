@@ -4,7 +4,7 @@ use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::core as nva;
 use nvo3_mobility::nve::core::{Core, State};
-use nvo3_nva_proto::{Locators, MoveResult, NveId, Place, Version};
+use nvo3_nva_proto::{Locators, MoveId, MoveResult, NveId, Place, Version};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -270,6 +270,13 @@ impl World {
     /// The frame is on its way.
     pub const fn under_way(&self) -> bool {
         matches!(self.frame, Frame::Flying { .. } | Frame::Held { .. })
+    }
+
+    /// How the move ended that an edge still has in hand: a session brings that before what concerns a later one.
+    pub fn missed(&self, n: At) -> Option<Packet> {
+        let MoveId(id) = self.edge(n).core.get().state.plan()?.id;
+        let over = self.nva.ended.iter().any(|of| u64::from(of.id) == id);
+        over.then(|| self.net.outcome(n, id as u8)).flatten()
     }
 
     /// How a move ended, where it has.

@@ -33,9 +33,11 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
                                         Yield(p)) if p.version > floor => (Vacating(p), outputs![]),
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
-        // It restarted since: it goes on as the party of the move that it was.
-        (Away,                          Committed(_, v, to) | Aborted(_, v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
-        (Away,                          AbortedHere(_, v)) if v > floor => (Halted { peer: None }, outputs![Tell(News::Halted)]),
+        // It restarted since: it goes on as the party of the move that it was, whatever the VM's last frames made of it.
+        (Away | Claiming { sign: Sign::Frame, .. }, Committed(_, v, to) | Aborted(_, v, to)) if v > floor
+                                                                     => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
+        (Away | Claiming { sign: Sign::Frame, .. }, AbortedHere(_, v)) if v > floor
+                                                                     => (Halted { peer: None }, outputs![Tell(News::Halted)]),
         (Forwarding { .. },             MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
         (Forwarding { .. },             Withdrawn(v))   if v > floor => (Away, outputs![]),
         (Forwarding { .. },             ForwardEnds)                 => (Away, outputs![]),

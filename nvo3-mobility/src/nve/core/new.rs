@@ -27,7 +27,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Active(q),                  PrepareNew(p)) if p == q            => (state, outputs![say(p, Word::Activated)]),
         (Installing(t),              Applied)                            => (armed(t), outputs![say(t.plan, Word::Ready)]),
         (Installing(Target { sign: Sign::None, forward: Some(to), plan: p, .. }), Refused) => (Forwarding { to }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), ForwardFor(InFlight)]),
-        (Installing(t),              Refused)                            => (back(t), outputs![Refuse(t.plan.id, t.plan.version, Refusal::Forwarder)]),
+        (Installing(Target { sign: Sign::None, plan: p, .. }), Refused)  => (Away, outputs![Refuse(p.id, p.version, Refusal::Forwarder)]),
+        (Installing(Target { sign, forward, plan: p, .. }), Refused)     => (Claiming { forward, sign }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), Register]),
 
         (Installing(t),              Left(m))       if m == t.plan.id    => (Installing(Target { left: true, ..t }), outputs![]),
         (Prepared(t),                Left(m))       if m == t.plan.id    => (armed(Target { left: true, ..t }), outputs![]),
@@ -59,9 +60,10 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Activating(p) | Active(p),  CommittedHere(m, v)) if m == p.id && v >= floor => (Here, outputs![]),
         (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Revoked(t),                 Aborted(m, v, to))  if m == t.plan.id && v >= floor && t.sign == Sign::Word
+        // A move ends once: also where what came after it has been heard before.
+        (Revoked(t),                 Aborted(m, _, to))  if m == t.plan.id && t.sign == Sign::Word
                                                                          => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),
-        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, v, to)) if m == t.plan.id && v >= floor
+        (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, _, to)) if m == t.plan.id
                                                                          => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Installing(_) | Prepared(_) | Holding(_) | Revoked(_), Detach)  => (state, outputs![]),
         _ => return None,
@@ -75,14 +77,6 @@ fn armed(target: Target) -> State {
         (Sign::Word, _) | (Sign::Frame, true) => Activating(target.plan),
         (_, true) => Holding(target),
         (_, false) => Prepared(target),
-    }
-}
-
-/// What was before the move, when its attachment could not be prepared and nothing was forwarded.
-const fn back(target: Target) -> State {
-    match (target.sign, target.forward) {
-        (Sign::None, _) => Away,
-        (sign, forward) => Claiming { forward, sign },
     }
 }
 

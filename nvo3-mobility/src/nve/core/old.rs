@@ -18,11 +18,13 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
                                                                                           => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
         (Halted { .. },                        PrepareOld(p, _))     if p.version > floor => (Vacating(p), outputs![say(p, Word::Ready)]),
         (Away | Forwarding { .. },             PrepareOld(p, true))  if p.version > floor => (Vacating(p), outputs![]),
+        // It restarted, and may have said before that the VM may stop: a frame does not tell whether it has.
+        (Claiming { sign: Sign::Frame, .. },   PrepareOld(p, _))     if p.version > floor => (Vacating(p), outputs![]),
         (Here | Claiming { sign: Sign::Word, .. }, PrepareOld(p, true)) if p.version > floor => (Resuming(p), outputs![say(p, Word::Resumed)]),
         (Suspending(q) | Vacating(q),          PrepareOld(p, _) | Yield(p))      if p == q => (state, outputs![]),
         (Suspended(q),                         PrepareOld(p, _) | Yield(p))      if p == q => (Suspended(p), outputs![say(p, Word::Suspended)]),
         (Resuming(q),                          PrepareOld(p, _))                 if p == q => (Resuming(p), outputs![say(p, Word::Resumed)]),
-        (Away | Forwarding { .. } | Claiming { .. }, PrepareOld(p, _)) if p.version > floor => (state, outputs![Refuse(p.id, p.version, Refusal::WrongPlace)]),
+        (Away | Forwarding { .. },             PrepareOld(p, false)) if p.version > floor => (state, outputs![Refuse(p.id, p.version, Refusal::WrongPlace)]),
 
         (Leaving(p),                           Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
         (Suspending(p) | Vacating(p),          Suspend(m))                    if m == p.id => (state, outputs![]),
@@ -42,8 +44,9 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        (Leaving(p) | Resuming(p),             AbortedHere(m, v))     if m == p.id && v >= floor => (Here, outputs![Tell(News::Running)]),
-        (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, v))     if m == p.id && v >= floor => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
+        // A move ends once: also where what came after it has been heard before.
+        (Leaving(p) | Resuming(p),             AbortedHere(m, _))     if m == p.id => (Here, outputs![Tell(News::Running)]),
+        (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, _))     if m == p.id => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         _ => return None,
     })

@@ -186,7 +186,6 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
             TO_THIRD,
             &[Refuse(M, V, Refusal::Forwarder), FOR_A_WHILE],
         ),
-        (Installing(SEEN), Refused, SUSPECTING, &[Refuse(M, V, Refusal::Forwarder)]),
         (Here, PrepareNew(P), Here, &[Refuse(M, V, Refusal::WrongPlace)]),
     ]);
     let prepared = entry(Prepared(Target { forward: Some(THIRD), ..T })).unwrap();
@@ -195,6 +194,22 @@ fn the_new_nve_is_ready_once_its_prepared_attachment_is_in_force() {
     assert_eq!(prepared.act(Ingress::Tunnel), Action::Tunnel(THIRD));
     assert_eq!(prepared.bum, Bum::Skip);
     assert_eq!(entry(Prepared(T)).unwrap().act(Ingress::Tunnel), Action::Tunnel(PEER));
+}
+
+/// Checks SPL-03.
+#[test]
+fn a_vm_that_shows_up_where_its_attachment_is_refused_is_asked_for() {
+    const REFUSE: Output = Refuse(M, V, Refusal::Forwarder);
+    check(&[
+        (Installing(SEEN), Refused, SUSPECTING, &[REFUSE, Register]),
+        (Installing(TOLD), Refused, ASKING, &[REFUSE, Register]),
+        (
+            Installing(Target { forward: Some(THIRD), ..TOLD }),
+            Refused,
+            Claiming { forward: Some(THIRD), sign: Sign::Word },
+            &[REFUSE, Register],
+        ),
+    ]);
 }
 
 /// Checks VMM-5-08, VMM-5-09, SPL-02.
@@ -342,7 +357,17 @@ fn an_old_nve_that_restarted_after_suspended_tunnels_again_unless_the_vm_runs_th
         (Here, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (ASKING, PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (Away, PrepareOld(P, false), Away, &[Refuse(M, V, Refusal::WrongPlace)]),
-        (SUSPECTING, PrepareOld(P, false), SUSPECTING, &[Refuse(M, V, Refusal::WrongPlace)]),
+    ]);
+}
+
+/// Checks R-35.
+#[test]
+fn the_last_frames_of_a_vm_that_may_have_stopped_make_an_old_nve_that_restarted_deliver_nothing() {
+    check(&[
+        (SUSPECTING, PrepareOld(P, true), Vacating(P), &[]),
+        (SUSPECTING, PrepareOld(P, false), Vacating(P), &[]),
+        (SUSPECTING, AbortedHere(M, AFTER), Halted { peer: None }, &[Tell(News::Halted)]),
+        (SUSPECTING, Committed(M, AFTER, PEER), TO_PEER, &[FOR_A_WHILE]),
     ]);
 }
 
@@ -514,6 +539,19 @@ fn what_is_below_the_floor_changes_nothing_unless_it_asks_about_the_move_in_hand
     });
 }
 
+/// A party that was gone may hear of what came after the move before it hears how the move ended.
+#[test]
+fn an_abort_ends_the_move_in_hand_also_below_the_floor() {
+    let newer = version(30);
+    let new = [Installing(T), Prepared(T), Holding(LEFT), Revoked(T)].map(|s| (s, Aborted(M, AFTER, PEER), TO_PEER));
+    let old = [Suspending(P), Vacating(P), Suspended(P)].map(|s| (s, AbortedHere(M, AFTER), HALTED));
+    let runs = [Leaving(P), Resuming(P)].map(|s| (s, AbortedHere(M, AFTER), Here));
+    for (given, input, next) in new.into_iter().chain(old).chain(runs) {
+        let after = step(Core { state: given, floor: newer }, input).map(|(core, _)| core);
+        assert_eq!(after, Some(Core { state: next, floor: newer }), "{given:?} with {input:?}");
+    }
+}
+
 /// Checks R-03.
 #[test]
 fn a_late_prepare_of_another_move_arms_nothing() {
@@ -680,7 +718,8 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
             return;
         };
         // Nothing is in hand there, and the VM has left for good.
-        if matches!((before.state, input), (Halted { .. }, Committed(..)) | (Away, _)) {
+        let restarted = matches!(before.state, Away | Claiming { sign: Sign::Frame, .. });
+        if restarted || matches!((before.state, input), (Halted { .. }, Committed(..))) {
             return;
         }
         if let Some((after, outputs)) = after

@@ -1,0 +1,146 @@
+//! Layers with a checksum over all that follows: UDP, TCP, ICMP of both versions, IGMP, ND.
+
+use super::{Layer, Place, WithOptions};
+use crate::checksum::{Addresses, Field, Sum};
+use crate::error::place as placed;
+use crate::tcp::{self, TcpOption};
+use crate::{Error, Ipv4, Protocol, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp};
+
+/// Fills the checksum field at byte `at` of a message with a pseudo-header that is all of `out`.
+fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) -> Result<(), Error> {
+    let pseudo = || match place.addresses {
+        Some(addresses) => Ok(addresses.pseudo_header(protocol.1, out.len() as u32)),
+        None => Err(Error::new(protocol.0, 0, Rule::NoAddresses)),
+    };
+    let value = match place.field {
+        Field::Zero => 0,
+        Field::Keep(value) => value,
+        Field::Partial => pseudo()?.fold(),
+        Field::Fill => pseudo()?.bytes(out).checksum(),
+    };
+    set(value, at, out);
+    Ok(())
+}
+
+pub(super) fn set(value: u16, at: usize, out: &mut [u8]) {
+    if let Some(field) = out.get_mut(at..).and_then(|out| out.first_chunk_mut()) {
+        *field = value.to_be_bytes();
+    }
+}
+
+/// Length and checksum are filled.
+impl Layer for udp::Fields {
+    fn header_len(&self) -> usize {
+        size_of::<udp::Header>()
+    }
+
+    fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+        const NONE: Addresses<'_> = Addresses::V4(&Ipv4::UNSPECIFIED, &Ipv4::UNSPECIFIED);
+        let addresses = match (place.addresses, place.field) {
+            (Some(addresses), _) => addresses,
+            (None, Field::Zero | Field::Keep(_)) => NONE,
+            (None, _) => return Err(Error::new(Protocol::Udp, 0, Rule::NoAddresses)),
+        };
+        self.fill(addresses, place.field, out).map(|_| ())
+    }
+
+    fn ip_protocol(&self, _: u8) -> u8 {
+        ipv4::UDP
+    }
+}
+
+/// Header length and checksum are filled.
+impl Layer for WithOptions<'_, tcp::Fields, TcpOption<'_>> {
+    fn header_len(&self) -> usize {
+        // Too many are an error when they are written.
+        header(self, &mut [0; 60]).unwrap_or(size_of::<tcp::Header>())
+    }
+
+    fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+        header(self, out)?;
+        fill(place, (Protocol::Tcp, ipv4::TCP), 16, out)
+    }
+
+    fn ip_protocol(&self, _: u8) -> u8 {
+        ipv4::TCP
+    }
+}
+
+fn header(tcp: &WithOptions<'_, tcp::Fields, TcpOption<'_>>, out: &mut [u8]) -> Result<usize, Error> {
+    let anywhere = Addresses::V4(&Ipv4::UNSPECIFIED, &Ipv4::UNSPECIFIED);
+    tcp.fields.write(tcp.options.iter().copied(), anywhere, Field::Zero, &[], out)
+}
+
+/// As [`WithOptions`] without any.
+impl Layer for tcp::Fields {
+    fn header_len(&self) -> usize {
+        size_of::<tcp::Header>()
+    }
+
+    fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+        self.with_options(&[]).write(place, out)
+    }
+
+    fn ip_protocol(&self, _: u8) -> u8 {
+        ipv4::TCP
+    }
+}
+
+/// Fixed parts of messages whose checksum, at byte 2, is over all that follows, with a pseudo-header or without.
+macro_rules! messages {
+    ($($header:ty: $protocol:ident, $number:expr, $pseudo:expr;)+) => {$(
+        /// The checksum is filled, over all that follows.
+        impl Layer for $header {
+            fn header_len(&self) -> usize {
+                size_of::<Self>()
+            }
+
+            fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+                *placed::<Self>(out, Protocol::$protocol)?.0 = *self;
+                set(0, 2, out);
+                if $pseudo {
+                    return fill(place, (Protocol::$protocol, $number), 2, out);
+                }
+                let value = match place.field {
+                    Field::Zero | Field::Partial => 0,
+                    Field::Keep(value) => value,
+                    Field::Fill => Sum::ZERO.bytes(out).checksum(),
+                };
+                set(value, 2, out);
+                Ok(())
+            }
+
+            fn ip_protocol(&self, _: u8) -> u8 {
+                $number
+            }
+        }
+    )+};
+}
+
+messages! {
+    icmpv4::Header: Icmpv4, ipv4::ICMP, false;
+    igmp::Header: Igmp, ipv4::IGMP, false;
+    icmpv6::Header: Icmpv6, ipv6::ICMPV6, true;
+    mld::Header: Mld, ipv6::ICMPV6, true;
+    nd::RouterSolicitation: RouterSolicitation, ipv6::ICMPV6, true;
+    nd::RouterAdvertisement: RouterAdvertisement, ipv6::ICMPV6, true;
+    nd::Redirect: Redirect, ipv6::ICMPV6, true;
+    nd::Inverse: Icmpv6, ipv6::ICMPV6, true;
+    nd::CertificationSolicitation: Icmpv6, ipv6::ICMPV6, true;
+    nd::CertificationAdvertisement: Icmpv6, ipv6::ICMPV6, true;
+    nd::FastHandover: Icmpv6, ipv6::ICMPV6, true;
+    nd::Duplicate: Icmpv6, ipv6::ICMPV6, true;
+    nd::Solicitation: NeighborSolicitation, ipv6::ICMPV6, true;
+    nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
+}
+
+/// Behind a message, as many as are wanted.
+impl Layer for nd::NdOption<'_> {
+    fn header_len(&self) -> usize {
+        self.size()
+    }
+
+    fn write(&self, _: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+        Self::write(self, out).map(|_| ())
+    }
+}

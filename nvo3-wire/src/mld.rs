@@ -1,0 +1,304 @@
+//! MLD as far as an edge snoops it: queries, reports and dones of versions 1 and 2 (RFC 2710, RFC 3810).
+
+use crate::error::take;
+use crate::icmpv6;
+use crate::igmp::RecordKind;
+use crate::ipv6::{self, Ipv6Option};
+use crate::{Error, Ipv6, Protocol, Rule};
+use core::fmt;
+use zerocopy::big_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Type of a query of either version.
+pub const QUERY: u8 = 130;
+/// Type of a version 1 report.
+pub const REPORT_V1: u8 = 131;
+/// Type of a version 1 done.
+pub const DONE: u8 = 132;
+/// Type of a version 2 report.
+pub const REPORT_V2: u8 = 143;
+
+/// Query, version 1 report and done (RFC 2710 §3).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+-------------------------------+
+/// |     type      |     code      |           checksum            |
+/// +---------------+---------------+-------------------------------+
+/// |         response code         |           reserved            |
+/// +-------------------------------+-------------------------------+
+/// |                       group address (16)                      |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Header {
+    /// Type, code and checksum.
+    pub icmp: icmpv6::Header,
+    /// Longest time until an answer, in milliseconds; from 32,768 on with an exponent in version 2.
+    pub response_code: U16,
+    /// Zero when sent.
+    pub reserved: U16,
+    /// Group, unspecified in a general query.
+    pub group: Ipv6,
+}
+
+/// What a version 2 query has behind it (RFC 3810 §5.1).
+///
+/// ```text
+/// +-------+-+-----+---------------+-------------------------------+
+/// |  res  |S| QRV |     QQIC      |       number of sources       |
+/// +-------+-+-----+---------------+-------------------------------+
+/// |                     source addresses (16 n)                   |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct QueryV2 {
+    /// Reserved (4 bits), suppress router-side processing (1), querier's robustness (3).
+    pub flags: u8,
+    /// Querier's query interval code, in seconds; from 128 on with an exponent as in IGMPv3.
+    pub interval_code: u8,
+    /// Sources that follow.
+    pub sources: U16,
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct ReportHeader {
+    _icmp: icmpv6::Header,
+    _reserved: U16,
+    records: U16,
+}
+
+/// The first bytes of an address record (RFC 3810 §5.2).
+///
+/// ```text
+/// +---------------+---------------+-------------------------------+
+/// |     type      |  words of aux |       number of sources       |
+/// +---------------+---------------+-------------------------------+
+/// |                       group address (16)                      |
+/// +---------------------------------------------------------------+
+/// |            source addresses (16 n), auxiliary data            |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RecordHeader {
+    kind: u8,
+    aux_words: u8,
+    sources: U16,
+    group: Ipv6,
+}
+
+/// An address record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What it says about the sources.
+    pub kind: RecordKind,
+    /// The group.
+    pub group: &'a Ipv6,
+    /// The sources.
+    pub sources: &'a [Ipv6],
+    /// Auxiliary data, which no version defines.
+    pub auxiliary: &'a [u8],
+}
+
+/// The records of a version 2 report, found well formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Records<'a> {
+    bytes: &'a [u8],
+    count: u16,
+}
+
+impl<'a> Records<'a> {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Each record.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let mut rest = self.bytes;
+        (0..self.count).map_while(move |_| {
+            let (record, behind) = record(rest).ok()?;
+            rest = behind;
+            Some(record)
+        })
+    }
+}
+
+fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Error> {
+    let (header, behind) = take::<RecordHeader>(bytes, Protocol::Mld)?;
+    let (sources, auxiliary) = (16 * usize::from(header.sources.get()), 4 * usize::from(header.aux_words));
+    let split = behind.split_at_checked(sources).and_then(|(sources, behind)| {
+        let (auxiliary, rest) = behind.split_at_checked(auxiliary)?;
+        Some((<[Ipv6]>::ref_from_bytes(sources).ok()?, auxiliary, rest))
+    });
+    match split {
+        Some((sources, auxiliary, rest)) => {
+            Ok((Record { kind: header.kind.into(), group: &header.group, sources, auxiliary }, rest))
+        }
+        None => Err(Error::truncated(Protocol::Mld, 20 + sources + auxiliary, bytes.len())),
+    }
+}
+
+/// A query of either version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// 1 or 2, told by length (RFC 3810 §8.1).
+    pub version: u8,
+    /// The group asked about; unspecified: all.
+    pub group: &'a Ipv6,
+    /// Longest time until an answer, in milliseconds.
+    pub response_ms: u32,
+    /// What version 2 has more.
+    pub v2: Option<&'a QueryV2>,
+    /// The sources asked about.
+    pub sources: &'a [Ipv6],
+}
+
+/// A message by type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// Who listens?
+    Query(Query<'a>),
+    /// A listener of this group, by version 1.
+    Report(&'a Ipv6),
+    /// No longer a listener of this group, by version 1.
+    Done(&'a Ipv6),
+    /// Records of version 2.
+    Records(Records<'a>),
+}
+
+/// A message with the packet it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The packet.
+    pub ip: ipv6::Packet<'a>,
+    /// The ICMPv6 message.
+    pub icmp: icmpv6::Message<'a>,
+    /// The message by type.
+    pub kind: Kind<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads the message of an IPv6 packet, its records too.
+    ///
+    /// # Errors
+    /// Those of [`icmpv6::Message::parse`], [`Rule::MessageType`] for other messages, [`Rule::Truncated`],
+    /// [`Rule::Length`] for a query of 25 to 27 bytes (RFC 3810 §8.1). The offset is from the IPv6 header on.
+    pub fn parse(ip: &ipv6::Packet<'a>) -> Result<Self, Error> {
+        let icmp = icmpv6::Message::parse(ip)?;
+        let read = || match icmp.header.kind {
+            QUERY => query(icmp.bytes).map(Kind::Query),
+            REPORT_V1 => take::<Header>(icmp.bytes, Protocol::Mld).map(|(header, _)| Kind::Report(&header.group)),
+            DONE => take::<Header>(icmp.bytes, Protocol::Mld).map(|(header, _)| Kind::Done(&header.group)),
+            REPORT_V2 => records(icmp.bytes).map(Kind::Records),
+            other => Err(Error::new(Protocol::Mld, 0, Rule::MessageType(other))),
+        };
+        let kind = read().map_err(|error| error.at(icmp.offset))?;
+        Ok(Self { ip: *ip, icmp, kind })
+    }
+
+    /// The receiver's rules of RFC 3810 §5.1.14, §6.2 and §7.4: the checksum verifies, hop limit 1, router alert, the
+    /// source is link-local, groups are groups; the first that fails. A report or done may come from `::`, as a host has no
+    /// address yet when it begins: routers ignore it, but who snoops must not (RFC 3590 §4).
+    ///
+    /// # Errors
+    /// [`Rule::Checksum`], [`Rule::NotOneHop`], [`Rule::NoRouterAlert`], [`Rule::NotLinkLocal`], [`Rule::NotGroup6`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let error = |rule| Err(Error::new(Protocol::Mld, self.icmp.offset, rule));
+        self.icmp.validate()?;
+        if self.icmp.ip.hop_limit != 1 {
+            return error(Rule::NotOneHop(self.icmp.ip.hop_limit));
+        }
+        if !self.has_router_alert() {
+            return error(Rule::NoRouterAlert);
+        }
+        let source = self.icmp.ip.source;
+        let unspecified_report = source.is_unspecified() && !matches!(self.kind, Kind::Query(_));
+        if !source.addr().is_unicast_link_local() && !unspecified_report {
+            return error(Rule::NotLinkLocal(source));
+        }
+        let no_group = match self.kind {
+            Kind::Query(query) => Some(query.group).filter(|group| !group.is_unspecified() && !group.is_multicast()),
+            Kind::Report(group) | Kind::Done(group) => Some(group).filter(|group| !group.is_multicast()),
+            Kind::Records(records) => records.iter().map(|r| r.group).find(|group| !group.is_multicast()),
+        };
+        no_group.map_or(Ok(()), |group| error(Rule::NotGroup6(*group)))
+    }
+
+    fn has_router_alert(&self) -> bool {
+        self.ip.extensions().any(|extension| match extension.typed() {
+            Ok(ipv6::Kind::HopByHop(options)) => options.iter().any(|o| matches!(o, Ipv6Option::RouterAlert(_))),
+            _ => false,
+        })
+    }
+}
+
+fn query(bytes: &[u8]) -> Result<Query<'_>, Error> {
+    let (header, behind) = take::<Header>(bytes, Protocol::Mld)?;
+    let (group, code) = (&header.group, header.response_code.get());
+    match behind.len() {
+        0 => return Ok(Query { version: 1, group, response_ms: code.into(), v2: None, sources: &[] }),
+        1..4 => return Err(Error::new(Protocol::Mld, 0, Rule::Length(bytes.len()))),
+        _ => {}
+    }
+    let (v2, behind) = take::<QueryV2>(behind, Protocol::Mld)?;
+    let length = 16 * usize::from(v2.sources.get());
+    let Some(Ok(sources)) = behind.get(..length).map(<[Ipv6]>::ref_from_bytes) else {
+        return Err(Error::truncated(Protocol::Mld, 28 + length, bytes.len()));
+    };
+    Ok(Query { version: 2, group, response_ms: from_code(code), v2: Some(v2), sources })
+}
+
+/// A code of 16 bits: a number below 32,768, else 12 bits of mantissa shifted by an exponent of 3 (RFC 3810 §5.1.3).
+const fn from_code(code: u16) -> u32 {
+    if code < 0x8000 { code as u32 } else { ((code & 0xfff | 0x1000) as u32) << ((code >> 12 & 7) + 3) }
+}
+
+fn records(bytes: &[u8]) -> Result<Records<'_>, Error> {
+    let (header, behind) = take::<ReportHeader>(bytes, Protocol::Mld)?;
+    let count = header.records.get();
+    let mut rest = behind;
+    for _ in 0..count {
+        (_, rest) = record(rest).map_err(|e| e.at(bytes.len() - rest.len()))?;
+    }
+    Ok(Records { bytes: behind, count })
+}
+
+/// `MLDv2 report ff02::1:ff00:1 to_ex {}`
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Query(query) if query.group.is_unspecified() => write!(f, "MLDv{} general query", query.version),
+            Kind::Query(query) => {
+                write!(f, "MLDv{} query for {}", query.version, query.group)?;
+                query.sources.iter().try_for_each(|source| write!(f, " {source}"))
+            }
+            Kind::Report(group) => write!(f, "MLDv1 report {group}"),
+            Kind::Done(group) => write!(f, "MLDv1 done {group}"),
+            Kind::Records(records) => {
+                f.write_str("MLDv2 report")?;
+                for record in records.iter() {
+                    write!(f, " {} {} {{", record.group, record.kind)?;
+                    for (n, source) in record.sources.iter().enumerate() {
+                        write!(f, "{}{source}", if n == 0 { "" } else { " " })?;
+                    }
+                    f.write_str("}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What every decapsulation reads first: the outer IP packet and its UDP datagram.
+
+use crate::ecn::Ecn;
+use crate::udp::Datagram;
+use crate::{Error, Protocol, Rule, ipv4, ipv6};
+use core::net::IpAddr;
+
+/// An outer packet, whole and of a valid header.
+#[derive(Clone, Copy)]
+pub(crate) struct Outer<'a> {
+    ip: Ip<'a>,
+    /// The upper protocol.
+    pub(crate) protocol: u8,
+    /// What the upper protocol begins with.
+    pub(crate) payload: &'a [u8],
+    /// Where it begins.
+    pub(crate) at: usize,
+    /// DSCP and ECN.
+    pub(crate) class: u8,
+}
+
+#[derive(Clone, Copy)]
+enum Ip<'a> {
+    V4(ipv4::Packet<'a>),
+    V6(ipv6::Packet<'a>),
+}
+
+impl<'a> Outer<'a> {
+    /// Refuses fragments (VXL-07, NVG-05), a wrong IPv4 header checksum and a group as source.
+    #[inline(always)]
+    pub(crate) fn parse(packet: &'a [u8]) -> Result<Self, Error> {
+        match packet.first().map(|first| first >> 4) {
+            Some(6) => Self::over_ipv6(packet),
+            _ => Self::over_ipv4(packet),
+        }
+    }
+
+    #[inline(always)]
+    fn over_ipv4(packet: &'a [u8]) -> Result<Self, Error> {
+        let ip = ipv4::Packet::parse(packet)?;
+        ip.validate()?;
+        let header = ip.header;
+        if header.is_fragment() {
+            return Err(Error::new(Protocol::Ipv4, 0, Rule::Fragment));
+        }
+        let at = ip.header_len();
+        Ok(Self { ip: Ip::V4(ip), protocol: header.protocol, payload: ip.payload, at, class: header.traffic_class })
+    }
+
+    #[inline(always)]
+    fn over_ipv6(packet: &'a [u8]) -> Result<Self, Error> {
+        let ip = ipv6::Packet::parse(packet)?;
+        ip.validate()?;
+        let upper = ip.upper()?;
+        if upper.fragment {
+            return Err(Error::new(Protocol::Ipv6, 0, Rule::Fragment));
+        }
+        let (payload, at, class) = (upper.payload, upper.offset, ip.header.traffic_class());
+        Ok(Self { ip: Ip::V6(ip), protocol: upper.protocol, payload, at, class })
+    }
+
+    /// Source and destination.
+    #[inline(always)]
+    pub(crate) fn addresses(&self) -> (IpAddr, IpAddr) {
+        match &self.ip {
+            Ip::V4(ip) => (IpAddr::V4(ip.header.source.addr()), IpAddr::V4(ip.header.destination.addr())),
+            Ip::V6(ip) => (IpAddr::V6(ip.header.source.addr()), IpAddr::V6(ip.header.destination.addr())),
+        }
+    }
+
+    /// The outer ECN codepoint.
+    #[inline(always)]
+    pub(crate) const fn ecn(&self) -> Ecn {
+        Ecn::from_class(self.class)
+    }
+
+    /// The error for an upper protocol that no tunnel has.
+    #[cold]
+    pub(crate) const fn not_a_tunnel(&self) -> Error {
+        let protocol = match &self.ip {
+            Ip::V4(_) => Protocol::Ipv4,
+            Ip::V6(_) => Protocol::Ipv6,
+        };
+        Error::new(protocol, 0, Rule::NextHeader(self.protocol))
+    }
+
+    /// The datagram, its checksum verified unless it is zero (VXL-06, GNV-08, U6-04), which over IPv6 needs
+    /// `zero_over_ipv6` (U6-03).
+    #[inline(always)]
+    pub(crate) fn datagram(&self, zero_over_ipv6: bool) -> Result<Datagram<'a>, Error> {
+        if self.protocol != ipv4::UDP {
+            return Err(self.not_a_tunnel());
+        }
+        let udp = Datagram::parse(self.payload).map_err(|e| e.at(self.at))?;
+        let length = udp.header.length.get();
+        let verdict = match &self.ip {
+            Ip::V4(ip) => udp.validate(ip.pseudo_header(length)),
+            Ip::V6(ip) if zero_over_ipv6 => udp.validate(ip.pseudo_header(ipv6::UDP, length.into())),
+            Ip::V6(ip) => udp.validate_checked(ip.pseudo_header(ipv6::UDP, length.into())),
+        };
+        verdict.map_err(|e| e.at(self.at))?;
+        Ok(udp)
+    }
+}

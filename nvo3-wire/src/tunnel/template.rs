@@ -1,0 +1,371 @@
+//! What every encapsulation writes: outer headers built once, stamped per packet.
+
+use crate::checksum::Sum;
+use crate::error::place;
+use crate::{Error, Ipv4, Ipv6, Protocol, Rule, ipv4, ipv6, nvgre, udp};
+use zerocopy::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+const TTL: u8 = 64;
+const ECN: u8 = 0x03;
+const DSCP: u8 = 0xfc;
+
+/// What the outer ECN field is set to (RFC 6040 §4.1, TUN-01).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum EcnMode {
+    /// Copied from the inner IP packet; Not-ECT where the inner frame carries none.
+    #[default]
+    Normal,
+    /// Not-ECT always, for tunnel ends that do not follow RFC 6040.
+    Compatibility,
+}
+
+/// The source port of a flow: 49152–65535 (VXL-04).
+#[inline]
+pub const fn source_port(entropy: u16) -> u16 {
+    0xc000 | entropy & 0x3fff
+}
+
+/// Anything that is written in place.
+pub(crate) trait Plain: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy {}
+
+impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy> Plain for T {}
+
+/// An outer IP header in a template.
+pub(crate) trait Ip: Plain {
+    /// The most that fits behind it.
+    const CAPACITY: usize;
+
+    /// Sets what differs from packet to packet; `sum` is over the template's header.
+    fn stamp(&mut self, length: u16, class: u8, entropy: u16, sum: Sum);
+}
+
+impl Ip for ipv4::Header {
+    const CAPACITY: usize = 65_535 - size_of::<Self>();
+
+    #[inline(always)]
+    fn stamp(&mut self, length: u16, class: u8, _: u16, sum: Sum) {
+        let total = length + size_of::<Self>() as u16;
+        self.traffic_class = class;
+        self.total_length = U16::new(total);
+        self.checksum = U16::new(sum.words([total, class.into()]).checksum());
+    }
+}
+
+impl Ip for ipv6::Header {
+    const CAPACITY: usize = 65_535;
+
+    #[inline(always)]
+    fn stamp(&mut self, length: u16, class: u8, entropy: u16, _: Sum) {
+        let label = u32::from(entropy) + 1; // never zero (TUN-07)
+        self.version_class_label = U32::new(6 << 28 | u32::from(class) << 20 | label);
+        self.payload_length = U16::new(length);
+    }
+}
+
+/// What stands between outer IP header and tunnelled bytes.
+pub(crate) trait Upper: Plain {
+    /// Its IP protocol.
+    const PROTOCOL: u8;
+
+    /// Sets what differs from packet to packet.
+    fn stamp(&mut self, length: u16, entropy: u16, checksum: u16);
+}
+
+/// UDP and a tunnel header that all packets share.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Udp<S> {
+    pub(crate) udp: udp::Header,
+    pub(crate) shim: S,
+}
+
+impl<S> Udp<S> {
+    pub(crate) const fn new(port: u16, shim: S) -> Self {
+        let (source_port, length, checksum) = (U16::ZERO, U16::ZERO, U16::ZERO);
+        Self { udp: udp::Header { source_port, destination_port: U16::new(port), length, checksum }, shim }
+    }
+}
+
+impl<S: Plain> Upper for Udp<S> {
+    const PROTOCOL: u8 = ipv4::UDP;
+
+    #[inline(always)]
+    fn stamp(&mut self, length: u16, entropy: u16, checksum: u16) {
+        self.udp.source_port = U16::new(source_port(entropy));
+        self.udp.length = U16::new(length);
+        self.udp.checksum = U16::new(checksum);
+    }
+}
+
+impl Upper for nvgre::Header {
+    const PROTOCOL: u8 = crate::gre::PROTOCOL;
+
+    /// The template's FlowID says which bits of it are filled: all or none (NVG-03).
+    #[inline(always)]
+    fn stamp(&mut self, _: u16, entropy: u16, _: u16) {
+        self.flow_id &= (entropy ^ entropy >> 8) as u8;
+    }
+}
+
+/// Headers in the order and form of the packet, so that one copy writes them all.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Behind<I, U> {
+    ip: I,
+    upper: U,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Headers<U> {
+    V4(Behind<ipv4::Header, U>),
+    V6(Behind<ipv6::Header, U>),
+}
+
+/// The outer headers of one tunnel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Template<U> {
+    headers: Headers<U>,
+    /// Over the IPv4 header, its traffic class zero.
+    ip_sum: Sum,
+    /// Over pseudo-header and `U`; `None` sends no checksum.
+    udp_sum: Option<Sum>,
+    /// DSCP of the tunnel's own.
+    class: u8,
+    /// Which bits of the inner traffic class are copied.
+    copied: u8,
+}
+
+impl<U: Upper> Template<U> {
+    /// TTL 64, DF, id 0, no UDP checksum (VXL-05, VXL-07, TUN-06, TUN-08).
+    pub(crate) fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
+        let ip = ipv4::Header {
+            version_words: 0x45,
+            traffic_class: 0,
+            total_length: U16::ZERO,
+            identification: U16::ZERO,
+            fragment: U16::new(ipv4::DONT_FRAGMENT),
+            ttl: TTL,
+            protocol: U::PROTOCOL,
+            checksum: U16::ZERO,
+            source,
+            destination,
+        };
+        Self::new(Headers::V4(Behind { ip, upper }))
+    }
+
+    /// Hop limit 64, no UDP checksum yet (TUN-06).
+    pub(crate) fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
+        let ip = ipv6::Header {
+            version_class_label: U32::new(6 << 28),
+            payload_length: U16::ZERO,
+            next_header: U::PROTOCOL,
+            hop_limit: TTL,
+            source,
+            destination,
+        };
+        Self::new(Headers::V6(Behind { ip, upper }))
+    }
+
+    fn new(headers: Headers<U>) -> Self {
+        Self { headers, ip_sum: Sum::ZERO, udp_sum: None, class: 0, copied: ECN }.summed()
+    }
+
+    #[must_use]
+    pub(crate) fn with_ttl(mut self, ttl: u8) -> Self {
+        match &mut self.headers {
+            Headers::V4(headers) => headers.ip.ttl = ttl,
+            Headers::V6(headers) => headers.ip.hop_limit = ttl,
+        }
+        self.summed()
+    }
+
+    /// A DSCP of the tunnel's own, or (`None`) the inner one (TUN-05).
+    #[must_use]
+    pub(crate) fn with_dscp(self, dscp: Option<u8>) -> Self {
+        let copied = self.copied & ECN | if dscp.is_none() { DSCP } else { 0 };
+        Self { class: dscp.unwrap_or(0) << 2, copied, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn with_ecn(self, mode: EcnMode) -> Self {
+        let copied = self.copied & DSCP | if mode == EcnMode::Normal { ECN } else { 0 };
+        Self { copied, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn with_upper(mut self, change: impl FnOnce(&mut U)) -> Self {
+        match &mut self.headers {
+            Headers::V4(headers) => change(&mut headers.upper),
+            Headers::V6(headers) => change(&mut headers.upper),
+        }
+        self.summed()
+    }
+
+    #[must_use]
+    pub(crate) fn with_udp_checksum(self, on: bool) -> Self {
+        Self { udp_sum: on.then_some(Sum::ZERO), ..self }.summed()
+    }
+
+    fn summed(mut self) -> Self {
+        let (ip_sum, udp_sum) = match &self.headers {
+            Headers::V4(Behind { ip, upper }) => {
+                let pseudo = crate::checksum::pseudo_ipv4(&ip.source, &ip.destination, ip.protocol, 0);
+                (Sum::ZERO.bytes(ip.as_bytes()), pseudo.bytes(upper.as_bytes()))
+            }
+            Headers::V6(Behind { ip, upper }) => {
+                let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ip.next_header, 0);
+                (Sum::ZERO, pseudo.bytes(upper.as_bytes()))
+            }
+        };
+        self.ip_sum = ip_sum;
+        self.udp_sum = self.udp_sum.map(|_| udp_sum);
+        self
+    }
+
+    /// Length of the outer headers without options.
+    #[inline(always)]
+    pub(crate) const fn len(&self) -> usize {
+        match self.headers {
+            Headers::V4(_) => size_of::<Behind<ipv4::Header, U>>(),
+            Headers::V6(_) => size_of::<Behind<ipv6::Header, U>>(),
+        }
+    }
+
+    /// Writes outer headers and a copy of `inner`; gives the length of both.
+    #[inline(always)]
+    pub(crate) fn write(&self, packet: &Packet<'_, impl Class>, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        match &self.headers {
+            Headers::V4(headers) => self.write_as(headers, packet, inner, out),
+            Headers::V6(headers) => self.write_as(headers, packet, inner, out),
+        }
+    }
+
+    /// Writes the outer headers; gives their length.
+    #[inline(always)]
+    pub(crate) fn write_headers(
+        &self,
+        packet: &Packet<'_, impl Class>,
+        inner: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        match &self.headers {
+            Headers::V4(headers) => self.stamp(headers, packet, inner, out),
+            Headers::V6(headers) => self.stamp(headers, packet, inner, out),
+        }
+    }
+
+    /// Writes the outer headers right before `inner_at`; gives where they begin.
+    #[inline(always)]
+    pub(crate) fn prepend(
+        &self,
+        packet: &Packet<'_, impl Class>,
+        buffer: &mut [u8],
+        inner_at: usize,
+    ) -> Result<usize, Error> {
+        match &self.headers {
+            Headers::V4(headers) => self.prepend_as(headers, packet, buffer, inner_at),
+            Headers::V6(headers) => self.prepend_as(headers, packet, buffer, inner_at),
+        }
+    }
+
+    #[inline(always)]
+    fn write_as<I: Ip>(
+        &self,
+        template: &Behind<I, U>,
+        packet: &Packet<'_, impl Class>,
+        inner: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let len = size_of::<Behind<I, U>>() + packet.options.len();
+        let (needed, available) = (len + inner.len(), out.len());
+        let Some((headers, payload)) = out.get_mut(..needed).and_then(|out| out.split_at_mut_checked(len)) else {
+            return Err(Error::no_room(packet.protocol, needed, available));
+        };
+        self.stamp(template, packet, inner, headers)?;
+        payload.copy_from_slice(inner);
+        Ok(needed)
+    }
+
+    #[inline(always)]
+    fn prepend_as<I: Ip>(
+        &self,
+        template: &Behind<I, U>,
+        packet: &Packet<'_, impl Class>,
+        buffer: &mut [u8],
+        inner_at: usize,
+    ) -> Result<usize, Error> {
+        let len = size_of::<Behind<I, U>>() + packet.options.len();
+        let Some((headroom, inner)) = buffer.split_at_mut_checked(inner_at) else {
+            return Err(Error::no_room(packet.protocol, len, inner_at));
+        };
+        let start = inner_at.wrapping_sub(len);
+        let Some(headers) = headroom.get_mut(start..) else {
+            return Err(Error::no_room(packet.protocol, len, inner_at));
+        };
+        self.stamp(template, packet, inner, headers)?;
+        Ok(start)
+    }
+
+    #[inline(always)]
+    fn stamp<I: Ip>(
+        &self,
+        template: &Behind<I, U>,
+        packet: &Packet<'_, impl Class>,
+        inner: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let class = packet.class.of(inner)?;
+        let options = packet.options;
+        let length = size_of::<U>() + options.len() + inner.len();
+        if length > I::CAPACITY {
+            return Err(Error::new(packet.protocol, 0, Rule::TooLong(inner.len())));
+        }
+        let length = length as u16;
+        let checksum = match self.udp_sum {
+            None => 0,
+            Some(sum) => checksum(sum.word(length).word(length).word(source_port(packet.entropy)), options, inner),
+        };
+        let (headers, rest) = place::<Behind<I, U>>(out, packet.protocol)?;
+        *headers = *template;
+        headers.ip.stamp(length, self.class | class & self.copied, packet.entropy, self.ip_sum);
+        headers.upper.stamp(length, packet.entropy, checksum);
+        if !options.is_empty() {
+            let available = rest.len();
+            match rest.get_mut(..options.len()) {
+                Some(room) => room.copy_from_slice(options),
+                None => return Err(Error::no_room(packet.protocol, options.len(), available)),
+            }
+        }
+        Ok(size_of::<Behind<I, U>>() + options.len())
+    }
+}
+
+/// Apart, so that packets without checksum have the shorter way.
+#[inline(never)]
+fn checksum(sum: Sum, options: &[u8], inner: &[u8]) -> u16 {
+    sum.bytes(options).bytes(inner).udp_checksum()
+}
+
+/// The traffic class of what is tunnelled, 0 where there is none; or why it may not be tunnelled.
+pub(crate) trait Class: Fn(&[u8]) -> Result<u8, Error> {
+    #[inline(always)]
+    fn of(&self, inner: &[u8]) -> Result<u8, Error> {
+        self(inner)
+    }
+}
+
+impl<T: Fn(&[u8]) -> Result<u8, Error>> Class for T {}
+
+/// What one packet brings besides its inner frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet<'a, C> {
+    /// For errors.
+    pub(crate) protocol: Protocol,
+    /// Of the inner flow.
+    pub(crate) entropy: u16,
+    /// Between tunnel header and inner frame, a multiple of two bytes.
+    pub(crate) options: &'a [u8],
+    pub(crate) class: C,
+}

@@ -1,0 +1,250 @@
+//! VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe): VXLAN that says what it carries.
+
+use crate::error::take;
+use crate::{Error, EtherType, Protocol, Rule, Vni};
+use core::fmt;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The UDP port of VXLAN-GPE.
+pub const PORT: u16 = 4790;
+
+/// VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe §3).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---+---+-+-+-+-+-------------------------------+---------------+
+/// |R R|ver|I|P|B|O|           reserved            | next protocol |
+/// +---+---+-+-+-+-+-------------------------------+---------------+
+/// |       VXLAN network identifier (VNI)          |   reserved    |
+/// +-----------------------------------------------+---------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Header {
+    /// Version (0) and flags; the two reserved bits are ignored on receipt.
+    pub flags: u8,
+    /// Ignored on receipt.
+    pub reserved: [u8; 2],
+    /// What the payload is, if flag P is set; otherwise it is Ethernet, as in VXLAN.
+    pub next_protocol: u8,
+    /// The VNI; valid if I is set.
+    pub vni: [u8; 3],
+    /// Ignored on receipt.
+    pub reserved_too: u8,
+}
+
+/// What follows the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[repr(u8)]
+pub enum Next {
+    /// An IPv4 packet.
+    Ipv4 = 1,
+    /// An IPv6 packet.
+    Ipv6 = 2,
+    /// An Ethernet frame.
+    Ethernet = 3,
+    /// A network service header (RFC 8300), which is left in the payload.
+    Nsh = 4,
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+            Self::Ethernet => "Ethernet",
+            Self::Nsh => "NSH",
+        })
+    }
+}
+
+impl Header {
+    /// Flag I: the VNI is valid.
+    pub const VALID: u8 = 0x08;
+    /// Flag P: the next protocol is valid.
+    pub const NEXT: u8 = 0x04;
+    /// Flag B: broadcast, unknown unicast or multicast, replicated at the ingress.
+    pub const BUM: u8 = 0x02;
+    /// Flag O: a packet of operations and management, never a tenant's.
+    pub const CONTROL: u8 = 0x01;
+
+    /// The header for `vni`: I and P set, everything reserved zero.
+    ///
+    /// ```
+    /// use nvo3_wire::{Vni, vxlan_gpe::{Header, Next}};
+    /// use zerocopy::IntoBytes;
+    /// let header = Header::new(Vni::new(0x123456).unwrap(), Next::Ethernet);
+    /// assert_eq!(header.as_bytes(), [0x0c, 0, 0, 3, 0x12, 0x34, 0x56, 0]);
+    /// ```
+    #[inline]
+    pub const fn new(vni: Vni, next: Next) -> Self {
+        Self {
+            flags: Self::VALID | Self::NEXT,
+            reserved: [0; 2],
+            next_protocol: next as u8,
+            vni: vni.to_bytes(),
+            reserved_too: 0,
+        }
+    }
+
+    /// Version, 0 to 3.
+    #[inline]
+    pub const fn version(&self) -> u8 {
+        self.flags >> 4 & 3
+    }
+
+    /// Whether flag O is set.
+    #[inline]
+    pub const fn is_control(&self) -> bool {
+        self.flags & Self::CONTROL != 0
+    }
+
+    /// The VNI, valid or not.
+    #[inline]
+    pub const fn vni(&self) -> Vni {
+        Vni::from_bytes(self.vni)
+    }
+
+    /// What follows, without P Ethernet; `None` if unknown.
+    #[inline]
+    pub const fn next(&self) -> Option<Next> {
+        match (self.flags & Self::NEXT, self.next_protocol) {
+            (0, _) | (_, 3) => Some(Next::Ethernet),
+            (_, 1) => Some(Next::Ipv4),
+            (_, 2) => Some(Next::Ipv6),
+            (_, 4) => Some(Next::Nsh),
+            _ => None,
+        }
+    }
+
+    /// The receiver's rules, the first that fails: version 0, flag I, a known next protocol.
+    ///
+    /// # Errors
+    /// [`Rule::Version`], [`Rule::NoVni`], [`Rule::PayloadType`].
+    #[inline]
+    pub fn validate(&self) -> Result<(Vni, Next), Error> {
+        let error = |rule| Err(Error::new(Protocol::VxlanGpe, 0, rule));
+        if self.version() != 0 {
+            return error(Rule::Version(self.version()));
+        }
+        if self.flags & Self::VALID == 0 {
+            return error(Rule::NoVni);
+        }
+        match self.next() {
+            Some(next) => Ok((self.vni(), next)),
+            None => error(Rule::PayloadType(EtherType([0, self.next_protocol]))),
+        }
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VXLAN-GPE VNI {} next ", self.vni())?;
+        match self.next() {
+            Some(next) => next.fmt(f)?,
+            None => self.next_protocol.fmt(f)?,
+        }
+        if self.version() != 0 {
+            write!(f, " version {}", self.version())?;
+        }
+        if self.flags & Self::BUM != 0 {
+            f.write_str(" BUM")?;
+        }
+        if self.is_control() {
+            f.write_str(" control")?;
+        }
+        Ok(())
+    }
+}
+
+/// Header, kind of payload and payload of a UDP payload, after [`Header::validate`] and a look at the payload's own
+/// version. A control packet passes: see [`Header::is_control`].
+///
+/// # Errors
+/// [`Rule::Truncated`], also of Ethernet for an inner frame below 14 bytes; those of [`Header::validate`];
+/// [`Rule::InnerVersion`] where the payload is IP of the other version.
+#[inline]
+pub fn parse(payload: &[u8]) -> Result<(&Header, Next, &[u8]), Error> {
+    let (header, inner) = take::<Header>(payload, Protocol::VxlanGpe)?;
+    let (_, next) = header.validate()?;
+    let at = size_of::<Header>();
+    match (next, inner) {
+        (Next::Ethernet, _) if inner.len() < 14 => {
+            return Err(Error::truncated(Protocol::Ethernet, 14, inner.len()).at(at));
+        }
+        (Next::Ipv4, [first, ..]) if first >> 4 != 4 => return Err(inner_version(*first)),
+        (Next::Ipv6, [first, ..]) if first >> 4 != 6 => return Err(inner_version(*first)),
+        (Next::Ipv4, []) => return Err(Error::truncated(Protocol::Ipv4, 20, 0).at(at)),
+        (Next::Ipv6, []) => return Err(Error::truncated(Protocol::Ipv6, 40, 0).at(at)),
+        _ => {}
+    }
+    Ok((header, next, inner))
+}
+
+#[cold]
+const fn inner_version(first: u8) -> Error {
+    Error::new(Protocol::VxlanGpe, size_of::<Header>(), Rule::InnerVersion(first >> 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn packet(next: u8, first: u8) -> [u8; 8 + 14] {
+        let mut bytes = [0; 22];
+        bytes[..8].copy_from_slice(&[0x0c, 0, 0, next, 0, 0, 7, 0]);
+        bytes[8] = first;
+        bytes
+    }
+
+    fn rule(change: fn(&mut [u8; 22])) -> Rule {
+        let mut bytes = packet(3, 0);
+        change(&mut bytes);
+        let error = parse(&bytes).unwrap_err();
+        assert_eq!(error.protocol, Protocol::VxlanGpe);
+        error.rule
+    }
+
+    #[test]
+    fn each_broken_rule_is_told_apart() {
+        assert_eq!(rule(|bytes| bytes[0] = 0x04), Rule::NoVni);
+        assert_eq!(rule(|bytes| bytes[0] = 0x1c), Rule::Version(1));
+        assert_eq!(rule(|bytes| bytes[3] = 5), Rule::PayloadType(EtherType([0, 5])));
+        assert_eq!(rule(|bytes| (bytes[3], bytes[8]) = (1, 0x60)), Rule::InnerVersion(6));
+        assert_eq!(rule(|bytes| (bytes[3], bytes[8]) = (2, 0x45)), Rule::InnerVersion(4));
+        let short = parse(&packet(3, 0)[..21]).unwrap_err();
+        assert_eq!((short.protocol, short.offset), (Protocol::Ethernet, 8));
+    }
+
+    #[test]
+    fn reserved_bits_are_ignored_and_without_p_the_payload_is_ethernet() {
+        let mut bytes = packet(0, 0);
+        bytes[..8].copy_from_slice(&[0xc8, 0xff, 0xff, 99, 0, 0, 7, 0xff]);
+
+        let (header, next, _) = parse(&bytes).unwrap();
+        assert_eq!((header.vni().get(), next), (7, Next::Ethernet));
+        assert_eq!(header.to_string(), "VXLAN-GPE VNI 7 next Ethernet");
+    }
+
+    #[test]
+    fn payloads_are_told_apart() {
+        for (next, first) in [(Next::Ipv4, 0x45), (Next::Ipv6, 0x60), (Next::Ethernet, 2), (Next::Nsh, 0)] {
+            assert_eq!(parse(&packet(next as u8, first)).unwrap().1, next);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_fail(mut bytes: Vec<u8>, next in 0u8..6) {
+            if let Some(head) = bytes.first_chunk_mut() {
+                *head = [0x0c, 0, 0, next];
+            }
+            let _ = parse(&bytes).map(|(header, ..)| header.to_string());
+        }
+    }
+}

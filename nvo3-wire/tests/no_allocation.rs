@@ -1,0 +1,121 @@
+//! Nothing here takes memory: not to read, judge, print, change or build.
+//!
+//! Frames are those built below and, where `NVO3_VECTORS` (default `../shared/vectors` beside the workspace) has them,
+//! the generated ones, broken ones included.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use nvo3_wire::build::{HopByHop, Layer, Layers};
+use nvo3_wire::checksum::Field;
+use nvo3_wire::dissect::Dissect;
+use nvo3_wire::edit::Ipv6Mut;
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, announce, arp, ethernet, flow, geneve, icmpv4, icmpv6, igmp};
+use nvo3_wire::{ipv4, ipv6, mld, nd, tcp, udp, vxlan};
+use pcap_file::pcap::PcapReader;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use std::fmt::{self, Write};
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::{env, fs};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const MAC: Mac = Mac([2, 0, 0x5e, 0, 0x53, 1]);
+const IP: Ipv4 = Ipv4([192, 0, 2, 1]);
+const IP6: Ipv6 = Ipv6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+/// Takes text and keeps none.
+struct Sink;
+
+impl Write for Sink {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        black_box(text);
+        Ok(())
+    }
+}
+
+/// Every walk, with all that layers can be asked.
+fn read(frame: &[u8]) {
+    for walk in [Dissect::new(frame), Dissect::new(frame).lax(), Dissect::ip(frame.get(14..).unwrap_or_default())] {
+        for found in walk {
+            let _ = match found {
+                Ok(found) => {
+                    let _ = black_box((found.validate(), found.payload(), found.kind()));
+                    write!(Sink, "{} {}", found.kind(), found.layer)
+                }
+                Err(stop) => write!(Sink, "{stop}"),
+            };
+        }
+    }
+    black_box((announce::classify(frame).is_ok(), flow::entropy(frame)));
+    let Ok(link) = ethernet::Link::parse(frame) else { return };
+    if let Ok(packet) = ipv4::Packet::parse(link.payload) {
+        black_box((packet.validate().is_ok(), packet.iter_options().count(), vxlan::decap(link.payload).is_ok()));
+        black_box(igmp::Message::parse(&packet).is_ok_and(|message| message.validate().is_ok()));
+        black_box(icmpv4::Message::parse(packet.payload).is_ok_and(|message| message.quote().is_some()));
+        black_box(tcp::Segment::parse(packet.payload).is_ok());
+    }
+    if let Ok(packet) = ipv6::Packet::parse(link.payload) {
+        black_box((packet.validate().is_ok(), packet.extensions().count(), mld::Message::parse(&packet).is_ok()));
+        black_box(icmpv6::Message::parse(&packet).is_ok_and(|message| message.quote().is_some()));
+        black_box(nd::Nd::parse(&packet).is_ok_and(|message| message.validate().is_ok()));
+    }
+}
+
+/// Frames of each builder, one after the other in `out`; `then` sees each.
+fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
+    let length = arp::announcement(MAC, IP, out).unwrap();
+    then(&out[..length]);
+    let length = nd::dad(MAC, IP6, None, out).unwrap();
+    then(&out[..length]);
+
+    let mut inner = [0; arp::FRAME_LEN];
+    arp::probe(MAC, IP, &mut inner).unwrap();
+    let header = ethernet::Header { destination: MAC, source: MAC, ether_type: EtherType::IPV6 };
+    let alert = [ipv6::Ipv6Option::RouterAlert(0)];
+    let ip6 = ipv6::Fields::new(IP6, Ipv6::ALL_NODES);
+    let udp = udp::Fields { source_port: flow::entropy(&inner), destination_port: geneve::PORT };
+    let tunnel = geneve::Header::new(Vni::MAX, EtherType::BRIDGING, geneve::Options::NONE).unwrap();
+    let length = (header, ip6, HopByHop(&alert), udp, tunnel, inner).write(out).unwrap();
+    assert!(Ipv6Mut::parse(&mut out[14..length]).unwrap().decrement_hop_limit());
+    then(&out[..length]);
+
+    let header = ethernet::Header { ether_type: EtherType::IPV4, ..header };
+    let fields = ipv4::Fields::new(IP, IP);
+    let length = (header, fields, udp.with(Field::Zero), inner).write(out).unwrap();
+    then(&out[..length]);
+    let encap = vxlan::Encap::ipv4(IP, IP, Vni::MAX);
+    let tunnelled = encap.write(7, &inner, &mut out[14..]).unwrap();
+    then(&out[..14 + tunnelled]);
+}
+
+fn generated() -> Vec<Vec<u8>> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
+    let folder = PathBuf::from(env::var_os("NVO3_VECTORS").unwrap_or_else(|| default.into())).join("gen/seed1");
+    if !folder.is_dir() {
+        println!("no folder {} (set NVO3_VECTORS): frames built here alone", folder.display());
+        return Vec::new();
+    }
+    let mut frames = Vec::new();
+    for name in ["valid.pcap", "invalid.pcap", "lenient.pcap"] {
+        let mut reader = PcapReader::new(fs::File::open(folder.join(name)).unwrap()).unwrap();
+        while let Some(packet) = reader.next_packet() {
+            frames.push(packet.unwrap().data.into_owned());
+        }
+    }
+    frames
+}
+
+#[test]
+fn neither_reading_nor_judging_nor_printing_nor_building_allocates() {
+    let frames = generated();
+    let mut out = [0; 256];
+    let region = Region::new(ALLOCATOR);
+
+    build(&mut out, read);
+    frames.iter().for_each(|frame| read(frame));
+
+    let used = region.change();
+    assert_eq!((used.allocations, used.reallocations), (0, 0));
+}

@@ -1,0 +1,110 @@
+//! Messages whose delivery can change nothing any more. Worlds that differ in them alone are one.
+
+use super::edge::Stage;
+use super::fence::Fence;
+use super::net::{At, Msg, Packet};
+use super::world::{Frame, Move, World, generation};
+use nvo3_mobility::nva::core::State::{AbortingNew, AbortingOld, Committing};
+use nvo3_mobility::nve::core::State::{Installing, Prepared};
+use nvo3_nva_proto::{MoveId, MoveResult, Side};
+
+impl Stage<'_> {
+    /// Worlds in which the same can happen become one: a frame that arrived or was excused makes room for another.
+    pub fn normalize(&mut self) {
+        if matches!(self.world.frame, Frame::Delivered | Frame::Excused) {
+            self.world.frame = Frame::Unsent;
+        }
+        self.forget_inert();
+    }
+
+    /// Takes away what can change nothing until the session it came in ends.
+    fn forget_inert(&mut self) {
+        // Without these rules what is old is not powerless.
+        let powerful = [Fence::Floor, Fence::LatePrepare, Fence::Outcome, Fence::NextMove];
+        if powerful.into_iter().any(|fence| self.rules.lacks(fence)) {
+            return;
+        }
+        let world = &mut *self.world;
+        let mut net = std::mem::take(&mut world.net);
+        let before = net.clone();
+        net.retain(|packet| match packet.up {
+            true => !inert_at_authority(world, *packet, &|other| before.has(other)),
+            false => !inert_at_edge(world, *packet, &|other| before.has(other)),
+        });
+        world.net = net;
+    }
+}
+
+fn find(world: &World, id: u8) -> Option<&Move> {
+    world.nva.open.iter().chain(&world.nva.ended).find(|of| of.id == id)
+}
+
+/// Its move is over, or is decided and this side's part in it is done.
+fn inert_at_authority(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
+    let open = |id| world.nva.open.filter(|of| of.id == id);
+    let answered = |answer| said(answer) || inert_at_edge(world, answer, said);
+    match packet.msg {
+        Msg::Ready { id, .. }
+        | Msg::Refused { id, .. }
+        | Msg::Suspended { id, .. }
+        | Msg::Resumed { id, .. }
+        | Msg::Revoked { id, .. } => open(id).is_none_or(|of| of.state.decided()),
+        Msg::Activated { id, .. } => {
+            open(id).is_none_or(|of| of.state.decided() && outcome(world, id, packet.edge).is_none_or(answered))
+        }
+        Msg::OutcomeInForce { id } => open(id).is_none_or(|of| match (of.state, of.side(packet.edge)) {
+            (Committing { old, .. }, Some(Side::Old)) => old,
+            (Committing { new, .. }, Some(Side::New)) => new,
+            (state, Some(Side::Old)) => state == AbortingNew,
+            _ => false,
+        }),
+        Msg::OutcomeQuery { id } => outcome(world, id, packet.edge).is_some_and(answered),
+        _ => false,
+    }
+}
+
+/// What an edge is answered that asks how a move ended, once nothing can change that.
+fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
+    let of = find(world, id)?;
+    let side = of.side(n)?;
+    let (result, version, place) = match of.state {
+        Committing { .. } => (MoveResult::Committed, of.version, of.new),
+        AbortingOld if side == Side::New => return None,
+        AbortingOld | AbortingNew => (MoveResult::Aborted, of.aborted, of.old),
+        _ if world.nva.open.is_some_and(|open| open.id == id) => return None,
+        _ if of.aborted == 0 => (MoveResult::Committed, of.version, of.new),
+        _ => (MoveResult::Aborted, of.aborted, of.old),
+    };
+    Some(Packet { edge: n, up: false, msg: Msg::Outcome { id, result, version, place } })
+}
+
+/// What it says is below what the edge knows, or is what it knows.
+fn inert_at_edge(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
+    let edge = world.edge(packet.edge);
+    let core = edge.core.get();
+    let floor = generation(core.floor);
+    let in_hand = |id: u8| core.state.plan().is_some_and(|plan| plan.id == MoveId(id.into()));
+    let heard_of = |id: u8, failover| edge.known && (failover || edge.moves & (1 << id) != 0);
+    match packet.msg {
+        Msg::Update { version, place } => {
+            let arms = matches!(core.state, Installing(of) | Prepared(of) if generation(of.plan.version) == version);
+            let known = edge.known && version <= floor && !arms;
+            version < edge.cached.0.max(floor) || known && edge.cached == (version, place)
+        }
+        Msg::Prepare { id, version, failover, .. } => version <= floor && !in_hand(id) && heard_of(id, failover),
+        Msg::Left { id } => {
+            let waits = matches!(core.state, Installing(of) | Prepared(of) if !of.left);
+            let over = find(world, id).is_some_and(|of| of.version <= floor);
+            if in_hand(id) { world.left.refusals == 0 && !waits } else { over }
+        }
+        Msg::Revoke { id, version, .. } => version < floor && !in_hand(id) && heard_of(id, false),
+        Msg::Outcome { id, version, place, .. } => {
+            let acknowledged = Packet { edge: packet.edge, up: true, msg: Msg::OutcomeInForce { id } };
+            let answered = said(acknowledged) || inert_at_authority(world, acknowledged, said);
+            let cached = version < edge.cached.0 || (version, place) == edge.cached;
+            version <= floor && cached && !in_hand(id) && edge.known && answered
+        }
+        Msg::Accepted { version } => version < floor,
+        _ => false,
+    }
+}

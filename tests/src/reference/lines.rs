@@ -1,0 +1,156 @@
+//! What is under way for a while: control messages, what the disk is given, and packets in tunnels; and time, which lets it
+//! arrive.
+
+use super::transition::{Fate, Queue};
+use super::world::World;
+use crate::direct::peer;
+use nvo3_mobility::nva::{self, Record};
+use nvo3_nva_proto::{Instant, Message, Micros, RecordNo};
+use nvo3_wire::Vni;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The underlay's and the disk's longest delay.
+const DELAY: Micros = Micros::from_millis(300);
+/// So many control messages of one direction may be lost one after another: more is a cut, and has to be said.
+const LOSSES: u8 = 3;
+/// So often at most everything arrives at one instant.
+const ENOUGH: usize = 10_000;
+
+/// A frame in a tunnel: since when, its VN, and itself.
+type Packet = (Instant, Vni, Vec<u8>);
+
+/// What is under way, each since when.
+#[derive(Default)]
+pub struct Lines {
+    pub tunnels: BTreeMap<(usize, usize), VecDeque<Packet>>,
+    pub writing: Vec<(Instant, RecordNo, Record)>,
+    control: BTreeMap<Queue, Line>,
+}
+
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<(Instant, Vec<u8>)>,
+    /// Lost since one was delivered.
+    lost: u8,
+}
+
+impl Lines {
+    /// The oldest of each line.
+    fn oldest(&self) -> impl Iterator<Item = Instant> {
+        let control = self.control.values().filter_map(|line| line.waiting.front().map(|(since, _)| *since));
+        let tunnels = self.tunnels.values().filter_map(|line| line.front().map(|(since, ..)| *since));
+        control.chain(tunnels).chain(self.writing.first().map(|(since, ..)| *since))
+    }
+}
+
+impl World {
+    pub fn say(&mut self, queue: Queue, bytes: Vec<u8>) {
+        if self.is_recorded() {
+            let what =
+                Message::decode(&bytes).map_or_else(|error| error.to_string(), |(_, message)| message.to_string());
+            self.log(|| format!("{queue:?} << {what}"));
+        }
+        self.lines.control.entry(queue).or_default().waiting.push_back((self.now, bytes));
+    }
+
+    /// Something becomes of the head of a queue.
+    pub fn control(&mut self, queue: Queue, fate: Fate) {
+        let line = self.lines.control.entry(queue).or_default();
+        let Some((since, bytes)) = line.waiting.pop_front() else { return };
+        match fate {
+            Fate::Lost if line.lost < LOSSES => return line.lost += 1,
+            Fate::Overtaken => return line.waiting.push_back((since, bytes)),
+            Fate::Repeated => line.waiting.push_front((since, bytes.clone())),
+            Fate::Delivered | Fate::Lost => {}
+        }
+        line.lost = 0;
+        self.hear(queue, &bytes);
+    }
+
+    fn hear(&mut self, queue: Queue, bytes: &[u8]) {
+        let now = self.now;
+        if let Queue::ToAuthority(edge) | Queue::ToEdge(edge) = queue
+            && self.edges[edge].cut
+        {
+            return;
+        }
+        if self.is_recorded() {
+            let what =
+                Message::decode(bytes).map_or_else(|error| error.to_string(), |(_, message)| message.to_string());
+            self.log(|| format!("{queue:?} >> {what}"));
+        }
+        match queue {
+            Queue::ToAuthority(edge) => {
+                if let Some(nva) = &mut self.nva {
+                    nva.handle_datagram(now, peer(edge as u8 + 1), bytes);
+                    self.drive_authority();
+                }
+            }
+            Queue::ToEdge(edge) | Queue::Hints(edge) => {
+                if let Some(node) = &mut self.edges[edge].live {
+                    node.nve.handle_datagram(now, bytes);
+                    self.drive(edge);
+                }
+            }
+        }
+    }
+
+    /// The disk has what it was given until then.
+    pub fn sync(&mut self, until: Instant) {
+        let done = self.lines.writing.iter().take_while(|(since, ..)| *since <= until).count();
+        let Some((_, upto, _)) = done.checked_sub(1).map(|last| &self.lines.writing[last]) else { return };
+        let upto = *upto;
+        self.disk.extend(self.lines.writing.drain(..done).map(|(_, number, record)| (number, record)));
+        let now = self.now;
+        if let Some(nva) = &mut self.nva {
+            nva.handle(now, nva::Input::Persisted(upto)).unwrap();
+            self.drive_authority();
+        }
+    }
+
+    /// Everything under way since then arrives, in turn.
+    fn arrive(&mut self, until: Instant) -> bool {
+        let mut any = self.lines.writing.first().is_some_and(|(since, ..)| *since <= until);
+        self.sync(until);
+        let queues: Vec<Queue> = self.lines.control.keys().copied().collect();
+        for queue in queues {
+            let old = |line: &mut Line| line.waiting.front().is_some_and(|(since, _)| *since <= until);
+            if self.lines.control.get_mut(&queue).is_some_and(old) {
+                any = true;
+                self.control(queue, Fate::Delivered);
+            }
+        }
+        let tunnels: Vec<(usize, usize)> = self.lines.tunnels.keys().copied().collect();
+        for (from, to) in tunnels {
+            if self.lines.tunnels[&(from, to)].front().is_some_and(|(since, ..)| *since <= until) {
+                any = true;
+                self.leave_tunnel(from, to);
+            }
+        }
+        any
+    }
+
+    /// Everything arrives until nobody has anything to say now.
+    pub fn carry(&mut self) {
+        for _ in 0..ENOUGH {
+            if !self.arrive(self.now) {
+                return;
+            }
+        }
+        self.model.wrong.push("the machines talk for ever".into());
+    }
+
+    /// Time passes, and nothing stays under way for too long.
+    pub fn pass(&mut self, length: Micros, coarse: Micros) {
+        let end = self.now + length;
+        while self.now < end {
+            let arrives = self.lines.oldest().min().map(|since| since + DELAY);
+            let next = self.next_timer().into_iter().chain(arrives).min().unwrap_or(end);
+            self.tick(next.max(self.now + coarse).min(end));
+            while self.arrive(Instant(self.now.0.saturating_sub(DELAY.0))) {}
+            if !self.model.wrong.is_empty() {
+                return;
+            }
+        }
+    }
+}
