@@ -17,6 +17,8 @@
 //! - What an edge promises (*Ready*, *Suspended*, *Activated*, acknowledgements) is not handed out before the table changes
 //!   it rests on are reported as [applied](nve::Input::Applied); what an authority answers, not before the records it rests
 //!   on are reported as [durable](nva::Input::Persisted).
+//! - What edges and authority believe each other by is [`Transport`] in their configurations: keys, or the word that the transport
+//!   is trusted. What is not believed changes nothing and is counted.
 //! - Memory is bounded by the configuration, drained or not; what was shed is counted.
 //! - Same inputs, same seed: same outputs.
 //!
@@ -61,5 +63,7 @@ mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;
+mod transport;
 
 pub use error::ConfigError;
+pub use transport::Transport;

@@ -51,15 +51,18 @@ up() {
     mkdir -p "$run"
     mkfifo "$run/late"
     local known=() flags n kind=packet address
-    for n in 1 2 3; do known+=(--nve "$n=$(locators "$n" | paste -sd,)"); done
+    for n in 1 2 3; do
+        known+=(--nve "$n=$(locators "$n" | paste -sd,)")
+        "$bin/nvoctl" make-key --nve "$n" "$run/nvad.keys" "$run/h$n.keys"
+    done
     start nvad "$(namespace C)" "$bin/nvad" --listen 10.99.0.100 --listen fd99::100 --data "$run/data" "${known[@]}" \
-        --socket "$run/nvad.sock"
+        --keys "$run/nvad.keys" --socket "$run/nvad.sock"
 
     if variant tap; then kind=tap; fi
     local port="vm0,vni=$R4_VNI,kind=$kind,mac=$R4_VM_MAC,ip=$R4_VM_IP4,ip=$R4_VM_IP6"
     local ports=("$port,active" "$port" "cp0,vni=$R4_VNI,mac=$R4_CP_MAC,ip=$R4_CP_IP4,ip=$R4_CP_IP6,active")
     for n in 1 2 3; do
-        flags=(--id "$n" --nva 10.99.0.100 --port "${ports[n - 1]}" --socket "$run/h$n.sock")
+        flags=(--id "$n" --nva 10.99.0.100 --port "${ports[n - 1]}" --keys "$run/h$n.keys" --socket "$run/h$n.sock")
         for address in $(locators "$n"); do flags+=(--locator "$address"); done
         start "h$n" "$(namespace "H$n")" "$bin/nved" "${flags[@]}"
     done

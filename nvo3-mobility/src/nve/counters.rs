@@ -8,6 +8,14 @@ pub struct NveCounters {
     pub out_of_place: u64,
     /// Datagrams that are no message.
     pub malformed: u64,
+    /// Datagrams without the seal that they should have.
+    pub unsealed: u64,
+    /// Datagrams under a key that is not known.
+    pub unknown_key: u64,
+    /// Datagrams whose seal is not that of their key.
+    pub wrong_seal: u64,
+    /// Datagrams that came before.
+    pub replayed: u64,
     /// Messages that the session refused: another session's, repeated, out of its window.
     pub rejected: u64,
     /// Errors that the NVA answered with.
@@ -48,4 +56,12 @@ pub struct NveCounters {
     pub invalid_neighbor_frames: u64,
     /// Calls with a time before that of an earlier one.
     pub clock_backwards: u64,
+}
+
+impl NveCounters {
+    /// Datagrams that were not believed: their seal said so, or they came before.
+    pub const fn unbelieved(&self) -> u64 {
+        let sealed = self.unknown_key.saturating_add(self.wrong_seal);
+        sealed.saturating_add(self.unsealed).saturating_add(self.replayed)
+    }
 }

@@ -26,7 +26,39 @@ impl Overlay {
     pub fn new(fabric: Fabric, family: Family) -> Self {
         // In memory where that can be: what a disk does that others keep busy is not what is measured.
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        Self { nvad: None, nved: Default::default(), ports: Default::default(), family, fabric, directory }
+        let overlay =
+            Self { nvad: None, nved: Default::default(), ports: Default::default(), family, fabric, directory };
+        overlay.make_keys();
+        overlay
+    }
+
+    /// A key for each edge, another one if it has one, in its file and in `nvad`'s; whoever runs does not know yet.
+    pub fn make_keys(&self) {
+        for n in 1..=HOSTS {
+            let (all, own) = (self.keys("nvad"), self.keys(&format!("h{n}")));
+            let words = ["make-key", "--nve", &n.to_string(), all.to_str().unwrap(), own.to_str().unwrap()];
+            let answer = self.nvoctl("nvad", &words);
+            assert_eq!(answer.code, 0, "{answer:?}");
+        }
+    }
+
+    /// Leaves each edge only the key that was made last; whoever runs does not know yet.
+    pub fn drop_old_keys(&self) {
+        for n in 0..=HOSTS {
+            let path = self.keys(&if n == 0 { "nvad".into() } else { format!("h{n}") });
+            let text = std::fs::read_to_string(&path).unwrap();
+            let keep = if n == 0 { HOSTS } else { 1 };
+            let newest: Vec<&str> = text.lines().skip(text.lines().count() - keep).collect();
+            std::fs::write(&path, newest.join("\n")).unwrap();
+        }
+    }
+
+    /// Has `nvad`, then every edge, read its keys again.
+    pub fn reload_keys(&self) {
+        for n in 0..=HOSTS {
+            let answer = self.nvoctl(&if n == 0 { "nvad".into() } else { format!("h{n}") }, &["reload-keys"]);
+            assert_eq!(answer.code, 0, "{answer:?}");
+        }
     }
 
     /// An edge will have this port; `more` is `active`, `trusted`, or nothing.
@@ -61,6 +93,7 @@ impl Overlay {
         let mut flags = vec![
             format!("--listen={}", self.family.underlay(NVA)),
             format!("--data={}", self.directory.path().join("data").display()),
+            format!("--keys={}", self.keys("nvad").display()),
             format!("--socket={}", self.socket("nvad").display()),
         ];
         flags.extend((1..=HOSTS).map(|n| format!("--nve={n}={}", self.family.underlay(u8::try_from(n).unwrap()))));
@@ -73,6 +106,7 @@ impl Overlay {
         let name = format!("h{n}");
         let mut flags = vec![
             format!("--id={n}"),
+            format!("--keys={}", self.keys(&name).display()),
             format!("--locator={}", self.family.underlay(n)),
             format!("--nva={}", self.family.underlay(NVA)),
             format!("--socket={}", self.socket(&name).display()),
@@ -147,6 +181,10 @@ impl Overlay {
 
     fn socket(&self, daemon: &str) -> PathBuf {
         self.directory.path().join(format!("{daemon}.sock"))
+    }
+
+    fn keys(&self, daemon: &str) -> PathBuf {
+        self.directory.path().join(format!("{daemon}.keys"))
     }
 
     fn log(&self, daemon: &str) -> PathBuf {

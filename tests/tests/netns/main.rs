@@ -7,6 +7,7 @@ mod in_namespaces {
     mod bad_input;
     mod control;
     mod faults;
+    mod keys;
     mod moves;
     mod world;
 }

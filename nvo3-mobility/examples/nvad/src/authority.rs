@@ -6,7 +6,8 @@ use crate::waiters::Waiters;
 use nvo3_mobility::nva::{Event, Input, Nva};
 use nvo3_nva_proto::{Instant, Place, RecordNo};
 use nvoctl::Reply;
-use nvoctl::daemon::Caller;
+use nvoctl::daemon::{Caller, Unbelieved};
+use nvoctl::keys::Trust;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +45,7 @@ pub(crate) enum Happened {
 pub(crate) struct Authority {
     pub(super) nva: Nva,
     pub(super) places: Vec<Place>,
+    pub(super) trust: Trust,
     pub(super) epoch: u32,
     pub(super) journal: Journal,
     /// The newest record.
@@ -56,6 +58,7 @@ pub(crate) struct Authority {
     later: VecDeque<(RecordNo, Said)>,
     pub(super) shed_later: u64,
     datagram: Vec<u8>,
+    unbelieved: Unbelieved,
 }
 
 impl Authority {
@@ -63,6 +66,7 @@ impl Authority {
     pub(crate) fn new(
         nva: Nva,
         places: Vec<Place>,
+        trust: Trust,
         epoch: u32,
         journal: Journal,
         last: RecordNo,
@@ -71,6 +75,7 @@ impl Authority {
         Self {
             nva,
             places,
+            trust,
             epoch,
             journal,
             last,
@@ -81,6 +86,7 @@ impl Authority {
             later: VecDeque::new(),
             shed_later: 0,
             datagram: Vec::new(),
+            unbelieved: Unbelieved::default(),
         }
     }
 
@@ -122,6 +128,7 @@ impl Authority {
     /// Carries out what follows from all that went in. Gives the time until something is due.
     pub(crate) fn carry_out(&mut self, now: Instant) -> Duration {
         self.nva.handle_timeout(now);
+        self.unbelieved.note(self.nva.counters().unbelieved());
         self.hand_over(now);
         while let Some(to) = self.nva.poll_transmit(now, &mut self.datagram) {
             self.sockets.send(to, &self.datagram);

@@ -3,6 +3,7 @@
 use clap::Parser;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place};
+use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -36,6 +37,12 @@ pub(crate) struct Settings {
     /// Keep nothing: every start begins with an empty directory.
     #[arg(long)]
     in_memory: bool,
+    /// Authenticate messages by the keys of this file, which only its owner may read.
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_transport")]
+    keys: Option<PathBuf>,
+    /// Authenticate nothing: whoever can send here is believed.
+    #[arg(long)]
+    trusted_transport: bool,
     /// Where nvoctl reaches it.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -66,6 +73,7 @@ pub(crate) struct Config {
     pub(crate) places: Vec<Place>,
     /// The data directory; none: in memory.
     pub(crate) data: Option<PathBuf>,
+    pub(crate) trust: Trust,
     pub(crate) socket: PathBuf,
     /// All but the epoch, which the store has.
     pub(crate) nva: NvaConfig,
@@ -97,6 +105,8 @@ pub(crate) enum Error {
     #[error("hold-age: {0:?} is not between 1ms and 49 days")]
     HoldAge(std::time::Duration),
     #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
     Machine(#[from] nvo3_mobility::ConfigError),
 }
 
@@ -124,11 +134,18 @@ impl Settings {
         } else {
             (file.data, file.in_memory)
         };
+        let (keys, trusted_transport) = if self.keys.is_some() || self.trusted_transport {
+            (self.keys, self.trusted_transport)
+        } else {
+            (file.keys, file.trusted_transport)
+        };
         Self {
             listen: filled(self.listen, file.listen),
             nve: members(self.nve, file.nve),
             data,
             in_memory,
+            keys,
+            trusted_transport,
             socket: self.socket.or(file.socket),
             grace: self.grace.or(file.grace),
             lifetime: self.lifetime.or(file.lifetime),
@@ -168,8 +185,9 @@ impl Settings {
         if self.data.is_none() && !self.in_memory {
             return Err(Error::Nowhere);
         }
+        let trust = Trust::new(self.keys, self.trusted_transport)?;
         let socket = self.socket.unwrap_or_else(|| nvoctl::NVAD_SOCKET.into());
-        Ok(Config { listen, places, data: self.data, socket, nva })
+        Ok(Config { listen, places, data: self.data, trust, socket, nva })
     }
 
     fn machine(&self) -> Result<NvaConfig, Error> {
@@ -271,7 +289,7 @@ from_text!(Listen, Member, Span);
 mod tests {
     use super::*;
 
-    const GOOD: &str = "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true\n";
+    const GOOD: &str = "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true\ntrusted-transport = true\n";
 
     fn load(flags: &[&str], file: &str) -> Result<Config, String> {
         let directory = tempfile::tempdir().unwrap();
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_field_and_in_a_file_the_line() {
-        let cases: [(&[&str], &str, &[&str]); 20] = [
+        let cases: [(&[&str], &str, &[&str]); 22] = [
             (&[], "", &["listen", "at least one"]),
             (&[], "listen = ['127.0.0.1']", &["nve", "at least one"]),
             (&[], "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']", &["data", "in-memory"]),
@@ -304,6 +322,8 @@ mod tests {
             ),
             (&["--listen", "::1", "--listen", "[::1]:61635"], GOOD, &["listen: [::1]:61635 is there twice"]),
             (&[], &format!("{GOOD}data = '/var/lib/nvad'"), &["data and in-memory"]),
+            (&[], "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true", &["keys or trusted-transport"]),
+            (&["--keys", "/k", "--trusted-transport"], GOOD, &["--keys", "--trusted-transport"]),
             (&["--lifetime", "2h"], GOOD, &["lifetime: 7200s"]),
             (&["--hold-age", "0s"], GOOD, &["hold-age"]),
             (&["--hold-frames", "0"], GOOD, &["NvaConfig.hold.frames"]),

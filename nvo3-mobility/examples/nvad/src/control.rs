@@ -2,11 +2,12 @@
 
 use crate::authority::{Authority, Journal};
 use crate::waiters::Until;
-use crate::{show, words};
+use crate::{show, start, words};
 use nvo3_mobility::nva::core::State;
 use nvo3_mobility::nva::{Input, Standing};
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
 use nvoctl::daemon::{Call, Caller};
+use nvoctl::keys::Trust;
 use nvoctl::{Reply, Request, What};
 use serde_json::{Value, json};
 
@@ -32,12 +33,26 @@ impl Authority {
             Request::Outcome { move_id } => self.outcome(now, move_id, caller),
             Request::Cancel { move_id } => self.word(now, Input::Cancel(move_id), caller),
             Request::Fence { nve } => self.word(now, Input::Fenced(nve), caller),
+            Request::ReloadKeys => match self.reload_keys() {
+                Ok(()) => {
+                    caller.reply(Reply::Done);
+                }
+                Err(why) => refuse(&caller, why),
+            },
             Request::Attach(_)
             | Request::Detach { .. }
             | Request::Suspend { .. }
             | Request::Activate { .. }
             | Request::Resume { .. } => refuse(&caller, "nvad has no ports: ask nved, on the hypervisor"),
         }
+    }
+
+    fn reload_keys(&mut self) -> Result<(), String> {
+        let keys = self.trust.keys().map_err(|error| error.to_string())?;
+        let keys = keys.ok_or("the transport is trusted: there is no file of keys")?;
+        start::complete(&keys, &self.places);
+        self.nva.set_keys(keys);
+        Ok(())
     }
 
     fn prepare(
@@ -117,6 +132,7 @@ impl Authority {
         json!({
             "daemon": "nvad",
             "listen": self.sockets.addresses(),
+            "authenticates": self.trust != Trust::Transport,
             "epoch": self.epoch,
             "records": self.last,
             "nves": show::nves(&self.nva, &self.places),

@@ -4,9 +4,12 @@ use crate::authority::{Authority, Journal};
 use crate::config::Config;
 use crate::sockets::Sockets;
 use crate::store::{Store, Writer};
+use nvo3_mobility::Transport;
 use nvo3_mobility::nva::{Input, Nva, NvaConfig, superseded};
-use nvo3_nva_proto::RecordNo;
+use nvo3_nva_proto::auth::Keys;
+use nvo3_nva_proto::{Place, RecordNo};
 use nvoctl::clock;
+use nvoctl::keys::KeysError;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
@@ -25,8 +28,9 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
     let epoch = store.as_ref().map_or_else(new_epoch, Store::epoch);
     let sockets = Sockets::bind(&config.listen)?;
 
+    let transport = transport(&config)?;
     let now = clock::now();
-    let mut nva = Nva::replay(NvaConfig { epoch, ..config.nva }, getrandom::u64()?, now, records)?;
+    let mut nva = Nva::replay(NvaConfig { epoch, transport, ..config.nva }, getrandom::u64()?, now, records)?;
     for place in &config.places {
         nva.handle(now, Input::Admit(*place))?;
     }
@@ -43,7 +47,25 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
             Journal::Store { writer: Writer::start(store)?, path }
         }
     };
-    Ok(Authority::new(nva, config.places, epoch, journal, last, sockets))
+    Ok(Authority::new(nva, config.places, config.trust, epoch, journal, last, sockets))
+}
+
+/// Keys, or nothing; the log says which.
+fn transport(config: &Config) -> Result<Transport, KeysError> {
+    let Some(keys) = config.trust.keys()? else {
+        tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
+        return Ok(Transport::Trusted);
+    };
+    complete(&keys, &config.places);
+    Ok(Transport::Sealed(keys))
+}
+
+/// Says which edges cannot be believed.
+pub(crate) fn complete(keys: &Keys, places: &[Place]) {
+    tracing::info!(keys = keys.len(), "messages are authenticated");
+    for place in places.iter().filter(|place| keys.newest(place.nve).is_none()) {
+        tracing::warn!("there is no key for {}: it cannot connect", place.nve);
+    }
 }
 
 /// An epoch larger than any before: the seconds since 1970. It returns when that second is over, so that whoever starts

@@ -3,6 +3,7 @@
 use clap::Parser;
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
+use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port, PortError};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +31,12 @@ struct Settings {
     /// An access port that is there from the start: vm0,vni=77,kind=packet|tap,mac=M,ip=A,ip=B,trusted,active
     #[arg(long, value_name = "SPEC")]
     port: Vec<Port>,
+    /// Authenticate messages by this edge's keys in this file, which only its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_transport")]
+    keys: Option<PathBuf>,
+    /// Authenticate nothing: whoever can send here is believed
+    #[arg(long)]
+    trusted_transport: bool,
     /// Where nvoctl speaks to it [default: /run/nvo3/nved.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -47,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) place: Place,
     pub(crate) nva: SocketAddr,
     pub(crate) ports: Vec<Port>,
+    pub(crate) trust: Trust,
     pub(crate) socket: PathBuf,
     pub(crate) vxlan_port: u16,
     pub(crate) hypervisor_word_only: bool,
@@ -61,6 +69,8 @@ pub(crate) enum Error {
     Toml { path: PathBuf, error: toml::de::Error },
     #[error("{0}: missing")]
     Missing(&'static str),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     #[error("locator {0}: there is one of this family already")]
     SecondLocator(IpAddr),
     #[error("locator {0}: not the address of one host")]
@@ -105,7 +115,13 @@ impl Config {
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
+        let (keys, trusted_transport) = if flags.keys.is_some() || flags.trusted_transport {
+            (flags.keys, flags.trusted_transport)
+        } else {
+            (file.keys, file.trusted_transport)
+        };
         Ok(Self {
+            trust: Trust::new(keys, trusted_transport)?,
             place: Place { nve: NveId(flags.id.or(file.id).ok_or(Error::Missing("id"))?), locators },
             nva,
             ports,
@@ -163,6 +179,7 @@ mod tests {
             nva = "192.0.2.100:7"
             socket = "/tmp/a.sock"
             vxlan-port = 8472
+            keys = "/etc/nvo3/nved.keys"
 
             [[port]]
             name = "vm0"
@@ -186,6 +203,7 @@ mod tests {
             "--port",
             spec,
             "--socket=/tmp/a.sock",
+            "--keys=/etc/nvo3/nved.keys",
             "--vxlan-port=8472",
         ]);
         assert_eq!(by_file, by_flags.unwrap());
@@ -197,10 +215,11 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_field() {
-        let ok = ["--id=1", "--locator=192.0.2.1", "--nva=192.0.2.100"];
+        let ok = ["--id=1", "--locator=192.0.2.1", "--nva=192.0.2.100", "--trusted-transport"];
         #[rustfmt::skip]
-        let table: [(&[&str], &str); 8] = [
+        let table: [(&[&str], &str); 9] = [
             (&ok[1..],                                               "id: missing"),
+            (&ok[..3],                                               "keys or trusted-transport: one of both is needed, to authenticate messages or not"),
             (&[ok[0], ok[2]],                                        "locator: missing"),
             (&ok[..2],                                               "nva: missing"),
             (&[ok[0], ok[1], ok[2], "--locator=192.0.2.2"],          "locator 192.0.2.2: there is one of this family already"),

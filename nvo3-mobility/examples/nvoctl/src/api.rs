@@ -65,6 +65,8 @@ pub enum Request {
         /// Which.
         move_id: MoveId,
     },
+    /// Read the file of keys again: what is in it now is what is believed from now on.
+    ReloadKeys,
     /// nvad: this NVE will not return and runs nothing any more.
     Fence {
         /// Which.

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const AFTER_HELP: &str = "\
 nvad hears: prepare, outcome, cancel, fence, migrate (at /run/nvo3/nvad.sock).
 nved hears: attach, detach, suspend, activate, resume (at /run/nvo3/nved.sock).
-Both hear status, show and watch; without --socket nved is asked.
+Both hear status, show, watch and reload-keys; without --socket nved is asked.
 
 Exit codes:
   0  it is done; a move is committed
@@ -114,6 +114,21 @@ pub(crate) enum Command {
         #[arg(value_name = "NVE", value_parser = nve_id)]
         nve: NveId,
     },
+    /// Make a key of an NVE and add it to these files; no daemon is asked.
+    ///
+    /// Give nvad's file and the NVE's, or copy the line from the one to the other; then `reload-keys` at nvad, then at nved, and
+    /// once both have it take the old key's line from both files and reload them again: no message is refused meanwhile. A file that
+    /// is not there is made, for its owner alone.
+    MakeKey {
+        /// The NVE.
+        #[arg(long, value_name = "NVE", value_parser = nve_id)]
+        nve: NveId,
+        /// Where to.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Both: read the file of keys again.
+    ReloadKeys,
     /// A whole move from one place: prepare, suspend, STOP, activate, START, outcome.
     ///
     /// STOP stops the VM at the old place and brings its last state to the new one; START starts it there and is run only
@@ -238,9 +253,9 @@ impl Whose {
 }
 
 impl Command {
-    /// What the daemon is asked.
-    pub(crate) fn request(&self) -> Request {
-        match self {
+    /// What the daemon is asked, if one is.
+    pub(crate) fn request(&self) -> Option<Request> {
+        Some(match self {
             Self::Status => Request::Status,
             Self::Show { what: Shown::Tables } => Request::Show(What::Tables),
             Self::Show { what: Shown::Moves } => Request::Show(What::Moves),
@@ -257,8 +272,10 @@ impl Command {
             Self::Outcome { move_id } => Request::Outcome { move_id: *move_id },
             Self::Cancel { move_id } => Request::Cancel { move_id: *move_id },
             Self::Fence { nve } => Request::Fence { nve: *nve },
+            Self::ReloadKeys => Request::ReloadKeys,
             Self::Migrate(migrate) => migrate.prepare.request(),
-        }
+            Self::MakeKey { .. } => return None,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod api;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+pub mod keys;
 mod port;
 
 pub use api::{Reply, Request, What};

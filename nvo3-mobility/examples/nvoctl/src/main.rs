@@ -11,8 +11,10 @@ use clap::Parser;
 use client::{Client, Heard, Lost};
 use command::{Command, Flags};
 use exit::Exit;
+use nvo3_nva_proto::NveId;
 use nvoctl::Reply;
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Command::Migrate(migrate) => migrate::run(migrate, flags.socket(), flags.timeout(), flags.json),
+        Command::MakeKey { nve, files } => make_key(*nve, files),
         _ => call(&flags).unwrap_or_else(|lost| {
             complain(&lost.to_string());
             Exit::without_reply(&lost)
@@ -30,9 +33,10 @@ fn main() -> ExitCode {
 
 /// One request and its reply; where it watches, as many as come.
 fn call(flags: &Flags) -> Result<Exit, Lost> {
+    let Some(request) = flags.command.request() else { return Ok(Exit::Done) };
     let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
     let mut client = Client::connect(flags.socket(), until)?;
-    client.send(&flags.command.request())?;
+    client.send(&request)?;
     loop {
         let heard = client.next()?;
         let printed = print(&heard, flags.json);
@@ -43,6 +47,19 @@ fn call(flags: &Flags) -> Result<Exit, Lost> {
         }
         if printed.is_err() || !matches!(heard.reply, Reply::Event { .. }) {
             return Ok(Exit::of(&heard.reply));
+        }
+    }
+}
+
+fn make_key(nve: NveId, files: &[PathBuf]) -> Exit {
+    match nvoctl::keys::make(nve, files) {
+        Ok(id) => {
+            drop(writeln!(io::stdout(), "key {id} of {nve}"));
+            Exit::Done
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Exit::Refused
         }
     }
 }

@@ -2,8 +2,8 @@
 
 mod malformed;
 mod round_trip;
-mod spec;
-mod strategy;
+pub(crate) mod spec;
+pub(crate) mod strategy;
 mod update;
 
 use crate::{Header, Message, SessionId};

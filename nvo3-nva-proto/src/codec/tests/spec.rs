@@ -27,7 +27,7 @@ fn tsi() -> Tsi {
 }
 
 /// Every example of SPEC.md by its title there.
-fn examples() -> Vec<(&'static str, Header, Message)> {
+pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let vn = VN.unwrap();
     let key = tsi().key;
     let hello = Hello {
@@ -140,7 +140,7 @@ fn examples() -> Vec<(&'static str, Header, Message)> {
 }
 
 /// The bytes of each `hex` block by its title; what follows a semicolon is for people.
-fn blocks() -> BTreeMap<&'static str, Vec<u8>> {
+pub(crate) fn blocks() -> BTreeMap<&'static str, Vec<u8>> {
     let mut blocks = BTreeMap::new();
     let mut lines = SPEC.lines();
     while let Some(line) = lines.next() {
@@ -167,6 +167,8 @@ fn the_specification_s_examples_are_what_the_code_reads_and_writes() {
         seen.insert(message.type_code());
     }
 
+    // Sealed ones are read beside what seals.
+    blocks.retain(|title, _| !title.starts_with("sealed "));
     assert!(blocks.is_empty(), "not in the code: {:?}", blocks.keys());
     let all: BTreeSet<u8> = (0..=u8::MAX).filter(|code| type_name(*code).is_some()).collect();
     assert_eq!(seen, all);

@@ -1,5 +1,7 @@
 use super::world::{World, done, say, wait, world_with};
-use nvo3_nva_proto::{Capabilities, Encapsulations, Header, Hello, Locators, Message, NveId, Place, SessionId};
+use nvo3_nva_proto::{
+    Capabilities, Encapsulations, Header, Hello, Locators, Message, NveId, Place, SEAL_LEN, SessionId,
+};
 use nvo3_tests::netns::Family::V4;
 use nvo3_tests::netns::{Burst, NVA, Station, open_tap};
 use nvo3_wire::{Vni, vxlan};
@@ -43,6 +45,14 @@ fn with_unknown_critical_tlv(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
+/// As by edge 3 under its first key, but for the code.
+fn sealed_by_guess(mut message: Vec<u8>) -> Vec<u8> {
+    message.extend_from_slice(&[0; SEAL_LEN]);
+    let length = u16::try_from(message.len()).unwrap().to_be_bytes();
+    message[2..8].copy_from_slice(&[1, SEAL_LEN as u8, length[0], length[1], 0, 3]);
+    message
+}
+
 fn vxlan_of(vni: u32) -> Vec<u8> {
     let header = vxlan::Header::new(Vni::new(vni).unwrap());
     [header.as_bytes(), &[0x52; 60]].concat()
@@ -67,9 +77,11 @@ fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
         datagram("VXLAN of an unknown VN",           edge(vxlan::PORT), vxlan_of(78),                            ("h2", "dropped.unknown_vn")),
         datagram("garbage for an edge's control",    edge(CONTROL),     vec![0xff; 64],                          ("h2", "nve.malformed")),
         datagram("garbage for the NVA",              nva,               vec![0xff; 64],                          ("nvad", "malformed")),
-        datagram("an unknown critical TLV",          nva,               with_unknown_critical_tlv(hello(3)),     ("nvad", "malformed")),
-        datagram("a truncated message",              nva,               whole[..whole.len() - 3].to_vec(),       ("nvad", "malformed")),
-        datagram("an unknown NVE",                   nva,               hello(66),                               ("nvad", "unknown_nve")),
+        datagram("an unknown critical TLV",          nva,               with_unknown_critical_tlv(hello(3)),     ("nvad", "unsealed")),
+        datagram("a truncated message",              nva,               whole[..whole.len() - 3].to_vec(),       ("nvad", "unsealed")),
+        datagram("an unknown NVE",                   nva,               hello(66),                               ("nvad", "unsealed")),
+        datagram("an edge's Hello, its seal guessed", nva,              sealed_by_guess(hello(3)),               ("nvad", "wrong_seal")),
+        datagram("the NVA's word, its seal guessed", edge(CONTROL),     sealed_by_guess(hello(2)),               ("h2", "nve.unknown_key")),
         frame("the VM's address with another's MAC", announcement(liar, vm),                                     ("h3", "nve.spoofed")),
         frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.source_not_allowed")),
     ];

@@ -5,6 +5,7 @@ use nvo3_mobility::nve::Event;
 use nvo3_nva_proto::{Capabilities, Encapsulations, Header, Hello, Message, SessionId};
 use nvoctl::What;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 fn sentence(output: &std::process::Output) -> (Option<i32>, String) {
@@ -70,6 +71,29 @@ fn it_ends_in_order_on_a_signal_and_leaves_no_socket_behind() {
     assert!(!world.directory.path().join("nvad.sock").exists());
     world.start();
     world.directory_is(&[(&vm, 1)]);
+}
+
+/// Checks R-38.
+#[test]
+fn it_does_not_start_without_keys_of_its_own_or_the_word_that_none_are_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path().join("keys");
+    std::fs::write(&keys, "").unwrap();
+    std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o644)).unwrap();
+    let start = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nvad"));
+        command.args(["--listen=127.0.0.1:0", "--nve=1=192.0.2.1", "--in-memory", "--socket"]);
+        sentence(&run(command.arg(directory.path().join("sock")).args(more)))
+    };
+
+    let (code, why) = start(&[]);
+    assert_eq!(code, Some(1));
+    assert!(why.contains("keys or trusted-transport: one of both is needed"), "{why}");
+
+    let file = keys.to_str().unwrap();
+    let (code, why) = start(&["--keys", file]);
+    assert_eq!(code, Some(1));
+    assert!(why.contains(&format!("{file}: mode 0644: nobody but its owner may read")), "{why}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(crate) fn place(n: u8) -> Place {
 pub(crate) fn nvad(directory: &TempDir, listen: SocketAddr, socket: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nvad"));
     command.arg("--listen").arg(listen.to_string());
+    command.arg("--trusted-transport");
     command.args(["--nve", "1=198.51.100.1", "--nve", "2=198.51.100.2"]);
     command.arg("--socket").arg(directory.path().join(socket));
     command.arg("--data").arg(directory.path().join("data"));

@@ -57,12 +57,19 @@ impl Edge {
             Request::Resume { tsi } => {
                 done(self.nve.handle(now, Input::Activate { key: tsi, move_id: None }).map_err(Into::into))
             }
+            Request::ReloadKeys => done(self.reload_keys()),
             Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
                 refused("this is an edge (nved); the authority (nvad) does that")
             }
         };
         self.settle(now);
         caller.reply(reply);
+    }
+
+    fn reload_keys(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        let keys = self.trust.keys()?.ok_or("the transport is trusted: there is no file of keys")?;
+        tracing::info!(keys = keys.len(), "messages are authenticated");
+        Ok(self.nve.set_keys(keys)?)
     }
 
     fn watch(&mut self, caller: Caller) {

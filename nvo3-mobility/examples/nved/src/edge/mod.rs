@@ -11,11 +11,13 @@ mod show;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
 use nvo3_nva_proto::{Instant, Micros};
 use nvoctl::clock;
-use nvoctl::daemon::Calls;
+use nvoctl::daemon::{Calls, Unbelieved};
+use nvoctl::keys::Trust;
 use std::io;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub(crate) struct Edge {
     paths: Paths,
     callers: Callers,
     reports: Reports,
+    trust: Trust,
+    unbelieved: Unbelieved,
     buffer: Vec<u8>,
     /// What may leave waits for the room of a port.
     flush_at: Option<Instant>,
@@ -39,7 +43,15 @@ impl Edge {
     /// Opens what the configuration names and asks the NVA for a session.
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
-        let nve = NveConfig { hypervisor_word_only: config.hypervisor_word_only, ..NveConfig::new(config.place) };
+        let transport = if let Some(keys) = config.trust.keys()? {
+            tracing::info!(keys = keys.len(), "messages are authenticated");
+            Transport::Sealed(keys)
+        } else {
+            tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
+            Transport::Trusted
+        };
+        let hypervisor_word_only = config.hypervisor_word_only;
+        let nve = NveConfig { hypervisor_word_only, transport, ..NveConfig::new(config.place) };
         let forwarder = ForwarderConfig::new(config.place.locators);
         let mut edge = Self {
             nve: Nve::new(nve, seed)?,
@@ -47,6 +59,8 @@ impl Edge {
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
             callers: Callers::default(),
             reports: Reports::default(),
+            trust: config.trust.clone(),
+            unbelieved: Unbelieved::default(),
             buffer: Vec::new(),
             flush_at: None,
         };
@@ -110,6 +124,7 @@ impl Edge {
 
     /// Carries out what the machines want until they want nothing more.
     fn settle(&mut self, now: Instant) {
+        self.unbelieved.note(self.nve.counters().unbelieved());
         loop {
             let orders = self.apply_changes(now);
             let flushed = self.flush(now);

@@ -15,6 +15,7 @@ pub(super) fn status(edge: &Edge) -> Value {
         "daemon": "nved",
         "nve": edge.nve.place().nve.0,
         "nva": edge.paths.nva.to_string(),
+        "authenticates": edge.trust != nvoctl::keys::Trust::Transport,
         "connected": edge.nve.is_connected(),
         "ports": ports.collect::<Vec<_>>(),
         "tsis": edge.nve.tsis().count(),

@@ -3,11 +3,13 @@
 mod caller;
 mod privileges;
 mod socket;
+mod unbelieved;
 
 pub use caller::Caller;
 pub use caps::Capability;
 pub use privileges::keep_only;
 pub use socket::{Call, Calls, Error};
+pub use unbelieved::Unbelieved;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;

@@ -1,0 +1,225 @@
+//! Files of keys: one a line, as `ID NVE SECRET` with the secret in 64 hexadecimal digits; what follows a `#` is for people.
+//! The key of an NVE that comes last is the one that it signs with. An NVE's file has its own keys, nvad's has all.
+
+use nvo3_nva_proto::NveId;
+use nvo3_nva_proto::auth::{KeyError, KeyId, Keys, Secret};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What only the owner of a file of keys may do, read and write it, and nobody else.
+const MODE: u32 = 0o600;
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// Neither keys nor the word that none are needed, or both.
+    #[error("keys or trusted-transport: one of both is needed, to authenticate messages or not")]
+    Neither,
+    /// Keys, and the word that none are needed.
+    #[error("keys and trusted-transport: only one of both can be")]
+    Both,
+    /// It cannot be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Others than its owner may read or change it.
+    #[error("{path}: mode {mode:04o}: nobody but its owner may read or change a file of keys (chmod 600)")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Who may do what.
+        mode: u32,
+    },
+    /// A line that is no key.
+    #[error("{path}: line {line}: {why}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Every id is in use.
+    #[error("65535 is the last id of a key, and in use")]
+    NoId,
+    /// The system gives no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Where the messages of NVEs and NVA are authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Not at all: whoever can send to the daemon is believed.
+    Transport,
+    /// By the keys of this file.
+    KeyFile(PathBuf),
+}
+
+impl Trust {
+    /// What flags or a configuration say; exactly one has to be said.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn new(keys: Option<PathBuf>, trusted_transport: bool) -> Result<Self, KeysError> {
+        match (keys, trusted_transport) {
+            (Some(path), false) => Ok(Self::KeyFile(path)),
+            (None, true) => Ok(Self::Transport),
+            (None, false) => Err(KeysError::Neither),
+            (Some(_), true) => Err(KeysError::Both),
+        }
+    }
+
+    /// The keys as they are in the file now; none where none are needed.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub fn keys(&self) -> Result<Option<Keys>, KeysError> {
+        match self {
+            Self::Transport => Ok(None),
+            Self::KeyFile(path) => read(path).map(Some),
+        }
+    }
+}
+
+/// The keys of a file that nobody but its owner may read.
+///
+/// # Errors
+/// Why not.
+pub fn read(path: &Path) -> Result<Keys, KeysError> {
+    let failed = |error| KeysError::File { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeysError::Open { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    let mut keys = Keys::default();
+    for (n, line) in text.lines().enumerate() {
+        let bare = line.split('#').next().unwrap_or_default().trim();
+        if bare.is_empty() {
+            continue;
+        }
+        let added = parsed(bare)
+            .and_then(|(id, nve, secret)| keys.add(id, nve, &secret).map_err(|error: KeyError| error.to_string()));
+        added.map_err(|why| KeysError::Line { path: path.to_owned(), line: n + 1, why })?;
+    }
+    Ok(keys)
+}
+
+/// Adds a new key of an NVE, under an id that none of these files has, to the end of each; makes those that are not there.
+///
+/// # Errors
+/// Why not. A file that comes before the one in question may have the key already.
+pub fn make(nve: NveId, paths: &[PathBuf]) -> Result<KeyId, KeysError> {
+    let mut last = 0_u16;
+    for path in paths.iter().filter(|path| path.exists()) {
+        last = read(path)?.last().map_or(last, |id| last.max(id.get()));
+    }
+    let id = last.checked_add(1).and_then(KeyId::new).ok_or(KeysError::NoId)?;
+    let mut secret = [0; Secret::LEN];
+    getrandom::fill(&mut secret).map_err(KeysError::Random)?;
+    let secret = Secret::from(secret);
+    let digits: String = secret.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+    for path in paths {
+        let failed = |error| KeysError::File { path: path.clone(), error };
+        let mut file = OpenOptions::new().append(true).create(true).mode(MODE).open(path).map_err(failed)?;
+        file.write_all(format!("{id} {} {digits}\n", nve.0).as_bytes()).map_err(failed)?;
+    }
+    Ok(id)
+}
+
+fn parsed(line: &str) -> Result<(KeyId, NveId, Secret), String> {
+    let mut words = line.split_whitespace();
+    let (Some(id), Some(nve), Some(secret), None) = (words.next(), words.next(), words.next(), words.next()) else {
+        return Err("ID NVE SECRET is needed".into());
+    };
+    let id = id.parse().ok().and_then(KeyId::new).ok_or_else(|| format!("`{id}` is no id of a key: 1 to 65535"))?;
+    let nve = nve.parse().map_err(|_| format!("`{nve}` is no number of an NVE"))?;
+    // What is not a secret is not shown either: it may be most of one.
+    let secret = hex(secret).ok_or("the secret is not 64 hexadecimal digits")?;
+    Ok((id, NveId(nve), secret))
+}
+
+fn hex(digits: &str) -> Option<Secret> {
+    let mut secret = [0; Secret::LEN];
+    let pairs = digits.as_bytes().chunks_exact(2);
+    if digits.len() != 2 * Secret::LEN {
+        return None;
+    }
+    for (byte, pair) in secret.iter_mut().zip(pairs) {
+        let value = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let [high, low] = pair else { return None };
+        *byte = value(high)? << 4 | value(low)?;
+    }
+    Some(Secret::from(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn refused(text: &str, mode: u32) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let whole = read(&path).unwrap_err().to_string();
+        whole.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_key_that_is_made_is_read_from_each_file_and_the_next_has_another_id() {
+        let directory = tempfile::tempdir().unwrap();
+        let (all, one) = (directory.path().join("all"), directory.path().join("one"));
+        let (both, first) = ([all.clone(), one.clone()], KeyId::new(1));
+
+        assert_eq!(make(NveId(7), std::slice::from_ref(&all)).ok(), first);
+        let second = make(NveId(1), &both).unwrap();
+        let third = make(NveId(1), &both).unwrap();
+
+        let (all, one) = (read(&all).unwrap(), read(&one).unwrap());
+        assert_eq!((second.get(), third.get()), (2, 3));
+        assert_eq!((all.len(), one.len()), (3, 2));
+        assert_eq!((all.newest(NveId(7)), one.newest(NveId(1))), (first, Some(third)));
+        assert_eq!(fs::metadata(&both[0]).unwrap().permissions().mode() & 0o777, MODE);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_or_that_has_something_else_is_refused_with_a_sentence() {
+        let secret = "00ff".repeat(16);
+        let good = format!("\n# ours\n1 1 {secret} # since May\n");
+        let only = "nobody but its owner may read or change a file of keys (chmod 600)";
+
+        assert_eq!(refused(&good, 0o640), format!("mode 0640: {only}"));
+        assert_eq!(refused(&good, 0o602), format!("mode 0602: {only}"));
+        assert_eq!(refused(&format!("{good}1 2 {secret}"), 0o600), "line 4: key 1 is there already");
+        assert_eq!(refused("0 1 ff", 0o600), "line 1: `0` is no id of a key: 1 to 65535");
+        assert_eq!(refused("1 x ff", 0o400), "line 1: `x` is no number of an NVE");
+        assert_eq!(refused("1 1 ff", 0o400), "line 1: the secret is not 64 hexadecimal digits");
+        assert_eq!(
+            refused(&format!("1 1 +{}", &secret[1..]), 0o400),
+            "line 1: the secret is not 64 hexadecimal digits"
+        );
+        assert_eq!(refused("1 1", 0o400), "line 1: ID NVE SECRET is needed");
+    }
+
+    #[test]
+    fn one_of_both_has_to_be_said() {
+        let path = || Some(PathBuf::from("/k"));
+        assert_eq!(Trust::new(path(), false).unwrap(), Trust::KeyFile("/k".into()));
+        assert_eq!(Trust::new(None, true).unwrap(), Trust::Transport);
+        assert!(Trust::new(None, false).unwrap_err().to_string().starts_with("keys or trusted-transport"));
+        assert!(Trust::new(path(), true).unwrap_err().to_string().starts_with("keys and trusted-transport"));
+    }
+}
