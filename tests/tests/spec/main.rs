@@ -11,4 +11,6 @@ use nvo3_nva_proto::*;
 
 mod document;
 mod form;
+mod harm;
 mod in_python;
+mod in_wireshark;
