@@ -26,6 +26,10 @@ pub enum ConfigError {
         /// The value of that.
         least: u64,
     },
+    /// A ring of keys that the edge cannot use.
+    #[cfg(feature = "auth")]
+    #[error(transparent)]
+    Keys(#[from] nvo3_nva_proto::auth::KeyError),
     /// The session's part of it.
     #[error(transparent)]
     Session(#[from] nvo3_nva_proto::ConfigError),

@@ -61,5 +61,7 @@ mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;
+mod transport;
 
 pub use error::ConfigError;
+pub use transport::Transport;

@@ -70,7 +70,7 @@ impl Error {
 #[non_exhaustive]
 pub enum EncodeError {
     /// It needs more than [`crate::MAX_MESSAGE`].
-    #[error("{name} needs {length} bytes, a message has at most 1200: split it")]
+    #[error("{name} needs {length} bytes, a message has at most 1176: split it")]
     TooLong {
         /// The message's.
         name: &'static str,

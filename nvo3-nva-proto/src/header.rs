@@ -7,8 +7,16 @@ use crate::message::ErrorCode;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
-/// No message is longer, header included (DESIGN §3.2).
-pub const MAX_MESSAGE: usize = 1_200;
+/// No message is longer, header included and seal not: so that there is always room for a seal.
+pub const MAX_MESSAGE: usize = MAX_SEALED - SEAL_LEN;
+/// No message is longer with its seal (DESIGN §3.2).
+pub const MAX_SEALED: usize = 1_200;
+/// What a seal adds to a message: its number (8) and its code (16).
+pub const SEAL_LEN: usize = 24;
+
+/// The flag of a message that ends with a seal.
+#[cfg(feature = "auth")]
+pub(crate) const SEALED: u8 = 1;
 
 /// What is known of a message besides its type and contents.
 ///
@@ -16,9 +24,9 @@ pub const MAX_MESSAGE: usize = 1_200;
 ///  0                   1                   2                   3
 ///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 /// +---------------+---------------+---------------+---------------+
-/// |  version = 1  |     type      |   flags = 0   |  trailer = 0  |
+/// |  version = 1  |     type      |     flags     |    trailer    |
 /// +---------------+---------------+---------------+---------------+
-/// |            length             |         key id = 0            |
+/// |            length             |            key id             |
 /// +-------------------------------+-------------------------------+
 /// |                          session (8)                          |
 /// +---------------------------------------------------------------+
@@ -28,8 +36,8 @@ pub const MAX_MESSAGE: usize = 1_200;
 /// +---------------------------------------------------------------+
 /// ```
 ///
-/// `length` counts the whole message. Flags, trailer and key id keep the place of authentication: bit 0 of the flags will
-/// say that the last `trailer` bytes authenticate the rest under that key.
+/// `length` counts the whole message. Bit 0 of the flags says that the last `trailer` bytes, always [`SEAL_LEN`], authenticate
+/// the rest under that key; without it flags, trailer and key id are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -58,39 +66,57 @@ impl Header {
         out.put(&self.transaction.to_be_bytes());
     }
 
-    /// The header, the message type and a reader over the body.
+    /// The header, the message type and a reader over the body of a message without a seal.
     pub(crate) fn get(datagram: &[u8]) -> Result<(Self, u8, Reader<'_>), DecodeError> {
-        let mut r = Reader::new(datagram);
+        let (header, kind, _, body) = Self::read(datagram, datagram.len(), [0, 0], MAX_MESSAGE)?;
+        Ok((header, kind, body))
+    }
+
+    /// The header, the message type, the key's id and a reader over the body of a message of `length` bytes with its seal,
+    /// `message` without.
+    #[cfg(feature = "auth")]
+    pub(crate) fn get_sealed(message: &[u8], length: usize) -> Result<(Self, u8, u16, Reader<'_>), DecodeError> {
+        Self::read(message, length, [SEALED, SEAL_LEN as u8], MAX_SEALED)
+    }
+
+    /// `flags` are the bytes of flags and trailer that there must be.
+    fn read(
+        message: &[u8],
+        available: usize,
+        flags: [u8; 2],
+        longest: usize,
+    ) -> Result<(Self, u8, u16, Reader<'_>), DecodeError> {
+        let mut r = Reader::new(message);
         let version = r.get::<u8>()?;
         if version != VERSION {
             return Err(r.fail(ErrorCode::Version, 0, VERSION.into(), version.into()));
         }
         let kind = r.get::<u8>()?;
         r.about(kind);
-        for at in 2..4 {
+        for (at, expected) in (2..4).zip(flags) {
             let byte = r.get::<u8>()?;
-            if byte != 0 {
+            if byte != expected {
                 return Err(r.fail(ErrorCode::Field, at, 0, byte.into()));
             }
         }
         let length = usize::from(r.get::<u16>()?);
-        let _key: u16 = r.get()?;
+        let key = r.get()?;
         let header = Self { session: SessionId(r.get()?), sequence: r.get()?, transaction: r.get()? };
         // Cut short on its way it is answered, and keeps its place for a whole copy.
         r.under(header.session, 0);
-        if length > datagram.len() {
-            return Err(r.fail(ErrorCode::Truncated, 4, length, datagram.len()));
+        if length > available {
+            return Err(r.fail(ErrorCode::Truncated, 4, length, available));
         }
-        if length < datagram.len() || length > MAX_MESSAGE {
-            return Err(r.fail(ErrorCode::Field, 4, datagram.len().min(MAX_MESSAGE), length));
+        if length < available || length > longest {
+            return Err(r.fail(ErrorCode::Field, 4, available.min(longest), length));
         }
         r.under(header.session, header.sequence);
-        Ok((header, kind, r))
+        Ok((header, kind, key, r))
     }
 }
 
 /// How long the message is that a stream goes on with; `None` before its sixth byte. Less than [`Header::LEN`] or more than
-/// [`MAX_MESSAGE`] means that the stream is not this protocol and cannot be followed any further.
+/// [`MAX_SEALED`] means that the stream is not this protocol and cannot be followed any further.
 ///
 /// ```
 /// use nvo3_nva_proto::{Header, Message, frame_len};

@@ -46,6 +46,8 @@ extern crate alloc;
 #[cfg(any(test, feature = "arbitrary"))]
 extern crate std;
 
+#[cfg(feature = "auth")]
+pub mod auth;
 mod codec;
 mod display;
 mod error;
@@ -57,7 +59,7 @@ mod time;
 
 pub use codec::{MAX_PLACES, type_name};
 pub use error::{DecodeError, EncodeError};
-pub use header::{Header, MAX_MESSAGE, VERSION, frame_len};
+pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
 pub use session::{

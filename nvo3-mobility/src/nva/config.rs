@@ -1,7 +1,7 @@
 //! What an authority is told before it starts.
 
-use crate::ConfigError;
 use crate::error::{at_least_one, covers};
+use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
 
 /// An authority's times and bounds.
@@ -12,6 +12,8 @@ pub struct NvaConfig {
     pub epoch: u32,
     /// Each session with an NVE.
     pub session: SessionConfig,
+    /// What the messages of edges are believed by.
+    pub transport: Transport,
     /// How long an NVE may keep an answer, in 100 ms (DIR-03).
     pub lifetime: u16,
     /// The same for an answer that there is no such address.
@@ -56,6 +58,7 @@ impl Default for NvaConfig {
         Self {
             epoch: 1,
             session: SessionConfig::default(),
+            transport: Transport::Trusted,
             lifetime: 600,
             negative_lifetime: 50,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },

@@ -147,6 +147,18 @@ pub enum Error {
 pub struct NvaCounters {
     /// Datagrams that are no message.
     pub malformed: u64,
+    /// Datagrams without the seal that they should have.
+    pub unsealed: u64,
+    /// Datagrams under a key that is not known.
+    pub unknown_key: u64,
+    /// Datagrams whose seal is not that of their key.
+    pub wrong_seal: u64,
+    /// Messages under one NVE's key that say that they are another's.
+    pub not_bound: u64,
+    /// Datagrams that came before.
+    pub replayed: u64,
+    /// Hellos answered by a challenge: the first of each start, and old ones.
+    pub challenges: u64,
     /// Messages of sessions that it does not have.
     pub unknown_session: u64,
     /// Hellos of NVEs that are not admitted.

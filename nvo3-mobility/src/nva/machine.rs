@@ -10,6 +10,8 @@ use super::moves::{Moves, Standing};
 use crate::ConfigError;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+#[cfg(feature = "auth")]
+use nvo3_nva_proto::auth::NvaSeals;
 use nvo3_nva_proto::{
     Hello, Instant, Mapping, Message, MoveId, NveId, Place, RecordNo, Session, SessionId, Side, TsiKey,
 };
@@ -38,6 +40,8 @@ pub(super) struct Edge {
     pub(super) answered: VecDeque<u64>,
     pub(super) tracked: VecDeque<(u32, Tracked)>,
     pub(super) timer: Option<Instant>,
+    #[cfg(feature = "auth")]
+    pub(super) seals: NvaSeals,
 }
 
 pub(super) struct Waiting {
@@ -172,6 +176,8 @@ impl Nva {
                 answered: VecDeque::new(),
                 tracked: VecDeque::new(),
                 timer: None,
+                #[cfg(feature = "auth")]
+                seals: NvaSeals::default(),
             };
             self.edges.insert(place.nve, edge);
         }
@@ -199,6 +205,8 @@ impl Nva {
             };
             let peer = edge.peer;
             let sent = edge.session.as_mut().is_some_and(|session| session.poll_transmit(now, out));
+            #[cfg(feature = "auth")]
+            let sent = sent && self.seal(nve, out);
             if sent && let Some(peer) = peer {
                 return Some(peer);
             }

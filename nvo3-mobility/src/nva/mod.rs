@@ -15,6 +15,8 @@ mod machine;
 mod members;
 mod moves;
 mod requests;
+#[cfg(feature = "auth")]
+mod sealed;
 mod sessions;
 
 pub use compact::superseded;

@@ -3,6 +3,8 @@
 use super::core;
 use super::io::{Event, Peer};
 use super::machine::{Nva, Tracked, Waiting};
+#[cfg(feature = "auth")]
+use crate::Transport;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     DecodeError, DownReason, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
@@ -16,6 +18,10 @@ impl Nva {
     /// A datagram of the control port.
     pub fn handle_datagram(&mut self, now: Instant, from: Peer, datagram: &[u8]) {
         self.clock(now);
+        #[cfg(feature = "auth")]
+        if matches!(self.config.transport, Transport::Sealed(_)) {
+            return self.handle_sealed(from, datagram);
+        }
         match Message::decode(datagram) {
             Ok((_, Message::Hello(hello))) => self.handle_hello(from, hello),
             Ok((header, message)) => self.handle_within(from, &header, message),
@@ -23,7 +29,7 @@ impl Nva {
         }
     }
 
-    fn handle_malformed(&mut self, error: &DecodeError) {
+    pub(super) fn handle_malformed(&mut self, error: &DecodeError) {
         self.counters.malformed += 1;
         let Some(nve) = self.by_session.get(&error.session).copied() else { return };
         if let Some(session) = self.session_of(nve) {
@@ -33,7 +39,7 @@ impl Nva {
         self.pump(nve);
     }
 
-    fn handle_within(&mut self, from: Peer, header: &Header, message: Message) {
+    pub(super) fn handle_within(&mut self, from: Peer, header: &Header, message: Message) {
         let Some(nve) = self.by_session.get(&header.session).copied() else {
             self.counters.unknown_session += 1;
             if !matches!(message, Message::Error(_)) {
@@ -58,10 +64,14 @@ impl Nva {
         let header = Header { session, sequence: 0, transaction: 0 };
         let mut bytes = Vec::new();
         let written = Message::Error(error).encode(&header, &mut bytes).is_ok();
-        if written && self.answers.len() < self.config.queue as usize {
-            self.answers.push_back((to, bytes));
-        } else {
-            self.counters.shed_answers += 1;
+        self.enqueue_answer(to, written.then_some(bytes));
+    }
+
+    /// Lets an answer leave, if it could be written and there is room.
+    pub(super) fn enqueue_answer(&mut self, to: Peer, answer: Option<Vec<u8>>) {
+        match answer {
+            Some(bytes) if self.answers.len() < self.config.queue as usize => self.answers.push_back((to, bytes)),
+            _ => self.counters.shed_answers += 1,
         }
     }
 
@@ -85,7 +95,7 @@ impl Nva {
         self.accept(from, hello);
     }
 
-    fn accept(&mut self, from: Peer, hello: Hello) {
+    pub(super) fn accept(&mut self, from: Peer, hello: Hello) {
         let nve = hello.place.nve;
         self.drop_session(nve);
         let session = self.next_session_id();
@@ -113,7 +123,7 @@ impl Nva {
         self.pump(nve);
     }
 
-    fn next_session_id(&mut self) -> SessionId {
+    pub(super) fn next_session_id(&mut self) -> SessionId {
         loop {
             self.sessions_given += 1;
             let id = SessionId(mix(self.seed ^ mix(self.sessions_given)));

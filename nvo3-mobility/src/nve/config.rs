@@ -1,7 +1,7 @@
 //! What an edge is told before it starts.
 
-use crate::ConfigError;
 use crate::error::{at_least_one, covers};
+use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
 /// An edge's identity, times and bounds.
@@ -16,6 +16,8 @@ pub struct NveConfig {
     pub capabilities: Capabilities,
     /// The session with the NVA.
     pub session: SessionConfig,
+    /// What its messages are believed by.
+    pub transport: Transport,
     /// Held at most for a TSI that has just come and that no move brought.
     pub hold: HoldLimits,
     /// How long a forward entry stays at most (VMM-5-04).
@@ -59,6 +61,7 @@ impl NveConfig {
             encapsulations: Encapsulations::VXLAN,
             capabilities: Capabilities::HOLD,
             session: SessionConfig::default(),
+            transport: Transport::Trusted,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),
@@ -100,6 +103,10 @@ impl NveConfig {
         at_least_one("NveConfig", positive)?;
         at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
         covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
+        #[cfg(feature = "auth")]
+        if let Transport::Sealed(keys) = &self.transport {
+            keys.validate_for(self.place.nve)?;
+        }
         Ok(self.session.validate()?)
     }
 }

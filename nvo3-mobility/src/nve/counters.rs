@@ -8,6 +8,14 @@ pub struct NveCounters {
     pub out_of_place: u64,
     /// Datagrams that are no message.
     pub malformed: u64,
+    /// Datagrams without the seal that they should have.
+    pub unsealed: u64,
+    /// Datagrams under a key that is not known.
+    pub unknown_key: u64,
+    /// Datagrams whose seal is not that of their key.
+    pub wrong_seal: u64,
+    /// Datagrams that came before.
+    pub replayed: u64,
     /// Messages that the session refused: another session's, repeated, out of its window.
     pub rejected: u64,
     /// Errors that the NVA answered with.

@@ -9,10 +9,14 @@ use super::io::{Error, Event, Input, Timer, Transmit};
 use super::moves::Moves;
 use super::neighbors::Neighbors;
 use crate::ConfigError;
+#[cfg(feature = "auth")]
+use crate::Transport;
 use crate::table::{Change, Entry, Port, Route, TableChange, VapId};
 use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+#[cfg(feature = "auth")]
+use nvo3_nva_proto::auth::NveSeals;
 use nvo3_nva_proto::{
     Header, Hello, HoldLimits, Instant, Invalidate, Message, Micros, MoveId, Place, RecordNo, Resync, Session,
     SessionConfig, SessionId, Tsi, TsiKey, Version,
@@ -60,6 +64,9 @@ pub struct Nve {
     pub(super) seed: u64,
     pub(super) now: Instant,
     pub(super) session: Option<Session>,
+    /// Where the transport is not trusted.
+    #[cfg(feature = "auth")]
+    pub(super) seals: Option<NveSeals>,
     pub(super) changes: Changes,
     /// Messages received, each with the newest change that it waits for.
     pub(super) unforced: VecDeque<(u32, u64)>,
@@ -100,6 +107,11 @@ impl Nve {
             seed,
             now: Instant::default(),
             session: None,
+            #[cfg(feature = "auth")]
+            seals: match &config.transport {
+                Transport::Trusted => None,
+                Transport::Sealed(keys) => Some(NveSeals::new(keys.clone(), config.place.nve)?),
+            },
             changes: Changes::new(config.unapplied as usize),
             unforced: VecDeque::new(),
             in_force: 0,
@@ -347,8 +359,14 @@ impl Nve {
                 return Some(Transmit::Nve(to));
             }
         }
-        let session = self.session.as_mut()?;
-        session.poll_transmit(self.now, out).then_some(Transmit::Nva)
+        while self.session.as_mut()?.poll_transmit(self.now, out) {
+            #[cfg(feature = "auth")]
+            if !self.seal(out) {
+                continue;
+            }
+            return Some(Transmit::Nva);
+        }
+        None
     }
 
     /// What the owner should know or do.

@@ -14,6 +14,8 @@ mod io;
 mod machine;
 mod moves;
 mod neighbors;
+#[cfg(feature = "auth")]
+mod sealed;
 mod session_side;
 
 pub use config::NveConfig;

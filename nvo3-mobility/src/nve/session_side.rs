@@ -17,6 +17,11 @@ impl Nve {
     /// A datagram of the control port: from the NVA, or a hint from another edge.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
         self.clock(now);
+        #[cfg(feature = "auth")]
+        if self.seals.is_some() {
+            self.handle_sealed(datagram);
+            return self.pump_session();
+        }
         match Message::decode(datagram) {
             Ok((header, Message::Invalidate(hint))) if header.session.0 == 0 => self.handle_hint(&hint),
             Ok((header, message)) => {
@@ -275,7 +280,7 @@ impl Nve {
     }
 
     /// Another edge says that its mapping is newer. All it can cause is a question (VMM-5-06).
-    fn handle_hint(&mut self, hint: &Invalidate) {
+    pub(super) fn handle_hint(&mut self, hint: &Invalidate) {
         if self.points_to(&hint.tsi, hint.nve, hint.version) {
             self.counters.hints_received += 1;
             self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac));

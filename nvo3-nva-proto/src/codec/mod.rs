@@ -11,7 +11,7 @@ mod registration;
 mod registry;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tlv;
 mod update;
 mod value;
@@ -20,6 +20,8 @@ pub use registry::type_name;
 pub use update::MAX_PLACES;
 
 pub(crate) use reader::Reader;
+#[cfg(feature = "auth")]
+pub(crate) use registry::code;
 pub(crate) use value::Sink;
 
 use crate::error::{DecodeError, EncodeError};
@@ -65,7 +67,12 @@ impl Message {
     /// assert_eq!(error.to_string(), "OutcomeQuery at byte 4: 32 bytes are needed and 30 are there");
     /// ```
     pub fn decode(datagram: &[u8]) -> Result<(Header, Self), DecodeError> {
-        let (header, kind, mut r) = Header::get(datagram)?;
+        let (header, kind, r) = Header::get(datagram)?;
+        Ok((header, Self::get_whole(&header, kind, r)?))
+    }
+
+    /// The message of a type whose body and TLVs the reader stands before.
+    pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'_>) -> Result<Self, DecodeError> {
         let message = Self::get_body(kind, &mut r)?;
         if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
             return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
@@ -73,7 +80,7 @@ impl Message {
         for tlv in r.tlvs() {
             tlv?.skip()?;
         }
-        Ok((header, message))
+        Ok(message)
     }
 
     fn put_body<S: Sink>(&self, out: &mut S) {

@@ -8,7 +8,7 @@ use crate::message::ErrorCode;
 use alloc::vec::Vec;
 
 /// What is left of a datagram, or of one TLV's value in it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     at: usize,

@@ -6,8 +6,8 @@ use crate::message::Message;
 macro_rules! types {
     ($($code:ident = $value:literal $variant:ident $(($any:tt))?,)*) => {
         /// The codes by name.
-        pub(super) mod code {
-            $(pub(in crate::codec) const $code: u8 = $value;)*
+        pub(crate) mod code {
+            $(pub(crate) const $code: u8 = $value;)*
         }
 
         /// The name of a message type, if it is one.

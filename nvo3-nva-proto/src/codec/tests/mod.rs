@@ -3,7 +3,7 @@
 mod malformed;
 mod round_trip;
 mod spec;
-mod strategy;
+pub(crate) mod strategy;
 mod update;
 
 use crate::{Header, Message, SessionId};

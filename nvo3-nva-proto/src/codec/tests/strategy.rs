@@ -237,11 +237,11 @@ fn move_group() -> BoxedStrategy<Message> {
     .boxed()
 }
 
-pub(super) fn message() -> BoxedStrategy<Message> {
+pub(crate) fn message() -> BoxedStrategy<Message> {
     prop_oneof![session_group(), registration_group(), directory_group(), move_group()].boxed()
 }
 
-pub(super) fn header() -> impl Strategy<Value = Header> {
+pub(crate) fn header() -> impl Strategy<Value = Header> {
     // Session 0 allows no TLVs in an Invalidate; that has a test of its own.
     (1_u64.., any::<(u32, u32)>()).prop_map(|(session, (sequence, transaction))| Header {
         session: SessionId(session),

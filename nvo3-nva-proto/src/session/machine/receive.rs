@@ -67,14 +67,20 @@ impl Session {
     }
 
     fn handle_hello_ack(&mut self, header: &Header, ack: HelloAck) -> Result<(), Reject> {
-        let Opening::Ask { hello, .. } = &self.opening else {
+        let now = self.now;
+        let Opening::Ask { hello, due, .. } = &mut self.opening else {
             return Err(Reject::Unexpected { name: "HelloAck" });
         };
         if ack.nonce != hello.nonce {
             return Err(Reject::OldNonce { nonce: ack.nonce });
         }
-        if ack.session.0 == 0 || ack.session != header.session || self.state != State::Connecting {
+        if ack.session != header.session || self.state != State::Connecting {
             return Err(Reject::Unexpected { name: "HelloAck" });
+        }
+        if ack.session.0 == 0 {
+            // A challenge, which is in the seal: the next Hello answers it.
+            *due = now;
+            return Ok(());
         }
         self.step(Input::Granted, Some(ack));
         Ok(())

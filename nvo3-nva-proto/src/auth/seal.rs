@@ -1,0 +1,106 @@
+//! The seal's bytes, and who can make them.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +---------------------------------------------------------------+
+//! |           header, body and TLVs (flags 1, trailer 24)         |
+//! +---------------------------------------------------------------+
+//! |                          number (8)                           |
+//! +---------------------------------------------------------------+
+//! |    code (16): HMAC-SHA-256 of all before it, its first half   |
+//! +---------------------------------------------------------------+
+//! ```
+
+use super::error::{AuthError, SealError};
+use super::keys::{KeyId, Keys, Party};
+use crate::codec::Reader;
+use crate::error::DecodeError;
+use crate::header::{Header, MAX_MESSAGE, SEAL_LEN, SEALED};
+use crate::id::{NveId, SessionId};
+use crate::message::Message;
+use alloc::vec::Vec;
+use hmac::Mac;
+
+/// A number's length in bytes.
+const NUMBER: usize = 8;
+/// A code's: half of what SHA-256 gives, as RFC 2104 §5 allows and RFC 4868 does.
+const CODE: usize = SEAL_LEN - NUMBER;
+
+/// A message whose seal is right; whether it is a replay, its number says to who counts them.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// Its header.
+    pub header: Header,
+    /// The number of its type.
+    pub kind: u8,
+    /// The key.
+    pub key: KeyId,
+    /// Whose key it is.
+    pub nve: NveId,
+    /// The number in the seal.
+    pub number: u64,
+    body: Reader<'a>,
+}
+
+impl Opened<'_> {
+    /// What it says.
+    ///
+    /// # Errors
+    /// Its sender, who has the key, said what is no message here.
+    pub fn decode(&self) -> Result<Message, DecodeError> {
+        Message::get_whole(&self.header, self.kind, self.body)
+    }
+}
+
+impl Keys {
+    /// Checks a datagram that `from` is to have sent. Nothing but its header is parsed; the code is compared in constant time.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub fn open<'a>(&self, from: Party, datagram: &'a [u8]) -> Result<Opened<'a>, AuthError> {
+        if datagram.get(2).is_some_and(|flags| flags & SEALED == 0) {
+            return Err(AuthError::NoSeal);
+        }
+        let split = datagram.split_last_chunk::<CODE>();
+        let parts = split.and_then(|(covered, code)| Some((covered, covered.split_last_chunk::<NUMBER>()?, code)));
+        let Some((covered, (message, number), code)) = parts else {
+            // Shorter than a header, which says what is missing.
+            return Err(Header::get_sealed(datagram, 0).map_or_else(AuthError::Malformed, |_| AuthError::NoSeal));
+        };
+        let (header, kind, id, body) = Header::get_sealed(message, datagram.len())?;
+        let known = KeyId::new(id).and_then(|key| Some((key, self.code(key, from)?)));
+        let Some((key, (nve, mut right))) = known else { return Err(AuthError::UnknownKey(id)) };
+        right.update(covered);
+        right.verify_truncated_left(code).map_err(|_| AuthError::WrongSeal(key))?;
+        Ok(Opened { header, kind, key, nve, number: u64::from_be_bytes(*number), body })
+    }
+
+    /// Seals what [`Message::encode`] wrote, as `from` does; leaves it as it is where that fails.
+    ///
+    /// # Errors
+    /// `key` is not in the ring, or `message` is none; it must not be sent then.
+    pub fn seal(&self, from: Party, key: KeyId, number: u64, message: &mut Vec<u8>) -> Result<(), SealError> {
+        let length = message.len();
+        let (_, mut code) = self.code(key, from).ok_or(SealError::UnknownKey(key))?;
+        let sealed = u16::try_from(length.saturating_add(SEAL_LEN)).unwrap_or(u16::MAX).to_be_bytes();
+        match message.first_chunk_mut::<{ Header::LEN }>() {
+            Some([_, _, flags, trailer, high, low, key_high, key_low, ..]) if length <= MAX_MESSAGE => {
+                (*flags, *trailer) = (SEALED, SEAL_LEN as u8);
+                [*high, *low] = sealed;
+                [*key_high, *key_low] = key.get().to_be_bytes();
+            }
+            _ => return Err(SealError::NotAMessage { length }),
+        }
+        message.extend_from_slice(&number.to_be_bytes());
+        code.update(message);
+        message.extend(code.finalize().into_bytes().iter().take(CODE));
+        Ok(())
+    }
+}
+
+/// The session that the header of a message names.
+pub(super) fn session_of(message: &[u8]) -> SessionId {
+    let field = message.get(Header::SESSION_OFFSET as usize..).and_then(|rest| rest.first_chunk());
+    SessionId(field.map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+}

@@ -1,0 +1,252 @@
+//! What a seal promises for every message, and who is kept out.
+
+use super::*;
+use crate::codec::tests::strategy::{header, message};
+use crate::*;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+const EDGE: NveId = NveId(1);
+const OTHER: NveId = NveId(2);
+
+fn key(id: u16) -> KeyId {
+    KeyId::new(id).unwrap()
+}
+
+fn ring(of: &[(u16, NveId)]) -> Keys {
+    let mut keys = Keys::default();
+    for (id, nve) in of {
+        keys.add(key(*id), *nve, &Secret::from([*id as u8; 32])).unwrap();
+    }
+    keys
+}
+
+fn sealed(keys: &Keys, from: Party, id: u16, number: u64, header: Header, message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&header, &mut bytes).unwrap();
+    keys.seal(from, key(id), number, &mut bytes).unwrap();
+    bytes
+}
+
+fn within(session: u64) -> Header {
+    Header { session: SessionId(session), ..Header::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Checks VMM-10-10, SPL-14.
+    #[test]
+    fn every_message_is_opened_as_it_was_sealed_and_with_no_bit_changed(
+        header in header(),
+        message in message(),
+        number in any::<u64>(),
+    ) {
+        let keys = ring(&[(1, EDGE)]);
+        let mut bytes = sealed(&keys, Party::Nve, 1, number, header, &message);
+
+        let opened = keys.open(Party::Nve, &bytes).unwrap();
+        prop_assert_eq!((opened.header, opened.number, opened.nve), (header, number, EDGE));
+        prop_assert_eq!(opened.decode(), Ok(message.clone()));
+        prop_assert_eq!(opened.kind, message.type_code());
+        prop_assert!(bytes.len() <= MAX_SEALED);
+        prop_assert_eq!(frame_len(&bytes), Some(bytes.len()));
+        prop_assert!(Message::decode(&bytes).is_err());
+
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(keys.open(Party::Nve, &bytes).is_err(), "bit {}", bit);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_spliced_is_refused(a in message(), b in message(), at in any::<prop::sample::Index>()) {
+        let keys = ring(&[(1, EDGE)]);
+        let a = sealed(&keys, Party::Nve, 1, 1, within(1), &a);
+        let b = sealed(&keys, Party::Nve, 1, 2, within(1), &b);
+        let at = at.index(a.len().min(b.len()));
+
+        prop_assert!(keys.open(Party::Nve, &a[..at]).is_err());
+        for mut spliced in [[&a[..at], &b[at..]].concat(), [&a[..a.len() - 24], &b[b.len() - 24..]].concat()] {
+            let length = u16::try_from(spliced.len()).unwrap().to_be_bytes();
+            for lengths in [None, Some(length)] {
+                if let (Some(lengths), Some(field)) = (lengths, spliced.get_mut(4..6)) {
+                    field.copy_from_slice(&lengths);
+                }
+                prop_assert!(spliced == a || spliced == b || keys.open(Party::Nve, &spliced).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..1_300), shaped in any::<bool>()) {
+        let keys = ring(&[(1, EDGE)]);
+        if shaped && bytes.len() >= 48 {
+            let length = u16::try_from(bytes.len()).unwrap();
+            bytes[..8].copy_from_slice(&[1, 3, 1, 24, length.to_be_bytes()[0], length.to_be_bytes()[1], 0, 1]);
+        }
+        prop_assert!(keys.open(Party::Nve, &bytes).is_err());
+        let _ = keys.seal(Party::Nve, key(1), 1, &mut bytes);
+    }
+}
+
+/// Checks VMM-10-10, SPL-14, DIR-17.
+#[test]
+fn each_reason_not_to_believe_is_named() {
+    let keys = ring(&[(1, EDGE), (2, OTHER)]);
+    let good = sealed(&keys, Party::Nve, 1, 1, within(5), &Message::Keepalive);
+    let with = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let reply = sealed(&keys, Party::Nva, 1, 1, within(5), &Message::Keepalive);
+    // Whose body is no message: the seal is what is looked at.
+    let body = with(1, 0xee);
+
+    #[rustfmt::skip]
+    let table: [(&str, Vec<u8>); 9] = [
+        ("message at byte 0: 1 bytes are needed and 0 are there",       Vec::new()),
+        ("there is no seal",                                             with(2, 0)),
+        ("Keepalive at byte 2: 3 may not stand here",                    with(2, 3)),
+        ("Keepalive at byte 3: 40 may not stand here",                   with(3, 40)),
+        ("message at byte 0: version 2 is not spoken here, 1 is",        with(0, 2)),
+        ("key 3 is not known here",                                      with(7, 3)),
+        ("key 0 is not known here",                                      with(7, 0)),
+        ("the seal is not that of key 2",                                with(7, 2)),
+        ("the seal is not that of key 1",                                body),
+    ];
+
+    for (sentence, bytes) in table {
+        assert_eq!(keys.open(Party::Nve, &bytes).map(|_| ()).unwrap_err().to_string(), sentence);
+    }
+    assert_eq!(keys.open(Party::Nve, &reply).unwrap_err(), AuthError::WrongSeal(key(1)));
+    assert_eq!(keys.open(Party::Nva, &good).unwrap_err(), AuthError::WrongSeal(key(1)));
+}
+
+/// One secret under two ids, or of two NVEs, is not one key.
+#[test]
+fn a_key_is_bound_to_its_edge() {
+    let secret = Secret::from([9; 32]);
+    let (mut one, mut two) = (Keys::default(), Keys::default());
+    one.add(key(1), EDGE, &secret).unwrap();
+    two.add(key(1), OTHER, &secret).unwrap();
+
+    let bytes = sealed(&one, Party::Nve, 1, 1, within(5), &Message::Keepalive);
+
+    assert_eq!(two.open(Party::Nve, &bytes).unwrap_err(), AuthError::WrongSeal(key(1)));
+}
+
+#[test]
+fn a_ring_that_an_edge_cannot_use_is_refused() {
+    let sentence = |keys| NveSeals::new(keys, EDGE).unwrap_err().to_string();
+
+    assert_eq!(sentence(Keys::default()), "there is no key for nve1");
+    assert_eq!(sentence(ring(&[(1, EDGE), (2, OTHER)])), "key 2 is nve2's, which this is not");
+    assert_eq!(ring(&[(1, EDGE)]).add(key(1), OTHER, &Secret::from([0; 32])), Err(KeyError::Twice(key(1))));
+    assert_eq!(alloc::format!("{:?} {:?}", Secret::from([1; 32]), ring(&[(1, EDGE)])), "Secret(..) {1: NveId(1)}");
+}
+
+/// Checks VMM-10-10.
+#[test]
+fn nothing_is_heard_twice_at_either_end() {
+    let keys = ring(&[(1, EDGE)]);
+    let mut nve = NveSeals::new(keys.clone(), EDGE).unwrap();
+    let mut nva = NvaSeals::default();
+    let session = SessionId(5);
+    let keepalive = |seal: &mut dyn FnMut(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        Message::Keepalive.encode(&within(5), &mut bytes).unwrap();
+        seal(&mut bytes);
+        bytes
+    };
+
+    let sent: Vec<_> = (0..3).map(|_| keepalive(&mut |bytes| nve.seal(bytes).unwrap())).collect();
+    let back: Vec<_> = (0..3).map(|_| keepalive(&mut |bytes| nva.seal(&keys, EDGE, bytes).unwrap())).collect();
+
+    for (at, expected) in [(2, true), (0, true), (2, false), (1, true), (1, false), (0, false)] {
+        let opened = keys.open(Party::Nve, &sent[at]).unwrap();
+        assert_eq!(nva.take(session, &opened).is_ok(), expected, "{at} at the NVA");
+        assert_eq!(nve.open(session, &back[at]).is_ok(), expected, "{at} at the NVE");
+    }
+    assert_eq!(
+        nve.open(session, &back[0]).unwrap_err().to_string(),
+        "number 1 of its session came before, or too late"
+    );
+}
+
+/// Checks VMM-10-10.
+#[test]
+fn a_hello_opens_a_session_once_and_only_with_a_challenge_that_is_not_old() {
+    let keys = ring(&[(1, EDGE)]);
+    let (mut nve, mut nva) = (NveSeals::new(keys.clone(), EDGE).unwrap(), NvaSeals::default());
+    let lifetime = Micros::from_secs(3);
+    let hello = |nve: &mut NveSeals| {
+        let mut bytes = Vec::new();
+        Message::Keepalive.encode(&within(0), &mut bytes).unwrap();
+        nve.seal(&mut bytes).unwrap();
+        bytes
+    };
+    let mut prove =
+        |bytes: &[u8], at: u64, fresh| nva.prove(Instant(at), lifetime, &keys.open(Party::Nve, bytes).unwrap(), fresh);
+    let first = hello(&mut nve);
+
+    assert_eq!(prove(&first, 0, 71), Err(71));
+    assert_eq!(prove(&first, 1, 72), Err(71));
+    nve.challenged(71);
+    let second = hello(&mut nve);
+    assert_eq!(prove(&second, 2, 73), Ok(()));
+    assert_eq!(prove(&second, 3, 74), Err(74));
+    nve.challenged(74);
+    let third = hello(&mut nve);
+    assert_eq!(prove(&third, 3_000_004, 75), Err(75));
+    assert_eq!(prove(&second, 3_000_005, 76), Err(75));
+}
+
+/// A key is changed without a gap: first the NVA has the new one, then the NVE, then neither the old one.
+#[test]
+fn keys_are_changed_under_way() {
+    let session = SessionId(5);
+    let (old, both, new) = (ring(&[(1, EDGE)]), ring(&[(1, EDGE), (2, EDGE)]), ring(&[(2, EDGE)]));
+    let mut nve = NveSeals::new(old.clone(), EDGE).unwrap();
+    let mut nva = NvaSeals::default();
+    let mut exchange = |at_nva: &Keys, at_nve: Option<&Keys>| {
+        if let Some(keys) = at_nve {
+            nve.set_keys(keys.clone()).unwrap();
+        }
+        let (mut there, mut back) = (Vec::new(), Vec::new());
+        Message::Keepalive.encode(&within(5), &mut there).unwrap();
+        nve.seal(&mut there).unwrap();
+        let opened = at_nva.open(Party::Nve, &there).unwrap();
+        nva.take(session, &opened).unwrap();
+        Message::Keepalive.encode(&within(5), &mut back).unwrap();
+        nva.seal(at_nva, EDGE, &mut back).unwrap();
+        (opened.key.get(), nve.open(session, &back).unwrap().key.get())
+    };
+
+    assert_eq!(exchange(&old, None), (1, 1));
+    assert_eq!(exchange(&both, None), (1, 1));
+    assert_eq!(exchange(&both, Some(&both)), (2, 2));
+    assert_eq!(exchange(&new, None), (2, 2));
+    assert_eq!(exchange(&new, Some(&new)), (2, 2));
+    let mut late = Vec::new();
+    Message::Keepalive.encode(&within(5), &mut late).unwrap();
+    old.seal(Party::Nve, key(1), 9, &mut late).unwrap();
+    assert_eq!(new.open(Party::Nve, &late).unwrap_err(), AuthError::UnknownKey(1));
+}
+
+#[test]
+fn the_longest_message_has_room_for_its_seal_and_what_is_none_is_not_sealed() {
+    let keys = ring(&[(1, EDGE)]);
+    for (length, fits) in [(0, false), (23, false), (24, true), (MAX_MESSAGE, true), (MAX_MESSAGE + 1, false)] {
+        let mut bytes = alloc::vec![0; length];
+
+        let sealed = keys.seal(Party::Nve, key(1), 1, &mut bytes);
+
+        assert_eq!(sealed.is_ok(), fits, "{length}");
+        assert_eq!(bytes.len(), if fits { length + SEAL_LEN } else { length });
+    }
+    assert_eq!(MAX_MESSAGE + SEAL_LEN, MAX_SEALED);
+}
