@@ -6,7 +6,8 @@ local nvo3 = Proto("nvo3", "NVE-NVA protocol")
 
 -- The port that nvad and nved use where no other is configured.
 local PORT = 61635
-local LONGEST, MOST_PLACES, WITHDRAWN = 1200, 4, 127
+-- A message is at most this long with its seal.
+local LONGEST, SEAL, MOST_PLACES, WITHDRAWN = 1200, 24, 4, 127
 
 -- Registries [5], held against SPEC.md by a test.
 
@@ -123,12 +124,17 @@ local F = {
     version = field("uint8", "version", "version"),
     type = field("uint8", "type", "type", base.HEX, TYPES),
     flags = field("uint8", "flags", "flags", base.HEX),
+    sealed = field("bool", "flags.sealed", "sealed", 8, nil, 1),
     trailer = field("uint8", "trailer", "trailer"),
     length = field("uint16", "length", "length"),
     key_id = field("uint16", "key_id", "key id"),
     session = field("uint64", "session", "session", base.HEX),
     sequence = field("uint32", "sequence", "sequence"),
     transaction = field("uint32", "transaction", "transaction"),
+
+    seal = field("none", "seal", "seal"),
+    seal_number = field("uint64", "seal.number", "number"),
+    seal_code = field("bytes", "seal.code", "code"),
 
     tlv = field("bytes", "tlv", "TLV"),
     tlv_critical = field("bool", "tlv.critical", "critical", 16, nil, 0x8000),
@@ -583,26 +589,37 @@ local function header(cursor, tree)
     if not TYPES[kind:uint()] then
         cursor:wrong(item, 2, "no such message")
     end
-    for _, zero in ipairs({ F.flags, F.trailer }) do
-        range = cursor:take(tree, 1, "the header")
-        item = tree:add(zero, range)
-        if range:uint() ~= 0 then
-            cursor:wrong(item, 4, "only 0 is known here")
-        end
+    local flags = cursor:take(tree, 1, "the header")
+    item = tree:add(F.flags, flags)
+    item:add(F.sealed, flags)
+    if flags:uint() > 1 then
+        cursor:wrong(item, 4, "only the first bit is known here")
+    end
+    local seal = flags:bitfield(7, 1) * SEAL
+    range = cursor:take(tree, 1, "the header")
+    item = tree:add(F.trailer, range)
+    if range:uint() ~= seal then
+        cursor:wrong(item, 4, "it must be " .. seal)
     end
     local length = cursor:take(tree, 2, "the header")
     item = tree:add(F.length, length)
-    local there = cursor.bytes:len()
+    local there, longest = cursor.bytes:len(), LONGEST - SEAL + seal
     if length:uint() > there then
         cursor:wrong(item, 3, there .. " bytes are there")
-    elseif length:uint() < there or there > LONGEST then
-        cursor:wrong(item, 4, there .. " bytes are there, a message has at most " .. LONGEST)
+    elseif length:uint() < there or there > longest then
+        cursor:wrong(item, 4, there .. " bytes are there, a message has at most " .. longest)
     end
     number(F.key_id, 2)(cursor, tree)
     local _, session = number(F.session, 8)(cursor, tree)
     local _, sequence = number(F.sequence, 4)(cursor, tree)
     number(F.transaction, 4)(cursor, tree)
     cursor.state.session, cursor.state.sequence = session:uint64(), sequence:uint()
+    if seal > 0 then
+        local trailer = cursor:part(cursor.stop)
+        trailer.at = math.max(cursor.at, cursor.stop - seal)
+        cursor.stop = trailer.at
+        named(F.seal, all(number(F.seal_number, 8), number(F.seal_code, 16)))(trailer, tree)
+    end
     return TYPES[kind:uint()]
 end
 

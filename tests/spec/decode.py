@@ -15,7 +15,8 @@ import sys
 # Error codes (5.3) that decoding can give.
 VERSION, UNKNOWN_TYPE, TRUNCATED, FIELD, UNKNOWN_CRITICAL, MISSING = range(1, 7)
 
-LONGEST = 1200
+# A message is at most 1,200 bytes long with its seal, which has 24.
+LONGEST = 1200 - 24
 
 
 class Refused(Exception):

@@ -3,7 +3,8 @@
 use crate::document::{Registry, bodies, examples, registries};
 use crate::harm::{generated, harmed};
 use nvo3_mobility::sim::{LinkType, Params, Record, run};
-use nvo3_nva_proto::{Header, Message};
+use nvo3_nva_proto::auth::{KeyId, Keys, Party, Secret};
+use nvo3_nva_proto::{Header, Message, NveId};
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use std::fs::File;
@@ -122,6 +123,30 @@ fn every_field_of_every_example_has_the_specification_s_name() {
             assert!(tree.iter().find(named).is_some(), "{title}: {field} at {at}: {tree:?}");
             at += size;
         }
+    }
+}
+
+#[test]
+fn a_seal_is_named_and_what_it_seals_too() {
+    let (key, mut keys) = (KeyId::new(7).unwrap(), Keys::default());
+    keys.add(key, NveId(1), &Secret::from([0x2a; 32])).unwrap();
+    let sealed = examples().into_iter().map(|(_, mut bytes)| {
+        keys.seal(Party::Nve, key, 5, &mut bytes).unwrap();
+        datagram(&bytes)
+    });
+    let packets: Vec<_> = sealed.collect();
+    let Some(pdml) = tshark(&captured(packets.clone()), &["-T", "pdml"]) else { return };
+
+    let mut trees = trees(&pdml);
+    assert_eq!(trees.len(), packets.len());
+    for (tree, packet) in trees.iter_mut().zip(&packets) {
+        assert!(
+            tree.iter().any(|line| line.name == "nvo3.seal.number" && line.said.starts_with("number: 5")),
+            "{tree:?}"
+        );
+        // It stands in the tree before what it seals.
+        tree.sort_by_key(|line| line.at);
+        assert_all_is_named(tree, packet.len());
     }
 }
 
