@@ -1,9 +1,11 @@
 //! Edges and an authority joined without a network: every datagram arrives at once, every record is durable at once.
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
 use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,9 +22,30 @@ pub struct Edge {
     pub said: Vec<(VapId, Vec<u8>)>,
 }
 
+/// A control datagram, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub to: To,
+    pub bytes: Vec<u8>,
+}
+
+/// Where a control datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To the authority, as if from there.
+    Nva(SocketAddr),
+    /// To an edge, by its place in [`Direct::edges`].
+    Edge(usize),
+}
+
+/// Sees each datagram that has arrived, and says what it likes after it.
+pub type Forger = Box<dyn FnMut(&Sent) -> Vec<Sent>>;
+
 pub struct Direct {
     pub now: Instant,
     pub nva: Nva,
+    pub forger: Option<Forger>,
+    config: NvaConfig,
     pub records: Vec<(RecordNo, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
@@ -33,6 +56,25 @@ pub struct Direct {
 
 pub fn place(n: u8) -> Place {
     Place { nve: NveId(u64::from(n)), locators: Locators::V4(Ipv4Addr::new(198, 51, 100, n)) }
+}
+
+/// The id of an edge's key.
+pub fn key(n: u8) -> KeyId {
+    KeyId::new(u16::from(n)).unwrap()
+}
+
+/// A key for each of these edges.
+pub fn keys(edges: impl IntoIterator<Item = u8>) -> Keys {
+    let mut keys = Keys::default();
+    for n in edges {
+        keys.add(key(n), place(n).nve, &Secret::from([n; Secret::LEN])).unwrap();
+    }
+    keys
+}
+
+/// A transport on which whoever has these edges' keys is believed.
+pub fn sealed(edges: impl IntoIterator<Item = u8>) -> Transport {
+    Transport::Sealed(keys(edges))
 }
 
 pub fn peer(n: u8) -> SocketAddr {
@@ -52,13 +94,19 @@ impl Direct {
 
     /// The same with an authority of this kind.
     pub fn with(edges: u8, config: NvaConfig) -> Self {
+        Self::watched(edges, config, None)
+    }
+
+    /// The same where somebody is on the path from the first datagram on.
+    pub fn watched(edges: u8, config: NvaConfig, forger: Option<Forger>) -> Self {
         let now = Instant(SECOND);
-        let mut nva = Nva::new(config, 7, now).unwrap();
+        let mut nva = Nva::new(config.clone(), 7, now).unwrap();
         for n in 1..=edges {
             nva.handle(now, nva::Input::Admit(place(n))).unwrap();
         }
-        let edges = (1..=edges).map(edge).collect();
-        let mut world = Self { now, nva, records: Vec::new(), events: Vec::new(), edges, to_edges: 0, restarts: 0 };
+        let edges = (1..=edges).map(|n| seeded_edge(n, u64::from(n), &config.transport)).collect();
+        let (records, events) = (Vec::new(), Vec::new());
+        let mut world = Self { now, nva, forger, config, records, events, edges, to_edges: 0, restarts: 0 };
         for n in 0..world.edges.len() {
             world.edges[n].nve.handle(now, nve::Input::Connect).unwrap();
         }
@@ -98,14 +146,15 @@ impl Direct {
     /// The edge remembers nothing; its owner has to attach, activate and connect again.
     pub fn restart_edge(&mut self, edge: usize) {
         self.restarts += 1;
-        self.edges[edge] = seeded_edge(edge as u8 + 1, 1_000 + self.restarts);
+        self.edges[edge] = seeded_edge(edge as u8 + 1, 1_000 + self.restarts, &self.config.transport);
     }
 
     /// The authority remembers its journal.
     pub fn restart_nva(&mut self) {
         self.restarts += 1;
         let records = self.records.clone();
-        self.nva = Nva::replay(NvaConfig::default(), 7_000 + self.restarts, self.now, records).unwrap();
+        let config = NvaConfig { transport: self.config.transport.clone(), ..NvaConfig::default() };
+        self.nva = Nva::replay(config, 7_000 + self.restarts, self.now, records).unwrap();
         for n in 1..=self.edges.len() as u8 {
             self.nva.handle(self.now, nva::Input::Admit(place(n))).unwrap();
         }
@@ -134,11 +183,8 @@ impl Direct {
                     quiet = false;
                     match to {
                         _ if self.edges[n].silent => {}
-                        Transmit::Nva => self.nva.handle_datagram(self.now, peer(n as u8 + 1), &bytes),
-                        Transmit::Nve(IpAddr::V4(to)) => {
-                            let to = usize::from(to.octets()[3]) - 1;
-                            self.edges[to].nve.handle_datagram(self.now, &bytes);
-                        }
+                        Transmit::Nva => self.bring(To::Nva(peer(n as u8 + 1)), &bytes),
+                        Transmit::Nve(IpAddr::V4(to)) => self.bring(To::Edge(usize::from(to.octets()[3]) - 1), &bytes),
                         Transmit::Port(vap) => self.edges[n].said.push((vap, bytes.clone())),
                         Transmit::Nve(_) => {}
                     }
@@ -154,8 +200,8 @@ impl Direct {
                 self.to_edges += 1;
                 if let IpAddr::V4(ip) = to.ip() {
                     let n = usize::from(ip.octets()[3]) - 1;
-                    if let Some(edge) = self.edges.get_mut(n).filter(|edge| !edge.silent) {
-                        edge.nve.handle_datagram(self.now, &bytes);
+                    if self.edges.get(n).is_some_and(|edge| !edge.silent) {
+                        self.bring(To::Edge(n), &bytes);
                     }
                 }
             }
@@ -165,6 +211,23 @@ impl Direct {
             if quiet {
                 return;
             }
+        }
+    }
+
+    fn bring(&mut self, to: To, bytes: &[u8]) {
+        self.arrive(to, bytes);
+        if let Some(mut forger) = self.forger.take() {
+            for forged in forger(&Sent { to, bytes: bytes.to_vec() }) {
+                self.arrive(forged.to, &forged.bytes);
+            }
+            self.forger = Some(forger);
+        }
+    }
+
+    fn arrive(&mut self, to: To, bytes: &[u8]) {
+        match to {
+            To::Nva(from) => self.nva.handle_datagram(self.now, from, bytes),
+            To::Edge(n) => self.edges[n].nve.handle_datagram(self.now, bytes),
         }
     }
 
@@ -188,14 +251,16 @@ impl Direct {
 }
 
 pub fn edge(n: u8) -> Edge {
-    seeded_edge(n, u64::from(n))
+    seeded_edge(n, u64::from(n), &Transport::Trusted)
 }
 
-fn seeded_edge(n: u8, seed: u64) -> Edge {
+/// An edge has of the authority's keys its own.
+fn seeded_edge(n: u8, seed: u64, transport: &Transport) -> Edge {
+    let transport = if matches!(transport, Transport::Sealed(_)) { sealed([n]) } else { Transport::Trusted };
     let config = ForwarderConfig { own: place(n).locators, ..ForwarderConfig::default() };
     Edge {
         silent: false,
-        nve: Nve::new(NveConfig::new(place(n)), seed).unwrap(),
+        nve: Nve::new(NveConfig { transport, ..NveConfig::new(place(n)) }, seed).unwrap(),
         forwarder: Forwarder::new(config, seed).unwrap(),
         events: Vec::new(),
         said: Vec::new(),

@@ -81,8 +81,12 @@ impl Nva {
             self.counters.unknown_nve += 1;
             return self.answer(from, opened, SessionId(0), ErrorCode::UnknownNve);
         };
-        let granted = edge.session.is_some() && edge.hello.as_ref().is_some_and(|before| before.nonce == hello.nonce);
-        if granted {
+        let again = edge.hello.as_ref().is_some_and(|before| before.nonce == hello.nonce);
+        if again && let Some(session) = &edge.session {
+            if edge.seals.is_heard(session.id()) {
+                self.counters.old_hellos += 1;
+                return;
+            }
             // The same answer again, to where the edge was heard last.
             return self.handle_hello(from, hello);
         }

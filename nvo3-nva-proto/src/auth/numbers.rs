@@ -26,6 +26,11 @@ impl Numbers {
         self
     }
 
+    /// Whether one of this session came.
+    pub(super) fn came_within(&self, session: SessionId) -> bool {
+        self.session == session && self.highest > 0
+    }
+
     /// The next one for what leaves.
     pub(super) const fn give(&mut self) -> u64 {
         self.given = self.given.saturating_add(1);

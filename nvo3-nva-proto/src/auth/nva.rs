@@ -28,6 +28,11 @@ impl NvaSeals {
         Ok(())
     }
 
+    /// Whether the edge has spoken in this session, and so has its HelloAck.
+    pub fn is_heard(&self, session: SessionId) -> bool {
+        self.numbers.came_within(session)
+    }
+
     /// Whether a Hello that asks for a session answers the challenge that was last given, no longer than `lifetime` ago, and was
     /// so sent since; a challenge is answered once. If not, what to seal a HelloAck of session 0 with: the challenge in hand, or `fresh`,
     /// which must never have been one before.

@@ -1,0 +1,262 @@
+//! Somebody on the path who sees every control datagram and may say anything, but has no key, or only another edge's: directory,
+//! journal, caches, moves and what the owners are told are as without that one.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
+use nvo3_mobility::nve::core::Core;
+use nvo3_mobility::nve::{self, NveCounters};
+use nvo3_nva_proto::auth::Party;
+use nvo3_nva_proto::{Mapping, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey, Version};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, sealed, tsi};
+use std::net::SocketAddr;
+
+const EDGES: u8 = 3;
+
+/// What is left of a life, and what was told in it.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    records: Vec<(RecordNo, Record)>,
+    /// Without a move's steps and in no order: an authority that has restarted says to whoever says it again that it knows no such
+    /// session, so that the edges return, each to its moves, sooner and in another order.
+    told: Vec<String>,
+    directory: Vec<(TsiKey, Mapping)>,
+    edges: Vec<AtEdge>,
+}
+
+#[derive(Debug, PartialEq)]
+struct AtEdge {
+    told: Vec<nve::Event>,
+    tsis: Vec<(TsiKey, Core)>,
+    cache: Vec<(TsiKey, Option<(Version, Option<Place>)>)>,
+}
+
+/// Who was refused, in all.
+#[derive(Debug, Default)]
+struct Refused {
+    nva: NvaCounters,
+    nves: Vec<NveCounters>,
+}
+
+/// Edges come, VMs move, the authority and an edge restart, an edge is cut off.
+fn life(forger: Option<Forger>) -> (Outcome, Refused) {
+    let config = NvaConfig { members_interval: Micros(0), transport: sealed(1..=EDGES), ..NvaConfig::default() };
+    let mut world = Direct::watched(EDGES, config, forger);
+    let mut refused = Refused::default();
+    let (vm, other) = (tsi(1), tsi(2));
+    world.start(0, 1, vm.clone());
+    world.start(2, 2, other.clone());
+    world.tell(2, nve::Input::Subscribe(vm.key.vn));
+    world.run(Micros::from_millis(1_500));
+
+    // To edge 1, and the authority restarts before it is over.
+    world.plan(9, vec![vm.key], 2);
+    world.attach(1, 5, vec![vm.clone()]);
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: MoveId(9), stopped_at: None });
+    refused.nva = *world.nva.counters();
+    world.restart_nva();
+    world.run(Micros::from_secs(3));
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(MoveId(9)) });
+    world.run(Micros::from_secs(1));
+
+    // Back, called off.
+    world.plan(10, vec![vm.key], 1);
+    world.tell(1, nve::Input::Suspend { key: vm.key, move_id: MoveId(10), stopped_at: None });
+    world.nva.handle(world.now, nva::Input::Cancel(MoveId(10))).unwrap();
+    world.settle();
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: None });
+
+    // An edge restarts, and goes.
+    world.restart_edge(0);
+    world.tell(0, nve::Input::Connect);
+    world.run(Micros::from_secs(1));
+    world.tell(0, nve::Input::Goodbye);
+
+    // Another is cut off for longer than a session lives.
+    world.silence(2);
+    world.run(Micros::from_secs(5));
+    world.edges[2].silent = false;
+    world.run(Micros::from_secs(3));
+
+    refused.nves = world.edges.iter().map(|edge| *edge.nve.counters()).collect();
+    let after = world.nva.counters();
+    refused.nva.replayed += after.replayed;
+    refused.nva.wrong_seal += after.wrong_seal;
+    refused.nva.unsealed += after.unsealed;
+    refused.nva.not_bound += after.not_bound;
+    refused.nva.unknown_key += after.unknown_key;
+    let steps = |event: &&nva::Event| !matches!(event, nva::Event::Move { .. });
+    let mut told: Vec<String> = world.events.iter().filter(steps).map(|event| format!("{event:?}")).collect();
+    told.sort();
+    let edges = world.edges.iter().map(|edge| AtEdge {
+        told: edge.events.clone(),
+        tsis: edge.nve.tsis().collect(),
+        cache: edge.nve.mappings().map(|key| (key, edge.nve.mapping(&key))).collect(),
+    });
+    let outcome = Outcome {
+        edges: edges.collect(),
+        records: world.records,
+        told,
+        directory: world.nva.mappings().collect(),
+    };
+    (outcome, refused)
+}
+
+/// With this one on the path it is the same; gives who was refused.
+fn changes_nothing(forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refused {
+    let (alone, nobody) = life(None);
+    let (watched, refused) = life(Some(Box::new(forger)));
+
+    assert_eq!((nobody.nva.replayed, nobody.nva.wrong_seal, nobody.nva.unsealed), (0, 0, 0));
+    for (id, result) in [(9, MoveResult::Committed), (10, MoveResult::Aborted)] {
+        let ended = nva::Event::Ended { id: MoveId(id), result };
+        assert!(alone.told.contains(&format!("{ended:?}")));
+    }
+    assert_eq!(watched, alone);
+    refused
+}
+
+/// Not an edge's: answers to it reach nobody.
+fn stranger() -> SocketAddr {
+    "203.0.113.200:7".parse().unwrap()
+}
+
+fn everywhere() -> impl Iterator<Item = To> {
+    let spoofed = (1..=EDGES).map(|n| To::Nva(peer(n)));
+    (0..usize::from(EDGES)).map(To::Edge).chain(spoofed).chain([To::Nva(stranger())])
+}
+
+fn to_all(bytes: &[u8]) -> impl Iterator<Item = Sent> + '_ {
+    everywhere().map(|to| Sent { to, bytes: bytes.to_vec() })
+}
+
+/// Checks VMM-10-10, I5.
+#[test]
+fn who_says_again_all_that_was_said_whenever_something_is_said_changes_nothing() {
+    let mut seen: Vec<Sent> = Vec::new();
+
+    let refused = changes_nothing(move |sent| {
+        let new = !seen.contains(sent);
+        if new {
+            seen.push(sent.clone());
+        }
+        if new && !is_answer(sent) { seen.clone() } else { Vec::new() }
+    });
+
+    assert!(refused.nva.replayed > 1_000, "{refused:?}");
+    assert!(refused.nves[1].replayed > 1_000, "{refused:?}");
+}
+
+/// Checks VMM-10-10, I5.
+#[test]
+fn who_says_it_to_others_and_back_changes_nothing() {
+    let mut seen: Vec<Sent> = Vec::new();
+
+    let refused = changes_nothing(move |sent| {
+        if is_answer(sent) {
+            return Vec::new();
+        }
+        seen.push(sent.clone());
+        let old = seen[seen.len() / 2].clone();
+        to_all(&sent.bytes).chain(to_all(&old.bytes)).collect()
+    });
+
+    assert!(refused.nva.replayed > 100 && refused.nva.wrong_seal > 100, "{refused:?}");
+    assert!(refused.nves.iter().all(|nve| nve.wrong_seal > 10 && nve.unknown_key > 10), "{refused:?}");
+}
+
+/// Checks VMM-10-10, I5.
+#[test]
+fn who_changes_cuts_or_splices_changes_nothing() {
+    let mut last: Vec<Vec<u8>> = Vec::new();
+    let mut turn = 0_usize;
+
+    let refused = changes_nothing(move |sent| {
+        let mut forged = Vec::new();
+        let bytes = &sent.bytes;
+        for at in 0..bytes.len() {
+            turn += 1;
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (turn % 8);
+            forged.push(flipped);
+        }
+        for cut in [1, 8, 16, 24, 25, 48] {
+            forged.push(bytes[..bytes.len().saturating_sub(cut)].to_vec());
+        }
+        for other in &last {
+            let shorter = bytes.len().min(other.len());
+            for at in [2, 8, 16, 24, shorter / 2, shorter - SEAL_LEN] {
+                forged.push([&bytes[..at], &other[at..]].concat());
+                forged.push([&other[..at], &bytes[at..]].concat());
+            }
+            forged.push([&bytes[..bytes.len() - SEAL_LEN], &other[other.len() - SEAL_LEN..]].concat());
+        }
+        // Each as it is, as long as it says, and without any seal at all.
+        let lengthened = forged.clone().into_iter().map(|mut bytes| {
+            set_length(&mut bytes);
+            bytes
+        });
+        let bare = forged.clone().into_iter().map(without_seal);
+        let all = forged.iter().cloned().chain(lengthened).chain(bare).chain([without_seal(bytes.clone())]);
+        let all: Vec<Sent> = all.filter(|forged| forged != bytes).map(|bytes| Sent { to: sent.to, bytes }).collect();
+        last.push(bytes.clone());
+        if last.len() > 4 {
+            last.remove(0);
+        }
+        all
+    });
+
+    assert!(refused.nva.wrong_seal > 1_000 && refused.nva.unsealed > 1_000, "{refused:?}");
+    assert!(refused.nves[1].wrong_seal > 1_000 && refused.nves[1].unsealed > 1_000, "{refused:?}");
+}
+
+/// Edge 3's key is known: who has it is edge 3, and nobody else.
+///
+/// Checks VMM-10-10, I5.
+#[test]
+fn who_has_another_edge_s_key_speaks_for_nobody_else() {
+    let ring = keys([EDGES]);
+    let mut number = 1 << 40;
+
+    let refused = changes_nothing(move |sent| {
+        let own = [To::Nva(peer(EDGES)), To::Edge(usize::from(EDGES) - 1)].contains(&sent.to);
+        let mut forged = Vec::new();
+        for (from, to) in [(Party::Nve, To::Nva(stranger())), (Party::Nve, sent.to), (Party::Nva, sent.to)] {
+            let mut bytes = without_seal(sent.bytes.clone());
+            number += 1;
+            ring.seal(from, key(EDGES), number, &mut bytes).unwrap();
+            if own {
+                continue;
+            }
+            forged.push(Sent { to, bytes: bytes.clone() });
+            // And under the name of the right key.
+            bytes[6..8].copy_from_slice(&sent.bytes[6..8]);
+            forged.push(Sent { to, bytes });
+        }
+        forged
+    });
+
+    assert!(refused.nva.not_bound > 20 && refused.nva.wrong_seal > 20, "{refused:?}");
+    assert!(refused.nves[1].unknown_key > 10 && refused.nves[1].wrong_seal > 10, "{refused:?}");
+}
+
+/// What an authority says of no session: to answer that with what it answers would never end.
+fn is_answer(sent: &Sent) -> bool {
+    matches!(sent.bytes[1], 2 | 5)
+}
+
+fn set_length(bytes: &mut [u8]) {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    if let Some(field) = bytes.get_mut(4..6) {
+        field.copy_from_slice(&length);
+    }
+}
+
+/// As who has no key says it.
+fn without_seal(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.len().saturating_sub(SEAL_LEN));
+    if let Some(flags) = bytes.get_mut(2..4) {
+        flags.fill(0);
+    }
+    set_length(&mut bytes);
+    bytes
+}
