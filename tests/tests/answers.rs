@@ -14,7 +14,7 @@ fn query(world: &mut Direct, key: TsiKey, transaction: u32) -> (Header, Query, V
         if let (Transmit::Nva, Ok((header, Message::Query(query)))) = (to, Message::decode(&bytes)) {
             let header = Header { transaction, ..header };
             bytes.clear();
-            Message::Query(query.clone()).encode(&header, &mut bytes).unwrap();
+            Message::Query(query).encode(&header, &mut bytes).unwrap();
             return (header, query, bytes);
         }
     }
