@@ -90,6 +90,7 @@ impl Wire for Response {
                 _ => tlv.skip()?,
             }
         }
+        let address = address.ok_or_else(|| r.missing(kind::ADDRESS))?;
         let answer = match answer {
             FOUND => {
                 let Found { mac, version, ips } = mapping.ok_or_else(|| r.missing(kind::MAPPING))?;
@@ -98,7 +99,7 @@ impl Wire for Response {
             NOT_FOUND => Answer::NotFound,
             _ => Answer::Prohibited,
         };
-        Ok(Self { vn, address: address.ok_or_else(|| r.missing(kind::ADDRESS))?, answer, lifetime })
+        Ok(Self { vn, address, answer, lifetime })
     }
 }
 

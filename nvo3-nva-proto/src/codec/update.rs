@@ -136,7 +136,10 @@ impl Wire for Update {
                     tlv.first(&entries)?;
                     entries = Some(tlv.value);
                 }
-                kind::MEMBERS => tlv.once_list(&mut members)?,
+                kind::MEMBERS => {
+                    tlv.first(&part)?;
+                    tlv.once_list(&mut members)?;
+                }
                 kind::MEMBERS_PART => {
                     tlv.first(&members)?;
                     tlv.once_list(&mut part)?;

@@ -74,6 +74,16 @@ fn what_may_come_once_comes_once() {
 }
 
 #[test]
+fn a_list_of_members_is_whole_or_a_part_and_never_both() {
+    let (whole, part) = ([0x80, 10, 0, 0], [0x80, 13, 0, 0]);
+
+    for (first, then) in [(whole, part), (part, whole)] {
+        let error = Message::decode(&extended(&update(), &[first, then].concat())).unwrap_err();
+        assert_eq!((error.code, error.tlv), (ErrorCode::Field, then[1].into()));
+    }
+}
+
+#[test]
 fn five_places_are_too_many() {
     let place = |n: u8| [0, 0, 0, 0, 0, 0, 0, n, 1, 192, 0, 2, n];
     let mut bytes = encoded(&update());

@@ -2,6 +2,7 @@
 
 mod malformed;
 mod round_trip;
+mod rules;
 pub(crate) mod spec;
 pub(crate) mod strategy;
 mod update;

@@ -31,6 +31,7 @@ fn dual_stack(count: u64, places: u64) -> Update {
     }
 }
 
+/// Checks DAP-04.
 #[test]
 fn thirty_dual_stack_mappings_in_four_dual_stack_places_fit_one_message() {
     let bytes = encoded(&Message::Update(dual_stack(30, 4)));

@@ -1,0 +1,675 @@
+-- Wireshark's dissector of the NVE-NVA protocol, as SPEC.md beside it describes it (the numbers in brackets are its sections).
+-- README.md says where to put it. What would refuse a message stands in the packet as nvo3.malformed; what comes after a value
+-- that is only wrong is shown all the same.
+
+local nvo3 = Proto("nvo3", "NVE-NVA protocol")
+
+-- The port that nvad and nved use where no other is configured.
+local PORT = 61635
+-- A message is at most this long with its seal.
+local LONGEST, SEAL, MOST_PLACES, WITHDRAWN = 1200, 24, 4, 127
+
+-- Registries [5], held against SPEC.md by a test.
+
+local TYPES = {
+    [0x01] = "Hello",
+    [0x02] = "HelloAck",
+    [0x03] = "Keepalive",
+    [0x04] = "Goodbye",
+    [0x05] = "Error",
+    [0x06] = "Ack",
+    [0x10] = "RegistrationRequest",
+    [0x11] = "RegistrationReply",
+    [0x12] = "Deregister",
+    [0x13] = "DeregisterReply",
+    [0x20] = "Query",
+    [0x21] = "Response",
+    [0x22] = "Subscribe",
+    [0x23] = "Unsubscribe",
+    [0x24] = "Update",
+    [0x25] = "Resync",
+    [0x26] = "Invalidate",
+    [0x30] = "Prepare",
+    [0x31] = "Ready",
+    [0x32] = "Suspended",
+    [0x33] = "Activated",
+    [0x34] = "Resumed",
+    [0x35] = "Revoke",
+    [0x36] = "Revoked",
+    [0x37] = "OutcomeQuery",
+    [0x38] = "Outcome",
+    [0x39] = "Done",
+}
+
+local TLV_TYPES = {
+    [1] = "PLACE",
+    [2] = "TSI",
+    [3] = "TSI_KEYS",
+    [4] = "OLD_NVE",
+    [5] = "EXPECTED",
+    [6] = "ADDRESS",
+    [7] = "MAPPING",
+    [8] = "PLACES",
+    [9] = "MAPPINGS",
+    [10] = "MEMBERS",
+    [11] = "VNS",
+    [12] = "HELD",
+    [13] = "MEMBERS_PART",
+}
+
+local ERRORS = {
+    [1] = "Version",
+    [2] = "UnknownType",
+    [3] = "Truncated",
+    [4] = "Field",
+    [5] = "UnknownCritical",
+    [6] = "Missing",
+    [7] = "UnknownSession",
+    [8] = "UnknownNve",
+    [9] = "NotAllowed",
+    [10] = "Resource",
+    [11] = "Forwarder",
+}
+
+local RESULTS = {
+    [0] = "Accepted",
+    [1] = "Policy",
+    [2] = "UnknownVn",
+    [3] = "TenantConflict",
+    [4] = "Duplicate",
+    [5] = "Stale",
+    [6] = "NotAuthorised",
+    [7] = "Resource",
+    [8] = "Malformed",
+    [9] = "Moving",
+}
+
+local REFUSALS = {
+    [0] = "not refused",
+    [1] = "Stale",
+    [2] = "WrongPlace",
+    [3] = "Forwarder",
+    [4] = "Resource",
+    [5] = "NoCommonUnderlay",
+    [6] = "NoSession",
+    [7] = "Busy",
+    [8] = "Policy",
+    [9] = "UnknownTsi",
+    [10] = "NotSupported",
+}
+
+local KINDS = { [1] = "hot", [2] = "warm", [3] = "cold", [4] = "failover" }
+local SIDES = { [1] = "old", [2] = "new" }
+local OUTCOMES = { [1] = "committed", [2] = "aborted", [3] = "unknown" }
+local ANSWERS = { [1] = "found", [2] = "not found", [3] = "prohibited" }
+local YES_NO = { [0] = "no", [1] = "yes" }
+local FAMILIES = { [1] = "IPv4", [2] = "IPv6", [3] = "IPv4, IPv6" }
+local WHATS = { [1] = "MAC", [4] = "IPv4", [6] = "IPv6" }
+
+-- Fields. The second is the name in filters, behind "nvo3."; the third the name in SPEC.md.
+
+local all_fields = {}
+
+local function field(kind, filter, name, ...)
+    local made = ProtoField[kind]("nvo3." .. filter, name, ...)
+    table.insert(all_fields, made)
+    return made
+end
+
+local function codes(filter, name, names)
+    return { field = field("uint8", filter, name, base.DEC, names), names = names }
+end
+
+local F = {
+    version = field("uint8", "version", "version"),
+    type = field("uint8", "type", "type", base.HEX, TYPES),
+    flags = field("uint8", "flags", "flags", base.HEX),
+    sealed = field("bool", "flags.sealed", "sealed", 8, nil, 1),
+    trailer = field("uint8", "trailer", "trailer"),
+    length = field("uint16", "length", "length"),
+    key_id = field("uint16", "key_id", "key id"),
+    session = field("uint64", "session", "session", base.HEX),
+    sequence = field("uint32", "sequence", "sequence"),
+    transaction = field("uint32", "transaction", "transaction"),
+
+    seal = field("none", "seal", "seal"),
+    seal_number = field("uint64", "seal.number", "number"),
+    seal_code = field("bytes", "seal.code", "code"),
+
+    tlv = field("bytes", "tlv", "TLV"),
+    tlv_critical = field("bool", "tlv.critical", "critical", 16, nil, 0x8000),
+    tlv_type = field("uint16", "tlv.type", "type", base.DEC, TLV_TYPES, 0x7fff),
+    tlv_length = field("uint16", "tlv.length", "length"),
+    tlv_value = field("bytes", "tlv.value", "unknown value"),
+    rest = field("bytes", "rest", "not decoded"),
+
+    place = field("none", "place", "place"),
+    a_version = field("none", "mapping_version", "version"),
+    base_version = field("none", "base_version", "base version"),
+    tsi_key = field("none", "tsi_key", "TSI key"),
+    entry = field("none", "entry", "entry"),
+    held_mapping = field("none", "held_mapping", "held"),
+
+    vn = field("uint32", "vn", "VN"),
+    mac = field("ether", "mac", "MAC"),
+    ipv4 = field("ipv4", "ipv4", "IPv4 address"),
+    ipv6 = field("ipv6", "ipv6", "IPv6 address"),
+    nve = field("uint64", "nve", "NVE"),
+    locator4 = field("ipv4", "locator4", "IPv4 locator"),
+    locator6 = field("ipv6", "locator6", "IPv6 locator"),
+    epoch = field("uint32", "epoch", "epoch"),
+    generation = field("uint64", "generation", "generation"),
+    run = field("uint8", "run", "run", base.HEX),
+    run_family = field("bool", "run.ipv6", "IPv6", 8, nil, 0x80),
+    run_more = field("bool", "run.more", "another run follows", 8, nil, 0x40),
+    run_count = field("uint8", "run.count", "count", base.DEC, nil, 0x3f),
+    entry_full = field("bool", "entry.full", "version in full", 8, nil, 0x80),
+    entry_place = field("uint8", "entry.place", "place", base.DEC, nil, 0x7f),
+    entry_add = field("uint32", "entry.add", "add to the base version's generation"),
+
+    nonce = field("uint64", "nonce", "nonce", base.HEX),
+    capabilities = field("uint32", "capabilities", "capabilities", base.HEX),
+    capability_hold = field("bool", "capabilities.hold", "can hold frames", 32, nil, 1),
+    encapsulations = field("uint16", "encapsulations", "encapsulations", base.HEX),
+    encapsulation_vxlan = field("bool", "encapsulations.vxlan", "VXLAN", 16, nil, 1),
+    granted = field("uint64", "granted", "session (granted)", base.HEX),
+    published = field("uint64", "published", "published"),
+    about = field("uint8", "error.about", "about", base.HEX, TYPES),
+    error_tlv = field("uint16", "error.tlv", "TLV", base.DEC, TLV_TYPES),
+    error_sequence = field("uint32", "error.sequence", "sequence (of what was refused)"),
+    offset = field("uint32", "error.offset", "offset"),
+    received = field("uint32", "received", "received"),
+    in_force = field("uint32", "in_force", "in force"),
+    lifetime = field("uint16", "lifetime", "lifetime (100 ms)"),
+    after = field("uint64", "after", "after"),
+    upto = field("uint64", "upto", "upto"),
+    since = field("uint64", "since", "since"),
+    move = field("uint64", "move", "move"),
+    frames = field("uint32", "frames", "frames"),
+    bytes = field("uint32", "bytes", "bytes"),
+    age = field("uint32", "age", "age (ms)"),
+    duration = field("uint64", "duration", "duration (us)"),
+    held = field("uint64", "held", "held"),
+    tunnelled = field("uint64", "tunnelled", "tunnelled"),
+    dropped = field("uint64", "dropped", "dropped"),
+    stale_senders = field("uint64", "stale_senders", "stale senders"),
+}
+
+local C = {
+    error = codes("error.code", "code", ERRORS),
+    result = codes("result", "result", RESULTS),
+    refusal = codes("refusal", "refusal", REFUSALS),
+    kind = codes("kind", "kind", KINDS),
+    side = codes("side", "side", SIDES),
+    outcome = codes("outcome", "result", OUTCOMES),
+    answer = codes("answer", "answer", ANSWERS),
+    families = codes("families", "families", FAMILIES),
+    what = codes("what", "what", WHATS),
+    resumed = codes("resumed", "resumed", YES_NO),
+    synced = codes("synced", "synced", YES_NO),
+    more = codes("more", "more", YES_NO),
+    suspended = codes("suspended", "suspended", YES_NO),
+}
+
+nvo3.fields = all_fields
+
+local malformed = ProtoExpert.new("nvo3.malformed", "Malformed", expert.group.MALFORMED, expert.severity.ERROR)
+nvo3.experts = { malformed }
+
+-- What follows cannot be told apart any more. Anything else that is thrown is a fault of this file.
+local STOP = {}
+
+-- A part of the message that is read from its front. `bytes` is the datagram, `state` what the message said so far.
+local Cursor = {}
+Cursor.__index = Cursor
+
+function Cursor:part(stop)
+    return setmetatable({ bytes = self.bytes, at = self.at, stop = stop, state = self.state }, Cursor)
+end
+
+function Cursor:left()
+    return self.stop - self.at
+end
+
+function Cursor:wrong(tree, code, text)
+    self.state.refused = true
+    tree:add_proto_expert_info(malformed, string.format("%s: %s", ERRORS[code], text))
+end
+
+function Cursor:take(tree, length, name)
+    if self:left() < length then
+        local text = string.format("%s needs %d bytes, %d are there", name, length, self:left())
+        self:wrong(tree, 3, text)
+        error(STOP)
+    end
+    local range = self.bytes(self.at, length)
+    self.at = self.at + length
+    return range
+end
+
+-- Values [4]: each takes what is there off the cursor and puts it in the tree.
+
+local function number(of, length)
+    return function(cursor, tree)
+        local range = cursor:take(tree, length, "a field")
+        return tree:add(of, range), range
+    end
+end
+
+local function code(of)
+    return function(cursor, tree)
+        local range = cursor:take(tree, 1, "a field")
+        local item, value = tree:add(of.field, range), range:uint()
+        if not of.names[value] then
+            cursor:wrong(item, 4, value .. " may not stand here")
+        end
+        return value
+    end
+end
+
+-- A number of bits that have names.
+local function bits(of, length, ...)
+    local names = { ... }
+    return function(cursor, tree)
+        local range = cursor:take(tree, length, "a field")
+        local item = tree:add(of, range)
+        for _, name in ipairs(names) do
+            item:add(name, range)
+        end
+    end
+end
+
+local function all(...)
+    local values = { ... }
+    return function(cursor, tree)
+        for _, value in ipairs(values) do
+            value(cursor, tree)
+        end
+    end
+end
+
+-- Under a line of its own, as long as what is in it.
+local function named(of, value)
+    return function(cursor, tree)
+        local start = cursor.at
+        local item = tree:add(of, cursor.bytes(start, cursor:left()))
+        value(cursor, item)
+        item:set_len(cursor.at - start)
+    end
+end
+
+local function list(value)
+    return function(cursor, tree)
+        while cursor:left() > 0 do
+            value(cursor, tree)
+        end
+    end
+end
+
+local function vn(cursor, tree)
+    local range = cursor:take(tree, 4, "a VN")
+    local item = tree:add(F.vn, range)
+    if range:uint() >= 0x1000000 then
+        cursor:wrong(item, 4, "a VN has at most 24 bits")
+    end
+end
+
+local mac, ipv4, ipv6 = number(F.mac, 6), number(F.ipv4, 4), number(F.ipv6, 16)
+local tsi_key = all(vn, mac)
+local version = named(F.a_version, all(number(F.epoch, 4), number(F.generation, 8)))
+local locator4, locator6 = number(F.locator4, 4), number(F.locator6, 16)
+local locators = { [1] = locator4, [2] = locator6, [3] = all(locator4, locator6) }
+local addresses_of = { [1] = mac, [4] = ipv4, [6] = ipv6 }
+
+-- A byte that says what follows: without knowing it, nothing that follows can be read.
+local function chosen(of, values)
+    return function(cursor, tree)
+        local value = values[code(of)(cursor, tree)]
+        if not value then
+            error(STOP)
+        end
+        value(cursor, tree)
+    end
+end
+
+local place = named(F.place, all(number(F.nve, 8), chosen(C.families, locators)))
+local address = chosen(C.what, addresses_of)
+
+local function addresses(cursor, tree)
+    local first, more = true, true
+    while more do
+        local range = cursor:take(tree, 1, "a run of addresses")
+        local item = tree:add(F.run, range)
+        item:add(F.run_family, range)
+        item:add(F.run_more, range)
+        item:add(F.run_count, range)
+        local count = range:bitfield(2, 6)
+        if count == 0 and not (first and range:uint() == 0) then
+            cursor:wrong(item, 4, "a run has at least one address")
+        end
+        for _ = 1, count do
+            (range:bitfield(0, 1) == 1 and ipv6 or ipv4)(cursor, tree)
+        end
+        first, more = false, range:bitfield(1, 1) == 1
+    end
+end
+
+local function counted_place(cursor, tree)
+    place(cursor, tree)
+    cursor.state.places = cursor.state.places + 1
+end
+
+local function base_version(cursor, tree)
+    cursor.state.base = cursor:left() >= 12 and cursor.bytes(cursor.at + 4, 8):uint64()
+    named(F.base_version, all(number(F.epoch, 4), number(F.generation, 8)))(cursor, tree)
+end
+
+-- An entry of MAPPINGS [6.3]. PLACES may come after it.
+local entry = named(F.entry, function(cursor, tree)
+    local range = cursor:take(tree, 1, "an entry")
+    tree:add(F.entry_full, range)
+    local item = tree:add(F.entry_place, range)
+    local index = range:bitfield(1, 7)
+    if index == WITHDRAWN then
+        item:append_text(" (withdrawn)")
+    else
+        table.insert(cursor.state.indexes, { item = item, index = index })
+    end
+    mac(cursor, tree)
+    if range:bitfield(0, 1) == 1 then
+        version(cursor, tree)
+    else
+        local added, more = number(F.entry_add, 4)(cursor, tree)
+        local generation = cursor.state.base + UInt64(more:uint())
+        added:append_text(" (" .. tostring(generation) .. ")")
+        if generation < cursor.state.base then
+            cursor:wrong(added, 4, "there is no such generation")
+        end
+    end
+    addresses(cursor, tree)
+end)
+
+local TLV_VALUES = {
+    PLACE = place,
+    TSI = all(tsi_key, addresses),
+    TSI_KEYS = list(named(F.tsi_key, tsi_key)),
+    OLD_NVE = number(F.nve, 8),
+    EXPECTED = version,
+    ADDRESS = address,
+    MAPPING = all(mac, version, addresses),
+    PLACES = list(counted_place),
+    MAPPINGS = list(entry),
+    MEMBERS = list(place),
+    VNS = list(vn),
+    HELD = list(named(F.held_mapping, all(vn, address))),
+    MEMBERS_PART = list(place),
+}
+
+-- Messages [6]: the body, and the TLVs with how often they come.
+
+local REQUIRED, OPTIONAL, ANY = 1, 2, 3
+local move = number(F.move, 8)
+local word = { body = all(move, version), tlvs = {} }
+local of_tsi = { body = all(tsi_key, version), tlvs = {} }
+local of_vn = { body = vn, tlvs = {} }
+local nothing = { body = all(), tlvs = {} }
+
+local function answer(cursor, tree)
+    cursor.state.answer = code(C.answer)(cursor, tree)
+end
+
+local MESSAGES = {
+    Hello = {
+        body = all(
+            number(F.nonce, 8),
+            bits(F.capabilities, 4, F.capability_hold),
+            bits(F.encapsulations, 2, F.encapsulation_vxlan),
+            code(C.resumed)
+        ),
+        tlvs = { PLACE = REQUIRED },
+    },
+    HelloAck = {
+        body = all(number(F.granted, 8), number(F.nonce, 8), number(F.epoch, 4), number(F.published, 8)),
+        tlvs = {},
+    },
+    Keepalive = nothing,
+    Goodbye = nothing,
+    Error = {
+        body = all(
+            code(C.error),
+            number(F.about, 1),
+            number(F.error_tlv, 2),
+            number(F.error_sequence, 4),
+            number(F.offset, 4)
+        ),
+        tlvs = {},
+    },
+    Ack = { body = all(number(F.received, 4), number(F.in_force, 4)), tlvs = {} },
+    RegistrationRequest = {
+        body = all(code(C.kind), number(F.lifetime, 2)),
+        tlvs = { TSI = REQUIRED, OLD_NVE = OPTIONAL, EXPECTED = OPTIONAL },
+    },
+    RegistrationReply = {
+        body = all(tsi_key, version, code(C.result), number(F.lifetime, 2)),
+        tlvs = { PLACE = OPTIONAL },
+    },
+    Deregister = of_tsi,
+    DeregisterReply = of_tsi,
+    Query = { body = vn, tlvs = { ADDRESS = REQUIRED } },
+    Response = {
+        body = all(vn, answer, number(F.lifetime, 2)),
+        tlvs = { ADDRESS = REQUIRED, MAPPING = OPTIONAL, PLACE = OPTIONAL },
+        allowed = function(state, name)
+            return name == "ADDRESS" or state.answer == 1
+        end,
+        finish = function(cursor, tree)
+            if cursor.state.answer == 1 and not cursor.state.seen.MAPPING then
+                cursor:wrong(tree, 6, "MAPPING")
+            end
+        end,
+    },
+    Subscribe = of_vn,
+    Unsubscribe = of_vn,
+    Update = {
+        body = all(vn, number(F.after, 8), number(F.upto, 8), base_version, code(C.synced)),
+        tlvs = { PLACES = OPTIONAL, MAPPINGS = OPTIONAL, MEMBERS = OPTIONAL, MEMBERS_PART = OPTIONAL },
+        allowed = function(state, name)
+            local other = ({ MEMBERS = "MEMBERS_PART", MEMBERS_PART = "MEMBERS" })[name]
+            return not (other and state.seen[other])
+        end,
+        finish = function(cursor, tree)
+            if cursor.state.places > MOST_PLACES then
+                cursor:wrong(tree, 4, cursor.state.places .. " places, at most " .. MOST_PLACES .. " may be there")
+            end
+            for _, of in ipairs(cursor.state.indexes) do
+                if of.index >= cursor.state.places then
+                    cursor:wrong(of.item, 4, "PLACES has no such place")
+                end
+            end
+        end,
+    },
+    Resync = { body = all(number(F.since, 8), code(C.more)), tlvs = { VNS = OPTIONAL, HELD = OPTIONAL } },
+    Invalidate = { body = all(tsi_key, number(F.nve, 8), version), tlvs = {} },
+    Prepare = {
+        body = all(
+            move,
+            version,
+            code(C.side),
+            code(C.kind),
+            code(C.suspended),
+            number(F.frames, 4),
+            number(F.bytes, 4),
+            number(F.age, 4)
+        ),
+        tlvs = { PLACE = REQUIRED, TSI = ANY },
+    },
+    Ready = { body = all(move, version, code(C.refusal)), tlvs = {} },
+    Suspended = word,
+    Activated = word,
+    Resumed = word,
+    Revoke = word,
+    Revoked = word,
+    OutcomeQuery = { body = move, tlvs = {} },
+    Outcome = { body = all(move, version, code(C.outcome)), tlvs = { PLACE = REQUIRED, TSI_KEYS = OPTIONAL } },
+    Done = {
+        body = all(
+            move,
+            number(F.duration, 8),
+            number(F.held, 8),
+            number(F.tunnelled, 8),
+            number(F.dropped, 8),
+            number(F.stale_senders, 8)
+        ),
+        tlvs = {},
+    },
+}
+
+-- A TLV [3].
+local function tlv(cursor, tree, message)
+    local start = cursor.at
+    local item = tree:add(F.tlv, cursor.bytes(start, cursor:left()))
+    local head = cursor:take(item, 2, "a TLV's head")
+    item:add(F.tlv_critical, head)
+    item:add(F.tlv_type, head)
+    local size = cursor:take(item, 2, "a TLV's head")
+    item:add(F.tlv_length, size)
+
+    local kind = head:bitfield(1, 15)
+    local name = TLV_TYPES[kind]
+    item:set_text("TLV: " .. (name or kind))
+    if cursor:left() < size:uint() then
+        cursor:wrong(item, 3, string.format("the value has %d bytes, %d are there", size:uint(), cursor:left()))
+        error(STOP)
+    end
+    item:set_len(4 + size:uint())
+    local value = cursor:part(cursor.at + size:uint())
+    cursor.at = value.stop
+
+    local often = name and message.tlvs[name]
+    if not often then
+        if head:bitfield(0, 1) == 1 then
+            cursor:wrong(item, 5, "a critical TLV that this message does not have")
+        end
+        if value:left() > 0 then
+            item:add(F.tlv_value, value.bytes(value.at, value:left()))
+        end
+        return
+    end
+    local seen = cursor.state.seen
+    if seen[name] and often ~= ANY then
+        cursor:wrong(item, 4, name .. " comes again")
+    elseif message.allowed and not message.allowed(cursor.state, name) then
+        cursor:wrong(item, 4, name .. " may not come here")
+    end
+    seen[name] = true
+
+    -- What is wrong inside ends at the value's end: the next TLV can be read.
+    local good, fault = pcall(TLV_VALUES[name], value, item)
+    if not good and fault ~= STOP then
+        error(fault, 0)
+    end
+    if value:left() > 0 then
+        local rest = item:add(F.rest, value.bytes(value.at, value:left()))
+        if good then
+            value:wrong(rest, 4, "the value goes on too long")
+        end
+    end
+end
+
+-- The header [2]; the message type.
+local function header(cursor, tree)
+    local range = cursor:take(tree, 1, "the header")
+    local item = tree:add(F.version, range)
+    if range:uint() ~= 1 then
+        cursor:wrong(item, 1, "only version 1 is known here")
+        error(STOP)
+    end
+    local kind = cursor:take(tree, 1, "the header")
+    item = tree:add(F.type, kind)
+    if not TYPES[kind:uint()] then
+        cursor:wrong(item, 2, "no such message")
+    end
+    local flags = cursor:take(tree, 1, "the header")
+    item = tree:add(F.flags, flags)
+    item:add(F.sealed, flags)
+    if flags:uint() > 1 then
+        cursor:wrong(item, 4, "only the first bit is known here")
+    end
+    local seal = flags:bitfield(7, 1) * SEAL
+    range = cursor:take(tree, 1, "the header")
+    item = tree:add(F.trailer, range)
+    if range:uint() ~= seal then
+        cursor:wrong(item, 4, "it must be " .. seal)
+    end
+    local length = cursor:take(tree, 2, "the header")
+    item = tree:add(F.length, length)
+    local there, longest = cursor.bytes:len(), LONGEST - SEAL + seal
+    if length:uint() > there then
+        cursor:wrong(item, 3, there .. " bytes are there")
+    elseif length:uint() < there or there > longest then
+        cursor:wrong(item, 4, there .. " bytes are there, a message has at most " .. longest)
+    end
+    number(F.key_id, 2)(cursor, tree)
+    local _, session = number(F.session, 8)(cursor, tree)
+    local _, sequence = number(F.sequence, 4)(cursor, tree)
+    number(F.transaction, 4)(cursor, tree)
+    cursor.state.session, cursor.state.sequence = session:uint64(), sequence:uint()
+    if seal > 0 then
+        local trailer = cursor:part(cursor.stop)
+        trailer.at = math.max(cursor.at, cursor.stop - seal)
+        cursor.stop = trailer.at
+        named(F.seal, all(number(F.seal_number, 8), number(F.seal_code, 16)))(trailer, tree)
+    end
+    return TYPES[kind:uint()]
+end
+
+local function message(cursor, tree)
+    local name = header(cursor, tree)
+    if not name then
+        error(STOP)
+    end
+    cursor.state.name = name
+    tree:append_text(": " .. name)
+    local found = MESSAGES[name]
+    found.body(cursor, tree)
+    if name == "Invalidate" and cursor.state.session == UInt64(0) and cursor:left() > 0 then
+        cursor:wrong(tree, 4, "nothing may follow between NVEs")
+    end
+    while cursor:left() > 0 do
+        tlv(cursor, tree, found)
+    end
+    for wanted, often in pairs(found.tlvs) do
+        if often == REQUIRED and not cursor.state.seen[wanted] then
+            cursor:wrong(tree, 6, wanted)
+        end
+    end
+    if found.finish then
+        found.finish(cursor, tree)
+    end
+end
+
+function nvo3.dissector(bytes, packet, root)
+    local state = { seen = {}, places = 0, indexes = {}, refused = false }
+    local cursor = setmetatable({ bytes = bytes, at = 0, stop = bytes:len(), state = state }, Cursor)
+    local tree = root:add(nvo3, bytes())
+    packet.cols.protocol = "NVO3"
+
+    local good, fault = pcall(message, cursor, tree)
+    if not good and fault ~= STOP then
+        error(fault, 0)
+    end
+    if cursor:left() > 0 then
+        tree:add(F.rest, bytes(cursor.at, cursor:left()))
+    end
+
+    local info = state.name or "unknown message"
+    if state.sequence and state.sequence ~= 0 then
+        info = info .. ", sequence " .. state.sequence
+    end
+    packet.cols.info = info .. (state.refused and " [malformed]" or "")
+    return bytes:len()
+end
+
+local ports = DissectorTable.get("udp.port")
+ports:add(PORT, nvo3)
+ports:add_for_decode_as(nvo3)

@@ -1,0 +1,446 @@
+#!/usr/bin/env python3
+"""Decodes messages of the NVE-NVA protocol as nvo3-nva-proto/SPEC.md describes them, and as nothing else does.
+
+Reads one message a line, in hexadecimal, and prints one JSON object for each: the header's and the body's fields and
+the TLVs by the names that SPEC.md gives them, or what an Error about the message would say. A TLV that may be missing
+is null then; a list that may be missing is empty.
+
+It shares nothing with the Rust code, so what both say alike is what SPEC.md says. Only the standard library is used.
+"""
+
+import ipaddress
+import json
+import sys
+
+# Error codes (5.3) that decoding can give.
+VERSION, UNKNOWN_TYPE, TRUNCATED, FIELD, UNKNOWN_CRITICAL, MISSING = range(1, 7)
+
+# A message is at most 1,200 bytes long with its seal, which has 24.
+LONGEST = 1200 - 24
+
+
+class Refused(Exception):
+    """A message that may not be taken: an error code, where, and in which TLV (4.1)."""
+
+    def __init__(self, code, offset, tlv=0):
+        super().__init__(code, offset, tlv)
+        self.code, self.offset, self.tlv = code, offset, tlv
+
+
+class Bytes:
+    """Part of a message; `at` counts from the message's first byte."""
+
+    def __init__(self, message, at, end, tlv=0):
+        self.message, self.at, self.end, self.tlv = message, at, end, tlv
+
+    def left(self):
+        return self.end - self.at
+
+    def take(self, length):
+        if self.left() < length:
+            raise self.refused(TRUNCATED)
+        self.at += length
+        return self.message[self.at - length : self.at]
+
+    def refused(self, code, offset=None):
+        return Refused(code, self.at if offset is None else offset, self.tlv)
+
+
+# Values (4): each a function from Bytes to what JSON can say.
+
+
+def number(length):
+    return lambda b: int.from_bytes(b.take(length), "big")
+
+
+def checked(length, allowed):
+    """A number that `allowed` turns into what it means, or None where it may not stand here."""
+
+    def read(b):
+        offset = b.at
+        value = allowed(number(length)(b))
+        if value is None:
+            raise b.refused(FIELD, offset)
+        return value
+
+    return read
+
+
+def code(names, none=False):
+    """One byte out of a registry; with `none`, 0 is none of them."""
+
+    def read(b):
+        if none and b.left() and b.message[b.at] == 0:
+            b.take(1)
+            return None
+        return checked(1, names.get)(b)
+
+    return read
+
+
+def fields(*list_of_fields):
+    return lambda b: {name: read(b) for name, read in list_of_fields}
+
+
+def list_of(read):
+    def read_all(b):
+        values = []
+        while b.left():
+            values.append(read(b))
+        return values
+
+    return read_all
+
+
+def numbered(*names, start=1):
+    return dict(enumerate(names, start))
+
+
+yes_no = checked(1, {0: False, 1: True}.get)
+vn = checked(4, lambda value: value if value < 1 << 24 else None)
+version = fields(("epoch", number(4)), ("generation", number(8)))
+
+
+def mac(b):
+    return b.take(6).hex(":")
+
+
+def ipv4(b):
+    return str(ipaddress.IPv4Address(b.take(4)))
+
+
+def ipv6(b):
+    # In full: there is one way to write it.
+    return ipaddress.IPv6Address(b.take(16)).exploded
+
+
+tsi_key = fields(("vn", vn), ("MAC", mac))
+
+
+def place(b):
+    nve = number(8)(b)
+    families = checked(1, {1: [ipv4], 2: [ipv6], 3: [ipv4, ipv6]}.get)(b)
+    return {"NVE": nve, "locators": [read(b) for read in families]}
+
+
+def address(b):
+    return checked(1, {1: mac, 4: ipv4, 6: ipv6}.get)(b)(b)
+
+
+def addresses(b):
+    result, more = [], True
+    while more:
+        offset = b.at
+        run = number(1)(b)
+        family, more, count = ipv6 if run & 0x80 else ipv4, run & 0x40, run & 0x3F
+        if count == 0 and (run != 0 or result):
+            raise b.refused(FIELD, offset)
+        result += [family(b) for _ in range(count)]
+    return result
+
+
+tsi = fields(("vn", vn), ("MAC", mac), ("addresses", addresses))
+held = fields(("vn", vn), ("address", address))
+mapping = fields(("MAC", mac), ("version", version), ("addresses", addresses))
+
+
+def later(b):
+    """What is read once all TLVs are there."""
+    rest = Bytes(b.message, b.at, b.end, b.tlv)
+    b.at = b.end
+    return rest
+
+
+# Registries (5).
+
+ERRORS = numbered(
+    "Version",
+    "UnknownType",
+    "Truncated",
+    "Field",
+    "UnknownCritical",
+    "Missing",
+    "UnknownSession",
+    "UnknownNve",
+    "NotAllowed",
+    "Resource",
+    "Forwarder",
+)
+RESULTS = numbered(
+    "Accepted",
+    "Policy",
+    "UnknownVn",
+    "TenantConflict",
+    "Duplicate",
+    "Stale",
+    "NotAuthorised",
+    "Resource",
+    "Malformed",
+    "Moving",
+    start=0,
+)
+REFUSALS = numbered(
+    "Stale",
+    "WrongPlace",
+    "Forwarder",
+    "Resource",
+    "NoCommonUnderlay",
+    "NoSession",
+    "Busy",
+    "Policy",
+    "UnknownTsi",
+    "NotSupported",
+)
+KINDS = numbered("hot", "warm", "cold", "failover")
+SIDES = numbered("old", "new")
+OUTCOMES = numbered("committed", "aborted", "unknown")
+ANSWERS = numbered("found", "not found", "prohibited")
+
+TLVS = {
+    1: ("PLACE", place),
+    2: ("TSI", tsi),
+    3: ("TSI_KEYS", list_of(tsi_key)),
+    4: ("OLD_NVE", number(8)),
+    5: ("EXPECTED", version),
+    6: ("ADDRESS", address),
+    7: ("MAPPING", mapping),
+    8: ("PLACES", list_of(place)),
+    9: ("MAPPINGS", later),
+    10: ("MEMBERS", list_of(place)),
+    11: ("VNS", list_of(vn)),
+    12: ("HELD", list_of(held)),
+    13: ("MEMBERS_PART", list_of(place)),
+}
+TLV_TYPES = {name: kind for kind, (name, _) in TLVS.items()}
+
+# How often a TLV comes: it must; it may, and is null or empty where it does not; it comes any number of times.
+REQUIRED, OPTIONAL, LIST, ANY = range(4)
+
+
+# Messages (6).
+
+
+def found_only(message, name):
+    """A Response's MAPPING and PLACE."""
+    return message["answer"] == "found" or name == "ADDRESS"
+
+
+def one_kind_of_members(message, name):
+    """An Update's MEMBERS and MEMBERS_PART."""
+    other = {"MEMBERS": "MEMBERS_PART", "MEMBERS_PART": "MEMBERS"}.get(name)
+    return message.get(other) is None
+
+
+def response(message, end):
+    if message["answer"] == "found" and message["MAPPING"] is None:
+        raise Refused(MISSING, end, TLV_TYPES["MAPPING"])
+
+
+def update(message, end):
+    """The entries of MAPPINGS with their places and versions."""
+    places, base = message["PLACES"], message["base version"]
+    if len(places) > 4:
+        raise Refused(FIELD, end, TLV_TYPES["PLACES"])
+
+    def entry(b):
+        where = dict(enumerate(places)) | {127: "withdrawn"}
+        offset = b.at
+        head = number(1)(b)
+        at = where.get(head & 0x7F)
+        if at is None:
+            raise b.refused(FIELD, offset)
+        result = {"place": at, "MAC": mac(b)}
+        offset = b.at
+        if head & 0x80:
+            result["version"] = version(b)
+        else:
+            generation = base["generation"] + number(4)(b)
+            if generation >= 1 << 64:
+                raise b.refused(FIELD, offset)
+            result["version"] = {"epoch": base["epoch"], "generation": generation}
+        result["addresses"] = addresses(b)
+        return result
+
+    message["MAPPINGS"] = list_of(entry)(message["MAPPINGS"]) if message["MAPPINGS"] else []
+
+
+TSI_BODY = [("vn", vn), ("MAC", mac)]
+WORD = [("move", number(8)), ("version", version)]
+
+
+def message(name, body=(), rules=(), allowed=None, finish=None):
+    """Its fields in order, how often its TLVs come, and what else holds: of a TLV that comes, and of the whole."""
+    return name, list(body), dict(rules), allowed or (lambda *_: True), finish or (lambda *_: None)
+
+
+MESSAGES = {
+    0x01: message(
+        "Hello",
+        [("nonce", number(8)), ("capabilities", number(4)), ("encapsulations", number(2)), ("resumed", yes_no)],
+        {"PLACE": REQUIRED},
+    ),
+    0x02: message(
+        "HelloAck",
+        [("session", number(8)), ("nonce", number(8)), ("epoch", number(4)), ("published", number(8))],
+    ),
+    0x03: message("Keepalive"),
+    0x04: message("Goodbye"),
+    0x05: message(
+        "Error",
+        [
+            ("code", code(ERRORS)),
+            ("about", number(1)),
+            ("TLV", number(2)),
+            ("sequence", number(4)),
+            ("offset", number(4)),
+        ],
+    ),
+    0x06: message("Ack", [("received", number(4)), ("in force", number(4))]),
+    0x10: message(
+        "RegistrationRequest",
+        [("kind", code(KINDS)), ("lifetime", number(2))],
+        {"TSI": REQUIRED, "OLD_NVE": OPTIONAL, "EXPECTED": OPTIONAL},
+    ),
+    0x11: message(
+        "RegistrationReply",
+        [*TSI_BODY, ("version", version), ("result", code(RESULTS)), ("lifetime", number(2))],
+        {"PLACE": OPTIONAL},
+    ),
+    0x12: message("Deregister", [*TSI_BODY, ("version", version)]),
+    0x13: message("DeregisterReply", [*TSI_BODY, ("version", version)]),
+    0x20: message("Query", [("vn", vn)], {"ADDRESS": REQUIRED}),
+    0x21: message(
+        "Response",
+        [("vn", vn), ("answer", code(ANSWERS)), ("lifetime", number(2))],
+        {"ADDRESS": REQUIRED, "MAPPING": OPTIONAL, "PLACE": OPTIONAL},
+        found_only,
+        response,
+    ),
+    0x22: message("Subscribe", [("vn", vn)]),
+    0x23: message("Unsubscribe", [("vn", vn)]),
+    0x24: message(
+        "Update",
+        [
+            ("vn", vn),
+            ("after", number(8)),
+            ("upto", number(8)),
+            ("base version", version),
+            ("synced", yes_no),
+        ],
+        {"PLACES": LIST, "MAPPINGS": OPTIONAL, "MEMBERS": OPTIONAL, "MEMBERS_PART": OPTIONAL},
+        one_kind_of_members,
+        update,
+    ),
+    0x25: message("Resync", [("since", number(8)), ("more", yes_no)], {"VNS": LIST, "HELD": LIST}),
+    0x26: message("Invalidate", [*TSI_BODY, ("NVE", number(8)), ("version", version)]),
+    0x30: message(
+        "Prepare",
+        [
+            *WORD,
+            ("side", code(SIDES)),
+            ("kind", code(KINDS)),
+            ("suspended", yes_no),
+            ("frames", number(4)),
+            ("bytes", number(4)),
+            ("age", number(4)),
+        ],
+        {"PLACE": REQUIRED, "TSI": ANY},
+    ),
+    0x31: message("Ready", [*WORD, ("refusal", code(REFUSALS, none=True))]),
+    0x32: message("Suspended", WORD),
+    0x33: message("Activated", WORD),
+    0x34: message("Resumed", WORD),
+    0x35: message("Revoke", WORD),
+    0x36: message("Revoked", WORD),
+    0x37: message("OutcomeQuery", [("move", number(8))]),
+    0x38: message("Outcome", [*WORD, ("result", code(OUTCOMES))], {"PLACE": REQUIRED, "TSI_KEYS": LIST}),
+    0x39: message(
+        "Done",
+        [
+            ("move", number(8)),
+            ("duration", number(8)),
+            ("held", number(8)),
+            ("tunnelled", number(8)),
+            ("dropped", number(8)),
+            ("stale senders", number(8)),
+        ],
+    ),
+}
+
+
+def tlvs(b, result, rules, allowed):
+    """What follows the body (3)."""
+    for name, rule in rules.items():
+        result[name] = [] if rule in (LIST, ANY) else None
+    seen = set()
+    while b.left():
+        start = b.at
+        if b.left() < 4:
+            raise Refused(TRUNCATED, start)
+        kind, length = number(2)(b), number(2)(b)
+        critical, kind = kind & 0x8000, kind & 0x7FFF
+        if b.left() < length:
+            raise Refused(TRUNCATED, start, kind)
+        value = Bytes(b.message, b.at, b.at + length, kind)
+        b.take(length)
+
+        name, read = TLVS.get(kind, (None, None))
+        if name not in rules:
+            if critical:
+                raise Refused(UNKNOWN_CRITICAL, start, kind)
+            continue
+        again = name in seen and rules[name] != ANY
+        if again or not allowed(result, name):
+            raise Refused(FIELD, start, kind)
+        seen.add(name)
+        if rules[name] == ANY:
+            result[name].append(read(value))
+        else:
+            result[name] = read(value)
+        if value.left():
+            raise value.refused(FIELD)
+    for name, rule in rules.items():
+        if rule == REQUIRED and name not in seen:
+            raise Refused(MISSING, b.end, TLV_TYPES[name])
+
+
+def decode(datagram, about):
+    """One message. What an Error says of it besides the fault is left in `about`, also where it is refused."""
+    b = Bytes(datagram, 0, len(datagram))
+    if number(1)(b) != 1:
+        raise Refused(VERSION, 0)
+    kind = about["about"] = number(1)(b)
+    for _ in ("flags", "trailer"):
+        checked(1, {0: 0}.get)(b)
+    length = number(2)(b)
+    b.take(2)
+    header = fields(("session", number(8)), ("sequence", number(4)), ("transaction", number(4)))(b)
+    if length > len(datagram):
+        raise Refused(TRUNCATED, 4)
+    if length < len(datagram) or length > LONGEST:
+        raise Refused(FIELD, 4)
+    about["sequence"] = header["sequence"]
+    if kind not in MESSAGES:
+        raise Refused(UNKNOWN_TYPE, 1)
+
+    name, body, rules, allowed, finish = MESSAGES[kind]
+    result = {"type": name, "header": header, **fields(*body)(b)}
+    if name == "Invalidate" and header["session"] == 0 and b.left():
+        raise Refused(FIELD, b.at)
+    tlvs(b, result, rules, allowed)
+    finish(result, len(datagram))
+    return result
+
+
+def main():
+    for line in sys.stdin:
+        about = {"about": 0, "sequence": 0}
+        try:
+            result = decode(bytes.fromhex(line), about)
+        except Refused as refused:
+            result = {"error": ERRORS[refused.code], **about, "offset": refused.offset, "TLV": refused.tlv}
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

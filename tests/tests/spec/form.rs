@@ -1,0 +1,205 @@
+//! A message as the decoder in Python prints it, with SPEC.md's names.
+
+use core::net::IpAddr;
+use nvo3_nva_proto::*;
+use nvo3_wire::Mac;
+use serde_json::{Map, Value, json};
+
+/// What decoding says, be it a message or an error.
+pub(crate) fn decoded(bytes: &[u8]) -> Value {
+    match Message::decode(bytes) {
+        Ok((header, message)) => self::message(&header, &message),
+        Err(error) => {
+            let Error { code, about, sequence, offset, tlv } = error.reply();
+            json!({ "error": format!("{code:?}"), "about": about, "sequence": sequence, "offset": offset, "TLV": tlv })
+        }
+    }
+}
+
+fn message(header: &Header, message: &Message) -> Value {
+    let Header { session, sequence, transaction } = header;
+    let mut all = Map::new();
+    all.insert("type".into(), json!(message.name()));
+    all.insert("header".into(), json!({ "session": session.0, "sequence": sequence, "transaction": transaction }));
+    if let Value::Object(body) = body(message) {
+        all.extend(body);
+    }
+    Value::Object(all)
+}
+
+fn body(message: &Message) -> Value {
+    match message {
+        Message::Hello(m) => json!({
+            "nonce": m.nonce,
+            "capabilities": m.capabilities.0,
+            "encapsulations": m.encapsulations.0,
+            "resumed": m.resumed,
+            "PLACE": place(&m.place),
+        }),
+        Message::HelloAck(m) => {
+            json!({ "session": m.session.0, "nonce": m.nonce, "epoch": m.epoch, "published": m.published.0 })
+        }
+        Message::Keepalive | Message::Goodbye => json!({}),
+        Message::Error(m) => json!({
+            "code": format!("{:?}", m.code),
+            "about": m.about,
+            "TLV": m.tlv,
+            "sequence": m.sequence,
+            "offset": m.offset,
+        }),
+        Message::Ack(m) => json!({ "received": m.received, "in force": m.in_force }),
+        Message::RegistrationRequest(m) => json!({
+            "kind": lower(m.kind),
+            "lifetime": m.lifetime,
+            "TSI": tsi(&m.tsi),
+            "OLD_NVE": m.old.map(|nve| nve.0),
+            "EXPECTED": m.expected.map(version),
+        }),
+        Message::RegistrationReply(m) => json!({
+            "vn": m.tsi.vn.get(),
+            "MAC": mac(m.tsi.mac),
+            "version": version(m.version),
+            "result": format!("{:?}", m.result),
+            "lifetime": m.lifetime,
+            "PLACE": m.current.as_ref().map(place),
+        }),
+        Message::Deregister(Deregister { tsi, version: v })
+        | Message::DeregisterReply(DeregisterReply { tsi, version: v }) => {
+            json!({ "vn": tsi.vn.get(), "MAC": mac(tsi.mac), "version": version(*v) })
+        }
+        Message::Query(m) => json!({ "vn": m.vn.get(), "ADDRESS": address(&m.address) }),
+        Message::Response(m) => {
+            let (answer, found) = match &m.answer {
+                Answer::Found(found) => ("found", Some(found)),
+                Answer::NotFound => ("not found", None),
+                Answer::Prohibited => ("prohibited", None),
+            };
+            json!({
+                "vn": m.vn.get(),
+                "answer": answer,
+                "lifetime": m.lifetime,
+                "ADDRESS": address(&m.address),
+                "MAPPING": found.map(|found| json!({
+                    "MAC": mac(found.mac),
+                    "version": version(found.version),
+                    "addresses": ips(&found.ips),
+                })),
+                "PLACE": found.and_then(|found| found.place.as_ref()).map(place),
+            })
+        }
+        Message::Subscribe(vn) | Message::Unsubscribe(vn) => json!({ "vn": vn.get() }),
+        Message::Update(m) => {
+            let members =
+                |part| m.members.as_ref().filter(|members| members.more == part).map(|m| list(&m.places, place));
+            json!({
+                "vn": m.vn.get(),
+                "after": m.after.0,
+                "upto": m.upto.0,
+                "synced": m.synced,
+                "MAPPINGS": list(&m.mappings, |mapping| json!({
+                    "place": mapping.place.as_ref().map_or(json!("withdrawn"), place),
+                    "MAC": mac(mapping.mac),
+                    "version": version(mapping.version),
+                    "addresses": ips(&mapping.ips),
+                })),
+                "MEMBERS": members(false),
+                "MEMBERS_PART": members(true),
+            })
+        }
+        Message::Resync(m) => json!({
+            "since": m.since.0,
+            "more": m.more,
+            "VNS": list(&m.vns, |vn| json!(vn.get())),
+            "HELD": list(&m.mappings, |(vn, held)| json!({ "vn": vn.get(), "address": address(held) })),
+        }),
+        Message::Invalidate(m) => json!({
+            "vn": m.tsi.vn.get(),
+            "MAC": mac(m.tsi.mac),
+            "NVE": m.nve.0,
+            "version": version(m.version),
+        }),
+        Message::Prepare(m) => json!({
+            "move": m.move_id.0,
+            "version": version(m.version),
+            "side": lower(m.side),
+            "kind": lower(m.kind),
+            "suspended": m.suspended,
+            "frames": m.limits.frames,
+            "bytes": m.limits.bytes,
+            "age": m.limits.age_ms,
+            "PLACE": place(&m.peer),
+            "TSI": list(&m.tsis, tsi),
+        }),
+        Message::Ready(m) => json!({
+            "move": m.move_id.0,
+            "version": version(m.version),
+            "refusal": m.refused.map(|why| format!("{why:?}")),
+        }),
+        Message::Suspended(m)
+        | Message::Activated(m)
+        | Message::Resumed(m)
+        | Message::Revoke(m)
+        | Message::Revoked(m) => json!({ "move": m.move_id.0, "version": version(m.version) }),
+        Message::OutcomeQuery(move_id) => json!({ "move": move_id.0 }),
+        Message::Outcome(m) => json!({
+            "move": m.move_id.0,
+            "version": version(m.version),
+            "result": lower(m.result),
+            "PLACE": place(&m.place),
+            "TSI_KEYS": list(&m.tsis, |key| json!({ "vn": key.vn.get(), "MAC": mac(key.mac) })),
+        }),
+        Message::Done(m) => json!({
+            "move": m.move_id.0,
+            "duration": m.report.duration_us,
+            "held": m.report.held_frames,
+            "tunnelled": m.report.tunnelled_frames,
+            "dropped": m.report.dropped_frames,
+            "stale senders": m.report.stale_senders,
+        }),
+    }
+}
+
+fn list<T>(values: &[T], form: impl Fn(&T) -> Value) -> Value {
+    values.iter().map(form).collect()
+}
+
+fn lower(code: impl core::fmt::Debug) -> String {
+    format!("{code:?}").to_lowercase()
+}
+
+fn version(Version { epoch, generation }: Version) -> Value {
+    json!({ "epoch": epoch, "generation": generation })
+}
+
+fn mac(mac: Mac) -> String {
+    mac.0.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// IPv6 in full: there is one way to write it.
+fn ip(ip: &IpAddr) -> Value {
+    match ip {
+        IpAddr::V4(a) => json!(a.to_string()),
+        IpAddr::V6(a) => json!(a.segments().map(|segment| format!("{segment:04x}")).join(":")),
+    }
+}
+
+fn ips(addresses: &[IpAddr]) -> Value {
+    list(addresses, ip)
+}
+
+fn address(address: &Address) -> Value {
+    match address {
+        Address::Mac(a) => json!(mac(*a)),
+        Address::Ip(a) => ip(a),
+    }
+}
+
+fn place(Place { nve, locators }: &Place) -> Value {
+    let locators: Vec<IpAddr> =
+        locators.v4().map(IpAddr::V4).into_iter().chain(locators.v6().map(IpAddr::V6)).collect();
+    json!({ "NVE": nve.0, "locators": ips(&locators) })
+}
+
+fn tsi(Tsi { key, ips: addresses }: &Tsi) -> Value {
+    json!({ "vn": key.vn.get(), "MAC": mac(key.mac), "addresses": ips(addresses) })
+}
