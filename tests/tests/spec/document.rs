@@ -64,7 +64,7 @@ pub(crate) fn bodies() -> BTreeMap<&'static str, Vec<(&'static str, usize)>> {
         let named = (0..=u8::MAX).filter_map(type_name).collect::<Vec<_>>();
         let first_line = start.lines().next().unwrap().len();
         for name in words.filter(|word| named.contains(word)) {
-            let bold = start.starts_with(name) || start[..first_line].contains(&format!("**{name}**"));
+            let bold = start.starts_with(&format!("{name}**")) || start[..first_line].contains(&format!("**{name}**"));
             if bold {
                 bodies.insert(name, body.clone());
             }
