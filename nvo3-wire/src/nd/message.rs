@@ -133,7 +133,22 @@ impl<'a> Nd<'a> {
     /// from the first byte of the IPv6 header.
     #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
-        let message = icmpv6::Message::parse(packet)?;
+        let nd = match (packet.header.next_header, packet.payload.first_chunk::<24>()) {
+            (ipv6::ICMPV6, Some([icmpv6::NEIGHBOR_SOLICITATION, ..])) => {
+                Self::Solicitation(Message::parse(icmpv6::Message::parse(packet)?, Protocol::NeighborSolicitation)?)
+            }
+            (ipv6::ICMPV6, Some([icmpv6::NEIGHBOR_ADVERTISEMENT, ..])) => {
+                Self::Advertisement(Message::parse(icmpv6::Message::parse(packet)?, Protocol::NeighborAdvertisement)?)
+            }
+            _ => Self::parse_any(packet.header, packet.payload)?,
+        };
+        Ok(nd)
+    }
+
+    /// What is not a whole NS or NA right behind the IPv6 header; apart, so that what those are read into stays in registers.
+    #[cold]
+    fn parse_any(header: &'a ipv6::Header, payload: &'a [u8]) -> Result<Self, Error> {
+        let message = icmpv6::Message::parse(&ipv6::Packet { header, payload })?;
         match message.header.kind {
             icmpv6::NEIGHBOR_SOLICITATION => {
                 Message::parse(message, Protocol::NeighborSolicitation).map(Self::Solicitation)

@@ -245,11 +245,12 @@ impl<'a> Options<'a> {
     #[inline(always)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         match bytes {
-            [] | [_, 1, _, _, _, _, _, _] => Ok(Self(bytes)), // what nearly every message has
+            [_, 1, _, _, _, _, _, _] => Ok(Self(bytes)), // what nearly every message has
             _ => Self::parse_all(bytes),
         }
     }
 
+    #[cold]
     fn parse_all(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
