@@ -37,19 +37,19 @@ pub(crate) trait Ip: Plain {
     /// The most that fits behind it.
     const CAPACITY: usize;
 
-    /// Sets what differs from packet to packet; `sum` is over the template's header.
-    fn stamp(&mut self, length: u16, class: u8, entropy: u16, sum: Sum);
+    /// Sets what differs from packet to packet; `sum` is over the template's header, folded.
+    fn stamp(&mut self, length: u16, class: u8, entropy: u16, sum: u16);
 }
 
 impl Ip for ipv4::Header {
     const CAPACITY: usize = 65_535 - size_of::<Self>();
 
     #[inline(always)]
-    fn stamp(&mut self, length: u16, class: u8, _: u16, sum: Sum) {
+    fn stamp(&mut self, length: u16, class: u8, _: u16, sum: u16) {
         let total = length + size_of::<Self>() as u16;
         self.traffic_class = class;
         self.total_length = U16::new(total);
-        self.checksum = U16::new(sum.words([total, class.into()]).checksum());
+        self.checksum = U16::new(Sum::ZERO.words([sum, total, class.into()]).checksum());
     }
 }
 
@@ -57,7 +57,7 @@ impl Ip for ipv6::Header {
     const CAPACITY: usize = 65_535;
 
     #[inline(always)]
-    fn stamp(&mut self, length: u16, class: u8, entropy: u16, _: Sum) {
+    fn stamp(&mut self, length: u16, class: u8, entropy: u16, _: u16) {
         let label = u32::from(entropy) + 1; // never zero (TUN-07)
         self.version_class_label = U32::new(6 << 28 | u32::from(class) << 20 | label);
         self.payload_length = U16::new(length);
@@ -127,8 +127,8 @@ enum Headers<U> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Template<U> {
     headers: Headers<U>,
-    /// Over the IPv4 header, its traffic class zero.
-    ip_sum: Sum,
+    /// Over the IPv4 header, its traffic class zero; folded, so that what is added cannot carry.
+    ip_sum: u16,
     /// Over pseudo-header and `U`; `None` sends no checksum.
     udp_sum: Option<Sum>,
     /// DSCP of the tunnel's own.
@@ -169,7 +169,7 @@ impl<U: Upper> Template<U> {
     }
 
     fn new(headers: Headers<U>) -> Self {
-        Self { headers, ip_sum: Sum::ZERO, udp_sum: None, class: 0, copied: ECN }.summed()
+        Self { headers, ip_sum: 0, udp_sum: None, class: 0, copied: ECN }.summed()
     }
 
     #[must_use]
@@ -212,11 +212,11 @@ impl<U: Upper> Template<U> {
         let (ip_sum, udp_sum) = match &self.headers {
             Headers::V4(Behind { ip, upper }) => {
                 let pseudo = crate::checksum::pseudo_ipv4(&ip.source, &ip.destination, ip.protocol, 0);
-                (Sum::ZERO.bytes(ip.as_bytes()), pseudo.bytes(upper.as_bytes()))
+                (Sum::ZERO.bytes(ip.as_bytes()).fold(), pseudo.bytes(upper.as_bytes()))
             }
             Headers::V6(Behind { ip, upper }) => {
                 let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ip.next_header, 0);
-                (Sum::ZERO, pseudo.bytes(upper.as_bytes()))
+                (0, pseudo.bytes(upper.as_bytes()))
             }
         };
         self.ip_sum = ip_sum;
