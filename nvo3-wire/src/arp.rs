@@ -380,6 +380,15 @@ mod tests {
         assert_eq!(error.rule, Rule::SenderNotSource { sender: MAC, source_mac: other });
     }
 
+    /// Checks RARP-04.
+    #[test]
+    fn rarp_has_a_request_and_a_reply_and_nothing_to_refuse_with() {
+        let known =
+            |operation: &u16| body(|arp| arp.operation = U16::new(*operation)).operation(EtherType::RARP).is_ok();
+
+        assert!((0..=u16::MAX).filter(known).eq([3, 4]));
+    }
+
     /// Checks ARP-05.
     #[test]
     fn operations_belong_to_their_ether_type() {
