@@ -1,7 +1,12 @@
 //! Frames made by another packet library, built again by composing layers from the values handed to it: bytes must be equal.
 //!
-//! Needs the folder `gen/seed1/` of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
+//! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "../examples/dissect/capture.rs"]
+mod capture;
+#[path = "rebuilt_frames/groups.rs"]
+mod groups;
 
 use nvo3_wire::arp::Arp;
 use nvo3_wire::build::{DestinationOptions, Fragment, HopByHop, IpProtocol, Layer, Layers, Padding};
