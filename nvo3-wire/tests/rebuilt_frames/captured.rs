@@ -1,9 +1,9 @@
-//! Captured IGMP and MLD messages, of which the generator makes none, built again from what is read of them.
+//! Captured messages built again from what is read of them: IGMP and MLD, of which the generator makes none, and ND options.
 
 use super::capture;
 use nvo3_wire::build::{Layer, Layers};
 use nvo3_wire::dissect::Layer as Read;
-use nvo3_wire::{Ipv4, Rule, igmp, ipv4, ipv6, mld};
+use nvo3_wire::{Ipv4, Rule, igmp, ipv4, ipv6, mld, nd};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -68,6 +68,11 @@ fn mld_again(message: &mld::Message<'_>) -> Vec<u8> {
     written(&[&ip, layer, &&all[layer.header_len()..]])[40..].to_vec()
 }
 
+fn options_again(options: nd::Options<'_>) -> Vec<u8> {
+    let options: Vec<_> = options.iter().collect();
+    written(&options.iter().map(|option| option as &dyn Layer).collect::<Vec<_>>())
+}
+
 fn written(layers: &[&dyn Layer]) -> Vec<u8> {
     let mut out = vec![0xa5; layers.frame_len()];
     layers.write(&mut out).unwrap();
@@ -75,7 +80,7 @@ fn written(layers: &[&dyn Layer]) -> Vec<u8> {
 }
 
 #[test]
-fn captured_group_messages_are_built_again_byte_for_byte() {
+fn captured_messages_are_built_again_byte_for_byte() {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let vectors = PathBuf::from(env::var_os("NVO3_VECTORS").unwrap_or_else(|| default.into()));
     if !vectors.is_dir() {
@@ -87,18 +92,22 @@ fn captured_group_messages_are_built_again_byte_for_byte() {
         for (at, frame) in capture::read(&capture).unwrap().iter().enumerate() {
             let Some((walk, _)) = capture::start(frame) else { continue };
             for found in walk.map_while(Result::ok) {
-                let (theirs, ours, verdict) = match &found.layer {
+                let line = found.layer.to_string();
+                let words = |count: usize| line.split(' ').take(count).collect::<Vec<_>>().join(" ");
+                let (kind, theirs, ours, verdict) = match &found.layer {
                     Read::Igmp(message) if matches!(message.kind, igmp::Kind::Other(_)) => continue,
-                    Read::Igmp(message) => (message.ip.payload, igmp_again(message), message.validate()),
-                    Read::Mld(message) => (message.icmp.bytes, mld_again(message), message.validate()),
+                    Read::Igmp(message) => (words(2), message.ip.payload, igmp_again(message), message.validate()),
+                    Read::Mld(message) => (words(2), message.icmp.bytes, mld_again(message), message.validate()),
+                    Read::Nd(message) => {
+                        let options = message.options().unwrap();
+                        (words(1) + " options", options.as_bytes(), options_again(options), Ok(()))
+                    }
                     _ => continue,
                 };
-                let line = found.layer.to_string();
                 let is_wrong = matches!(verdict, Err(error) if matches!(error.rule, Rule::Checksum(_)));
                 let same = if is_wrong { ours[4..] == theirs[4..] && ours != theirs } else { ours == theirs };
                 assert!(same, "{} frame {}: {line}\n{ours:02x?}\n{theirs:02x?}", capture.display(), at + 1);
-                let kind: Vec<_> = line.split(' ').take(2).collect();
-                *seen.entry(kind.join(" ")).or_default() += 1;
+                *seen.entry(kind).or_default() += 1;
             }
         }
     }
