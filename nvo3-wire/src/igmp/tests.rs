@@ -165,7 +165,10 @@ fn each_broken_rule_is_told_apart() {
 proptest! {
     #[test]
     fn records_come_back_as_they_were_written(
-        records in prop::collection::vec((any::<u8>(), any::<[u8; 4]>(), prop::collection::vec(any::<[u8; 4]>(), 0..4), 0usize..9), 0..5),
+        records in prop::collection::vec(
+            (any::<u8>(), any::<[u8; 4]>(), prop::collection::vec(any::<[u8; 4]>(), 0..4), 0usize..9),
+            0..5,
+        ),
     ) {
         let groups: Vec<_> = records.into_iter().map(|(kind, group, sources, auxiliary)| {
             (kind, group, sources.into_iter().map(Ipv4).collect::<Vec<_>>(), std::vec![7; auxiliary])
