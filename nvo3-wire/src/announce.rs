@@ -3,6 +3,31 @@
 //! [`classify`] takes a whole Ethernet frame, tagged or not, and gives its [`Kind`]; what must not be learned from
 //! (ARP-04) or breaks a receiver's rule (ND-01 to ND-03) is an error that says why. Tables are the caller's; this says
 //! only what the frame means (ARMD-01, ARMD-13, ARMD-14, DAD-05).
+//!
+//! Which network a tagged frame is of says [`ethernet::Frame::tag`](crate::ethernet::Frame::tag), and whoever answers in
+//! that network puts the tag into the answer, by [`build`](crate::build):
+//!
+//! ```
+//! use nvo3_wire::announce::{Kind, classify};
+//! use nvo3_wire::arp::{Arp, Operation};
+//! use nvo3_wire::build::Layers;
+//! use nvo3_wire::ethernet::{Frame, Header, Tag};
+//! use nvo3_wire::{EtherType, Ipv4, Mac};
+//!
+//! let (asker, owner) = ((Mac([2, 0, 0, 0, 0, 9]), Ipv4([192, 0, 2, 9])), (Mac([2, 0, 0, 0, 0, 1]), Ipv4([192, 0, 2, 10])));
+//! let header = |destination, source| Header { destination, source, ether_type: EtherType::ARP };
+//! let (mut request, mut reply) = ([0; 46], [0; 46]);
+//! let question = Arp::new(Operation::Request, asker, (Mac::ZERO, owner.1));
+//! (header(Mac::BROADCAST, asker.0), Tag::new(7, 0, false, EtherType::ARP), question).write(&mut request)?;
+//!
+//! let Kind::ArpRequest(asked, _) = classify(&request)? else { panic!("not a request") };
+//! let tag = Frame::parse(&request)?.tag;
+//! let answer = Arp::new(Operation::Reply, (owner.0, asked.target_ip), (asked.sender_mac, asked.sender_ip));
+//! (header(asked.sender_mac, owner.0), tag, answer).write(&mut reply)?;
+//! assert!(matches!(classify(&reply)?, Kind::ArpReply(arp, _) if (arp.sender_mac, arp.sender_ip) == owner));
+//! assert_eq!(Frame::parse(&reply)?.tag.map(Tag::id), Some(7));
+//! # Ok::<(), nvo3_wire::Error>(())
+//! ```
 
 use crate::arp::{Arp, Operation};
 use crate::ethernet::Frame;

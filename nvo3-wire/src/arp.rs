@@ -176,18 +176,26 @@ impl Arp {
         Ok(())
     }
 
+    /// A body for IPv4 over Ethernet, such as goes behind a tag by [`build`](crate::build); the builders below write whole
+    /// frames without one.
+    pub const fn new(operation: Operation, sender: (Mac, Ipv4), target: (Mac, Ipv4)) -> Self {
+        Self {
+            hardware: U16::new(1),
+            protocol: U16::new(0x0800),
+            hardware_len: 6,
+            protocol_len: 4,
+            operation: U16::new(operation as u16),
+            sender_mac: sender.0,
+            sender_ip: sender.1,
+            target_mac: target.0,
+            target_ip: target.1,
+        }
+    }
+
     /// Fills in every field of a body in place.
     #[inline]
     pub fn fill(&mut self, operation: Operation, sender: (Mac, Ipv4), target: (Mac, Ipv4)) {
-        self.hardware = U16::new(1);
-        self.protocol = U16::new(0x0800);
-        self.hardware_len = 6;
-        self.protocol_len = 4;
-        self.operation = U16::new(operation as u16);
-        self.sender_mac = sender.0;
-        self.sender_ip = sender.1;
-        self.target_mac = target.0;
-        self.target_ip = target.1;
+        *self = Self::new(operation, sender, target);
     }
 }
 
@@ -380,6 +388,15 @@ mod tests {
         assert_eq!(error.rule, Rule::SenderNotSource { sender: MAC, source_mac: other });
     }
 
+    /// Checks RARP-04.
+    #[test]
+    fn rarp_has_a_request_and_a_reply_and_nothing_to_refuse_with() {
+        let known =
+            |operation: &u16| body(|arp| arp.operation = U16::new(*operation)).operation(EtherType::RARP).is_ok();
+
+        assert!((0..=u16::MAX).filter(known).eq([3, 4]));
+    }
+
     /// Checks ARP-05.
     #[test]
     fn operations_belong_to_their_ether_type() {
@@ -439,7 +456,7 @@ mod tests {
             let frame = ethernet::Frame::parse(&out).unwrap();
             let (arp, padding) = Arp::parse(frame.payload).unwrap();
             prop_assert_eq!((frame.header.destination, frame.header.source), (Mac(to), sender.0));
-            prop_assert_eq!(arp.validate(), Ok(()));
+            prop_assert_eq!((*arp, arp.validate()), (Arp::new(operation, sender, target), Ok(())));
             prop_assert_eq!(arp.operation(frame.ether_type()), Ok(operation));
             prop_assert_eq!((arp.sender_mac, arp.sender_ip), sender);
             prop_assert_eq!((arp.target_mac, arp.target_ip), target);

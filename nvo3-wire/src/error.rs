@@ -361,6 +361,9 @@ pub enum Rule {
     /// A captive portal that is not UTF-8 text; the option is ignored (RFC 8910 §2.3).
     #[error("captive portal is no UTF-8 text")]
     NotText,
+    /// Auxiliary data of a group record beyond 255 words (RFC 3376 §4.2.6, RFC 3810 §5.2.6).
+    #[error("auxiliary data of {0} bytes exceeds 1020")]
+    AuxiliaryTooLong(usize),
 }
 
 /// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).

@@ -1,4 +1,10 @@
-//! IGMP as far as an edge snoops it: queries, reports and leaves of versions 1 to 3 (RFC 1112, RFC 2236, RFC 3376).
+//! IGMP as far as an edge snoops it, or asks itself: queries, reports and leaves of versions 1 to 3 (RFC 1112, RFC 2236,
+//! RFC 3376).
+
+mod build;
+
+pub use build::Report;
+pub(crate) use build::{aux_words, put_auxiliary, to_code};
 
 use crate::error::take;
 use crate::ipv4::{self, Ipv4Option};

@@ -4,7 +4,8 @@
 //! many bytes it wrote. `parse` accepts whatever can be represented, `validate` applies the receiver's rules of the
 //! RFC, and every failure is an [`Error`] that knows protocol, rule and byte offset. Nothing allocates or panics.
 //!
-//! The crate at work: what answers ARP requests and Neighbor Solicitations for somebody else, from raw frames.
+//! The crate at work: what answers ARP requests and Neighbor Solicitations for somebody else, from raw frames. How to
+//! answer in a tagged network is said at [`announce`].
 //!
 //! ```no_run
 #![doc = include_str!("../examples/responder.rs")]

@@ -1,8 +1,12 @@
-//! MLD as far as an edge snoops it: queries, reports and dones of versions 1 and 2 (RFC 2710, RFC 3810).
+//! MLD as far as an edge snoops it, or asks itself: queries, reports and dones of versions 1 and 2 (RFC 2710, RFC 3810).
+
+mod build;
+
+pub use build::Report;
 
 use crate::error::take;
 use crate::icmpv6;
-use crate::igmp::RecordKind;
+pub use crate::igmp::RecordKind;
 use crate::ipv6::{self, Ipv6Option};
 use crate::{Error, Ipv6, Protocol, Rule};
 use core::fmt;
@@ -83,7 +87,7 @@ struct ReportHeader {
 /// |            source addresses (16 n), auxiliary data            |
 /// +---------------------------------------------------------------+
 /// ```
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct RecordHeader {
     kind: u8,

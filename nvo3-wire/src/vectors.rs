@@ -188,7 +188,7 @@ fn v8_dad_with_nonce() {
     assert_eq!((ns.source_link, ns.nonce, ns.body.checksum.get()), (None, Some(&nonce[..]), 0x351a));
 }
 
-/// Checks VXL-01, VXL-03, VXL-05, VXL-07.
+/// Checks VXL-01, VXL-03, VXL-05, VXL-07, TUN-08.
 #[test]
 fn v9_vxlan_over_ipv4() {
     let encap = vxlan::Encap::ipv4(Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), vni());

@@ -81,6 +81,14 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     assert!(Ipv6Mut::parse(&mut out[14..length]).unwrap().decrement_hop_limit());
     then(&out[..length]);
 
+    let (kind, group) = (igmp::RecordKind::Allow, IP6.solicited_node());
+    let record = mld::Record { kind, group: &group, sources: &[IP6], auxiliary: &[] };
+    let length = (header, ip6, HopByHop(&alert), mld::Report(&[record])).write(out).unwrap();
+    then(&out[..length]);
+    let record = igmp::Record { kind, group: Ipv4([239, 1, 2, 3]), sources: &[IP], auxiliary: &[] };
+    let length = (header, ipv4::Fields::new(IP, IP), igmp::Report(&[record])).write(out).unwrap();
+    then(&out[..length]);
+
     let header = ethernet::Header { ether_type: EtherType::IPV4, ..header };
     let fields = ipv4::Fields::new(IP, IP);
     let length = (header, fields, udp.with(Field::Zero), inner).write(out).unwrap();

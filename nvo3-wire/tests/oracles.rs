@@ -10,6 +10,8 @@ mod capture;
 mod captured;
 #[path = "oracles/differences.rs"]
 mod differences;
+#[path = "oracles/faults.rs"]
+mod faults;
 #[path = "oracles/generated.rs"]
 mod generated;
 #[path = "../examples/dissect/json.rs"]
@@ -18,6 +20,8 @@ mod json;
 mod linux;
 #[path = "../examples/dissect/options.rs"]
 mod options;
+#[path = "oracles/tunnels.rs"]
+mod tunnels;
 
 use nvo3_wire::dissect::Dissect;
 use serde_json::Value;

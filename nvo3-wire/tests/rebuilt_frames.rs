@@ -1,7 +1,14 @@
 //! Frames made by another packet library, built again by composing layers from the values handed to it: bytes must be equal.
 //!
-//! Needs the folder `gen/seed1/` of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
+//! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "../examples/dissect/capture.rs"]
+mod capture;
+#[path = "rebuilt_frames/captured.rs"]
+mod captured;
+#[path = "rebuilt_frames/nd.rs"]
+mod nd;
 
 use nvo3_wire::arp::Arp;
 use nvo3_wire::build::{DestinationOptions, Fragment, HopByHop, IpProtocol, Layer, Layers, Padding};
@@ -10,14 +17,14 @@ use nvo3_wire::ethernet::{Header, LlcHeader, Snap, Tag};
 use nvo3_wire::geneve::{self, GeneveOption, OptionKind};
 use nvo3_wire::gre::Gre;
 use nvo3_wire::ipv6::Routing;
-use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, icmpv4, icmpv6, ipv4, ipv6, nd, nvgre, tcp, udp, vxlan, vxlan_gpe};
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, icmpv4, ipv4, ipv6, nvgre, tcp, udp, vxlan, vxlan_gpe};
 use pcap_file::pcap::PcapReader;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{env, fs};
 use zerocopy::FromBytes;
-use zerocopy::big_endian::{U16, U32};
+use zerocopy::big_endian::U16;
 
 /// The rows of `valid.jsonl`, each with its frame.
 fn rows() -> Vec<(Value, Vec<u8>)> {
@@ -235,7 +242,7 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
             let (kind, code) = (row.number("type") as u8, row.number("code") as u8);
             out.push(Box::new(icmpv4::Header { kind, code, checksum: U16::ZERO, rest: [a, b, c, d] }));
         }
-        "icmpv6" => icmpv6_layer(row, &mut take, out),
+        "icmpv6" => nd::layers(row, &mut take, out),
         "vxlan" => {
             let vni = Vni::new(row.number("vni") as u32).unwrap();
             out.push(Box::new(vxlan::Header { flags: row.number("flags") as u8, ..vxlan::Header::new(vni) }));
@@ -276,87 +283,6 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
     }
 }
 
-fn icmpv6_layer<'a>(row: &Row<'a>, take: &mut impl FnMut(&'static str), out: &mut Vec<Box<dyn Layer + 'a>>) {
-    let (kind, code, checksum) = (row.number("type") as u8, row.number("code") as u8, U16::ZERO);
-    let (icmp, reserved) = (icmpv6::Header { kind, code, checksum }, [0; 4]);
-    let fixed = match row.layer()["fields"]["kind"].as_str().unwrap() {
-        "ns" => {
-            out.push(Box::new(nd::Solicitation { kind, code, checksum, reserved, target: row.ipv6("target") }));
-            24
-        }
-        "na" => {
-            let [router, solicited, overrides] = ["r", "s", "o"].map(|key| row.flag(key));
-            let flags = nd::Flags { router, solicited, overrides }.bits();
-            let target = row.ipv6("target");
-            out.push(Box::new(nd::Advertisement { kind, code, checksum, flags, reserved: [0; 3], target }));
-            24
-        }
-        "rs" => {
-            out.push(Box::new(nd::RouterSolicitation { kind, code, checksum, reserved }));
-            8
-        }
-        "ra" => {
-            let [managed, other, home_agent, proxied] = ["m", "o", "h", "p"].map(|key| row.flag(key));
-            let preference = row.number("prf") as u8;
-            out.push(Box::new(nd::RouterAdvertisement {
-                kind,
-                code,
-                checksum,
-                cur_hop_limit: row.number("cur_hop_limit") as u8,
-                flags: nd::RouterFlags { managed, other, home_agent, proxied, preference }.bits(),
-                router_lifetime: U16::new(row.number("router_lifetime") as u16),
-                reachable_time: U32::new(row.number("reachable_time") as u32),
-                retrans_timer: U32::new(row.number("retrans_timer") as u32),
-            }));
-            16
-        }
-        "redirect" => {
-            let (target, destination) = (row.ipv6("target"), row.ipv6("destination"));
-            out.push(Box::new(nd::Redirect { kind, code, checksum, reserved, target, destination }));
-            40
-        }
-        "ins" | "ina" => {
-            out.push(Box::new(nd::Inverse { icmp, reserved }));
-            8
-        }
-        "cps" => {
-            let [identifier, component] = ["identifier", "component"].map(|key| U16::new(row.number(key) as u16));
-            out.push(Box::new(nd::CertificationSolicitation { icmp, identifier, component }));
-            8
-        }
-        "cpa" => {
-            let [identifier, all_components, component] =
-                ["identifier", "all_components", "component"].map(|key| U16::new(row.number(key) as u16));
-            let reserved = [0; 2];
-            out.push(Box::new(nd::CertificationAdvertisement {
-                icmp,
-                identifier,
-                all_components,
-                component,
-                reserved,
-            }));
-            12
-        }
-        "fmip" => {
-            let identifier = U16::new(row.number("identifier") as u16);
-            let subtype = row.number("subtype") as u8;
-            out.push(Box::new(nd::FastHandover { icmp, subtype, reserved: 0, identifier }));
-            8
-        }
-        "dar" | "dac" => {
-            let eui64 = hex(&row.text::<String>("eui64")).try_into().unwrap();
-            let (status, lifetime) = (row.number("status") as u8, U16::new(row.number("lifetime") as u16));
-            out.push(Box::new(nd::Duplicate { icmp, status, reserved: 0, lifetime, eui64, address: row.ipv6("addr") }));
-            32
-        }
-        other => panic!("ICMPv6 {other}"),
-    };
-    for option in nd::Options::parse(&row.bytes()[fixed..]).unwrap() {
-        take("ND options, read by kind: that they agree with the row is another test's claim");
-        out.push(Box::new(option));
-    }
-}
-
 /// The frame as it is built from its row.
 fn rebuilt(row: &Value, frame: &[u8], taken: &mut Taken) -> Vec<u8> {
     let all = row["layers"].as_array().unwrap();
@@ -375,7 +301,7 @@ fn rebuilt(row: &Value, frame: &[u8], taken: &mut Taken) -> Vec<u8> {
     out
 }
 
-/// Checks CKS-01, VXL-01, GNV-05.
+/// Checks CKS-01, VXL-01, GNV-05, ND-05, DAD-02.
 #[test]
 fn valid_frames_are_built_again_byte_for_byte() {
     let mut taken = Taken::new();

@@ -54,7 +54,7 @@ impl Opened<'_> {
 }
 
 impl Keys {
-    /// Checks a datagram that `from` is to have sent. Nothing but its header is parsed; the code is compared in constant time.
+    /// Opens a datagram that `from` is to have sent. Nothing but its header is parsed; the code is compared in constant time.
     ///
     /// # Errors
     /// Why it is not believed.

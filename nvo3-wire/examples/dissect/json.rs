@@ -48,7 +48,7 @@ fn layer(found: &Found<'_>, base: usize) -> Value {
 }
 
 /// The rule's name: `HopLimit(64)` is `hop_limit`.
-fn word(rule: Rule) -> String {
+pub(crate) fn word(rule: Rule) -> String {
     let name = format!("{rule:?}");
     let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let mut word = String::new();

@@ -22,6 +22,17 @@ fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) 
     Ok(())
 }
 
+/// Fills the checksum field of a message without a pseudo-header that is all of `out`.
+fn fill_plain(place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+    let value = match place.field {
+        Field::Zero | Field::Partial => 0,
+        Field::Keep(value) => value,
+        Field::Fill => Sum::ZERO.bytes(out).checksum(),
+    };
+    set(value, 2, out);
+    Ok(())
+}
+
 pub(super) fn set(value: u16, at: usize, out: &mut [u8]) {
     if let Some(field) = out.get_mut(at..).and_then(|out| out.first_chunk_mut()) {
         *field = value.to_be_bytes();
@@ -98,16 +109,7 @@ macro_rules! messages {
             fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
                 *placed::<Self>(out, Protocol::$protocol)?.0 = *self;
                 set(0, 2, out);
-                if $pseudo {
-                    return fill(place, (Protocol::$protocol, $number), 2, out);
-                }
-                let value = match place.field {
-                    Field::Zero | Field::Partial => 0,
-                    Field::Keep(value) => value,
-                    Field::Fill => Sum::ZERO.bytes(out).checksum(),
-                };
-                set(value, 2, out);
-                Ok(())
+                if $pseudo { fill(place, (Protocol::$protocol, $number), 2, out) } else { fill_plain(place, out) }
             }
 
             fn ip_protocol(&self, _: u8) -> u8 {
@@ -132,6 +134,34 @@ messages! {
     nd::Duplicate: Icmpv6, ipv6::ICMPV6, true;
     nd::Solicitation: NeighborSolicitation, ipv6::ICMPV6, true;
     nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
+}
+
+/// Messages with as much behind their fixed part as they are made with.
+macro_rules! listings {
+    ($($message:ty: $protocol:ident, $number:expr, $pseudo:expr;)+) => {$(
+        /// What is counted and the checksum are filled, the latter over all that follows too.
+        impl Layer for $message {
+            fn header_len(&self) -> usize {
+                self.wire_len()
+            }
+
+            fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
+                self.put(out)?;
+                if $pseudo { fill(place, (Protocol::$protocol, $number), 2, out) } else { fill_plain(place, out) }
+            }
+
+            fn ip_protocol(&self, _: u8) -> u8 {
+                $number
+            }
+        }
+    )+};
+}
+
+listings! {
+    igmp::Query<'_>: Igmp, ipv4::IGMP, false;
+    igmp::Report<'_>: Igmp, ipv4::IGMP, false;
+    mld::Query<'_>: Mld, ipv6::ICMPV6, true;
+    mld::Report<'_>: Mld, ipv6::ICMPV6, true;
 }
 
 /// Behind a message, as many as are wanted.

@@ -6,7 +6,7 @@ use crate::ipv4::Ipv4Option;
 use crate::ipv6::{Ipv6Option, Routing};
 use crate::tcp::TcpOption;
 use crate::vectors::{V1, V5, V9, V10, VM_IP6, VM_MAC, vni};
-use crate::{EtherType, Ipv4, Ipv6, Mac, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, nd, tcp, udp, vxlan};
+use crate::{EtherType, Ipv4, Ipv6, Mac, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan};
 use proptest::prelude::*;
 use std::boxed::Box;
 use std::vec::Vec;
@@ -215,6 +215,8 @@ fn layer(kind: u8, a: u8, bytes: [u8; 5]) -> Box<dyn Layer> {
         11 => Box::new(LlcHeader { dsap: a, ssap: a, control: 3 }),
         12 => Box::new(vxlan::Header::new(vni())),
         13 => Box::new(None::<Tag>),
+        14 => Box::new(igmp::Report(&[])),
+        15 => Box::new(mld::Report(&[])),
         _ => Box::new(bytes),
     }
 }
@@ -222,7 +224,7 @@ fn layer(kind: u8, a: u8, bytes: [u8; 5]) -> Box<dyn Layer> {
 proptest! {
     #[test]
     fn any_layers_side_by_side_are_written_or_refused(
-        layers in prop::collection::vec((0u8..15, any::<u8>(), any::<[u8; 5]>()), 0..12), room in 0usize..300,
+        layers in prop::collection::vec((0u8..17, any::<u8>(), any::<[u8; 5]>()), 0..12), room in 0usize..300,
     ) {
         let layers: Vec<_> = layers.into_iter().map(|(kind, a, bytes)| layer(kind, a, bytes)).collect();
         let layers: Vec<&dyn Layer> = layers.iter().map(|layer| &**layer).collect();

@@ -47,6 +47,75 @@ fn every_kind_of_message_is_read() {
     assert_eq!(line(&[0x13, 0, 0, 0, 0, 0, 0, 0]), "IGMP type 0x13");
 }
 
+const ALL: Query<'_> = Query { version: 3, group: Ipv4::UNSPECIFIED, response_ms: 10_000, v3: None, sources: &[] };
+
+fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Vec<u8> {
+    let mut out = [0xa5; 64];
+    let length = write(&mut out).unwrap();
+    assert!(crate::checksum::verify(&out[..length]) && out[length..] == [0xa5; 64][length..]);
+    out[..length].to_vec()
+}
+
+#[test]
+fn every_kind_of_message_is_written_as_it_is_read() {
+    let sources = [Ipv4([192, 0, 2, 9])];
+    let v3 = QueryV3::new(true, 2, 125);
+    let group = Ipv4([232, 1, 2, 3]);
+    let queries = [
+        (Query { version: 1, ..ALL }, "IGMPv1 general query"),
+        (Query { version: 2, group, ..ALL }, "IGMPv2 query for 232.1.2.3"),
+        (Query { group, v3: Some(&v3), sources: &sources, ..ALL }, "IGMPv3 query for 232.1.2.3 192.0.2.9"),
+    ];
+    for (query, words) in queries {
+        assert_eq!(line(&written(|out| query.write(out))), words);
+    }
+    for (kind, words) in [(REPORT_V1, "IGMPv1 report"), (REPORT_V2, "IGMPv2 report"), (LEAVE, "IGMPv2 leave")] {
+        let message = Header::new(kind, group);
+        assert!(crate::checksum::verify(message.as_bytes()));
+        assert_eq!(line(message.as_bytes()), std::format!("{words} 232.1.2.3"));
+    }
+    let read = packet(&REPORT);
+    let Kind::Records(records) = Message::parse(&Packet::parse(&read).unwrap()).unwrap().kind else { panic!() };
+    let records: Vec<_> = records.iter().collect();
+    assert_eq!(written(|out| Report(&records).write(out)), read[24..]);
+}
+
+#[test]
+fn counts_of_a_query_are_its_own_and_its_flags_and_codes_are_those_of_rfc_3376() {
+    let wrong = QueryV3 { sources: U16::new(9), ..QueryV3::new(true, 7, 31_744) };
+
+    let message = written(|out| Query { response_ms: 12_850, v3: Some(&wrong), ..ALL }.write(out));
+
+    assert_eq!((message[1], &message[8..]), (0x80, &[0x0f, 0xff, 0, 0][..]));
+    assert_eq!(QueryV3::new(false, 8, 127), QueryV3 { flags: 0, interval_code: 127, sources: U16::ZERO });
+    assert_eq!(written(|out| Query { version: 2, response_ms: 99, ..ALL }.write(out))[1], 1);
+    assert_eq!(written(|out| Query { version: 2, response_ms: 99_999, ..ALL }.write(out))[1], 255);
+}
+
+#[test]
+fn every_code_is_that_of_its_number_and_of_those_up_to_the_next() {
+    assert!((0..=u8::MAX).all(|code| to_code(from_code(code).into()) == code));
+    assert!((0..=u8::MAX - 1).all(|code| to_code(u32::from(from_code(code + 1)) - 1) == code));
+    assert_eq!(to_code(u32::MAX), u8::MAX);
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let many = std::vec![Ipv4([192, 0, 2, 9]); 65_536];
+    let record = Record { kind: RecordKind::Allow, group: Ipv4([232, 0, 0, 1]), sources: &[], auxiliary: &[] };
+    let v3 = QueryV3::new(false, 2, 125);
+    let query = Query { v3: Some(&v3), ..ALL };
+    let mut out = std::vec![0; 1 << 20];
+    let mut rule = |records: &[Record<'_>], room| Report(records).write(&mut out[..room]).unwrap_err().rule;
+
+    assert_eq!(rule(&[record; 2], 23), Rule::NoRoom { needed: 24, available: 23 });
+    assert_eq!(rule(&[Record { sources: &many, ..record }], 1 << 20), Rule::TooLong(262_152));
+    assert_eq!(rule(&[Record { auxiliary: &[0; 1_021], ..record }], 1 << 20), Rule::AuxiliaryTooLong(1_021));
+    assert_eq!(rule(&std::vec![record; 65_536], 1 << 20), Rule::TooLong(524_296));
+    assert_eq!(query.write(&mut [0; 11]).unwrap_err().rule, Rule::NoRoom { needed: 12, available: 11 });
+    assert_eq!(Query { sources: &many, ..query }.write(&mut out).unwrap_err().rule, Rule::TooLong(262_156));
+}
+
 #[test]
 fn codes_from_128_on_have_an_exponent() {
     let query = |code, interval| {
@@ -94,6 +163,33 @@ fn each_broken_rule_is_told_apart() {
 }
 
 proptest! {
+    #[test]
+    fn records_come_back_as_they_were_written(
+        records in prop::collection::vec(
+            (any::<u8>(), any::<[u8; 4]>(), prop::collection::vec(any::<[u8; 4]>(), 0..4), 0usize..9),
+            0..5,
+        ),
+    ) {
+        let groups: Vec<_> = records.into_iter().map(|(kind, group, sources, auxiliary)| {
+            (kind, group, sources.into_iter().map(Ipv4).collect::<Vec<_>>(), std::vec![7; auxiliary])
+        }).collect();
+        let records: Vec<_> = groups.iter().map(|(kind, group, sources, auxiliary)| {
+            Record { kind: (*kind).into(), group: Ipv4(*group), sources, auxiliary }
+        }).collect();
+        let mut out = [0xa5; 200];
+        let length = Report(&records).write(&mut out).unwrap();
+        prop_assert_eq!(length, Report(&records).wire_len());
+
+        let packet = packet(&out[..length]);
+        prop_assert_eq!(&packet[24..], &out[..length]);
+        let Kind::Records(read) = Message::parse(&Packet::parse(&packet).unwrap()).unwrap().kind else { panic!() };
+        for (read, written) in read.iter().zip(&records) {
+            let padded = &[written.auxiliary, &[0; 3]].concat()[..read.auxiliary.len()];
+            prop_assert_eq!(read, Record { auxiliary: padded, ..*written });
+        }
+        prop_assert_eq!(read.len(), records.len());
+    }
+
     #[test]
     fn any_bytes_parse_or_fail(mut bytes in prop::collection::vec(0u8..9, 0..80), query: bool) {
         if let Some(kind) = bytes.first_mut() {

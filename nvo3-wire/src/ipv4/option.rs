@@ -131,7 +131,7 @@ impl fmt::Display for Ipv4Option<'_> {
 pub struct Options<'a>(Tlvs<'a>);
 
 impl<'a> Options<'a> {
-    /// Checks the options of a header, padding included.
+    /// Reads the options of a header, padding included, all of which have to be whole.
     ///
     /// # Errors
     /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated),

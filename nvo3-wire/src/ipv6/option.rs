@@ -143,7 +143,7 @@ impl fmt::Display for Ipv6Option<'_> {
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// Checks the options of a header, from behind its next header and length on.
+    /// Reads the options of a header, from behind its next header and length on, all of which have to be whole.
     ///
     /// # Errors
     /// [`Rule::OptionTruncated`] for an option that reaches beyond the header, with its offset in `bytes`.

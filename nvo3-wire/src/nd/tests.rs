@@ -186,6 +186,18 @@ fn answers_go_to_the_asker_or_to_all_nodes_when_nobody_asked() {
     assert!(!to_all.flags.solicited && to_all.target_link == Some(NVE_MAC));
 }
 
+/// Checks ND-15.
+#[test]
+fn an_answer_for_the_owner_gives_its_own_mac_and_overrides() {
+    let mut out = [0; FRAME_LEN];
+    advertisement(&Advertise::answer(VM_MAC, VM_IP6, (NVE_MAC, ROUTER)), &mut out).unwrap();
+
+    let Ok(Nd::Advertisement(message)) = read(&out) else { panic!() };
+
+    assert_eq!((message.body.target, message.target_link()), (VM_IP6, Some(&VM_MAC)));
+    assert!(message.body.flags().overrides && message.validate().is_ok());
+}
+
 #[test]
 fn the_checksum_holds_behind_extension_headers() {
     let mut extended = V5.to_vec();

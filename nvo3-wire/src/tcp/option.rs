@@ -106,7 +106,7 @@ impl fmt::Display for TcpOption<'_> {
 pub struct Options<'a>(Tlvs<'a>);
 
 impl<'a> Options<'a> {
-    /// Checks the options of a segment, padding included.
+    /// Reads the options of a segment, padding included, all of which have to be whole.
     ///
     /// # Errors
     /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated),
