@@ -1,6 +1,8 @@
 //! The messages, as owned values.
 
+use crate::audit::{CacheReport, CacheVerdict};
 use crate::id::{MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
+use crate::transfer::{StateAck, StateChunk, StateOffer};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
@@ -64,6 +66,16 @@ pub enum Message {
     Outcome(Outcome),
     /// From the NVA: everyone interested follows. From an NVE: its part of the report.
     Done(Done),
+    /// How much there is of a state that goes from one NVE to another.
+    StateOffer(StateOffer),
+    /// A part of it.
+    StateChunk(StateChunk),
+    /// How much of it has come.
+    StateAck(StateAck),
+    /// What an NVE believes of a VN: is it right?
+    CacheReport(CacheReport),
+    /// What of it is not.
+    CacheVerdict(CacheVerdict),
 }
 
 /// Encapsulations that an NVE can send and receive, as a bit set.

@@ -1,11 +1,13 @@
 //! Messages to bytes and back.
 //!
 //! A message is a [`Header`], a body of fixed shape per type and TLVs. Each type's layout is written once, beside what reads
-//! it ([`session`], [`registration`], [`directory`], [`update`], [`moves`]); `value` has what they share, `tlv` walks the TLVs and
-//! `registry` numbers the types. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
+//! it ([`session`], [`registration`], [`directory`], [`update`], [`moves`], [`transfer`], [`audit`]); `value` has what they share, `tlv`
+//! walks the TLVs and `registry` numbers the types. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
 
+mod audit;
 mod directory;
 mod moves;
+mod parts;
 mod reader;
 mod registration;
 mod registry;
@@ -13,6 +15,7 @@ mod session;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tlv;
+mod transfer;
 mod update;
 mod value;
 
@@ -108,6 +111,11 @@ impl Message {
             Self::OutcomeQuery(m) => m.put(out),
             Self::Outcome(m) => m.put(out),
             Self::Done(m) => m.put(out),
+            Self::StateOffer(m) => m.put(out),
+            Self::StateChunk(m) => m.put(out),
+            Self::StateAck(m) => m.put(out),
+            Self::CacheReport(m) => m.put(out),
+            Self::CacheVerdict(m) => m.put(out),
         }
     }
 
@@ -141,6 +149,11 @@ impl Message {
             code::OUTCOME_QUERY => Self::OutcomeQuery(r.get()?),
             code::OUTCOME => Self::Outcome(r.get()?),
             code::DONE => Self::Done(r.get()?),
+            code::STATE_OFFER => Self::StateOffer(r.get()?),
+            code::STATE_CHUNK => Self::StateChunk(r.get()?),
+            code::STATE_ACK => Self::StateAck(r.get()?),
+            code::CACHE_REPORT => Self::CacheReport(r.get()?),
+            code::CACHE_VERDICT => Self::CacheVerdict(r.get()?),
             _ => return Err(r.fail(ErrorCode::UnknownType, 1, 0, kind.into())),
         })
     }

@@ -81,6 +81,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next bytes.
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((head, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.fail(ErrorCode::Truncated, self.at, length, self.rest.len()));
+        };
+        self.rest = rest;
+        self.at = self.at.saturating_add(length);
+        Ok(head)
+    }
+
     /// The next value.
     pub(crate) fn get<T: Wire>(&mut self) -> Result<T, DecodeError> {
         T::get(self)

@@ -49,6 +49,18 @@ pub(super) mod kind {
     pub(in crate::codec) const HELD: u16 = 12;
     /// A part of the list of a VN's members; the next Update goes on.
     pub(in crate::codec) const MEMBERS_PART: u16 = 13;
+    /// Connections or a firewall's sessions.
+    pub(in crate::codec) const FLOWS: u16 = 14;
+    /// Policies of TSIs.
+    pub(in crate::codec) const POLICIES: u16 = 15;
+    /// Part of a state without records.
+    pub(in crate::codec) const BYTES: u16 = 16;
+    /// The NVEs that a report's entries point into.
+    pub(in crate::codec) const NVES: u16 = 17;
+    /// Mappings as an NVE has them.
+    pub(in crate::codec) const CACHED: u16 = 18;
+    /// Mappings that an NVE should not have so.
+    pub(in crate::codec) const WRONG: u16 = 19;
 }
 
 const CRITICAL: u16 = 0x8000;

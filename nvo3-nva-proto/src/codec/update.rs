@@ -84,25 +84,29 @@ impl Table {
             return Err(r.fail(ErrorCode::Field, at, self.places.len().saturating_sub(1), index.into()));
         }
         let mac = r.get()?;
-        let at = r.offset();
-        let version = if head & FULL_VERSION != 0 {
-            r.get()?
-        } else {
-            let difference: u32 = r.get()?;
-            let generation = self.base.generation.checked_add(difference.into());
-            let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
-            Version { generation, ..self.base }
-        };
+        let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
         Ok(Mapping { mac, version, ips: r.get()?, place })
     }
 }
 
 /// What the short form says, where it can.
-fn difference(base: Version, version: Version) -> Option<u32> {
+pub(super) fn difference(base: Version, version: Version) -> Option<u32> {
     if base.epoch != version.epoch {
         return None;
     }
     version.generation.checked_sub(base.generation)?.try_into().ok()
+}
+
+/// A version, in full or by its difference.
+pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Result<Version, DecodeError> {
+    if full {
+        return r.get();
+    }
+    let at = r.offset();
+    let difference: u32 = r.get()?;
+    let generation = base.generation.checked_add(difference.into());
+    let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
+    Ok(Version { generation, ..base })
 }
 
 impl Wire for Update {

@@ -70,7 +70,7 @@ proptest! {
     /// Checks DIR-07.
     #[test]
     fn what_says_that_it_is_longer_than_the_message_is_refused(
-        message in message(), kind in 0..16_u16, value in 0..8_u16, beyond in 1..2_000_u16,
+        message in message(), kind in 0..24_u16, value in 0..8_u16, beyond in 1..2_000_u16,
     ) {
         let at = message.encoded_len();
         let mut tlv = [kind.to_be_bytes(), (value + beyond).to_be_bytes()].concat();
