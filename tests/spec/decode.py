@@ -176,8 +176,8 @@ def state_of(of, *fields_where_present):
 def flow(b):
     result = fields(("vn", vn), ("VLAN", vlan))(b)
     ip = family(b)
-    rest_of_it = [("protocol", number(1)), ("source port", number(2)), ("destination port", number(2))]
-    return result | fields(*rest_of_it, ("source", ip), ("destination", ip))(b)
+    ports = [("source port", number(2)), ("destination port", number(2))]
+    return result | fields(("protocol", number(1)), *ports, ("source", ip), ("destination", ip))(b)
 
 
 flow_record = state_of(flow, ("expires", number(4)), ("data", data))
