@@ -58,6 +58,7 @@ mod message;
 mod session;
 mod time;
 mod transfer;
+pub mod view;
 
 pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
 pub use codec::{MAX_PLACES, type_name};

@@ -6,12 +6,13 @@ use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
 use super::update::{difference, get_version};
-use super::value::{Count, Sink, Wire, codes, fields};
+use super::value::{Count, Get, Put, Sink, codes, fields};
 use crate::audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{NveId, Version};
 use crate::message::ErrorCode;
+use crate::view::{self, CacheEntries};
 use alloc::vec::Vec;
 
 fields! {
@@ -61,17 +62,25 @@ impl Table {
         }
         entry.ips.put(out);
     }
+}
 
-    fn get_entry(&self, r: &mut Reader<'_>) -> Result<CacheEntry, DecodeError> {
+impl<'a> CacheEntries<'a> {
+    fn get_entry(&self, r: &mut Reader<'a>) -> Result<view::CacheEntry<'a>, DecodeError> {
         let at = r.offset();
         let head: u8 = r.get()?;
         let index = head & !FULL_VERSION;
-        let Some(nve) = self.nves.get(usize::from(index)).copied() else {
+        let Some(nve) = self.nves.iter().nth(index.into()) else {
             return Err(r.fail(ErrorCode::Field, at, self.nves.len().saturating_sub(1), index.into()));
         };
         let mac = r.get()?;
         let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
-        Ok(CacheEntry { mac, version, ips: r.get()?, nve })
+        Ok(view::CacheEntry { mac, version, ips: r.get()?, nve })
+    }
+
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = view::CacheEntry<'a>> + use<'a> {
+        let (of, mut entries) = (*self, self.entries);
+        core::iter::from_fn(move || of.get_entry(&mut entries).ok())
     }
 }
 
@@ -79,7 +88,7 @@ fn lowest(entries: &[CacheEntry]) -> Version {
     entries.iter().map(|entry| entry.version).min().unwrap_or_default()
 }
 
-impl Wire for CacheReport {
+impl Put for CacheReport {
     fn put<S: Sink>(&self, out: &mut S) {
         let table = Table::of(&self.entries);
         self.vn.put(out);
@@ -90,8 +99,10 @@ impl Wire for CacheReport {
             put_critical(out, kind::CACHED, |out| self.entries.iter().for_each(|entry| table.put_entry(entry, out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::CacheReport<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (vn, base, more) = (r.get()?, r.get()?, r.get()?);
         let (mut nves, mut cached) = (None, None);
         for tlv in r.tlvs() {
@@ -105,10 +116,11 @@ impl Wire for CacheReport {
                 _ => tlv.skip()?,
             }
         }
-        let table = Table { base, nves: nves.unwrap_or_default() };
-        let mut entries = Vec::new();
-        while let Some(r) = cached.as_mut().filter(|r| !r.is_empty()) {
-            entries.push(table.get_entry(r)?);
+        let entries =
+            CacheEntries { base, nves: nves.unwrap_or_default(), entries: cached.unwrap_or(Reader::new(&[])) };
+        let mut rest = entries.entries;
+        while !rest.is_empty() {
+            entries.get_entry(&mut rest)?;
         }
         Ok(Self { vn, entries, more })
     }
@@ -153,7 +165,7 @@ impl CacheReport {
     }
 }
 
-impl Wire for CacheVerdict {
+impl Put for CacheVerdict {
     fn put<S: Sink>(&self, out: &mut S) {
         self.vn.put(out);
         self.more.put(out);
@@ -161,8 +173,10 @@ impl Wire for CacheVerdict {
             put_critical(out, kind::WRONG, |out| self.wrong.iter().for_each(|wrong| wrong.put(out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::CacheVerdict<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (vn, more) = (r.get()?, r.get()?);
         let mut wrong = None;
         for tlv in r.tlvs() {

@@ -25,13 +25,15 @@ pub use update::MAX_PLACES;
 pub(crate) use reader::Reader;
 #[cfg(feature = "auth")]
 pub(crate) use registry::code;
-pub(crate) use value::Sink;
+pub(crate) use tlv::Tlvs;
+pub(crate) use value::{Get, Sink};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::message::{ErrorCode, Message};
+use crate::view;
 use alloc::vec::Vec;
-use value::{Count, Wire};
+use value::{Count, Put};
 
 impl Message {
     /// Appends header and message to `out`; leaves `out` as it is where that fails.
@@ -70,20 +72,8 @@ impl Message {
     /// assert_eq!(error.to_string(), "OutcomeQuery at byte 4: 32 bytes are needed and 30 are there");
     /// ```
     pub fn decode(datagram: &[u8]) -> Result<(Header, Self), DecodeError> {
-        let (header, kind, r) = Header::get(datagram)?;
-        Ok((header, Self::get_whole(&header, kind, r)?))
-    }
-
-    /// The message of a type whose body and TLVs the reader stands before.
-    pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'_>) -> Result<Self, DecodeError> {
-        let message = Self::get_body(kind, &mut r)?;
-        if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
-            return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
-        }
-        for tlv in r.tlvs() {
-            tlv?.skip()?;
-        }
-        Ok(message)
+        let (header, message) = view::Message::parse(datagram)?;
+        Ok((header, message.into()))
     }
 
     fn put_body<S: Sink>(&self, out: &mut S) {
@@ -118,8 +108,22 @@ impl Message {
             Self::CacheVerdict(m) => m.put(out),
         }
     }
+}
 
-    fn get_body(kind: u8, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> view::Message<'a> {
+    /// The message of a type whose body and TLVs the reader stands before.
+    pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'a>) -> Result<Self, DecodeError> {
+        let message = Self::get_body(kind, &mut r)?;
+        if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
+            return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
+        }
+        for tlv in r.tlvs() {
+            tlv?.skip()?;
+        }
+        Ok(message)
+    }
+
+    fn get_body(kind: u8, r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         use registry::code;
         Ok(match kind {
             code::HELLO => Self::Hello(r.get()?),

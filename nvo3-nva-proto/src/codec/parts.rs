@@ -1,11 +1,11 @@
 //! A list that does not fit one message, in parts that do.
 
-use super::value::{Count, Wire};
+use super::value::{Count, Put};
 use crate::header::MAX_MESSAGE;
 use alloc::vec::Vec;
 
 /// As many values in each part as fit beside `fixed` bytes, at least one; one empty part where there are none.
-pub(super) fn parts<T: Wire>(values: Vec<T>, fixed: usize) -> impl Iterator<Item = Vec<T>> {
+pub(super) fn parts<T: Put>(values: Vec<T>, fixed: usize) -> impl Iterator<Item = Vec<T>> {
     let room = MAX_MESSAGE.saturating_sub(fixed);
     let mut values = values.into_iter().peekable();
     let mut first = true;

@@ -3,7 +3,7 @@
 use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Sink, Wire, codes, fields};
+use super::value::{Count, Get, Put, Sink, codes, fields};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::message::ErrorCode;
@@ -11,6 +11,7 @@ use crate::transfer::{
     Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
     StateOffer, StatePart, StateStream, Vlan,
 };
+use crate::view;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,7 +19,6 @@ fields! {
     StateStream { move_id, version, source, target, copy }
     StateOffer { stream, kind, format, total, last }
     StateAck { stream, kind, upto, answer }
-    FlowState { expires_ms, data }
 }
 
 codes! {
@@ -29,12 +29,16 @@ codes! {
 /// Numbers that do not fill their bytes.
 macro_rules! bounded {
     ($($name:ident($number:ty))*) => {
-        $(impl Wire for $name {
+        $(impl Put for $name {
             fn put<S: Sink>(&self, out: &mut S) {
                 self.get().put(out);
             }
 
-            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+
+}
+
+impl Get<'_> for $name {
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 let at = r.offset();
                 let value = r.get::<$number>()?;
                 Self::new(value).ok_or_else(|| r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, value as usize))
@@ -46,29 +50,28 @@ macro_rules! bounded {
 bounded!(Amount(u32) Vlan(u16));
 
 /// A length of two bytes, then as many.
-impl Wire for Vec<u8> {
+impl Put for Vec<u8> {
     fn put<S: Sink>(&self, out: &mut S) {
         // What does not fit a message is never encoded: Message::encode has counted it before.
         u16::try_from(self.len()).unwrap_or(u16::MAX).put(out);
         out.put(self);
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+/// The same.
+impl<'a> Get<'a> for &'a [u8] {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let length: u16 = r.get()?;
-        r.take(length.into()).map(<[u8]>::to_vec)
+        r.take(length.into())
     }
 }
 
 /// A TLV's whole value.
-struct Rest(Vec<u8>);
+struct Rest<'a>(&'a [u8]);
 
-impl Wire for Rest {
-    fn put<S: Sink>(&self, out: &mut S) {
-        out.put(&self.0);
-    }
-
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.take(r.len()).map(|bytes| Self(bytes.to_vec()))
+impl<'a> Get<'a> for Rest<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        r.take(r.len()).map(Self)
     }
 }
 
@@ -76,7 +79,7 @@ const V4: u8 = 4;
 const V6: u8 = 6;
 
 /// The family stands before the ports and the addresses after them.
-impl Wire for Flow {
+impl Put for Flow {
     fn put<S: Sink>(&self, out: &mut S) {
         self.vn.put(out);
         self.vlan.put(out);
@@ -95,7 +98,9 @@ impl Wire for Flow {
             }
         }
     }
+}
 
+impl Get<'_> for Flow {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (vn, vlan) = (r.get()?, r.get()?);
         let at = r.offset();
@@ -119,11 +124,13 @@ const GONE: u8 = 2;
 /// Whether a record says what there is now; else that it is gone.
 struct Present(bool);
 
-impl Wire for Present {
+impl Put for Present {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&[if self.0 { PRESENT } else { GONE }]);
     }
+}
 
+impl Get<'_> for Present {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -134,7 +141,20 @@ impl Wire for Present {
     }
 }
 
-impl Wire for FlowRecord {
+impl Put for FlowState {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.expires_ms.put(out);
+        self.data.put(out);
+    }
+}
+
+impl<'a> Get<'a> for view::FlowState<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { expires_ms: r.get()?, data: r.get()? })
+    }
+}
+
+impl Put for FlowRecord {
     fn put<S: Sink>(&self, out: &mut S) {
         Present(self.state.is_some()).put(out);
         self.flow.put(out);
@@ -142,14 +162,16 @@ impl Wire for FlowRecord {
             state.put(out);
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::FlowRecord<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (Present(present), flow) = (r.get()?, r.get()?);
         Ok(Self { flow, state: if present { Some(r.get()?) } else { None } })
     }
 }
 
-impl Wire for PolicyRecord {
+impl Put for PolicyRecord {
     fn put<S: Sink>(&self, out: &mut S) {
         Present(self.rules.is_some()).put(out);
         self.tsi.put(out);
@@ -158,8 +180,10 @@ impl Wire for PolicyRecord {
             rules.put(out);
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::PolicyRecord<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (Present(present), tsi, number) = (r.get()?, r.get()?, r.get()?);
         Ok(Self { tsi, number, rules: if present { Some(r.get()?) } else { None } })
     }
@@ -174,7 +198,7 @@ const fn tlv_of(state: StateKind) -> u16 {
     }
 }
 
-impl Wire for StateChunk {
+impl Put for StateChunk {
     fn put<S: Sink>(&self, out: &mut S) {
         let state = self.part.kind();
         self.stream.put(out);
@@ -188,8 +212,10 @@ impl Wire for StateChunk {
             StatePart::Snapshot(bytes) | StatePart::Opaque(bytes) => out.put(bytes),
         });
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::StateChunk<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (stream, state, offset) = (r.get()?, r.get()?, r.get()?);
         let (mut flows, mut policies, mut bytes) = (None, None, None);
         for tlv in r.tlvs() {
@@ -206,11 +232,11 @@ impl Wire for StateChunk {
         }
         let missing = || r.missing(tlv_of(state));
         let part = match state {
-            StateKind::Connections => StatePart::Connections(flows.ok_or_else(missing)?),
-            StateKind::Sessions => StatePart::Sessions(flows.ok_or_else(missing)?),
-            StateKind::Policies => StatePart::Policies(policies.ok_or_else(missing)?),
-            StateKind::Snapshot => StatePart::Snapshot(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
-            StateKind::Opaque => StatePart::Opaque(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
+            StateKind::Connections => view::StatePart::Connections(flows.ok_or_else(missing)?),
+            StateKind::Sessions => view::StatePart::Sessions(flows.ok_or_else(missing)?),
+            StateKind::Policies => view::StatePart::Policies(policies.ok_or_else(missing)?),
+            StateKind::Snapshot => view::StatePart::Snapshot(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
+            StateKind::Opaque => view::StatePart::Opaque(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
         };
         Ok(Self { stream, offset, part })
     }

@@ -19,11 +19,12 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Sink, Wire};
+use super::value::{Count, Get, Put, Sink};
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
 use crate::message::{ErrorCode, Mapping, Members, Update};
+use crate::view::{self, Mappings};
 use alloc::vec::Vec;
 
 /// The most places that one Update's mappings can be in.
@@ -74,18 +75,26 @@ impl Table {
         }
         mapping.ips.put(out);
     }
+}
 
-    fn get_entry(&self, r: &mut Reader<'_>) -> Result<Mapping, DecodeError> {
+impl<'a> Mappings<'a> {
+    fn get_entry(&self, r: &mut Reader<'a>) -> Result<view::Mapping<'a>, DecodeError> {
         let at = r.offset();
         let head: u8 = r.get()?;
         let index = head & !FULL_VERSION;
-        let place = self.places.get(usize::from(index)).copied();
+        let place = self.places.iter().nth(index.into());
         if place.is_none() && index != WITHDRAWN {
             return Err(r.fail(ErrorCode::Field, at, self.places.len().saturating_sub(1), index.into()));
         }
         let mac = r.get()?;
         let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
-        Ok(Mapping { mac, version, ips: r.get()?, place })
+        Ok(view::Mapping { mac, version, ips: r.get()?, place })
+    }
+
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
+        let (of, mut entries) = (*self, self.entries);
+        core::iter::from_fn(move || of.get_entry(&mut entries).ok())
     }
 }
 
@@ -109,7 +118,7 @@ pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Resu
     Ok(Version { generation, ..base })
 }
 
-impl Wire for Update {
+impl Put for Update {
     fn put<S: Sink>(&self, out: &mut S) {
         let table = Table::of(&self.mappings);
         self.vn.put(out);
@@ -128,8 +137,10 @@ impl Wire for Update {
             put_critical(out, kind, |out| members.places.iter().for_each(|place| place.put(out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Update<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (vn, after, upto, base, synced) = (r.get()?, r.get()?, r.get()?, r.get()?, r.get()?);
         let (mut places, mut entries, mut members, mut part) = (None, None, None, None);
         for tlv in r.tlvs() {
@@ -151,17 +162,18 @@ impl Wire for Update {
                 _ => tlv.skip()?,
             }
         }
-        let table = Table { base, places: places.unwrap_or_default() };
-        if table.places.len() > MAX_PLACES {
-            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, table.places.len());
+        let places = places.unwrap_or_default();
+        if places.len() > MAX_PLACES {
+            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, places.len());
             return Err(DecodeError { tlv: kind::PLACES, ..error });
         }
-        let mut mappings = Vec::new();
-        while let Some(r) = entries.as_mut().filter(|r| !r.is_empty()) {
-            mappings.push(table.get_entry(r)?);
+        let mappings = Mappings { base, places, entries: entries.unwrap_or(Reader::new(&[])) };
+        let mut rest = mappings.entries;
+        while !rest.is_empty() {
+            mappings.get_entry(&mut rest)?;
         }
         let more = part.is_some();
-        let members = part.or(members).map(|places| Members { places, more });
+        let members = part.or(members).map(|places| view::Members { places, more });
         Ok(Self { vn, after, upto, mappings, members, synced })
     }
 }

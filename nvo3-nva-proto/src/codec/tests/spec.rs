@@ -59,8 +59,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         lifetime: 0xffff,
         current: None,
     };
-    let stale =
-        RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted.clone() };
+    let stale = RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted };
     let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
     let found = Response { vn, address: Address::Ip(IP4), answer: Answer::Found(mapping.clone()), lifetime: 600 };
     let not_found = Response { address: Address::Ip(IP6), answer: Answer::NotFound, lifetime: 50, ..found.clone() };
