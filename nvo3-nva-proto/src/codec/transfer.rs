@@ -217,11 +217,10 @@ impl Wire for StateChunk {
 }
 
 impl StateChunk {
-    /// The same in messages that each fit, one after the other.
+    /// The same in messages that each fit, one after the other; `None` where it ends beyond [`Amount::MAX`].
     ///
-    /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses. What would begin
-    /// beyond [`Amount::MAX`] is cut off: no offer reaches as far.
-    pub fn split(self) -> Vec<Self> {
+    /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses.
+    pub fn split(self) -> Option<Vec<Self>> {
         let Self { stream, offset, part } = self;
         let mut fixed = Count(Header::LEN.saturating_add(4));
         stream.put(&mut fixed);
@@ -235,13 +234,13 @@ impl StateChunk {
             StatePart::Snapshot(bytes) => parts(bytes, fixed).map(StatePart::Snapshot).collect(),
             StatePart::Opaque(bytes) => parts(bytes, fixed).map(StatePart::Opaque).collect(),
         };
-        let mut next = Some(offset);
-        let chunks = parts.into_iter().map_while(|part| {
-            let offset = next?;
-            let end = u32::try_from(part.amount()).ok().and_then(|amount| offset.get().checked_add(amount));
-            next = end.and_then(Amount::new);
+        let mut next = offset;
+        let chunk = |part: StatePart| {
+            let offset = next;
+            let end = u32::try_from(part.amount()).ok()?.checked_add(offset.get())?;
+            next = Amount::new(end)?;
             Some(Self { stream, offset, part })
-        });
-        chunks.collect()
+        };
+        parts.into_iter().map(chunk).collect()
     }
 }
