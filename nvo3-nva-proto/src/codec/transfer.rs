@@ -228,11 +228,11 @@ impl StateChunk {
         offset.put(&mut fixed);
         let Count(fixed) = fixed;
         let parts: Vec<StatePart> = match part {
-            StatePart::Connections(records) => parts(records, fixed).map(StatePart::Connections).collect(),
-            StatePart::Sessions(records) => parts(records, fixed).map(StatePart::Sessions).collect(),
-            StatePart::Policies(records) => parts(records, fixed).map(StatePart::Policies).collect(),
-            StatePart::Snapshot(bytes) => parts(bytes, fixed).map(StatePart::Snapshot).collect(),
-            StatePart::Opaque(bytes) => parts(bytes, fixed).map(StatePart::Opaque).collect(),
+            StatePart::Connections(of) => parts(of, fixed).into_iter().map(StatePart::Connections).collect(),
+            StatePart::Sessions(of) => parts(of, fixed).into_iter().map(StatePart::Sessions).collect(),
+            StatePart::Policies(of) => parts(of, fixed).into_iter().map(StatePart::Policies).collect(),
+            StatePart::Snapshot(of) => parts(of, fixed).into_iter().map(StatePart::Snapshot).collect(),
+            StatePart::Opaque(of) => parts(of, fixed).into_iter().map(StatePart::Opaque).collect(),
         };
         let mut next = offset;
         let chunk = |part: StatePart| {
