@@ -196,7 +196,8 @@ impl CacheVerdict {
         let Self { vn, wrong, more } = self;
         let mut fixed = Count(Header::LEN.saturating_add(4));
         Self { vn, wrong: Vec::new(), more }.put(&mut fixed);
-        let mut parts: Vec<_> = parts(wrong, fixed.0).map(|wrong| Self { vn, wrong, more: true }).collect();
+        let parts = parts(wrong, fixed.0).into_iter();
+        let mut parts: Vec<_> = parts.map(|wrong| Self { vn, wrong, more: true }).collect();
         if let Some(last) = parts.last_mut() {
             last.more = more;
         }

@@ -5,22 +5,18 @@ use crate::header::MAX_MESSAGE;
 use alloc::vec::Vec;
 
 /// As many values in each part as fit beside `fixed` bytes, at least one; one empty part where there are none.
-pub(super) fn parts<T: Put>(values: Vec<T>, fixed: usize) -> impl Iterator<Item = Vec<T>> {
-    let room = MAX_MESSAGE.saturating_sub(fixed);
-    let mut values = values.into_iter().peekable();
-    let mut first = true;
-    core::iter::from_fn(move || {
-        let (mut part, mut size) = (Vec::new(), 0_usize);
-        while let Some(value) = values.next_if(|value| {
-            let mut length = Count(0);
-            value.put(&mut length);
-            size = size.saturating_add(length.0);
-            part.is_empty() || size <= room
-        }) {
-            part.push(value);
+pub(super) fn parts<T: Put>(values: Vec<T>, fixed: usize) -> Vec<Vec<T>> {
+    let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), fixed);
+    for value in values {
+        let mut length = Count(0);
+        value.put(&mut length);
+        size = size.saturating_add(length.0);
+        if size > MAX_MESSAGE && !part.is_empty() {
+            parts.push(core::mem::take(&mut part));
+            size = fixed.saturating_add(length.0);
         }
-        let some = !part.is_empty() || first;
-        first = false;
-        some.then_some(part)
-    })
+        part.push(value);
+    }
+    parts.push(part);
+    parts
 }

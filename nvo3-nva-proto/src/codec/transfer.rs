@@ -243,11 +243,10 @@ impl<'a> Get<'a> for view::StateChunk<'a> {
 }
 
 impl StateChunk {
-    /// The same in messages that each fit, one after the other.
+    /// The same in messages that each fit, one after the other; `None` where it ends beyond [`Amount::MAX`].
     ///
-    /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses. What would begin
-    /// beyond [`Amount::MAX`] is cut off: no offer reaches as far.
-    pub fn split(self) -> Vec<Self> {
+    /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses.
+    pub fn split(self) -> Option<Vec<Self>> {
         let Self { stream, offset, part } = self;
         let mut fixed = Count(Header::LEN.saturating_add(4));
         stream.put(&mut fixed);
@@ -255,19 +254,19 @@ impl StateChunk {
         offset.put(&mut fixed);
         let Count(fixed) = fixed;
         let parts: Vec<StatePart> = match part {
-            StatePart::Connections(records) => parts(records, fixed).map(StatePart::Connections).collect(),
-            StatePart::Sessions(records) => parts(records, fixed).map(StatePart::Sessions).collect(),
-            StatePart::Policies(records) => parts(records, fixed).map(StatePart::Policies).collect(),
-            StatePart::Snapshot(bytes) => parts(bytes, fixed).map(StatePart::Snapshot).collect(),
-            StatePart::Opaque(bytes) => parts(bytes, fixed).map(StatePart::Opaque).collect(),
+            StatePart::Connections(of) => parts(of, fixed).into_iter().map(StatePart::Connections).collect(),
+            StatePart::Sessions(of) => parts(of, fixed).into_iter().map(StatePart::Sessions).collect(),
+            StatePart::Policies(of) => parts(of, fixed).into_iter().map(StatePart::Policies).collect(),
+            StatePart::Snapshot(of) => parts(of, fixed).into_iter().map(StatePart::Snapshot).collect(),
+            StatePart::Opaque(of) => parts(of, fixed).into_iter().map(StatePart::Opaque).collect(),
         };
-        let mut next = Some(offset);
-        let chunks = parts.into_iter().map_while(|part| {
-            let offset = next?;
-            let end = u32::try_from(part.amount()).ok().and_then(|amount| offset.get().checked_add(amount));
-            next = end.and_then(Amount::new);
+        let mut next = offset;
+        let chunk = |part: StatePart| {
+            let offset = next;
+            let end = u32::try_from(part.amount()).ok()?.checked_add(offset.get())?;
+            next = Amount::new(end)?;
             Some(Self { stream, offset, part })
-        });
-        chunks.collect()
+        };
+        parts.into_iter().map(chunk).collect()
     }
 }

@@ -1,10 +1,12 @@
 //! What the codec promises for every message, and the cases that it names.
 
+mod audit;
 mod malformed;
 mod round_trip;
 mod rules;
 pub(crate) mod spec;
 pub(crate) mod strategy;
+mod transfer;
 mod update;
 
 use crate::{Header, Message, SessionId};
