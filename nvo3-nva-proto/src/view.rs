@@ -83,7 +83,7 @@ impl<'a> Message<'a> {
 }
 
 /// IP addresses, checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Addresses<'a> {
     pub(crate) runs: Reader<'a>,
 }
@@ -167,7 +167,7 @@ pub struct Update<'a> {
 }
 
 /// An Update's mappings, checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Mappings<'a> {
     pub(crate) base: Version,
     pub(crate) places: List<'a, Place>,
@@ -218,7 +218,7 @@ pub struct Prepare<'a> {
 }
 
 /// The TSIs of a move, checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Tsis<'a>(pub(crate) Tlvs<'a>);
 
 /// See [`crate::Outcome`].
@@ -299,7 +299,7 @@ pub struct CacheReport<'a> {
 }
 
 /// A report's entries, checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CacheEntries<'a> {
     pub(crate) base: Version,
     pub(crate) nves: List<'a, NveId>,

@@ -14,6 +14,7 @@ use crate::id::{NveId, Version};
 use crate::message::ErrorCode;
 use crate::view::{self, CacheEntries};
 use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 
 fields! {
     WrongEntry { verdict, mac, version }
@@ -30,16 +31,16 @@ const TOO_MANY: usize = 129;
 /// What the entries refer to.
 struct Table {
     base: Version,
-    nves: Vec<NveId>,
+    nves: ArrayVec<NveId, TOO_MANY>,
 }
 
 impl Table {
     /// The lowest version and the NVEs. That those are too many is never seen: as many entries do not fit a message.
     fn of(entries: &[CacheEntry]) -> Self {
-        let mut nves = Vec::new();
+        let mut nves = ArrayVec::new();
         for CacheEntry { nve, .. } in entries {
-            if nves.len() < TOO_MANY && !nves.contains(nve) {
-                nves.push(*nve);
+            if !nves.contains(nve) && nves.try_push(*nve).is_err() {
+                break;
             }
         }
         Self { base: lowest(entries), nves }
@@ -137,7 +138,7 @@ impl CacheReport {
         let Self { vn, entries, more } = self;
         let empty = || Self { vn, entries: Vec::new(), more: true };
         // A part's own base is no lower, so what is short beside this one is short there too.
-        let table = Table { base: lowest(&entries), nves: Vec::new() };
+        let table = Table { base: lowest(&entries), nves: ArrayVec::new() };
         let mut fixed = Count(Header::LEN.saturating_add(8));
         empty().put(&mut fixed);
         let Count(fixed) = fixed;

@@ -5,6 +5,8 @@
 //! walks the TLVs and `registry` numbers the types. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
 
 mod audit;
+#[cfg(feature = "bytes")]
+mod buffer;
 mod directory;
 mod moves;
 mod parts;
@@ -38,6 +40,14 @@ use value::{Count, Put};
 impl Message {
     /// Appends header and message to `out`; leaves `out` as it is where that fails.
     pub fn encode(&self, header: &Header, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let length = self.checked_len()?;
+        out.reserve(length);
+        self.put_whole(header, length, out);
+        Ok(())
+    }
+
+    /// The length of what can be encoded.
+    fn checked_len(&self) -> Result<usize, EncodeError> {
         let length = self.encoded_len();
         if length > MAX_MESSAGE {
             return Err(EncodeError::TooLong { name: self.name(), length });
@@ -45,10 +55,12 @@ impl Message {
         if let Self::Update(u) = self {
             u.check_places()?;
         }
-        out.reserve(length);
+        Ok(length)
+    }
+
+    fn put_whole<S: Sink>(&self, header: &Header, length: usize, out: &mut S) {
         header.put(self.type_code(), length, out);
         self.put_body(out);
-        Ok(())
     }
 
     /// The bytes that [`Message::encode`] would need, header included, also where that is too many.

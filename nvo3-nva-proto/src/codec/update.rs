@@ -26,6 +26,7 @@ use crate::id::{Place, Version};
 use crate::message::{ErrorCode, Mapping, Members, Update};
 use crate::view::{self, Mappings};
 use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 
 /// The most places that one Update's mappings can be in.
 pub const MAX_PLACES: usize = 4;
@@ -36,17 +37,18 @@ const WITHDRAWN: u8 = 0x7f;
 /// What the entries refer to.
 struct Table {
     base: Version,
-    places: Vec<Place>,
+    /// One more than fit where there are too many.
+    places: ArrayVec<Place, { MAX_PLACES + 1 }>,
 }
 
 impl Table {
-    /// The lowest version and the places, one more than fit where there are too many.
+    /// The lowest version and the places.
     fn of(mappings: &[Mapping]) -> Self {
         let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
-        let mut places = Vec::new();
+        let mut places = ArrayVec::new();
         for place in mappings.iter().filter_map(|m| m.place) {
-            if !places.contains(&place) && places.len() <= MAX_PLACES {
-                places.push(place);
+            if !places.contains(&place) && places.try_push(place).is_err() {
+                break;
             }
         }
         Self { base, places }
@@ -203,7 +205,8 @@ impl Update {
         let Self { vn, after, upto, mappings, members, synced } = self;
         let empty = || Self { vn, after, upto: after, mappings: Vec::new(), members: None, synced: false };
         // A part's own base is no lower, so what is short beside this one is short there too.
-        let table = Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: Vec::new() };
+        let table =
+            Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: ArrayVec::new() };
         let fixed = length(&|out| empty().put(out)).saturating_add(Header::LEN).saturating_add(8);
 
         let (mut parts, mut part, mut places, mut size) = (Vec::new(), empty(), Vec::new(), fixed);

@@ -1,5 +1,6 @@
 //! Values one after the other.
 
+use super::{Addresses, CacheEntries, Mappings, Tsis};
 use crate::codec::{Get, Reader};
 use crate::error::DecodeError;
 use core::fmt;
@@ -64,3 +65,15 @@ impl<'a, T: Get<'a> + fmt::Debug> fmt::Debug for List<'a, T> {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+macro_rules! shown_as_lists {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.iter()).finish()
+            }
+        })*
+    };
+}
+
+shown_as_lists!(Addresses Tsis Mappings CacheEntries);
