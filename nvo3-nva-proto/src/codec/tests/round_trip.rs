@@ -49,6 +49,11 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    // Each is decoded once for every bit that it has.
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn a_flipped_bit_never_panics(header in header(), message in message()) {
