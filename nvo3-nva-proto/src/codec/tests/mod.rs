@@ -1,6 +1,8 @@
 //! What the codec promises for every message, and the cases that it names.
 
 mod audit;
+#[cfg(feature = "serde")]
+mod json;
 mod malformed;
 mod round_trip;
 mod rules;
