@@ -1,6 +1,7 @@
 //! One line for a log.
 
 use crate::message::{Address, Answer, Message};
+use crate::transfer::StateStream;
 use core::fmt;
 
 impl fmt::Display for Address {
@@ -9,6 +10,12 @@ impl fmt::Display for Address {
             Self::Mac(a) => a.fmt(f),
             Self::Ip(a) => a.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for StateStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} to {} copy {}", self.move_id, self.version, self.source, self.target, self.copy)
     }
 }
 
@@ -95,6 +102,22 @@ impl fmt::Display for Message {
                 m.report.dropped_frames,
                 m.report.stale_senders
             ),
+            Self::StateOffer(m) => {
+                let last = if m.last { ", the last" } else { "" };
+                write!(f, " {} {:?}: {} of format {}{last}", m.stream, m.kind, m.total.get(), m.format)
+            }
+            Self::StateChunk(m) => {
+                write!(f, " {} {:?}: {} from {}", m.stream, m.part.kind(), m.part.amount(), m.offset.get())
+            }
+            Self::StateAck(m) => write!(f, " {} {:?}: {:?} up to {}", m.stream, m.kind, m.answer, m.upto.get()),
+            Self::CacheReport(m) => {
+                let more = if m.more { ", more follows" } else { "" };
+                write!(f, " VN {}: {} entries{more}", m.vn, m.entries.len())
+            }
+            Self::CacheVerdict(m) => {
+                let more = if m.more { ", more follows" } else { "" };
+                write!(f, " VN {}: {} are wrong{more}", m.vn, m.wrong.len())
+            }
         }
     }
 }

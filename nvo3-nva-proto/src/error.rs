@@ -83,4 +83,14 @@ pub enum EncodeError {
         /// How many different places it names.
         count: usize,
     },
+    /// The output is too small.
+    #[error("{name} needs {length} bytes, the buffer has {available}")]
+    NoRoom {
+        /// The message's.
+        name: &'static str,
+        /// How many bytes it needs.
+        length: usize,
+        /// How many bytes there is room for.
+        available: usize,
+    },
 }

@@ -46,6 +46,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "arbitrary"))]
 extern crate std;
 
+mod audit;
 #[cfg(feature = "auth")]
 pub mod auth;
 mod codec;
@@ -56,7 +57,10 @@ mod id;
 mod message;
 mod session;
 mod time;
+mod transfer;
+pub mod view;
 
+pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
 pub use codec::{MAX_PLACES, type_name};
 pub use error::{DecodeError, EncodeError};
 pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
@@ -67,3 +71,7 @@ pub use session::{
     SessionTimer,
 };
 pub use time::{Instant, Micros};
+pub use transfer::{
+    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
+    StateOffer, StatePart, StateStream, TooLarge, Vlan,
+};

@@ -1,6 +1,8 @@
 //! The messages, as owned values.
 
+use crate::audit::{CacheReport, CacheVerdict};
 use crate::id::{MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
+use crate::transfer::{StateAck, StateChunk, StateOffer};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
@@ -64,6 +66,16 @@ pub enum Message {
     Outcome(Outcome),
     /// From the NVA: everyone interested follows. From an NVE: its part of the report.
     Done(Done),
+    /// How much there is of a state that goes from one NVE to another.
+    StateOffer(StateOffer),
+    /// A part of it.
+    StateChunk(StateChunk),
+    /// How much of it has come.
+    StateAck(StateAck),
+    /// What an NVE believes of a VN: is it right?
+    CacheReport(CacheReport),
+    /// What of it is not.
+    CacheVerdict(CacheVerdict),
 }
 
 /// Encapsulations that an NVE can send and receive, as a bit set.
@@ -99,7 +111,7 @@ impl Capabilities {
 }
 
 /// See [`Message::Hello`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
@@ -116,7 +128,7 @@ pub struct Hello {
 }
 
 /// See [`Message::HelloAck`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HelloAck {
@@ -131,7 +143,7 @@ pub struct HelloAck {
 }
 
 /// See [`Message::Error`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Error {
@@ -259,7 +271,7 @@ pub struct RegistrationRequest {
 }
 
 /// See [`Message::RegistrationReply`] (VMM-6-02).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RegistrationReply {

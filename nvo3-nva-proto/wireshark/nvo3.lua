@@ -39,6 +39,11 @@ local TYPES = {
     [0x37] = "OutcomeQuery",
     [0x38] = "Outcome",
     [0x39] = "Done",
+    [0x40] = "StateOffer",
+    [0x41] = "StateChunk",
+    [0x42] = "StateAck",
+    [0x50] = "CacheReport",
+    [0x51] = "CacheVerdict",
 }
 
 local TLV_TYPES = {
@@ -55,6 +60,12 @@ local TLV_TYPES = {
     [11] = "VNS",
     [12] = "HELD",
     [13] = "MEMBERS_PART",
+    [14] = "FLOWS",
+    [15] = "POLICIES",
+    [16] = "BYTES",
+    [17] = "NVES",
+    [18] = "CACHED",
+    [19] = "WRONG",
 }
 
 local ERRORS = {
@@ -102,8 +113,26 @@ local KINDS = { [1] = "hot", [2] = "warm", [3] = "cold", [4] = "failover" }
 local SIDES = { [1] = "old", [2] = "new" }
 local OUTCOMES = { [1] = "committed", [2] = "aborted", [3] = "unknown" }
 local ANSWERS = { [1] = "found", [2] = "not found", [3] = "prohibited" }
+local STATES = { [1] = "connections", [2] = "sessions", [3] = "policies", [4] = "snapshot", [5] = "opaque" }
+local RECORDS = { [1] = "present", [2] = "gone" }
+local STATE_ANSWERS = {
+    [1] = "taken",
+    [2] = "begin again",
+    [3] = "not supported",
+    [4] = "no room",
+    [5] = "not allowed",
+    [6] = "stale",
+}
+local VERDICTS = {
+    [1] = "unknown",
+    [2] = "stale",
+    [3] = "ahead",
+    [4] = "wrong NVE",
+    [5] = "wrong address",
+}
 local YES_NO = { [0] = "no", [1] = "yes" }
 local FAMILIES = { [1] = "IPv4", [2] = "IPv6", [3] = "IPv4, IPv6" }
+local IP_FAMILIES = { [4] = "IPv4", [6] = "IPv6" }
 local WHATS = { [1] = "MAC", [4] = "IPv4", [6] = "IPv6" }
 
 -- Fields. The second is the name in filters, behind "nvo3."; the third the name in SPEC.md.
@@ -193,6 +222,32 @@ local F = {
     tunnelled = field("uint64", "tunnelled", "tunnelled"),
     dropped = field("uint64", "dropped", "dropped"),
     stale_senders = field("uint64", "stale_senders", "stale senders"),
+
+    source = field("uint64", "state.source", "source"),
+    target = field("uint64", "state.target", "target"),
+    copy = field("uint32", "state.copy", "copy"),
+    format = field("uint32", "state.format", "format", base.HEX),
+    total = field("uint32", "state.total", "total"),
+    chunk_offset = field("uint32", "state.offset", "offset"),
+    state_upto = field("uint32", "state.upto", "upto"),
+    state_bytes = field("bytes", "state.bytes", "bytes"),
+    flow = field("none", "flow", "flow"),
+    vlan = field("uint16", "flow.vlan", "VLAN"),
+    protocol = field("uint8", "flow.protocol", "protocol"),
+    source_port = field("uint16", "flow.source_port", "source port"),
+    destination_port = field("uint16", "flow.destination_port", "destination port"),
+    source4 = field("ipv4", "flow.source4", "source"),
+    source6 = field("ipv6", "flow.source6", "source"),
+    destination4 = field("ipv4", "flow.destination4", "destination"),
+    destination6 = field("ipv6", "flow.destination6", "destination"),
+    expires = field("uint32", "flow.expires", "expires (ms)"),
+    policy = field("none", "policy", "policy"),
+    policy_number = field("uint32", "policy.number", "number"),
+    data_length = field("uint16", "data.length", "data length"),
+    data = field("bytes", "data", "data"),
+    cached = field("none", "cached", "cached"),
+    cached_index = field("uint8", "cached.nve", "NVE", base.DEC, nil, 0x7f),
+    wrong = field("none", "wrong", "wrong"),
 }
 
 local C = {
@@ -203,6 +258,12 @@ local C = {
     side = codes("side", "side", SIDES),
     outcome = codes("outcome", "result", OUTCOMES),
     answer = codes("answer", "answer", ANSWERS),
+    state = codes("state.kind", "kind", STATES),
+    last = codes("state.last", "last", YES_NO),
+    state_answer = codes("state.answer", "answer", STATE_ANSWERS),
+    record = codes("record", "record", RECORDS),
+    ip_family = codes("flow.family", "family", IP_FAMILIES),
+    verdict = codes("verdict", "verdict", VERDICTS),
     families = codes("families", "families", FAMILIES),
     what = codes("what", "what", WHATS),
     resumed = codes("resumed", "resumed", YES_NO),
@@ -306,13 +367,22 @@ local function list(value)
     end
 end
 
-local function vn(cursor, tree)
-    local range = cursor:take(tree, 4, "a VN")
-    local item = tree:add(F.vn, range)
-    if range:uint() >= 0x1000000 then
-        cursor:wrong(item, 4, "a VN has at most 24 bits")
+-- A number that does not fill its bytes.
+local function bounded(of, length, most)
+    return function(cursor, tree)
+        local range = cursor:take(tree, length, "a field")
+        local item = tree:add(of, range)
+        if range:uint() > most then
+            cursor:wrong(item, 4, "it may be at most " .. most)
+        end
     end
 end
+
+local function amount(of)
+    return bounded(of, 4, 0x3ffffff)
+end
+
+local vn = bounded(F.vn, 4, 0xffffff)
 
 local mac, ipv4, ipv6 = number(F.mac, 6), number(F.ipv4, 4), number(F.ipv6, 16)
 local tsi_key = all(vn, mac)
@@ -364,30 +434,93 @@ local function base_version(cursor, tree)
     named(F.base_version, all(number(F.epoch, 4), number(F.generation, 8)))(cursor, tree)
 end
 
--- An entry of MAPPINGS [6.3]. PLACES may come after it.
-local entry = named(F.entry, function(cursor, tree)
-    local range = cursor:take(tree, 1, "an entry")
-    tree:add(F.entry_full, range)
-    local item = tree:add(F.entry_place, range)
-    local index = range:bitfield(1, 7)
-    if index == WITHDRAWN then
-        item:append_text(" (withdrawn)")
-    else
-        table.insert(cursor.state.indexes, { item = item, index = index })
-    end
-    mac(cursor, tree)
-    if range:bitfield(0, 1) == 1 then
-        version(cursor, tree)
-    else
-        local added, more = number(F.entry_add, 4)(cursor, tree)
-        local generation = cursor.state.base + UInt64(more:uint())
-        added:append_text(" (" .. tostring(generation) .. ")")
-        if generation < cursor.state.base then
-            cursor:wrong(added, 4, "there is no such generation")
+-- An entry of MAPPINGS [6.3] or CACHED [6.6]. What its index points into may come after it.
+local function entry(of, index_field, withdrawn)
+    return named(of, function(cursor, tree)
+        local range = cursor:take(tree, 1, "an entry")
+        tree:add(F.entry_full, range)
+        local item = tree:add(index_field, range)
+        local index = range:bitfield(1, 7)
+        if index == withdrawn then
+            item:append_text(" (withdrawn)")
+        else
+            table.insert(cursor.state.indexes, { item = item, index = index })
+        end
+        mac(cursor, tree)
+        if range:bitfield(0, 1) == 1 then
+            version(cursor, tree)
+        else
+            local added, more = number(F.entry_add, 4)(cursor, tree)
+            local generation = cursor.state.base + UInt64(more:uint())
+            added:append_text(" (" .. tostring(generation) .. ")")
+            if generation < cursor.state.base then
+                cursor:wrong(added, 4, "there is no such generation")
+            end
+        end
+        addresses(cursor, tree)
+    end)
+end
+
+local function indexes_are_in_table(cursor, name)
+    for _, of in ipairs(cursor.state.indexes) do
+        if of.index >= cursor.state.places then
+            cursor:wrong(of.item, 4, name .. " has no such entry")
         end
     end
-    addresses(cursor, tree)
-end)
+end
+
+local function counted_nve(cursor, tree)
+    number(F.nve, 8)(cursor, tree)
+    cursor.state.places = cursor.state.places + 1
+end
+
+local function data(cursor, tree)
+    local length = cursor:take(tree, 2, "a length")
+    tree:add(F.data_length, length)
+    if length:uint() > 0 then
+        tree:add(F.data, cursor:take(tree, length:uint(), "data"))
+    end
+end
+
+local function rest(of)
+    return function(cursor, tree)
+        if cursor:left() > 0 then
+            tree:add(of, cursor:take(tree, cursor:left(), "bytes"))
+        end
+    end
+end
+
+-- A record of a state [6.5]: what it is of, and what there is of it unless it is gone.
+local function state_of(of, what, state)
+    return named(of, function(cursor, tree)
+        local record = code(C.record)(cursor, tree)
+        if not RECORDS[record] then
+            error(STOP)
+        end
+        what(cursor, tree)
+        if record == 1 then
+            state(cursor, tree)
+        end
+    end)
+end
+
+local FLOW_ENDS = {
+    [4] = all(number(F.source4, 4), number(F.destination4, 4)),
+    [6] = all(number(F.source6, 16), number(F.destination6, 16)),
+}
+
+local function flow(cursor, tree)
+    all(vn, bounded(F.vlan, 2, 4094))(cursor, tree)
+    local ends = FLOW_ENDS[code(C.ip_family)(cursor, tree)]
+    if not ends then
+        error(STOP)
+    end
+    all(number(F.protocol, 1), number(F.source_port, 2), number(F.destination_port, 2), ends)(cursor, tree)
+end
+
+local flow_record = state_of(F.flow, flow, all(number(F.expires, 4), data))
+local policy_record = state_of(F.policy, all(tsi_key, number(F.policy_number, 4)), data)
+local wrong_entry = named(F.wrong, all(code(C.verdict), mac, version))
 
 local TLV_VALUES = {
     PLACE = place,
@@ -398,11 +531,17 @@ local TLV_VALUES = {
     ADDRESS = address,
     MAPPING = all(mac, version, addresses),
     PLACES = list(counted_place),
-    MAPPINGS = list(entry),
+    MAPPINGS = list(entry(F.entry, F.entry_place, WITHDRAWN)),
     MEMBERS = list(place),
     VNS = list(vn),
     HELD = list(named(F.held_mapping, all(vn, address))),
     MEMBERS_PART = list(place),
+    FLOWS = list(flow_record),
+    POLICIES = list(policy_record),
+    BYTES = rest(F.state_bytes),
+    NVES = list(counted_nve),
+    CACHED = list(entry(F.cached, F.cached_index)),
+    WRONG = list(wrong_entry),
 }
 
 -- Messages [6]: the body, and the TLVs with how often they come.
@@ -417,6 +556,13 @@ local nothing = { body = all(), tlvs = {} }
 local function answer(cursor, tree)
     cursor.state.answer = code(C.answer)(cursor, tree)
 end
+
+local function state_kind(cursor, tree)
+    cursor.state.kind = code(C.state)(cursor, tree)
+end
+
+local STATE_TLVS = { [1] = "FLOWS", [2] = "FLOWS", [3] = "POLICIES", [4] = "BYTES", [5] = "BYTES" }
+local stream = all(move, version, number(F.source, 8), number(F.target, 8), number(F.copy, 4), state_kind)
 
 local MESSAGES = {
     Hello = {
@@ -481,11 +627,7 @@ local MESSAGES = {
             if cursor.state.places > MOST_PLACES then
                 cursor:wrong(tree, 4, cursor.state.places .. " places, at most " .. MOST_PLACES .. " may be there")
             end
-            for _, of in ipairs(cursor.state.indexes) do
-                if of.index >= cursor.state.places then
-                    cursor:wrong(of.item, 4, "PLACES has no such place")
-                end
-            end
+            indexes_are_in_table(cursor, "PLACES")
         end,
     },
     Resync = { body = all(number(F.since, 8), code(C.more)), tlvs = { VNS = OPTIONAL, HELD = OPTIONAL } },
@@ -522,6 +664,29 @@ local MESSAGES = {
         ),
         tlvs = {},
     },
+    StateOffer = { body = all(stream, number(F.format, 4), amount(F.total), code(C.last)), tlvs = {} },
+    StateChunk = {
+        body = all(stream, amount(F.chunk_offset)),
+        tlvs = { FLOWS = OPTIONAL, POLICIES = OPTIONAL, BYTES = OPTIONAL },
+        allowed = function(state, name)
+            return name == STATE_TLVS[state.kind]
+        end,
+        finish = function(cursor, tree)
+            local name = STATE_TLVS[cursor.state.kind]
+            if name and not cursor.state.seen[name] then
+                cursor:wrong(tree, 6, name)
+            end
+        end,
+    },
+    StateAck = { body = all(stream, amount(F.state_upto), code(C.state_answer)), tlvs = {} },
+    CacheReport = {
+        body = all(vn, base_version, code(C.more)),
+        tlvs = { NVES = OPTIONAL, CACHED = OPTIONAL },
+        finish = function(cursor)
+            indexes_are_in_table(cursor, "NVES")
+        end,
+    },
+    CacheVerdict = { body = all(vn, code(C.more)), tlvs = { WRONG = OPTIONAL } },
 }
 
 -- A TLV [3].

@@ -144,6 +144,46 @@ held = fields(("vn", vn), ("address", address))
 mapping = fields(("MAC", mac), ("version", version), ("addresses", addresses))
 
 
+def data(b):
+    return b.take(number(2)(b)).hex()
+
+
+def rest(b):
+    return b.take(b.left()).hex()
+
+
+amount = checked(4, lambda value: value if value < 1 << 26 else None)
+vlan = checked(2, lambda value: value if value <= 4094 else None)
+family = checked(1, {4: ipv4, 6: ipv6}.get)
+record = checked(1, {1: "present", 2: "gone"}.get)
+
+
+def state_of(of, *fields_where_present):
+    """A record of a state: what it is of, and what there is of it unless it is gone."""
+
+    def read(b):
+        what = record(b)
+        present = what == "present"
+        return {
+            "record": what,
+            **of(b),
+            **{name: read(b) if present else None for name, read in fields_where_present},
+        }
+
+    return read
+
+
+def flow(b):
+    result = fields(("vn", vn), ("VLAN", vlan))(b)
+    ip = family(b)
+    ports = [("source port", number(2)), ("destination port", number(2))]
+    return result | fields(("protocol", number(1)), *ports, ("source", ip), ("destination", ip))(b)
+
+
+flow_record = state_of(flow, ("expires", number(4)), ("data", data))
+policy_record = state_of(fields(("vn", vn), ("MAC", mac), ("number", number(4))), ("rules", data))
+
+
 def later(b):
     """What is read once all TLVs are there."""
     rest = Bytes(b.message, b.at, b.end, b.tlv)
@@ -195,6 +235,11 @@ KINDS = numbered("hot", "warm", "cold", "failover")
 SIDES = numbered("old", "new")
 OUTCOMES = numbered("committed", "aborted", "unknown")
 ANSWERS = numbered("found", "not found", "prohibited")
+STATES = numbered("connections", "sessions", "policies", "snapshot", "opaque")
+STATE_ANSWERS = numbered("taken", "begin again", "not supported", "no room", "not allowed", "stale")
+VERDICTS = numbered("unknown", "stale", "ahead", "wrong NVE", "wrong address")
+
+wrong = fields(("verdict", code(VERDICTS)), ("MAC", mac), ("version", version))
 
 TLVS = {
     1: ("PLACE", place),
@@ -210,6 +255,12 @@ TLVS = {
     11: ("VNS", list_of(vn)),
     12: ("HELD", list_of(held)),
     13: ("MEMBERS_PART", list_of(place)),
+    14: ("FLOWS", list_of(flow_record)),
+    15: ("POLICIES", list_of(policy_record)),
+    16: ("BYTES", rest),
+    17: ("NVES", list_of(number(8))),
+    18: ("CACHED", later),
+    19: ("WRONG", list_of(wrong)),
 }
 TLV_TYPES = {name: kind for kind, (name, _) in TLVS.items()}
 
@@ -236,20 +287,51 @@ def response(message, end):
         raise Refused(MISSING, end, TLV_TYPES["MAPPING"])
 
 
+STATE_TLVS = {
+    "connections": "FLOWS",
+    "sessions": "FLOWS",
+    "policies": "POLICIES",
+    "snapshot": "BYTES",
+    "opaque": "BYTES",
+}
+
+
+def of_its_kind(message, name):
+    """A StateChunk's FLOWS, POLICIES or BYTES."""
+    return name == STATE_TLVS[message["kind"]]
+
+
+def chunk(message, end):
+    name = STATE_TLVS[message["kind"]]
+    if message[name] is None:
+        raise Refused(MISSING, end, TLV_TYPES[name])
+
+
 def update(message, end):
     """The entries of MAPPINGS with their places and versions."""
-    places, base = message["PLACES"], message["base version"]
+    places = message["PLACES"]
     if len(places) > 4:
         raise Refused(FIELD, end, TLV_TYPES["PLACES"])
+    where = dict(enumerate(places)) | {127: "withdrawn"}
+    message["MAPPINGS"] = entries(message["MAPPINGS"], "place", where, message["base version"])
+
+
+def report(message, end):
+    """The entries of CACHED with their NVEs and versions."""
+    where = dict(enumerate(message["NVES"]))
+    message["CACHED"] = entries(message["CACHED"], "NVE", where, message["base version"])
+
+
+def entries(value, name, where, base):
+    """Of MAPPINGS or CACHED: `name` is what the index says, `where` what it points into."""
 
     def entry(b):
-        where = dict(enumerate(places)) | {127: "withdrawn"}
         offset = b.at
         head = number(1)(b)
         at = where.get(head & 0x7F)
         if at is None:
             raise b.refused(FIELD, offset)
-        result = {"place": at, "MAC": mac(b)}
+        result = {name: at, "MAC": mac(b)}
         offset = b.at
         if head & 0x80:
             result["version"] = version(b)
@@ -261,11 +343,12 @@ def update(message, end):
         result["addresses"] = addresses(b)
         return result
 
-    message["MAPPINGS"] = list_of(entry)(message["MAPPINGS"]) if message["MAPPINGS"] else []
+    return list_of(entry)(value) if value else []
 
 
 TSI_BODY = [("vn", vn), ("MAC", mac)]
 WORD = [("move", number(8)), ("version", version)]
+STREAM = [*WORD, ("source", number(8)), ("target", number(8)), ("copy", number(4)), ("kind", code(STATES))]
 
 
 def message(name, body=(), rules=(), allowed=None, finish=None):
@@ -365,6 +448,22 @@ MESSAGES = {
             ("stale senders", number(8)),
         ],
     ),
+    0x40: message("StateOffer", [*STREAM, ("format", number(4)), ("total", amount), ("last", yes_no)]),
+    0x41: message(
+        "StateChunk",
+        [*STREAM, ("offset", amount)],
+        {"FLOWS": OPTIONAL, "POLICIES": OPTIONAL, "BYTES": OPTIONAL},
+        of_its_kind,
+        chunk,
+    ),
+    0x42: message("StateAck", [*STREAM, ("upto", amount), ("answer", code(STATE_ANSWERS))]),
+    0x50: message(
+        "CacheReport",
+        [("vn", vn), ("base version", version), ("more", yes_no)],
+        {"NVES": LIST, "CACHED": OPTIONAL},
+        finish=report,
+    ),
+    0x51: message("CacheVerdict", [("vn", vn), ("more", yes_no)], {"WRONG": LIST}),
 }
 
 

@@ -139,7 +139,7 @@ fn a_subscriber_has_every_mapping_of_its_network_and_of_no_other() {
     assert_eq!(has(&world, second.key), Some(place(1)), "what is no longer asked for is no longer told");
 }
 
-/// Checks DIR-11, VMM-4.2-25.
+/// Checks DIR-11, DAP-07, VMM-4.2-25.
 #[test]
 fn who_was_told_that_there_is_no_such_station_is_told_when_there_is() {
     let vm = tsi(1);

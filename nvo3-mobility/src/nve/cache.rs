@@ -133,3 +133,30 @@ impl Queries {
         self.asked.keys().copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What may not be kept ends with the instant of the answer; what has no end goes with the session alone.
+    ///
+    /// Checks DIR-03.
+    #[test]
+    fn an_answer_is_kept_as_long_as_it_says() {
+        let (now, key) = (Instant(7), TsiKey { vn: Vni::MAX, mac: Mac::ZERO });
+        let kept = |hundreds_of_ms| {
+            let mut cache = Cache::new(1);
+            cache.enter(key, Version::default(), Vec::new(), None, lifetime(now, hundreds_of_ms));
+            let end = cache.next_expiry()?;
+            assert!(end == now || cache.expired(Instant(end.0 - 1)).is_none());
+            assert_eq!(cache.expired(end), Some(key));
+            assert!(cache.get(&key).is_none());
+            Some(end - now)
+        };
+
+        assert_eq!(kept(0), Some(Micros(0)));
+        assert_eq!(kept(1), Some(Micros::from_millis(100)));
+        assert_eq!(kept(0xfffe), Some(Micros::from_millis(6_553_400)));
+        assert_eq!(kept(0xffff), None);
+    }
+}

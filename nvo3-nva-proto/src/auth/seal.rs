@@ -19,6 +19,7 @@ use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE, SEAL_LEN, SEALED};
 use crate::id::{NveId, SessionId};
 use crate::message::Message;
+use crate::view;
 use alloc::vec::Vec;
 use hmac::Mac;
 
@@ -43,13 +44,21 @@ pub struct Opened<'a> {
     body: Reader<'a>,
 }
 
-impl Opened<'_> {
+impl<'a> Opened<'a> {
+    /// What it says, as it lies in the datagram.
+    ///
+    /// # Errors
+    /// As [`Opened::decode`].
+    pub fn view(&self) -> Result<view::Message<'a>, DecodeError> {
+        view::Message::get_whole(&self.header, self.kind, self.body)
+    }
+
     /// What it says.
     ///
     /// # Errors
     /// Its sender, who has the key, said what is no message here.
     pub fn decode(&self) -> Result<Message, DecodeError> {
-        Message::get_whole(&self.header, self.kind, self.body)
+        self.view().map(Into::into)
     }
 }
 

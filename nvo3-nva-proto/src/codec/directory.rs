@@ -2,25 +2,27 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Sink, Wire, fields};
+use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
 use crate::message::{Address, Answer, ErrorCode, Invalidate, Mapping, Query, Response, Resync};
+use crate::view::{self, Addresses};
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
 
 fields! {
     Invalidate { tsi, nve, version }
 }
 
-impl Wire for Query {
+impl Put for Query {
     fn put<S: Sink>(&self, out: &mut S) {
         self.vn.put(out);
         put_critical(out, kind::ADDRESS, |out| self.address.put(out));
     }
+}
 
+impl Get<'_> for Query {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let vn = r.get()?;
         let mut address = None;
@@ -40,17 +42,19 @@ const NOT_FOUND: u8 = 2;
 const PROHIBITED: u8 = 3;
 
 /// A mapping but for its place.
-struct Found {
+struct Found<'a> {
     mac: Mac,
     version: Version,
-    ips: Vec<IpAddr>,
+    ips: Addresses<'a>,
 }
 
-fields! {
-    Found { mac, version, ips }
+impl<'a> Get<'a> for Found<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { mac: r.get()?, version: r.get()?, ips: r.get()? })
+    }
 }
 
-impl Wire for Response {
+impl Put for Response {
     fn put<S: Sink>(&self, out: &mut S) {
         self.vn.put(out);
         out.put(&[match self.answer {
@@ -71,15 +75,17 @@ impl Wire for Response {
             }
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Response<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let vn = r.get()?;
         let at = r.offset();
         let (answer, lifetime) = (r.get::<u8>()?, r.get()?);
         if !(FOUND..=PROHIBITED).contains(&answer) {
             return Err(r.fail(ErrorCode::Field, at, PROHIBITED.into(), answer.into()));
         }
-        let (mut address, mut mapping, mut place) = (None, None::<Found>, None::<Place>);
+        let (mut address, mut mapping, mut place) = (None, None::<Found<'_>>, None::<Place>);
         for tlv in r.tlvs() {
             let tlv = tlv?;
             match tlv.kind {
@@ -94,28 +100,30 @@ impl Wire for Response {
         let answer = match answer {
             FOUND => {
                 let Found { mac, version, ips } = mapping.ok_or_else(|| r.missing(kind::MAPPING))?;
-                Answer::Found(Mapping { mac, ips, version, place })
+                view::Answer::Found(view::Mapping { mac, ips, version, place })
             }
-            NOT_FOUND => Answer::NotFound,
-            _ => Answer::Prohibited,
+            NOT_FOUND => view::Answer::NotFound,
+            _ => view::Answer::Prohibited,
         };
         Ok(Self { vn, address, answer, lifetime })
     }
 }
 
 /// A mapping that is held: VN, then address.
-impl Wire for (Vni, Address) {
+impl Put for (Vni, Address) {
     fn put<S: Sink>(&self, out: &mut S) {
         self.0.put(out);
         self.1.put(out);
     }
+}
 
+impl Get<'_> for (Vni, Address) {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok((r.get()?, r.get()?))
     }
 }
 
-impl Wire for Resync {
+impl Put for Resync {
     fn put<S: Sink>(&self, out: &mut S) {
         self.since.put(out);
         self.more.put(out);
@@ -126,8 +134,10 @@ impl Wire for Resync {
             put_critical(out, kind::HELD, |out| self.mappings.iter().for_each(|held| held.put(out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Resync<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (since, more) = (r.get()?, r.get()?);
         let (mut vns, mut mappings) = (None, None);
         for tlv in r.tlvs() {

@@ -1,11 +1,15 @@
 //! Messages to bytes and back.
 //!
 //! A message is a [`Header`], a body of fixed shape per type and TLVs. Each type's layout is written once, beside what reads
-//! it ([`session`], [`registration`], [`directory`], [`update`], [`moves`]); `value` has what they share, `tlv` walks the TLVs and
-//! `registry` numbers the types. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
+//! it ([`session`], [`registration`], [`directory`], [`update`], [`moves`], [`transfer`], [`audit`]); `value` has what they share, `tlv`
+//! walks the TLVs and `registry` numbers the types. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
 
+mod audit;
+#[cfg(feature = "bytes")]
+mod buffer;
 mod directory;
 mod moves;
+mod parts;
 mod reader;
 mod registration;
 mod registry;
@@ -13,6 +17,7 @@ mod session;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tlv;
+mod transfer;
 mod update;
 mod value;
 
@@ -22,17 +27,27 @@ pub use update::MAX_PLACES;
 pub(crate) use reader::Reader;
 #[cfg(feature = "auth")]
 pub(crate) use registry::code;
-pub(crate) use value::Sink;
+pub(crate) use tlv::Tlvs;
+pub(crate) use value::{Get, Sink};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::message::{ErrorCode, Message};
+use crate::view;
 use alloc::vec::Vec;
-use value::{Count, Wire};
+use value::{Count, Put};
 
 impl Message {
     /// Appends header and message to `out`; leaves `out` as it is where that fails.
     pub fn encode(&self, header: &Header, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let length = self.checked_len()?;
+        out.reserve(length);
+        self.put_whole(header, length, out);
+        Ok(())
+    }
+
+    /// The length of what can be encoded.
+    fn checked_len(&self) -> Result<usize, EncodeError> {
         let length = self.encoded_len();
         if length > MAX_MESSAGE {
             return Err(EncodeError::TooLong { name: self.name(), length });
@@ -40,10 +55,12 @@ impl Message {
         if let Self::Update(u) = self {
             u.check_places()?;
         }
-        out.reserve(length);
+        Ok(length)
+    }
+
+    fn put_whole<S: Sink>(&self, header: &Header, length: usize, out: &mut S) {
         header.put(self.type_code(), length, out);
         self.put_body(out);
-        Ok(())
     }
 
     /// The bytes that [`Message::encode`] would need, header included, also where that is too many.
@@ -67,20 +84,8 @@ impl Message {
     /// assert_eq!(error.to_string(), "OutcomeQuery at byte 4: 32 bytes are needed and 30 are there");
     /// ```
     pub fn decode(datagram: &[u8]) -> Result<(Header, Self), DecodeError> {
-        let (header, kind, r) = Header::get(datagram)?;
-        Ok((header, Self::get_whole(&header, kind, r)?))
-    }
-
-    /// The message of a type whose body and TLVs the reader stands before.
-    pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'_>) -> Result<Self, DecodeError> {
-        let message = Self::get_body(kind, &mut r)?;
-        if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
-            return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
-        }
-        for tlv in r.tlvs() {
-            tlv?.skip()?;
-        }
-        Ok(message)
+        let (header, message) = view::Message::parse(datagram)?;
+        Ok((header, message.into()))
     }
 
     fn put_body<S: Sink>(&self, out: &mut S) {
@@ -108,10 +113,29 @@ impl Message {
             Self::OutcomeQuery(m) => m.put(out),
             Self::Outcome(m) => m.put(out),
             Self::Done(m) => m.put(out),
+            Self::StateOffer(m) => m.put(out),
+            Self::StateChunk(m) => m.put(out),
+            Self::StateAck(m) => m.put(out),
+            Self::CacheReport(m) => m.put(out),
+            Self::CacheVerdict(m) => m.put(out),
         }
     }
+}
 
-    fn get_body(kind: u8, r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> view::Message<'a> {
+    /// The message of a type whose body and TLVs the reader stands before.
+    pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'a>) -> Result<Self, DecodeError> {
+        let message = Self::get_body(kind, &mut r)?;
+        if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
+            return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
+        }
+        for tlv in r.tlvs() {
+            tlv?.skip()?;
+        }
+        Ok(message)
+    }
+
+    fn get_body(kind: u8, r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         use registry::code;
         Ok(match kind {
             code::HELLO => Self::Hello(r.get()?),
@@ -141,6 +165,11 @@ impl Message {
             code::OUTCOME_QUERY => Self::OutcomeQuery(r.get()?),
             code::OUTCOME => Self::Outcome(r.get()?),
             code::DONE => Self::Done(r.get()?),
+            code::STATE_OFFER => Self::StateOffer(r.get()?),
+            code::STATE_CHUNK => Self::StateChunk(r.get()?),
+            code::STATE_ACK => Self::StateAck(r.get()?),
+            code::CACHE_REPORT => Self::CacheReport(r.get()?),
+            code::CACHE_VERDICT => Self::CacheVerdict(r.get()?),
             _ => return Err(r.fail(ErrorCode::UnknownType, 1, 0, kind.into())),
         })
     }

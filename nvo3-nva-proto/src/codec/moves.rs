@@ -2,10 +2,10 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Sink, Wire, codes, fields};
+use super::value::{Get, Put, Sink, codes, fields};
 use crate::error::DecodeError;
 use crate::message::{Done, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Side};
-use alloc::vec::Vec;
+use crate::view;
 
 fields! {
     MoveWord { move_id, version }
@@ -22,14 +22,16 @@ codes! {
 }
 
 /// 0 where nothing is refused.
-impl Wire for Option<Refusal> {
+impl Put for Option<Refusal> {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
             Some(why) => why.put(out),
             None => out.put(&[0]),
         }
     }
+}
 
+impl Get<'_> for Option<Refusal> {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut ahead = *r;
         if ahead.get::<u8>()? == 0 {
@@ -40,7 +42,7 @@ impl Wire for Option<Refusal> {
     }
 }
 
-impl Wire for Prepare {
+impl Put for Prepare {
     fn put<S: Sink>(&self, out: &mut S) {
         self.move_id.put(out);
         self.version.put(out);
@@ -53,25 +55,35 @@ impl Wire for Prepare {
             put_critical(out, kind::TSI, |out| tsi.put(out));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Prepare<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (move_id, version) = (r.get()?, r.get()?);
         let (side, move_kind, suspended, limits) = (r.get()?, r.get()?, r.get()?, r.get()?);
-        let (mut peer, mut tsis) = (None, Vec::new());
-        for tlv in r.tlvs() {
+        let mut peer = None;
+        let tlvs = r.tlvs();
+        for tlv in tlvs {
             let tlv = tlv?;
             match tlv.kind {
                 kind::PLACE => tlv.once(&mut peer)?,
-                kind::TSI => tlv.each(&mut tsis)?,
+                kind::TSI => drop(tlv.only::<view::Tsi<'_>>()?),
                 _ => tlv.skip()?,
             }
         }
         let peer = peer.ok_or_else(|| r.missing(kind::PLACE))?;
-        Ok(Self { move_id, version, side, kind: move_kind, suspended, tsis, peer, limits })
+        Ok(Self { move_id, version, side, kind: move_kind, suspended, tsis: view::Tsis(tlvs), peer, limits })
     }
 }
 
-impl Wire for Outcome {
+impl<'a> view::Tsis<'a> {
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = view::Tsi<'a>> + use<'a> {
+        self.0.flatten().filter(|tlv| tlv.kind == kind::TSI).filter_map(|tlv| tlv.only().ok())
+    }
+}
+
+impl Put for Outcome {
     fn put<S: Sink>(&self, out: &mut S) {
         self.move_id.put(out);
         self.version.put(out);
@@ -81,8 +93,10 @@ impl Wire for Outcome {
             put_critical(out, kind::TSI_KEYS, |out| self.tsis.iter().for_each(|key| key.put(out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Outcome<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (move_id, version, result) = (r.get()?, r.get()?, r.get()?);
         let (mut place, mut tsis) = (None, None);
         for tlv in r.tlvs() {

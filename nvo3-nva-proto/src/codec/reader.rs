@@ -1,15 +1,14 @@
 //! A place in a datagram that knows what it is reading, so that an error can say where.
 
 use super::tlv::Tlvs;
-use super::value::Wire;
+use super::value::Get;
 use crate::error::DecodeError;
 use crate::id::SessionId;
 use crate::message::ErrorCode;
-use alloc::vec::Vec;
 
 /// What is left of a datagram, or of one TLV's value in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
     at: usize,
     about: u8,
@@ -81,18 +80,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next bytes.
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((head, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.fail(ErrorCode::Truncated, self.at, length, self.rest.len()));
+        };
+        self.rest = rest;
+        self.at = self.at.saturating_add(length);
+        Ok(head)
+    }
+
     /// The next value.
-    pub(crate) fn get<T: Wire>(&mut self) -> Result<T, DecodeError> {
+    pub(crate) fn get<T: Get<'a>>(&mut self) -> Result<T, DecodeError> {
         T::get(self)
     }
 
-    /// The values up to the end.
-    pub(super) fn list<T: Wire>(&mut self) -> Result<Vec<T>, DecodeError> {
-        let mut list = Vec::new();
-        while !self.is_empty() {
-            list.push(self.get()?);
-        }
-        Ok(list)
+    /// What another reader of the same bytes, which is further on, has read.
+    pub(super) fn end_at(&mut self, other: &Self) {
+        let length = self.rest.len().saturating_sub(other.rest.len());
+        self.rest = self.rest.get(..length).unwrap_or_default();
     }
 
     /// Nothing may follow.

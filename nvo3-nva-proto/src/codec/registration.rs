@@ -2,11 +2,12 @@
 
 use super::reader::Reader;
 use super::tlv::{self, kind, put_critical};
-use super::value::{Sink, Wire, codes, fields};
+use super::value::{Get, Put, Sink, codes, fields};
 use crate::error::DecodeError;
 use crate::message::{
     Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, RegistrationResult,
 };
+use crate::view;
 
 fields! {
     Deregister { tsi, version }
@@ -20,7 +21,7 @@ codes! {
     }
 }
 
-impl Wire for RegistrationRequest {
+impl Put for RegistrationRequest {
     fn put<S: Sink>(&self, out: &mut S) {
         self.kind.put(out);
         self.lifetime.put(out);
@@ -32,8 +33,10 @@ impl Wire for RegistrationRequest {
             put_critical(out, kind::EXPECTED, |out| expected.put(out));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::RegistrationRequest<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (move_kind, lifetime) = (r.get()?, r.get()?);
         let (mut tsi, mut old, mut expected) = (None, None, None);
         for tlv in r.tlvs() {
@@ -50,7 +53,7 @@ impl Wire for RegistrationRequest {
     }
 }
 
-impl Wire for RegistrationReply {
+impl Put for RegistrationReply {
     fn put<S: Sink>(&self, out: &mut S) {
         self.tsi.put(out);
         self.version.put(out);
@@ -60,7 +63,9 @@ impl Wire for RegistrationReply {
             put_critical(out, kind::PLACE, |out| current.put(out));
         }
     }
+}
 
+impl Get<'_> for RegistrationReply {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (tsi, version, result, lifetime) = (r.get()?, r.get()?, r.get()?, r.get()?);
         let mut current = None;

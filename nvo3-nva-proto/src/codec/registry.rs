@@ -67,4 +67,11 @@ types! {
     OUTCOME_QUERY = 0x37 OutcomeQuery(_),
     OUTCOME = 0x38 Outcome(_),
     DONE = 0x39 Done(_),
+
+    STATE_OFFER = 0x40 StateOffer(_),
+    STATE_CHUNK = 0x41 StateChunk(_),
+    STATE_ACK = 0x42 StateAck(_),
+
+    CACHE_REPORT = 0x50 CacheReport(_),
+    CACHE_VERDICT = 0x51 CacheVerdict(_),
 }

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Sink, Wire, codes, fields};
+use super::value::{Get, Put, Sink, codes, fields};
 use crate::error::DecodeError;
 use crate::message::{Ack, Error, ErrorCode, Hello, HelloAck};
 
@@ -19,7 +19,7 @@ codes! {
     }
 }
 
-impl Wire for Hello {
+impl Put for Hello {
     fn put<S: Sink>(&self, out: &mut S) {
         self.nonce.put(out);
         self.capabilities.put(out);
@@ -27,7 +27,9 @@ impl Wire for Hello {
         self.resumed.put(out);
         put_critical(out, kind::PLACE, |out| self.place.put(out));
     }
+}
 
+impl Get<'_> for Hello {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (nonce, capabilities, encapsulations, resumed) = (r.get()?, r.get()?, r.get()?, r.get()?);
         let mut place = None;

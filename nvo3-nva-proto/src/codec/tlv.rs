@@ -13,10 +13,10 @@
 //! One with the critical bit `C` that the receiver does not know refuses the message; without it is skipped (ARC-18).
 
 use super::reader::Reader;
-use super::value::{Sink, Wire};
+use super::value::{Get, Sink};
 use crate::error::DecodeError;
 use crate::message::ErrorCode;
-use alloc::vec::Vec;
+use crate::view::List;
 use nom::bytes::complete::take;
 use nom::number::complete::be_u16;
 use nom::{IResult, Parser};
@@ -49,6 +49,18 @@ pub(super) mod kind {
     pub(in crate::codec) const HELD: u16 = 12;
     /// A part of the list of a VN's members; the next Update goes on.
     pub(in crate::codec) const MEMBERS_PART: u16 = 13;
+    /// Connections or a firewall's sessions.
+    pub(in crate::codec) const FLOWS: u16 = 14;
+    /// Policies of TSIs.
+    pub(in crate::codec) const POLICIES: u16 = 15;
+    /// Part of a state without records.
+    pub(in crate::codec) const BYTES: u16 = 16;
+    /// The NVEs that a report's entries point into.
+    pub(in crate::codec) const NVES: u16 = 17;
+    /// Mappings as an NVE has them.
+    pub(in crate::codec) const CACHED: u16 = 18;
+    /// Mappings that an NVE should not have so.
+    pub(in crate::codec) const WRONG: u16 = 19;
 }
 
 const CRITICAL: u16 = 0x8000;
@@ -61,30 +73,31 @@ pub(crate) struct Tlv<'a> {
     at: usize,
 }
 
-impl Tlv<'_> {
+impl<'a> Tlv<'a> {
     /// Nobody here knows it.
     pub(crate) fn skip(self) -> Result<(), DecodeError> {
         if self.critical { Err(self.value.fail(ErrorCode::UnknownCritical, self.at, 0, 0)) } else { Ok(()) }
     }
 
     /// It is one value, and comes once.
-    pub(super) fn once<T: Wire>(mut self, slot: &mut Option<T>) -> Result<(), DecodeError> {
+    pub(super) fn once<T: Get<'a>>(mut self, slot: &mut Option<T>) -> Result<(), DecodeError> {
         self.first(slot)?;
         *slot = Some(self.value.get()?);
         self.value.end()
     }
 
     /// It is values to the end, and comes once.
-    pub(super) fn once_list<T: Wire>(mut self, slot: &mut Option<Vec<T>>) -> Result<(), DecodeError> {
+    pub(super) fn once_list<T: Get<'a>>(mut self, slot: &mut Option<List<'a, T>>) -> Result<(), DecodeError> {
         self.first(slot)?;
-        *slot = Some(self.value.list()?);
+        *slot = Some(self.value.get()?);
         Ok(())
     }
 
-    /// It is one value, and may come again.
-    pub(super) fn each<T: Wire>(mut self, list: &mut Vec<T>) -> Result<(), DecodeError> {
-        list.push(self.value.get()?);
-        self.value.end()
+    /// It is one value.
+    pub(super) fn only<T: Get<'a>>(mut self) -> Result<T, DecodeError> {
+        let value = self.value.get()?;
+        self.value.end()?;
+        Ok(value)
     }
 
     /// It has not come before.
@@ -99,6 +112,7 @@ impl Tlv<'_> {
 }
 
 /// Walks TLVs without copying; ends after the first error.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Tlvs<'a> {
     of: Reader<'a>,
     rest: &'a [u8],

@@ -19,12 +19,14 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Sink, Wire};
+use super::value::{Count, Get, Put, Sink};
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
 use crate::message::{ErrorCode, Mapping, Members, Update};
+use crate::view::{self, Mappings};
 use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 
 /// The most places that one Update's mappings can be in.
 pub const MAX_PLACES: usize = 4;
@@ -35,17 +37,18 @@ const WITHDRAWN: u8 = 0x7f;
 /// What the entries refer to.
 struct Table {
     base: Version,
-    places: Vec<Place>,
+    /// One more than fit where there are too many.
+    places: ArrayVec<Place, { MAX_PLACES + 1 }>,
 }
 
 impl Table {
-    /// The lowest version and the places, one more than fit where there are too many.
+    /// The lowest version and the places.
     fn of(mappings: &[Mapping]) -> Self {
         let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
-        let mut places = Vec::new();
+        let mut places = ArrayVec::new();
         for place in mappings.iter().filter_map(|m| m.place) {
-            if !places.contains(&place) && places.len() <= MAX_PLACES {
-                places.push(place);
+            if !places.contains(&place) && places.try_push(place).is_err() {
+                break;
             }
         }
         Self { base, places }
@@ -74,38 +77,50 @@ impl Table {
         }
         mapping.ips.put(out);
     }
+}
 
-    fn get_entry(&self, r: &mut Reader<'_>) -> Result<Mapping, DecodeError> {
+impl<'a> Mappings<'a> {
+    fn get_entry(&self, r: &mut Reader<'a>) -> Result<view::Mapping<'a>, DecodeError> {
         let at = r.offset();
         let head: u8 = r.get()?;
         let index = head & !FULL_VERSION;
-        let place = self.places.get(usize::from(index)).copied();
+        let place = self.places.iter().nth(index.into());
         if place.is_none() && index != WITHDRAWN {
             return Err(r.fail(ErrorCode::Field, at, self.places.len().saturating_sub(1), index.into()));
         }
         let mac = r.get()?;
-        let at = r.offset();
-        let version = if head & FULL_VERSION != 0 {
-            r.get()?
-        } else {
-            let difference: u32 = r.get()?;
-            let generation = self.base.generation.checked_add(difference.into());
-            let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
-            Version { generation, ..self.base }
-        };
-        Ok(Mapping { mac, version, ips: r.get()?, place })
+        let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
+        Ok(view::Mapping { mac, version, ips: r.get()?, place })
+    }
+
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
+        let (of, mut entries) = (*self, self.entries);
+        core::iter::from_fn(move || of.get_entry(&mut entries).ok())
     }
 }
 
 /// What the short form says, where it can.
-fn difference(base: Version, version: Version) -> Option<u32> {
+pub(super) fn difference(base: Version, version: Version) -> Option<u32> {
     if base.epoch != version.epoch {
         return None;
     }
     version.generation.checked_sub(base.generation)?.try_into().ok()
 }
 
-impl Wire for Update {
+/// A version, in full or by its difference.
+pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Result<Version, DecodeError> {
+    if full {
+        return r.get();
+    }
+    let at = r.offset();
+    let difference: u32 = r.get()?;
+    let generation = base.generation.checked_add(difference.into());
+    let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
+    Ok(Version { generation, ..base })
+}
+
+impl Put for Update {
     fn put<S: Sink>(&self, out: &mut S) {
         let table = Table::of(&self.mappings);
         self.vn.put(out);
@@ -124,8 +139,10 @@ impl Wire for Update {
             put_critical(out, kind, |out| members.places.iter().for_each(|place| place.put(out)));
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl<'a> Get<'a> for view::Update<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (vn, after, upto, base, synced) = (r.get()?, r.get()?, r.get()?, r.get()?, r.get()?);
         let (mut places, mut entries, mut members, mut part) = (None, None, None, None);
         for tlv in r.tlvs() {
@@ -147,17 +164,18 @@ impl Wire for Update {
                 _ => tlv.skip()?,
             }
         }
-        let table = Table { base, places: places.unwrap_or_default() };
-        if table.places.len() > MAX_PLACES {
-            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, table.places.len());
+        let places = places.unwrap_or_default();
+        if places.len() > MAX_PLACES {
+            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, places.len());
             return Err(DecodeError { tlv: kind::PLACES, ..error });
         }
-        let mut mappings = Vec::new();
-        while let Some(r) = entries.as_mut().filter(|r| !r.is_empty()) {
-            mappings.push(table.get_entry(r)?);
+        let mappings = Mappings { base, places, entries: entries.unwrap_or(Reader::new(&[])) };
+        let mut rest = mappings.entries;
+        while !rest.is_empty() {
+            mappings.get_entry(&mut rest)?;
         }
         let more = part.is_some();
-        let members = part.or(members).map(|places| Members { places, more });
+        let members = part.or(members).map(|places| view::Members { places, more });
         Ok(Self { vn, after, upto, mappings, members, synced })
     }
 }
@@ -187,7 +205,8 @@ impl Update {
         let Self { vn, after, upto, mappings, members, synced } = self;
         let empty = || Self { vn, after, upto: after, mappings: Vec::new(), members: None, synced: false };
         // A part's own base is no lower, so what is short beside this one is short there too.
-        let table = Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: Vec::new() };
+        let table =
+            Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: ArrayVec::new() };
         let fixed = length(&|out| empty().put(out)).saturating_add(Header::LEN).saturating_add(8);
 
         let (mut parts, mut part, mut places, mut size) = (Vec::new(), empty(), Vec::new(), fixed);

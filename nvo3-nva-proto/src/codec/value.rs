@@ -4,6 +4,7 @@ use super::reader::Reader;
 use crate::error::DecodeError;
 use crate::id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 use crate::message::{Address, Capabilities, Encapsulations, ErrorCode, HoldLimits, Report, Tsi};
+use crate::view::{self, Addresses};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_wire::{Mac, Vni};
@@ -48,19 +49,25 @@ impl Sink for Count {
 }
 
 /// A value with one way to stand on the wire.
-pub(crate) trait Wire: Sized {
+pub(crate) trait Put {
     fn put<S: Sink>(&self, out: &mut S);
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+/// A value that is read from there, or that says where it lies.
+pub trait Get<'a>: Sized {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 
 /// The fields in this order.
 macro_rules! fields {
     ($($name:ident { $($field:tt),* })*) => {
-        $(impl $crate::codec::value::Wire for $name {
+        $(impl $crate::codec::value::Put for $name {
             fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
                 $(self.$field.put(out);)*
             }
+        }
 
+        impl $crate::codec::value::Get<'_> for $name {
             fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 Ok(Self { $($field: r.get()?),* })
             }
@@ -71,11 +78,13 @@ macro_rules! fields {
 /// One byte with one of the enum's numbers.
 macro_rules! codes {
     ($($name:ident { $($variant:ident),* })*) => {
-        $(impl $crate::codec::value::Wire for $name {
+        $(impl $crate::codec::value::Put for $name {
             fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
                 out.put(&[*self as u8]);
             }
+        }
 
+        impl $crate::codec::value::Get<'_> for $name {
             fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 let at = r.offset();
                 let code: u8 = r.get()?;
@@ -92,12 +101,16 @@ pub(super) use {codes, fields};
 
 macro_rules! numbers {
     ($($number:ty)*) => {
-        $(impl Wire for $number {
+        $(impl Put for $number {
             fn put<S: Sink>(&self, out: &mut S) {
                 out.put(&self.to_be_bytes());
             }
 
-            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+
+}
+
+impl Get<'_> for $number {
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(r.array()?))
             }
         })*
@@ -118,15 +131,16 @@ fields! {
     HoldLimits { frames, bytes, age_ms }
     Report { duration_us, held_frames, tunnelled_frames, dropped_frames, stale_senders }
     Place { nve, locators }
-    Tsi { key, ips }
 }
 
 /// 0 or 1.
-impl Wire for bool {
+impl Put for bool {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&[u8::from(*self)]);
     }
+}
 
+impl Get<'_> for bool {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -138,11 +152,13 @@ impl Wire for bool {
 }
 
 /// Four bytes, the first 0.
-impl Wire for Vni {
+impl Put for Vni {
     fn put<S: Sink>(&self, out: &mut S) {
         self.get().put(out);
     }
+}
 
+impl Get<'_> for Vni {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         let value: u32 = r.get()?;
@@ -152,38 +168,44 @@ impl Wire for Vni {
     }
 }
 
-impl Wire for Mac {
+impl Put for Mac {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&self.0);
     }
+}
 
+impl Get<'_> for Mac {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self(r.array()?))
     }
 }
 
-impl Wire for Ipv4Addr {
+impl Put for Ipv4Addr {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&self.octets());
     }
+}
 
+impl Get<'_> for Ipv4Addr {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<4>()?))
     }
 }
 
-impl Wire for Ipv6Addr {
+impl Put for Ipv6Addr {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&self.octets());
     }
+}
 
+impl Get<'_> for Ipv6Addr {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<16>()?))
     }
 }
 
 /// A byte that says which families (1 IPv4, 2 IPv6, 3 both), then the addresses.
-impl Wire for Locators {
+impl Put for Locators {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
             Self::V4(a) => {
@@ -201,7 +223,9 @@ impl Wire for Locators {
             }
         }
     }
+}
 
+impl Get<'_> for Locators {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -214,7 +238,7 @@ impl Wire for Locators {
 }
 
 /// A byte that says what it is (1 MAC, 4 IPv4, 6 IPv6), then the address.
-impl Wire for Address {
+impl Put for Address {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
             Self::Mac(a) => {
@@ -231,7 +255,9 @@ impl Wire for Address {
             }
         }
     }
+}
 
+impl Get<'_> for Address {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -249,7 +275,7 @@ const RUN_COUNT: u8 = 0x3f;
 
 /// Runs of addresses of one family: a byte with the family (0x80: IPv6), whether another run follows (0x40) and how many
 /// (0x3f), then the addresses. No addresses at all are the byte 0.
-impl Wire for Vec<IpAddr> {
+impl Put for Vec<IpAddr> {
     fn put<S: Sink>(&self, out: &mut S) {
         let mut runs =
             self.chunk_by(|a, b| a.is_ipv4() == b.is_ipv4()).flat_map(|run| run.chunks(RUN_COUNT.into())).peekable();
@@ -268,22 +294,60 @@ impl Wire for Vec<IpAddr> {
             }
         }
     }
+}
 
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut addresses = Self::new();
+impl<'a> Get<'a> for Addresses<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (mut all, mut any) = (*r, false);
         loop {
             let at = r.offset();
             let run: u8 = r.get()?;
             // Only "none at all" has an empty run: there is one way to say it.
-            if run & RUN_COUNT == 0 && (run != 0 || !addresses.is_empty()) {
+            if run & RUN_COUNT == 0 && (run != 0 || any) {
                 return Err(r.fail(ErrorCode::Field, at, RUN_COUNT.into(), 0));
             }
             for _ in 0..run & RUN_COUNT {
-                addresses.push(if run & RUN_V6 == 0 { IpAddr::V4(r.get()?) } else { IpAddr::V6(r.get()?) });
+                let _: IpAddr = get_address(r, run)?;
+                any = true;
             }
             if run & RUN_MORE == 0 {
-                return Ok(addresses);
+                all.end_at(r);
+                return Ok(Self { runs: all });
             }
         }
+    }
+}
+
+/// The next address of a run.
+fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
+    Ok(if run & RUN_V6 == 0 { IpAddr::V4(r.get()?) } else { IpAddr::V6(r.get()?) })
+}
+
+impl<'a> Addresses<'a> {
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
+        let (mut r, mut run) = (self.runs, 0);
+        core::iter::from_fn(move || {
+            if run & RUN_COUNT == 0 {
+                run = r.get().ok()?;
+            }
+            let left = (run & RUN_COUNT).checked_sub(1)?;
+            let address = get_address(&mut r, run).ok();
+            run = run & !RUN_COUNT | left;
+            address
+        })
+    }
+}
+
+impl Put for Tsi {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.key.put(out);
+        self.ips.put(out);
+    }
+}
+
+impl<'a> Get<'a> for view::Tsi<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { key: r.get()?, ips: r.get()? })
     }
 }

@@ -156,7 +156,103 @@ fn body(message: &Message) -> Value {
             "dropped": m.report.dropped_frames,
             "stale senders": m.report.stale_senders,
         }),
+        Message::StateOffer(m) => {
+            let more = json!({ "format": m.format, "total": m.total.get(), "last": m.last });
+            stream(&m.stream, m.kind, more)
+        }
+        Message::StateChunk(m) => {
+            let (mut flows, mut policies, mut bytes) = (None, None, None);
+            match &m.part {
+                StatePart::Connections(records) | StatePart::Sessions(records) => {
+                    flows = Some(list(records, flow_record))
+                }
+                StatePart::Policies(records) => policies = Some(list(records, policy_record)),
+                StatePart::Snapshot(of) | StatePart::Opaque(of) => bytes = Some(hex(of)),
+            }
+            let more = json!({ "offset": m.offset.get(), "FLOWS": flows, "POLICIES": policies, "BYTES": bytes });
+            stream(&m.stream, m.part.kind(), more)
+        }
+        Message::StateAck(m) => {
+            let answer = match m.answer {
+                StateAnswer::Taken => "taken",
+                StateAnswer::Again => "begin again",
+                StateAnswer::NotSupported => "not supported",
+                StateAnswer::Resource => "no room",
+                StateAnswer::Policy => "not allowed",
+                StateAnswer::Stale => "stale",
+            };
+            stream(&m.stream, m.kind, json!({ "upto": m.upto.get(), "answer": answer }))
+        }
+        Message::CacheReport(m) => json!({
+            "vn": m.vn.get(),
+            "more": m.more,
+            "CACHED": list(&m.entries, |entry| json!({
+                "NVE": entry.nve.0,
+                "MAC": mac(entry.mac),
+                "version": version(entry.version),
+                "addresses": ips(&entry.ips),
+            })),
+        }),
+        Message::CacheVerdict(m) => json!({
+            "vn": m.vn.get(),
+            "more": m.more,
+            "WRONG": list(&m.wrong, |wrong| json!({
+                "verdict": match wrong.verdict {
+                    Verdict::Unknown => "unknown",
+                    Verdict::Stale => "stale",
+                    Verdict::Ahead => "ahead",
+                    Verdict::WrongNve => "wrong NVE",
+                    Verdict::WrongAddress => "wrong address",
+                },
+                "MAC": mac(wrong.mac),
+                "version": version(wrong.version),
+            })),
+        }),
     }
+}
+
+/// The fields that all messages of a transfer have, and those of this one.
+fn stream(stream: &StateStream, kind: StateKind, mut more: Value) -> Value {
+    more["move"] = json!(stream.move_id.0);
+    more["version"] = version(stream.version);
+    more["source"] = json!(stream.source.0);
+    more["target"] = json!(stream.target.0);
+    more["copy"] = json!(stream.copy);
+    more["kind"] = json!(lower(kind));
+    more
+}
+
+fn record(present: bool) -> &'static str {
+    if present { "present" } else { "gone" }
+}
+
+fn flow_record(FlowRecord { flow, state }: &FlowRecord) -> Value {
+    let (source, destination) = match flow.ends {
+        FlowEnds::V4 { source, destination } => (IpAddr::V4(source), IpAddr::V4(destination)),
+        FlowEnds::V6 { source, destination } => (IpAddr::V6(source), IpAddr::V6(destination)),
+    };
+    json!({
+        "record": record(state.is_some()),
+        "vn": flow.vn.get(),
+        "VLAN": flow.vlan.get(),
+        "protocol": flow.protocol,
+        "source port": flow.source_port,
+        "destination port": flow.destination_port,
+        "source": ip(&source),
+        "destination": ip(&destination),
+        "expires": state.as_ref().map(|state| state.expires_ms),
+        "data": state.as_ref().map(|state| hex(&state.data)),
+    })
+}
+
+fn policy_record(PolicyRecord { tsi, number, rules }: &PolicyRecord) -> Value {
+    json!({
+        "record": record(rules.is_some()),
+        "vn": tsi.vn.get(),
+        "MAC": mac(tsi.mac),
+        "number": number,
+        "rules": rules.as_deref().map(hex),
+    })
 }
 
 fn list<T>(values: &[T], form: impl Fn(&T) -> Value) -> Value {
@@ -169,6 +265,10 @@ fn lower(code: impl core::fmt::Debug) -> String {
 
 fn version(Version { epoch, generation }: Version) -> Value {
     json!({ "epoch": epoch, "generation": generation })
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn mac(mac: Mac) -> String {

@@ -34,7 +34,7 @@ pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// What the types in use are, and what lies just beyond them.
-const TLV_TYPES: u16 = 16;
+const TLV_TYPES: u16 = 22;
 
 #[derive(Clone, Debug)]
 enum Harm {
@@ -95,7 +95,7 @@ fn done(mut bytes: Vec<u8>, harm: &Harm, all: &[Vec<u8>]) -> Vec<u8> {
 
 /// Where the TLVs begin that the crate wrote: at the first critical one, as good as always.
 fn tlvs_at(bytes: &[u8]) -> usize {
-    let head = |pair: &[u8]| pair[0] == 0x80 && (1..=13).contains(&pair[1]);
+    let head = |pair: &[u8]| pair[0] == 0x80 && (1..=19).contains(&pair[1]);
     bytes.windows(2).skip(HEADER).position(head).map_or(bytes.len(), |at| at + HEADER)
 }
 

@@ -1,7 +1,7 @@
 //! `tests/spec/decode.py` was written from SPEC.md alone; it says of every message what the crate says.
 
 use crate::document::examples;
-use crate::form::decoded;
+use crate::form::{decoded, hex};
 use crate::harm::{generated, harmed, sealed};
 use nvo3_nva_proto::type_name;
 use serde_json::Value;
@@ -37,12 +37,8 @@ fn in_python(messages: &[Vec<u8>]) -> Option<Vec<Value>> {
     Some(String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// How a message is packed and not what it says: the crate's owned form does not keep it.
-const PACKING: [&str; 2] = ["base version", "PLACES"];
+const PACKING: [&str; 3] = ["base version", "PLACES", "NVES"];
 
 /// Both say the same of all; how many of them each type and each error had.
 fn both_agree(messages: &[Vec<u8>]) -> BTreeMap<String, usize> {

@@ -220,6 +220,10 @@ fn the_dissector_s_tables_are_the_specification_s() {
         ("side", "SIDES"),
         ("result of a move", "OUTCOMES"),
         ("answer", "ANSWERS"),
+        ("kind of state", "STATES"),
+        ("record of a state", "RECORDS"),
+        ("answer to a transfer", "STATE_ANSWERS"),
+        ("verdict", "VERDICTS"),
     ];
 
     for (title, name) in tables {

@@ -1,10 +1,14 @@
 //! What the codec promises for every message, and the cases that it names.
 
+mod audit;
+#[cfg(feature = "serde")]
+mod json;
 mod malformed;
 mod round_trip;
 mod rules;
 pub(crate) mod spec;
 pub(crate) mod strategy;
+mod transfer;
 mod update;
 
 use crate::{Header, Message, SessionId};

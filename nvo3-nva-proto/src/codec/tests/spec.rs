@@ -59,8 +59,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         lifetime: 0xffff,
         current: None,
     };
-    let stale =
-        RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted.clone() };
+    let stale = RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted };
     let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
     let found = Response { vn, address: Address::Ip(IP4), answer: Answer::Found(mapping.clone()), lifetime: 600 };
     let not_found = Response { address: Address::Ip(IP6), answer: Answer::NotFound, lifetime: 50, ..found.clone() };
@@ -97,13 +96,74 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let ready = Ready { move_id: MOVE, version: VERSION, refused: None };
     let outcome =
         Outcome { move_id: MOVE, result: MoveResult::Committed, version: VERSION, place: NEW, tsis: vec![key] };
-    let report =
+    let counted =
         Report { duration_us: 180_000, held_frames: 42, tunnelled_frames: 17, dropped_frames: 0, stale_senders: 3 };
     let invalidate = Invalidate { tsi: key, nve: NveId(1), version: VERSION };
+
+    let stream = StateStream { move_id: MOVE, version: VERSION, source: NveId(1), target: NveId(2), copy: 1 };
+    let kind = StateKind::Sessions;
+    let offer = StateOffer { stream, kind, format: 0x0001_0002, total: Amount::new(3).unwrap(), last: true };
+    let ssh = Flow {
+        vn,
+        vlan: Vlan::new(12).unwrap(),
+        protocol: 6,
+        source_port: 49_152,
+        destination_port: 22,
+        ends: FlowEnds::V4 { source: Ipv4Addr::new(10, 0, 0, 7), destination: Ipv4Addr::new(10, 0, 0, 10) },
+    };
+    let ping = Flow {
+        vlan: Vlan::default(),
+        protocol: 58,
+        source_port: 0,
+        destination_port: 0,
+        ends: FlowEnds::V6 {
+            source: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7),
+            destination: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x0a),
+        },
+        ..ssh
+    };
+    let guard = FlowState { expires_ms: 60_000, data: b"strict".to_vec() };
+    let sessions = vec![FlowRecord { flow: ssh, state: Some(guard.clone()) }, FlowRecord { flow: ping, state: None }];
+    let policies = vec![
+        PolicyRecord { tsi: key, number: 1, rules: Some(b"allow tcp/22".to_vec()) },
+        PolicyRecord { tsi: key, number: 2, rules: None },
+    ];
+    let part = StatePart::Sessions(sessions);
+    let chunk = StateChunk { stream, offset: Amount::new(1).unwrap(), part };
+    let packed = FlowRecord { flow: ssh, state: Some(FlowState { expires_ms: u32::MAX, ..guard }) };
+    let connections =
+        StateChunk { offset: Amount::default(), part: StatePart::Connections(vec![packed]), ..chunk.clone() };
+    let policies = StateChunk { part: StatePart::Policies(policies), ..connections.clone() };
+    let snapshot = StateChunk { part: StatePart::Snapshot(b"timers".to_vec()), ..chunk.clone() };
+    let opaque = StateChunk { part: StatePart::Opaque(b"lease 600".to_vec()), ..chunk.clone() };
+    let ack = StateAck { stream, kind, upto: offer.total, answer: StateAnswer::Taken };
+    let cached = CacheEntry { mac: MAC, ips: vec![IP4, IP6], version: VERSION, nve: NveId(1) };
+    let unknown = Mac([0x02, 0, 0, 0, 0, 0x0b]);
+    let newer = Version { generation: 1_050, ..VERSION };
+    let report = CacheReport {
+        vn,
+        entries: vec![
+            cached.clone(),
+            CacheEntry { mac: unknown, ips: vec![], version: newer, nve: NveId(2) },
+            CacheEntry {
+                mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
+                ips: vec![IP4],
+                version: Version { epoch: 4, generation: 1 },
+                ..cached
+            },
+        ],
+        more: true,
+    };
+    let wrong = vec![
+        WrongEntry { verdict: Verdict::Stale, mac: MAC, version: newer },
+        WrongEntry { verdict: Verdict::Unknown, mac: unknown, version: Version::default() },
+    ];
+    let verdict = CacheVerdict { vn, wrong, more: false };
 
     let outside = Header { session: SessionId(0), sequence: 0, transaction: 0 };
     let under = Header { session: SessionId(0xa1), ..outside };
     let inside = Header { sequence: 9, transaction: 4, ..under };
+    let unasked = Header { transaction: 0, ..inside };
     vec![
         ("Hello", outside, Message::Hello(hello)),
         ("HelloAck", under, Message::HelloAck(hello_ack)),
@@ -135,7 +195,16 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         ("Revoked", inside, Message::Revoked(WORD)),
         ("OutcomeQuery", inside, Message::OutcomeQuery(MOVE)),
         ("Outcome", inside, Message::Outcome(outcome)),
-        ("Done", inside, Message::Done(Done { move_id: MOVE, report })),
+        ("Done", inside, Message::Done(Done { move_id: MOVE, report: counted })),
+        ("StateOffer", unasked, Message::StateOffer(offer)),
+        ("StateChunk, connections", unasked, Message::StateChunk(connections)),
+        ("StateChunk, sessions", unasked, Message::StateChunk(chunk)),
+        ("StateChunk, policies", unasked, Message::StateChunk(policies)),
+        ("StateChunk, snapshot", unasked, Message::StateChunk(snapshot)),
+        ("StateChunk, opaque", unasked, Message::StateChunk(opaque)),
+        ("StateAck", unasked, Message::StateAck(ack)),
+        ("CacheReport", inside, Message::CacheReport(report)),
+        ("CacheVerdict", inside, Message::CacheVerdict(verdict)),
     ]
 }
 

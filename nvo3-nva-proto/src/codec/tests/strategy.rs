@@ -237,8 +237,101 @@ fn move_group() -> BoxedStrategy<Message> {
     .boxed()
 }
 
+fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..most)
+}
+
+fn stream() -> impl Strategy<Value = StateStream> {
+    let ids = any::<(u64, u64, u64, u32)>();
+    (ids, version()).prop_map(|((move_id, source, target, copy), version)| StateStream {
+        move_id: MoveId(move_id),
+        version,
+        source: NveId(source),
+        target: NveId(target),
+        copy,
+    })
+}
+
+fn flow_ends() -> impl Strategy<Value = FlowEnds> {
+    prop_oneof![
+        any::<(Ipv4Addr, Ipv4Addr)>().prop_map(|(source, destination)| FlowEnds::V4 { source, destination }),
+        any::<(Ipv6Addr, Ipv6Addr)>().prop_map(|(source, destination)| FlowEnds::V6 { source, destination }),
+    ]
+}
+
+fn flow_record() -> impl Strategy<Value = FlowRecord> {
+    let vlan = (0..=Vlan::MAX.get()).prop_map(|id| Vlan::new(id).unwrap());
+    let numbers = any::<(u8, u16, u16)>();
+    let flow =
+        (vni(), vlan, numbers, flow_ends()).prop_map(|(vn, vlan, (protocol, source_port, destination_port), ends)| {
+            Flow { vn, vlan, protocol, source_port, destination_port, ends }
+        });
+    let state = (any::<u32>(), bytes(40)).prop_map(|(expires_ms, data)| FlowState { expires_ms, data });
+    (flow, option::of(state)).prop_map(|(flow, state)| FlowRecord { flow, state })
+}
+
+fn policy_record() -> impl Strategy<Value = PolicyRecord> {
+    (key(), any::<u32>(), option::of(bytes(60))).prop_map(|(tsi, number, rules)| PolicyRecord { tsi, number, rules })
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    (0..=Amount::MAX.get()).prop_map(|n| Amount::new(n).unwrap())
+}
+
+/// A part of a state with so many records, or a hundred times as many bytes, at most.
+pub(super) fn chunk(most: usize) -> impl Strategy<Value = StateChunk> {
+    let part = prop_oneof![
+        vec(flow_record(), 0..most).prop_map(StatePart::Connections),
+        vec(flow_record(), 0..most).prop_map(StatePart::Sessions),
+        vec(policy_record(), 0..most).prop_map(StatePart::Policies),
+        bytes(most * 100).prop_map(StatePart::Snapshot),
+        bytes(most * 100).prop_map(StatePart::Opaque),
+    ];
+    (stream(), amount(), part).prop_map(|(stream, offset, part)| StateChunk { stream, offset, part })
+}
+
+fn transfer_group() -> BoxedStrategy<Message> {
+    use StateAnswer::*;
+    use StateKind::*;
+    let kind = || select(alloc::vec![Connections, Sessions, Policies, Snapshot, Opaque]);
+    let offer =
+        (stream(), kind(), any::<u32>(), amount(), any::<bool>()).prop_map(|(stream, kind, format, total, last)| {
+            Message::StateOffer(StateOffer { stream, kind, format, total, last })
+        });
+    let answer = select(alloc::vec![Taken, Again, NotSupported, Resource, Policy, Stale]);
+    let ack = (stream(), kind(), amount(), answer)
+        .prop_map(|(stream, kind, upto, answer)| Message::StateAck(StateAck { stream, kind, upto, answer }));
+    prop_oneof![offer.boxed(), ack.boxed(), chunk(11).prop_map(Message::StateChunk).boxed()].boxed()
+}
+
+/// A report with so many entries, of which each may point to another NVE, at most.
+pub(super) fn report(most: usize) -> impl Strategy<Value = CacheReport> {
+    let nve = prop_oneof![any::<u64>(), 0..4_u64].prop_map(NveId);
+    let entry = (mac(), vec(ip(), 0..4), version(), nve).prop_map(|(mac, ips, version, nve)| CacheEntry {
+        mac,
+        ips,
+        version,
+        nve,
+    });
+    (vni(), vec(entry, 0..most), any::<bool>()).prop_map(|(vn, entries, more)| CacheReport { vn, entries, more })
+}
+
+pub(super) fn verdict(most: usize) -> impl Strategy<Value = CacheVerdict> {
+    use Verdict::*;
+    let why = select(alloc::vec![Unknown, Stale, Ahead, WrongNve, WrongAddress]);
+    let wrong = (why, mac(), version()).prop_map(|(verdict, mac, version)| WrongEntry { verdict, mac, version });
+    (vni(), vec(wrong, 0..most), any::<bool>()).prop_map(|(vn, wrong, more)| CacheVerdict { vn, wrong, more })
+}
+
+fn audit_group() -> BoxedStrategy<Message> {
+    let report = report(14).prop_map(Message::CacheReport);
+    prop_oneof![report.boxed(), verdict(58).prop_map(Message::CacheVerdict).boxed()].boxed()
+}
+
 pub(crate) fn message() -> BoxedStrategy<Message> {
-    prop_oneof![session_group(), registration_group(), directory_group(), move_group()].boxed()
+    let groups =
+        [session_group(), registration_group(), directory_group(), move_group(), transfer_group(), audit_group()];
+    proptest::strategy::Union::new(groups).boxed()
 }
 
 pub(crate) fn header() -> impl Strategy<Value = Header> {

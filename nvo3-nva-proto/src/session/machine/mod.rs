@@ -69,7 +69,7 @@ impl Session {
     /// over when the peer is; a later Hello is a new one's.
     pub fn accept(config: SessionConfig, now: Instant, hello: &Hello, ack: HelloAck) -> Self {
         let ack = HelloAck { nonce: hello.nonce, ..ack };
-        let opening = Opening::Answer { ack: ack.clone(), due: true };
+        let opening = Opening::Answer { ack, due: true };
         let mut session = Self::new(config, Role::Acceptor, opening, 0, now);
         session.establish(ack);
         session.events.known_up();

@@ -67,12 +67,12 @@ impl Session {
                 let wait = doubled(self.config.rto_initial.0, *tries, self.config.rto_max);
                 *tries = tries.saturating_add(1);
                 *due = now + between_half_and_all(&mut self.seed, wait);
-                Message::Hello(hello.clone()).encode(&Header::default(), out).is_ok()
+                Message::Hello(*hello).encode(&Header::default(), out).is_ok()
             }
             Opening::Answer { ack, due } if self.state == State::Up && *due => {
                 *due = false;
                 let header = Header { session: ack.session, ..Header::default() };
-                Message::HelloAck(ack.clone()).encode(&header, out).is_ok()
+                Message::HelloAck(*ack).encode(&header, out).is_ok()
             }
             _ => false,
         }

@@ -81,7 +81,7 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
         }
         for session in [&mut nva, &mut nve] {
             let (sequence, message) = match n % 6 {
-                0 => (0, Message::Error(error.clone())),
+                0 => (0, Message::Error(error)),
                 1 => (0, Message::Ack(Ack { received: n, in_force: n })),
                 2 => (0, Message::Hello(Hello { nonce: u64::from(n) % 7, ..hello() })),
                 3 => (0, Message::Keepalive),
@@ -103,7 +103,7 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
                 },
             );
             let _ = session.send(n, &numbered(n.into()));
-            session.refuse(error.clone());
+            session.refuse(error);
         }
     }
 

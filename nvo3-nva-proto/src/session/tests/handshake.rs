@@ -62,7 +62,7 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
     let first = hello_of(&mut nve, Instant(1));
     let ack = HelloAck { nonce: first.nonce, ..grant(9) };
-    nve.handle(Instant(2), &under(9), Message::HelloAck(ack.clone())).unwrap();
+    nve.handle(Instant(2), &under(9), Message::HelloAck(ack)).unwrap();
     nve.handle_timeout(Instant(10_000_000));
     assert!(!nve.is_up());
     let second = hello_of(&mut nve, Instant(11_000_000));
@@ -73,7 +73,7 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     assert_eq!(late, Err(Reject::OldNonce { nonce: first.nonce }));
     assert!(!nve.is_up());
     let good = HelloAck { nonce: second.nonce, ..grant(10) };
-    let other = nve.handle(Instant(11_000_002), &under(11), Message::HelloAck(good.clone()));
+    let other = nve.handle(Instant(11_000_002), &under(11), Message::HelloAck(good));
     assert_eq!(other, Err(Reject::Unexpected { name: "HelloAck" }));
     nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
     assert_eq!(nve.id(), SessionId(10));
@@ -219,7 +219,7 @@ fn nothing_of_a_session_passes_to_the_next() {
     assert!(said(&mut nve, Instant(3)).is_some());
     nve.handle(Instant(4), &under(9), Message::Ack(Ack { received: 1, in_force: 1 })).unwrap();
     let error = Error { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
-    nve.handle(Instant(4), &under(9), Message::Error(error.clone())).unwrap();
+    nve.handle(Instant(4), &under(9), Message::Error(error)).unwrap();
     nve.send(0, &numbered(2)).unwrap();
     nve.refuse(error);
     nve.handle(Instant(5), &under(9), Message::Goodbye).unwrap();

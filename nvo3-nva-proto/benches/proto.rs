@@ -1,4 +1,5 @@
-//! What a seal costs: a message to bytes and back, with one and without. The longest Update has thirty dual-stack mappings.
+//! What messages cost: to bytes, and back as a view or owned, with a seal and without. The longest Update has thirty dual-stack
+//! mappings in four places.
 #![allow(clippy::unwrap_used, missing_docs, reason = "criterion makes the public items")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -42,7 +43,18 @@ fn update() -> Message {
     })
 }
 
-fn seals(c: &mut Criterion) {
+/// Looks at all that a view has.
+fn values(message: &view::Message<'_>) -> usize {
+    match message {
+        view::Message::RegistrationRequest(request) => request.tsi.ips.iter().map(black_box).count(),
+        view::Message::Update(update) => {
+            update.mappings.iter().map(|mapping| black_box(mapping).ips.iter().map(black_box).count()).sum()
+        }
+        _ => 0,
+    }
+}
+
+fn messages(c: &mut Criterion) {
     let (key, header) = (KeyId::new(1).unwrap(), Header { session: SessionId(5), sequence: 6, transaction: 7 });
     let mut keys = Keys::default();
     keys.add(key, NVE, &Secret::from([7; 32])).unwrap();
@@ -59,6 +71,10 @@ fn seals(c: &mut Criterion) {
         group.bench_function("encode", |b| {
             b.iter_batched_ref(room, |out| message.encode(&header, out).unwrap(), BatchSize::SmallInput);
         });
+        group.bench_function("put", |b| {
+            let mut room = [0; MAX_MESSAGE];
+            b.iter(|| black_box(&message).put(&header, &mut black_box(&mut room[..])).unwrap());
+        });
         group.bench_function("encode and seal", |b| {
             let both = |out: &mut Vec<u8>| {
                 message.encode(&header, out).unwrap();
@@ -66,6 +82,7 @@ fn seals(c: &mut Criterion) {
             };
             b.iter_batched_ref(room, both, BatchSize::SmallInput);
         });
+        group.bench_function("view", |b| b.iter(|| values(&view::Message::parse(black_box(&plain)).unwrap().1)));
         group.bench_function("decode", |b| b.iter(|| Message::decode(black_box(&plain)).unwrap()));
         group.bench_function("open and decode", |b| {
             b.iter(|| keys.open(Party::Nve, black_box(&sealed)).unwrap().decode().unwrap());
@@ -77,5 +94,5 @@ fn seals(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, seals);
+criterion_group!(benches, messages);
 criterion_main!(benches);

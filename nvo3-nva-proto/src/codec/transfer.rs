@@ -1,0 +1,272 @@
+//! State on its way between NVEs, on the wire (SPEC.md §6.5).
+
+use super::parts::parts;
+use super::reader::Reader;
+use super::tlv::{kind, put_critical};
+use super::value::{Count, Get, Put, Sink, codes, fields};
+use crate::error::DecodeError;
+use crate::header::Header;
+use crate::message::ErrorCode;
+use crate::transfer::{
+    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
+    StateOffer, StatePart, StateStream, Vlan,
+};
+use crate::view;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+fields! {
+    StateStream { move_id, version, source, target, copy }
+    StateOffer { stream, kind, format, total, last }
+    StateAck { stream, kind, upto, answer }
+}
+
+codes! {
+    StateKind { Connections, Sessions, Policies, Snapshot, Opaque }
+    StateAnswer { Taken, Again, NotSupported, Resource, Policy, Stale }
+}
+
+/// Numbers that do not fill their bytes.
+macro_rules! bounded {
+    ($($name:ident($number:ty))*) => {
+        $(impl Put for $name {
+            fn put<S: Sink>(&self, out: &mut S) {
+                self.get().put(out);
+            }
+
+
+}
+
+impl Get<'_> for $name {
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let at = r.offset();
+                let value = r.get::<$number>()?;
+                Self::new(value).ok_or_else(|| r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, value as usize))
+            }
+        })*
+    };
+}
+
+bounded!(Amount(u32) Vlan(u16));
+
+/// A length of two bytes, then as many.
+impl Put for Vec<u8> {
+    fn put<S: Sink>(&self, out: &mut S) {
+        // What does not fit a message is never encoded: Message::encode has counted it before.
+        u16::try_from(self.len()).unwrap_or(u16::MAX).put(out);
+        out.put(self);
+    }
+}
+
+/// The same.
+impl<'a> Get<'a> for &'a [u8] {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let length: u16 = r.get()?;
+        r.take(length.into())
+    }
+}
+
+/// A TLV's whole value.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Get<'a> for Rest<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        r.take(r.len()).map(Self)
+    }
+}
+
+const V4: u8 = 4;
+const V6: u8 = 6;
+
+/// The family stands before the ports and the addresses after them.
+impl Put for Flow {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.vn.put(out);
+        self.vlan.put(out);
+        out.put(&[if matches!(self.ends, FlowEnds::V4 { .. }) { V4 } else { V6 }]);
+        self.protocol.put(out);
+        self.source_port.put(out);
+        self.destination_port.put(out);
+        match self.ends {
+            FlowEnds::V4 { source, destination } => {
+                source.put(out);
+                destination.put(out);
+            }
+            FlowEnds::V6 { source, destination } => {
+                source.put(out);
+                destination.put(out);
+            }
+        }
+    }
+}
+
+impl Get<'_> for Flow {
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (vn, vlan) = (r.get()?, r.get()?);
+        let at = r.offset();
+        let family: u8 = r.get()?;
+        if family != V4 && family != V6 {
+            return Err(r.fail(ErrorCode::Field, at, V6.into(), family.into()));
+        }
+        let (protocol, source_port, destination_port) = (r.get()?, r.get()?, r.get()?);
+        let ends = if family == V4 {
+            FlowEnds::V4 { source: r.get::<Ipv4Addr>()?, destination: r.get()? }
+        } else {
+            FlowEnds::V6 { source: r.get::<Ipv6Addr>()?, destination: r.get()? }
+        };
+        Ok(Self { vn, vlan, protocol, source_port, destination_port, ends })
+    }
+}
+
+const PRESENT: u8 = 1;
+const GONE: u8 = 2;
+
+/// Whether a record says what there is now; else that it is gone.
+struct Present(bool);
+
+impl Put for Present {
+    fn put<S: Sink>(&self, out: &mut S) {
+        out.put(&[if self.0 { PRESENT } else { GONE }]);
+    }
+}
+
+impl Get<'_> for Present {
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = r.offset();
+        match r.get::<u8>()? {
+            PRESENT => Ok(Self(true)),
+            GONE => Ok(Self(false)),
+            other => Err(r.fail(ErrorCode::Field, at, GONE.into(), other.into())),
+        }
+    }
+}
+
+impl Put for FlowState {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.expires_ms.put(out);
+        self.data.put(out);
+    }
+}
+
+impl<'a> Get<'a> for view::FlowState<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { expires_ms: r.get()?, data: r.get()? })
+    }
+}
+
+impl Put for FlowRecord {
+    fn put<S: Sink>(&self, out: &mut S) {
+        Present(self.state.is_some()).put(out);
+        self.flow.put(out);
+        if let Some(state) = &self.state {
+            state.put(out);
+        }
+    }
+}
+
+impl<'a> Get<'a> for view::FlowRecord<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (Present(present), flow) = (r.get()?, r.get()?);
+        Ok(Self { flow, state: if present { Some(r.get()?) } else { None } })
+    }
+}
+
+impl Put for PolicyRecord {
+    fn put<S: Sink>(&self, out: &mut S) {
+        Present(self.rules.is_some()).put(out);
+        self.tsi.put(out);
+        self.number.put(out);
+        if let Some(rules) = &self.rules {
+            rules.put(out);
+        }
+    }
+}
+
+impl<'a> Get<'a> for view::PolicyRecord<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (Present(present), tsi, number) = (r.get()?, r.get()?, r.get()?);
+        Ok(Self { tsi, number, rules: if present { Some(r.get()?) } else { None } })
+    }
+}
+
+/// The one TLV that a chunk of this kind has.
+const fn tlv_of(state: StateKind) -> u16 {
+    match state {
+        StateKind::Connections | StateKind::Sessions => kind::FLOWS,
+        StateKind::Policies => kind::POLICIES,
+        StateKind::Snapshot | StateKind::Opaque => kind::BYTES,
+    }
+}
+
+impl Put for StateChunk {
+    fn put<S: Sink>(&self, out: &mut S) {
+        let state = self.part.kind();
+        self.stream.put(out);
+        state.put(out);
+        self.offset.put(out);
+        put_critical(out, tlv_of(state), |out| match &self.part {
+            StatePart::Connections(records) | StatePart::Sessions(records) => {
+                records.iter().for_each(|record| record.put(out));
+            }
+            StatePart::Policies(records) => records.iter().for_each(|record| record.put(out)),
+            StatePart::Snapshot(bytes) | StatePart::Opaque(bytes) => out.put(bytes),
+        });
+    }
+}
+
+impl<'a> Get<'a> for view::StateChunk<'a> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (stream, state, offset) = (r.get()?, r.get()?, r.get()?);
+        let (mut flows, mut policies, mut bytes) = (None, None, None);
+        for tlv in r.tlvs() {
+            let tlv = tlv?;
+            match tlv.kind {
+                kind::FLOWS | kind::POLICIES | kind::BYTES if tlv.kind != tlv_of(state) => {
+                    return Err(tlv.out_of_place());
+                }
+                kind::FLOWS => tlv.once_list(&mut flows)?,
+                kind::POLICIES => tlv.once_list(&mut policies)?,
+                kind::BYTES => tlv.once(&mut bytes)?,
+                _ => tlv.skip()?,
+            }
+        }
+        let missing = || r.missing(tlv_of(state));
+        let part = match state {
+            StateKind::Connections => view::StatePart::Connections(flows.ok_or_else(missing)?),
+            StateKind::Sessions => view::StatePart::Sessions(flows.ok_or_else(missing)?),
+            StateKind::Policies => view::StatePart::Policies(policies.ok_or_else(missing)?),
+            StateKind::Snapshot => view::StatePart::Snapshot(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
+            StateKind::Opaque => view::StatePart::Opaque(bytes.map(|Rest(bytes)| bytes).ok_or_else(missing)?),
+        };
+        Ok(Self { stream, offset, part })
+    }
+}
+
+impl StateChunk {
+    /// The same in messages that each fit, one after the other; `None` where it ends beyond [`Amount::MAX`].
+    ///
+    /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses.
+    pub fn split(self) -> Option<Vec<Self>> {
+        let Self { stream, offset, part } = self;
+        let mut fixed = Count(Header::LEN.saturating_add(4));
+        stream.put(&mut fixed);
+        part.kind().put(&mut fixed);
+        offset.put(&mut fixed);
+        let Count(fixed) = fixed;
+        let parts: Vec<StatePart> = match part {
+            StatePart::Connections(of) => parts(of, fixed).into_iter().map(StatePart::Connections).collect(),
+            StatePart::Sessions(of) => parts(of, fixed).into_iter().map(StatePart::Sessions).collect(),
+            StatePart::Policies(of) => parts(of, fixed).into_iter().map(StatePart::Policies).collect(),
+            StatePart::Snapshot(of) => parts(of, fixed).into_iter().map(StatePart::Snapshot).collect(),
+            StatePart::Opaque(of) => parts(of, fixed).into_iter().map(StatePart::Opaque).collect(),
+        };
+        let mut next = offset;
+        let chunk = |part: StatePart| {
+            let offset = next;
+            let end = u32::try_from(part.amount()).ok()?.checked_add(offset.get())?;
+            next = Amount::new(end)?;
+            Some(Self { stream, offset, part })
+        };
+        parts.into_iter().map(chunk).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Values one after the other.
+
+use super::{Addresses, CacheEntries, Mappings, Tsis};
+use crate::codec::{Get, Reader};
+use crate::error::DecodeError;
+use core::fmt;
+use core::marker::PhantomData;
+
+/// Values that were checked when the message was read.
+pub struct List<'a, T> {
+    values: Reader<'a>,
+    len: usize,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> List<'_, T> {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<'a, T: Get<'a>> List<'a, T> {
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
+        let mut values = self.values;
+        (0..self.len).map_while(move |_| values.get().ok())
+    }
+}
+
+/// Up to the end.
+impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
+    fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (values, mut len) = (*r, 0_usize);
+        while !r.is_empty() {
+            let _: T = r.get()?;
+            len = len.saturating_add(1);
+        }
+        Ok(Self { values, len, of: PhantomData })
+    }
+}
+
+/// None.
+impl<T> Default for List<'_, T> {
+    fn default() -> Self {
+        Self { values: Reader::new(&[]), len: 0, of: PhantomData }
+    }
+}
+
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<'_, T> {}
+
+impl<'a, T: Get<'a> + fmt::Debug> fmt::Debug for List<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+macro_rules! shown_as_lists {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.iter()).finish()
+            }
+        })*
+    };
+}
+
+shown_as_lists!(Addresses Tsis Mappings CacheEntries);
