@@ -39,6 +39,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The error that this is at byte `at`.
+    #[cold]
     pub(crate) fn fail(&self, code: ErrorCode, at: usize, needed: usize, available: usize) -> DecodeError {
         DecodeError {
             code,
@@ -69,6 +70,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.rest.split_first_chunk() {
             Some((head, rest)) => {
@@ -91,6 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value.
+    #[inline]
     pub(crate) fn get<T: Get<'a>>(&mut self) -> Result<T, DecodeError> {
         T::get(self)
     }
