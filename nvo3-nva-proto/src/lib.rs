@@ -1,8 +1,8 @@
 //! What the edges (NVEs) and the authority (NVA) of an overlay say to each other when a virtual machine moves.
 //!
 //! [`Message`] is what can be said; [`Message::encode`] and [`Message::decode`] are its bytes, which `SPEC.md` describes for
-//! implementations in other languages. [`Session`] brings messages to the other side in order and once, over any datagrams; it has no
-//! socket and no clock, its owner brings both. Needs an allocator, not `std`. Nothing here panics, whatever arrives.
+//! implementations in other languages. [`Session`] brings messages to the other side in order and once, over any datagrams or, by
+//! [`StreamDecoder`], any stream; it has no socket and no clock, its owner brings both. Needs an allocator, not `std`. Nothing here panics, whatever arrives.
 //!
 //! ```
 //! use nvo3_nva_proto::*;
@@ -55,6 +55,7 @@ mod header;
 mod id;
 mod message;
 mod session;
+mod stream;
 mod time;
 
 pub use codec::{MAX_PLACES, type_name};
@@ -66,4 +67,5 @@ pub use session::{
     ConfigError, DownReason, Received, Reject, SendError, Session, SessionConfig, SessionCounters, SessionEvent,
     SessionTimer,
 };
+pub use stream::{StreamDecoder, StreamError};
 pub use time::{Instant, Micros};
