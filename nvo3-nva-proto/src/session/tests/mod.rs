@@ -5,3 +5,4 @@ mod bounds;
 mod handshake;
 mod network;
 mod order;
+mod versions;
