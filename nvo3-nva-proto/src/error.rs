@@ -1,7 +1,7 @@
 //! What can be wrong with a message, and where.
 
 use crate::codec::type_name;
-use crate::header::Header;
+use crate::header::{Header, frame_len};
 use crate::id::SessionId;
 use crate::message::{Error, ErrorCode, Message};
 use core::fmt;
@@ -62,6 +62,74 @@ impl Error {
     pub const fn unknown_session(header: &Header) -> Message {
         let offset = Header::SESSION_OFFSET;
         Message::Error(Self { code: ErrorCode::UnknownSession, about: 0, sequence: header.sequence, offset, tlv: 0 })
+    }
+
+    /// What an NVA says, under session 0, to a Hello that cannot be decoded: of a version that is not spoken here, or with something that
+    /// it must not contain. `None` where nothing is said (SPEC.md §7.4): it is something else, or shorter than the answer, which then reaches
+    /// nobody who did not say as much.
+    ///
+    /// ```
+    /// use nvo3_nva_proto::{Error, ErrorCode, Message};
+    ///
+    /// let mut hello = [0; 40];
+    /// hello[..6].copy_from_slice(&[2, 1, 0, 0, 0, 40]);
+    /// let error = Message::decode(&hello).unwrap_err();
+    /// let Some(Message::Error(answer)) = Error::refused_hello(&hello, &error) else { panic!("there is an answer") };
+    /// assert_eq!(answer.code, ErrorCode::Version);
+    /// ```
+    pub fn refused_hello(datagram: &[u8], error: &DecodeError) -> Option<Message> {
+        let answer = Message::Error(error.reply());
+        let hello = datagram.get(1).and_then(|kind| type_name(*kind)) == Some("Hello");
+        let whole = frame_len(datagram) == Some(datagram.len()) && datagram.len() >= answer.encoded_len();
+        (hello && whole && error.session.0 == 0).then_some(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::VERSION;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// The shortest Hello of any version that is answered.
+    fn hello(version: u8, length: u8) -> Vec<u8> {
+        let mut bytes = vec![0; usize::from(length)];
+        bytes[..6].copy_from_slice(&[version, 1, 0, 0, 0, length]);
+        bytes
+    }
+
+    fn answer(datagram: &[u8]) -> Option<Message> {
+        Error::refused_hello(datagram, &Message::decode(datagram).unwrap_err())
+    }
+
+    #[test]
+    fn a_hello_of_another_version_is_answered_in_this_one() {
+        for version in (0..=u8::MAX).filter(|version| *version != VERSION) {
+            let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
+            assert_eq!(answer(&hello(version, 36)), Some(Message::Error(refused)));
+        }
+    }
+
+    #[test]
+    fn a_hello_that_cannot_be_decoded_is_answered_with_what_is_wrong() {
+        let Some(Message::Error(refused)) = answer(&hello(VERSION, 39)) else { panic!("there is an answer") };
+        assert_eq!((refused.code, refused.about), (ErrorCode::Missing, 1));
+    }
+
+    /// Two that answer each other's answers would never end, and one that answers with more than it was told serves to flood others.
+    #[test]
+    fn what_is_no_whole_hello_is_not_answered() {
+        assert_eq!(answer(&hello(2, 35)), None);
+        assert_eq!(answer(&hello(2, 40)[..39]), None);
+        for kind in (0..=u8::MAX).filter(|kind| *kind != 1) {
+            let mut other = hello(2, 40);
+            other[1] = kind;
+            assert_eq!(answer(&other), None);
+        }
+        let mut of_a_session = hello(VERSION, 50);
+        of_a_session[15] = 9;
+        assert_eq!(answer(&of_a_session), None);
     }
 }
 

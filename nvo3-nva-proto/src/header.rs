@@ -116,7 +116,8 @@ impl Header {
 }
 
 /// How long the message is that a stream goes on with; `None` before its sixth byte. Less than [`Header::LEN`] or more than
-/// [`MAX_SEALED`] means that the stream is not this protocol and cannot be followed any further.
+/// [`MAX_SEALED`] means that the stream is not this protocol and cannot be followed any further. Of a stream that comes in pieces
+/// [`crate::StreamDecoder`] finds the messages.
 ///
 /// ```
 /// use nvo3_nva_proto::{Header, Message, frame_len};

@@ -2,7 +2,8 @@
 //!
 //! [`Message`] is what can be said; [`Message::encode`] and [`Message::decode`] are its bytes, which `SPEC.md` describes for
 //! implementations in other languages. [`Session`] brings messages to the other side in order and once, over any datagrams; it has no
-//! socket and no clock, its owner brings both. Needs an allocator, not `std`. Nothing here panics, whatever arrives.
+//! socket and no clock, its owner brings both. [`StreamDecoder`] finds messages in a stream, where there are no datagrams. Needs an
+//! allocator, not `std`. Nothing here panics, whatever arrives.
 //!
 //! ```
 //! use nvo3_nva_proto::*;
@@ -56,6 +57,7 @@ mod header;
 mod id;
 mod message;
 mod session;
+mod stream;
 mod time;
 mod transfer;
 pub mod view;
@@ -70,6 +72,7 @@ pub use session::{
     ConfigError, DownReason, Received, Reject, SendError, Session, SessionConfig, SessionCounters, SessionEvent,
     SessionTimer,
 };
+pub use stream::{StreamDecoder, StreamError};
 pub use time::{Instant, Micros};
 pub use transfer::{
     Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,

@@ -88,9 +88,9 @@ impl Encapsulations {
     /// VXLAN (RFC 7348).
     pub const VXLAN: Self = Self(1);
 
-    /// Whether the two sets share a member.
+    /// Whether the two sets share a member that is known here.
     pub const fn overlaps(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        self.0 & other.0 & Self::VXLAN.0 != 0
     }
 }
 

@@ -27,7 +27,7 @@ impl Nva {
     pub(super) fn handle_sealed(&mut self, from: Peer, datagram: &[u8]) {
         let Transport::Sealed(keys) = &self.config.transport else { return };
         let handled = match keys.open(Party::Nve, datagram) {
-            Ok(opened) if opened.header.session.0 == 0 => self.handle_outside(from, &opened),
+            Ok(opened) if opened.header.session.0 == 0 => self.handle_outside(from, &opened, datagram),
             Ok(opened) => self.handle_numbered(from, &opened),
             Err(error) => Err(error),
         };
@@ -59,7 +59,7 @@ impl Nva {
         Ok(())
     }
 
-    fn handle_outside(&mut self, from: Peer, opened: &Opened<'_>) -> Result<(), AuthError> {
+    fn handle_outside(&mut self, from: Peer, opened: &Opened<'_>, datagram: &[u8]) -> Result<(), AuthError> {
         match opened.decode() {
             Ok(Message::Hello(hello)) if hello.place.nve != opened.nve => Err(AuthError::NotBound(opened.nve)),
             Ok(Message::Hello(hello)) => {
@@ -70,7 +70,12 @@ impl Nva {
                 self.counters.rejected += 1;
                 Ok(())
             }
-            Err(error) => Err(AuthError::Malformed(error)),
+            Err(error) => {
+                if let Some(refused) = Error::refused_hello(datagram, &error) {
+                    self.answer_sealed(from, opened, 0, SessionId(0), &refused);
+                }
+                Err(AuthError::Malformed(error))
+            }
         }
     }
 

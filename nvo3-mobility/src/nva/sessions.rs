@@ -7,7 +7,7 @@ use super::machine::{Nva, Tracked, Waiting};
 use crate::Transport;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
+    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
     SessionId,
 };
 
@@ -25,7 +25,12 @@ impl Nva {
         match Message::decode(datagram) {
             Ok((_, Message::Hello(hello))) => self.handle_hello(from, hello),
             Ok((header, message)) => self.handle_within(from, &header, message),
-            Err(error) => self.handle_malformed(&error),
+            Err(error) => {
+                if let Some(refused) = Error::refused_hello(datagram, &error) {
+                    self.say_to_stranger(from, SessionId(0), &refused);
+                }
+                self.handle_malformed(&error);
+            }
         }
     }
 
@@ -60,10 +65,14 @@ impl Nva {
     }
 
     fn answer_stranger(&mut self, to: Peer, session: SessionId, code: ErrorCode, about: u8) {
-        let error = nvo3_nva_proto::Error { code, about, sequence: 0, offset: 0, tlv: 0 };
+        let error = Error { code, about, sequence: 0, offset: 0, tlv: 0 };
+        self.say_to_stranger(to, session, &Message::Error(error));
+    }
+
+    fn say_to_stranger(&mut self, to: Peer, session: SessionId, message: &Message) {
         let header = Header { session, sequence: 0, transaction: 0 };
         let mut bytes = Vec::new();
-        let written = Message::Error(error).encode(&header, &mut bytes).is_ok();
+        let written = message.encode(&header, &mut bytes).is_ok();
         self.enqueue_answer(to, written.then_some(bytes));
     }
 

@@ -6,7 +6,7 @@ use crate::time::Micros;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionConfig {
-    /// After so long without sending anything, a Keepalive is sent.
+    /// After so long without sending anything, a Keepalive is sent; after so long without an Ack, where there was one, it is sent again.
     pub keepalive: Micros,
     /// After so long without hearing anything, the peer is dead; at least two Keepalives.
     pub dead_after: Micros,

@@ -99,9 +99,14 @@ impl Inbound {
         self.ack_due
     }
 
-    /// The acknowledgement to send now, if one is due.
-    pub(super) fn take_ack(&mut self) -> Option<Ack> {
-        core::mem::take(&mut self.ack_due).then_some(self.ack)
+    /// The acknowledgement to send now, if one is due or the last is to be said again.
+    pub(super) fn take_ack(&mut self, again: bool) -> Option<Ack> {
+        (core::mem::take(&mut self.ack_due) || again).then_some(self.ack)
+    }
+
+    /// Whether there is anything to acknowledge.
+    pub(super) const fn has_received(&self) -> bool {
+        self.ack.received > 0
     }
 
     #[cfg(test)]

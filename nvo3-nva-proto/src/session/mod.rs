@@ -1,5 +1,5 @@
 //! One session between an NVE and the NVA: reliable, in order, each message once, over datagrams that may be lost, repeated
-//! and reordered. NVE ([`Session::initiate`]) and NVA ([`Session::accept`]) use the same machine.
+//! and reordered, or over streams that break. NVE ([`Session::initiate`]) and NVA ([`Session::accept`]) use the same machine.
 //!
 //! In: decoded messages ([`Session::handle`]), the owner's ([`Session::send`]) and the time. Out: datagrams, messages in order, events, one
 //! deadline. It has no socket, clock or randomness of its own and stays within [`SessionConfig`]'s bounds whatever arrives.

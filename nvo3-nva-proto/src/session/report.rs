@@ -40,7 +40,7 @@ pub enum SessionTimer {
     Hello,
     /// Something was not acknowledged.
     Retransmit,
-    /// Nothing was sent for a while.
+    /// Nothing was sent for a while, or no Ack where there was one.
     Keepalive,
     /// Nothing was heard for too long.
     Dead,

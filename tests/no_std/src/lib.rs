@@ -108,6 +108,38 @@ pub extern "C" fn nvo3_nva_proto_type(datagram: &[u8; 64]) -> u8 {
     nvo3_nva_proto::Message::decode(datagram).map_or(0, |(_, message)| message.type_code())
 }
 
+/// How many messages a piece of a stream ends.
+#[cfg(feature = "proto")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_nva_proto_streams(piece: &[u8; 64], decoder: &mut nvo3_nva_proto::StreamDecoder) -> u32 {
+    let (mut piece, mut messages) = (&piece[..], 0);
+    while let Ok(Some(_)) = decoder.next(&mut piece) {
+        messages += 1;
+    }
+    messages
+}
+
+/// The number that a datagram, sealed with this secret, has when it is sealed again; 0 where it is not.
+#[cfg(feature = "auth")]
+#[unsafe(no_mangle)]
+pub extern "C" fn nvo3_nva_proto_number(datagram: &[u8; 96], secret: &[u8; 32]) -> u64 {
+    use nvo3_nva_proto::NveId;
+    use nvo3_nva_proto::auth::{KeyId, Keys, NveSeals, Party, Secret};
+
+    let mut keys = Keys::default();
+    let Some(key) = KeyId::new(1) else { return 0 };
+    if keys.add(key, NveId(1), &Secret::from(*secret)).is_err() {
+        return 0;
+    }
+    let Ok(opened) = keys.open(Party::Nve, datagram) else { return 0 };
+    let (Ok(message), Ok(mut seals)) = (opened.decode(), NveSeals::new(keys.clone(), NveId(1))) else { return 0 };
+    let mut again = alloc::vec::Vec::new();
+    if message.encode(&opened.header, &mut again).is_err() || seals.seal(&mut again).is_err() {
+        return 0;
+    }
+    keys.open(Party::Nve, &again).map_or(0, |again| again.number)
+}
+
 /// Whether an authority takes a datagram as a message.
 #[cfg(feature = "mobility")]
 #[unsafe(no_mangle)]

@@ -9,6 +9,7 @@ extern crate alloc;
 mod strategy;
 use nvo3_nva_proto::*;
 
+mod defaults;
 mod document;
 mod form;
 mod harm;

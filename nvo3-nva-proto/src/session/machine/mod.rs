@@ -52,6 +52,7 @@ pub struct Session {
     now: Instant,
     heard: Instant,
     spoke: Instant,
+    acked: Instant,
     counters: SessionCounters,
 }
 
@@ -92,6 +93,7 @@ impl Session {
             now,
             heard: now,
             spoke: now,
+            acked: now,
             counters: SessionCounters::default(),
         }
     }

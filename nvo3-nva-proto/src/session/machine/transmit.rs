@@ -44,7 +44,10 @@ impl Session {
             *counter = counter.saturating_add(1);
             return true;
         }
-        if let Some(ack) = self.inbound.take_ack() {
+        // What was lost of what is in force nobody asks for again.
+        let again = self.acked_again_at().is_some_and(|at| now >= at);
+        if let Some(ack) = self.inbound.take_ack(again) {
+            self.acked = now;
             self.counters.acks_sent = self.counters.acks_sent.saturating_add(1);
             return self.say(&Message::Ack(ack), out);
         }
@@ -82,6 +85,11 @@ impl Session {
         message.encode(&Header { session: self.id, ..Header::default() }, out).is_ok()
     }
 
+    /// When the last Ack, if there was any, is said again.
+    fn acked_again_at(&self) -> Option<Instant> {
+        self.inbound.has_received().then(|| self.acked + self.config.keepalive)
+    }
+
     /// The next deadline and what it is; the latest time seen where something waits to be polled.
     pub fn poll_timeout(&self) -> Option<(Instant, SessionTimer)> {
         if self.has_output() {
@@ -96,6 +104,7 @@ impl Session {
             hello,
             self.outbound.expires().and_then(|at| up(at, SessionTimer::Retransmit)),
             up(self.spoke + self.config.keepalive, SessionTimer::Keepalive),
+            self.acked_again_at().and_then(|at| up(at, SessionTimer::Keepalive)),
             up(self.heard + self.config.dead_after, SessionTimer::Dead),
         ];
         let next = deadlines.into_iter().flatten().min_by_key(|(at, _)| *at);

@@ -3,7 +3,7 @@
 use crate::session::{Received, Reject, Session, SessionConfig, SessionEvent};
 use crate::{
     Capabilities, Encapsulations, Header, Hello, HelloAck, Instant, Locators, Message, Micros, MoveId, NveId, Place,
-    RecordNo, SessionId,
+    RecordNo, SessionId, StreamDecoder,
 };
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -12,16 +12,25 @@ use core::net::Ipv4Addr;
 pub(super) const NVE: usize = 0;
 pub(super) const NVA: usize = 1;
 
-/// How bad the way between the two is, in percent, and how long it takes.
+/// How bad the way between the two is, in percent, and how long it takes: `delay`, and up to `spread` more for what is `late`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way {
     pub(super) loss: u64,
     pub(super) twice: u64,
+    pub(super) late: u64,
     pub(super) delay: u64,
     pub(super) spread: u64,
 }
 
-pub(super) const GOOD: Way = Way { loss: 0, twice: 0, delay: 500, spread: 0 };
+pub(super) const GOOD: Way = Way { loss: 0, twice: 0, late: 0, delay: 500, spread: 0 };
+
+/// One direction of a stream: what was written leaves in pieces, which arrive in order.
+#[derive(Clone, Debug, Default)]
+struct Pipe {
+    written: Vec<u8>,
+    latest: Instant,
+    decoder: StreamDecoder,
+}
 
 pub(super) struct Network {
     pub(super) now: Instant,
@@ -34,6 +43,11 @@ pub(super) struct Network {
     random: u64,
     flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
     next_id: u64,
+    /// By whom they end at; datagrams where there are none.
+    pipes: Option<[Pipe; 2]>,
+    /// In percent, how often what was given out is in force only with the next step.
+    pub(super) slow: u64,
+    unforced: [Option<(SessionId, u32)>; 2],
 }
 
 pub(super) fn hello() -> Hello {
@@ -69,7 +83,30 @@ impl Network {
             random: seed | 1,
             flying: BTreeMap::new(),
             next_id: 100,
+            pipes: None,
+            slow: 0,
+            unforced: [None; 2],
         }
+    }
+
+    /// The same over a stream.
+    pub(super) fn over_a_stream(self) -> Self {
+        Self { pipes: Some(Default::default()), ..self }
+    }
+
+    /// The stream breaks: what is under way is lost, and both ends have another at once.
+    pub(super) fn cut(&mut self) {
+        if let Some(pipes) = &mut self.pipes {
+            *pipes = Default::default();
+            self.flying.clear();
+        }
+    }
+
+    /// One end forgets everything, its streams too.
+    pub(super) fn restart(&mut self, side: usize) {
+        self.cut();
+        let seed = self.draw();
+        self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed));
     }
 
     /// Both sides up over a good way.
@@ -84,29 +121,71 @@ impl Network {
         self.sides[side].as_mut().unwrap()
     }
 
-    pub(super) fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn draw(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        self.random % 100 < percent
+        self.random
+    }
+
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
+        self.draw() % 100 < percent
+    }
+
+    fn arrival(&mut self) -> Instant {
+        let late = if self.chance(self.way.late) { self.draw() % self.way.spread.max(1) } else { 0 };
+        self.now + Micros(self.way.delay + late)
     }
 
     fn fly(&mut self, to: usize, datagram: Vec<u8>) {
-        let spread = if self.way.spread == 0 { 0 } else { self.random % self.way.spread };
+        if let Some(pipes) = &mut self.pipes {
+            pipes[to].written.extend(datagram);
+            return;
+        }
+        let at = self.arrival();
         self.datagrams += 1;
-        self.flying.insert((self.now + Micros(self.way.delay + spread), self.datagrams), (to, datagram));
+        self.flying.insert((at, self.datagrams), (to, datagram));
+    }
+
+    /// What was written into the stream leaves in pieces of any length.
+    fn flush(&mut self) {
+        for to in [NVE, NVA] {
+            let Some(pipes) = &mut self.pipes else { return };
+            let written = core::mem::take(&mut pipes[to].written);
+            let mut rest = &written[..];
+            while !rest.is_empty() {
+                let length = 1 + (self.draw() % 100) as usize;
+                let (piece, behind) = rest.split_at(length.min(rest.len()));
+                rest = behind;
+                let arrival = self.arrival();
+                let Some(pipes) = &mut self.pipes else { return };
+                let at = arrival.max(pipes[to].latest);
+                pipes[to].latest = at;
+                self.datagrams += 1;
+                self.flying.insert((at, self.datagrams), (to, piece.to_vec()));
+            }
+        }
     }
 
     /// Sends what both have to send and takes what they have to say.
     fn drain(&mut self) {
         let mut datagram = Vec::new();
         for side in [NVE, NVA] {
+            let slow = self.chance(self.slow);
+            let before = self.unforced[side].take();
             while let Some(session) = &mut self.sides[side] {
+                if let Some((_, sequence)) = before.filter(|(id, _)| *id == session.id()) {
+                    session.set_in_force(sequence);
+                }
                 while let Some(event) = session.poll_event() {
                     self.events[side].push(event);
                 }
                 while let Some(message) = session.poll_message() {
-                    session.set_in_force(message.sequence);
+                    if slow {
+                        self.unforced[side] = Some((session.id(), message.sequence));
+                    } else {
+                        session.set_in_force(message.sequence);
+                    }
                     self.messages[side].push(message);
                 }
                 if !session.poll_transmit(self.now, &mut datagram) {
@@ -121,7 +200,18 @@ impl Network {
         }
     }
 
-    fn arrive(&mut self, to: usize, datagram: &[u8]) {
+    fn arrive(&mut self, to: usize, bytes: &[u8]) {
+        let Some(pipes) = &mut self.pipes else { return self.take(to, bytes) };
+        let (mut rest, mut messages) = (bytes, Vec::new());
+        while let Some(message) = pipes[to].decoder.next(&mut rest).unwrap() {
+            messages.push(message.to_vec());
+        }
+        for message in messages {
+            self.take(to, &message);
+        }
+    }
+
+    fn take(&mut self, to: usize, datagram: &[u8]) {
         let (header, message) = Message::decode(datagram).unwrap();
         if let (NVA, Message::Hello(hello)) = (to, &message) {
             let new = match &mut self.sides[NVA] {
@@ -151,6 +241,7 @@ impl Network {
     /// One step: everything that is due now, then the clock jumps. False when nothing will ever happen again.
     pub(super) fn step(&mut self) -> bool {
         self.drain();
+        self.flush();
         let deadlines = self.sides.iter().flatten().filter_map(|s| s.poll_timeout()).map(|(at, _)| at);
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
         let Some(next) = deadlines.chain(arrival).min() else { return false };

@@ -1,0 +1,73 @@
+//! The one table of timers and bounds says what the configurations say.
+
+use crate::document::SPEC;
+use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::nve::NveConfig;
+use nvo3_nva_proto::{Locators, Micros, NveId, Place, SessionConfig};
+use std::collections::BTreeMap;
+
+/// In microseconds where it is a time.
+type Defaults = BTreeMap<(&'static str, &'static str), u64>;
+
+/// By whose it is and its name.
+fn in_the_table() -> Defaults {
+    let section = SPEC.split("\n### 7.3 ").nth(1).unwrap().split("\n### ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let defaults = rows.map(|row| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let (number, unit) = cells[2].split_once(' ').unwrap();
+        let scale = match unit {
+            "s" => 1_000_000.0,
+            "ms" => 1_000.0,
+            "messages" | "frames" | "bytes" | "moves" => 1.0,
+            other => panic!("{}: unit {other}", cells[1]),
+        };
+        ((cells[3], cells[1]), (number.parse::<f64>().unwrap() * scale) as u64)
+    });
+    defaults.collect()
+}
+
+/// A lifetime as the wire has it.
+fn tenths(lifetime: u16) -> Micros {
+    Micros::from_millis(u64::from(lifetime) * 100)
+}
+
+#[test]
+fn every_default_is_what_the_table_says() {
+    let session = SessionConfig::default();
+    let nva = NvaConfig::default();
+    let nve = NveConfig::new(Place { nve: NveId(1), locators: Locators::V4([192, 0, 2, 1].into()) });
+    let times = [
+        (("both", "keepalive"), session.keepalive),
+        (("both", "dead"), session.dead_after),
+        (("both", "first wait"), session.rto_initial),
+        (("both", "least wait"), session.rto_min),
+        (("both", "longest wait"), session.rto_max),
+        (("NVA", "lifetime"), tenths(nva.lifetime)),
+        (("NVA", "negative lifetime"), tenths(nva.negative_lifetime)),
+        (("NVA", "held age"), Micros::from_millis(nva.hold.age_ms.into())),
+        (("NVA", "members interval"), nva.members_interval),
+        (("NVA", "interest"), nva.in_flight),
+        (("NVA", "grace"), nva.grace),
+        (("NVA", "duplicate window"), nva.duplicate_window),
+        (("NVA", "duplicate hold"), nva.duplicate_hold),
+        (("NVE", "in flight"), nve.in_flight),
+        (("NVE", "linger"), nve.linger),
+        (("NVE", "withdrawn"), nve.negative),
+        (("NVE", "pushed"), nve.pushed),
+        (("NVE", "hint interval"), nve.hint_interval),
+    ];
+    let counts = [
+        (("both", "window"), session.window.into()),
+        (("both", "queue"), session.queue.into()),
+        (("NVA", "held frames"), nva.hold.frames.into()),
+        (("NVA", "held bytes"), nva.hold.bytes.into()),
+        (("NVA", "duplicate moves"), nva.duplicate_moves.into()),
+    ];
+
+    let defaults: Defaults = times.map(|(name, time)| (name, time.0)).into_iter().chain(counts).collect();
+
+    assert_eq!(in_the_table(), defaults);
+    assert_eq!((nva.session, nve.session), (session, session));
+    assert_eq!(nve.hold, nva.hold);
+}
