@@ -1,4 +1,5 @@
-//! Ethernet, tags, LLC, ARP and RARP: no panic, everything within the bytes, and what others read is what we read.
+//! Ethernet, tags, LLC, ARP and RARP, and what is said of a whole frame: no panic, everything within the bytes, and what
+//! others read is what we read.
 //!
 //! Where we differ from them, and why:
 //! - etherparse, smoltcp and pnet take a type below 0x0600 for an EtherType; IEEE 802.3 §3.2.6 makes it a length.
@@ -7,13 +8,14 @@
 use libfuzzer_sys::fuzz_target;
 use nvo3_wire::arp::Arp;
 use nvo3_wire::ethernet::{Carried, Frame, Header, Link};
-use nvo3_wire::{EtherType, Mac};
+use nvo3_wire::{EtherType, Ipv4, Mac, announce, ecn, flow};
 use pnet_packet::Packet as _;
 use smoltcp::wire::{ArpHardware, EthernetProtocol};
 
 fuzz_target!(|bytes: &[u8]| {
     header(bytes);
     arp(bytes);
+    whole(bytes);
     let Ok(link) = Link::parse(bytes) else { return };
     assert_eq!(&bytes[link.offset()..][..link.payload.len()], link.payload);
     let _ = (link.validate(), link.to_string());
@@ -45,6 +47,20 @@ fuzz_target!(|bytes: &[u8]| {
         arp(link.payload);
     }
 });
+
+/// What it announces, which flow it is of, and its ECN field, which can be set and set back.
+fn whole(bytes: &[u8]) {
+    if let Ok(kind) = announce::classify(bytes) {
+        let _ = (kind.binding(), kind.variant(Ipv4([192, 0, 2, 1])));
+        assert!(!(kind.is_announcement() && kind.is_probe()));
+    }
+    let _ = flow::entropy(bytes);
+    let mut changed = bytes.to_vec();
+    if ecn::set(&mut changed, ecn::Ecn::Ce).is_ok() {
+        ecn::set(&mut changed, ecn::Ecn::of_frame(bytes)).unwrap();
+        assert_eq!(ecn::Ecn::of_frame(&changed), ecn::Ecn::of_frame(bytes));
+    }
+}
 
 /// What was read is written the same.
 fn again(link: &Link<'_>, bytes: &[u8], ether_type: EtherType) {
