@@ -56,7 +56,11 @@ impl Cache {
         self.remove(&key);
         self.entered += 1;
         for ip in &ips {
-            self.by_ip.insert((key.vn, *ip), key.mac);
+            // It may have passed to another TSI, and this be the older word of both.
+            let holder = self.mac_of(key.vn, *ip).and_then(|mac| self.mappings.get(&TsiKey { mac, ..key }));
+            if holder.is_none_or(|holder| holder.version <= version) {
+                self.by_ip.insert((key.vn, *ip), key.mac);
+            }
         }
         if let Some(when) = expires {
             self.expiries.insert((when, key), ());

@@ -379,3 +379,70 @@ impl Nve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nve::NveConfig;
+    use ::core::net::IpAddr;
+    use nvo3_nva_proto::Locators;
+    use nvo3_wire::Mac;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const VN: Vni = Vni::MAX;
+    const IP: IpAddr = IpAddr::V4(::core::net::Ipv4Addr::new(192, 0, 2, 10));
+
+    fn place(nve: u64) -> Place {
+        Place { nve: NveId(nve), locators: Locators::V4([198, 51, 100, 1].into()) }
+    }
+
+    /// What an authority has published of three TSIs of which one at a time has the address, in a new epoch now and then.
+    fn history() -> impl Strategy<Value = Vec<Mapping>> {
+        vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
+            let (mut said, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
+            for (of, nve, takes, restart) in steps {
+                // With its journal lost it numbers from the beginning.
+                version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
+                let mut say = |of: u8, owner: Option<u8>| {
+                    version.generation += 1;
+                    let ips = owner.filter(|owner| *owner == of).map(|_| IP).into_iter().collect();
+                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, of]), ips, version, place: Some(place(nve)) });
+                };
+                if takes
+                    && owner != Some(of)
+                    && let Some(before) = owner.take()
+                {
+                    say(before, None);
+                }
+                owner = if takes { Some(of) } else { owner };
+                say(of, owner);
+            }
+            said
+        })
+    }
+
+    proptest! {
+        /// Checks R-03.
+        #[test]
+        fn whatever_the_order_the_newest_word_of_each_tsi_and_address_stays(
+            (said, order) in history().prop_flat_map(|said| {
+                let order = Just((0..said.len()).cycle().take(2 * said.len()).collect::<Vec<_>>()).prop_shuffle();
+                (Just(said), order)
+            })
+        ) {
+            let mut nve = Nve::new(NveConfig::new(place(1)), 7).unwrap();
+            for index in order {
+                nve.take_mapping(VN, said[index].clone(), None);
+            }
+
+            for Mapping { mac, .. } in &said {
+                let newest = said.iter().rfind(|other| other.mac == *mac).unwrap();
+                let key = TsiKey { vn: VN, mac: *mac };
+                prop_assert_eq!(nve.mapping(&key), Some((newest.version, newest.place)));
+            }
+            let holder = said.iter().rfind(|mapping| mapping.ips.contains(&IP));
+            prop_assert_eq!(nve.cache.mac_of(VN, IP), holder.map(|mapping| mapping.mac));
+        }
+    }
+}
