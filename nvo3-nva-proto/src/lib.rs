@@ -78,3 +78,7 @@ pub use transfer::{
     Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
     StateOffer, StatePart, StateStream, TooLarge, Vlan,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
