@@ -68,6 +68,7 @@ macro_rules! fields {
         }
 
         impl $crate::codec::value::Get<'_> for $name {
+            #[inline]
             fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 Ok(Self { $($field: r.get()?),* })
             }
@@ -85,6 +86,7 @@ macro_rules! codes {
         }
 
         impl $crate::codec::value::Get<'_> for $name {
+            #[inline]
             fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 let at = r.offset();
                 let code: u8 = r.get()?;
@@ -110,6 +112,7 @@ macro_rules! numbers {
 }
 
 impl Get<'_> for $number {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(r.array()?))
             }
@@ -141,6 +144,7 @@ impl Put for bool {
 }
 
 impl Get<'_> for bool {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -159,6 +163,7 @@ impl Put for Vni {
 }
 
 impl Get<'_> for Vni {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         let value: u32 = r.get()?;
@@ -175,6 +180,7 @@ impl Put for Mac {
 }
 
 impl Get<'_> for Mac {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self(r.array()?))
     }
@@ -187,6 +193,7 @@ impl Put for Ipv4Addr {
 }
 
 impl Get<'_> for Ipv4Addr {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<4>()?))
     }
@@ -199,6 +206,7 @@ impl Put for Ipv6Addr {
 }
 
 impl Get<'_> for Ipv6Addr {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<16>()?))
     }
@@ -226,6 +234,7 @@ impl Put for Locators {
 }
 
 impl Get<'_> for Locators {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -258,6 +267,7 @@ impl Put for Address {
 }
 
 impl Get<'_> for Address {
+    #[inline]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -297,6 +307,7 @@ impl Put for Vec<IpAddr> {
 }
 
 impl<'a> Get<'a> for Addresses<'a> {
+    #[inline]
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (mut all, mut any) = (*r, false);
         loop {
@@ -347,6 +358,7 @@ impl Put for Tsi {
 }
 
 impl<'a> Get<'a> for view::Tsi<'a> {
+    #[inline]
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self { key: r.get()?, ips: r.get()? })
     }
