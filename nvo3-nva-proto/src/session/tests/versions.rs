@@ -36,7 +36,7 @@ fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking
     assert!(nve.poll_transmit(Instant(1), &mut datagram));
     let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
 
-    nve.handle(Instant(2), &Header::default(), Message::Error(refused.clone())).unwrap();
+    nve.handle(Instant(2), &Header::default(), Message::Error(refused)).unwrap();
 
     assert_eq!(nve.poll_event(), Some(SessionEvent::PeerError(refused)));
     let (at, timer) = nve.poll_timeout().unwrap();
