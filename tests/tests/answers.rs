@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 use nvo3_mobility::forwarder::{DropReason, Notice, Verdict};
-use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Address, Answer, Header, Message, Micros, Place, Query, RecordNo, Response, Tsi, TsiKey};
 use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, tsi};
 use nvo3_wire::{Mac, Vni};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
@@ -314,4 +314,32 @@ fn a_lost_update_is_noticed_and_made_up_for() {
         let truth = world.nva.lookup(&tsi(n).key).and_then(|mapping| mapping.place);
         assert_eq!(place_of(&world, 0, tsi(n).key), truth, "TSI {n}");
     }
+}
+
+/// Both hear that the other lives. An Update is said again at the session's pace, for as long as its dead time.
+///
+/// Checks DIR-13.
+#[test]
+fn who_never_acknowledges_an_update_loses_its_session_and_with_the_next_hears_of_it() {
+    let key = tsi(1).key;
+    let mut world = Direct::new(3);
+    world.start(1, 1, tsi(1));
+    miss(&mut world, 0, key);
+    let told = Rc::new(Cell::new(0));
+    let (count, mut deaf_in) = (Rc::clone(&told), None);
+    world.forger = Some(on_the_way_to_the_edge(move |header, message| {
+        if !matches!(message, Message::Update(_)) || *deaf_in.get_or_insert(header.session) != header.session {
+            return Some((header, message));
+        }
+        count.set(count.get() + 1);
+        Some((Header { sequence: 0, transaction: 0, ..header }, Message::Keepalive))
+    }));
+
+    world.start(2, 1, tsi(1));
+    assert_eq!(place_of(&world, 0, key), Some(place(2)), "stale");
+    world.run(Micros::from_secs(6));
+
+    assert!(told.get() >= 3, "{}", told.get());
+    assert!(world.events.iter().any(|event| matches!(event, nva::Event::NveDown { nve, .. } if *nve == place(1).nve)));
+    assert_eq!(place_of(&world, 0, key), Some(place(3)));
 }
