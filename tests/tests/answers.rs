@@ -196,7 +196,8 @@ fn all_that_answers_a_question_is_in_one_message() {
     assert!(matches!(&answers[0].answer, Answer::Found(mapping) if mapping.ips == vm.ips));
 }
 
-/// What the directory says of one station, however it stood with the edge before: as it was, elsewhere, or not at all.
+/// Told that a station is elsewhere, or gone, an edge goes by that, whatever it knew. A flush of a network is no message here: that is a
+/// new session's Resync.
 ///
 /// Checks DIR-14.
 #[test]
