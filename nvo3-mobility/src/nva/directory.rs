@@ -19,8 +19,8 @@ pub(super) struct Entry {
     pub(super) frozen_until: Option<Instant>,
     /// Its NVE took it back during a move.
     pub(super) withdraw: bool,
-    /// Who asked for it during a move; asked again on its behalf when the move has ended.
-    pub(super) claim: Option<(NveId, RegistrationRequest)>,
+    /// Who asked for it during a move, in which transaction; asked again on its behalf when the move has ended.
+    pub(super) claim: Option<(NveId, u32, RegistrationRequest)>,
 }
 
 #[derive(Debug, Default)]

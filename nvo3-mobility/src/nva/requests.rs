@@ -83,21 +83,26 @@ impl Nva {
     /// A move has ended: who asked for its TSI meanwhile is answered now. One that is gone asks again itself.
     pub(super) fn take_claim(&mut self, key: &TsiKey) {
         let claim = self.directory.get_mut(key).and_then(|entry| entry.claim.take());
-        if let Some((nve, request)) = claim.filter(|(nve, _)| !self.is_gone(*nve)) {
-            self.handle_registration(nve, 0, &request);
+        if let Some((nve, transaction, request)) = claim.filter(|(nve, ..)| !self.is_gone(*nve)) {
+            self.handle_registration(nve, transaction, &request);
         }
     }
 
     fn handle_registration(&mut self, from: NveId, transaction: u32, request: &RegistrationRequest) {
         let key = request.tsi.key;
-        let (result, version) = self.register(from, request);
+        let (result, version) = self.register(from, transaction, request);
         if let Some(result) = result {
             self.reply(from, transaction, key, result, version);
         }
     }
 
     /// The result, or none where the answer comes with the outcome of a move.
-    fn register(&mut self, from: NveId, request: &RegistrationRequest) -> (Option<RegistrationResult>, Version) {
+    fn register(
+        &mut self,
+        from: NveId,
+        transaction: u32,
+        request: &RegistrationRequest,
+    ) -> (Option<RegistrationResult>, Version) {
         let tsi = &request.tsi;
         let entry = self.directory.get(&tsi.key);
         let current = entry.map(|entry| entry.version).unwrap_or_default();
@@ -129,7 +134,7 @@ impl Nva {
         if self.moves.of_tsi(&tsi.key).is_some() {
             let refused = refused(RegistrationResult::Moving);
             if let Some(entry) = self.directory.get_mut(&tsi.key) {
-                entry.claim = Some((from, request.clone()));
+                entry.claim = Some((from, transaction, request.clone()));
             }
             return refused;
         }
@@ -183,7 +188,7 @@ impl Nva {
         let current = self.directory.get(&key).map(|entry| (entry.nve, entry.version));
         let version = current.map(|(_, version)| version).unwrap_or_default();
         if let Some(entry) = self.directory.get_mut(&key) {
-            entry.claim = entry.claim.take().filter(|(nve, _)| *nve != from);
+            entry.claim = entry.claim.take().filter(|(nve, ..)| *nve != from);
         }
         // A late one never undoes a newer mapping.
         if current.is_some_and(|(nve, version)| nve == from && request.version >= version) {

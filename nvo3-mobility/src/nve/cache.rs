@@ -108,11 +108,12 @@ pub(super) fn lifetime(now: Instant, hundreds_of_ms: u16) -> Option<Instant> {
     (hundreds_of_ms != u16::MAX).then(|| now + Micros::from_millis(u64::from(hundreds_of_ms) * 100))
 }
 
-/// Addresses that the NVA was asked for and has not answered: one query each (VMM-4.2-10).
+/// Addresses that the NVA was asked for and has not answered: one query each (VMM-4.2-10), with the number by which its answer
+/// is known (DIR-06).
 #[derive(Debug, Default)]
 pub(super) struct Queries {
     limit: usize,
-    asked: BTreeMap<(Vni, Address), ()>,
+    asked: BTreeMap<(Vni, Address), u32>,
 }
 
 impl Queries {
@@ -120,21 +121,28 @@ impl Queries {
         Self { limit, asked: BTreeMap::new() }
     }
 
-    /// Whether the question is new and there is room for it.
-    pub(super) fn ask(&mut self, vn: Vni, address: Address) -> bool {
-        self.asked.len() < self.limit && self.asked.insert((vn, address), ()).is_none()
+    /// Whether the question is asked already.
+    pub(super) fn is_asked(&self, vn: Vni, address: Address) -> bool {
+        self.asked.contains_key(&(vn, address))
+    }
+
+    /// Enters a question, under the number of its transaction, where [`Queries::is_full`] says that there is room.
+    pub(super) fn ask(&mut self, vn: Vni, address: Address, transaction: u32) {
+        self.asked.insert((vn, address), transaction);
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.asked.len() >= self.limit
     }
 
-    pub(super) fn answered(&mut self, vn: Vni, address: Address) -> bool {
-        self.asked.remove(&(vn, address)).is_some()
+    /// Whether this answers a question, which then is none any more.
+    pub(super) fn answered(&mut self, vn: Vni, address: Address, transaction: u32) -> bool {
+        let asked = self.asked.get(&(vn, address)) == Some(&transaction);
+        asked && self.asked.remove(&(vn, address)).is_some()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, Address)> {
-        self.asked.keys().copied()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, Address, u32)> {
+        self.asked.iter().map(|((vn, address), transaction)| (*vn, *address, *transaction))
     }
 }
 

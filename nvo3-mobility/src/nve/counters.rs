@@ -22,6 +22,8 @@ pub struct NveCounters {
     pub peer_errors: u64,
     /// Messages that the NVA may not send.
     pub unexpected: u64,
+    /// Answers to what was not asked, or not any more.
+    pub unasked: u64,
     /// Statements that were older than what is known.
     pub stale: u64,
     /// Hints of other edges that were taken.

@@ -79,6 +79,8 @@ pub struct Nve {
     pub(super) moves: Moves,
     pub(super) cache: Cache,
     pub(super) queries: Queries,
+    /// The number of the last question to the NVA.
+    pub(super) transaction: u32,
     pub(super) neighbors: Neighbors,
     pub(super) members: BTreeMap<Vni, Vec<Place>>,
     /// Lists of members of which the end has not come yet.
@@ -122,6 +124,7 @@ impl Nve {
             moves: Moves::new(config.moves as usize),
             cache: Cache::new(config.mappings as usize),
             queries: Queries::new(config.queries as usize),
+            transaction: 0,
             neighbors: Neighbors::new(config.queries as usize),
             members: BTreeMap::new(),
             partial_members: BTreeMap::new(),
@@ -200,7 +203,8 @@ impl Nve {
         if self.subscribed.insert(vn) {
             self.send(0, &Message::Subscribe(vn));
             let resync = Resync { since: RecordNo(0), vns: [vn].into(), mappings: Vec::new(), more: false };
-            self.send(0, &Message::Resync(resync));
+            let transaction = self.next_transaction();
+            self.send(transaction, &Message::Resync(resync));
         }
         Ok(())
     }

@@ -148,7 +148,8 @@ impl Nve {
             Output::Deregister => {
                 let version = self.state(&key).floor;
                 self.leaving.insert(key, version);
-                self.send(0, &Message::Deregister(Deregister { tsi: key, version }));
+                let transaction = self.next_transaction();
+                self.send(transaction, &Message::Deregister(Deregister { tsi: key, version }));
             }
             Output::ForwardFor(which) => self.start_forward_timer(key, which),
             Output::Tell(news) => {
@@ -194,7 +195,8 @@ impl Nve {
         let known_version = self.cache.get(&key).map(|cached| cached.version).unwrap_or_default();
         let expected = Some(known_version.max(known.core.floor));
         let request = RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX };
-        self.send(0, &Message::RegistrationRequest(request));
+        let transaction = self.next_transaction();
+        self.send(transaction, &Message::RegistrationRequest(request));
     }
 
     /// Sends within the session. Without one nothing is lost: a new session has everything unanswered said again.
@@ -337,11 +339,12 @@ impl Nve {
         }
         let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
         for (tsi, version) in leaving {
-            self.send(0, &Message::Deregister(Deregister { tsi, version }));
+            let transaction = self.next_transaction();
+            self.send(transaction, &Message::Deregister(Deregister { tsi, version }));
         }
         let asked: Vec<_> = self.queries.iter().collect();
-        for (vn, address) in asked {
-            self.send_query(vn, address);
+        for (vn, address, transaction) in asked {
+            self.send_query(vn, address, transaction);
         }
     }
 }

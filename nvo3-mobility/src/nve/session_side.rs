@@ -96,14 +96,15 @@ impl Nve {
         let mappings = self.cache.iter().map(|(key, _)| (key.vn, Address::Mac(key.mac))).collect();
         let vns = self.subscribed.iter().copied().collect();
         let full = Resync { since: RecordNo(0), vns, mappings, more: false };
+        let transaction = self.next_transaction();
         for part in full.split() {
-            self.send(0, &Message::Resync(part));
+            self.send(transaction, &Message::Resync(part));
         }
     }
 
     fn handle_received(&mut self, received: Received) {
-        let Received { sequence, message, .. } = received;
-        self.handle_message(message);
+        let Received { sequence, transaction, message } = received;
+        self.handle_message(transaction, message);
         let waits_for = self.changes.newest_waiting();
         match self.unforced.back_mut() {
             Some((last, stamp)) if *stamp == waits_for => *last = sequence,
@@ -123,13 +124,13 @@ impl Nve {
         }
     }
 
-    fn handle_message(&mut self, message: Message) {
+    fn handle_message(&mut self, transaction: u32, message: Message) {
         match message {
             Message::RegistrationReply(reply) => self.handle_registration_reply(&reply),
             Message::DeregisterReply(reply) => {
                 self.leaving.remove(&reply.tsi);
             }
-            Message::Response(response) => self.handle_response(response),
+            Message::Response(response) => self.handle_response(transaction, response),
             Message::Update(update) => self.handle_update(update),
             Message::Invalidate(invalidate) => self.handle_invalidate(&invalidate),
             Message::Prepare(prepare) => self.handle_prepare(&prepare),
@@ -179,9 +180,12 @@ impl Nve {
         }
     }
 
-    fn handle_response(&mut self, response: Response) {
+    fn handle_response(&mut self, transaction: u32, response: Response) {
         let Response { vn, address, answer, lifetime: length } = response;
-        self.queries.answered(vn, address);
+        if !self.queries.answered(vn, address, transaction) {
+            self.counters.unasked += 1;
+            return;
+        }
         let expires = lifetime(self.now, length);
         match answer {
             Answer::Found(mapping) => {
@@ -307,14 +311,23 @@ impl Nve {
     pub(super) fn ask(&mut self, vn: Vni, address: Address) {
         if self.queries.is_full() {
             self.counters.shed_queries += 1;
-        } else if self.queries.ask(vn, address) {
-            self.send_query(vn, address);
+        } else if !self.queries.is_asked(vn, address) {
+            let transaction = self.next_transaction();
+            self.queries.ask(vn, address, transaction);
+            self.send_query(vn, address, transaction);
         }
     }
 
-    pub(super) fn send_query(&mut self, vn: Vni, address: Address) {
+    /// A question that is asked again keeps its number (DIR-04).
+    pub(super) fn send_query(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.counters.queries += 1;
-        self.send(0, &Message::Query(Query { vn, address }));
+        self.send(transaction, &Message::Query(Query { vn, address }));
+    }
+
+    /// What names the next question to the NVA; 0 is for what is said unasked.
+    pub(super) fn next_transaction(&mut self) -> u32 {
+        self.transaction = self.transaction.checked_add(1).unwrap_or(1);
+        self.transaction
     }
 
     fn handle_prepare(&mut self, prepare: &Prepare) {

@@ -8,7 +8,8 @@ use crate::time::Micros;
 pub struct SessionConfig {
     /// After so long without sending anything, a Keepalive is sent; after so long without an Ack, where there was one, it is sent again.
     pub keepalive: Micros,
-    /// After so long without hearing anything, the peer is dead; at least two Keepalives.
+    /// After so long without hearing anything, the peer is dead, and also where it acknowledges nothing for so long; at least two
+    /// Keepalives.
     pub dead_after: Micros,
     /// The retransmission time before a round trip was measured, and the first wait for a HelloAck.
     pub rto_initial: Micros,

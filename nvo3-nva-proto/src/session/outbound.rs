@@ -30,6 +30,8 @@ pub(super) struct Outbound {
     rto: Rto,
     /// Runs while something is under way.
     expires: Option<Instant>,
+    /// When the peer last acknowledged something, or the first under way was sent.
+    progress: Instant,
     /// The first under way is to be sent again.
     again: bool,
     /// What was under way when the wait last expired ends here: up to there each acknowledgement that leaves something sends the
@@ -46,6 +48,7 @@ impl Outbound {
             acked: Ack { received: 0, in_force: 0 },
             rto: Rto::new(),
             expires: None,
+            progress: Instant(0),
             again: false,
             recover: 0,
         }
@@ -110,6 +113,7 @@ impl Outbound {
             self.rto.measured(now - sent);
         }
         self.rto.progress();
+        self.progress = now;
         self.again = self.under_way > 0 && received < self.recover;
         self.expires = if self.under_way > 0 { Some(now + self.rto.wait(config)) } else { None };
     }
@@ -117,6 +121,11 @@ impl Outbound {
     /// When the wait for an acknowledgement ends.
     pub(super) const fn expires(&self) -> Option<Instant> {
         self.expires
+    }
+
+    /// Whether the peer has acknowledged nothing of what is under way for as long as it may be silent (DIR-13).
+    pub(super) fn is_stuck(&self, config: &SessionConfig, now: Instant) -> bool {
+        self.under_way > 0 && now >= self.progress + config.dead_after
     }
 
     /// The wait ended.
@@ -146,6 +155,9 @@ impl Outbound {
         entry.sent = now;
         entry.again = again;
         out.extend_from_slice(&entry.datagram);
+        if self.under_way == 0 {
+            self.progress = now;
+        }
         if !again {
             self.under_way = self.under_way.saturating_add(1);
         }

@@ -20,7 +20,7 @@ pub struct Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum DownReason {
-    /// Nothing was heard of the peer for [`crate::SessionConfig::dead_after`].
+    /// For [`crate::SessionConfig::dead_after`] nothing was heard of the peer, or it acknowledged nothing of what it was sent.
     Dead,
     /// The peer does not know the session: it has restarted.
     UnknownSession,

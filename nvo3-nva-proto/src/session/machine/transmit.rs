@@ -129,9 +129,10 @@ impl Session {
         if !self.is_up() {
             return;
         }
-        if now >= self.heard + self.config.dead_after {
+        let expired = self.outbound.expires().is_some_and(|at| now >= at);
+        if now >= self.heard + self.config.dead_after || (expired && self.outbound.is_stuck(&self.config, now)) {
             self.step(Input::Lost(DownReason::Dead), None);
-        } else if self.outbound.expires().is_some_and(|at| now >= at) {
+        } else if expired {
             self.outbound.expired(&self.config, now);
         }
     }
