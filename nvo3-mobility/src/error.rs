@@ -26,6 +26,18 @@ pub enum ConfigError {
         /// The value of that.
         least: u64,
     },
+    /// A bound that no message could keep to.
+    #[error("{value}: must be at most {most} ({of}.{field})")]
+    Above {
+        /// The configuration's type.
+        of: &'static str,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// The largest that works.
+        most: u64,
+    },
     /// A ring of keys that the edge cannot use.
     #[cfg(feature = "auth")]
     #[error(transparent)]
@@ -42,6 +54,12 @@ pub(crate) fn at_least_one<T: Into<u64>>(
 ) -> Result<(), ConfigError> {
     let zero = fields.into_iter().find_map(|(field, value)| (value.into() == 0).then_some(field));
     zero.map_or(Ok(()), |field| Err(ConfigError::Zero { of, field }))
+}
+
+/// A TSI fits the messages about it.
+pub(crate) const fn fits_messages(of: &'static str, ips_per_tsi: u32) -> Result<(), ConfigError> {
+    let (value, most) = (ips_per_tsi as u64, nvo3_nva_proto::MAX_IPS as u64);
+    if value > most { Err(ConfigError::Above { of, field: "ips_per_tsi", value, most }) } else { Ok(()) }
 }
 
 /// One field covers another.
@@ -80,6 +98,7 @@ mod tests {
         let no_moves = NveConfig { moves: 0, ..nve.clone() };
         let hasty = NveConfig { in_flight: Micros(1), ..nve.clone() };
         let no_epoch = NvaConfig { epoch: 0, ..nva.clone() };
+        let generous = NvaConfig { ips_per_tsi: 65, ..nva.clone() };
         let impatient = NvaConfig { grace: Micros::from_secs(1), ..nva };
         let mut silent = nve;
         silent.session.keepalive = Micros(0);
@@ -91,6 +110,7 @@ mod tests {
         );
         assert_eq!(sentence(no_moves.validate()), "0: must be at least 1 (NveConfig.moves)");
         assert_eq!(sentence(hasty.validate()), "1: must be at least linger, which is 1000000 (NveConfig.in_flight)");
+        assert_eq!(sentence(generous.validate()), "65: must be at most 64 (NvaConfig.ips_per_tsi)");
         assert_eq!(sentence(no_epoch.validate()), "0: must be at least 1 (NvaConfig.epoch)");
         assert_eq!(
             sentence(impatient.validate()),

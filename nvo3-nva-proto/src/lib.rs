@@ -63,7 +63,7 @@ mod transfer;
 pub mod view;
 
 pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
-pub use codec::{MAX_PLACES, type_name};
+pub use codec::{MAX_IPS, MAX_PLACES, type_name};
 pub use error::{DecodeError, EncodeError};
 pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};

@@ -1,6 +1,6 @@
 //! What an authority is told before it starts.
 
-use crate::error::{at_least_one, covers};
+use crate::error::{at_least_one, covers, fits_messages};
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
 
@@ -41,7 +41,7 @@ pub struct NvaConfig {
     pub nves: u32,
     /// TSIs in the directory.
     pub tsis: u32,
-    /// Addresses of one TSI.
+    /// Addresses of one TSI, at most [`nvo3_nva_proto::MAX_IPS`].
     pub ips_per_tsi: u32,
     /// Moves that have not ended.
     pub moves: u32,
@@ -102,6 +102,7 @@ impl NvaConfig {
             ("hold.age_ms", self.hold.age_ms),
         ];
         at_least_one("NvaConfig", positive)?;
+        fits_messages("NvaConfig", self.ips_per_tsi)?;
         covers("NvaConfig", ("grace", self.grace.0), ("session.dead_after", self.session.dead_after.0))?;
         Ok(self.session.validate()?)
     }

@@ -1,6 +1,6 @@
 //! What an edge is told before it starts.
 
-use crate::error::{at_least_one, covers};
+use crate::error::{at_least_one, covers, fits_messages};
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
@@ -33,7 +33,7 @@ pub struct NveConfig {
     pub hint_interval: Micros,
     /// TSIs: attached, moving, and remembered by their floor.
     pub tsis: u32,
-    /// Addresses of one TSI.
+    /// Addresses of one TSI, at most [`nvo3_nva_proto::MAX_IPS`].
     pub ips_per_tsi: u32,
     /// Ports.
     pub ports: u32,
@@ -101,6 +101,7 @@ impl NveConfig {
             ("hold.age_ms", self.hold.age_ms),
         ];
         at_least_one("NveConfig", positive)?;
+        fits_messages("NveConfig", self.ips_per_tsi)?;
         at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
         covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
         #[cfg(feature = "auth")]

@@ -22,7 +22,7 @@ mod update;
 mod value;
 
 pub use registry::type_name;
-pub use update::MAX_PLACES;
+pub use update::{MAX_IPS, MAX_PLACES};
 
 pub(crate) use reader::Reader;
 #[cfg(feature = "auth")]

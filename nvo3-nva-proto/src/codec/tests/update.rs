@@ -50,6 +50,44 @@ fn a_fifth_place_or_too_many_mappings_are_not_encoded() {
     assert!(out.is_empty());
 }
 
+/// No two neighbours are of one family, so that each address has a run of its own.
+#[test]
+fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
+    let both = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    for family in [&both[..1], &both] {
+        let ips: Vec<_> = family.iter().copied().cycle().take(MAX_IPS).collect();
+        let (mac, vn, address) = (Mac::ZERO, Vni::MAX, Address::Ip(both[0]));
+        let version = Version { epoch: 1, generation: 1 };
+        let mapping = Mapping { mac, ips: ips.clone(), version, place: Some(dual(1)) };
+        let update = Update { mappings: [mapping.clone()].to_vec(), ..dual_stack(0, 1) };
+        let tsi = Tsi { key: TsiKey { vn, mac }, ips };
+        let messages = [
+            Message::Response(Response { vn, address, answer: Answer::Found(mapping), lifetime: 1 }),
+            Message::Update(update),
+            Message::RegistrationRequest(RegistrationRequest {
+                tsi: tsi.clone(),
+                kind: MoveKind::Hot,
+                old: Some(NveId(1)),
+                expected: Some(version),
+                lifetime: 1,
+            }),
+            Message::Prepare(Prepare {
+                move_id: MoveId(1),
+                version,
+                side: Side::New,
+                kind: MoveKind::Hot,
+                suspended: false,
+                tsis: [tsi].to_vec(),
+                peer: dual(1),
+                limits: HoldLimits { frames: 1, bytes: 1, age_ms: 1 },
+            }),
+        ];
+        for message in messages {
+            assert!(message.encoded_len() <= MAX_MESSAGE, "{}: {}", message.name(), message.encoded_len());
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_parts_of_an_update_fit_and_say_the_same(update in update(150, 9), members in option::of(vec(place(), 0..200))) {
