@@ -1,9 +1,9 @@
 //! What the edges (NVEs) and the authority (NVA) of an overlay say to each other when a virtual machine moves.
 //!
 //! [`Message`] is what can be said; [`Message::encode`] and [`Message::decode`] are its bytes, which `SPEC.md` describes for
-//! implementations in other languages. [`Session`] brings messages to the other side in order and once, over any datagrams; it has no
-//! socket and no clock, its owner brings both. [`StreamDecoder`] finds messages in a stream, where there are no datagrams. Needs an
-//! allocator, not `std`. Nothing here panics, whatever arrives.
+//! implementations in other languages, and [`view`] reads them where they lie. [`Session`] brings messages to the other side in order and once, over any
+//! datagrams or streams, whose messages [`StreamDecoder`] finds; `auth` seals them. Nothing here has a socket or a clock, its owner brings both. Needs an
+//! allocator, not `std`. Nothing panics, whatever arrives.
 //!
 //! ```
 //! use nvo3_nva_proto::*;
