@@ -72,7 +72,7 @@ fn a_tunnel_of_a_vn_or_to_a_mac_that_is_not_here_ends_in_a_drop_of_which_the_sen
     assert_eq!((w.dropped(DropReason::UnknownVn), w.dropped(DropReason::UnknownDestination)), (3, 2));
 }
 
-/// Checks VXL-10, VMM-5-02.
+/// Checks VXL-10, VMM-5-02, U6-06.
 #[test]
 fn nothing_is_learned_from_frames() {
     let mut w = World::new();
