@@ -22,10 +22,10 @@ mod update;
 mod value;
 
 pub use registry::type_name;
-pub use update::{MAX_IPS, MAX_PLACES};
+pub use update::MAX_PLACES;
+pub use value::MAX_IPS;
 
 pub(crate) use reader::Reader;
-#[cfg(feature = "auth")]
 pub(crate) use registry::code;
 pub(crate) use tlv::Tlvs;
 pub(crate) use value::{Get, Sink};
@@ -136,7 +136,6 @@ impl<'a> view::Message<'a> {
     }
 
     fn get_body(kind: u8, r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        use registry::code;
         Ok(match kind {
             code::HELLO => Self::Hello(r.get()?),
             code::HELLO_ACK => Self::HelloAck(r.get()?),

@@ -28,9 +28,6 @@ use crate::view::{self, Mappings};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 
-/// As many addresses of one TSI fit each message that speaks of one, whatever their families and whatever else it says.
-pub const MAX_IPS: usize = 64;
-
 /// The most places that one Update's mappings can be in.
 pub const MAX_PLACES: usize = 4;
 

@@ -279,6 +279,9 @@ impl Get<'_> for Address {
     }
 }
 
+/// As many addresses of one TSI fit each message that speaks of one, whatever their families and whatever else it says.
+pub const MAX_IPS: usize = 64;
+
 const RUN_V6: u8 = 0x80;
 const RUN_MORE: u8 = 0x40;
 const RUN_COUNT: u8 = 0x3f;
