@@ -5,7 +5,7 @@
 use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::update::{difference, get_version};
+use super::update::{FULL_VERSION, get_version, put_head};
 use super::value::{Count, Get, Put, Sink, codes, fields};
 use crate::audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
 use crate::error::DecodeError;
@@ -24,7 +24,6 @@ codes! {
     Verdict { Unknown, Stale, Ahead, WrongNve, WrongAddress }
 }
 
-const FULL_VERSION: u8 = 0x80;
 /// More NVEs than the entries of one message can point to.
 const TOO_MANY: usize = 129;
 
@@ -49,18 +48,7 @@ impl Table {
     fn put_entry<S: Sink>(&self, entry: &CacheEntry, out: &mut S) {
         let index = self.nves.iter().position(|nve| *nve == entry.nve);
         let index = index.and_then(|i| u8::try_from(i).ok()).unwrap_or_default() & !FULL_VERSION;
-        match difference(self.base, entry.version) {
-            Some(difference) => {
-                out.put(&[index]);
-                entry.mac.put(out);
-                difference.put(out);
-            }
-            None => {
-                out.put(&[index | FULL_VERSION]);
-                entry.mac.put(out);
-                entry.version.put(out);
-            }
-        }
+        put_head(index, entry.mac, self.base, entry.version, out);
         entry.ips.put(out);
     }
 }

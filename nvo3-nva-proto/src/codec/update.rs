@@ -27,11 +27,12 @@ use crate::message::{ErrorCode, Mapping, Members, Update};
 use crate::view::{self, Mappings};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
+use nvo3_wire::Mac;
 
 /// The most places that one Update's mappings can be in.
 pub const MAX_PLACES: usize = 4;
 
-const FULL_VERSION: u8 = 0x80;
+pub(super) const FULL_VERSION: u8 = 0x80;
 const WITHDRAWN: u8 = 0x7f;
 
 /// What the entries refer to.
@@ -63,18 +64,7 @@ impl Table {
                 index.and_then(|i| u8::try_from(i).ok()).unwrap_or(WITHDRAWN)
             }
         };
-        match difference(self.base, mapping.version) {
-            Some(difference) => {
-                out.put(&[place]);
-                mapping.mac.put(out);
-                difference.put(out);
-            }
-            None => {
-                out.put(&[place | FULL_VERSION]);
-                mapping.mac.put(out);
-                mapping.version.put(out);
-            }
-        }
+        put_head(place, mapping.mac, self.base, mapping.version, out);
         mapping.ips.put(out);
     }
 }
@@ -100,8 +90,19 @@ impl<'a> Mappings<'a> {
     }
 }
 
+/// An entry but for its addresses; `index` is what the entry points to.
+pub(super) fn put_head<S: Sink>(index: u8, mac: Mac, base: Version, version: Version, out: &mut S) {
+    let difference = difference(base, version);
+    out.put(&[if difference.is_some() { index } else { index | FULL_VERSION }]);
+    mac.put(out);
+    match difference {
+        Some(difference) => difference.put(out),
+        None => version.put(out),
+    }
+}
+
 /// What the short form says, where it can.
-pub(super) fn difference(base: Version, version: Version) -> Option<u32> {
+fn difference(base: Version, version: Version) -> Option<u32> {
     if base.epoch != version.epoch {
         return None;
     }
