@@ -25,11 +25,11 @@
 //! # A move
 //!
 //! Management gives [`nva::Input::Move`] and waits for [`nva::Event::MaySuspend`]. The source's hypervisor gives
-//! [`nve::Input::Suspend`], waits for [`nve::core::News::Suspended`] and stops the VM. The target's gives
+//! [`nve::Input::Suspend`], waits for [`nve::rules::News::Suspended`] and stops the VM. The target's gives
 //! [`nve::Input::Activate`] with the move's id and starts it if that is not refused. [`nva::Event::Ended`] says how it ended.
 //! A hypervisor that can say *suspend* only after the VM stopped says when that was; what the edge has delivered since then
-//! goes after the VM. Everything in between, and everything that can go wrong, is in three tables: [`nve::core`],
-//! [`nva::core`] and [`table::Entry`].
+//! goes after the VM. Everything in between, and everything that can go wrong, is in three tables: [`nve::rules`],
+//! [`nva::rules`] and [`table::Entry`].
 //!
 //! ```
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};

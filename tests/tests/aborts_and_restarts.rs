@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva;
-use nvo3_mobility::nve::core::{News, State};
+use nvo3_mobility::nve::rules::{News, State};
 use nvo3_mobility::nve::{self, Error};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, Refusal, Tsi, TsiKey};
 use nvo3_tests::direct::{Direct, peer, place, tsi};
@@ -186,7 +186,7 @@ fn an_outcome_survives_an_authority_that_dies_right_after_it_was_durable() {
     world.run(Micros::from_secs(3));
 
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
-    assert_eq!(world.nva.move_state(MOVE), Some(nva::core::State::Ended(MoveResult::Committed)));
+    assert_eq!(world.nva.move_state(MOVE), Some(nva::rules::State::Ended(MoveResult::Committed)));
 }
 
 /// Checks VMM-5-17, SPL-05.
@@ -317,7 +317,7 @@ fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborte
     let refused = nva::Event::Refused { id: MOVE, nve: place(2).nve, why: Refusal::Forwarder };
     assert!(world.events.contains(&refused), "{:?}", world.events);
     let moves: Vec<_> = world.nva.moves().map(|of| (of.id, of.state, of.tsis, of.old, of.new)).collect();
-    let ended = nva::core::State::Ended(MoveResult::Aborted);
+    let ended = nva::rules::State::Ended(MoveResult::Aborted);
     assert_eq!(moves, [(MOVE, ended, &[key][..], place(1).nve, place(2).nve)]);
     assert_eq!((world.nva.tsis(), world.nva.is_connected(place(2).nve)), (1, true));
 }

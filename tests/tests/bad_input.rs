@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva;
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_nva_proto::{
     Capabilities, Encapsulations, ErrorCode, Header, Hello, Message, MoveId, MoveKind, MoveWord, RegistrationRequest,
@@ -151,7 +151,7 @@ fn a_word_about_a_move_counts_only_from_its_party() {
     world.settle();
 
     assert_eq!(world.nva.counters().not_party, 1, "the old NVE cannot activate");
-    assert_eq!(world.nva.move_state(plan.id), Some(nva::core::State::Suspended));
+    assert_eq!(world.nva.move_state(plan.id), Some(nva::rules::State::Suspended));
     assert_eq!(facts(&world), before);
 }
 

@@ -3,7 +3,7 @@
 
 use nvo3_mobility::forwarder::{DropReason, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, MoveResult, RecordNo, Tsi, TsiKey};

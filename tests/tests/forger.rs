@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
-use nvo3_mobility::nve::core::Core;
+use nvo3_mobility::nve::rules::Core;
 use nvo3_mobility::nve::{self, NveCounters};
 use nvo3_nva_proto::auth::Party;
 use nvo3_nva_proto::{Mapping, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey, Version};

@@ -4,7 +4,7 @@
 use nvo3_mobility::forwarder::{Target, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve;
-use nvo3_mobility::nve::core::{News, State};
+use nvo3_mobility::nve::rules::{News, State};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, Report, TsiKey};
 use nvo3_tests::direct::{Direct, peer, place, tsi};

@@ -1,10 +1,10 @@
 //! Planning moves, stepping the move core, and carrying out what it says.
 
-use super::core::{self, Output, State};
 use super::io::{Error, Event};
 use super::journal::Record;
 use super::machine::{Nva, Tracked};
 use super::moves::Move;
+use super::rules::{self, Output, State};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
@@ -156,14 +156,14 @@ impl Nva {
     }
 
     pub(super) fn cancel(&mut self, id: MoveId) -> Result<(), Error> {
-        if self.step(id, core::Input::Deadline) { Ok(()) } else { Err(Error::UnknownMove(id)) }
+        if self.step(id, rules::Input::Deadline) { Ok(()) } else { Err(Error::UnknownMove(id)) }
     }
 
     pub(super) fn fenced(&mut self, nve: NveId) -> Result<(), Error> {
         self.edges.get_mut(&nve).ok_or(Error::UnknownNve(nve))?.fenced = true;
         for id in self.moves.of(nve) {
             if self.moves.side(id, nve) == Some(Side::New) {
-                self.step_if_it_fits(id, core::Input::Fenced);
+                self.step_if_it_fits(id, rules::Input::Fenced);
             }
             self.note_gone_parties(id);
         }
@@ -171,10 +171,10 @@ impl Nva {
     }
 
     /// One input for one move; false where it is out of place.
-    pub(super) fn step(&mut self, id: MoveId, input: core::Input) -> bool {
+    pub(super) fn step(&mut self, id: MoveId, input: rules::Input) -> bool {
         let Some(of) = self.moves.moves.get_mut(&id) else { return false };
         let before = of.state;
-        let Some((after, outputs)) = core::step(before, input) else {
+        let Some((after, outputs)) = rules::step(before, input) else {
             self.counters.out_of_place += 1;
             return false;
         };
@@ -182,7 +182,7 @@ impl Nva {
         let deadline = of.deadline;
         let (old, new) = (of.old, of.new);
         if before != after {
-            if let core::Input::Refused(side, why) = input {
+            if let rules::Input::Refused(side, why) = input {
                 let nve = if side == Side::Old { old } else { new };
                 self.tell(Event::Refused { id, nve, why });
             }
@@ -204,8 +204,8 @@ impl Nva {
     }
 
     /// As [`Nva::step`], for an input that says nothing new in some states.
-    pub(super) fn step_if_it_fits(&mut self, id: MoveId, input: core::Input) {
-        if self.moves.get(id).is_some_and(|of| core::step(of.state, input).is_some()) {
+    pub(super) fn step_if_it_fits(&mut self, id: MoveId, input: rules::Input) {
+        if self.moves.get(id).is_some_and(|of| rules::step(of.state, input).is_some()) {
             self.step(id, input);
         }
     }
@@ -215,10 +215,10 @@ impl Nva {
         let Some(of) = self.moves.get(id) else { return };
         for (nve, side) in [(of.old, Side::Old), (of.new, Side::New)] {
             if self.is_gone(nve) {
-                self.step_if_it_fits(id, core::Input::Lost(side));
+                self.step_if_it_fits(id, rules::Input::Lost(side));
             }
             if self.edges.get(&nve).is_some_and(|edge| edge.fenced) {
-                self.step_if_it_fits(id, core::Input::GoneForGood(side));
+                self.step_if_it_fits(id, rules::Input::GoneForGood(side));
             }
         }
     }
@@ -230,13 +230,13 @@ impl Nva {
         let waits_for = match state {
             State::AbortingOld => (old, Side::Old),
             State::AbortingNew => (new, Side::New),
-            _ => return self.step_if_it_fits(id, core::Input::Deadline),
+            _ => return self.step_if_it_fits(id, rules::Input::Deadline),
         };
         let (nve, side) = waits_for;
         // By then it knows that it is alone, and takes no part any more.
         let alone = self.config.session.dead_after;
         if self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| self.now >= since + alone)) {
-            self.step_if_it_fits(id, core::Input::GoneForGood(side));
+            self.step_if_it_fits(id, rules::Input::GoneForGood(side));
         } else {
             self.moves.set_timer(id, Some(again));
         }
@@ -313,7 +313,7 @@ impl Nva {
             // Who was pushed one TSI early may have come to know another one since.
             let early = of.early.iter().filter(|(pushed, _)| pushed == key).map(|(_, nve)| *nve);
             let but: Vec<NveId> = early.chain([of.old, of.new]).collect();
-            self.push_mappings(::core::slice::from_ref(key), &but, Tracked::Update(id));
+            self.push_mappings(core::slice::from_ref(key), &but, Tracked::Update(id));
         }
         self.push_members_of(&of.tsis);
     }

@@ -58,9 +58,9 @@ pub enum Event {
         /// Which.
         id: MoveId,
         /// Before.
-        from: super::core::State,
+        from: super::rules::State,
         /// Now.
-        to: super::core::State,
+        to: super::rules::State,
     },
     /// A party will not take part: the move is going to be aborted.
     Refused {

@@ -1,12 +1,12 @@
 //! The machine around the directory and the move core: sessions, clocks, the journal's order, bounds and counters.
 
 use super::config::NvaConfig;
-use super::core::State;
 use super::directory::Directory;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Timer};
 use super::journal::{Journal, Record};
 use super::members::MemberPushes;
 use super::moves::{Moves, Standing};
+use super::rules::State;
 use crate::ConfigError;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;

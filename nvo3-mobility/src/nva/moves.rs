@@ -1,6 +1,6 @@
 //! The moves in hand and the last ones that ended, by id, by TSI and by NVE, with their timers.
 
-use super::core::State;
+use super::rules::State;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Side, TsiKey, Version};

@@ -1,10 +1,10 @@
 //! What NVEs ask and say, and what is pushed to them.
 
-use super::core;
 use super::io::Event;
 use super::journal::Record;
 use super::machine::{Nva, Tracked};
 use super::moves::Move;
+use super::rules;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
@@ -28,22 +28,22 @@ impl Nva {
                     return;
                 };
                 let input = match ready.refused {
-                    Some(why) => core::Input::Refused(side, why),
-                    None => core::Input::Ready(side),
+                    Some(why) => rules::Input::Refused(side, why),
+                    None => rules::Input::Ready(side),
                 };
                 self.handle_word(from, side, ready.move_id, ready.version, input);
             }
             Message::Suspended(word) => {
-                self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Suspended);
+                self.handle_word(from, Side::Old, word.move_id, word.version, rules::Input::Suspended);
             }
             Message::Activated(word) => {
-                self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Activated);
+                self.handle_word(from, Side::New, word.move_id, word.version, rules::Input::Activated);
             }
             Message::Resumed(word) => {
-                self.handle_word(from, Side::Old, word.move_id, word.version, core::Input::Resumed)
+                self.handle_word(from, Side::Old, word.move_id, word.version, rules::Input::Resumed)
             }
             Message::Revoked(word) => {
-                self.handle_word(from, Side::New, word.move_id, word.version, core::Input::Revoked)
+                self.handle_word(from, Side::New, word.move_id, word.version, rules::Input::Revoked)
             }
             Message::OutcomeQuery(id) => self.handle_outcome_query(id, from),
             Message::Done(done) => {
@@ -58,21 +58,21 @@ impl Nva {
     /// Who asks about a move that has ended could not do what it was told since about the same TSIs: that is said again.
     fn handle_outcome_query(&mut self, id: MoveId, from: NveId) {
         self.send_outcome(id, from);
-        let Some(ended) = self.moves.get(id).filter(|of| matches!(of.state, core::State::Ended(_))) else { return };
+        let Some(ended) = self.moves.get(id).filter(|of| matches!(of.state, rules::State::Ended(_))) else { return };
         let newer: BTreeSet<MoveId> = ended.tsis.iter().filter_map(|key| self.moves.of_tsi(key)).collect();
         for newer in newer {
             if let Some(side) = self.moves.side(newer, from) {
-                self.step_if_it_fits(newer, core::Input::Returned(side, false));
+                self.step_if_it_fits(newer, rules::Input::Returned(side, false));
             }
         }
     }
 
     /// A word about a move counts only from the party that may say it, about the version that is reserved (I5).
-    fn handle_word(&mut self, from: NveId, side: Side, id: MoveId, version: Version, input: core::Input) {
+    fn handle_word(&mut self, from: NveId, side: Side, id: MoveId, version: Version, input: rules::Input) {
         let is_party = self.moves.get(id).is_some_and(|of| of.version == version);
         if is_party && self.moves.side(id, from) == Some(side) {
             // After the outcome a word says nothing new; the outcome answers it.
-            if !self.moves.get(id).is_some_and(|of| core::step(of.state, input).is_none() && of.state.decided()) {
+            if !self.moves.get(id).is_some_and(|of| rules::step(of.state, input).is_none() && of.state.decided()) {
                 self.step(id, input);
             }
         } else {
@@ -196,7 +196,7 @@ impl Nva {
                 if let Some(entry) = self.directory.get_mut(&key) {
                     entry.withdraw = true;
                 }
-                self.step_if_it_fits(id, core::Input::Deadline);
+                self.step_if_it_fits(id, rules::Input::Deadline);
             } else {
                 self.withdraw(key);
             }

@@ -1,8 +1,8 @@
 //! Sessions with NVEs: who has one, what their acknowledgements mean, and what may leave now.
 
-use super::core;
 use super::io::{Event, Peer};
 use super::machine::{Nva, Tracked, Waiting};
+use super::rules;
 #[cfg(feature = "auth")]
 use crate::Transport;
 use alloc::vec::Vec;
@@ -126,7 +126,7 @@ impl Nva {
         }
         for id in self.moves.of(nve) {
             if let Some(side) = self.moves.side(id, nve) {
-                self.step_if_it_fits(id, core::Input::Returned(side, restarted));
+                self.step_if_it_fits(id, rules::Input::Returned(side, restarted));
             }
         }
         self.pump(nve);
@@ -153,7 +153,7 @@ impl Nva {
         }
         self.talkative.remove(&nve);
         self.moves.forget_early(nve);
-        let tracked = ::core::mem::take(&mut edge.tracked);
+        let tracked = core::mem::take(&mut edge.tracked);
         for (_, of) in tracked {
             if let Tracked::Update(id) = of {
                 self.follows(id, nve);
@@ -202,7 +202,7 @@ impl Nva {
                         Tracked::Nothing => {}
                         Tracked::Outcome(id, side) => {
                             self.moves.note_heard(nve, id);
-                            self.step_if_it_fits(id, core::Input::InForce(side));
+                            self.step_if_it_fits(id, rules::Input::InForce(side));
                         }
                         Tracked::Update(id) => self.follows(id, nve),
                     }
@@ -222,7 +222,7 @@ impl Nva {
         edge.gone = edge.gone.or(Some(self.now));
         for id in self.moves.of(nve) {
             if let Some(side) = self.moves.side(id, nve) {
-                self.step_if_it_fits(id, core::Input::Lost(side));
+                self.step_if_it_fits(id, rules::Input::Lost(side));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What goes into an edge's control plane and what comes out, besides bytes.
 
-use super::core::{News, State};
+use super::rules::{News, State};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};

@@ -3,18 +3,18 @@
 use super::cache::{Cache, Queries};
 use super::changes::{Changes, Key};
 use super::config::NveConfig;
-use super::core::{self, Core};
 use super::counters::NveCounters;
 use super::io::{Error, Event, Input, Timer, Transmit};
 use super::moves::Moves;
 use super::neighbors::Neighbors;
+use super::rules::{self, Core};
 use crate::ConfigError;
 #[cfg(feature = "auth")]
 use crate::Transport;
 use crate::table::{Change, Entry, Port, Route, TableChange, VapId};
-use ::core::net::IpAddr;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 #[cfg(feature = "auth")]
 use nvo3_nva_proto::auth::NveSeals;
 use nvo3_nva_proto::{
@@ -43,7 +43,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn entry(&self) -> Option<Entry> {
-        if self.alone { core::entry_alone(self.core.state) } else { core::entry(self.core.state) }
+        if self.alone { rules::entry_alone(self.core.state) } else { rules::entry(self.core.state) }
     }
 }
 
@@ -252,7 +252,7 @@ impl Nve {
         let attached = self.ports.get(&vap).ok_or(Error::UnknownPort(vap))?;
         for key in attached.tsis.clone() {
             let state = self.state(&key).state;
-            if !self.step(key, core::Input::Detach) {
+            if !self.step(key, rules::Input::Detach) {
                 return Err(Error::OutOfPlace { key, state: state.name() });
             }
             self.unbind(key);
@@ -277,7 +277,7 @@ impl Nve {
 
     fn applied(&mut self, number: u64) {
         for key in self.changes.applied(number) {
-            self.settle(key, core::Input::Applied);
+            self.settle(key, rules::Input::Applied);
         }
         self.advance_in_force();
     }
@@ -285,12 +285,12 @@ impl Nve {
     fn refused(&mut self, number: u64) {
         self.counters.refused_changes += 1;
         if let Some(key) = self.changes.refused(number) {
-            self.settle(key, core::Input::Refused);
+            self.settle(key, rules::Input::Refused);
         }
         self.advance_in_force();
     }
 
-    fn settle(&mut self, key: Key, input: core::Input) {
+    fn settle(&mut self, key: Key, input: rules::Input) {
         if let Key::Tsi(tsi) = key
             && !self.changes.is_pending(key)
             && self.state(&tsi).state.awaits_forwarder()
@@ -406,7 +406,7 @@ impl Nve {
         }
         self.pump_session();
         while let Some((_, key)) = self.forward_timers.first().copied().filter(|(at, _)| *at <= self.now) {
-            self.step(key, core::Input::ForwardEnds);
+            self.step(key, rules::Input::ForwardEnds);
             self.stop_forward_timer(&key);
         }
         // Without an authority to ask, what was last heard is better than nothing.
@@ -497,10 +497,10 @@ impl Nve {
         self.hints.push_back((to, Invalidate { tsi: key, nve: self.config.place.nve, version }));
     }
 
-    pub(super) fn in_flight(&self, which: core::Duration) -> Micros {
+    pub(super) fn in_flight(&self, which: rules::Duration) -> Micros {
         match which {
-            core::Duration::InFlight => self.config.in_flight,
-            core::Duration::Linger => self.config.linger,
+            rules::Duration::InFlight => self.config.in_flight,
+            rules::Duration::Linger => self.config.linger,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Stepping the move core, carrying out what it says, and letting a move's TSIs speak as one.
 
 use super::changes::Key;
-use super::core::{self, Core, Duration, News, Output, Word};
 use super::io::{Error, Event};
 use super::machine::{Known, Nve};
+use super::rules::{self, Core, Duration, News, Output, Word};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
@@ -69,9 +69,9 @@ impl Moves {
 
 impl Nve {
     /// One input for one TSI; false where it is out of place.
-    pub(super) fn step(&mut self, key: TsiKey, input: core::Input) -> bool {
+    pub(super) fn step(&mut self, key: TsiKey, input: rules::Input) -> bool {
         let before = self.state(&key);
-        let Some((after, outputs)) = core::step(before, input) else {
+        let Some((after, outputs)) = rules::step(before, input) else {
             self.counters.out_of_place += 1;
             return false;
         };
@@ -82,14 +82,14 @@ impl Nve {
             self.carry_out(key, output);
         }
         if after.state.awaits_forwarder() && !self.changes.is_pending(Key::Tsi(key)) {
-            self.step(key, core::Input::Applied);
+            self.step(key, rules::Input::Applied);
         }
         true
     }
 
     /// As [`Nve::step`], for an input that says nothing new in some states.
-    pub(super) fn step_if_it_fits(&mut self, key: TsiKey, input: core::Input) {
-        if core::step(self.state(&key), input).is_some() {
+    pub(super) fn step_if_it_fits(&mut self, key: TsiKey, input: rules::Input) {
+        if rules::step(self.state(&key), input).is_some() {
             self.step(key, input);
         }
     }
@@ -98,7 +98,7 @@ impl Nve {
         let known = self.known(key);
         let entry_before = known.entry();
         known.core = after;
-        if core::entry(after.state).is_none_or(|entry| entry.delivers()) {
+        if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
             known.stopped_at = None;
         }
         if before.state != after.state {
@@ -106,18 +106,18 @@ impl Nve {
             let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
             known.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
             known.brought_by = match (before.state, after.state) {
-                (core::State::Activating(plan) | core::State::Active(plan), core::State::Here) => Some(plan.id),
+                (rules::State::Activating(plan) | rules::State::Active(plan), rules::State::Here) => Some(plan.id),
                 _ => None,
             };
             known.taken_by = match (before.state, after.state) {
                 (
-                    core::State::Leaving(plan)
-                    | core::State::Suspending(plan)
-                    | core::State::Vacating(plan)
-                    | core::State::Suspended(plan),
-                    core::State::Forwarding { .. },
+                    rules::State::Leaving(plan)
+                    | rules::State::Suspending(plan)
+                    | rules::State::Vacating(plan)
+                    | rules::State::Suspended(plan),
+                    rules::State::Forwarding { .. },
                 ) if after.floor == plan.version => Some(plan.id),
-                (core::State::Forwarding { .. }, core::State::Forwarding { .. }) => known.taken_by,
+                (rules::State::Forwarding { .. }, rules::State::Forwarding { .. }) => known.taken_by,
                 _ => None,
             };
         }
@@ -125,7 +125,7 @@ impl Nve {
             self.changes.mark(Key::Tsi(key));
         }
         if before.state != after.state {
-            if !matches!(after.state, core::State::Forwarding { .. }) {
+            if !matches!(after.state, rules::State::Forwarding { .. }) {
                 self.stop_forward_timer(&key);
             }
             self.tell(Event::State { key, from: before.state, to: after.state });
@@ -227,7 +227,7 @@ impl Nve {
     pub(super) fn make_room(&mut self, new: usize) -> bool {
         let limit = self.config.tsis as usize;
         while self.tsis.len() + new > limit {
-            let gone = self.tsis.iter().find(|(_, k)| k.vap.is_none() && k.core.state == core::State::Away);
+            let gone = self.tsis.iter().find(|(_, k)| k.vap.is_none() && k.core.state == rules::State::Away);
             let Some(key) = gone.map(|(key, _)| *key) else { return false };
             self.tsis.remove(&key);
         }
@@ -276,7 +276,7 @@ impl Nve {
                 return Err(Error::NotPrepared { key, move_id, state: state.name() });
             }
         }
-        self.for_all_of_move(key, core::Input::Runs)
+        self.for_all_of_move(key, rules::Input::Runs)
     }
 
     pub(super) fn suspend(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) -> Result<(), Error> {
@@ -286,12 +286,12 @@ impl Nve {
             self.suspended_before(move_id, stopped_at);
             return Ok(());
         }
-        self.for_all_of_move(key, core::Input::Suspend(move_id))?;
+        self.for_all_of_move(key, rules::Input::Suspend(move_id))?;
         let of_move = self.moves.get(move_id).map(|of| of.tsis.as_slice()).unwrap_or_default();
         for tsi in of_move.iter().chain([&key]) {
             // In a later state the tunnel is in force, and what it was to replay has been ordered.
             if let Some(known) = self.tsis.get_mut(tsi)
-                && matches!(known.core.state, core::State::Suspending(_))
+                && matches!(known.core.state, rules::State::Suspending(_))
             {
                 known.stopped_at = stopped_at.or(known.stopped_at);
             }
@@ -314,7 +314,7 @@ impl Nve {
     }
 
     /// Any TSI's word stands for all that move with it.
-    pub(super) fn for_all_of_move(&mut self, key: TsiKey, input: core::Input) -> Result<(), Error> {
+    pub(super) fn for_all_of_move(&mut self, key: TsiKey, input: rules::Input) -> Result<(), Error> {
         let state = self.state(&key).state;
         let of_move = state.plan().and_then(|plan| self.moves.get(plan.id)).map(|of| of.tsis.clone());
         if !self.step(key, input) {
@@ -335,7 +335,7 @@ impl Nve {
         self.say_again = false;
         let keys: Vec<TsiKey> = self.tsis.keys().copied().collect();
         for key in keys {
-            self.step_if_it_fits(key, core::Input::Again);
+            self.step_if_it_fits(key, rules::Input::Again);
         }
         let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
         for (tsi, version) in leaving {

@@ -1,15 +1,15 @@
 //! ARP and Neighbor Discovery at the edge: answers for stations elsewhere, questions to the NVA for unknown ones, and what a
 //! station's own announcement says (OPT-03, PXY-07 … PXY-11, ARMD-13 … ARMD-16, R-01, R-13, R-14).
 
-use super::core::Input;
 use super::io::{Event, Handled};
 use super::machine::Nve;
+use super::rules::Input;
 use crate::forwarder::Notice;
 use crate::table::VapId;
-use ::core::net::IpAddr;
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, TsiKey};
 use nvo3_wire::announce::{Kind, classify};
 use nvo3_wire::nd::Advertise;
@@ -191,14 +191,14 @@ impl Nve {
             IpAddr::V4(target) => {
                 let ip = match asker.ip {
                     Some(IpAddr::V4(ip)) => Ipv4::from(ip),
-                    _ => Ipv4::from(::core::net::Ipv4Addr::UNSPECIFIED),
+                    _ => Ipv4::from(core::net::Ipv4Addr::UNSPECIFIED),
                 };
                 arp::reply((mac, Ipv4::from(target)), (asker.mac, ip), &mut frame)
             }
             IpAddr::V6(target) => {
                 let ip = match asker.ip {
                     Some(IpAddr::V6(ip)) => Ipv6::from(ip),
-                    _ => Ipv6::from(::core::net::Ipv6Addr::UNSPECIFIED),
+                    _ => Ipv6::from(core::net::Ipv6Addr::UNSPECIFIED),
                 };
                 nd::advertisement(&Advertise::answer(mac, Ipv6::from(target), (asker.mac, ip)), &mut frame)
             }

@@ -2,9 +2,9 @@
 
 use super::cache::lifetime;
 use super::changes::Key;
-use super::core::{Input, Plan};
 use super::io::Event;
 use super::machine::Nve;
+use super::rules::{Input, Plan};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, Instant, Invalidate, Mapping, Members, Message, MoveId, MoveKind, MoveResult, MoveWord, NveId,
@@ -275,7 +275,7 @@ impl Nve {
         &mut self,
         key: TsiKey,
         version: Version,
-        ips: Vec<::core::net::IpAddr>,
+        ips: Vec<core::net::IpAddr>,
         place: Option<Place>,
         expires: Option<Instant>,
     ) {
@@ -397,14 +397,14 @@ impl Nve {
 mod tests {
     use super::*;
     use crate::nve::NveConfig;
-    use ::core::net::IpAddr;
+    use core::net::IpAddr;
     use nvo3_nva_proto::Locators;
     use nvo3_wire::Mac;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     const VN: Vni = Vni::MAX;
-    const IP: IpAddr = IpAddr::V4(::core::net::Ipv4Addr::new(192, 0, 2, 10));
+    const IP: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 10));
 
     fn place(nve: u64) -> Place {
         Place { nve: NveId(nve), locators: Locators::V4([198, 51, 100, 1].into()) }

@@ -122,7 +122,7 @@ impl Authority {
     pub(super) fn knows(&self, id: MoveId) -> Option<Known> {
         Some(match self.live.as_ref()?.move_state(id) {
             None => Known::Nothing,
-            Some(nva::core::State::Ended(result)) => Known::Ended(result),
+            Some(nva::rules::State::Ended(result)) => Known::Ended(result),
             Some(_) => Known::InHand,
         })
     }

@@ -5,7 +5,7 @@ use super::hypervisor::Seat;
 use super::ledger::{EdgeNo, Fate};
 use super::timeline::Line;
 use super::world::{Node, World};
-use crate::nve::core::State;
+use crate::nve::rules::State;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;

@@ -6,7 +6,7 @@ use super::host::Host;
 use super::ledger::{EdgeNo, Loss};
 use super::scenario::{Move, Scenario};
 use super::world::{Event, Node, World};
-use crate::nve::core::News;
+use crate::nve::rules::News;
 use crate::{nva, nve};
 use alloc::format;
 use alloc::string::String;

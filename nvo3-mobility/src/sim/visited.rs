@@ -46,11 +46,11 @@ pub struct Visited {
 }
 
 impl Visited {
-    pub(super) fn edge(&mut self, from: &nve::core::State, to: &nve::core::State) {
+    pub(super) fn edge(&mut self, from: &nve::rules::State, to: &nve::rules::State) {
         self.edge.extend([from.name(), to.name()]);
     }
 
-    pub(super) fn authority(&mut self, from: &nva::core::State, to: &nva::core::State) {
+    pub(super) fn authority(&mut self, from: &nva::rules::State, to: &nva::rules::State) {
         self.authority.extend([from.name(), to.name()]);
     }
 

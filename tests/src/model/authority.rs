@@ -4,7 +4,7 @@ use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Net, Packet};
 use super::world::{EDGES, Move};
-use nvo3_mobility::nva::core::{Input, Output, State};
+use nvo3_mobility::nva::rules::{Input, Output, State};
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
 
 /// Moves that nobody planned are named by their record.
@@ -236,7 +236,7 @@ impl Stage<'_> {
         if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
             self.decide(Input::Returned(side, restarted));
         }
-        self.step(n, nvo3_mobility::nve::core::Input::Again);
+        self.step(n, nvo3_mobility::nve::rules::Input::Again);
         self.answer(n);
     }
 

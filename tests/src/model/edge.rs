@@ -3,7 +3,7 @@
 use super::fence::{Fence, Rules};
 use super::net::{At, Msg, Packet};
 use super::world::{Edge, Frame, Interned, World, at, generation, place, version};
-use nvo3_mobility::nve::core::{Input, News, Output, Plan, State, Word};
+use nvo3_mobility::nve::rules::{Input, News, Output, Plan, State, Word};
 use nvo3_mobility::table::{Action, Ingress};
 use nvo3_nva_proto::{MoveId, MoveResult};
 

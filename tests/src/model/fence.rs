@@ -1,7 +1,7 @@
 //! The rules of DESIGN §3.4 that can be taken away one at a time, and the core's tables without one of them.
 
-use nvo3_mobility::nva::core as nva;
-use nvo3_mobility::nve::core::{self, Core, Input, News, Output, Outputs, State, Word};
+use nvo3_mobility::nva::rules as nva;
+use nvo3_mobility::nve::rules::{self, Core, Input, News, Output, Outputs, State, Word};
 use nvo3_mobility::table::{Action, Entry, Lane};
 use nvo3_nva_proto::{MoveResult, Version};
 
@@ -93,26 +93,26 @@ impl Rules {
         use State::{Leaving, Suspended, Suspending, Vacating};
         let low = Core { floor: Version::default(), ..core };
         match (self.without, core.state, input) {
-            (Some(Fence::Floor), ..) => core::step(low, input),
-            (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => core::step(low, input),
+            (Some(Fence::Floor), ..) => rules::step(low, input),
+            (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => rules::step(low, input),
             (Some(Fence::Applied), Leaving(p), Suspend(_)) => {
-                let (after, mut outputs) = core::step(core, input)?;
+                let (after, mut outputs) = rules::step(core, input)?;
                 outputs.push(Output::Say(p.id, p.version, Word::Suspended));
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
-                let (after, outputs) = core::step(core, input)?;
+                let (after, outputs) = rules::step(core, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
                 Some((Core { state, ..after }, outputs))
             }
-            _ => core::step(core, input),
+            _ => rules::step(core, input),
         }
     }
 
     /// What the forwarder of an NVE does in a state.
     pub fn entry(&self, state: State) -> Option<Entry> {
-        let entry = core::entry(state)?;
+        let entry = rules::entry(state)?;
         match (self.without, state) {
             (Some(Fence::OwnVaps), State::Prepared(_)) => Some(Entry { vap: Action::Hold(Lane::Direct), ..entry }),
             _ => Some(entry),

@@ -4,7 +4,7 @@ use super::edge::Stage;
 use super::fence::{Fence, Rules};
 use super::net::{At, Packet, name};
 use super::world::{EDGES, Frame, World, at};
-use nvo3_mobility::nve::core::{Input, State};
+use nvo3_mobility::nve::rules::{Input, State};
 use nvo3_nva_proto::{MoveId, MoveResult};
 use std::fmt;
 

@@ -4,8 +4,8 @@ use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Packet};
 use super::world::{Frame, Move, World, generation};
-use nvo3_mobility::nva::core::State::{AbortingNew, AbortingOld, Committing};
-use nvo3_mobility::nve::core::State::{Installing, Prepared};
+use nvo3_mobility::nva::rules::State::{AbortingNew, AbortingOld, Committing};
+use nvo3_mobility::nve::rules::State::{Installing, Prepared};
 use nvo3_nva_proto::{MoveId, MoveResult, Side};
 
 impl Stage<'_> {

@@ -1,7 +1,7 @@
 //! Model checking of the move core itself in a small world: three edges, an authority, a frame at any instant, and control
 //! messages that are lost, repeated and reordered without limit.
 //!
-//! The cores are the product's: [`nvo3_mobility::nve::core::step`] and `entry`, [`nvo3_mobility::nva::core::step`], and
+//! The cores are the product's: [`nvo3_mobility::nve::rules::step`] and `entry`, [`nvo3_mobility::nva::rules::step`], and
 //! [`Entry::act`](nvo3_mobility::table::Entry::act). What the machines wrap around them is here again as far as a move can
 //! notice it: `edge` (cache, table, registration) and `authority` (directory, journal, sessions). `happen` has the events,
 //! `rest` what must hold, `fence` the rules that can be taken away, `case` the worlds that are

@@ -7,8 +7,8 @@ use super::happen::{Event, hypervisors, soon, timers};
 use super::net::name;
 use super::world::{EDGES, Faults, Frame, Move, World};
 use ahash::RandomState;
-use nvo3_mobility::nva::core::State::{PreparingNew, PreparingOld, Ready};
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nva::rules::State::{PreparingNew, PreparingOld, Ready};
+use nvo3_mobility::nve::rules::State;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 

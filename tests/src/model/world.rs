@@ -2,8 +2,8 @@
 
 use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
-use nvo3_mobility::nva::core as nva;
-use nvo3_mobility::nve::core::{Core, State};
+use nvo3_mobility::nva::rules as nva;
+use nvo3_mobility::nve::rules::{Core, State};
 use nvo3_nva_proto::{Locators, MoveId, MoveResult, NveId, Place, Version};
 use std::collections::HashMap;
 use std::fmt;

@@ -5,7 +5,7 @@ use super::transition::Queue;
 use super::world::{EDGES, World};
 use nvo3_mobility::forwarder::{Forwarder, Target};
 use nvo3_mobility::nva::Nva;
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::Instant;

@@ -4,7 +4,7 @@
 use super::model::{Excuse, REMEMBERED, Seat, Where};
 use super::transition::Act;
 use super::world::{STATIONS, World, place_of};
-use nvo3_mobility::nve::core::News;
+use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::table::VapId;
 use nvo3_mobility::{nva, nve};
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, MoveResult, TsiKey};
@@ -349,7 +349,7 @@ impl World {
         let ids: Vec<MoveId> = self.vms.iter().filter_map(|vm| vm.leg.as_ref()).map(|leg| leg.id).collect();
         for id in ids {
             match self.nva.as_ref().map(|nva| nva.move_state(id)) {
-                Some(Some(nva::core::State::Ended(result))) => self.ended(id, result),
+                Some(Some(nva::rules::State::Ended(result))) => self.ended(id, result),
                 Some(None) => self.ended(id, MoveResult::Unknown),
                 _ => {}
             }

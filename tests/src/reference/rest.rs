@@ -2,7 +2,7 @@
 
 use super::model::{Seat, To};
 use super::world::{EDGES, STATIONS, VMS, World};
-use nvo3_mobility::nve::core::{self, State};
+use nvo3_mobility::nve::rules::{self, State};
 use nvo3_nva_proto::Micros;
 
 /// Moves end by their deadlines, authorities wait for edges that do not come, sessions are found dead: all within this.
@@ -88,7 +88,7 @@ impl World {
                 if !matches!(state, State::Away | State::Here | State::Forwarding { .. }) {
                     wrong.push(format!("station {station} is {} at edge {n}", state.name()));
                 }
-                if core::entry(state).is_some_and(|entry| entry.delivers()) != (n == at) {
+                if rules::entry(state).is_some_and(|entry| entry.delivers()) != (n == at) {
                     wrong.push(format!("station {station} is {} at edge {n}, and runs at edge {at}", state.name()));
                 }
                 if let Some((version, place)) = nve.mapping(&key)

@@ -3,7 +3,7 @@
 use crate::authority::{Authority, Journal};
 use crate::waiters::Until;
 use crate::{show, start, words};
-use nvo3_mobility::nva::core::State;
+use nvo3_mobility::nva::rules::State;
 use nvo3_mobility::nva::{Input, Standing};
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
 use nvoctl::daemon::{Call, Caller};

@@ -1,7 +1,7 @@
 //! What is shown: JSON that a table can be made of, so flat, with the same keys in each row.
 
 use crate::words;
-use nvo3_mobility::nva::core::State;
+use nvo3_mobility::nva::rules::State;
 use nvo3_mobility::nva::{Event, Nva, Standing};
 use nvo3_nva_proto::{Mapping, MoveKind, Place, TsiKey};
 use serde::Serialize;

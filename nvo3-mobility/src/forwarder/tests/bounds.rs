@@ -1,7 +1,7 @@
 //! What must hold whatever arrives.
 
 use super::*;
-use crate::nve::core::{Plan, Sign, State, Target as Coming, entry};
+use crate::nve::rules::{Plan, Sign, State, Target as Coming, entry};
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::MoveId;
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Moves through the real process, which may die in them.
 
 use crate::world::{World, tsi};
-use nvo3_mobility::nve::core::News;
+use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{MoveId, MoveResult, NveId, TsiKey};

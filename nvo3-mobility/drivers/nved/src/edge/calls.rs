@@ -1,7 +1,7 @@
 //! What `nvoctl` asks for.
 
 use super::{Edge, show};
-use nvo3_mobility::nve::core::News;
+use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};

@@ -1,7 +1,7 @@
 //! What a move cost here, for the NVA's report (VMM-5-16).
 
 use nvo3_mobility::forwarder::{Forwarder, TsiCounters};
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::rules::State;
 use nvo3_nva_proto::{Instant, MoveId, Report, TsiKey};
 use std::collections::BTreeMap;
 

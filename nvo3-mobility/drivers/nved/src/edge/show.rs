@@ -3,7 +3,7 @@
 use super::Edge;
 use nvo3_mobility::forwarder::DropReason;
 use nvo3_mobility::nve::Event;
-use nvo3_mobility::nve::core::State;
+use nvo3_mobility::nve::rules::State;
 use nvo3_nva_proto::TsiKey;
 use serde_json::{Map, Value, json};
 
@@ -53,7 +53,7 @@ fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
 
 pub(super) fn moves(edge: &Edge) -> Value {
     let in_hand = edge.nve.tsis().filter_map(|(key, core)| Some((key, core.state, *core.state.plan()?)));
-    let row = |(key, state, plan): (TsiKey, State, nvo3_mobility::nve::core::Plan)| {
+    let row = |(key, state, plan): (TsiKey, State, nvo3_mobility::nve::rules::Plan)| {
         json!({
             "move": plan.id.0,
             "vni": key.vn,

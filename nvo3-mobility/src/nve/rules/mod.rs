@@ -416,7 +416,7 @@ const fn hold(party: Option<Place>, bum: Bum, gate: Gate) -> Entry {
 
 macro_rules! outputs {
     ($($output:expr),* $(,)?) => {
-        $crate::nve::core::Outputs::from_iter([$($output),*])
+        $crate::nve::rules::Outputs::from_iter([$($output),*])
     };
 }
 use outputs;

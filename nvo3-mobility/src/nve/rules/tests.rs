@@ -3,13 +3,13 @@
 use super::*;
 use crate::printed::{self, Tried};
 use crate::table::Ingress;
-use ::core::net::Ipv4Addr;
 use Input::*;
 use Output::{Deregister, ForwardFor, Refuse, Register, Say, Tell};
 use State::*;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 use nvo3_nva_proto::{Locators, NveId};
 
 const fn place(n: u8) -> Place {
@@ -835,7 +835,7 @@ fn said(outputs: &Outputs) -> String {
 
 #[test]
 fn the_table_is_the_one_that_was_reviewed() {
-    printed::compare("src/nve/core/table.txt", &printed::render(&tried()));
+    printed::compare("src/nve/rules/table.txt", &printed::render(&tried()));
 }
 
 /// A new row, and one that is gone, show here too.

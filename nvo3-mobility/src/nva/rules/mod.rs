@@ -11,7 +11,7 @@
 //! Printed from the code.
 //!
 //! ```text
-#![doc = include_str!("core-table.txt")]
+#![doc = include_str!("table.txt")]
 //! ```
 
 use arrayvec::ArrayVec;
