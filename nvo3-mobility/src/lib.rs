@@ -56,6 +56,7 @@ extern crate alloc;
 
 mod error;
 pub mod forwarder;
+pub mod health;
 pub mod nva;
 pub mod nve;
 #[cfg(test)]

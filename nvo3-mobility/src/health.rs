@@ -1,0 +1,155 @@
+//! What a machine waits for from its owner, how much of it, and since when.
+//!
+//! A machine does nothing by itself: an owner that forgets one call of its loop stops the machine without an error. Each machine
+//! therefore watches what only its owner can do. `Nve::health` and
+//! `Nva::health` say what waits now. What has waited for [`PATIENCE`] makes one event.
+
+use arrayvec::ArrayVec;
+use core::fmt;
+use nvo3_nva_proto::{Instant, Micros};
+
+/// An owner that has done nothing about a [`Duty`] for this long is told so by an event.
+pub const PATIENCE: Micros = Micros::from_secs(1);
+
+/// What only the owner of a machine can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Duty {
+    /// Call `handle_timeout`: a deadline of `poll_timeout` has passed.
+    HandleTimeout,
+    /// Drain `poll_event`.
+    PollEvents,
+    /// Drain `poll_transmit`.
+    PollTransmit,
+    /// Drain `poll_table_change` and hand each change to the forwarder.
+    PollTableChanges,
+    /// Answer the table changes that were polled, by *Applied* or *Refused*.
+    AnswerTableChanges,
+    /// Drain `poll_persist` and make each record durable.
+    PollRecords,
+    /// Say *Persisted* of the records that were polled.
+    SayPersisted,
+}
+
+impl Duty {
+    /// The duty's name, as logs and counters write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HandleTimeout => "handle_timeout",
+            Self::PollEvents => "poll_events",
+            Self::PollTransmit => "poll_transmit",
+            Self::PollTableChanges => "poll_table_changes",
+            Self::AnswerTableChanges => "answer_table_changes",
+            Self::PollRecords => "poll_records",
+            Self::SayPersisted => "say_persisted",
+        }
+    }
+}
+
+/// One duty that waits for the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Waiting {
+    /// What is to be done.
+    pub duty: Duty,
+    /// How many messages, events, changes, records or deadlines wait for it.
+    pub count: usize,
+    /// When the owner last did something about it, or since when there has been something to do.
+    pub since: Instant,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} wait for {} since {} us", self.count, self.duty.name(), self.since.0)
+    }
+}
+
+/// Everything that waits for the owner. A machine whose owner keeps up has an empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    waiting: ArrayVec<Waiting, 8>,
+}
+
+impl Health {
+    /// Whether nothing waits for the owner.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// What waits, in the order of [`Duty`].
+    pub fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
+    /// What has waited for [`PATIENCE`] and longer at `now`.
+    pub fn overdue(&self, now: Instant) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().filter(move |waiting| now - waiting.since >= PATIENCE)
+    }
+}
+
+impl FromIterator<Waiting> for Health {
+    fn from_iter<I: IntoIterator<Item = Waiting>>(waiting: I) -> Self {
+        Self { waiting: waiting.into_iter().collect() }
+    }
+}
+
+/// Since when one duty has waited, and whether the owner has been told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Watch {
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Watch {
+    /// So much waits at `now`.
+    pub(crate) fn note(&mut self, now: Instant, count: usize) {
+        if count == 0 {
+            *self = Self::default();
+        } else if self.since.is_none() {
+            self.since = Some(now);
+        }
+    }
+
+    /// The owner did something about it and is not late any more.
+    pub(crate) fn served(&mut self, now: Instant) {
+        *self = Self { since: self.since.map(|_| now), told: false };
+    }
+
+    /// What health says of it.
+    pub(crate) fn waiting(&self, duty: Duty, count: usize) -> Option<Waiting> {
+        Some(Waiting { duty, count, since: self.since? })
+    }
+
+    /// When the owner is to be told, unless it has been.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.told).map(|since| since + PATIENCE)
+    }
+
+    /// Whether the owner is to be told now; true once.
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.deadline().is_some_and(|at| at <= now);
+        self.told |= due;
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duty_that_waits_is_told_once_and_again_only_after_it_was_served() {
+        let (mut watch, late) = (Watch::default(), Instant(7) + PATIENCE);
+        watch.note(Instant(7), 3);
+        watch.note(Instant(8), 4);
+
+        assert_eq!(watch.waiting(Duty::PollEvents, 4).map(|waiting| waiting.since), Some(Instant(7)));
+        assert!(!watch.is_due(Instant(late.0 - 1)) && watch.is_due(late) && !watch.is_due(late));
+
+        watch.served(late);
+        assert!(!watch.is_due(late) && watch.is_due(late + PATIENCE));
+        watch.note(late, 0);
+        assert_eq!(watch.deadline(), None);
+    }
+}
