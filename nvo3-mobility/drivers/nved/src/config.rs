@@ -3,6 +3,7 @@
 use clap::Parser;
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
+use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port, PortError};
 use serde::Deserialize;
@@ -63,10 +64,8 @@ pub(crate) struct Config {
 /// What is wrong with it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{path}: {error}")]
-    File { path: PathBuf, error: std::io::Error },
-    #[error("{path}: {error}")]
-    Toml { path: PathBuf, error: toml::de::Error },
+    #[error(transparent)]
+    File(#[from] SettingsError),
     #[error("{0}: missing")]
     Missing(&'static str),
     #[error(transparent)]
@@ -92,13 +91,7 @@ impl Config {
     }
 
     fn from_settings(flags: Settings) -> Result<Self, Error> {
-        let file = match flags.config.clone() {
-            Some(path) => {
-                let text = std::fs::read_to_string(&path).map_err(|error| Error::File { path: path.clone(), error })?;
-                toml::from_str(&text).map_err(|error| Error::Toml { path, error })?
-            }
-            None => Settings::default(),
-        };
+        let file: Settings = settings(flags.config.as_deref())?;
         let locator = if flags.locator.is_empty() { file.locator } else { flags.locator };
         let locators = locators(&locator)?;
         let nva = nva(&flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?)?;
@@ -115,11 +108,8 @@ impl Config {
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
-        let (keys, trusted_transport) = if flags.keys.is_some() || flags.trusted_transport {
-            (flags.keys, flags.trusted_transport)
-        } else {
-            (file.keys, file.trusted_transport)
-        };
+        let (keys, trusted_transport) =
+            flags_or_file((flags.keys, flags.trusted_transport), (file.keys, file.trusted_transport));
         Ok(Self {
             trust: Trust::new(keys, trusted_transport)?,
             place: Place { nve: NveId(flags.id.or(file.id).ok_or(Error::Missing("id"))?), locators },
