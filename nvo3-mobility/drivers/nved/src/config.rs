@@ -5,7 +5,7 @@ use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
 use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
-use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port, PortError};
+use nvoctl::{NVED_SOCKET, Port, PortError, control_address};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -94,7 +94,8 @@ impl Config {
         let file: Settings = settings(flags.config.as_deref())?;
         let locator = if flags.locator.is_empty() { file.locator } else { flags.locator };
         let locators = locators(&locator)?;
-        let nva = nva(&flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?)?;
+        let nva = flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?;
+        let nva = control_address(&nva).ok_or(Error::Nva(nva))?;
         let reachable = if nva.is_ipv4() { locators.v4().is_some() } else { locators.v6().is_some() };
         if !reachable {
             return Err(Error::NvaFamily(nva));
@@ -142,12 +143,6 @@ fn locators(addresses: &[IpAddr]) -> Result<Locators, Error> {
         (None, Some(v6)) => Ok(Locators::V6(v6)),
         (None, None) => Err(Error::Missing("locator")),
     }
-}
-
-fn nva(text: &str) -> Result<SocketAddr, Error> {
-    let with_port = text.parse().ok();
-    let without = || text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, CONTROL_PORT));
-    with_port.or_else(without).ok_or_else(|| Error::Nva(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -201,6 +196,12 @@ mod tests {
         let both = config(&["--config", file, "--id=4", "--nva=192.0.2.101"]).unwrap();
         assert_eq!((both.place.nve, both.nva), (NveId(4), "192.0.2.101:61635".parse().unwrap()));
         assert_eq!(both.ports, by_file.ports);
+    }
+
+    #[test]
+    fn the_authority_is_an_address_with_or_without_a_port_and_brackets() {
+        let nva = |nva: &str| config(&["--id=1", "--locator=::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
+        assert_eq!(["::2", "[::2]", "[::2]:7"].map(nva).map(|nva| nva.port()), [61_635, 61_635, 7]);
     }
 
     #[test]
