@@ -160,7 +160,7 @@ fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
     }
 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (mut before, mut counted) = (RecordNo(0), Counters::default());
+    let (mut before, mut counted) = (RecordNo(0), WriterCounters::default());
     while before < RecordNo(2_000) {
         let progress = runtime.block_on(writer.progressed()).unwrap();
         assert!(progress.upto > before);

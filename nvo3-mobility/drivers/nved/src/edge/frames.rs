@@ -90,7 +90,7 @@ impl Edge {
         let now = clock::now();
         let mut deliveries = Deliveries::new();
         for (from, ecn, datagram) in datagrams.iter_mut() {
-            let Some((vn, frame)) = underlay::unwrap(datagram, ecn, &mut self.paths.underlay_counters) else {
+            let Some((vn, frame)) = underlay::decapsulate(datagram, ecn, &mut self.paths.underlay_counters) else {
                 continue;
             };
             let verdict = self.forwarder.tunnel_frame(now, from, vn, frame);

@@ -56,9 +56,7 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn open(locators: &Locators, vxlan_port: u16, nva: SocketAddr) -> io::Result<Self> {
         let ready = Ready::new()?;
-        let underlay = Underlay::open(locators, vxlan_port).map_err(|error| {
-            io::Error::new(error.kind(), format!("locator {locators:?}, UDP {vxlan_port}: {error}"))
-        })?;
+        let underlay = Underlay::open(locators, vxlan_port)?;
         for (place, socket) in underlay.receivers().enumerate() {
             ready.add(Source::Underlay(place), socket)?;
         }
