@@ -835,7 +835,7 @@ fn said(outputs: &Outputs) -> String {
 
 #[test]
 fn the_table_is_the_one_that_was_reviewed() {
-    printed::compare("src/nve/rules/table.txt", &printed::render(&tried()));
+    printed::compare("src/nve/stations/rules/table.txt", &printed::render(&tried()));
 }
 
 /// A new row, and one that is gone, show here too.
