@@ -344,7 +344,7 @@ fn said(outputs: &Outputs) -> String {
 
 #[test]
 fn the_table_is_the_one_that_was_reviewed() {
-    printed::compare("src/nva/rules/table.txt", &printed::render(&tried()));
+    printed::compare("src/nva/conduct/rules/table.txt", &printed::render(&tried()));
 }
 
 /// A new row, and one that is gone, show here too.

@@ -1,83 +1,29 @@
 //! Which records a journal no longer needs.
-//!
-//! A TSI is where its last registration or the last decided move put it; a withdrawn one is nowhere. A move matters while it
-//! is open, while its outcome is remembered, and while it is what put a TSI where it is.
 
-use super::config::NvaConfig;
-use super::journal::Record;
-use alloc::collections::{BTreeMap, BTreeSet};
+use super::fold::Book;
+use super::record::Record;
+use crate::nva::NvaConfig;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{MoveId, RecordNo, TsiKey};
+use nvo3_nva_proto::RecordNo;
 
-/// What a TSI's mapping rests on.
-#[derive(Clone, Copy)]
-struct Ground {
-    registered: RecordNo,
-    /// The index of the move that has placed it since.
-    placed: Option<usize>,
-}
-
-struct Told<'a> {
-    tsis: &'a [TsiKey],
-    records: Vec<RecordNo>,
-}
-
-/// The records that change nothing of what [`Nva::replay`](super::Nva::replay) makes of all of these, in order.
+/// The records that change nothing of the [`Book`] that all of these make, in order.
 ///
 /// An owner may remove them from its journal, all or some; the others keep their numbers. The last one always stays, since
 /// it says which number comes next.
 pub fn superseded(config: &NvaConfig, records: &[(RecordNo, Record)]) -> Vec<RecordNo> {
-    let mut grounds: BTreeMap<TsiKey, Ground> = BTreeMap::new();
-    let mut moves: Vec<Told<'_>> = Vec::new();
-    let mut open: BTreeMap<MoveId, usize> = BTreeMap::new();
-    let mut closed: Vec<usize> = Vec::new();
-    for (number, record) in records {
-        match record {
-            Record::Registered { tsi, .. } => {
-                grounds.insert(tsi.key, Ground { registered: *number, placed: None });
-            }
-            Record::Withdrawn { tsi } => {
-                grounds.remove(tsi);
-            }
-            Record::Planned { id, tsis, .. } => {
-                open.insert(*id, moves.len());
-                moves.push(Told { tsis, records: Vec::from([*number]) });
-            }
-            Record::Committed { id } | Record::Aborted { id } | Record::Closed { id } => {
-                let Some((n, of)) = open.get(id).and_then(|n| Some((*n, moves.get_mut(*n)?))) else { continue };
-                of.records.push(*number);
-                if matches!(record, Record::Closed { .. }) {
-                    open.remove(id);
-                    closed.push(n);
-                    continue;
-                }
-                for key in of.tsis {
-                    if let Some(ground) = grounds.get_mut(key) {
-                        ground.placed = Some(n);
-                    }
-                }
-            }
-        }
-    }
-    let remembered = closed.iter().rev().take(config.ended_moves as usize);
-    let placing = grounds.values().filter_map(|ground| ground.placed.as_ref());
-    let needed_moves: BTreeSet<usize> = open.values().chain(remembered).chain(placing).copied().collect();
-    let of_moves = needed_moves.iter().filter_map(|n| moves.get(*n)).flat_map(|of| of.records.iter().copied());
-    let of_tsis = grounds.values().map(|ground| ground.registered);
-    let last = records.last().map(|(number, _)| *number);
-    let needed: BTreeSet<RecordNo> = of_moves.chain(of_tsis).chain(last).collect();
+    let needed: BTreeSet<RecordNo> = Book::fold(config.epoch, config.ended_moves, records).rests_on().collect();
     records.iter().map(|(number, _)| *number).filter(|number| !needed.contains(number)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nva::{Input, Nva};
-    use alloc::format;
-    use alloc::string::String;
+    use crate::nva::Plan;
+    use alloc::collections::BTreeMap;
     use alloc::vec;
     use core::net::{IpAddr, Ipv4Addr};
-    use nvo3_nva_proto::{Instant, Locators, Micros, MoveKind, NveId, Place, Tsi};
+    use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
     use nvo3_wire::{Mac, Vni};
     use proptest::prelude::*;
 
@@ -122,7 +68,7 @@ mod tests {
                     self.write(Record::Withdrawn { tsi: key });
                 }
                 3 | 4 => self.plan(key, nve, MoveId(u64::from(other) + 1), what == 4 && other % 2 == 0),
-                _ => self.go_on(other),
+                _ => self.decide_or_close(other),
             }
         }
 
@@ -134,15 +80,16 @@ mod tests {
             }
             let mut tsis = vec![key];
             if !failover {
-                let free = |(of, at): &(&TsiKey, &NveId)| **at == old && **of != key && !self.moving(of);
-                tsis.extend(self.at.iter().find(free).map(|(of, _)| *of));
+                let free = |(other, at): &(&TsiKey, &NveId)| **at == old && **other != key && !self.moving(other);
+                tsis.extend(self.at.iter().find(free).map(|(other, _)| *other));
             }
             let kind = if failover { MoveKind::Failover } else { MoveKind::Hot };
-            self.write(Record::Planned { id, tsis: tsis.clone(), old, new, kind, deadline: Micros::from_secs(5) });
+            let deadline = Micros::from_secs(5);
+            self.write(Record::Planned(Plan { id, tsis: tsis.clone(), old, new, kind, deadline }));
             self.open.insert(id, (tsis, old, new, kind, false));
         }
 
-        fn go_on(&mut self, how: u8) {
+        fn decide_or_close(&mut self, how: u8) {
             let Some(id) = self.open.keys().nth(usize::from(how) % self.open.len().max(1)).copied() else { return };
             let Some((tsis, old, new, kind, decided)) = self.open.remove(&id) else { return };
             let refused = kind == MoveKind::Failover && how.is_multiple_of(3);
@@ -159,18 +106,8 @@ mod tests {
         }
     }
 
-    /// All that a replay can show.
-    fn shown(records: &[(RecordNo, Record)]) -> String {
-        let mut nva = Nva::replay(config(), 1, Instant(0), records.iter().cloned()).unwrap();
-        for n in 1..5 {
-            let locators = Locators::V4(Ipv4Addr::new(198, 51, 100, n));
-            nva.handle(Instant(0), Input::Admit(Place { nve: NveId(n.into()), locators })).unwrap();
-        }
-        let members = [0, 1].map(|vn| nva.directory.members(Vni::new(vn).unwrap()));
-        let mappings: Vec<_> = nva.mappings().collect();
-        let moves: Vec<_> = nva.moves().collect();
-        let last = nva.journal.last();
-        format!("{mappings:?} {moves:?} {} {members:?} {last:?} {:?}", nva.moves.open(), nva.poll_timeout())
+    fn folded(records: &[(RecordNo, Record)]) -> Book {
+        Book::fold(1, REMEMBERED as u32, records)
     }
 
     proptest! {
@@ -195,11 +132,11 @@ mod tests {
                 from = cut;
                 let gone = superseded(&config(), &kept);
                 kept.retain(|(number, _)| !gone.contains(number));
-                prop_assert_eq!(shown(&kept), shown(&all[..cut]));
+                prop_assert_eq!(folded(&kept), folded(&all[..cut]));
                 prop_assert!(superseded(&config(), &kept).is_empty());
             }
             kept.extend_from_slice(&all[from..]);
-            prop_assert_eq!(shown(&kept), shown(&all));
+            prop_assert_eq!(folded(&kept), folded(&all));
         }
     }
 
@@ -217,7 +154,7 @@ mod tests {
         kept.retain(|(number, _)| !gone.contains(number));
 
         assert_eq!((scribe.journal.len(), gone.len()), (24, 9));
-        assert_eq!(shown(&kept), shown(&scribe.journal));
+        assert_eq!(folded(&kept), folded(&scribe.journal));
     }
 
     #[test]
