@@ -1,8 +1,8 @@
 //! The authority, its disk, and how both survive its death.
 
 use super::clock::Clock;
-use super::scenario::Scenario;
 use crate::nva::{self, Nva, NvaConfig, Record};
+use crate::sim::scenario::Scenario;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,9 +12,9 @@ use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, RecordNo, TsiKey
 /// More things than a world of this size can give it to remember.
 const MOST_KEPT: usize = 2_000;
 
-/// What management makes of an event.
+/// What management is told of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum Told {
     MaySuspend(MoveId),
     Ended(MoveId, MoveResult),
     Converged(MoveId),
@@ -23,27 +23,28 @@ pub(super) enum About {
 
 /// What the authority knows of a move when management asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     Nothing,
     InHand,
     Ended(MoveResult),
 }
 
-/// See [`About`].
-pub(super) const fn about(event: &nva::Event) -> About {
-    match event {
-        nva::Event::MaySuspend(id) => About::MaySuspend(*id),
-        nva::Event::Ended { id, result } => About::Ended(*id, *result),
-        nva::Event::Converged { id, .. } => About::Converged(*id),
-        _ => About::Other,
+impl From<&nva::Event> for Told {
+    fn from(event: &nva::Event) -> Self {
+        match event {
+            nva::Event::MaySuspend(id) => Self::MaySuspend(*id),
+            nva::Event::Ended { id, result } => Self::Ended(*id, *result),
+            nva::Event::Converged { id, .. } => Self::Converged(*id),
+            _ => Self::Other,
+        }
     }
 }
 
 /// See the module.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     config: NvaConfig,
     seed: u64,
-    pub(super) clock: Clock,
+    clock: Clock,
     places: Vec<Place>,
     /// Who will not return, as management says at each start.
     fenced: Vec<NveId>,
@@ -56,7 +57,7 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(scenario: &Scenario, places: Vec<Place>) -> Self {
+    pub(crate) fn new(scenario: &Scenario, places: Vec<Place>) -> Self {
         let config = NvaConfig { hold: scenario.hold, ..NvaConfig::default() };
         Self {
             config,
@@ -73,7 +74,7 @@ impl Authority {
     }
 
     /// It starts with what its disk has.
-    pub(super) fn start(&mut self, now: Instant) {
+    pub(crate) fn start(&mut self, now: Instant) {
         self.start += 1;
         let seed = self.seed.wrapping_add(u64::from(self.start));
         self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), self.disk.iter().cloned()).ok();
@@ -87,39 +88,44 @@ impl Authority {
     }
 
     /// Management says that an edge will not return, now and at each start.
-    pub(super) fn fence(&mut self, now: Instant, nve: NveId) {
+    pub(crate) fn fence(&mut self, now: Instant, nve: NveId) {
         self.fenced.push(nve);
         let _ = self.tell(now, nva::Input::Fenced(nve));
     }
 
     /// It dies with what its disk has not.
-    pub(super) fn die(&mut self) {
+    pub(crate) fn die(&mut self) {
         (self.live, self.wake) = (None, None);
         self.writing.clear();
     }
 
+    /// Its clock jumps.
+    pub(crate) const fn jump(&mut self, by: i64) {
+        self.clock.jump(by);
+    }
+
     /// Whether it keeps more than it may (I7).
-    pub(super) fn overfull(&self) -> Option<String> {
+    pub(crate) fn overfull(&self) -> Option<String> {
         let kept = self.live.as_ref()?.footprint();
         (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))
     }
 
-    pub(super) const fn is_up(&self) -> bool {
+    pub(crate) const fn is_up(&self) -> bool {
         self.live.is_some()
     }
 
-    pub(super) const fn wake(&self) -> Option<Instant> {
+    pub(crate) const fn wake(&self) -> Option<Instant> {
         self.wake
     }
 
     /// What the directory says of a TSI, while the authority lives.
-    pub(super) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
+    pub(crate) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         let mapping = self.live.as_ref()?.lookup(key)?;
         Some((mapping.version, mapping.place))
     }
 
     /// What it knows of a move: nothing, or how it ended if it has; `None` while it is down.
-    pub(super) fn knows(&self, id: MoveId) -> Option<Known> {
+    pub(crate) fn knows(&self, id: MoveId) -> Option<Known> {
         Some(match self.live.as_ref()?.move_state(id) {
             None => Known::Nothing,
             Some(nva::rules::State::Ended(result)) => Known::Ended(result),
@@ -128,27 +134,27 @@ impl Authority {
     }
 
     /// Tells it something as management.
-    pub(super) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
+    pub(crate) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
         let now = self.clock.local(now);
         self.live.as_mut().ok_or(None)?.handle(now, input).map_err(Some)
     }
 
     /// A control datagram arrives.
-    pub(super) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         if let Some(nva) = &mut self.live {
             nva.handle_datagram(self.clock.local(now), from, datagram);
         }
     }
 
     /// A deadline has come.
-    pub(super) fn time_passed(&mut self, now: Instant) {
+    pub(crate) fn time_passed(&mut self, now: Instant) {
         if let Some(nva) = &mut self.live {
             nva.handle_timeout(self.clock.local(now));
         }
     }
 
     /// What it gives to its disk now: up to which record, in which start.
-    pub(super) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
+    pub(crate) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
         let mut upto = None;
         while let Some((number, record)) = self.live.as_mut()?.poll_persist() {
             upto = Some(number);
@@ -158,7 +164,7 @@ impl Authority {
     }
 
     /// The disk has it.
-    pub(super) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
+    pub(crate) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
         if start != self.start || self.live.is_none() {
             return;
         }
@@ -169,14 +175,14 @@ impl Authority {
     }
 
     /// The next datagram that it sends.
-    pub(super) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let mut bytes = Vec::new();
         let to = self.live.as_mut()?.poll_transmit(self.clock.local(now), &mut bytes)?;
         Some((to, bytes))
     }
 
     /// The next word for management. The last drain also sets the alarm.
-    pub(super) fn take_event(&mut self, now: Instant) -> Option<nva::Event> {
+    pub(crate) fn take_event(&mut self, now: Instant) -> Option<nva::Event> {
         let nva = self.live.as_mut()?;
         let event = nva.poll_event();
         if event.is_none() {

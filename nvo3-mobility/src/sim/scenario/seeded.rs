@@ -1,9 +1,9 @@
 //! The world of a seed: sizes, delays, moves and mishaps.
 
-use super::link::Mischief;
 use super::params::Record;
-use super::random::{Chance, Random};
-use super::scenario::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
+use super::plan::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
+use crate::sim::net::Mischief;
+use crate::sim::random::{Chance, Random};
 use alloc::format;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{HoldLimits, Micros};

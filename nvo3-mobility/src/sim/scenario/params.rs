@@ -1,8 +1,8 @@
 //! What shapes a world. Two runs with equal parameters are the same run.
 
-use super::link::Mischief;
-use super::random::Random;
-use super::scenario::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
+use super::plan::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
+use crate::sim::net::Mischief;
+use crate::sim::random::Random;
 use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{HoldLimits, Micros};
@@ -111,7 +111,7 @@ impl Params {
 
     /// The world of these parameters: one VM with one interface, and somebody at each edge who talks to it. In which move it
     /// goes wrong is drawn, also where it does not.
-    pub(super) fn scenario(self, random: &mut Random) -> Scenario {
+    pub(crate) fn scenario(self, random: &mut Random) -> Scenario {
         let path: &[(usize, usize)] = match self.path {
             Path::AB => &[(0, 1)],
             Path::ABA => &[(0, 1), (1, 0)],

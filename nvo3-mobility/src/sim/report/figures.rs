@@ -1,10 +1,9 @@
 //! What a run comes to.
 
-use super::check::Violation;
-use super::hypervisor::Leg;
-use super::ledger::Loss;
-use super::tenant::TenantReport;
-use super::world::World;
+use crate::sim::hypervisor::{Hypervisor, Leg};
+use crate::sim::nodes::Edge;
+use crate::sim::oracle::{Loss, Oracle, Violation};
+use crate::sim::tenants::{TenantReport, Tenants};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -64,54 +63,49 @@ pub struct MoveReport {
     pub result: Option<&'static str>,
 }
 
-impl MoveReport {
-    fn of(leg: &Leg) -> Self {
-        let took_us = leg.asked.zip(leg.ended).map(|(asked, (ended, _))| (ended - asked).0);
-        let result = leg.ended.map(|(_, result)| match result {
+impl From<&Leg> for MoveReport {
+    fn from(leg: &Leg) -> Self {
+        let took_us = leg.asked().zip(leg.ended()).map(|(asked, (ended, _))| (ended - asked).0);
+        let result = leg.ended().map(|(_, result)| match result {
             MoveResult::Committed => "committed",
             MoveResult::Aborted => "aborted",
             MoveResult::Unknown => "unknown",
         });
-        Self { id: leg.id.0, took_us, result }
+        Self { id: leg.id().0, took_us, result }
     }
 }
 
-impl World {
+impl Report {
     /// The figures as they stand.
-    pub(super) fn report(&self) -> Report {
-        let losses = self.ledger.losses();
+    pub(crate) fn new(seed: u64, oracle: &Oracle, edges: &[Edge], moves: &Hypervisor, tenants: &Tenants) -> Self {
+        let losses = oracle.losses();
         let count = |loss| losses.get(&loss).copied().unwrap_or(0);
         let excused = [Loss::InDeadNode, Loss::ToDownNode, Loss::AskedOverflow, Loss::Cut, Loss::Forgotten];
         let excused: u64 = excused.into_iter().map(count).sum();
         let mut dropped = BTreeMap::new();
-        for (reason, frames) in self.edges.iter().flat_map(|edge| &edge.dropped) {
+        for (reason, frames) in edges.iter().flat_map(Edge::dropped) {
             *dropped.entry(format!("{reason:?}")).or_insert(0) += frames;
         }
-        let committed = self.legs.iter().rev().find(|leg| leg.ran.is_some());
-        let paused = self
-            .legs
-            .iter()
-            .rev()
-            .find_map(|leg| Some((leg.stopped?, self.vms.get(leg.plan.vm)?.last_run.or(leg.ran)?)));
-        Report {
-            seed: self.scenario.seed,
-            sent: self.ledger.sent,
-            delivered: self.ledger.delivered,
-            lost: self.ledger.sent - self.ledger.delivered - excused,
-            duplicated: self.ledger.duplicated,
-            reordered: self.ledger.reordered,
+        let [sent, delivered, duplicated, reordered] = oracle.counts();
+        Self {
+            seed,
+            sent,
+            delivered,
+            lost: sent - delivered - excused,
+            duplicated,
+            reordered,
             in_dead_node: count(Loss::InDeadNode),
             to_down_node: count(Loss::ToDownNode),
             asked_overflow: count(Loss::AskedOverflow),
-            held: self.edges.iter().map(|edge| edge.held).sum::<u64>() - self.before.0,
-            tunnelled: self.edges.iter().map(|edge| edge.tunnelled).sum::<u64>() - self.before.1,
-            replayed: self.edges.iter().map(|edge| edge.replayed).sum(),
+            held: edges.iter().map(Edge::held).sum(),
+            tunnelled: edges.iter().map(Edge::tunnelled).sum(),
+            replayed: edges.iter().map(Edge::replayed).sum(),
             dropped,
-            converged_us: committed.and_then(|leg| Some((leg.converged? - leg.ran?).0)),
-            pause_us: paused.map(|(stopped, ran)| (ran - stopped).0),
-            moves: self.legs.iter().filter(|leg| !leg.skipped).map(MoveReport::of).collect(),
-            tenant: self.tenant.report(),
-            violations: self.checks.violations.iter().map(Violation::to_string).collect(),
+            converged_us: moves.last_convergence().map(|time| time.0),
+            pause_us: moves.last_pause().map(|time| time.0),
+            moves: moves.legs().iter().filter(|leg| !leg.is_skipped()).map(MoveReport::from).collect(),
+            tenant: tenants.own_report(),
+            violations: oracle.violations().iter().map(Violation::to_string).collect(),
         }
     }
 }

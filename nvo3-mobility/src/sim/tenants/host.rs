@@ -1,6 +1,7 @@
 //! A tenant host: it answers ARP and Neighbor Discovery, asks by them, and knows what it received.
 
-use super::frame::{self, Numbered, Station};
+use crate::sim::frame::{self, Numbered, Station};
+use crate::sim::net::EdgeNo;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
@@ -13,19 +14,17 @@ use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 /// A tenant system with one interface.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
-    pub(super) name: String,
-    pub(super) station: Station,
-    pub(super) vn: Vni,
-    /// Which VM it is an interface of.
-    pub(super) vm: Option<usize>,
-    /// Its edge, unless it is an interface of a VM.
-    pub(super) home: usize,
+    name: String,
+    station: Station,
+    vn: Vni,
+    vm: Option<usize>,
+    home: EdgeNo,
     neighbors: BTreeMap<IpAddr, Mac>,
 }
 
 /// What a frame was to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub(crate) enum Received {
     /// A numbered datagram.
     Numbered(Numbered),
     /// A question; this is the answer.
@@ -39,8 +38,22 @@ pub(super) enum Received {
 }
 
 impl Host {
-    pub(super) const fn new(name: String, station: Station, vn: Vni, vm: Option<usize>, home: usize) -> Self {
+    pub(super) const fn new(name: String, station: Station, vn: Vni, vm: Option<usize>, home: EdgeNo) -> Self {
         Self { name, station, vn, vm, home, neighbors: BTreeMap::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which VM it is an interface of.
+    pub(super) const fn vm(&self) -> Option<usize> {
+        self.vm
+    }
+
+    /// Where it is, or where its VM was first.
+    pub(super) const fn home(&self) -> EdgeNo {
+        self.home
     }
 
     pub(super) const fn key(&self) -> TsiKey {
@@ -75,7 +88,8 @@ impl Host {
     }
 
     /// A numbered datagram for a neighbor: even numbers over IPv4, odd ones over IPv6. `None` while it is not resolved.
-    pub(super) fn datagram(&self, to: &Station, id: Numbered, size: usize) -> Option<Vec<u8>> {
+    pub(super) fn datagram(&self, to: &Self, id: Numbered, size: usize) -> Option<Vec<u8>> {
+        let to = &to.station;
         Some(if id.number.is_multiple_of(2) {
             frame::over_ipv4(&self.station, self.neighbor(to.v4.into())?, to.v4, id, size)
         } else {
@@ -148,7 +162,7 @@ mod tests {
 
         for number in 0..2 {
             let id = Numbered { flow: 7, number };
-            let frame = a.datagram(&b.station, id, 64).unwrap();
+            let frame = a.datagram(&b, id, 64).unwrap();
             assert_eq!(b.receive(&frame), Received::Numbered(id));
             assert_eq!(host(3).receive(&frame), Received::NotMine);
         }

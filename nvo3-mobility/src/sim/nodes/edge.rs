@@ -1,12 +1,12 @@
 //! One edge: its control plane and its forwarder, driven as a driver's loop would drive them.
 
-use super::check::Checks;
 use super::clock::Clock;
-use super::frame::{self, Numbered};
-use super::ledger::{EdgeNo, Fate, Ledger, Loss};
-use super::random::Random;
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
 use crate::nve::{self, Handled, Nve, NveConfig, Transmit};
+use crate::sim::frame::{self, Numbered};
+use crate::sim::net::{EdgeNo, Node, place};
+use crate::sim::oracle::Loss;
+use crate::sim::random::Random;
 use crate::table::{Bum, Change, Entry, Gate, Route, VapId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,7 +20,7 @@ use nvo3_wire::vxlan::{self, Encap};
 use nvo3_wire::{Mac, Vni, flow};
 
 /// What an edge gives to the world.
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// An outer IP packet for another edge.
     Tunnel(IpAddr, Vec<u8>),
     /// A frame for a host.
@@ -29,13 +29,25 @@ pub(super) enum Effect {
     Control(Transmit, Vec<u8>),
     /// Something for the hypervisor.
     Event(nve::Event),
-    /// The forwarder dropped a numbered datagram.
+    /// A numbered datagram came in by tunnel.
+    Visited(Numbered),
+    /// It is kept by the forwarder.
+    Kept(Numbered),
+    /// It goes on.
+    Left(Numbered),
+    /// It will not arrive.
+    Lost(Numbered, Loss),
+    /// The forwarder dropped one that came in.
     Dropped(Numbered, DropReason),
+    /// A cached mapping returned a frame for this TSI to where it came from.
+    Returned(TsiKey),
+    /// What came in by tunnel is no VXLAN packet.
+    NoPacket,
 }
 
 /// What became of a frame that a host sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entered {
+pub(crate) enum Entered {
     /// It goes its way, or waits to.
     Forwarded,
     /// The edge answered or suppressed it.
@@ -46,9 +58,9 @@ pub(super) enum Entered {
 
 /// What the forwarder was told of a TSI.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
-    pub(super) entry: Option<Entry>,
-    pub(super) route: Option<Route>,
+struct Told {
+    entry: Option<Entry>,
+    route: Option<Route>,
     limits: HoldLimits,
 }
 
@@ -69,26 +81,25 @@ struct Live {
 }
 
 /// See the module.
-pub(super) struct Edge {
-    pub(super) name: &'static str,
-    pub(super) clock: Clock,
-
-    pub(super) no: EdgeNo,
-    pub(super) place: Place,
+pub(crate) struct Edge {
+    name: &'static str,
+    clock: Clock,
+    no: EdgeNo,
+    place: Place,
     /// The ports that its hypervisor wants.
-    pub(super) ports: BTreeMap<VapId, nve::Input>,
+    ports: BTreeMap<VapId, nve::Input>,
     /// Those that it has.
-    pub(super) attached: BTreeSet<VapId>,
+    attached: BTreeSet<VapId>,
     /// What the forwarder holds of each TSI: what it was told and did not refuse.
-    pub(super) told: BTreeMap<TsiKey, Told>,
+    told: BTreeMap<TsiKey, Told>,
     /// Unicast frames held since it was made.
-    pub(super) held: u64,
+    held: u64,
     /// Unicast frames that an entry of a move sent on.
-    pub(super) tunnelled: u64,
+    tunnelled: u64,
     /// Frames that were delivered to a VM that had stopped, and sent after it.
-    pub(super) replayed: u64,
+    replayed: u64,
     /// Frames dropped, by reason.
-    pub(super) dropped: BTreeMap<DropReason, u64>,
+    dropped: BTreeMap<DropReason, u64>,
     /// What is held of a TSI without an entry.
     asked: HoldLimits,
     live: Option<Box<Live>>,
@@ -104,14 +115,18 @@ pub(super) struct Edge {
     encaps: BTreeMap<(IpAddr, Vni), Encap>,
     random: Random,
     wake: Option<Instant>,
+    /// What it gives and nobody took yet.
+    effects: Vec<Effect>,
     /// What it had in memory before is gone.
-    pub(super) has_died: bool,
+    has_died: bool,
 }
 
 impl Edge {
-    pub(super) fn new(name: &'static str, no: EdgeNo, place: Place, random: Random) -> Self {
+    /// It starts; `random` is its own.
+    pub(crate) fn new(no: EdgeNo, random: Random) -> Self {
+        let place = place(no);
         let mut edge = Self {
-            name,
+            name: Node::Edge(no).name(),
             clock: Clock::default(),
             no,
             place,
@@ -132,6 +147,7 @@ impl Edge {
             encaps: BTreeMap::new(),
             random,
             wake: None,
+            effects: Vec::new(),
             has_died: false,
         };
         edge.start();
@@ -139,7 +155,7 @@ impl Edge {
     }
 
     /// It (re)starts and remembers nothing.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let nve = Nve::new(NveConfig::new(self.place), self.random.number());
         let forwarder = Forwarder::new(ForwarderConfig::new(self.place.locators), self.random.number());
         // The defaults are valid: without them there is no edge, and every run says so at once.
@@ -147,33 +163,106 @@ impl Edge {
     }
 
     /// It dies with all it has in memory.
-    pub(super) fn die(&mut self) {
+    pub(crate) fn die(&mut self) {
         (self.live, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
         self.told.clear();
         self.kept.clear();
     }
 
+    pub(crate) const fn no(&self) -> EdgeNo {
+        self.no
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Its clock jumps.
+    pub(crate) const fn jump(&mut self, by: i64) {
+        self.clock.jump(by);
+    }
+
+    /// Whether what it had in memory before is gone.
+    pub(crate) const fn has_died(&self) -> bool {
+        self.has_died
+    }
+
+    /// Frames held and tunnelled count from now on.
+    pub(crate) const fn count_from_now(&mut self) {
+        (self.held, self.tunnelled) = (0, 0);
+    }
+
+    /// Unicast frames held.
+    pub(crate) const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Unicast frames that an entry of a move sent on.
+    pub(crate) const fn tunnelled(&self) -> u64 {
+        self.tunnelled
+    }
+
+    /// Frames that were delivered to a VM that had stopped, and sent after it.
+    pub(crate) const fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// Frames dropped, by reason.
+    pub(crate) const fn dropped(&self) -> &BTreeMap<DropReason, u64> {
+        &self.dropped
+    }
+
+    // ---- ports
+
+    /// Its hypervisor wants a port; whether it did not before.
+    pub(crate) fn want(&mut self, vap: VapId, attachment: nve::Input) -> bool {
+        self.ports.insert(vap, attachment).is_none()
+    }
+
+    /// It does not any more.
+    pub(crate) fn unwant(&mut self, vap: VapId) {
+        self.ports.remove(&vap);
+    }
+
+    /// The ports that are wanted.
+    pub(crate) fn wanted(&self) -> Vec<nve::Input> {
+        self.ports.values().cloned().collect()
+    }
+
+    /// The ports that it has and nobody wants.
+    pub(crate) fn unwanted(&self) -> Vec<VapId> {
+        self.attached.iter().filter(|vap| !self.ports.contains_key(vap)).copied().collect()
+    }
+
     /// The control plane, while it lives.
-    pub(super) fn nve(&self) -> Option<&Nve> {
+    pub(crate) fn nve(&self) -> Option<&Nve> {
         self.live.as_deref().map(|live| &live.nve)
     }
 
+    /// Whether it has a session with the authority.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.nve().is_some_and(Nve::is_connected)
+    }
+
     /// When it wants to be woken.
-    pub(super) const fn wake(&self) -> Option<Instant> {
+    pub(crate) const fn wake(&self) -> Option<Instant> {
         self.wake
     }
 
-    /// Of these, which a VM did not read and its edge was to send after it, those for which the hold limit had no room. Some
-    /// may wait in the edge: an edge that is alone in a move keeps what its party sent.
-    pub(super) fn not_resent(
+    /// Of these, which a VM did not read and its edge was to send after it: those that wait in the edge, since an edge that is
+    /// alone in a move keeps what its party sent, and those for which the hold limit had no room.
+    pub(crate) fn not_resent(
         &mut self,
         now: Instant,
         unread: impl Iterator<Item = (TsiKey, Numbered)>,
-        ledger: &mut Ledger,
-    ) -> Vec<Numbered> {
+    ) -> (Vec<Numbered>, Vec<Numbered>) {
         let since = self.clock.local(now);
-        let mut lost = Vec::new();
+        let (mut waiting, mut lost) = (Vec::new(), Vec::new());
         for (key, id) in unread {
             let held = self.live.as_deref().map_or(0, |live| live.forwarder.held(&key).frames) as usize;
             if self.resent.contains(&id) {
@@ -181,18 +270,18 @@ impl Edge {
             }
             if held > self.kept.iter().filter(|kept| kept.key == key).count() {
                 self.kept.push_back(Kept { key, id: Some(id), since, tunnelled: true });
-                ledger.moves(id, Fate::Kept(self.no));
+                waiting.push(id);
             } else {
                 lost.push(id);
             }
         }
         let excused = core::mem::take(&mut self.not_resent) >= lost.len();
         self.resent.clear();
-        if excused { lost } else { Vec::new() }
+        (waiting, if excused { lost } else { Vec::new() })
     }
 
     /// Whether it keeps more than it may (I7): of a TSI more than its limits, or at all more than its tables are told to.
-    pub(super) fn overfull(&self) -> Option<String> {
+    pub(crate) fn overfull(&self) -> Option<String> {
         let live = self.live.as_deref()?;
         let over = self.told.iter().find_map(|(key, told)| {
             let (held, most) = (live.forwarder.held(key), told.limits);
@@ -204,12 +293,12 @@ impl Edge {
     }
 
     /// Whether its forwarder delivers to a TSI.
-    pub(super) fn delivers(&self, key: &TsiKey) -> bool {
+    pub(crate) fn delivers(&self, key: &TsiKey) -> bool {
         self.told.get(key).and_then(|told| told.entry).is_some_and(|entry| entry.delivers())
     }
 
     /// Tells it something as its hypervisor; `None` while it is down.
-    pub(super) fn tell(&mut self, now: Instant, input: nve::Input) -> Option<Result<(), nve::Error>> {
+    pub(crate) fn tell(&mut self, now: Instant, input: nve::Input) -> Option<Result<(), nve::Error>> {
         let live = self.live.as_deref_mut()?;
         let port = match &input {
             nve::Input::Attach { vap, vn, .. } => {
@@ -229,50 +318,36 @@ impl Edge {
     }
 
     /// A control datagram arrives.
-    pub(super) fn hear(&mut self, now: Instant, datagram: &[u8]) {
+    pub(crate) fn hear(&mut self, now: Instant, datagram: &[u8]) {
         if let Some(live) = &mut self.live {
             live.nve.handle_datagram(self.clock.local(now), datagram);
         }
     }
 
     /// A deadline has come.
-    pub(super) fn time_passed(&mut self, now: Instant, ledger: &mut Ledger) {
+    pub(crate) fn time_passed(&mut self, now: Instant) {
         let Some(live) = &mut self.live else { return };
         let before = dropped(&live.forwarder);
         let now = self.clock.local(now);
         live.nve.handle_timeout(now);
         live.forwarder.handle_timeout(now);
         let after = dropped(&live.forwarder);
-        self.reconcile(now, None, before, after, ledger);
+        self.reconcile(now, None, before, after);
     }
 
     /// A frame comes in at a port.
-    pub(super) fn port_in(
-        &mut self,
-        now: Instant,
-        vap: VapId,
-        bytes: &[u8],
-        ledger: &mut Ledger,
-        effects: &mut Vec<Effect>,
-    ) -> Entered {
-        self.enter(self.clock.local(now), vap, bytes, ledger, effects)
+    pub(crate) fn port_in(&mut self, now: Instant, vap: VapId, bytes: &[u8]) -> Entered {
+        self.enter(self.clock.local(now), vap, bytes)
     }
 
-    fn enter(
-        &mut self,
-        now: Instant,
-        vap: VapId,
-        bytes: &[u8],
-        ledger: &mut Ledger,
-        effects: &mut Vec<Effect>,
-    ) -> Entered {
+    fn enter(&mut self, now: Instant, vap: VapId, bytes: &[u8]) -> Entered {
         let id = frame::numbered(bytes);
         let Some(live) = &mut self.live else {
-            self.never_in(id, ledger);
+            self.never_in(id);
             return Entered::Refused;
         };
         let Some(vn) = self.networks.get(&vap).copied() else {
-            self.never_in(id, ledger);
+            self.never_in(id);
             return Entered::Refused;
         };
         let (destination, source) = macs(bytes);
@@ -291,28 +366,20 @@ impl Edge {
         let slot =
             if gated || live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
         let entered = if matches!(verdict, Verdict::Drop(_)) { Entered::Refused } else { Entered::Forwarded };
-        self.carry_out(now, verdict, slot, bytes, false, before, ledger, effects);
+        self.carry_out(now, verdict, slot, bytes, false, before);
         entered
     }
 
     /// An outer packet comes in from the underlay.
-    pub(super) fn tunnel_in(
-        &mut self,
-        now: Instant,
-        packet: &[u8],
-        ledger: &mut Ledger,
-        checks: &mut Checks,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(crate) fn tunnel_in(&mut self, now: Instant, packet: &[u8]) {
         let Ok(outer) = vxlan::decap(packet) else {
-            checks.broken(now, format!("{} received what is no VXLAN packet", self.name));
-            return;
+            return self.effects.push(Effect::NoPacket);
         };
         let id = frame::numbered(outer.inner);
         let local = self.clock.local(now);
-        let Some(live) = &mut self.live else { return self.never_in(id, ledger) };
+        let Some(live) = &mut self.live else { return self.never_in(id) };
         if let Some(id) = id {
-            checks.visited(now, self.name, id, ledger.visit(id, self.no));
+            self.effects.push(Effect::Visited(id));
         }
         let key = TsiKey { vn: outer.vni, mac: macs(outer.inner).0 };
         self.copies = copies(&self.told, &live.forwarder, key);
@@ -322,14 +389,14 @@ impl Edge {
             && to == outer.source
             && self.told.get(&key).is_none_or(|told| told.entry.is_none())
         {
-            checks.returned(now, self.name, key);
+            self.effects.push(Effect::Returned(key));
         }
-        self.carry_out(local, verdict, key, outer.inner, true, before, ledger, effects);
+        self.carry_out(local, verdict, key, outer.inner, true, before);
     }
 
-    fn never_in(&mut self, id: Option<Numbered>, ledger: &mut Ledger) {
+    fn never_in(&mut self, id: Option<Numbered>) {
         if let Some(id) = id {
-            ledger.lose(id, Loss::ToDownNode);
+            self.effects.push(Effect::Lost(id, Loss::ToDownNode));
         }
     }
 
@@ -342,24 +409,22 @@ impl Edge {
         bytes: &[u8],
         tunnelled: bool,
         before: [u64; REASONS],
-        ledger: &mut Ledger,
-        effects: &mut Vec<Effect>,
     ) {
         let mut after = self.live.as_deref().map(|live| dropped(&live.forwarder)).unwrap_or_default();
-        self.book_copies(now, &mut after, ledger);
+        self.book_copies(now, &mut after);
         let Some(live) = &self.live else { return };
         let id = frame::numbered(bytes);
         match verdict {
-            Verdict::Deliver(vap) => effects.push(Effect::Port(vap, bytes.into())),
+            Verdict::Deliver(vap) => self.effects.push(Effect::Port(vap, bytes.into())),
             Verdict::Tunnel { to, vn } => {
                 self.count_detour(&slot);
-                self.encapsulate(to, vn, bytes, effects);
+                self.encapsulate(to, vn, bytes);
             }
             Verdict::Replicate => {
                 for target in live.forwarder.replicas().to_vec() {
                     match target {
-                        Target::Port(vap) => effects.push(Effect::Port(vap, bytes.into())),
-                        Target::Tunnel { to, vn } => self.encapsulate(to, vn, bytes, effects),
+                        Target::Port(vap) => self.effects.push(Effect::Port(vap, bytes.into())),
+                        Target::Tunnel { to, vn } => self.encapsulate(to, vn, bytes),
                         Target::Again(_) => {}
                     }
                 }
@@ -370,7 +435,7 @@ impl Edge {
                 self.held += 1;
                 self.kept.push_back(Kept { key: slot, id, since: now, tunnelled });
                 if let Some(id) = id {
-                    ledger.moves(id, Fate::Kept(self.no));
+                    self.effects.push(Effect::Kept(id));
                 }
             }
             Verdict::Drop(reason) => {
@@ -379,18 +444,19 @@ impl Edge {
                 }
                 *self.dropped.entry(reason).or_default() += 1;
                 if let Some(id) = id {
-                    effects.push(Effect::Dropped(id, reason));
-                    ledger.lose(id, self.why(&Kept { key: slot, id: Some(id), since: now, tunnelled }, now, reason));
+                    let kept = Kept { key: slot, id: Some(id), since: now, tunnelled };
+                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
+                    self.effects.push(Effect::Dropped(id, reason));
                 }
             }
             // Only what was not passed yet is punted.
             Verdict::Punt => {}
         }
-        self.reconcile(now, Some(slot), before, after, ledger);
+        self.reconcile(now, Some(slot), before, after);
     }
 
     /// TSIs whose VM is on its way hold a copy of a group frame each, and may have dropped their oldest frame for it.
-    fn book_copies(&mut self, now: Instant, after: &mut [u64; REASONS], ledger: &mut Ledger) {
+    fn book_copies(&mut self, now: Instant, after: &mut [u64; REASONS]) {
         for (key, held, gone) in core::mem::take(&mut self.copies) {
             let live = self.live.as_deref();
             let Some(counters) = live.and_then(|live| live.forwarder.tsi_counters(&key)).copied() else { continue };
@@ -402,7 +468,7 @@ impl Edge {
                 *self.dropped.entry(reason).or_default() += 1;
                 let oldest = self.kept.iter().position(|kept| kept.key == key).and_then(|at| self.kept.remove(at));
                 if let Some((kept, id)) = oldest.and_then(|kept| Some((kept, kept.id?))) {
-                    ledger.lose(id, self.why(&kept, now, reason));
+                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
                 }
             }
             let copies = counters.held_frames.saturating_sub(held);
@@ -411,14 +477,7 @@ impl Edge {
     }
 
     /// Frames that the forwarder dropped out of its memory: the oldest of the slot, or of all.
-    fn reconcile(
-        &mut self,
-        now: Instant,
-        slot: Option<TsiKey>,
-        before: [u64; REASONS],
-        after: [u64; REASONS],
-        ledger: &mut Ledger,
-    ) {
+    fn reconcile(&mut self, now: Instant, slot: Option<TsiKey>, before: [u64; REASONS], after: [u64; REASONS]) {
         if before == after {
             return;
         }
@@ -431,7 +490,7 @@ impl Edge {
                     continue;
                 };
                 if let Some(id) = kept.id {
-                    ledger.lose(id, self.why(&kept, now, reason));
+                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
                 }
             }
         }
@@ -486,7 +545,7 @@ impl Edge {
         }
     }
 
-    fn encapsulate(&mut self, to: IpAddr, vn: Vni, inner: &[u8], effects: &mut Vec<Effect>) {
+    fn encapsulate(&mut self, to: IpAddr, vn: Vni, inner: &[u8]) {
         let locators = self.place.locators;
         let from = match to {
             IpAddr::V4(_) => locators.v4().map(IpAddr::V4),
@@ -497,14 +556,19 @@ impl Edge {
         self.encaps.insert((to, vn), encap);
         let mut packet = vec![0; encap.len() + inner.len()];
         if encap.write(flow::entropy(inner), inner, &mut packet).is_ok() {
-            effects.push(Effect::Tunnel(to, packet));
+            self.effects.push(Effect::Tunnel(to, packet));
         }
     }
 
     /// Takes all that there is to take, until nothing more comes.
-    pub(super) fn drive(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) {
+    pub(crate) fn drive(&mut self, now: Instant) -> Vec<Effect> {
         let (world, now) = (now, self.clock.local(now));
-        while self.drive_once(now, ledger, effects) {}
+        while self.drive_once(now) {}
+        self.set_alarm(world);
+        core::mem::take(&mut self.effects)
+    }
+
+    fn set_alarm(&mut self, world: Instant) {
         let Some(live) = &self.live else { return };
         let control = live.nve.poll_timeout().map(|(at, _)| at);
         let due = control.into_iter().chain(live.forwarder.poll_timeout()).min();
@@ -512,9 +576,9 @@ impl Edge {
         self.wake = due.map(|at| self.clock.world(at).max(Instant(world.0 + 1)));
     }
 
-    fn drive_once(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) -> bool {
-        let mut busy = self.apply_changes(now, ledger);
-        busy |= self.flush(now, ledger, effects);
+    fn drive_once(&mut self, now: Instant) -> bool {
+        let mut busy = self.apply_changes(now);
+        busy |= self.flush(now);
         let Some(live) = &mut self.live else { return false };
         while let Some(notice) = live.forwarder.poll_notice() {
             live.nve.handle_notice(now, notice);
@@ -522,17 +586,17 @@ impl Edge {
         }
         let mut buffer = Vec::new();
         while let Some(to) = live.nve.poll_transmit(now, &mut buffer) {
-            effects.push(Effect::Control(to, core::mem::take(&mut buffer)));
+            self.effects.push(Effect::Control(to, core::mem::take(&mut buffer)));
             busy = true;
         }
         while let Some(event) = live.nve.poll_event() {
-            effects.push(Effect::Event(event));
+            self.effects.push(Effect::Event(event));
             busy = true;
         }
         busy
     }
 
-    fn apply_changes(&mut self, now: Instant, ledger: &mut Ledger) -> bool {
+    fn apply_changes(&mut self, now: Instant) -> bool {
         let mut upto = None;
         loop {
             let Some(live) = &mut self.live else { return false };
@@ -555,7 +619,7 @@ impl Edge {
                 self.told.insert(key, Told { entry, route, limits });
             }
             // By what it is told now: new limits may be narrower.
-            self.reconcile(now, key, before, after, ledger);
+            self.reconcile(now, key, before, after);
         }
         if let (Some(upto), Some(live)) = (upto, &mut self.live) {
             // What it may answer is about ports and TSIs, not about this.
@@ -564,7 +628,7 @@ impl Edge {
         upto.is_some()
     }
 
-    fn flush(&mut self, now: Instant, ledger: &mut Ledger, effects: &mut Vec<Effect>) -> bool {
+    fn flush(&mut self, now: Instant) -> bool {
         let mut busy = false;
         loop {
             let Some(live) = &mut self.live else { return false };
@@ -572,7 +636,7 @@ impl Edge {
             let target = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes);
             let after = dropped(&live.forwarder);
             // What goes nowhere, between what leaves.
-            self.reconcile(now, None, before, after, ledger);
+            self.reconcile(now, None, before, after);
             let Some(target) = target else { return busy };
             busy = true;
             let id = frame::numbered(&bytes);
@@ -585,16 +649,16 @@ impl Edge {
                 self.resent.insert(id);
             }
             if let Some(id) = id {
-                ledger.moves(id, Fate::UnderWay);
+                self.effects.push(Effect::Left(id));
             }
             match target {
-                Target::Port(vap) => effects.push(Effect::Port(vap, bytes)),
+                Target::Port(vap) => self.effects.push(Effect::Port(vap, bytes)),
                 Target::Tunnel { to, vn } => {
                     self.count_detour(&TsiKey { vn, mac: macs(&bytes).0 });
-                    self.encapsulate(to, vn, &bytes, effects);
+                    self.encapsulate(to, vn, &bytes);
                 }
                 Target::Again(vap) => {
-                    self.enter(now, vap, &bytes, ledger, effects);
+                    self.enter(now, vap, &bytes);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! A one-way link: how long what is sent takes, and what becomes of it.
 
-use super::random::{Chance, Random};
+use crate::sim::random::{Chance, Random};
 use arrayvec::ArrayVec;
 use nvo3_nva_proto::{Instant, Micros};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ impl Mischief {
 
 /// One direction between two nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     delay: Micros,
     jitter: Micros,
     mischief: Mischief,
@@ -33,12 +33,12 @@ pub(super) struct Link {
 
 impl Link {
     /// Takes `delay` plus up to `jitter`, in order except where `mischief` reorders.
-    pub(super) const fn new(delay: Micros, jitter: Micros, mischief: Mischief, random: Random) -> Self {
+    pub(crate) const fn new(delay: Micros, jitter: Micros, mischief: Mischief, random: Random) -> Self {
         Self { delay, jitter, mischief, random, last: Instant(0) }
     }
 
     /// When what is sent now arrives: never, once or twice.
-    pub(super) fn send(&mut self, now: Instant) -> ArrayVec<Instant, 2> {
+    pub(crate) fn send(&mut self, now: Instant) -> ArrayVec<Instant, 2> {
         let mut arrivals = ArrayVec::new();
         if self.random.happens(self.mischief.loss) {
             return arrivals;

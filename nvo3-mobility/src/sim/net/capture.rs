@@ -42,7 +42,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    pub(super) const fn new(on: bool) -> Self {
+    pub(crate) const fn new(on: bool) -> Self {
         Self { on, interfaces: Vec::new(), packets: Vec::new() }
     }
 
@@ -57,7 +57,7 @@ impl Capture {
     }
 
     /// `bytes` went over the link of this name, which is made where it is new.
-    pub(super) fn saw(
+    pub(crate) fn saw(
         &mut self,
         at: Instant,
         link_type: LinkType,

@@ -1,8 +1,8 @@
 //! Makes a world that fails smaller while it still fails.
 
-use super::link::Mischief;
-use super::random::Chance;
-use super::scenario::{Mishap, Scenario, Since, Spot, Trouble};
+use super::plan::{Mishap, Scenario, Since, Spot, Trouble};
+use crate::sim::net::Mischief;
+use crate::sim::random::Chance;
 use alloc::vec::Vec;
 use nvo3_nva_proto::Micros;
 

@@ -4,21 +4,21 @@ use nvo3_nva_proto::Instant;
 
 /// How many microseconds a node's clock is ahead of the world's.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock(i64);
+pub(crate) struct Clock(i64);
 
 impl Clock {
     /// What it says when the world's says `at`.
-    pub(super) const fn local(self, at: Instant) -> Instant {
+    pub(crate) const fn local(self, at: Instant) -> Instant {
         Instant(at.0.saturating_add_signed(self.0))
     }
 
     /// What the world's says when it says `at`.
-    pub(super) const fn world(self, at: Instant) -> Instant {
+    pub(crate) const fn world(self, at: Instant) -> Instant {
         Instant(at.0.saturating_add_signed(self.0.saturating_neg()))
     }
 
     /// It jumps.
-    pub(super) const fn jump(&mut self, by: i64) {
+    pub(crate) const fn jump(&mut self, by: i64) {
         self.0 = self.0.saturating_add(by);
     }
 }

@@ -1,6 +1,5 @@
 //! The tenant's own frames: played towards the VM and compared where they arrive.
 
-use super::edge::Entered;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_wire::Mac;
@@ -27,7 +26,7 @@ pub struct TenantReport {
 
 /// The frames and their comparison.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tenant {
+pub(super) struct OwnFrames {
     frames: Vec<Vec<u8>>,
     known: BTreeSet<Vec<u8>>,
     sent: Vec<Vec<u8>>,
@@ -36,7 +35,7 @@ pub(super) struct Tenant {
     refused: u64,
 }
 
-impl Tenant {
+impl OwnFrames {
     /// Those that are not addressed to the VM get its address as destination.
     pub(super) fn new(frames: &[Vec<u8>], vm: Mac) -> Self {
         let frames: Vec<Vec<u8>> = frames
@@ -68,17 +67,14 @@ impl Tenant {
         Some(frame.clone())
     }
 
-    /// The edge took it for itself or refused it.
-    pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], entered: Entered) {
+    /// The edge answered or suppressed it by itself, or refused it.
+    pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
         if !self.known.contains(frame) {
             return;
         }
         if let Some(at) = self.sent.iter().rposition(|sent| sent == frame) {
             self.sent.remove(at);
-            match entered {
-                Entered::Taken => self.answered += 1,
-                _ => self.refused += 1,
-            }
+            *(if answered { &mut self.answered } else { &mut self.refused }) += 1;
         }
     }
 
@@ -88,9 +84,6 @@ impl Tenant {
             self.received.push(frame.into());
         }
     }
-
-    /// It came to the VM's port while the VM did not run there: it stays missing.
-    pub(super) const fn lost(&self, _frame: &[u8]) {}
 
     /// The comparison.
     pub(super) fn report(&self) -> Option<TenantReport> {

@@ -1,5 +1,6 @@
 //! What happened, in words: who said what to whom, and what changed.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -42,12 +43,14 @@ pub enum What {
 pub struct Timeline {
     on: bool,
     lines: Vec<Line>,
+    /// The last word that was refused: said again and refused again, it makes no line.
+    refused: String,
 }
 
 impl Timeline {
     /// Empty; records nothing unless `on`.
-    pub(super) const fn new(on: bool) -> Self {
-        Self { on, lines: Vec::new() }
+    pub(crate) const fn new(on: bool) -> Self {
+        Self { on, lines: Vec::new(), refused: String::new() }
     }
 
     /// All lines, in order of time.
@@ -55,13 +58,43 @@ impl Timeline {
         &self.lines
     }
 
-    pub(super) fn did(&mut self, at: Instant, node: &'static str, what: impl FnOnce() -> String) {
+    /// Whether anything is recorded.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Something happened at a node.
+    pub(crate) fn did(&mut self, at: Instant, node: &'static str, what: impl FnOnce() -> String) {
         if self.on {
             self.lines.push(Line { at, what: What::Did { node, what: what() } });
         }
     }
 
-    pub(super) fn said(
+    /// A hypervisor told an edge something, and whether it took that.
+    pub(crate) fn told<E: fmt::Display>(
+        &mut self,
+        at: Instant,
+        node: &'static str,
+        words: &str,
+        answer: &Result<(), E>,
+    ) {
+        if !self.on {
+            return;
+        }
+        let line = match answer {
+            Ok(()) => format!("is told: {words}"),
+            Err(error) => format!("is told: {words}; refuses: {error}"),
+        };
+        if answer.is_ok() || self.refused != line {
+            self.did(at, node, || line.clone());
+        }
+        if answer.is_err() {
+            self.refused = line;
+        }
+    }
+
+    /// A node sent a message, of which so many copies arrive.
+    pub(crate) fn said(
         &mut self,
         at: Instant,
         (from, to): (&'static str, &'static str),
@@ -74,7 +107,7 @@ impl Timeline {
     }
 
     /// The last lines before now, as the trace of a violation.
-    pub(super) fn tail(&self) -> Vec<Line> {
+    pub(crate) fn tail(&self) -> Vec<Line> {
         self.lines.iter().skip(self.lines.len().saturating_sub(40)).cloned().collect()
     }
 

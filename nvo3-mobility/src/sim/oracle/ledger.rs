@@ -1,65 +1,11 @@
 //! What became of every numbered datagram (I2).
 
-use super::frame::Numbered;
-use super::scenario::EDGES;
-use crate::forwarder::DropReason;
+use super::loss::Loss;
+use crate::sim::frame::Numbered;
+use crate::sim::net::EdgeNo;
+use crate::sim::scenario::EDGES;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::fmt;
-
-/// Which node of the world, in the order in which they were made.
-pub(super) type EdgeNo = usize;
-
-/// Why a datagram will not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Loss {
-    /// The forwarder dropped it and said why.
-    Dropped(DropReason),
-    /// It was more than may be held for an address that is being asked for.
-    AskedOverflow,
-    /// Its sender had no address for its receiver.
-    Unresolved,
-    /// It was handed to a VM that does not run there.
-    StoppedVm,
-    /// It was in the memory of an edge that died.
-    InDeadNode,
-    /// It was sent to an edge that was down.
-    ToDownNode,
-    /// It was sent to an edge that was cut off from its sender.
-    Cut,
-    /// As many were held as may be, or as long.
-    OverLimit,
-    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or had
-    /// nothing to tell yet.
-    Forgotten,
-}
-
-impl Loss {
-    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or sent
-    /// over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an address being asked for.
-    pub const fn is_excused(self) -> bool {
-        matches!(
-            self,
-            Self::InDeadNode | Self::ToDownNode | Self::Cut | Self::OverLimit | Self::AskedOverflow | Self::Forgotten
-        )
-    }
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dropped(reason) => write!(f, "{reason:?}"),
-            Self::AskedOverflow => f.write_str("asked-overflow"),
-            Self::Unresolved => f.write_str("unresolved"),
-            Self::StoppedVm => f.write_str("to-stopped-vm"),
-            Self::InDeadNode => f.write_str("in-dead-node"),
-            Self::ToDownNode => f.write_str("to-down-node"),
-            Self::Cut => f.write_str("cut"),
-            Self::OverLimit => f.write_str("over-limit"),
-            Self::Forgotten => f.write_str("forgotten"),
-        }
-    }
-}
 
 /// Where a datagram is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +13,7 @@ pub(super) enum Fate {
     /// Between nodes.
     UnderWay,
     /// Kept by the forwarder of an edge.
-    Kept(usize),
+    Kept(EdgeNo),
     /// Received.
     Delivered,
     /// Gone.
@@ -102,15 +48,20 @@ pub(super) enum Delivery {
 pub(super) struct Ledger {
     flows: Vec<Flow>,
     open: u64,
-    pub(super) sent: u64,
-    pub(super) delivered: u64,
-    pub(super) duplicated: u64,
-    pub(super) reordered: u64,
+    sent: u64,
+    delivered: u64,
+    duplicated: u64,
+    reordered: u64,
 }
 
 impl Ledger {
     pub(super) fn new(flows: usize) -> Self {
         Self { flows: alloc::vec![Flow::default(); flows], ..Self::default() }
+    }
+
+    /// Datagrams sent, delivered, delivered again and overtaken.
+    pub(super) const fn counts(&self) -> [u64; 4] {
+        [self.sent, self.delivered, self.duplicated, self.reordered]
     }
 
     /// The next datagram of a flow.
@@ -231,6 +182,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forwarder::DropReason;
 
     #[test]
     fn every_datagram_has_one_fate() {
@@ -247,6 +199,6 @@ mod tests {
         assert_eq!(ledger.open(), 1);
         assert_eq!(ledger.unexplained(), [(ids[4], Fate::UnderWay)]);
         assert_eq!(ledger.losses(), [(Loss::Dropped(DropReason::Loop), 1), (Loss::InDeadNode, 1)].into());
-        assert_eq!((ledger.delivered, ledger.duplicated, ledger.reordered), (2, 1, 1));
+        assert_eq!(ledger.counts(), [5, 2, 1, 1]);
     }
 }

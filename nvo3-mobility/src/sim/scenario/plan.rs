@@ -1,7 +1,7 @@
 //! A world as a value: who is where, what moves, and what goes wrong. A seed makes one, or a file holds it.
 
-use super::link::Mischief;
 use super::params::Record;
+use crate::sim::net::Mischief;
 use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{HoldLimits, Micros};
@@ -258,7 +258,7 @@ impl Scenario {
     /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
     /// and no detour can be as long as what is left of the pause once the edge knows of it (DESIGN's order of frames). A
     /// sender that moves itself may change from the direct path to the detour: nothing is promised for two VMs that move.
-    pub(super) fn keeps_order(&self) -> bool {
+    pub(crate) fn keeps_order(&self) -> bool {
         // Four ways between two nodes, each of which takes up to a twentieth longer.
         let detour = |one: &Move| one.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + one.late.unwrap_or_default().0;
         let one_vm = self.moves.windows(2).all(|two| matches!(two, [a, b] if a.vm == b.vm));
@@ -266,7 +266,7 @@ impl Scenario {
     }
 
     /// The name of a VM.
-    pub(super) fn vm_name(n: usize) -> String {
+    pub(crate) fn vm_name(n: usize) -> String {
         if n == 0 { "vm".into() } else { alloc::format!("vm{}", n + 1) }
     }
 }
