@@ -152,7 +152,7 @@ impl Forwarder {
             self.drop_shared_copies(key, vap);
         }
         if old_vap != vap {
-            self.drop_line(key, &[Line::Kept], DropReason::Detached);
+            self.drop_lines(key, &[Line::Kept], DropReason::Detached);
             self.attached.extend(vap.map(|vap| (vap, key)));
             if let Some(old) = old_vap {
                 self.attached.remove(&(old, key));
@@ -174,16 +174,12 @@ impl Forwarder {
             let gone = self.forget_vn(key.vn);
             let reason = if gone { DropReason::UnknownVn } else { DropReason::TooManyAsked };
             if gone || self.asked > self.config.tsis {
-                self.drop_line(
-                    key,
-                    &[Line::Lane(crate::table::Lane::Tunnelled), Line::Lane(crate::table::Lane::Direct)],
-                    reason,
-                );
+                self.drop_lines(key, &[Line::Tunnelled, Line::Direct], reason);
             }
         }
         self.settle(key);
         if !known && let Some(slot) = self.slots.get_mut(&key) {
-            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.counters);
+            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.tally.counters);
         }
         Ok(())
     }
@@ -237,9 +233,12 @@ impl Forwarder {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let mut copies = Queue::EMPTY;
         self.pool.split(&mut slot.direct, &mut copies, |tag| tag.group);
-        while self.pool.pop(&mut copies, None).is_some() {
+        while let Some((tag, bytes)) = self.pool.take(&mut copies) {
             slot.counters.dropped_frames += 1;
-            self.counters.drop(DropReason::BumPortShared);
+            let dropped = tag.dropped(DropReason::BumPortShared, key, Some(Line::Direct));
+            if let Some(unused) = self.tally.drop_held(dropped, bytes) {
+                self.pool.give_back(unused);
+            }
         }
     }
 

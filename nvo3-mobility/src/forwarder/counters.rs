@@ -120,6 +120,9 @@ pub struct ForwarderCounters {
     pub shed_recent_frames: u64,
     /// Notices for which there was no room.
     pub shed_notices: u64,
+    /// Dropped frames for which there was no room among those that wait to be polled; none where
+    /// [`ForwarderConfig::drops`](super::ForwarderConfig::drops) is 0.
+    pub shed_drops: u64,
     /// Times at which the clock had gone back; the last time was used instead.
     pub clock_went_back: u64,
     dropped: [u64; DropReason::ALL.len()],

@@ -47,9 +47,9 @@ impl Forwarder {
     /// What is for the TSI: first what was tunnelled here, then what came direct. Held behind the first pass stays what
     /// is to be delivered, but not what goes into a tunnel while the other party's frames are held.
     fn lane_front(&mut self, key: TsiKey) -> Option<(Line, Target, bool)> {
-        let target = |way, lane| match way {
-            Way::Deliver(vap) => Some((Line::Lane(lane), Target::Port(vap), false)),
-            Way::Tunnel { to, stale } => Some((Line::Lane(lane), Target::Tunnel { to, vn: key.vn }, stale)),
+        let target = |way, lane: Lane| match way {
+            Way::Deliver(vap) => Some((lane.into(), Target::Port(vap), false)),
+            Way::Tunnel { to, stale } => Some((Line::from(lane), Target::Tunnel { to, vn: key.vn }, stale)),
             Way::Hold { .. } | Way::Drop(_) => None,
         };
         let first = self.front(key, Lane::Tunnelled);
@@ -64,7 +64,7 @@ impl Forwarder {
 
     fn leave(&mut self, key: TsiKey, line: Line, target: Target, stale: bool, out: &mut Vec<u8>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
-        if line == Line::Lane(Lane::Direct) && slot.tunnelled.is_empty() {
+        if line == Line::Direct && slot.tunnelled.is_empty() {
             slot.direct_began = true;
         }
         let Some(tag) = self.pool.pop(slot.line_mut(line), Some(out)) else { return };
@@ -73,11 +73,11 @@ impl Forwarder {
                 if slot.remembers() && !tag.group {
                     self.remember(key, tag.origin, out);
                 }
-                self.counters.delivered_frames += 1;
+                self.tally.counters.delivered_frames += 1;
             }
             Target::Tunnel { .. } => self.tunnelled(key, tag.origin, stale && !tag.replayed),
             Target::Again(vap) => {
-                self.counters.again_frames += 1;
+                self.tally.counters.again_frames += 1;
                 // The sender is that of the slot: whatever else was kept there would not have been.
                 self.again = Some((vap, key));
             }

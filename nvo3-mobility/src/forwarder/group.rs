@@ -3,9 +3,10 @@
 use super::apply::{PortState, Vn, attached};
 use super::counters::DropReason;
 use super::hold::Line;
+use super::pool::Tag;
 use super::slot::{Origin, Slot};
 use super::{Forwarder, Target, Verdict};
-use crate::table::{Bum, Lane, VapId};
+use crate::table::{Bum, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
 use hashbrown::HashMap;
@@ -23,7 +24,7 @@ pub(super) struct Receiver {
 impl Forwarder {
     pub(super) fn replicate(&mut self, vni: Vni, origin: Origin, bytes: &[u8]) -> Verdict {
         self.replicas.clear();
-        let Some(vn) = self.vns.get_mut(&vni) else { return self.drop(DropReason::UnknownVn) };
+        let Some(vn) = self.vns.get_mut(&vni) else { return self.drop(DropReason::UnknownVn, origin, bytes) };
         if !vn.computed {
             receivers(vni, vn, &self.ports, &self.attached, &self.slots);
         }
@@ -50,22 +51,22 @@ impl Forwarder {
         }
         match (self.replicas.is_empty(), held) {
             (false, _) => {
-                self.counters.replicated_frames += 1;
-                self.counters.replicas += self.replicas.len() as u64;
+                self.tally.counters.replicated_frames += 1;
+                self.tally.counters.replicas += self.replicas.len() as u64;
                 Verdict::Replicate
             }
             (true, true) => Verdict::Held,
-            (true, false) => self.drop(DropReason::NoReceiver),
+            (true, false) => self.drop(DropReason::NoReceiver, origin, bytes),
         }
     }
 
     fn hold_copy(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> bool {
-        let held = self.hold(key, Line::Lane(Lane::Direct), origin, true, bytes);
+        let held = self.hold(key, Line::Direct, origin, true, bytes);
         if let Err(reason) = held {
             if let Some(slot) = self.slots.get_mut(&key) {
                 slot.counters.dropped_frames += 1;
             }
-            self.counters.drop(reason);
+            self.tally.drop_new(Tag::new(origin, true, self.now).dropped(reason, key, None), bytes);
         }
         self.ready.insert(key);
         held.is_ok()

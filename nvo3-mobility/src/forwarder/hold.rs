@@ -2,34 +2,49 @@
 
 use super::Forwarder;
 use super::counters::DropReason;
-use super::pool::{Queue, Tag};
+use super::pool::{Pool, Queue, Tag};
 use super::slot::{Origin, Slot, Way};
+use super::tally::Tally;
 use crate::table::{Gate, Lane};
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
 
-/// Where a frame is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    /// For the TSI.
-    Lane(Lane),
-    /// Sent by the TSI while its gate was closed.
+/// Where a TSI's frames wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// Frames for the TSI that the other party of its move tunnelled here.
+    Tunnelled,
+    /// Other frames for the TSI.
+    Direct,
+    /// Frames that the TSI sent while its gate was closed.
     Kept,
 }
 
-const LINES: [Line; 3] = [Line::Lane(Lane::Tunnelled), Line::Lane(Lane::Direct), Line::Kept];
+impl Line {
+    pub(super) const ALL: [Self; 3] = [Self::Tunnelled, Self::Direct, Self::Kept];
+}
+
+impl From<Lane> for Line {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::Tunnelled => Self::Tunnelled,
+            Lane::Direct => Self::Direct,
+        }
+    }
+}
 
 impl Slot {
     pub(super) fn line(&self, line: Line) -> &Queue {
         match line {
-            Line::Lane(lane) => self.queue(lane),
+            Line::Tunnelled => &self.tunnelled,
+            Line::Direct => &self.direct,
             Line::Kept => &self.kept,
         }
     }
 
     pub(super) fn line_mut(&mut self, line: Line) -> &mut Queue {
         match line {
-            Line::Lane(Lane::Tunnelled) => &mut self.tunnelled,
-            Line::Lane(Lane::Direct) => &mut self.direct,
+            Line::Tunnelled => &mut self.tunnelled,
+            Line::Direct => &mut self.direct,
             Line::Kept => &mut self.kept,
         }
     }
@@ -64,13 +79,12 @@ impl Forwarder {
                 (false, false) => break,
             };
             let Some(oldest) = self.pool.oldest(slot) else { return Err(reason) };
-            self.pool.pop(slot.line_mut(oldest), None);
-            slot.counters.dropped_frames += 1;
-            self.counters.drop(reason);
+            drop_oldest(key, slot, oldest, reason, &mut self.pool, &mut self.tally);
         }
         self.pool.push(slot.line_mut(line), Tag::new(origin, group, self.now), frame);
+        self.held_for.push((key, line));
         slot.counters.held_frames += 1;
-        self.counters.held_frames += 1;
+        self.tally.counters.held_frames += 1;
         if slot.armed.is_none() {
             let due = self.now + Micros::from_millis(limits.age_ms.into());
             slot.armed = Some(due);
@@ -87,9 +101,7 @@ impl Forwarder {
             && (held.frames > slot.limits.frames || held.bytes > slot.limits.bytes)
             && let Some(oldest) = self.pool.oldest(slot)
         {
-            self.pool.pop(slot.line_mut(oldest), None);
-            slot.counters.dropped_frames += 1;
-            self.counters.drop(DropReason::HoldOverflow);
+            drop_oldest(key, slot, oldest, DropReason::HoldOverflow, &mut self.pool, &mut self.tally);
         }
         for lane in [Lane::Tunnelled, Lane::Direct] {
             self.front(key, lane);
@@ -130,9 +142,7 @@ impl Forwarder {
             let tag = self.pool.head(slot.queue(lane))?;
             match slot.way(&self.config.own, tag.origin, tag.group) {
                 Way::Drop(reason) => {
-                    self.pool.pop(slot.line_mut(Line::Lane(lane)), None);
-                    slot.counters.dropped_frames += 1;
-                    self.counters.drop(reason);
+                    drop_oldest(key, slot, lane.into(), reason, &mut self.pool, &mut self.tally);
                 }
                 way => return Some(way),
             }
@@ -149,14 +159,12 @@ impl Forwarder {
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.armed = None;
             let age = Micros::from_millis(slot.limits.age_ms.into());
-            for line in LINES {
+            for line in Line::ALL {
                 while let Some(tag) = self.pool.head(slot.line(line))
                     && tag.arrived + age <= self.now
                     && slot.waits(&self.config.own, line, tag)
                 {
-                    self.pool.pop(slot.line_mut(line), None);
-                    slot.counters.dropped_frames += 1;
-                    self.counters.drop(DropReason::HoldAge);
+                    drop_oldest(key, slot, line, DropReason::HoldAge, &mut self.pool, &mut self.tally);
                 }
             }
             self.arm(key);
@@ -168,7 +176,7 @@ impl Forwarder {
     fn arm(&mut self, key: TsiKey) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let age = Micros::from_millis(slot.limits.age_ms.into());
-        let due = LINES
+        let due = Line::ALL
             .iter()
             .filter_map(|line| self.pool.head(slot.line(*line)).filter(|tag| slot.waits(&self.config.own, *line, tag)))
             .map(|tag| tag.arrived + age)
@@ -182,23 +190,37 @@ impl Forwarder {
     }
 
     /// Drops what is held in these lines.
-    pub(super) fn drop_line(&mut self, key: TsiKey, lines: &[Line], reason: DropReason) {
+    pub(super) fn drop_lines(&mut self, key: TsiKey, lines: &[Line], reason: DropReason) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         for line in lines {
-            while self.pool.pop(slot.line_mut(*line), None).is_some() {
-                slot.counters.dropped_frames += 1;
-                self.counters.drop(reason);
-            }
+            while drop_oldest(key, slot, *line, reason, &mut self.pool, &mut self.tally) {}
         }
     }
 
     /// Never before the latest time that was seen.
     pub(super) fn tick(&mut self, now: Instant) {
         if now < self.now {
-            self.counters.clock_went_back += 1;
+            self.tally.counters.clock_went_back += 1;
         }
         self.now = self.now.max(now);
     }
+}
+
+/// Drops the oldest frame of a line; whether there was one.
+fn drop_oldest(
+    key: TsiKey,
+    slot: &mut Slot,
+    line: Line,
+    reason: DropReason,
+    pool: &mut Pool,
+    tally: &mut Tally,
+) -> bool {
+    let Some((tag, bytes)) = pool.take(slot.line_mut(line)) else { return false };
+    slot.counters.dropped_frames += 1;
+    if let Some(unused) = tally.drop_held(tag.dropped(reason, key, Some(line)), bytes) {
+        pool.give_back(unused);
+    }
+    true
 }
 
 impl Slot {
@@ -206,7 +228,7 @@ impl Slot {
     fn waits(&self, own: &nvo3_nva_proto::Locators, line: Line, tag: &Tag) -> bool {
         match line {
             Line::Kept => self.gate() == Gate::Hold,
-            Line::Lane(_) => matches!(self.way(own, tag.origin, tag.group), Way::Hold { .. }),
+            _ => matches!(self.way(own, tag.origin, tag.group), Way::Hold { .. }),
         }
     }
 }

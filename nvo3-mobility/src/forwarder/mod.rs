@@ -16,6 +16,7 @@ mod apply;
 mod classify;
 mod config;
 mod counters;
+mod drops;
 mod flush;
 mod group;
 mod hold;
@@ -24,12 +25,16 @@ mod notice;
 mod pool;
 mod recent;
 mod slot;
+mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use apply::{ChangeRefusal, RefusedChange};
 pub use config::ForwarderConfig;
 pub use counters::{DropReason, ForwarderCounters, HeldFrames, TsiCounters};
+pub use drops::Dropped;
+pub use hold::Line;
+pub use slot::Origin;
 
 use crate::ConfigError;
 use crate::table::{TableChange, VapId};
@@ -139,7 +144,8 @@ pub struct Forwarder {
     again: Option<(VapId, TsiKey)>,
     notices: notice::Notices,
     replicas: Vec<Target>,
-    counters: ForwarderCounters,
+    held_for: Vec<(TsiKey, Line)>,
+    tally: tally::Tally,
 }
 
 impl Forwarder {
@@ -173,7 +179,8 @@ impl Forwarder {
             again: None,
             notices: notice::Notices::new(config.notices, hasher.clone()),
             replicas: Vec::new(),
-            counters: ForwarderCounters::default(),
+            held_for: Vec::new(),
+            tally: tally::Tally::new(config.drops),
             hasher,
         }
     }
@@ -189,34 +196,45 @@ impl Forwarder {
 
     /// Forgets all orders and all frames; what was counted stays. The next order may have any number.
     pub fn reset(&mut self) {
-        for _ in 0..self.pool.frames {
-            self.counters.drop(DropReason::Reset);
+        let keys: BTreeSet<TsiKey> = self.slots.keys().copied().collect();
+        for key in keys {
+            self.drop_lines(key, &Line::ALL, DropReason::Reset);
         }
-        let empty = Self::empty(self.config, self.hasher.clone());
-        *self = Self { now: self.now, counters: self.counters, ..empty };
+        let mut empty = Self::empty(self.config, self.hasher.clone());
+        core::mem::swap(&mut empty.tally, &mut self.tally);
+        *self = Self { now: self.now, ..empty };
     }
 
     /// A frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS and NA are punted.
     pub fn vap_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.tick(now);
+        self.held_for.clear();
         self.vap_in(vap, frame, false)
     }
 
     /// A punted frame that control lets pass.
     pub fn vap_frame_passed(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.tick(now);
+        self.held_for.clear();
         self.vap_in(vap, frame, true)
     }
 
     /// A frame that came out of a tunnel: the outer source, the VN and the inner frame.
     pub fn tunnel_frame(&mut self, now: Instant, from: IpAddr, vn: Vni, frame: &[u8]) -> Verdict {
         self.tick(now);
+        self.held_for.clear();
         self.tunnel_in(from, vn, frame)
     }
 
     /// The targets of the last [`Verdict::Replicate`].
     pub fn replicas(&self) -> &[Target] {
         &self.replicas
+    }
+
+    /// The TSIs for which the last frame that came in was held: one for [`Verdict::Held`], and one for each held copy of a
+    /// group frame, whose verdict may also be [`Verdict::Replicate`]. [`Line::Kept`] if it is the frame's sender.
+    pub fn held_for(&self) -> &[(TsiKey, Line)] {
+        &self.held_for
     }
 
     /// The next held frame that may leave now, into `out`. `room` says whether a target takes a frame; one that does not
@@ -234,6 +252,17 @@ impl Forwarder {
     /// The next thing that control should know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop()
+    }
+
+    /// The next frame that was dropped, its bytes in `out`. There are as many as `ForwarderCounters::all_dropped_frames`
+    /// counts, as far as [`ForwarderConfig::drops`] has room for them.
+    pub fn poll_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
+        self.tally.next_drop(out)
+    }
+
+    /// Whose held frame the last [`Forwarder::poll_flush`] gave.
+    pub fn flushed_for(&self) -> Option<TsiKey> {
+        self.turn
     }
 
     /// When held or remembered frames may have become too old; never later than the first of them is.
@@ -266,7 +295,7 @@ impl Forwarder {
 
     /// What was counted.
     pub fn counters(&self) -> &ForwarderCounters {
-        &self.counters
+        &self.tally.counters
     }
 
     /// What was counted for a TSI since its entry was created.

@@ -4,11 +4,12 @@
 //! are given back to the allocator when the sum would pass that.
 
 use super::classify::MAX_FRAME;
+use super::counters::DropReason;
+use super::drops::Dropped;
 use super::hold::Line;
 use super::slot::{Origin, Slot};
-use crate::table::Lane;
 use alloc::vec::Vec;
-use nvo3_nva_proto::Instant;
+use nvo3_nva_proto::{Instant, TsiKey};
 
 const NONE: u32 = u32::MAX;
 const LEAST: usize = 64;
@@ -52,6 +53,11 @@ pub(super) struct Tag {
 impl Tag {
     pub(super) const fn new(origin: Origin, group: bool, arrived: Instant) -> Self {
         Self { origin, group, arrived, replayed: false, order: 0 }
+    }
+
+    pub(super) const fn dropped(&self, reason: DropReason, tsi: TsiKey, line: Option<Line>) -> Dropped {
+        let Self { origin, group: copy, replayed, arrived, .. } = *self;
+        Dropped { reason, tsi: Some(tsi), origin, line, copy, replayed, arrived }
     }
 }
 
@@ -162,7 +168,7 @@ impl Pool {
         Some(tag)
     }
 
-    /// Takes the oldest off `queue` with its buffer, which is to be given back.
+    /// Takes the oldest off `queue` with its buffer, which may be given back.
     pub(super) fn take(&mut self, queue: &mut Queue) -> Option<(Tag, Vec<u8>)> {
         let place = queue.head;
         let held = self.slab.get_mut(place as usize)?;
@@ -177,12 +183,13 @@ impl Pool {
         queue.bytes -= length;
         self.frames -= 1;
         self.bytes -= length;
+        self.capacity -= bytes.capacity();
         Some((tag, bytes))
     }
 
     /// The line of a TSI whose first frame came first.
     pub(super) fn oldest(&self, slot: &Slot) -> Option<Line> {
-        [Line::Lane(Lane::Tunnelled), Line::Lane(Lane::Direct), Line::Kept]
+        Line::ALL
             .into_iter()
             .filter_map(|line| Some((self.head(slot.line(line))?.order, line)))
             .min_by_key(|(order, _)| *order)
@@ -209,8 +216,11 @@ impl Pool {
 
     pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
         match self.spare.get_mut(class(buffer.capacity())) {
-            Some(spare) if self.capacity <= self.budget => spare.push(buffer),
-            _ => self.capacity -= buffer.capacity(),
+            Some(spare) if self.capacity + buffer.capacity() <= self.budget => {
+                self.capacity += buffer.capacity();
+                spare.push(buffer);
+            }
+            _ => {}
         }
     }
 }

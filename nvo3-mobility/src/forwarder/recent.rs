@@ -30,7 +30,7 @@ impl Forwarder {
             if !full && !aged {
                 break;
             }
-            self.counters.shed_recent_frames += u64::from(!aged);
+            self.tally.counters.shed_recent_frames += u64::from(!aged);
             slot.forgotten = oldest.or(Some(self.now));
             if self.recent.pop(&mut slot.recent, None).is_none() {
                 return;
@@ -89,7 +89,7 @@ impl Forwarder {
             incomplete |= aged && unread(tag.arrived);
             if unread(tag.arrived) && !aged {
                 slot.counters.replayed_frames += 1;
-                self.counters.replayed_frames += 1;
+                self.tally.counters.replayed_frames += 1;
                 let room = self.pool.frames < self.config.total_frames
                     && u64::from(self.pool.bytes) + bytes.len() as u64 <= u64::from(self.config.total_bytes);
                 if room {
@@ -101,7 +101,8 @@ impl Forwarder {
                     self.pool.push(lane, tag, &bytes);
                 } else {
                     slot.counters.dropped_frames += 1;
-                    self.counters.drop(DropReason::HoldTotal);
+                    let tag = Tag { replayed: true, ..Tag::new(tag.origin, false, self.now) };
+                    self.tally.drop_new(tag.dropped(DropReason::HoldTotal, key, None), &bytes);
                 }
             }
             self.recent.give_back(bytes);
@@ -110,6 +111,6 @@ impl Forwarder {
             let held = core::mem::replace(lane, before);
             self.pool.join(lane, held);
         }
-        self.counters.incomplete_replays += u64::from(incomplete);
+        self.tally.counters.incomplete_replays += u64::from(incomplete);
     }
 }

@@ -7,9 +7,11 @@ use core::net::IpAddr;
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Version};
 
 /// Where a frame came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A VAP of this NVE.
     Vap(VapId),
+    /// A tunnel: the outer source address.
     Tunnel(IpAddr),
 }
 

@@ -17,6 +17,7 @@ const SMALL: ForwarderConfig = ForwarderConfig {
     ports: 4,
     members_per_vn: 4,
     notices: 3,
+    drops: 1_000,
     ..ForwarderConfig::new(place(1).locators)
 };
 
@@ -122,6 +123,10 @@ struct Watched {
     deliveries: Vec<(Instant, Mac, Mac, VapId, u32)>,
     /// Group frames and the ports that had them, since it last changed who is behind which port.
     copies: BTreeSet<(u32, VapId)>,
+    /// The frames that are held, and for whom; how many of those that were taken back are held besides.
+    held: Vec<(TsiKey, u32)>,
+    taken_back: u64,
+    dropped: [u64; DropReason::ALL.len()],
 }
 
 impl Watched {
@@ -151,7 +156,30 @@ impl Watched {
         }
     }
 
+    fn no_longer_held(&mut self, key: TsiKey, bytes: &[u8]) {
+        match self.held.iter().position(|held| *held == (key, number(bytes))) {
+            Some(at) => _ = self.held.swap_remove(at),
+            None => self.taken_back -= 1,
+        }
+    }
+
+    fn hear_drops(&mut self) {
+        let mut bytes = Vec::new();
+        while let Some(dropped) = self.w.f.poll_drop(&mut bytes) {
+            self.dropped[dropped.reason as usize] += 1;
+            if dropped.replayed && dropped.line.is_none() {
+                self.taken_back -= 1;
+            }
+            if dropped.line.is_some() {
+                let taken_back = self.taken_back - u64::from(dropped.replayed);
+                self.no_longer_held(dropped.tsi.unwrap(), &bytes);
+                assert_eq!(self.taken_back, taken_back, "{dropped:?}");
+            }
+        }
+    }
+
     fn verdict(&mut self, verdict: Verdict, bytes: &[u8]) {
+        self.held.extend(self.w.f.held_for().iter().map(|(key, _)| (*key, number(bytes))));
         match verdict {
             Verdict::Deliver(vap) => self.delivered(vap, bytes),
             Verdict::Replicate => {
@@ -172,7 +200,11 @@ impl Watched {
         let mut out = Vec::new();
         for _ in 0..frames {
             let mut room = |target: &Target| full.is_none_or(|vap| *target != Target::Port(vap));
-            match self.w.f.poll_flush(self.w.now, &mut room, &mut out) {
+            let target = self.w.f.poll_flush(self.w.now, &mut room, &mut out);
+            if target.is_some() {
+                self.no_longer_held(self.w.f.flushed_for().unwrap(), &out);
+            }
+            match target {
                 Some(Target::Port(vap)) => self.delivered(vap, &out),
                 Some(Target::Again(vap)) => {
                     let verdict = self.w.f.vap_frame(self.w.now, vap, &out);
@@ -197,6 +229,7 @@ impl Watched {
                 let replay_since = ago.map(|ms| Instant(now.0 - ms * 1_000));
                 let replayed = self.w.f.counters().replayed_frames;
                 self.order(Change::Tsi { key: key(n), vap, entry, route, version, limits, replay_since });
+                self.taken_back += self.w.f.counters().replayed_frames - replayed;
                 if let Some(since) = replay_since.filter(|_| self.w.f.counters().replayed_frames > replayed) {
                     self.unread(mac(n), since);
                 }
@@ -261,6 +294,9 @@ fn watched() -> Watched {
         last: BTreeMap::new(),
         deliveries: Vec::new(),
         copies: BTreeSet::new(),
+        held: Vec::new(),
+        taken_back: 0,
+        dropped: [0; DropReason::ALL.len()],
     }
 }
 
@@ -292,6 +328,23 @@ proptest! {
         let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
         let came = watched.frames + counters.replayed_frames;
         prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().0));
+    }
+
+    #[test]
+    fn each_dropped_frame_is_told_once_by_its_reason_and_each_held_one_by_its_tsi(
+        happenings in proptest::collection::vec(a_happening(true), 0..120),
+    ) {
+        let mut watched = watched();
+        for happening in happenings {
+            watched.happen(happening);
+            watched.hear_drops();
+        }
+        prop_assert_eq!(watched.held.len() as u64 + watched.taken_back, u64::from(watched.w.f.held_in_all().0));
+        watched.w.f.reset();
+        watched.hear_drops();
+        let counters = *watched.w.f.counters();
+        prop_assert_eq!(watched.dropped, DropReason::ALL.map(|reason| counters.dropped_frames(reason)));
+        prop_assert_eq!((watched.held.len(), watched.taken_back, counters.shed_drops), (0, 0, 0));
     }
 
     /// Checks VMM-5-08.

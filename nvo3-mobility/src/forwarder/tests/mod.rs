@@ -1,6 +1,7 @@
 //! The rules, on a small healthy NVE: VN 7 with two ports, a TSI running behind each.
 
 mod bounds;
+mod drops;
 mod gate;
 mod group;
 mod order;
