@@ -124,7 +124,7 @@ pub struct ForwarderCounters {
     /// [`ForwarderConfig::drops`](super::ForwarderConfig::drops) is 0.
     pub shed_drops: u64,
     /// Times at which the clock had gone back; the last time was used instead.
-    pub clock_went_back: u64,
+    pub clock_backwards: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
 

@@ -200,7 +200,7 @@ impl Forwarder {
     /// Never before the latest time that was seen.
     pub(super) fn tick(&mut self, now: Instant) {
         if now < self.now {
-            self.tally.counters.clock_went_back += 1;
+            self.tally.counters.clock_backwards += 1;
         }
         self.now = self.now.max(now);
     }
