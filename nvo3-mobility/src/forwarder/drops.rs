@@ -1,9 +1,10 @@
 //! Which frames were dropped, for whoever wants to see them: one event for each, with its bytes.
 
 use super::classify::MAX_FRAME;
-use super::counters::{DropReason, ForwarderCounters};
-use super::hold::Line;
-use super::slot::Origin;
+use super::counters::ForwarderCounters;
+use super::drop_reason::DropReason;
+use super::line::Line;
+use super::origin::Origin;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, TsiKey};
@@ -43,7 +44,7 @@ impl Drops {
     /// for any port is cut to the longest length.
     #[inline]
     pub(super) fn push_new(&mut self, dropped: Dropped, bytes: &[u8], counters: &mut ForwarderCounters) {
-        counters.drop(dropped.reason);
+        counters.count_drop(dropped.reason);
         if self.has_room(counters) {
             let bytes = bytes.get(..MAX_FRAME).unwrap_or(bytes);
             self.waiting.push_back((dropped, bytes.into()));
@@ -57,7 +58,7 @@ impl Drops {
         bytes: Vec<u8>,
         counters: &mut ForwarderCounters,
     ) -> Option<Vec<u8>> {
-        counters.drop(dropped.reason);
+        counters.count_drop(dropped.reason);
         if !self.has_room(counters) {
             return Some(bytes);
         }
