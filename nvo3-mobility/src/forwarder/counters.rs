@@ -1,6 +1,6 @@
 //! What a forwarder counts: in all, and for each TSI.
 
-use super::drop_reason::DropReason;
+use super::DropReason;
 
 /// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! What control ordered for one TSI, and which way a frame for the TSI goes.
 
-use super::drop_reason::DropReason;
-use super::origin::Origin;
 use super::way::Way;
+use super::{DropReason, Origin};
 use crate::table::{Action, Bum, Entry, Gate, Ingress, Route, VapId};
 use nvo3_nva_proto::{Locators, Version};
 

@@ -1,10 +1,7 @@
 //! Which frames were dropped, for whoever wants to see them: one event for each, with its bytes.
 
 use super::classify::MAX_FRAME;
-use super::counters::ForwarderCounters;
-use super::drop_reason::DropReason;
-use super::line::Line;
-use super::origin::Origin;
+use super::{DropReason, ForwarderCounters, Line, Origin};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, TsiKey};

@@ -1,6 +1,6 @@
 //! What the forwarder tells control: each thing once, and never more than the configured number.
 
-use super::counters::ForwarderCounters;
+use super::ForwarderCounters;
 use crate::table::VapId;
 use ahash::RandomState;
 use alloc::collections::VecDeque;

@@ -7,11 +7,10 @@
 //! that were delivered since the stop are taken back, and leave before those that are held in their lane: no sender is
 //! overtaken.
 
-use super::counters::ForwarderCounters;
 use super::deadlines::Deadlines;
-use super::origin::Origin;
 use super::pool::{Pool, Queue};
 use super::tag::Tag;
+use super::{ForwarderCounters, Origin};
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, TsiKey};
 
 /// What was delivered lately to one TSI.

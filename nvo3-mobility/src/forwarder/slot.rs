@@ -1,6 +1,6 @@
 //! All that the forwarder has of one TSI.
 
-use super::counters::TsiCounters;
+use super::TsiCounters;
 use super::directive::Directive;
 use super::hold::Lines;
 use super::recent::Trail;

@@ -1,9 +1,6 @@
 //! What the forwarder knows of a frame besides its bytes.
 
-use super::drop_reason::DropReason;
-use super::drops::Dropped;
-use super::line::Line;
-use super::origin::Origin;
+use super::{DropReason, Dropped, Line, Origin};
 use nvo3_nva_proto::{Instant, TsiKey};
 
 /// What is known of a frame besides its bytes.

@@ -1,7 +1,7 @@
 //! What the forwarder counts, and the dropped frames that it keeps: the place to which all its parts write.
 
-use super::counters::ForwarderCounters;
-use super::drops::{Dropped, Drops};
+use super::drops::Drops;
+use super::{Dropped, ForwarderCounters};
 use alloc::vec::Vec;
 
 pub(super) struct Tally {

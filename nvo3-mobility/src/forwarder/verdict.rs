@@ -1,6 +1,6 @@
 //! What is to be done with a frame.
 
-use super::drop_reason::DropReason;
+use super::DropReason;
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_wire::Vni;

@@ -1,7 +1,7 @@
 //! The virtual networks that have something here, and who gets the group frames of each (VXL-14).
 
+use super::ChangeRefusal;
 use super::ports::Ports;
-use super::refusal::ChangeRefusal;
 use super::slots::Slots;
 use crate::table::{Bum, VapId};
 use ahash::RandomState;

@@ -1,6 +1,6 @@
 //! Which way a frame goes.
 
-use super::drop_reason::DropReason;
+use super::DropReason;
 use crate::table::{Lane, VapId};
 use core::net::IpAddr;
 

@@ -1,8 +1,7 @@
 //! The frames held for one TSI.
 
-use super::super::line::{HeldFrames, Line};
-use super::super::origin::Origin;
-use super::super::pool::{Pool, Queue};
+use crate::forwarder::pool::{Pool, Queue};
+use crate::forwarder::{HeldFrames, Line, Origin};
 use crate::table::Lane;
 use nvo3_nva_proto::{HoldLimits, Instant, Locators};
 

@@ -11,15 +11,12 @@ mod turns;
 pub(super) use lines::Lines;
 
 use super::deadlines::Deadlines;
-use super::drop_reason::DropReason;
-use super::line::Line;
-use super::origin::Origin;
 use super::pool::{Pool, Queue};
 use super::slot::Slot;
 use super::tag::Tag;
 use super::tally::Tally;
-use super::verdict::Target;
 use super::way::Way;
+use super::{DropReason, Line, Origin, Target};
 use crate::table::{Gate, Lane};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Locators, Micros, TsiKey};

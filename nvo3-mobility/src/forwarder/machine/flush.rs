@@ -1,9 +1,8 @@
 //! Held frames leave: in order for each TSI, in turn among TSIs (VMM-5-09; DESIGN, order of frames).
 
-use super::super::hold::Leaving;
-use super::super::verdict::Target;
-use super::Forwarder;
 use super::frames::count_tunnelled;
+use crate::forwarder::hold::Leaving;
+use crate::forwarder::{Forwarder, Target};
 use alloc::vec::Vec;
 use nvo3_nva_proto::TsiKey;
 

@@ -1,17 +1,13 @@
 //! Frames that come in: from a VAP, from a tunnel, and by unicast onwards. One look-up of the port, of the sender and of the
 //! destination for each.
 
-use super::super::classify;
-use super::super::drop_reason::DropReason;
-use super::super::line::Line;
-use super::super::notice::{Notice, Notices};
-use super::super::origin::Origin;
-use super::super::slot::Slot;
-use super::super::tag::Tag;
-use super::super::tally::Tally;
-use super::super::verdict::Verdict;
-use super::super::way::Way;
-use super::Forwarder;
+use crate::forwarder::classify;
+use crate::forwarder::notice::Notices;
+use crate::forwarder::slot::Slot;
+use crate::forwarder::tag::Tag;
+use crate::forwarder::tally::Tally;
+use crate::forwarder::way::Way;
+use crate::forwarder::{DropReason, Forwarder, Line, Notice, Origin, Verdict};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
 use nvo3_nva_proto::{TsiKey, Version};

@@ -1,11 +1,7 @@
 //! Broadcast and multicast: to each receiver at most once, never back, never from tunnel to tunnel (VXL-14).
 
-use super::super::drop_reason::DropReason;
-use super::super::line::Line;
-use super::super::origin::Origin;
-use super::super::tag::Tag;
-use super::super::verdict::{Target, Verdict};
-use super::Forwarder;
+use crate::forwarder::tag::Tag;
+use crate::forwarder::{DropReason, Forwarder, Line, Origin, Target, Verdict};
 use nvo3_wire::Vni;
 
 impl Forwarder {

@@ -7,22 +7,19 @@ mod frames;
 mod group;
 mod orders;
 
-use super::config::ForwarderConfig;
-use super::counters::{ForwarderCounters, TsiCounters};
-use super::drop_reason::DropReason;
-use super::drops::Dropped;
 use super::hold::Hold;
-use super::line::{HeldFrames, Line};
-use super::notice::{Notice, Notices};
+use super::notice::Notices;
 use super::pool::Pool;
 use super::ports::Ports;
 use super::recent::Recent;
-use super::refusal::RefusedChange;
 use super::slots::Slots;
 use super::tally::Tally;
-use super::verdict::{Target, Verdict};
 use super::vns::Vns;
 use crate::ConfigError;
+use crate::forwarder::{
+    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, Target,
+    TsiCounters, Verdict,
+};
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
 use alloc::vec::Vec;

@@ -1,15 +1,10 @@
 //! Carrying out control's orders.
 
-use super::super::counters::TsiCounters;
-use super::super::directive::Directive;
-use super::super::drop_reason::DropReason;
-use super::super::hold::Replay;
-use super::super::line::Line;
-use super::super::notice::Notice;
-use super::super::refusal::{ChangeRefusal, RefusedChange};
-use super::super::slot::Slot;
-use super::super::tag::Tag;
-use super::Forwarder;
+use crate::forwarder::directive::Directive;
+use crate::forwarder::hold::Replay;
+use crate::forwarder::slot::Slot;
+use crate::forwarder::tag::Tag;
+use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, Line, Notice, RefusedChange, TsiCounters};
 use crate::table::{Change, Entry, Port, TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;

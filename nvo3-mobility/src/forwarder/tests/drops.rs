@@ -20,9 +20,11 @@ impl World {
 /// Makes a forwarder drop one frame, and gives the frame's destination and source.
 type Make = fn(&mut World) -> (Mac, Mac);
 
-/// What is dropped, for which TSI, where it came in, what it was held in, and whether it was a copy.
+/// Why and how a frame is dropped, its TSI, where it came in, the line that held it, and whether it was a copy.
+type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
+
 #[rustfmt::skip]
-const REASONS: [(DropReason, Make, Option<u8>, Origin, Option<Line>, bool); 20] = {
+const REASONS: [Case; 20] = {
     use DropReason::*;
     use Line::*;
     [
