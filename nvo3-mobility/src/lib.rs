@@ -54,6 +54,7 @@
 
 extern crate alloc;
 
+pub mod edge;
 mod error;
 pub mod forwarder;
 pub mod health;

@@ -31,6 +31,9 @@ pub struct ForwarderConfig {
     pub members_per_vn: u32,
     /// Notices that wait to be polled: 1,024.
     pub notices: u32,
+    /// Dropped frames that wait to be polled ([`Forwarder::poll_drop`](super::Forwarder::poll_drop)), of at most 65,535
+    /// bytes each: 0, they are only counted.
+    pub drops: u32,
 }
 
 impl ForwarderConfig {
@@ -48,6 +51,7 @@ impl ForwarderConfig {
             ports: 4_096,
             members_per_vn: 1_024,
             notices: 1_024,
+            drops: 0,
         }
     }
 

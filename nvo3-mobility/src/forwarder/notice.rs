@@ -1,13 +1,46 @@
-//! What control is told, once each and never more than fits.
+//! What the forwarder tells control: each thing once, and never more than the configured number.
 
-use super::Notice;
-use super::counters::ForwarderCounters;
+use super::ForwarderCounters;
+use crate::table::VapId;
 use ahash::RandomState;
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
 use hashbrown::HashSet;
 use nvo3_nva_proto::{TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
 
+/// What control should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// Frames are held for an address that control has said nothing of. Said once, until control orders something for the
+    /// address or none of its frames is held.
+    Miss {
+        /// Its VN.
+        vn: Vni,
+        /// The address.
+        mac: Mac,
+    },
+    /// A TSI whose gate is closed, or that has no entry yet, sent a frame, which is kept. Said once, until its entry
+    /// changes.
+    Seen {
+        /// The TSI.
+        key: TsiKey,
+        /// The VAP at which it sent.
+        vap: VapId,
+    },
+    /// An NVE other than the move's party sent a frame for a TSI that is elsewhere (VMM-5-06), or whose VN is not here
+    /// (VMM-5-12). Said once for each NVE and TSI while the notice waits to be polled.
+    Stale {
+        /// The TSI that the frame was for.
+        key: TsiKey,
+        /// The sender.
+        from: IpAddr,
+        /// The version of the mapping that this NVE follows; the highest version if the VN is not here.
+        version: Version,
+    },
+}
+
+/// The notices that wait to be polled.
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
     stale: HashSet<(TsiKey, IpAddr), RandomState>,
@@ -19,7 +52,7 @@ impl Notices {
         Self { waiting: VecDeque::new(), stale: HashSet::with_hasher(hasher), bound: bound as usize }
     }
 
-    /// Whether there was room.
+    /// Queues a notice; whether there was room.
     pub(super) fn push(&mut self, notice: Notice, counters: &mut ForwarderCounters) -> bool {
         let room = self.waiting.len() < self.bound;
         if room {
@@ -30,7 +63,7 @@ impl Notices {
         room
     }
 
-    /// Whether it is a new one: the same, while it waits, is not said twice.
+    /// Queues [`Notice::Stale`] unless the same waits already; whether it was queued.
     pub(super) fn stale(
         &mut self,
         key: TsiKey,

@@ -1,14 +1,11 @@
-//! Held frames: one slab with lists through it, and buffers that are used again.
+//! The memory of held and of remembered frames: one slab with lists through it, and buffers that are used again.
 //!
 //! A buffer is the power of two above its frame, so that what is reserved stays within twice what is held; spare ones
 //! are given back to the allocator when the sum would pass that.
 
 use super::classify::MAX_FRAME;
-use super::hold::Line;
-use super::slot::{Origin, Slot};
-use crate::table::Lane;
+use super::tag::Tag;
 use alloc::vec::Vec;
-use nvo3_nva_proto::Instant;
 
 const NONE: u32 = u32::MAX;
 const LEAST: usize = 64;
@@ -20,48 +17,50 @@ const fn class(length: usize) -> usize {
     (above.next_power_of_two().ilog2() - LEAST.ilog2()) as usize
 }
 
-/// Frames in order of arrival.
+/// Frames in order; they are in the pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
     head: u32,
     tail: u32,
-    pub(super) frames: u32,
-    pub(super) bytes: u32,
+    frames: u32,
+    bytes: u32,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl Queue {
     pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE, frames: 0, bytes: 0 };
 
+    pub(super) const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    pub(super) const fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    #[inline]
     pub(super) const fn is_empty(&self) -> bool {
         self.frames == 0
     }
 }
 
-/// What is known of a held frame besides its bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tag {
-    pub(super) origin: Origin,
-    pub(super) group: bool,
-    pub(super) arrived: Instant,
-    /// It had been delivered to a VM that did not read it: whoever sent it was right to send it here.
-    pub(super) replayed: bool,
-    /// Grows by one with each frame held: which of two came first.
-    pub(super) order: u64,
-}
-
-impl Tag {
-    pub(super) const fn new(origin: Origin, group: bool, arrived: Instant) -> Self {
-        Self { origin, group, arrived, replayed: false, order: 0 }
-    }
-}
-
 struct Held {
     tag: Tag,
+    /// Which of two frames came first.
+    order: u64,
     bytes: Vec<u8>,
     next: u32,
 }
 
+/// Frames with their buffers, in any number of queues; no more than the limits.
 pub(super) struct Pool {
+    most_frames: u32,
+    most_bytes: u32,
     slab: Vec<Held>,
     free: u32,
     spare: [Vec<Vec<u8>>; CLASSES],
@@ -69,24 +68,40 @@ pub(super) struct Pool {
     capacity: usize,
     budget: usize,
     order: u64,
-    pub(super) frames: u32,
-    pub(super) bytes: u32,
+    frames: u32,
+    bytes: u32,
 }
 
 impl Pool {
-    pub(super) fn new(total_frames: u32, total_bytes: u32) -> Self {
+    pub(super) fn new(most_frames: u32, most_bytes: u32) -> Self {
         Self {
+            most_frames,
+            most_bytes,
             slab: Vec::new(),
             free: NONE,
             spare: Default::default(),
             capacity: 0,
-            budget: (total_bytes as usize)
+            budget: (most_bytes as usize)
                 .saturating_mul(2)
-                .saturating_add((total_frames as usize).saturating_mul(LEAST)),
+                .saturating_add((most_frames as usize).saturating_mul(LEAST)),
             order: 0,
             frames: 0,
             bytes: 0,
         }
+    }
+
+    pub(super) const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    pub(super) const fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// Whether a frame of this length is within the limits.
+    #[inline]
+    pub(super) fn has_room(&self, length: u64) -> bool {
+        self.frames < self.most_frames && u64::from(self.bytes) + length <= u64::from(self.most_bytes)
     }
 
     /// Moves the frames of `queue` that are `wanted` behind those of `to`; each queue keeps its order.
@@ -122,13 +137,13 @@ impl Pool {
         queue.bytes += length;
     }
 
-    /// Copies a frame behind the others of `queue`; the order in its tag is given here.
+    /// Copies a frame behind the others of `queue`.
     pub(super) fn push(&mut self, queue: &mut Queue, tag: Tag, frame: &[u8]) {
         let mut bytes = self.buffer(frame.len());
         bytes.extend_from_slice(frame);
         let length = frame.len() as u32;
         self.order += 1;
-        let held = Held { tag: Tag { order: self.order, ..tag }, bytes, next: NONE };
+        let held = Held { tag, order: self.order, bytes, next: NONE };
         let place = match self.slab.get_mut(self.free as usize) {
             Some(unused) => {
                 let place = self.free;
@@ -162,7 +177,7 @@ impl Pool {
         Some(tag)
     }
 
-    /// Takes the oldest off `queue` with its buffer, which is to be given back.
+    /// Takes the oldest off `queue` with its buffer, which may be given back.
     pub(super) fn take(&mut self, queue: &mut Queue) -> Option<(Tag, Vec<u8>)> {
         let place = queue.head;
         let held = self.slab.get_mut(place as usize)?;
@@ -177,16 +192,13 @@ impl Pool {
         queue.bytes -= length;
         self.frames -= 1;
         self.bytes -= length;
+        self.capacity -= bytes.capacity();
         Some((tag, bytes))
     }
 
-    /// The line of a TSI whose first frame came first.
-    pub(super) fn oldest(&self, slot: &Slot) -> Option<Line> {
-        [Line::Lane(Lane::Tunnelled), Line::Lane(Lane::Direct), Line::Kept]
-            .into_iter()
-            .filter_map(|line| Some((self.head(slot.line(line))?.order, line)))
-            .min_by_key(|(order, _)| *order)
-            .map(|(_, line)| line)
+    /// Which of the first frames of two queues came first: that with the lower number.
+    pub(super) fn order(&self, queue: &Queue) -> Option<u64> {
+        self.slab.get(queue.head as usize).map(|held| held.order)
     }
 
     fn buffer(&mut self, length: usize) -> Vec<u8> {
@@ -207,10 +219,14 @@ impl Pool {
         buffer
     }
 
+    /// Takes a buffer to use it again.
     pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
         match self.spare.get_mut(class(buffer.capacity())) {
-            Some(spare) if self.capacity <= self.budget => spare.push(buffer),
-            _ => self.capacity -= buffer.capacity(),
+            Some(spare) if self.capacity + buffer.capacity() <= self.budget => {
+                self.capacity += buffer.capacity();
+                spare.push(buffer);
+            }
+            _ => {}
         }
     }
 }
@@ -218,9 +234,11 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forwarder::Origin;
     use crate::table::VapId;
+    use nvo3_nva_proto::Instant;
 
-    const TAG: Tag = Tag::new(Origin::Vap(VapId(1)), false, Instant(0));
+    const TAG: Tag = Tag::frame(Origin::Vap(VapId(1)), Instant(0));
 
     #[test]
     fn two_queues_in_one_slab_keep_their_own_order() {

@@ -1,115 +1,145 @@
-//! What was delivered lately to a TSI that is about to leave, and sending it after a VM that could not read it (DESIGN,
-//! order at the hypervisor).
+//! What was delivered lately to a TSI that is about to leave, so that it can be sent after a VM that did not read it
+//! (DESIGN, order at the hypervisor).
 //!
-//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own. It grows while the entry has what is
-//! delivered remembered. It stays, until it is too old, while the entry then tunnels or holds: the word may come even later
-//! than what ended the move. With the word, what was delivered since the stop moves before everything that is held in its
-//! lane, and leaves as that does: no sender is overtaken.
+//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own, so that it never costs held frames
+//! their room. It grows while the entry asks for it. It stays, until its frames are too old, while the entry then tunnels or
+//! holds: the word that the VM stopped may come even later than the order that ended the move. With the word, the frames
+//! that were delivered since the stop are taken back, and leave before those that are held in their lane: no sender is
+//! overtaken.
 
-use super::Forwarder;
-use super::counters::DropReason;
-use super::pool::{Queue, Tag};
-use super::slot::Origin;
-use crate::table::{Entry, Lane};
-use nvo3_nva_proto::{Instant, Micros, TsiKey};
+use super::deadlines::Deadlines;
+use super::pool::{Pool, Queue};
+use super::tag::Tag;
+use super::{ForwarderCounters, Origin};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, TsiKey};
 
-impl Forwarder {
+/// What was delivered lately to one TSI.
+#[derive(Default)]
+pub(super) struct Trail {
+    frames: Queue,
+    /// When the frames are forgotten, once no more is remembered.
+    forgets: Option<Instant>,
+    /// When the newest frame was delivered that is no longer in the ring.
+    forgotten: Option<Instant>,
+}
+
+impl Trail {
+    /// Frames and bytes.
+    #[cfg(test)]
+    pub(super) const fn remembered(&self) -> (u32, u32) {
+        (self.frames.frames(), self.frames.bytes())
+    }
+}
+
+/// What was delivered lately to all TSIs.
+pub(super) struct Recent {
+    pool: Pool,
+    forgets: Deadlines,
+    limits: HoldLimits,
+}
+
+impl Recent {
+    pub(super) fn new(limits: HoldLimits, pool: Pool) -> Self {
+        Self { pool, forgets: Deadlines::default(), limits }
+    }
+
+    /// Frames and bytes that are remembered.
+    pub(super) const fn total(&self) -> (u32, u32) {
+        (self.pool.frames(), self.pool.bytes())
+    }
+
     /// Copies a unicast frame that is delivered now; the oldest of the same TSI make room. Other TSIs never pay for it.
-    pub(super) fn remember(&mut self, key: TsiKey, origin: Origin, frame: &[u8]) {
-        let limits = self.config.recent;
-        let (age, length) = (Micros::from_millis(limits.age_ms.into()), frame.len() as u64);
-        let over = |bytes: u32, most: u32| u64::from(bytes) + length > u64::from(most);
-        let Some(slot) = self.slots.get_mut(&key) else { return };
+    pub(super) fn remember(
+        &mut self,
+        trail: &mut Trail,
+        origin: Origin,
+        bytes: &[u8],
+        now: Instant,
+        counters: &mut ForwarderCounters,
+    ) {
+        let length = bytes.len() as u64;
         loop {
-            let full = slot.recent.frames >= limits.frames
-                || over(slot.recent.bytes, limits.bytes)
-                || self.recent.frames >= self.config.recent_total_frames
-                || over(self.recent.bytes, self.config.recent_total_bytes);
-            let oldest = self.recent.head(&slot.recent).map(|tag| tag.arrived);
-            let aged = oldest.is_some_and(|delivered| delivered + age <= self.now);
+            let full = trail.frames.frames() >= self.limits.frames
+                || u64::from(trail.frames.bytes()) + length > u64::from(self.limits.bytes)
+                || !self.pool.has_room(length);
+            let oldest = self.pool.head(&trail.frames).map(|tag| tag.arrived);
+            let aged = oldest.is_some_and(|delivered| delivered + self.age() <= now);
             if !full && !aged {
                 break;
             }
-            self.counters.shed_recent_frames += u64::from(!aged);
-            slot.forgotten = oldest.or(Some(self.now));
-            if self.recent.pop(&mut slot.recent, None).is_none() {
+            counters.shed_recent_frames += u64::from(!aged);
+            trail.forgotten = oldest.or(Some(now));
+            if self.pool.pop(&mut trail.frames, None).is_none() {
                 return;
             }
         }
-        self.recent.push(&mut slot.recent, Tag::new(origin, false, self.now), frame);
+        self.pool.push(&mut trail.frames, Tag::frame(origin, now), bytes);
     }
 
-    /// Before another entry is in force: where that does not deliver, what was delivered since the stop goes before what
-    /// is held, and without the time of a stop it is kept; otherwise it is forgotten.
-    pub(super) fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
-        let away = next.is_some_and(|entry| !entry.delivers());
-        match self.slots.get(&key) {
-            Some(slot) if slot.remembers() && next.is_some_and(|entry| entry.remember) => {}
-            Some(_) if away && replay_since.is_none() => self.forget_later(key),
-            _ => self.replay(key, replay_since.filter(|_| away)),
+    /// No more is remembered: the frames stay until the last is too old.
+    pub(super) fn forget_later(&mut self, key: TsiKey, trail: &mut Trail, now: Instant) {
+        if trail.forgets.is_none() && !trail.frames.is_empty() {
+            self.forgets.set(key, &mut trail.forgets, Some(now + self.age()));
         }
     }
 
-    fn forget_later(&mut self, key: TsiKey) {
-        let due = self.now + Micros::from_millis(self.config.recent.age_ms.into());
-        if let Some(slot) = self.slots.get_mut(&key)
-            && slot.forgets.is_none()
-            && !slot.recent.is_empty()
-        {
-            slot.forgets = Some(due);
-            self.forgets.insert((due, key));
+    /// When the first frames are to be forgotten.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.forgets.first()
+    }
+
+    /// A TSI whose frames no word can call back any more; [`Recent::forget`] is to be called for it.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<TsiKey> {
+        self.forgets.take_due(now)
+    }
+
+    pub(super) fn forget(&mut self, trail: &mut Trail) {
+        trail.forgets = None;
+        while let Some(tag) = self.pool.pop(&mut trail.frames, None) {
+            trail.forgotten = Some(tag.arrived);
         }
     }
 
-    /// Forgets what no word can call back any more.
-    pub(super) fn forget_old(&mut self) {
-        while let Some(&(due, key)) = self.forgets.first()
-            && due <= self.now
-        {
-            self.forgets.remove(&(due, key));
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
-            slot.forgets = None;
-            while let Some(tag) = self.recent.pop(&mut slot.recent, None) {
-                slot.forgotten = Some(tag.arrived);
+    /// Forgets the TSI's frames, and gives those that were delivered at `since` or later. Whether some of these were
+    /// forgotten before or are too old.
+    pub(super) fn take_back(
+        &mut self,
+        key: TsiKey,
+        trail: &mut Trail,
+        since: Option<Instant>,
+        now: Instant,
+        mut unread: impl FnMut(Origin, &[u8]),
+    ) -> bool {
+        self.forgets.set(key, &mut trail.forgets, None);
+        let is_unread = |delivered: Instant| since.is_some_and(|since| delivered >= since);
+        let mut incomplete = trail.forgotten.take().is_some_and(is_unread);
+        while let Some((tag, bytes)) = self.pool.take(&mut trail.frames) {
+            let aged = tag.arrived + self.age() <= now;
+            match (is_unread(tag.arrived), aged) {
+                (true, true) => incomplete = true,
+                (true, false) => unread(tag.origin, &bytes),
+                (false, _) => {}
             }
+            self.pool.give_back(bytes);
         }
+        incomplete
     }
 
-    fn replay(&mut self, key: TsiKey, since: Option<Instant>) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        if let Some(due) = slot.forgets.take() {
-            self.forgets.remove(&(due, key));
-        }
-        let age = Micros::from_millis(self.config.recent.age_ms.into());
-        let unread = |delivered: Instant| since.is_some_and(|since| delivered >= since);
-        let mut incomplete = slot.forgotten.take().is_some_and(unread);
-        let (mut tunnelled, mut direct) = (Queue::EMPTY, Queue::EMPTY);
-        while let Some((tag, bytes)) = self.recent.take(&mut slot.recent) {
-            let aged = tag.arrived + age <= self.now;
-            incomplete |= aged && unread(tag.arrived);
-            if unread(tag.arrived) && !aged {
-                slot.counters.replayed_frames += 1;
-                self.counters.replayed_frames += 1;
-                let room = self.pool.frames < self.config.total_frames
-                    && u64::from(self.pool.bytes) + bytes.len() as u64 <= u64::from(self.config.total_bytes);
-                if room {
-                    let lane = match slot.lane(tag.origin) {
-                        Lane::Tunnelled => &mut tunnelled,
-                        Lane::Direct => &mut direct,
-                    };
-                    let tag = Tag { replayed: true, ..Tag::new(tag.origin, false, self.now) };
-                    self.pool.push(lane, tag, &bytes);
-                } else {
-                    slot.counters.dropped_frames += 1;
-                    self.counters.drop(DropReason::HoldTotal);
-                }
-            }
-            self.recent.give_back(bytes);
-        }
-        for (lane, before) in [(&mut slot.tunnelled, tunnelled), (&mut slot.direct, direct)] {
-            let held = core::mem::replace(lane, before);
-            self.pool.join(lane, held);
-        }
-        self.counters.incomplete_replays += u64::from(incomplete);
+    const fn age(&self) -> Micros {
+        Micros::from_millis(self.limits.age_ms as u64)
+    }
+
+    /// Asserts what must hold of a TSI's ring; whether it has a deadline.
+    #[cfg(test)]
+    pub(super) fn check(&self, key: TsiKey, trail: &Trail, remembers: bool) -> bool {
+        assert!(trail.frames.frames() <= self.limits.frames && trail.frames.bytes() <= self.limits.bytes);
+        assert!(remembers || trail.frames.is_empty() || trail.forgets.is_some());
+        assert!(trail.forgets.is_none_or(|due| self.forgets.has(due, key)));
+        trail.forgets.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn deadlines(&self) -> usize {
+        self.forgets.count()
     }
 }

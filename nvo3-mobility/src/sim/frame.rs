@@ -24,14 +24,14 @@ pub struct Numbered {
 
 /// The addresses of a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Station {
-    pub(super) mac: Mac,
-    pub(super) v4: Ipv4Addr,
-    pub(super) v6: Ipv6Addr,
+pub(crate) struct Station {
+    pub(crate) mac: Mac,
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
 }
 
 /// The frame that carries `id` over IPv4, `size` bytes of payload (at least what the number needs).
-pub(super) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered, size: usize) -> Vec<u8> {
+pub(crate) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered, size: usize) -> Vec<u8> {
     let payload = payload(id, size);
     let (source, destination) = (Ipv4::from(from.v4), Ipv4::from(to));
     let udp_length = fit(UDP_HEADER + payload.len());
@@ -57,7 +57,7 @@ pub(super) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered,
 }
 
 /// The same over IPv6.
-pub(super) fn over_ipv6(from: &Station, to_mac: Mac, to: Ipv6Addr, id: Numbered, size: usize) -> Vec<u8> {
+pub(crate) fn over_ipv6(from: &Station, to_mac: Mac, to: Ipv6Addr, id: Numbered, size: usize) -> Vec<u8> {
     let payload = payload(id, size);
     let (source, destination) = (Ipv6::from(from.v6), Ipv6::from(to));
     let udp_length = fit(UDP_HEADER + payload.len());
@@ -74,7 +74,7 @@ pub(super) fn over_ipv6(from: &Station, to_mac: Mac, to: Ipv6Addr, id: Numbered,
 }
 
 /// An IPv4 packet around a control datagram, as a capture shows it.
-pub(super) fn control(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]) -> Vec<u8> {
+pub(crate) fn control(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]) -> Vec<u8> {
     let station = Station { mac: Mac::ZERO, v4: from.0, v6: Ipv6Addr::UNSPECIFIED };
     let (source, destination) = (Ipv4::from(station.v4), Ipv4::from(to.0));
     let udp_length = fit(UDP_HEADER + payload.len());
@@ -92,7 +92,7 @@ pub(super) fn control(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]
 }
 
 /// The number of the datagram in a frame, if it is one of ours. The address it was sent to comes with it.
-pub(super) fn numbered(frame: &[u8]) -> Option<Numbered> {
+pub(crate) fn numbered(frame: &[u8]) -> Option<Numbered> {
     let frame = Frame::parse(frame).ok()?;
     let udp = match frame.ether_type() {
         EtherType::IPV4 => Datagram::parse(ipv4::Packet::parse(frame.payload).ok()?.payload).ok()?,
@@ -106,7 +106,7 @@ pub(super) fn numbered(frame: &[u8]) -> Option<Numbered> {
 }
 
 /// The same of a frame in an outer packet.
-pub(super) fn tunnelled(packet: &[u8]) -> Option<Numbered> {
+pub(crate) fn tunnelled(packet: &[u8]) -> Option<Numbered> {
     numbered(vxlan::decap(packet).ok()?.inner)
 }
 

@@ -15,43 +15,27 @@
 //! assert_eq!(run.violations, []);
 //! ```
 
-mod authority;
-mod capture;
-mod check;
-mod clock;
-mod edge;
 mod frame;
-mod host;
 mod hypervisor;
-mod ledger;
-mod link;
-mod mishap;
-mod params;
-mod phase;
-mod queue;
+mod machine;
+mod mishaps;
+mod net;
+mod nodes;
+mod oracle;
 mod random;
 mod report;
 mod scenario;
-mod seeded;
-mod shrink;
-mod tenant;
-mod timeline;
-mod traffic;
-mod visited;
-mod world;
+mod tenants;
 
-pub use capture::{Capture, Interface, LinkType, Packet};
-pub use check::{Invariant, Violation};
 pub use frame::Numbered;
-pub use ledger::Loss;
-pub use link::Mischief;
-pub use params::{Fault, Params, Path, Record};
+pub use net::{Capture, Interface, LinkType, Mischief, Packet};
+pub use oracle::{Invariant, Loss, Violation, Visited};
 pub use random::Chance;
-pub use report::{MoveReport, Report};
-pub use scenario::{Correspondent, EDGES, Mishap, Move, Scenario, Since, Spot, Trouble, Unfit, Vm};
-pub use tenant::TenantReport;
-pub use timeline::{Line, Timeline, What};
-pub use visited::Visited;
+pub use report::{Line, MoveReport, Report, Timeline, What};
+pub use scenario::{
+    Correspondent, EDGES, Fault, Mishap, Move, Params, Path, Record, Scenario, Since, Spot, Trouble, Unfit, Vm,
+};
+pub use tenants::TenantReport;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -82,7 +66,7 @@ pub struct Run {
 /// One world of the usual shape from power-on to rest.
 pub fn run(params: Params) -> Run {
     let mut random = Random::new(params.seed, 1);
-    run_world(world::World::new(params.scenario(&mut random), random))
+    machine::World::new(&params.scenario(&mut random), random).run()
 }
 
 /// Any world from power-on to rest.
@@ -92,20 +76,5 @@ pub fn run(params: Params) -> Run {
 pub fn run_scenario(scenario: Scenario) -> Result<Run, Unfit> {
     scenario.validate()?;
     let random = Random::new(scenario.seed, 1);
-    Ok(run_world(world::World::new(scenario, random)))
-}
-
-fn run_world(mut world: world::World) -> Run {
-    while world.phase != phase::Phase::Over && world.advance() {}
-    world.check_ledger();
-    Run {
-        report: world.report(),
-        losses: world.ledger.losses(),
-        mishaps: world.happened,
-        visited: world.visited,
-        violations: world.checks.violations,
-        began: world.began,
-        timeline: world.timeline,
-        capture: world.capture,
-    }
+    Ok(machine::World::new(&scenario, random).run())
 }

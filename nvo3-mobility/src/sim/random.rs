@@ -21,31 +21,31 @@ impl Chance {
 
 /// One stream of chance. Each part of the world has its own, so that what one draws does not move what another gets.
 #[derive(Clone, Debug)]
-pub(super) struct Random(Pcg64Mcg);
+pub(crate) struct Random(Pcg64Mcg);
 
 impl Random {
     /// The stream numbered `stream` of a seed.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         Self(Pcg64Mcg::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream.rotate_left(40)))
     }
 
     /// Any number.
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// From 0 up to, not including, `end`; 0 where that is empty.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.number().checked_rem(end).unwrap_or(0)
     }
 
     /// Between the two, both included.
-    pub(super) fn between(&mut self, least: Micros, most: Micros) -> Micros {
+    pub(crate) fn between(&mut self, least: Micros, most: Micros) -> Micros {
         Micros(least.0 + self.below(most.0.saturating_sub(least.0).saturating_add(1)))
     }
 
     /// Whether it happens this time.
-    pub(super) fn happens(&mut self, chance: Chance) -> bool {
+    pub(crate) fn happens(&mut self, chance: Chance) -> bool {
         chance != Chance::NEVER && self.below(1_000_000) < u64::from(chance.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::nve::rules::{Plan, Sign, State, Target as Coming, entry};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use nvo3_nva_proto::MoveId;
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ const SMALL: ForwarderConfig = ForwarderConfig {
     ports: 4,
     members_per_vn: 4,
     notices: 3,
+    drops: 1_000,
     ..ForwarderConfig::new(place(1).locators)
 };
 
@@ -41,7 +42,7 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
 
     let (frames, held) = w.f.held_in_all();
     assert!(frames <= 1_000 && held <= 90_000, "{frames} {held}");
-    assert!(w.f.asked <= 50 && w.f.slots.len() <= 100 && w.f.ages.len() <= 100 && w.f.ready.len() <= 100);
+    w.f.check();
     assert_eq!(w.notices().len(), 30);
     assert!(w.f.counters().shed_notices > 0);
 }
@@ -122,6 +123,10 @@ struct Watched {
     deliveries: Vec<(Instant, Mac, Mac, VapId, u32)>,
     /// Group frames and the ports that had them, since it last changed who is behind which port.
     copies: BTreeSet<(u32, VapId)>,
+    /// The frames that are held, and for whom; how many of those that were taken back are held besides.
+    held: Vec<(TsiKey, u32)>,
+    taken_back: u64,
+    dropped: [u64; DropReason::ALL.len()],
 }
 
 impl Watched {
@@ -151,7 +156,30 @@ impl Watched {
         }
     }
 
+    fn no_longer_held(&mut self, key: TsiKey, bytes: &[u8]) {
+        match self.held.iter().position(|held| *held == (key, number(bytes))) {
+            Some(at) => _ = self.held.swap_remove(at),
+            None => self.taken_back -= 1,
+        }
+    }
+
+    fn hear_drops(&mut self) {
+        let mut bytes = Vec::new();
+        while let Some(dropped) = self.w.f.poll_drop(&mut bytes) {
+            self.dropped[dropped.reason as usize] += 1;
+            if dropped.replayed && dropped.line.is_none() {
+                self.taken_back -= 1;
+            }
+            if dropped.line.is_some() {
+                let taken_back = self.taken_back - u64::from(dropped.replayed);
+                self.no_longer_held(dropped.tsi.unwrap(), &bytes);
+                assert_eq!(self.taken_back, taken_back, "{dropped:?}");
+            }
+        }
+    }
+
     fn verdict(&mut self, verdict: Verdict, bytes: &[u8]) {
+        self.held.extend(self.w.f.held_for().iter().map(|(key, _)| (*key, number(bytes))));
         match verdict {
             Verdict::Deliver(vap) => self.delivered(vap, bytes),
             Verdict::Replicate => {
@@ -172,7 +200,11 @@ impl Watched {
         let mut out = Vec::new();
         for _ in 0..frames {
             let mut room = |target: &Target| full.is_none_or(|vap| *target != Target::Port(vap));
-            match self.w.f.poll_flush(self.w.now, &mut room, &mut out) {
+            let target = self.w.f.poll_flush(self.w.now, &mut room, &mut out);
+            if target.is_some() {
+                self.no_longer_held(self.w.f.flushed_for().unwrap(), &out);
+            }
+            match target {
                 Some(Target::Port(vap)) => self.delivered(vap, &out),
                 Some(Target::Again(vap)) => {
                     let verdict = self.w.f.vap_frame(self.w.now, vap, &out);
@@ -189,14 +221,13 @@ impl Watched {
         match happening {
             Happening::Tsi(n, vap, entry, route, limits, ago) => {
                 let version = Version::default();
-                if let Some(left) =
-                    self.w.f.slots.get(&key(n)).and_then(|slot| slot.vap).filter(|old| Some(*old) != vap)
-                {
+                if let Some(left) = self.w.f.vap(&key(n)).filter(|old| Some(*old) != vap) {
                     self.copies.retain(|(_, had)| *had != left);
                 }
                 let replay_since = ago.map(|ms| Instant(now.0 - ms * 1_000));
                 let replayed = self.w.f.counters().replayed_frames;
                 self.order(Change::Tsi { key: key(n), vap, entry, route, version, limits, replay_since });
+                self.taken_back += self.w.f.counters().replayed_frames - replayed;
                 if let Some(since) = replay_since.filter(|_| self.w.f.counters().replayed_frames > replayed) {
                     self.unread(mac(n), since);
                 }
@@ -229,28 +260,6 @@ impl Watched {
         self.w.order += 1;
         _ = self.w.f.apply(&TableChange { number: self.w.order, change });
     }
-
-    fn check_bounds(&self) {
-        let f = &self.w.f;
-        let held: Vec<HeldFrames> = f.slots.values().map(slot::Slot::held).collect();
-        assert_eq!(f.held_in_all(), (held.iter().map(|h| h.frames).sum(), held.iter().map(|h| h.bytes).sum()));
-        assert!(f.held_in_all().0 <= SMALL.total_frames && f.held_in_all().1 <= SMALL.total_bytes);
-        let recent = f.slots.values().map(|slot| slot.recent);
-        let sum = recent.fold((0, 0), |sum, recent| (sum.0 + recent.frames, sum.1 + recent.bytes));
-        assert_eq!(f.remembered_in_all(), sum);
-        assert!(sum.0 <= SMALL.recent_total_frames && sum.1 <= SMALL.recent_total_bytes);
-        assert_eq!(f.known as usize, f.slots.values().filter(|slot| slot.known).count());
-        assert_eq!((f.known + f.asked) as usize, f.slots.len());
-        assert!(f.known <= SMALL.tsis && f.asked <= SMALL.tsis && f.ports.len() <= SMALL.ports as usize);
-        for (key, slot) in &f.slots {
-            assert!(slot.known || !slot.holds_nothing());
-            assert!(slot.recent.frames <= SMALL.recent.frames && slot.recent.bytes <= SMALL.recent.bytes);
-            assert!(slot.remembers() || slot.recent.is_empty() || slot.forgets.is_some());
-            assert_eq!(slot.forgets.is_some(), f.forgets.iter().any(|(_, forgets)| forgets == key));
-            assert!(slot.held().frames <= slot.limits.frames && slot.held().bytes <= slot.limits.bytes);
-            assert_eq!(slot.armed.is_some(), f.ages.iter().any(|(_, armed)| armed == key));
-        }
-    }
 }
 
 fn watched() -> Watched {
@@ -261,6 +270,9 @@ fn watched() -> Watched {
         last: BTreeMap::new(),
         deliveries: Vec::new(),
         copies: BTreeSet::new(),
+        held: Vec::new(),
+        taken_back: 0,
+        dropped: [0; DropReason::ALL.len()],
     }
 }
 
@@ -275,7 +287,7 @@ proptest! {
         let mut watched = watched();
         for happening in happenings {
             watched.happen(happening);
-            watched.check_bounds();
+            watched.w.f.check();
         }
     }
 
@@ -292,6 +304,23 @@ proptest! {
         let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
         let came = watched.frames + counters.replayed_frames;
         prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().0));
+    }
+
+    #[test]
+    fn each_dropped_frame_is_told_once_by_its_reason_and_each_held_one_by_its_tsi(
+        happenings in proptest::collection::vec(a_happening(true), 0..120),
+    ) {
+        let mut watched = watched();
+        for happening in happenings {
+            watched.happen(happening);
+            watched.hear_drops();
+        }
+        prop_assert_eq!(watched.held.len() as u64 + watched.taken_back, u64::from(watched.w.f.held_in_all().0));
+        watched.w.f.reset();
+        watched.hear_drops();
+        let counters = *watched.w.f.counters();
+        prop_assert_eq!(watched.dropped, DropReason::ALL.map(|reason| counters.dropped_frames(reason)));
+        prop_assert_eq!((watched.held.len(), watched.taken_back, counters.shed_drops), (0, 0, 0));
     }
 
     /// Checks VMM-5-08.
@@ -312,6 +341,6 @@ proptest! {
         }
         prop_assert_eq!(watched.w.f.held_in_all(), (0, 0));
         prop_assert_eq!(watched.w.f.poll_timeout(), None);
-        prop_assert!(watched.w.f.slots.values().all(|slot| slot.remembers() || slot.recent.is_empty()));
+        watched.w.f.check();
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, on a small healthy NVE: VN 7 with two ports, a TSI running behind each.
 
 mod bounds;
+mod drops;
 mod gate;
 mod group;
 mod order;
@@ -9,9 +10,11 @@ mod tables;
 mod ways;
 
 use super::*;
-use crate::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route};
-use core::net::Ipv4Addr;
-use nvo3_nva_proto::{HoldLimits, Locators, Micros, NveId, Place};
+use crate::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
 
 const VN: Vni = Vni::from_bytes([0, 0, 7]);
 const OTHER_VN: Vni = Vni::from_bytes([0, 0, 8]);

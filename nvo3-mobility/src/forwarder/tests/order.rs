@@ -262,6 +262,6 @@ fn a_clock_that_goes_back_is_counted_and_ages_nothing_early() {
 
     w.f.handle_timeout(Instant(5));
 
-    assert_eq!(w.f.counters().clock_went_back, 1);
+    assert_eq!(w.f.counters().clock_backwards, 1);
     assert_eq!(w.f.held(&key(9)).frames, 1);
 }

@@ -79,5 +79,5 @@ fn a_vn_of_which_nothing_is_left_is_unknown() {
     }
 
     assert_eq!(w.tunnel(2, 1, 0), Verdict::Drop(DropReason::UnknownVn));
-    assert!(w.f.vns.is_empty() && w.f.attached.is_empty() && w.f.slots.is_empty());
+    assert!(w.f.is_empty());
 }

@@ -52,10 +52,10 @@ impl Edge {
                 return self.suspend(now, tsi, move_id, stopped_at, caller);
             }
             Request::Activate { tsi, move_id } => {
-                done(self.nve.handle(now, Input::Activate { key: tsi, move_id }).map_err(Into::into))
+                done(self.machine.tell(now, Input::Activate { key: tsi, move_id }).map_err(Into::into))
             }
             Request::Resume { tsi } => {
-                done(self.nve.handle(now, Input::Activate { key: tsi, move_id: None }).map_err(Into::into))
+                done(self.machine.tell(now, Input::Activate { key: tsi, move_id: None }).map_err(Into::into))
             }
             Request::ReloadKeys => done(self.reload_keys()),
             Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
@@ -69,7 +69,7 @@ impl Edge {
     fn reload_keys(&mut self) -> Result<(), Box<dyn std::error::Error>> {
         let keys = self.trust.keys()?.ok_or("the transport is trusted: there is no file of keys")?;
         tracing::info!(keys = keys.len(), "messages are authenticated");
-        Ok(self.nve.set_keys(keys)?)
+        Ok(self.machine.set_keys(keys)?)
     }
 
     fn watch(&mut self, caller: Caller) {
@@ -90,13 +90,13 @@ impl Edge {
         let (trusted, active) = (port.trusted, port.active);
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
         let vap = self.paths.open_port(port)?;
-        if let Err(error) = self.nve.handle(now, Input::Attach { vap, vn, tsis, trusted }) {
+        if let Err(error) = self.machine.tell(now, Input::Attach { vap, vn, tsis, trusted }) {
             self.paths.close_port(vap);
             return Err(format!("{name}: {error}").into());
         }
         if active {
             for key in keys {
-                self.nve.handle(now, Input::Activate { key, move_id: None })?;
+                self.machine.tell(now, Input::Activate { key, move_id: None })?;
             }
         }
         Ok(())
@@ -104,14 +104,14 @@ impl Edge {
 
     fn detach(&mut self, name: &str) -> Result<(), Box<dyn std::error::Error>> {
         let vap = self.paths.port_named(name).ok_or_else(|| format!("{name}: is not attached"))?;
-        self.nve.handle(clock::now(), Input::Detach { vap })?;
+        self.machine.tell(clock::now(), Input::Detach { vap })?;
         self.paths.close_port(vap);
         Ok(())
     }
 
     /// The interface went away under it.
     pub(super) fn lose_port(&mut self, vap: VapId) {
-        if let Err(error) = self.nve.handle(clock::now(), Input::Detach { vap }) {
+        if let Err(error) = self.machine.tell(clock::now(), Input::Detach { vap }) {
             tracing::error!(%error, "a lost port stays");
         }
         self.paths.close_port(vap);
@@ -125,7 +125,7 @@ impl Edge {
         stopped_at: Option<Instant>,
         caller: Caller,
     ) {
-        let in_hand = self.nve.state(&key).state.plan().map(|plan| plan.id);
+        let in_hand = self.machine.nve().state(&key).state.plan().map(|plan| plan.id);
         let Some(move_id) = move_id.or(in_hand) else {
             caller.reply(refused(&format!("{key} has no move in hand here")));
             return;
@@ -134,7 +134,7 @@ impl Edge {
             caller.reply(refused("as many wait already as may"));
             return;
         }
-        match self.nve.handle(now, Input::Suspend { key, move_id, stopped_at }) {
+        match self.machine.tell(now, Input::Suspend { key, move_id, stopped_at }) {
             Ok(()) => self.callers.suspends.push((key, caller)),
             Err(error) => _ = caller.reply(refused(&error.to_string())),
         }

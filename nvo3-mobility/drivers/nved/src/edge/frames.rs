@@ -5,10 +5,8 @@ use super::paths::Paths;
 use crate::port::BATCH;
 use crate::underlay;
 use arrayvec::ArrayVec;
-use nvo3_mobility::forwarder::Verdict;
-use nvo3_mobility::nve::Handled;
+use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::Instant;
 use nvoctl::clock;
 use std::io;
 
@@ -27,6 +25,17 @@ struct Deliveries<'a> {
 impl<'a> Deliveries<'a> {
     const fn new() -> Self {
         Self { vap: VapId(0), frames: ArrayVec::new_const() }
+    }
+
+    /// Each tunnel's copy goes with what is sent next, by [`Paths::send`].
+    fn send(&mut self, targets: &[Target], frame: &'a [u8], paths: &mut Paths) {
+        for target in targets {
+            match *target {
+                Target::Port(vap) => self.put(vap, frame, paths),
+                Target::Tunnel { to, vn } => paths.tunnel(to, vn, frame),
+                Target::Again(_) => {}
+            }
+        }
     }
 
     fn put(&mut self, vap: VapId, frame: &'a [u8], paths: &mut Paths) {
@@ -70,8 +79,7 @@ impl Edge {
             let mut read = 0;
             for frame in frames.iter() {
                 read += 1;
-                let verdict = self.forwarder.vap_frame(now, vap, frame);
-                self.go(now, vap, verdict, frame, &mut deliveries);
+                deliveries.send(self.machine.frame(now, vap, frame).targets(), frame, &mut self.paths);
             }
             deliveries.finish(&mut self.paths);
             self.paths.send();
@@ -93,8 +101,7 @@ impl Edge {
             let Some((vn, frame)) = underlay::decapsulate(datagram, ecn, &mut self.paths.underlay_counters) else {
                 continue;
             };
-            let verdict = self.forwarder.tunnel_frame(now, from, vn, frame);
-            self.go(now, VapId(0), verdict, frame, &mut deliveries);
+            deliveries.send(self.machine.tunnelled(now, from, vn, frame).targets(), frame, &mut self.paths);
         }
         deliveries.finish(&mut self.paths);
         self.paths.send();
@@ -106,39 +113,11 @@ impl Edge {
         for _ in 0..BATCH {
             let Some(socket) = self.paths.control.get(place) else { break };
             match socket.recv(&mut datagram) {
-                Ok(length) => self.nve.handle_datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
+                Ok(length) => self.machine.datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Perhaps an ICMP message about what was sent before; the session has its own means to find out.
                 Err(error) => tracing::debug!(%error, "the control socket"),
             }
-        }
-    }
-
-    /// A frame that was kept until its sender's gate opened.
-    pub(super) fn frame_again(&mut self, now: Instant, vap: VapId, frame: &[u8]) {
-        let mut deliveries = Deliveries::new();
-        let verdict = self.forwarder.vap_frame(now, vap, frame);
-        self.go(now, vap, verdict, frame, &mut deliveries);
-        deliveries.finish(&mut self.paths);
-    }
-
-    fn go<'a>(&mut self, now: Instant, vap: VapId, verdict: Verdict, frame: &'a [u8], deliveries: &mut Deliveries<'a>) {
-        let verdict = match verdict {
-            Verdict::Punt if self.nve.handle_frame(now, vap, frame) == Handled::Pass => {
-                self.forwarder.vap_frame_passed(now, vap, frame)
-            }
-            other => other,
-        };
-        match verdict {
-            Verdict::Deliver(to) => deliveries.put(to, frame, &mut self.paths),
-            Verdict::Tunnel { to, vn } => self.paths.tunnel(to, vn, frame),
-            Verdict::Replicate => {
-                deliveries.write(&mut self.paths);
-                for target in self.forwarder.replicas() {
-                    self.paths.put(target, frame);
-                }
-            }
-            Verdict::Held | Verdict::Punt | Verdict::Drop(_) => {}
         }
     }
 }

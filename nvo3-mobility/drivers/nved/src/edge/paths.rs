@@ -4,6 +4,7 @@ use super::Sources;
 use crate::port::{Frames, Port, PortCounters};
 use crate::ready::{Ready, Source};
 use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
+use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Locators, Micros};
@@ -121,22 +122,17 @@ impl Paths {
         access.burst.get().1 < BURST
     }
 
-    /// A held frame on its way.
-    pub(super) fn flushed(&mut self, target: &Target, frame: &[u8], now: Instant) {
+    /// A frame that the edge held, or made itself.
+    pub(super) fn put_held(&mut self, target: &Target, frame: &[u8], now: Instant) {
         if let Target::Port(vap) = target
             && let Some(access) = self.ports.get(vap)
         {
             let (since, given) = access.burst.get();
             access.burst.set((if given == 0 { now } else { since }, given + 1));
         }
-        self.put(target, frame);
-    }
-
-    pub(super) fn put(&mut self, target: &Target, frame: &[u8]) {
         match *target {
             Target::Port(vap) => self.deliver(vap, &[frame]),
             Target::Tunnel { to, vn } => self.tunnel(to, vn, frame),
-            // Not a place: whoever flushes has it looked at again.
             Target::Again(_) => {}
         }
     }
@@ -158,15 +154,11 @@ impl Paths {
         self.underlay.send(&mut self.underlay_counters);
     }
 
-    pub(super) fn say_to_nva(&mut self, datagram: &[u8]) {
-        self.say(self.nva, datagram);
-    }
-
-    pub(super) fn say_to_nve(&mut self, to: IpAddr, datagram: &[u8]) {
-        self.say(SocketAddr::new(to, CONTROL_PORT), datagram);
-    }
-
-    fn say(&mut self, to: SocketAddr, datagram: &[u8]) {
+    pub(super) fn say(&mut self, peer: Peer, datagram: &[u8]) {
+        let to = match peer {
+            Peer::Nva => self.nva,
+            Peer::Nve(to) => SocketAddr::new(to, CONTROL_PORT),
+        };
         let of_family = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
         match self.control.iter().find(of_family) {
             // What is not sent is like what is lost: the session sends it again.

@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 
 pub(super) fn status(edge: &Edge) -> Value {
     let ports = edge.paths.ports.values().map(|access| access.spec.name.as_str());
-    let (held_frames, held_bytes) = edge.forwarder.held_in_all();
-    let in_hand = edge.nve.tsis().filter(|(_, core)| core.state.plan().is_some()).count();
+    let (held_frames, held_bytes) = edge.machine.forwarder().held_in_all();
+    let in_hand = edge.machine.nve().tsis().filter(|(_, core)| core.state.plan().is_some()).count();
     json!({
         "daemon": "nved",
-        "nve": edge.nve.place().nve.0,
+        "nve": edge.machine.nve().place().nve.0,
         "nva": edge.paths.nva.to_string(),
         "authenticates": edge.trust != nvoctl::keys::Trust::Transport,
-        "connected": edge.nve.is_connected(),
+        "connected": edge.machine.nve().is_connected(),
         "ports": ports.collect::<Vec<_>>(),
-        "tsis": edge.nve.tsis().count(),
+        "tsis": edge.machine.nve().tsis().count(),
         "moves_in_hand": in_hand,
         "held_frames": held_frames,
         "held_bytes": held_bytes,
@@ -27,14 +27,15 @@ pub(super) fn status(edge: &Edge) -> Value {
 
 /// What is known of each TSI: its state here, and where the directory has it.
 pub(super) fn tables(edge: &Edge) -> Value {
-    let here = edge.nve.tsis().map(|(key, core)| (key, core.state));
-    let elsewhere = edge.nve.mappings().filter(|key| !edge.nve.tsis().any(|(known, _)| known == *key));
+    let here = edge.machine.nve().tsis().map(|(key, core)| (key, core.state));
+    let elsewhere =
+        edge.machine.nve().mappings().filter(|key| !edge.machine.nve().tsis().any(|(known, _)| known == *key));
     here.chain(elsewhere.map(|key| (key, State::Away))).map(|(key, state)| table_row(edge, key, state)).collect()
 }
 
 fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
-    let mapping = edge.nve.mapping(&key);
-    let held = edge.forwarder.held(&key);
+    let mapping = edge.machine.nve().mapping(&key);
+    let held = edge.machine.forwarder().held(&key);
     let port =
         edge.paths.ports.values().find(|access| {
             access.spec.vni == key.vn && access.spec.stations.iter().any(|station| station.mac == key.mac)
@@ -52,7 +53,7 @@ fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
 }
 
 pub(super) fn moves(edge: &Edge) -> Value {
-    let in_hand = edge.nve.tsis().filter_map(|(key, core)| Some((key, core.state, *core.state.plan()?)));
+    let in_hand = edge.machine.nve().tsis().filter_map(|(key, core)| Some((key, core.state, *core.state.plan()?)));
     let row = |(key, state, plan): (TsiKey, State, nvo3_mobility::nve::rules::Plan)| {
         json!({
             "move": plan.id.0,
@@ -74,8 +75,8 @@ pub(super) fn counters(edge: &Edge) -> Value {
             all.extend(counters.into_iter().map(|(name, value)| (format!("{group}.{name}"), value)));
         }
     };
-    put("nve", json!(edge.nve.counters()));
-    let forwarder = edge.forwarder.counters();
+    put("nve", json!(edge.machine.nve().counters()));
+    let forwarder = edge.machine.forwarder().counters();
     if let Value::Object(mut counted) = json!(forwarder) {
         counted.remove("dropped");
         put("forwarder", Value::Object(counted));

@@ -1,0 +1,36 @@
+//! What becomes of one frame.
+
+use crate::forwarder::{Forwarder, Target, Verdict};
+
+/// What becomes of a frame, and the targets that it is sent to: none, one or many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate<'a> {
+    verdict: Verdict,
+    one: Option<Target>,
+    many: &'a [Target],
+}
+
+impl<'a> Fate<'a> {
+    pub(super) fn new(verdict: Verdict, forwarder: &'a Forwarder) -> Self {
+        let (one, many) = match verdict {
+            Verdict::Deliver(vap) => (Some(Target::Port(vap)), &[][..]),
+            Verdict::Tunnel { to, vn } => (Some(Target::Tunnel { to, vn }), &[][..]),
+            Verdict::Replicate => (None, forwarder.replicas()),
+            Verdict::Held | Verdict::Punt | Verdict::Drop(_) => (None, &[][..]),
+        };
+        Self { verdict, one, many }
+    }
+
+    /// Where to send the frame: a copy to each. Never [`Target::Again`].
+    pub const fn targets(&self) -> &[Target] {
+        match &self.one {
+            Some(target) => core::slice::from_ref(target),
+            None => self.many,
+        }
+    }
+
+    /// The forwarder's verdict, for who counts. [`Verdict::Punt`]: the control plane took the frame.
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+}

@@ -1,0 +1,42 @@
+//! Where a TSI's frames wait, and how many of them.
+
+use crate::table::Lane;
+
+/// Where a TSI's frames wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// Frames for the TSI that the other party of its move tunnelled here.
+    Tunnelled,
+    /// Other frames for the TSI.
+    Direct,
+    /// Frames that the TSI sent while its gate was closed.
+    Kept,
+}
+
+impl Line {
+    pub(super) const ALL: [Self; 3] = [Self::Tunnelled, Self::Direct, Self::Kept];
+}
+
+impl From<Lane> for Line {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::Tunnelled => Self::Tunnelled,
+            Lane::Direct => Self::Direct,
+        }
+    }
+}
+
+/// What is held for a TSI now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldFrames {
+    /// Frames in all.
+    pub frames: u32,
+    /// Their bytes.
+    pub bytes: u32,
+    /// Frames in [`Line::Tunnelled`].
+    pub tunnelled: u32,
+    /// Frames in [`Line::Direct`].
+    pub direct: u32,
+    /// Frames in [`Line::Kept`].
+    pub kept: u32,
+}

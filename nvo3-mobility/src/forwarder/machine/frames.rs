@@ -1,0 +1,172 @@
+//! Frames that come in: from a VAP, from a tunnel, and by unicast onwards. One look-up of the port, of the sender and of the
+//! destination for each.
+
+use crate::forwarder::classify;
+use crate::forwarder::notice::Notices;
+use crate::forwarder::slot::Slot;
+use crate::forwarder::tag::Tag;
+use crate::forwarder::tally::Tally;
+use crate::forwarder::way::Way;
+use crate::forwarder::{DropReason, Forwarder, Line, Notice, Origin, Verdict};
+use crate::table::{Gate, Lane, VapId};
+use core::net::IpAddr;
+use nvo3_nva_proto::{TsiKey, Version};
+use nvo3_wire::Vni;
+
+impl Forwarder {
+    pub(super) fn vap_in(&mut self, vap: VapId, bytes: &[u8], passed: bool) -> Verdict {
+        let origin = Origin::Vap(vap);
+        let Some(port) = self.ports.get(vap) else { return self.drop(DropReason::UnknownPort, origin, bytes) };
+        let Some(frame) = classify::parse(bytes) else { return self.drop(DropReason::Malformed, origin, bytes) };
+        let (source, vn) = (frame.header.source, port.vn());
+        if source.is_group() {
+            return self.drop(DropReason::GroupSource, origin, bytes);
+        }
+        if !port.allows(&source) {
+            return self.drop(DropReason::SourceNotAllowed, origin, bytes);
+        }
+        if let Some(kept) = self.keep(TsiKey { vn, mac: source }, vap, bytes, passed) {
+            return kept;
+        }
+        if !passed && classify::for_control(&frame) {
+            self.tally.counters.punted_frames += 1;
+            return Verdict::Punt;
+        }
+        match frame.header.destination {
+            group if group.is_group() => self.replicate(vn, origin, bytes),
+            mac => self.unicast(TsiKey { vn, mac }, origin, bytes),
+        }
+    }
+
+    pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
+        let origin = Origin::Tunnel(from);
+        if !self.vns.is_here(vn) {
+            self.vn_not_here(from, vn, bytes);
+            return self.drop(DropReason::UnknownVn, origin, bytes);
+        }
+        if self.config.own.contains(from) {
+            return self.drop(DropReason::Loop, origin, bytes);
+        }
+        let Some(frame) = classify::parse(bytes) else { return self.drop(DropReason::Malformed, origin, bytes) };
+        if frame.header.source.is_group() {
+            return self.drop(DropReason::GroupSource, origin, bytes);
+        }
+        match frame.header.destination {
+            group if group.is_group() => self.replicate(vn, origin, bytes),
+            mac => self.unicast(TsiKey { vn, mac }, origin, bytes),
+        }
+    }
+
+    /// The sender believes that the destination is here. Its mapping is stale: it must query the NVA (VMM-5-12).
+    fn vn_not_here(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) {
+        let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
+        if !mac.is_group() && !self.config.own.contains(from) {
+            let newest = Version { epoch: u32::MAX, generation: u64::MAX };
+            self.notices.stale(TsiKey { vn, mac }, from, newest, &mut self.tally.counters);
+        }
+    }
+
+    /// Keeps a frame that the TSI at this VAP may not send yet, or that kept frames of it go before; `None` lets it go on.
+    fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool) -> Option<Verdict> {
+        let again = self.again.take_if(|again| *again == (vap, key)).is_some();
+        let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
+        let closed = slot.directive.gate() == Gate::Hold;
+        if closed && !slot.seen {
+            slot.seen = self.notices.push(Notice::Seen { key, vap }, &mut self.tally.counters);
+        }
+        // Kept frames go first. A frame that was kept and given back, or that control lets pass, was before them.
+        if !closed && (slot.lines.is_empty(Line::Kept) || again || passed) {
+            return None;
+        }
+        let tag = Tag::frame(Origin::Vap(vap), self.now);
+        let held = self.hold.hold(key, slot, Line::Kept, tag, bytes, &mut self.tally);
+        if !closed && held.is_ok() {
+            self.hold.set_ready(key);
+        }
+        Some(self.held_or_dropped(key, held))
+    }
+
+    fn unicast(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
+        let tag = Tag::frame(origin, self.now);
+        let Some(slot) = self.slots.get_or_ask(key) else {
+            self.tally.drop_new(tag.dropped(DropReason::TooManyAsked, Some(key), None), bytes);
+            return Verdict::Drop(DropReason::TooManyAsked);
+        };
+        let way = slot.directive.way(&self.config.own, origin);
+        if way.leaves() && !slot.lines.lanes_are_empty() && self.hold.must_wait(key, slot, origin, way, &mut self.tally)
+        {
+            let lane = slot.lines.pass(origin);
+            self.tally.counters.reordered_frames += u64::from(lane != slot.lines.lane(origin));
+            let held = self.hold.hold(key, slot, lane.into(), tag, bytes, &mut self.tally);
+            if held.is_ok() {
+                self.hold.set_ready(key);
+            }
+            return self.held_or_dropped(key, held);
+        }
+        let lane = match way {
+            Way::Deliver(vap) => {
+                if slot.directive.remembers() {
+                    self.recent.remember(&mut slot.trail, origin, bytes, self.now, &mut self.tally.counters);
+                }
+                self.tally.counters.delivered_frames += 1;
+                return Verdict::Deliver(vap);
+            }
+            Way::Tunnel { to, stale } => {
+                count_tunnelled(key, slot, origin, stale, &mut self.notices, &mut self.tally);
+                return Verdict::Tunnel { to, vn: key.vn };
+            }
+            Way::Drop(reason) => {
+                slot.counters.dropped_frames += 1;
+                if let (Origin::Tunnel(from), DropReason::UnknownDestination) = (origin, reason) {
+                    self.notices.stale(key, from, slot.directive.version(), &mut self.tally.counters);
+                }
+                self.tally.drop_new(tag.dropped(reason, Some(key), None), bytes);
+                return Verdict::Drop(reason);
+            }
+            Way::Hold(lane) => lane,
+            Way::AwaitPort => slot.lines.pass(origin),
+            Way::AwaitAnswer => Lane::Direct,
+        };
+        let held = self.hold.hold(key, slot, lane.into(), tag, bytes, &mut self.tally);
+        if way == Way::AwaitAnswer && held.is_ok() && !slot.missed {
+            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.tally.counters);
+        }
+        self.held_or_dropped(key, held)
+    }
+
+    fn held_or_dropped(&mut self, key: TsiKey, held: Result<(), DropReason>) -> Verdict {
+        match held {
+            Ok(()) => Verdict::Held,
+            Err(reason) => {
+                self.tidy(key);
+                Verdict::Drop(reason)
+            }
+        }
+    }
+
+    /// Drops a frame before its TSI is looked for.
+    pub(super) fn drop(&mut self, reason: DropReason, origin: Origin, bytes: &[u8]) -> Verdict {
+        self.tally.drop_new(Tag::frame(origin, self.now).dropped(reason, None, None), bytes);
+        Verdict::Drop(reason)
+    }
+}
+
+/// Counts a frame that leaves by a tunnel, and tells control of an NVE that should not have sent it here.
+pub(super) fn count_tunnelled(
+    key: TsiKey,
+    slot: &mut Slot,
+    origin: Origin,
+    stale: bool,
+    notices: &mut Notices,
+    tally: &mut Tally,
+) {
+    tally.counters.tunnelled_frames += 1;
+    slot.counters.tunnelled_frames += 1;
+    if let Origin::Tunnel(from) = origin
+        && stale
+        && slot.lines.lane(origin) == Lane::Direct
+        && notices.stale(key, from, slot.directive.version(), &mut tally.counters)
+    {
+        slot.counters.stale_senders += 1;
+    }
+}

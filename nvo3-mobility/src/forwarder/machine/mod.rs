@@ -1,0 +1,230 @@
+//! The forwarder: the clock, and which room each input goes to.
+
+#[cfg(test)]
+mod check;
+mod flush;
+mod frames;
+mod group;
+mod orders;
+
+use super::hold::Hold;
+use super::notice::Notices;
+use super::pool::Pool;
+use super::ports::Ports;
+use super::recent::Recent;
+use super::slots::Slots;
+use super::tally::Tally;
+use super::vns::Vns;
+use crate::ConfigError;
+use crate::forwarder::{
+    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, Target,
+    TsiCounters, Verdict,
+};
+use crate::table::{TableChange, VapId};
+use ahash::RandomState;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, TsiKey};
+use nvo3_wire::Vni;
+
+/// The software data plane of one NVE.
+pub struct Forwarder {
+    config: ForwarderConfig,
+    hasher: RandomState,
+    now: Instant,
+    /// The number of the last order; `None` takes any.
+    applied: Option<u64>,
+    ports: Ports,
+    vns: Vns,
+    slots: Slots,
+    hold: Hold,
+    recent: Recent,
+    notices: Notices,
+    tally: Tally,
+    /// The kept frame that was given back and has not come in again: its VAP and its sender.
+    again: Option<(VapId, TsiKey)>,
+    replicas: Vec<Target>,
+}
+
+impl Forwarder {
+    /// A forwarder without orders. `seed` keys its hash tables.
+    ///
+    /// # Errors
+    /// What [`ForwarderConfig::validate`] finds.
+    pub fn new(config: ForwarderConfig, seed: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), seed ^ 0x9e37_79b9_7f4a_7c15);
+        Ok(Self::empty(config, hasher))
+    }
+
+    fn empty(config: ForwarderConfig, hasher: RandomState) -> Self {
+        let vns = (config.tsis as usize).saturating_add(config.ports as usize);
+        let held = Pool::new(config.total_frames, config.total_bytes);
+        let remembered = Pool::new(config.recent_total_frames, config.recent_total_bytes);
+        Self {
+            config,
+            now: Instant::default(),
+            applied: None,
+            ports: Ports::new(config.ports, hasher.clone()),
+            vns: Vns::new(vns, hasher.clone()),
+            slots: Slots::new(config.tsis, config.asked, hasher.clone()),
+            hold: Hold::new(config.own, held),
+            recent: Recent::new(config.recent, remembered),
+            notices: Notices::new(config.notices, hasher.clone()),
+            tally: Tally::new(config.drops),
+            again: None,
+            replicas: Vec::new(),
+            hasher,
+        }
+    }
+
+    /// Carries out an order. The first may have any number, each other the next. An order that was carried out or refused
+    /// before is ignored; only one that was refused for a gap may come again.
+    ///
+    /// # Errors
+    /// The order is not in force; nothing has changed.
+    pub fn apply(&mut self, change: &TableChange) -> Result<(), RefusedChange> {
+        self.carry_out(change)
+    }
+
+    /// Drops all held frames and forgets all orders; the counters and the dropped frames that wait to be polled stay. The
+    /// next order may have any number.
+    pub fn reset(&mut self) {
+        for key in self.slots.keys() {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                self.hold.drop_lines(key, slot, &Line::ALL, DropReason::Reset, &mut self.tally);
+            }
+        }
+        let mut empty = Self::empty(self.config, self.hasher.clone());
+        core::mem::swap(&mut empty.tally, &mut self.tally);
+        *self = Self { now: self.now, ..empty };
+    }
+
+    /// A frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS and NA are punted.
+    pub fn vap_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
+        self.begin_frame(now);
+        self.vap_in(vap, frame, false)
+    }
+
+    /// A punted frame that control lets pass.
+    pub fn vap_frame_passed(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
+        self.begin_frame(now);
+        self.vap_in(vap, frame, true)
+    }
+
+    /// A frame that came out of a tunnel: the outer source, the VN and the inner frame.
+    pub fn tunnel_frame(&mut self, now: Instant, from: IpAddr, vn: Vni, frame: &[u8]) -> Verdict {
+        self.begin_frame(now);
+        self.tunnel_in(from, vn, frame)
+    }
+
+    /// The targets of the last [`Verdict::Replicate`].
+    pub fn replicas(&self) -> &[Target] {
+        &self.replicas
+    }
+
+    /// The TSIs for which the last frame that came in was held: one for [`Verdict::Held`], and one for each held copy of a
+    /// group frame, whose verdict may also be [`Verdict::Replicate`]. With [`Line::Kept`] the TSI is the frame's sender.
+    pub fn held_for(&self) -> &[(TsiKey, Line)] {
+        self.hold.held_for()
+    }
+
+    /// The next held frame that may leave now, into `out`. `room` says whether a target takes a frame; one that does not
+    /// keeps its frames and their order.
+    pub fn poll_flush(
+        &mut self,
+        now: Instant,
+        room: &mut dyn FnMut(&Target) -> bool,
+        out: &mut Vec<u8>,
+    ) -> Option<Target> {
+        self.tick(now);
+        self.flush(room, out)
+    }
+
+    /// The TSI whose held frame the last [`Forwarder::poll_flush`] gave.
+    pub fn flushed_for(&self) -> Option<TsiKey> {
+        self.hold.last_turn()
+    }
+
+    /// The next dropped frame, its bytes in `out`. There is one for each frame that
+    /// [`ForwarderCounters::all_dropped_frames`] counts, as far as [`ForwarderConfig::drops`] has room.
+    pub fn poll_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
+        self.tally.next_drop(out)
+    }
+
+    /// The next thing that control should know.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop()
+    }
+
+    /// When held or remembered frames may have become too old: never later than the first of them has.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.hold.deadline(), self.recent.deadline()].into_iter().flatten().min()
+    }
+
+    /// Drops the held frames that are too old by now, and forgets the remembered frames that are.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tick(now);
+        while let Some(key) = self.hold.take_due(self.now) {
+            if let Some(slot) = self.slots.get_mut(&key)
+                && self.hold.expire(key, slot, self.now, &mut self.tally)
+            {
+                self.slots.release(&key);
+            }
+        }
+        while let Some(key) = self.recent.take_due(self.now) {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                self.recent.forget(&mut slot.trail);
+            }
+        }
+    }
+
+    /// What is held for, and kept from, a TSI.
+    pub fn held(&self, key: &TsiKey) -> HeldFrames {
+        self.slots.get(key).map(|slot| slot.lines.held()).unwrap_or_default()
+    }
+
+    /// What is held in all: frames and bytes.
+    pub fn held_in_all(&self) -> (u32, u32) {
+        self.hold.total()
+    }
+
+    /// What is remembered in all: frames and bytes.
+    pub fn remembered_in_all(&self) -> (u32, u32) {
+        self.recent.total()
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &ForwarderCounters {
+        &self.tally.counters
+    }
+
+    /// What was counted for a TSI since its entry was created.
+    pub fn tsi_counters(&self, key: &TsiKey) -> Option<&TsiCounters> {
+        self.slots.get(key).map(|slot| &slot.counters)
+    }
+
+    #[inline]
+    fn begin_frame(&mut self, now: Instant) {
+        self.tick(now);
+        self.hold.begin_frame();
+    }
+
+    /// Never before the latest time that was seen.
+    #[inline]
+    fn tick(&mut self, now: Instant) {
+        if now < self.now {
+            self.tally.counters.clock_backwards += 1;
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// After frames of a TSI have left or were dropped.
+    fn tidy(&mut self, key: TsiKey) {
+        if let Some(slot) = self.slots.get_mut(&key)
+            && self.hold.tidy(key, slot)
+        {
+            self.slots.release(&key);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Carrying out control's orders.
+
+use crate::forwarder::directive::Directive;
+use crate::forwarder::hold::Replay;
+use crate::forwarder::slot::Slot;
+use crate::forwarder::tag::Tag;
+use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, Line, Notice, RefusedChange, TsiCounters};
+use crate::table::{Change, Entry, Port, TableChange, VapId};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{HoldLimits, Instant, TsiKey};
+use nvo3_wire::Vni;
+
+impl Forwarder {
+    pub(super) fn carry_out(&mut self, order: &TableChange) -> Result<(), RefusedChange> {
+        let number = order.number;
+        match self.applied {
+            Some(applied) if number <= applied => return Ok(()),
+            Some(applied) if number - applied > 1 => {
+                return Err(RefusedChange { number, reason: ChangeRefusal::Gap { expected: applied + 1 } });
+            }
+            _ => self.applied = Some(number),
+        }
+        match &order.change {
+            Change::Tsi { key, vap, entry, route, version, limits, replay_since } => {
+                self.end_remembering(*key, entry.as_ref(), *replay_since);
+                self.change_tsi(*key, Directive::new(*vap, *entry, *route, *version), *limits)
+            }
+            Change::Port { vap, port } => self.change_port(*vap, port.as_ref()),
+            Change::Members { vn, locators } => self.change_members(*vn, locators),
+        }
+        .map_err(|reason| RefusedChange { number, reason })
+    }
+
+    /// Before another entry is in force: where it does not deliver, what was delivered since the stop goes before what is
+    /// held. Without the time of the stop it is kept; where the entry delivers, it is forgotten.
+    fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let away = next.is_some_and(|entry| !entry.delivers());
+        if slot.directive.remembers() && next.is_some_and(|entry| entry.remember) {
+            return;
+        }
+        if away && replay_since.is_none() {
+            return self.recent.forget_later(key, &mut slot.trail, self.now);
+        }
+        let Slot { lines, trail, counters, .. } = slot;
+        let (now, hold, tally) = (self.now, &mut self.hold, &mut self.tally);
+        let mut replay = Replay::EMPTY;
+        let since = replay_since.filter(|_| away);
+        let incomplete = self.recent.take_back(key, trail, since, now, |origin, bytes| {
+            let tag = Tag::replayed(origin, now);
+            counters.replayed_frames += 1;
+            tally.counters.replayed_frames += 1;
+            if !hold.take_back(&mut replay, lines, tag, bytes) {
+                counters.dropped_frames += 1;
+                tally.drop_new(tag.dropped(DropReason::HoldTotal, Some(key), None), bytes);
+            }
+        });
+        self.hold.put_first(lines, replay);
+        self.tally.counters.incomplete_replays += u64::from(incomplete);
+    }
+
+    fn change_tsi(&mut self, key: TsiKey, next: Directive, limits: HoldLimits) -> Result<(), ChangeRefusal> {
+        if key.mac.is_group() {
+            return Err(ChangeRefusal::GroupAddress);
+        }
+        match (self.slots.is_known(&key), next.is_known()) {
+            (false, false) => return Ok(()),
+            (false, true) if self.slots.is_full() => return Err(ChangeRefusal::TooManyTsis),
+            (false, true) => {
+                self.vns.get_or_make(key.vn)?.add_tsi();
+                self.slots.learn(key);
+            }
+            (true, false) => self.slots.unlearn(),
+            (true, true) => {}
+        }
+        let limits = if next.entry().is_some() { limits } else { self.config.asked };
+        self.replace(key, next, limits);
+        if let Some(vn) = self.vns.get_mut(key.vn) {
+            vn.set_local(key.mac, next.is_local());
+            if !next.is_known() {
+                vn.remove_tsi();
+            }
+        }
+        if next.is_known() {
+            self.settle(key);
+        } else {
+            self.forget(key);
+        }
+        Ok(())
+    }
+
+    /// Puts a TSI's new directive into force.
+    fn replace(&mut self, key: TsiKey, mut next: Directive, limits: HoldLimits) {
+        next.set_out(next.vap().filter(|vap| self.ports.get(*vap).is_some_and(|port| port.vn() == key.vn)));
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let old = core::mem::replace(&mut slot.directive, next);
+        if old.entry().is_none() && next.entry().is_some() {
+            slot.counters = TsiCounters::default();
+        }
+        slot.missed = false;
+        slot.lines.set(limits, next.party());
+        if old.entry() != next.entry() || old.vap() != next.vap() {
+            slot.lines.begin_again();
+            slot.seen = false;
+            self.hold.follow_party(slot);
+        }
+        if let Some(vap) = next.out().filter(|_| old.out() != next.out()) {
+            self.drop_duplicates(key, vap);
+        }
+        if old.vap() != next.vap() {
+            self.ports.reattach(key, old.vap(), next.vap());
+            if let Some(slot) = self.slots.get_mut(&key) {
+                self.hold.drop_lines(key, slot, &[Line::Kept], DropReason::Detached, &mut self.tally);
+            }
+        }
+    }
+
+    /// Control knows a TSI no more: it is asked for what is still held. With a VN of which nothing else is here, the held
+    /// frames are dropped, as new frames would be (VXL-09).
+    fn forget(&mut self, key: TsiKey) {
+        let gone = self.vns.release(key.vn);
+        if gone || self.slots.asks_too_much() {
+            let reason = if gone { DropReason::UnknownVn } else { DropReason::TooManyAsked };
+            if let Some(slot) = self.slots.get_mut(&key) {
+                self.hold.drop_lines(key, slot, &[Line::Tunnelled, Line::Direct], reason, &mut self.tally);
+            }
+        }
+        self.settle(key);
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.tally.counters);
+        }
+    }
+
+    fn settle(&mut self, key: TsiKey) {
+        if let Some(slot) = self.slots.get_mut(&key)
+            && self.hold.settle(key, slot, &mut self.tally)
+        {
+            self.slots.release(&key);
+        }
+    }
+
+    fn change_port(&mut self, vap: VapId, port: Option<&Port>) -> Result<(), ChangeRefusal> {
+        let old = self.ports.get(vap).map(|port| port.vn());
+        if let Some(port) = port {
+            if old.is_none() && self.ports.is_full() {
+                return Err(ChangeRefusal::TooManyPorts);
+            }
+            self.vns.get_or_make(port.vn)?;
+        }
+        if let Some(vn) = old.and_then(|vn| self.vns.get_mut(vn)) {
+            vn.remove_port(vap);
+        }
+        self.ports.set(vap, port);
+        if let Some(port) = port {
+            self.vns.get_or_make(port.vn)?.add_port(vap);
+        }
+        let attached: Vec<TsiKey> = self.ports.attached(vap).collect();
+        for key in attached {
+            let out = port.filter(|port| port.vn == key.vn).map(|_| vap);
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            if slot.directive.set_out(out) && out.is_some() {
+                self.drop_duplicates(key, vap);
+            }
+            if let Some(vn) = self.vns.get_mut(key.vn) {
+                vn.receivers_changed();
+            }
+            self.settle(key);
+        }
+        if let Some(vn) = old {
+            self.vns.release(vn);
+        }
+        Ok(())
+    }
+
+    /// A TSI comes to a port. Where the port has had group frames for other TSIs, the TSI's own held copies would be
+    /// duplicates there.
+    fn drop_duplicates(&mut self, key: TsiKey, vap: VapId) {
+        let trusted = self.ports.get(vap).is_some_and(|port| port.is_trusted());
+        let is_there = |other: &TsiKey| self.slots.get(other).is_some_and(|slot| slot.directive.out() == Some(vap));
+        let shared = trusted || self.ports.attached(vap).any(|other| other != key && is_there(&other));
+        if let Some(slot) = self.slots.get_mut(&key).filter(|_| shared) {
+            self.hold.drop_copies(key, slot, &mut self.tally);
+        }
+    }
+
+    fn change_members(&mut self, vn: Vni, locators: &[IpAddr]) -> Result<(), ChangeRefusal> {
+        let own = self.config.own;
+        let mut members: Vec<IpAddr> = locators.iter().copied().filter(|member| !own.contains(*member)).collect();
+        members.sort_unstable();
+        members.dedup();
+        if members.len() > self.config.members_per_vn as usize {
+            return Err(ChangeRefusal::TooManyMembers);
+        }
+        if !members.is_empty() {
+            self.vns.get_or_make(vn)?.set_members(members);
+        } else if let Some(state) = self.vns.get_mut(vn) {
+            state.set_members(members);
+            self.vns.release(vn);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! One event for each frame that is dropped.
+
+use super::*;
+
+const LOG: ForwarderConfig = ForwarderConfig { drops: 100, ..ForwarderConfig::new(place(1).locators) };
+const AT_P1: Origin = Origin::Vap(P1);
+const BY_2: Origin = Origin::Tunnel(ip(2));
+
+impl World {
+    fn drops(&mut self) -> Vec<(Dropped, Vec<u8>)> {
+        let mut out = Vec::new();
+        core::iter::from_fn(|| Some((self.f.poll_drop(&mut out)?, core::mem::take(&mut out)))).collect()
+    }
+
+    fn broadcast(&mut self, from: u8) -> Verdict {
+        self.f.vap_frame(self.now, VapId(from.into()), &frame(Mac::BROADCAST, mac(from), 7))
+    }
+}
+
+/// Makes a forwarder drop one frame, and gives the frame's destination and source.
+type Make = fn(&mut World) -> (Mac, Mac);
+
+/// Why and how a frame is dropped, its TSI, where it came in, the line that held it, and whether it was a copy.
+type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
+
+#[rustfmt::skip]
+const REASONS: [Case; 20] = {
+    use DropReason::*;
+    use Line::*;
+    [
+        (UnknownPort,        unknown_port,       None,    Origin::Vap(VapId(9)), None,          false),
+        (UnknownVn,          unknown_vn,         None,    BY_2,                  None,          false),
+        (UnknownVn,          vn_left,            Some(9), BY_2,                  Some(Direct),  false),
+        (Malformed,          malformed,          None,    AT_P1,                 None,          false),
+        (GroupSource,        group_source,       None,    AT_P1,                 None,          false),
+        (SourceNotAllowed,   source_not_allowed, None,    AT_P1,                 None,          false),
+        (UnknownDestination, nowhere,            Some(9), AT_P1,                 None,          false),
+        (UnknownDestination, held_for_nowhere,   Some(9), AT_P1,                 Some(Direct),  false),
+        (NoReceiver,         no_receiver,        None,    AT_P1,                 None,          false),
+        (Hairpin,            hairpin,            Some(1), AT_P1,                 None,          false),
+        (Loop,               in_a_loop,          Some(9), BY_2,                  None,          false),
+        (NoCommonUnderlay,   no_underlay,        Some(9), AT_P1,                 None,          false),
+        (HoldOverflow,       overflow,           Some(1), BY_2,                  Some(Tunnelled), false),
+        (HoldAge,            age,                Some(9), AT_P1,                 Some(Direct),  false),
+        (HoldTotal,          total,              Some(8), AT_P1,                 None,          false),
+        (TooManyAsked,       too_many_asked,     Some(9), AT_P1,                 None,          false),
+        (BumNotTunnelled,    bum_not_tunnelled,  Some(2), AT_P1,                 Some(Direct),  true),
+        (BumPortShared,      bum_port_shared,    Some(9), AT_P1,                 Some(Direct),  true),
+        (Detached,           detached,           Some(1), AT_P1,                 Some(Kept),    false),
+        (Reset,              reset,              Some(9), AT_P1,                 Some(Direct),  false),
+    ]
+};
+
+fn unknown_port(w: &mut World) -> (Mac, Mac) {
+    w.f.vap_frame(w.now, VapId(9), &frame(mac(2), mac(1), 7));
+    (mac(2), mac(1))
+}
+
+fn unknown_vn(w: &mut World) -> (Mac, Mac) {
+    w.f.tunnel_frame(w.now, ip(2), OTHER_VN, &frame(mac(2), mac(200), 7));
+    (mac(2), mac(200))
+}
+
+fn vn_left(w: &mut World) -> (Mac, Mac) {
+    w.tsi(9, None, None, Some(Route::At(place(1))));
+    w.tunnel(2, 9, 7);
+    for n in [1, 2] {
+        w.tsi(n, None, None, None);
+        w.apply(Change::Port { vap: VapId(n.into()), port: None });
+    }
+    w.tsi(9, None, None, None);
+    (mac(9), mac(200))
+}
+
+fn malformed(w: &mut World) -> (Mac, Mac) {
+    let mut tagged = frame(mac(2), mac(1), 7);
+    tagged[12..14].copy_from_slice(&[0x81, 0]);
+    w.f.vap_frame(w.now, P1, &tagged[..14]);
+    (mac(2), mac(1))
+}
+
+fn group_source(w: &mut World) -> (Mac, Mac) {
+    w.f.vap_frame(w.now, P1, &frame(mac(2), Mac::BROADCAST, 7));
+    (mac(2), Mac::BROADCAST)
+}
+
+fn source_not_allowed(w: &mut World) -> (Mac, Mac) {
+    w.f.vap_frame(w.now, P1, &frame(mac(2), mac(9), 7));
+    (mac(2), mac(9))
+}
+
+fn nowhere(w: &mut World) -> (Mac, Mac) {
+    w.tsi(9, None, None, Some(Route::Nowhere));
+    w.vap(1, 9, 7);
+    (mac(9), mac(1))
+}
+
+fn held_for_nowhere(w: &mut World) -> (Mac, Mac) {
+    w.vap(1, 9, 7);
+    w.tsi(9, None, None, Some(Route::Nowhere));
+    (mac(9), mac(1))
+}
+
+fn no_receiver(w: &mut World) -> (Mac, Mac) {
+    w.tsi(2, Some(P2), None, None);
+    w.broadcast(1);
+    (Mac::BROADCAST, mac(1))
+}
+
+fn hairpin(w: &mut World) -> (Mac, Mac) {
+    w.vap(1, 1, 7);
+    (mac(1), mac(1))
+}
+
+fn in_a_loop(w: &mut World) -> (Mac, Mac) {
+    w.tsi(9, None, None, Some(Route::At(place(2))));
+    w.tunnel(2, 9, 7);
+    (mac(9), mac(200))
+}
+
+fn no_underlay(w: &mut World) -> (Mac, Mac) {
+    let locators = Locators::V6(core::net::Ipv6Addr::LOCALHOST);
+    w.tsi(9, None, None, Some(Route::At(Place { locators, ..place(3) })));
+    w.vap(1, 9, 7);
+    (mac(9), mac(1))
+}
+
+fn overflow(w: &mut World) -> (Mac, Mac) {
+    w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
+    (7..72).for_each(|n| _ = w.tunnel(2, 1, n));
+    (mac(1), mac(200))
+}
+
+fn age(w: &mut World) -> (Mac, Mac) {
+    w.vap(1, 9, 7);
+    w.pass(3_000);
+    (mac(9), mac(1))
+}
+
+/// As much is held for another TSI as may be held in all.
+fn total(w: &mut World) -> (Mac, Mac) {
+    w.entry(1, Some(P1), Entry { gate: Gate::Open, ..holding(None, Bum::Skip) });
+    (0..64).for_each(|n| _ = w.tunnel(2, 1, n));
+    w.vap(1, 8, 7);
+    (mac(8), mac(1))
+}
+
+fn too_many_asked(w: &mut World) -> (Mac, Mac) {
+    (10..14).for_each(|n| _ = w.vap(1, n, n.into()));
+    w.vap(1, 9, 7);
+    (mac(9), mac(1))
+}
+
+fn bum_not_tunnelled(w: &mut World) -> (Mac, Mac) {
+    w.entry(2, Some(P2), holding(None, Bum::Hold));
+    w.broadcast(1);
+    w.entry(2, Some(P2), tunnel(2));
+    (Mac::BROADCAST, mac(1))
+}
+
+fn bum_port_shared(w: &mut World) -> (Mac, Mac) {
+    w.entry(9, None, holding(None, Bum::Hold));
+    w.broadcast(1);
+    w.entry(9, Some(P2), Entry::DELIVER);
+    (Mac::BROADCAST, mac(1))
+}
+
+fn detached(w: &mut World) -> (Mac, Mac) {
+    w.entry(1, Some(P1), holding(None, Bum::Skip));
+    w.vap(1, 2, 7);
+    w.entry(1, None, tunnel(2));
+    (mac(2), mac(1))
+}
+
+fn reset(w: &mut World) -> (Mac, Mac) {
+    w.vap(1, 9, 7);
+    w.f.reset();
+    (mac(9), mac(1))
+}
+
+#[test]
+fn each_reason_tells_its_frame_with_its_tsi_where_it_came_in_and_what_held_it() {
+    for (reason, make, tsi, origin, line, copy) in REASONS {
+        let mut w = World::with(ForwarderConfig { total_frames: 64, tsis: 4, ..LOG });
+        let arrived = w.now;
+
+        let (to, from) = make(&mut w);
+
+        let mut bytes = frame(to, from, 7);
+        if reason == DropReason::Malformed {
+            bytes[12..14].copy_from_slice(&[0x81, 0]);
+            bytes.truncate(14);
+        }
+        let dropped = Dropped { reason, tsi: tsi.map(key), origin, line, copy, replayed: false, arrived };
+        assert_eq!(w.drops(), [(dropped, bytes)], "{}", reason.name());
+    }
+    assert!(DropReason::ALL.iter().all(|reason| REASONS.iter().any(|(tested, ..)| tested == reason)));
+}
+
+#[test]
+fn a_replayed_frame_without_room_is_told_as_replayed() {
+    let mut w = World::with(ForwarderConfig { total_frames: 64, ..LOG });
+    w.entry(1, Some(P1), Entry::DELIVER_AND_REMEMBER);
+    w.tunnel(2, 1, 7);
+    w.entry(9, None, holding(None, Bum::Skip));
+    (0..64).for_each(|n| _ = w.tunnel(2, 9, n));
+    let (replay_since, arrived) = (Some(w.now), w.now);
+
+    let (entry, version) = (Some(tunnel(2)), Version::default());
+    w.apply(Change::Tsi { key: key(1), vap: Some(P1), entry, route: None, version, limits: LIMITS, replay_since });
+
+    let (reason, tsi) = (DropReason::HoldTotal, Some(key(1)));
+    let dropped = Dropped { reason, tsi, origin: BY_2, line: None, copy: false, replayed: true, arrived };
+    assert_eq!(w.drops(), [(dropped, frame(mac(1), mac(200), 7))]);
+}
+
+#[test]
+fn without_a_log_frames_are_counted_and_with_a_full_one_shed() {
+    let mut none = World::new();
+    let mut two = World::with(ForwarderConfig { drops: 2, ..LOG });
+    for w in [&mut none, &mut two] {
+        (0..5).for_each(|n| _ = w.vap(1, 1, n));
+    }
+
+    let numbers = |w: &mut World| w.drops().iter().map(|(_, bytes)| number(bytes)).collect::<Vec<_>>();
+    assert_eq!((numbers(&mut none), none.f.counters().shed_drops), (Vec::new(), 0));
+    assert_eq!((numbers(&mut two), two.f.counters().shed_drops), (Vec::from([0, 1]), 3));
+    assert_eq!(none.f.counters().all_dropped_frames(), 5);
+}
+
+#[test]
+fn a_frame_too_long_for_any_port_is_told_up_to_the_longest_length() {
+    let mut w = World::with(LOG);
+
+    w.f.vap_frame(w.now, P1, &[2; 70_000]);
+
+    assert_eq!(w.drops()[0].1.len(), 65_535);
+}
+
+#[test]
+fn what_was_held_says_for_whom() {
+    let mut w = World::new();
+    w.entry(1, Some(P1), holding(Some(place(2)), Bum::Hold));
+    w.entry(8, None, holding(None, Bum::Hold));
+
+    assert_eq!(w.tunnel(2, 1, 0), Verdict::Held);
+    assert_eq!(w.f.held_for(), [(key(1), Line::Tunnelled)]);
+    assert_eq!(w.vap(1, 2, 1), Verdict::Held);
+    assert_eq!(w.f.held_for(), [(key(1), Line::Kept)]);
+    assert_eq!(w.broadcast(2), Verdict::Held);
+    assert_eq!(w.f.held_for(), [(key(1), Line::Direct), (key(8), Line::Direct)]);
+    assert_eq!(w.vap(2, 2, 2), Verdict::Drop(DropReason::Hairpin));
+    assert_eq!(w.f.held_for(), []);
+
+    w.entry(1, Some(P1), Entry::DELIVER);
+    let mut out = Vec::new();
+    w.f.poll_flush(w.now, &mut |_| true, &mut out);
+    assert_eq!(w.f.flushed_for(), Some(key(1)));
+}

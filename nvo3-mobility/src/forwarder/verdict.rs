@@ -1,0 +1,47 @@
+//! What is to be done with a frame.
+
+use super::DropReason;
+use crate::table::VapId;
+use core::net::IpAddr;
+use nvo3_wire::Vni;
+
+/// Where a frame leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Out of a VAP.
+    Port(VapId),
+    /// To another NVE.
+    Tunnel {
+        /// Its locator.
+        to: IpAddr,
+        /// The VN, which an encapsulation carries.
+        vn: Vni,
+    },
+    /// Nowhere yet: the TSI behind this VAP had sent it while its gate was closed. Give it to
+    /// [`Forwarder::vap_frame`](super::Forwarder::vap_frame) again, before the next
+    /// [`Forwarder::poll_flush`](super::Forwarder::poll_flush).
+    Again(VapId),
+}
+
+/// What is to be done with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Out of a VAP.
+    Deliver(VapId),
+    /// To another NVE.
+    Tunnel {
+        /// Its locator.
+        to: IpAddr,
+        /// The VN, which an encapsulation carries.
+        vn: Vni,
+    },
+    /// A copy to each of [`Forwarder::replicas`](super::Forwarder::replicas).
+    Replicate,
+    /// Nothing: it is held here, for [`Forwarder::held_for`](super::Forwarder::held_for).
+    Held,
+    /// To control, which answers it itself or lets it pass by
+    /// [`Forwarder::vap_frame_passed`](super::Forwarder::vap_frame_passed).
+    Punt,
+    /// Nothing: it is dropped and counted.
+    Drop(DropReason),
+}

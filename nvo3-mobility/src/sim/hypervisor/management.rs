@@ -1,0 +1,433 @@
+//! All VMs and all moves of a world.
+
+use super::deed::{Deed, Step};
+use super::leg::Leg;
+use super::vm::{HandedOver, Seat, Unread, Vm};
+use crate::nve::rules::News;
+use crate::sim::net::{EdgeNo, Node, place};
+use crate::sim::nodes::{Clock, Known, Told};
+use crate::sim::scenario::{Scenario, Since};
+use crate::{nva, nve};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, MoveResult, TsiKey};
+
+/// Between a word heard and the next one said.
+const LATENCY: Micros = Micros(100);
+/// Until a word that was not taken is said again.
+pub(crate) const RETRY: Micros = Micros(3_000);
+/// At most between *suspended* and the VM's last instant.
+const LAST_INSTANT: Micros = Micros(1_000);
+
+/// See the module's front door.
+pub(crate) struct Hypervisor {
+    vms: Vec<Vm>,
+    legs: Vec<Leg>,
+}
+
+impl Hypervisor {
+    /// The VMs run where the scenario has them, and nothing is asked for yet. `key` is the address of a host.
+    pub(crate) fn new(scenario: &Scenario, key: impl Fn(usize) -> TsiKey) -> Self {
+        Self { vms: Vm::all(scenario, key), legs: Leg::all(&scenario.moves) }
+    }
+
+    // ---- who is where
+
+    pub(crate) fn vms(&self) -> &[Vm] {
+        &self.vms
+    }
+
+    pub(crate) fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    /// Where a VM is.
+    pub(crate) fn seat(&self, vm: usize) -> Seat {
+        self.vms.get(vm).map_or(Seat::Runs(0), |vm| vm.seat)
+    }
+
+    pub(crate) fn leg_id(&self, n: usize) -> Option<MoveId> {
+        self.legs.get(n).map(|leg| leg.id)
+    }
+
+    /// How long the VM of a move runs nowhere.
+    pub(crate) fn pause(&self, n: usize) -> Micros {
+        self.legs.get(n).map_or(Micros(0), |leg| leg.plan.pause)
+    }
+
+    /// The old and the new edge of a move.
+    pub(crate) fn edges(&self, n: usize) -> (EdgeNo, EdgeNo) {
+        self.legs.get(n).map_or((0, 0), |leg| (leg.from, leg.plan.to))
+    }
+
+    /// The number of a move that the authority has taken and that has not ended.
+    pub(crate) fn in_hand(&self, n: usize) -> Option<MoveId> {
+        self.legs.get(n).filter(|leg| leg.in_hand()).map(|leg| leg.id)
+    }
+
+    /// Whether every move has ended and every VM runs, with all read that its edges handed over.
+    pub(crate) fn is_done(&self) -> bool {
+        self.legs.iter().all(|leg| leg.skipped || leg.ended.is_some())
+            && self.vms.iter().all(|vm| matches!(vm.seat, Seat::Runs(_)) && vm.unread.is_none())
+    }
+
+    /// How long the VM ran nowhere in the last move in which it was stopped.
+    pub(crate) fn last_pause(&self) -> Option<Micros> {
+        let pause = |leg: &Leg| Some(self.vms.get(leg.plan.vm)?.last_run.or(leg.ran)? - leg.stopped?);
+        self.legs.iter().rev().find_map(pause)
+    }
+
+    /// From the end of the pause until everyone follows, in the last move that brought a VM to its target.
+    pub(crate) fn last_convergence(&self) -> Option<Micros> {
+        let last = self.legs.iter().rev().find(|leg| leg.ran.is_some())?;
+        Some(last.converged? - last.ran?)
+    }
+
+    fn leg(&mut self, n: usize, change: impl FnOnce(&mut Leg)) {
+        if let Some(leg) = self.legs.get_mut(n) {
+            change(leg);
+        }
+    }
+
+    fn unread(&self, vm: usize) -> Option<&Unread> {
+        self.vms.get(vm)?.unread.as_ref()
+    }
+
+    fn keys(&self, vm: usize) -> &[TsiKey] {
+        self.vms.get(vm).map_or(&[], |vm| &vm.keys)
+    }
+
+    fn hosts(&self, vm: usize) -> core::ops::Range<usize> {
+        self.vms.get(vm).map_or(0..0, |vm| vm.hosts.clone())
+    }
+
+    /// The name of a VM before a verb, where there are several.
+    fn subject(&self, vm: usize) -> String {
+        match self.vms.get(vm) {
+            Some(vm) if self.vms.len() > 1 => format!("{} ", vm.name),
+            _ => String::new(),
+        }
+    }
+
+    // ---- steps
+
+    /// The VM's next move after `before`, or its first: its turn has come, after its own wait or `otherwise`.
+    pub(crate) fn next_leg(
+        &mut self,
+        now: Instant,
+        vm: usize,
+        before: Option<usize>,
+        otherwise: Option<Micros>,
+    ) -> Option<Deed> {
+        let first = before.map_or(0, |before| before + 1);
+        let Some(n) = (first..self.legs.len()).find(|n| self.legs.get(*n).is_some_and(|leg| leg.plan.vm == vm)) else {
+            // Nothing follows: a VM that was to wait for it suspended runs on where it is.
+            let (last, leg) =
+                (0..).zip(&self.legs).filter(|(_, leg)| leg.plan.vm == vm && leg.ended.is_some()).last()?;
+            let waits = leg.plan.stay && self.seat(vm) == Seat::Stopped(leg.from);
+            return waits.then_some(Deed::Later(last, Step::Resume, LATENCY));
+        };
+        let wait = self.legs.get(n).and_then(|leg| leg.plan.wait).or(otherwise);
+        self.leg(n, |leg| leg.due = Some(now + wait.unwrap_or_default()));
+        Some(match wait {
+            Some(wait) => Deed::Later(n, Step::Ask, wait),
+            None => Deed::Do(n, Step::Ask),
+        })
+    }
+
+    /// A step is due. `clock` is that of the old edge; `fenced` says that the new edge will not return.
+    pub(crate) fn step(&mut self, now: Instant, n: usize, step: Step, clock: Clock, fenced: bool) -> Vec<Deed> {
+        let Some(leg) = self.legs.get(n).copied() else { return Vec::new() };
+        match step {
+            Step::Ask => self.ask(now, n, &leg, fenced),
+            Step::Suspend => self.suspend(n, &leg),
+            Step::Stop => self.stop(now, n, &leg, clock),
+            Step::SayLate => self.say_late(n, &leg),
+            Step::Start => self.start(n, &leg),
+            Step::Resume => self.resume(n),
+        }
+    }
+
+    /// The authority or the edge took, or did not take, what the step said.
+    pub(crate) fn answered(&mut self, now: Instant, n: usize, step: Step, taken: bool) -> Vec<Deed> {
+        let Some(leg) = self.legs.get(n).copied() else { return Vec::new() };
+        match step {
+            Step::Ask if taken => self.asked(now, n, &leg),
+            // Also after the word was taken: an edge that dies forgets it.
+            Step::Suspend => vec![Deed::Drive(leg.from), Deed::Later(n, Step::Suspend, RETRY)],
+            Step::SayLate => self.said_late(n, &leg, taken),
+            Step::Start if taken => {
+                self.leg(n, |leg| leg.ran = Some(now));
+                self.runs(now, leg.plan.vm, leg.plan.to)
+            }
+            Step::Resume if taken => {
+                self.leg(n, |leg| leg.resumed = true);
+                self.runs(now, leg.plan.vm, leg.from)
+            }
+            Step::Ask | Step::Start | Step::Resume => vec![Deed::Later(n, step, RETRY)],
+            Step::Stop => Vec::new(),
+        }
+    }
+
+    /// The move of the same VM before this one that took place.
+    fn before(&self, n: usize, vm: usize) -> Option<&Leg> {
+        self.legs.iter().take(n).rev().find(|leg| leg.plan.vm == vm && leg.asked.is_some())
+    }
+
+    /// Whether the VM, stopped for a move that is aborted, stays so: its edge knows of it, and another move is to come.
+    fn stays(&self, n: usize, leg: &Leg) -> bool {
+        let vm = leg.plan.vm;
+        let next = self.legs.iter().skip(n + 1).any(|leg| leg.plan.vm == vm && !leg.skipped);
+        leg.plan.stay && next && self.unread(vm).is_none()
+    }
+
+    fn ask(&mut self, now: Instant, n: usize, leg: &Leg, fenced: bool) -> Vec<Deed> {
+        if leg.asked.is_some() || leg.skipped {
+            return Vec::new();
+        }
+        let (vm, to, seat) = (leg.plan.vm, leg.plan.to, self.seat(leg.plan.vm));
+        if seat.edge() == to || leg.plan.from.is_some_and(|from| from != seat.edge()) || fenced {
+            self.leg(n, |leg| leg.skipped = true);
+            return self.next_leg(now, vm, Some(n), None).into_iter().collect();
+        }
+        let waits_suspended = self.before(n, vm).is_some_and(|before| before.plan.stay);
+        // The hypervisors finish one migration before the next.
+        if self.unread(vm).is_some() || matches!(seat, Seat::Stopped(_)) && !waits_suspended {
+            return vec![Deed::Later(n, Step::Ask, RETRY)];
+        }
+        let order = nva::Input::Move {
+            id: leg.id,
+            tsis: self.keys(vm).to_vec(),
+            to: place(to).nve,
+            kind: MoveKind::Hot,
+            deadline: leg.plan.deadline,
+        };
+        let ports = self.hosts(vm).map(|host| Deed::Attach(to, host));
+        ports.chain([Deed::Order(n, order)]).collect()
+    }
+
+    fn asked(&mut self, now: Instant, n: usize, leg: &Leg) -> Vec<Deed> {
+        let seat = self.seat(leg.plan.vm);
+        // It stayed suspended: there is nothing more to say.
+        let stopped = matches!(seat, Seat::Stopped(_));
+        self.leg(n, |leg| {
+            (leg.asked, leg.from) = (Some(now), seat.edge());
+            leg.stopping = stopped;
+            leg.stopped = stopped.then_some(now);
+        });
+        let line = Deed::Did("mgmt", format!("{} asked for", leg.id));
+        let start = stopped.then_some(Deed::Later(n, Step::Start, leg.plan.pause));
+        [line].into_iter().chain(start).chain([Deed::Happened(Since::Asked(n))]).collect()
+    }
+
+    fn suspend(&self, n: usize, leg: &Leg) -> Vec<Deed> {
+        if leg.stopping || leg.ended.is_some() || leg.self_resumed {
+            return Vec::new();
+        }
+        // Any interface's word stands for all that move with it.
+        let word = |key: &TsiKey| nve::Input::Suspend { key: *key, move_id: leg.id, stopped_at: None };
+        let words = self.keys(leg.plan.vm).iter().take(1).map(word).collect();
+        vec![Deed::Say(n, Step::Suspend, leg.from, words)]
+    }
+
+    /// What a late word still has to say: nothing once the VM reads its ports.
+    fn late_word(&self, leg: &Leg) -> Option<&Unread> {
+        let aborted = leg.ended.is_some_and(|(_, result)| result != MoveResult::Committed);
+        self.unread(leg.plan.vm).filter(|_| !aborted && !leg.self_resumed)
+    }
+
+    fn say_late(&self, n: usize, leg: &Leg) -> Vec<Deed> {
+        let Some((unread, key)) = self.late_word(leg).zip(self.keys(leg.plan.vm).first()) else { return Vec::new() };
+        let word = nve::Input::Suspend { key: *key, move_id: leg.id, stopped_at: Some(unread.noted) };
+        vec![Deed::Say(n, Step::SayLate, leg.from, vec![word])]
+    }
+
+    /// What was in the ports since the stop is not read there any more once the edge has the late word.
+    fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
+        let is_empty = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
+        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_empty);
+        if !taken && !gone {
+            return vec![Deed::Later(n, Step::SayLate, RETRY)];
+        }
+        let Some(unread) = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()) else { return Vec::new() };
+        if taken { vec![Deed::Drive(leg.from), Deed::SentOn(unread)] } else { vec![Deed::Forget(unread)] }
+    }
+
+    fn stop_soon(&mut self, n: usize) -> Deed {
+        self.leg(n, |leg| leg.stopping = true);
+        Deed::Within(n, Step::Stop, LAST_INSTANT)
+    }
+
+    fn stop(&mut self, now: Instant, n: usize, leg: &Leg, clock: Clock) -> Vec<Deed> {
+        let number = leg.plan.vm;
+        let subject = self.subject(number);
+        let vm = self.vms.get_mut(number).filter(|vm| vm.seat == Seat::Runs(leg.from));
+        let Some(vm) = vm.filter(|_| leg.ended.is_none() && !leg.resumed) else {
+            return vec![Deed::Later(n, Step::Resume, LATENCY)];
+        };
+        vm.seat = Seat::Stopped(leg.from);
+        let mut deeds = vec![Deed::Did("vm", format!("{subject}stops")), Deed::Later(n, Step::Start, leg.plan.pause)];
+        if let Some(late) = leg.plan.late {
+            let since = now + Micros(1);
+            let noted = clock.local(since);
+            vm.unread = Some(Unread { at: leg.from, since, noted, frames: Vec::new(), forgotten: false });
+            deeds.push(Deed::Later(n, Step::SayLate, late));
+        }
+        self.leg(n, |leg| leg.stopped = Some(now));
+        deeds.push(Deed::Happened(Since::Stopped(n)));
+        deeds
+    }
+
+    fn start(&self, n: usize, leg: &Leg) -> Vec<Deed> {
+        let vm = leg.plan.vm;
+        if leg.ended.is_some() || leg.self_resumed || self.seat(vm) != Seat::Stopped(leg.from) {
+            return Vec::new();
+        }
+        let Some(key) = self.keys(vm).first() else { return Vec::new() };
+        vec![Deed::Say(n, Step::Start, leg.plan.to, vec![nve::Input::Activate { key: *key, move_id: Some(leg.id) }])]
+    }
+
+    fn resume(&self, n: usize) -> Vec<Deed> {
+        let Some(leg) = self.legs.get(n) else { return Vec::new() };
+        let vm = leg.plan.vm;
+        let later = self.legs.iter().skip(n + 1).any(|other| other.plan.vm == vm && other.asked.is_some());
+        if later || self.seat(vm).edge() != leg.from {
+            return Vec::new();
+        }
+        let word = |key: &TsiKey| nve::Input::Activate { key: *key, move_id: None };
+        vec![Deed::Say(n, Step::Resume, leg.from, self.keys(vm).iter().map(word).collect())]
+    }
+
+    /// The edge let it run, or cannot help it: it does, and what the edge does about that follows.
+    fn runs(&mut self, now: Instant, number: usize, edge: EdgeNo) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        let subject = self.subject(number);
+        if let Some(vm) = self.vms.get_mut(number).filter(|vm| vm.seat != Seat::Runs(edge)) {
+            (vm.seat, vm.last_run) = (Seat::Runs(edge), Some(now));
+            deeds.push(Deed::Did("vm", format!("{subject}runs at {}", Node::Edge(edge).name())));
+            deeds.extend(vm.hosts.clone().map(|host| Deed::Announce(edge, host)));
+            let unread = vm.unread.take_if(|unread| unread.at == edge);
+            let frames = unread.map(Unread::into_frames).unwrap_or_default();
+            deeds.extend(frames.into_iter().map(|(host, frame)| Deed::Read(edge, host, frame)));
+        }
+        deeds.push(Deed::Drive(edge));
+        deeds
+    }
+
+    /// The hypervisor of the old edge resumes the VM of a move by itself; nothing where it is not stopped for it.
+    pub(crate) fn resume_by_itself(&mut self, n: usize) -> Vec<Deed> {
+        let stopped = |leg: &&Leg| leg.in_hand() && self.seat(leg.plan.vm) == Seat::Stopped(leg.from);
+        if self.legs.get(n).filter(stopped).is_none() {
+            return Vec::new();
+        }
+        self.leg(n, |leg| leg.self_resumed = true);
+        let mut deeds = vec![Deed::Did("mgmt", "the source's hypervisor resumes the VM by itself".into())];
+        deeds.extend(self.resume(n));
+        deeds
+    }
+
+    // ---- what others say
+
+    /// An edge tells its hypervisor something of an interface, the host of this number, of a VM.
+    pub(crate) fn hear_edge(
+        &mut self,
+        edge: EdgeNo,
+        (vm, host): (usize, usize),
+        move_id: Option<MoveId>,
+        news: News,
+    ) -> Option<Deed> {
+        let is_meant = |leg: &Leg| match move_id {
+            Some(id) => leg.id == id,
+            None => leg.from == edge && leg.asked.is_some() && leg.plan.vm == vm,
+        };
+        let n = self.legs.iter().rposition(is_meant)?;
+        let (hosts, leg) = (self.hosts(vm), self.legs.get(n).copied()?);
+        match news {
+            News::Suspended if edge == leg.from && !leg.stopping && !leg.self_resumed => {
+                let heard = leg.heard | 1 << (host - hosts.start);
+                self.leg(n, |leg| leg.heard = heard);
+                (heard.count_ones() as usize == hosts.len()).then(|| self.stop_soon(n))
+            }
+            News::Halted if edge == leg.from && !self.stays(n, &leg) => Some(Deed::Later(n, Step::Resume, LATENCY)),
+            _ => None,
+        }
+    }
+
+    /// The authority tells management something of a move.
+    pub(crate) fn hear_authority(&mut self, now: Instant, told: Told) -> Vec<Deed> {
+        match told {
+            Told::MaySuspend(id) => {
+                let Some((n, leg)) = self.numbered(id) else { return Vec::new() };
+                match leg.plan.late {
+                    None => vec![Deed::Later(n, Step::Suspend, LATENCY)],
+                    Some(_) if leg.stopping => Vec::new(),
+                    Some(_) => vec![self.stop_soon(n)],
+                }
+            }
+            Told::Ended(id, result) => self.ended(now, id, result),
+            Told::Converged(id) => {
+                if let Some((n, _)) = self.numbered(id) {
+                    self.leg(n, |leg| leg.converged = leg.converged.or(Some(now)));
+                }
+                Vec::new()
+            }
+            Told::Other => Vec::new(),
+        }
+    }
+
+    /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order that
+    /// was not yet on its disk, or had no time to say how a move ended.
+    pub(crate) fn learn(&mut self, now: Instant, n: usize, known: Option<Known>) -> Vec<Deed> {
+        match (known, self.leg_id(n)) {
+            (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
+            (Some(Known::Nothing), _) => {
+                self.leg(n, |leg| leg.asked = None);
+                vec![Deed::Do(n, Step::Ask)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn numbered(&self, id: MoveId) -> Option<(usize, Leg)> {
+        (0..).zip(&self.legs).find(|(_, leg)| leg.id == id).map(|(n, leg)| (n, *leg))
+    }
+
+    fn ended(&mut self, now: Instant, id: MoveId, result: MoveResult) -> Vec<Deed> {
+        let Some((n, leg)) = self.numbered(id).filter(|(_, leg)| leg.ended.is_none()) else { return Vec::new() };
+        let vm = leg.plan.vm;
+        self.leg(n, |leg| leg.ended = Some((now, result)));
+        let committed = result == MoveResult::Committed;
+        let left = if committed { leg.from } else { leg.plan.to };
+        let mut deeds = vec![Deed::Did("mgmt", format!("{id} ended {result:?}"))];
+        deeds.extend(self.hosts(vm).map(|host| Deed::Detach(left, host)));
+        if !committed && !self.stays(n, &leg) {
+            deeds.push(Deed::Later(n, Step::Resume, LATENCY));
+        }
+        deeds.extend(self.next_leg(now, vm, Some(n), None));
+        deeds
+    }
+
+    /// An edge puts a frame in the port of an interface of a VM.
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Instant,
+        edge: EdgeNo,
+        (vm, host): (usize, usize),
+        frame: &[u8],
+    ) -> HandedOver {
+        self.vms.get_mut(vm).map_or(HandedOver::Read, |vm| vm.hand_over(now, edge, host, frame))
+    }
+
+    /// An edge died: it has forgotten what it said, and what it delivered to VMs that had stopped.
+    pub(crate) fn edge_died(&mut self, edge: EdgeNo) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.from == edge) {
+            leg.heard = 0;
+        }
+        let unread = self.vms.iter_mut().filter_map(|vm| vm.unread.as_mut());
+        for unread in unread.filter(|unread| unread.at == edge) {
+            unread.forgotten = true;
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Takes from nodes and hypervisors what they have to give, and carries it to the room it is for.
+
+use super::world::{Event, World};
+use crate::forwarder::DropReason;
+use crate::nva;
+use crate::nve::{self, Transmit};
+use crate::sim::frame;
+use crate::sim::hypervisor::{Deed, Step};
+use crate::sim::net::{EdgeNo, Node};
+use crate::sim::nodes::{Edge, Effect, Told};
+use crate::sim::oracle::Loss;
+use crate::sim::scenario::Since;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, Message, Micros, TsiKey};
+
+impl World {
+    /// Takes from a node all that it has to give.
+    pub(super) fn drive(&mut self, node: Node) {
+        let now = self.now();
+        match node {
+            Node::Nva => self.drive_authority(now),
+            Node::Edge(n) => {
+                for effect in self.edges.get_mut(n).map(|edge| edge.drive(now)).unwrap_or_default() {
+                    self.carry(n, effect);
+                }
+            }
+        }
+    }
+
+    fn drive_authority(&mut self, now: Instant) {
+        if let Some((upto, start)) = self.authority.take_records() {
+            self.queue.put(now + self.sync, Event::Synced { upto, start });
+        }
+        while let Some((to, bytes)) = self.authority.take_datagram(now) {
+            if let Some(edge) = self.net.edge_at(to.ip()) {
+                self.say(Node::Nva, Node::Edge(edge), &bytes);
+            }
+        }
+        while let Some(event) = self.authority.take_event(now) {
+            if let nva::Event::Move { from, to, .. } = &event {
+                self.oracle.authority_state(from, to);
+            }
+            self.did("NVA", || match &event {
+                nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
+                other => format!("{other:?}"),
+            });
+            let deeds = self.hypervisor.hear_authority(now, Told::from(&event));
+            self.act(deeds);
+        }
+    }
+
+    // ---- what an edge gives
+
+    fn carry(&mut self, n: EdgeNo, effect: Effect) {
+        let now = self.now();
+        match effect {
+            Effect::Control(Transmit::Nva, bytes) => self.say(Node::Edge(n), Node::Nva, &bytes),
+            Effect::Control(Transmit::Nve(to), bytes) => {
+                if let Some(to) = self.net.edge_at(to) {
+                    self.say(Node::Edge(n), Node::Edge(to), &bytes);
+                }
+            }
+            Effect::Control(Transmit::Port(vap), frame) | Effect::Port(vap, frame) => self.out_of_port(n, vap, &frame),
+            Effect::Tunnel(to, packet) => self.send_tunnel(n, to, &packet),
+            Effect::Event(event) => self.edge_said(n, event),
+            Effect::Visited(id) => self.oracle.tunnelled(now, id, n),
+            Effect::Kept(id) => self.oracle.kept(id, n),
+            Effect::Left(id) => self.oracle.left(id),
+            Effect::Lost(id, loss) => self.oracle.lost(id, loss),
+            Effect::Dropped(id, reason) => self.dropped(n, id, reason),
+            Effect::Returned(key) => self.oracle.returned(now, n, key),
+            Effect::NoPacket => self.oracle.no_packet(now, n),
+        }
+    }
+
+    fn send_tunnel(&mut self, n: EdgeNo, to: IpAddr, packet: &[u8]) {
+        let Some(to) = self.net.edge_at(to) else { return };
+        match self.net.send_tunnel(self.queue.now(), n, to, packet) {
+            Some(arrivals) => {
+                for at in arrivals {
+                    self.queue.put(at, Event::Tunnel { to, packet: packet.into() });
+                }
+            }
+            None => {
+                if let Some(id) = frame::tunnelled(packet) {
+                    self.oracle.lost(id, Loss::Cut);
+                }
+            }
+        }
+    }
+
+    /// An edge that died has forgotten a VN of which the authority could not tell it yet.
+    fn dropped(&mut self, n: EdgeNo, id: frame::Numbered, reason: DropReason) {
+        self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+        let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
+        let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
+        if forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
+            self.oracle.lost_for(id, Loss::Forgotten);
+        }
+    }
+
+    fn edge_said(&mut self, n: EdgeNo, event: nve::Event) {
+        let (now, name) = (self.now(), Node::Edge(n).name());
+        match event {
+            nve::Event::News { key, move_id, news } => {
+                self.timeline.did(now, name, || format!("{}: {news:?}", self.tenants.name_by_key(&key)));
+                let host = self.tenants.host_by_key(&key);
+                let Some((vm, host)) = host.and_then(|host| Some((self.tenants.vm(host)?, host))) else { return };
+                let deed = self.hypervisor.hear_edge(n, (vm, host), move_id, news);
+                self.act(deed);
+            }
+            nve::Event::State { key, from, to } => {
+                self.oracle.edge_state(&from, &to);
+                let who = |key: &TsiKey| self.tenants.name_by_key(key);
+                self.timeline.did(now, name, || format!("{}: {} -> {}", who(&key), from.name(), to.name()));
+            }
+            other => self.did(name, || format!("{other:?}")),
+        }
+    }
+
+    /// A node sends a control datagram.
+    fn say(&mut self, from: Node, to: Node, bytes: &[u8]) {
+        let now = self.now();
+        let arrivals = self.net.send_control(now, from, to, bytes);
+        let (names, copies) = ((from.name(), to.name()), arrivals.len());
+        match Message::decode(bytes) {
+            Ok((_, message)) => {
+                if from == Node::Nva {
+                    self.oracle.authority_said(now, &message);
+                }
+                self.timeline.said(now, names, copies, || format!("{message}"));
+            }
+            Err(error) => self.timeline.said(now, names, copies, || format!("{error}")),
+        }
+        for at in arrivals {
+            self.queue.put(at, Event::Control { from, to, bytes: bytes.into() });
+        }
+    }
+
+    // ---- what management and hypervisors do
+
+    pub(super) fn step(&mut self, n: usize, step: Step) {
+        let (old, new) = self.hypervisor.edges(n);
+        let clock = self.edges.get(old).map(Edge::clock).unwrap_or_default();
+        let deeds = self.hypervisor.step(self.queue.now(), n, step, clock, self.mishaps.is_fenced(new));
+        self.act(deeds);
+    }
+
+    /// Does it, each deed whole before the next.
+    pub(super) fn act(&mut self, deeds: impl IntoIterator<Item = Deed>) {
+        for deed in deeds {
+            self.act_one(deed);
+        }
+    }
+
+    fn act_one(&mut self, deed: Deed) {
+        let now = self.now();
+        match deed {
+            Deed::Do(n, step) => self.step(n, step),
+            Deed::Later(n, step, after) => self.queue.put(now + after, Event::Step(n, step)),
+            Deed::Within(n, step, most) => {
+                let after = self.random.between(Micros(0), most);
+                self.queue.put(now + after, Event::Step(n, step));
+            }
+            Deed::Order(n, order) => {
+                let taken = self.tell_authority(order).is_ok();
+                let deeds = self.hypervisor.answered(now, n, Step::Ask, taken);
+                self.act(deeds);
+            }
+            Deed::Say(n, step, edge, words) => {
+                let taken = words.into_iter().fold(true, |taken, word| self.tell_only(edge, word) && taken);
+                let deeds = self.hypervisor.answered(now, n, step, taken);
+                self.act(deeds);
+            }
+            Deed::Drive(edge) => self.drive(Node::Edge(edge)),
+            Deed::Attach(edge, host) => self.attach(edge, host),
+            Deed::Detach(edge, host) => self.detach(edge, host),
+            Deed::Announce(edge, host) => {
+                let frame = self.tenants.announcement(host);
+                self.put_in_port(edge, host, frame);
+            }
+            Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),
+            Deed::SentOn(unread) => self.sent_on(unread),
+            Deed::Forget(unread) => self.forget(unread),
+            Deed::Happened(since) => self.plan_mishaps(since),
+            Deed::Did(who, what) => self.did(who, || what),
+        }
+    }
+
+    /// What mishaps wait for has happened.
+    pub(super) fn plan_mishaps(&mut self, since: Since) {
+        let pause = match since {
+            Since::Traffic => Micros(0),
+            Since::Asked(n) | Since::Stopped(n) => self.hypervisor.pause(n),
+        };
+        for (at, n) in self.mishaps.begin(self.queue.now(), since, pause, &mut self.random) {
+            self.queue.put(at, Event::Mishap(n));
+        }
+    }
+
+    // ---- words to edges and to the authority
+
+    /// Tells an edge something as its hypervisor; whether it was up and took it.
+    pub(super) fn tell(&mut self, n: EdgeNo, input: nve::Input) -> bool {
+        let taken = self.tell_only(n, input);
+        self.drive(Node::Edge(n));
+        taken
+    }
+
+    /// The same, and nothing that follows from it happens yet.
+    fn tell_only(&mut self, n: EdgeNo, input: nve::Input) -> bool {
+        let (now, words) = (self.now(), self.words(&input));
+        let Some(answer) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
+        self.timeline.told(now, Node::Edge(n).name(), &words, &answer);
+        answer.is_ok()
+    }
+
+    /// What the timeline says of what an edge is told.
+    fn words(&self, input: &nve::Input) -> String {
+        if !self.timeline.is_on() {
+            return String::new();
+        }
+        let name = |key: &TsiKey| self.tenants.name_by_key(key);
+        match input {
+            nve::Input::Attach { vap, tsis, .. } => {
+                format!("port {} for {}", vap.0, tsis.first().map_or("nobody", |tsi| name(&tsi.key)))
+            }
+            nve::Input::Detach { vap } => format!("port {} is gone", vap.0),
+            nve::Input::Activate { key, move_id: Some(id) } => format!("{} runs here by {id}", name(key)),
+            nve::Input::Activate { key, move_id: None } => format!("{} runs here", name(key)),
+            nve::Input::Suspend { key, move_id, stopped_at: None } => {
+                format!("{} will stop for {move_id}", name(key))
+            }
+            nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
+                format!("{} has stopped for {move_id}, {} us ago", name(key), (self.now() - *at).0)
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// Tells the authority something as management.
+    pub(super) fn tell_authority(&mut self, input: nva::Input) -> Result<(), ()> {
+        let now = self.now();
+        let words = match &input {
+            nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
+            other => format!("{other:?}"),
+        };
+        let result = self.authority.tell(now, input);
+        self.did("NVA", || match &result {
+            Ok(()) => format!("is told: {words}"),
+            Err(Some(error)) => format!("is told: {words}; refuses: {error}"),
+            Err(None) => format!("is told, and is down: {words}"),
+        });
+        self.drive(Node::Nva);
+        result.map_err(|_| ())
+    }
+
+    /// Management asks what became of the moves that it has asked for.
+    pub(super) fn ask_for_outcomes(&mut self) {
+        for n in 0..self.hypervisor.legs().len() {
+            let Some(id) = self.hypervisor.in_hand(n) else { continue };
+            let deeds = self.hypervisor.learn(self.queue.now(), n, self.authority.knows(id));
+            self.act(deeds);
+        }
+    }
+
+    /// An edge was told late that a VM stopped: what its ports had for it is sent on, as far as the edge remembered it and its limits let it.
+    fn sent_on(&mut self, unread: crate::sim::hypervisor::Unread) {
+        let (now, n, forgotten) = (self.now(), unread.edge(), unread.is_forgotten());
+        let frames: Vec<_> = unread.into_frames();
+        let numbered = |(host, frame): &(usize, Vec<u8>)| Some((self.tenants.key(*host), frame::numbered(frame)?));
+        let ids: Vec<_> = frames.iter().filter_map(numbered).collect();
+        match self.edges.get_mut(n) {
+            Some(edge) if !forgotten => {
+                let (waiting, lost) = edge.not_resent(now, ids.into_iter());
+                waiting.into_iter().for_each(|id| self.oracle.kept(id, n));
+                lost.into_iter().for_each(|id| self.oracle.lost(id, Loss::OverLimit));
+            }
+            _ => ids.into_iter().for_each(|(_, id)| self.oracle.lost(id, Loss::InDeadNode)),
+        }
+    }
+
+    /// Nobody will read what the ports of a stopped VM have, and nobody remembers it.
+    fn forget(&mut self, unread: crate::sim::hypervisor::Unread) {
+        for id in unread.into_frames().iter().filter_map(|(_, frame)| frame::numbered(frame)) {
+            self.oracle.lost(id, Loss::InDeadNode);
+        }
+    }
+}

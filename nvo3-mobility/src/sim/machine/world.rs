@@ -1,0 +1,259 @@
+//! The rooms of a world, its clock, and what can happen.
+
+use super::course::Phase;
+use super::queue::Queue;
+use crate::nve;
+use crate::sim::Run;
+use crate::sim::hypervisor::{Hypervisor, Seat, Step};
+use crate::sim::mishaps::Mishaps;
+use crate::sim::net::{EdgeNo, Net, Node, place};
+use crate::sim::nodes::{Authority, Edge};
+use crate::sim::oracle::{Oracle, Truth, disagreements, leftovers};
+use crate::sim::random::Random;
+use crate::sim::report::{Report, Timeline};
+use crate::sim::scenario::Scenario;
+use crate::sim::tenants::Tenants;
+use alloc::string::String;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Instant, Micros, RecordNo};
+
+/// How often the world is looked at as a whole.
+pub(super) const LOOK: Micros = Micros(2_000);
+
+/// What can happen.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A control datagram arrives.
+    Control { from: Node, to: Node, bytes: Vec<u8> },
+    /// An outer IP packet arrives.
+    Tunnel { to: EdgeNo, packet: Vec<u8> },
+    /// A frame that a host put in its port reaches the edge.
+    Port { edge: EdgeNo, host: usize, frame: Vec<u8> },
+    /// A host's next datagram is due.
+    Send { flow: u32 },
+    /// Hosts ask for the addresses that they need and do not have.
+    Resolve,
+    /// The next frame of the tenant's own capture is due.
+    Tenant(usize),
+    /// Management's next step in a leg.
+    Step(usize, Step),
+    /// Something goes wrong.
+    Mishap(usize),
+    /// What this mishap cut is mended.
+    Mended(usize, (Node, Node)),
+    /// The authority's disk has written up to here; only if it is still the same start of it.
+    Synced { upto: RecordNo, start: u32 },
+    /// A node that died by this mishap is back.
+    Return(Node, usize),
+    /// The world is looked at as a whole.
+    Look,
+}
+
+/// See the module's front door.
+pub(in crate::sim) struct World {
+    pub(super) queue: Queue<Event>,
+    pub(super) random: Random,
+    pub(super) net: Net,
+    pub(super) edges: Vec<Edge>,
+    pub(super) authority: Authority,
+    pub(super) tenants: Tenants,
+    pub(super) hypervisor: Hypervisor,
+    pub(super) mishaps: Mishaps,
+    pub(super) oracle: Oracle,
+    pub(super) timeline: Timeline,
+    pub(super) phase: Phase,
+    /// When traffic began.
+    pub(super) began: Instant,
+    pub(super) rtt: Micros,
+    /// How long the authority's disk takes.
+    pub(super) sync: Micros,
+    seed: u64,
+}
+
+impl World {
+    pub(in crate::sim) fn new(scenario: &Scenario, random: Random) -> Self {
+        let (seed, edges) = (scenario.seed, scenario.edges);
+        let tenants = Tenants::new(scenario);
+        let mut world = Self {
+            queue: Queue::new(),
+            random,
+            net: Net::new(scenario),
+            edges: (0..edges).map(|n| Edge::new(n, Random::new(seed, 10 + n as u64))).collect(),
+            authority: Authority::new(scenario, (0..edges).map(place).collect()),
+            hypervisor: Hypervisor::new(scenario, |host| tenants.key(host)),
+            oracle: Oracle::new(scenario, tenants.flows()),
+            tenants,
+            mishaps: Mishaps::new(scenario),
+            timeline: Timeline::new(scenario.record.timeline),
+            phase: Phase::SettingUp,
+            began: Instant(0),
+            rtt: scenario.rtt,
+            sync: scenario.sync,
+            seed,
+        };
+        world.power_on();
+        world
+    }
+
+    fn power_on(&mut self) {
+        self.authority.start(Instant(0));
+        self.drive(Node::Nva);
+        for host in 0..self.tenants.hosts() {
+            let edge = self.edge_of(host);
+            self.attach(edge, host);
+            self.tell(edge, nve::Input::Activate { key: self.tenants.key(host), move_id: None });
+        }
+        for edge in 0..self.edges.len() {
+            self.tell(edge, nve::Input::Connect);
+        }
+        self.queue.put(Instant(1_000), Event::Resolve);
+        self.queue.put(Instant(0) + LOOK, Event::Look);
+    }
+
+    /// Runs until all is over, or nothing will ever happen any more.
+    pub(in crate::sim) fn run(mut self) -> Run {
+        while self.phase != Phase::Over && self.advance() {}
+        let now = self.now();
+        self.oracle.check_ledger(now, &self.hypervisor);
+        self.check();
+        let report = Report::new(self.seed, &self.oracle, &self.edges, &self.hypervisor, &self.tenants);
+        let losses = self.oracle.losses();
+        let (violations, visited) = self.oracle.into_findings();
+        Run {
+            report,
+            losses,
+            mishaps: self.mishaps.into_counts(),
+            visited,
+            violations,
+            began: self.began,
+            timeline: self.timeline,
+            capture: self.net.into_capture(),
+        }
+    }
+
+    // ---- what more than one room is needed to know
+
+    pub(super) const fn now(&self) -> Instant {
+        self.queue.now()
+    }
+
+    /// Where a host's frames enter: for an interface of a VM, where that runs or last ran.
+    pub(super) fn edge_of(&self, host: usize) -> EdgeNo {
+        self.tenants.vm(host).map_or_else(|| self.tenants.home(host), |vm| self.hypervisor.seat(vm).edge())
+    }
+
+    /// Whether a host is an interface of a VM that does not run.
+    pub(super) fn is_stopped(&self, host: usize) -> bool {
+        self.tenants.vm(host).is_some_and(|vm| matches!(self.hypervisor.seat(vm), Seat::Stopped(_)))
+    }
+
+    pub(super) fn is_up(&self, node: Node) -> bool {
+        match node {
+            Node::Nva => self.authority.is_up(),
+            Node::Edge(edge) => self.edges.get(edge).is_some_and(|edge| edge.nve().is_some()),
+        }
+    }
+
+    pub(super) fn disagreements(&self) -> Vec<String> {
+        disagreements(truth(&self.tenants, &self.hypervisor), &self.authority, &self.edges)
+    }
+
+    pub(super) fn leftovers(&self) -> Vec<String> {
+        let edges = self.edges.iter().filter(|edge| !self.mishaps.is_fenced(edge.no()));
+        leftovers(truth(&self.tenants, &self.hypervisor), edges)
+    }
+
+    fn check(&mut self) {
+        let now = self.now();
+        let hosts = truth(&self.tenants, &self.hypervisor);
+        self.oracle.check(now, hosts, &self.edges, &mut self.timeline);
+    }
+
+    pub(super) fn did(&mut self, node: &'static str, what: impl FnOnce() -> String) {
+        self.timeline.did(self.queue.now(), node, what);
+    }
+
+    // ---- time
+
+    /// Lets the next thing happen. False when nothing ever will.
+    fn advance(&mut self) -> bool {
+        let sleepers = core::iter::once((self.authority.wake(), Node::Nva))
+            .chain(self.edges.iter().map(|edge| (edge.wake(), Node::Edge(edge.no()))));
+        let next = sleepers.filter_map(|(at, node)| Some((at?, node))).min();
+        match (next, self.queue.due()) {
+            (Some((at, node)), due) if due.is_none_or(|due| at < due) => {
+                self.queue.advance(at);
+                let now = self.now();
+                match node {
+                    Node::Nva => self.authority.time_passed(now),
+                    Node::Edge(n) => {
+                        if let Some(edge) = self.edges.get_mut(n) {
+                            edge.time_passed(now);
+                        }
+                    }
+                }
+                self.drive(node);
+            }
+            (_, None) => return false,
+            _ => {
+                if let Some(event) = self.queue.take() {
+                    self.happen(event);
+                }
+            }
+        }
+        self.check();
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Control { from, to, bytes } => {
+                match to {
+                    Node::Nva => self.authority.hear(now, from.address(), &bytes),
+                    Node::Edge(n) => {
+                        if let Some(edge) = self.edges.get_mut(n) {
+                            edge.hear(now, &bytes);
+                        }
+                    }
+                }
+                self.drive(to);
+            }
+            Event::Tunnel { to, packet } => {
+                if let Some(edge) = self.edges.get_mut(to) {
+                    edge.tunnel_in(now, &packet);
+                }
+                self.drive(Node::Edge(to));
+            }
+            Event::Port { edge, host, frame } => self.enter(edge, host, &frame),
+            Event::Send { flow } => self.send(flow),
+            Event::Resolve => self.resolve(),
+            Event::Tenant(n) => self.play(n),
+            Event::Step(n, step) => self.step(n, step),
+            Event::Synced { upto, start } => {
+                self.authority.synced(now, upto, start);
+                self.drive(Node::Nva);
+            }
+            Event::Mishap(n) => self.go_wrong(n),
+            Event::Mended(n, nodes) => self.mend(n, nodes),
+            Event::Return(node, mishap) => self.revive(node, mishap),
+            Event::Look => {
+                self.look();
+                self.queue.put(now + LOOK, Event::Look);
+            }
+        }
+    }
+}
+
+/// Where every host is, those of VMs first.
+fn truth<'a>(tenants: &'a Tenants, hypervisor: &'a Hypervisor) -> impl Iterator<Item = Truth<'a>> + Clone {
+    (0..tenants.hosts()).map(|host| {
+        let vm = tenants.vm(host).and_then(|vm| hypervisor.vms().get(vm));
+        Truth {
+            name: tenants.name(host),
+            key: tenants.key(host),
+            at: vm.map_or_else(|| tenants.home(host), |vm| vm.seat().edge()),
+            vm: vm.map(|vm| (vm.seat(), vm.unread_at())),
+        }
+    })
+}

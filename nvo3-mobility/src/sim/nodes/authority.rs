@@ -1,0 +1,193 @@
+//! The authority, its disk, and how both survive its death.
+
+use super::clock::Clock;
+use crate::nva::{self, Nva, NvaConfig, Record};
+use crate::sim::scenario::Scenario;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, RecordNo, TsiKey, Version};
+
+/// More things than a world of this size can give it to remember.
+const MOST_KEPT: usize = 2_000;
+
+/// What management is told of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    MaySuspend(MoveId),
+    Ended(MoveId, MoveResult),
+    Converged(MoveId),
+    Other,
+}
+
+/// What the authority knows of a move when management asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Nothing,
+    InHand,
+    Ended(MoveResult),
+}
+
+impl From<&nva::Event> for Told {
+    fn from(event: &nva::Event) -> Self {
+        match event {
+            nva::Event::MaySuspend(id) => Self::MaySuspend(*id),
+            nva::Event::Ended { id, result } => Self::Ended(*id, *result),
+            nva::Event::Converged { id, .. } => Self::Converged(*id),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Authority {
+    config: NvaConfig,
+    seed: u64,
+    clock: Clock,
+    places: Vec<Place>,
+    /// Who will not return, as management says at each start.
+    fenced: Vec<NveId>,
+    live: Option<Nva>,
+    /// How often it has started: what the disk did for an earlier start concerns nobody any more.
+    start: u32,
+    disk: Vec<(RecordNo, Record)>,
+    writing: Vec<(RecordNo, Record)>,
+    wake: Option<Instant>,
+}
+
+impl Authority {
+    pub(crate) fn new(scenario: &Scenario, places: Vec<Place>) -> Self {
+        let config = NvaConfig { hold: scenario.hold, ..NvaConfig::default() };
+        Self {
+            config,
+            seed: scenario.seed,
+            clock: Clock::default(),
+            places,
+            fenced: Vec::new(),
+            live: None,
+            start: 0,
+            disk: Vec::new(),
+            writing: Vec::new(),
+            wake: None,
+        }
+    }
+
+    /// It starts with what its disk has.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.start += 1;
+        let seed = self.seed.wrapping_add(u64::from(self.start));
+        self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), self.disk.iter().cloned()).ok();
+        for place in self.places.clone() {
+            // Who belongs to the domain is configuration, told at each start.
+            let _ = self.tell(now, nva::Input::Admit(place));
+        }
+        for nve in self.fenced.clone() {
+            let _ = self.tell(now, nva::Input::Fenced(nve));
+        }
+    }
+
+    /// Management says that an edge will not return, now and at each start.
+    pub(crate) fn fence(&mut self, now: Instant, nve: NveId) {
+        self.fenced.push(nve);
+        let _ = self.tell(now, nva::Input::Fenced(nve));
+    }
+
+    /// It dies with what its disk has not.
+    pub(crate) fn die(&mut self) {
+        (self.live, self.wake) = (None, None);
+        self.writing.clear();
+    }
+
+    /// Its clock jumps.
+    pub(crate) const fn jump(&mut self, by: i64) {
+        self.clock.jump(by);
+    }
+
+    /// Whether it keeps more than it may (I7).
+    pub(crate) fn overfull(&self) -> Option<String> {
+        let kept = self.live.as_ref()?.footprint();
+        (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))
+    }
+
+    pub(crate) const fn is_up(&self) -> bool {
+        self.live.is_some()
+    }
+
+    pub(crate) const fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// What the directory says of a TSI, while the authority lives.
+    pub(crate) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
+        let mapping = self.live.as_ref()?.lookup(key)?;
+        Some((mapping.version, mapping.place))
+    }
+
+    /// What it knows of a move: nothing, or how it ended if it has; `None` while it is down.
+    pub(crate) fn knows(&self, id: MoveId) -> Option<Known> {
+        Some(match self.live.as_ref()?.move_state(id) {
+            None => Known::Nothing,
+            Some(nva::rules::State::Ended(result)) => Known::Ended(result),
+            Some(_) => Known::InHand,
+        })
+    }
+
+    /// Tells it something as management.
+    pub(crate) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
+        let now = self.clock.local(now);
+        self.live.as_mut().ok_or(None)?.handle(now, input).map_err(Some)
+    }
+
+    /// A control datagram arrives.
+    pub(crate) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if let Some(nva) = &mut self.live {
+            nva.handle_datagram(self.clock.local(now), from, datagram);
+        }
+    }
+
+    /// A deadline has come.
+    pub(crate) fn time_passed(&mut self, now: Instant) {
+        if let Some(nva) = &mut self.live {
+            nva.handle_timeout(self.clock.local(now));
+        }
+    }
+
+    /// What it gives to its disk now: up to which record, in which start.
+    pub(crate) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
+        let mut upto = None;
+        while let Some((number, record)) = self.live.as_mut()?.poll_persist() {
+            upto = Some(number);
+            self.writing.push((number, record));
+        }
+        Some((upto?, self.start))
+    }
+
+    /// The disk has it.
+    pub(crate) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
+        if start != self.start || self.live.is_none() {
+            return;
+        }
+        let done = self.writing.iter().take_while(|(number, _)| *number <= upto).count();
+        self.disk.extend(self.writing.drain(..done));
+        // Nothing is refused here.
+        let _ = self.tell(now, nva::Input::Persisted(upto));
+    }
+
+    /// The next datagram that it sends.
+    pub(crate) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let mut bytes = Vec::new();
+        let to = self.live.as_mut()?.poll_transmit(self.clock.local(now), &mut bytes)?;
+        Some((to, bytes))
+    }
+
+    /// The next word for management. The last drain also sets the alarm.
+    pub(crate) fn take_event(&mut self, now: Instant) -> Option<nva::Event> {
+        let nva = self.live.as_mut()?;
+        let event = nva.poll_event();
+        if event.is_none() {
+            self.wake = nva.poll_timeout().map(|(at, _)| self.clock.world(at).max(Instant(now.0 + 1)));
+        }
+        event
+    }
+}

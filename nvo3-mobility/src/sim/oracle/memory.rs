@@ -1,0 +1,46 @@
+//! What the authority has promised to remember (I6).
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Message, MoveId, MoveResult, RegistrationResult, TsiKey, Version};
+
+/// What the authority has said to edges.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Promises {
+    /// The newest version that it acknowledged to a registrant.
+    acknowledged: BTreeMap<TsiKey, Version>,
+    outcomes: BTreeMap<MoveId, MoveResult>,
+}
+
+impl Promises {
+    /// It says something; what is wrong with that.
+    pub(super) fn hear(&mut self, message: &Message) -> Option<String> {
+        match message {
+            Message::RegistrationReply(reply) if reply.result == RegistrationResult::Accepted => {
+                let newest = self.acknowledged.entry(reply.tsi).or_default();
+                *newest = (*newest).max(reply.version);
+                None
+            }
+            Message::Outcome(outcome) if outcome.result != MoveResult::Unknown => {
+                let first = *self.outcomes.entry(outcome.move_id).or_insert(outcome.result);
+                let what = || format!("{} was {first:?} and is {:?} now", outcome.move_id, outcome.result);
+                (first != outcome.result).then(what)
+            }
+            Message::Outcome(outcome) => {
+                let first = self.outcomes.get(&outcome.move_id)?;
+                Some(format!("{} was {first:?} and is forgotten", outcome.move_id))
+            }
+            _ => None,
+        }
+    }
+
+    /// After its return: what it acknowledged before its death and does not have. `version` is the directory's.
+    pub(super) fn broken(&self, version: impl Fn(&TsiKey) -> Option<Version>) -> Vec<String> {
+        let all = self.acknowledged.iter().map(|(key, promised)| (key, promised, version(key)));
+        all.filter(|(_, promised, now_is)| now_is.is_none_or(|now_is| now_is < **promised))
+            .map(|(key, promised, now_is)| format!("{key} was acknowledged at {promised} and is {now_is:?} now"))
+            .collect()
+    }
+}

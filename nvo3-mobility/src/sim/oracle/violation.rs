@@ -1,0 +1,46 @@
+//! Something that must not be.
+
+use crate::sim::report::Line;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use nvo3_nva_proto::Instant;
+use serde::Serialize;
+
+/// The invariants of DESIGN §3.5 that a run checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Invariant {
+    /// At most one edge delivers, and only where the VM runs.
+    I1,
+    /// No datagram is lost, delivered twice, or overtaken where order is promised.
+    I2,
+    /// No frame loops.
+    I3,
+    /// Caches, directory and truth agree in the end.
+    I4,
+    /// Acknowledged registrations and outcomes survive the authority's death.
+    I6,
+    /// Memory stays within its bounds.
+    I7,
+    /// Every move ends and leaves nothing behind.
+    I8,
+}
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When it was seen.
+    pub at: Instant,
+    /// Which rule it breaks.
+    pub invariant: Invariant,
+    /// What is wrong.
+    pub what: String,
+    /// What happened last before, where the timeline is recorded.
+    pub trace: Vec<Line>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}: {}", self.at, self.invariant, self.what)
+    }
+}

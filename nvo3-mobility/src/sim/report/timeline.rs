@@ -1,0 +1,149 @@
+//! What happened, in words: who said what to whom, and what changed.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use nvo3_nva_proto::Instant;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: What,
+}
+
+/// What one line tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A message was sent.
+    Said {
+        /// By whom.
+        from: &'static str,
+        /// To whom.
+        to: &'static str,
+        /// What.
+        message: String,
+        /// How often it arrives: 0 where the link lost it.
+        copies: usize,
+    },
+    /// Something happened at a node.
+    Did {
+        /// Where.
+        node: &'static str,
+        /// What.
+        what: String,
+    },
+}
+
+/// The lines of a run, as far as they are recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    on: bool,
+    lines: Vec<Line>,
+    /// The last word that was refused: said again and refused again, it makes no line.
+    refused: String,
+}
+
+impl Timeline {
+    /// Empty; records nothing unless `on`.
+    pub(crate) const fn new(on: bool) -> Self {
+        Self { on, lines: Vec::new(), refused: String::new() }
+    }
+
+    /// All lines, in order of time.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Whether anything is recorded.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Something happened at a node.
+    pub(crate) fn did(&mut self, at: Instant, node: &'static str, what: impl FnOnce() -> String) {
+        if self.on {
+            self.lines.push(Line { at, what: What::Did { node, what: what() } });
+        }
+    }
+
+    /// A hypervisor told an edge something, and whether it took that.
+    pub(crate) fn told<E: fmt::Display>(
+        &mut self,
+        at: Instant,
+        node: &'static str,
+        words: &str,
+        answer: &Result<(), E>,
+    ) {
+        if !self.on {
+            return;
+        }
+        let line = match answer {
+            Ok(()) => format!("is told: {words}"),
+            Err(error) => format!("is told: {words}; refuses: {error}"),
+        };
+        if answer.is_ok() || self.refused != line {
+            self.did(at, node, || line.clone());
+        }
+        if answer.is_err() {
+            self.refused = line;
+        }
+    }
+
+    /// A node sent a message, of which so many copies arrive.
+    pub(crate) fn said(
+        &mut self,
+        at: Instant,
+        (from, to): (&'static str, &'static str),
+        copies: usize,
+        message: impl FnOnce() -> String,
+    ) {
+        if self.on {
+            self.lines.push(Line { at, what: What::Said { from, to, message: message(), copies } });
+        }
+    }
+
+    /// The last lines before now, as the trace of a violation.
+    pub(crate) fn tail(&self) -> Vec<Line> {
+        self.lines.iter().skip(self.lines.len().saturating_sub(40)).cloned().collect()
+    }
+
+    /// As a Mermaid sequence diagram, from `begin` on.
+    pub fn mermaid(&self, begin: Instant) -> String {
+        use core::fmt::Write;
+        let mut out = String::from("sequenceDiagram\n");
+        for line in self.lines.iter().filter(|line| line.at >= begin) {
+            // A string takes whatever is written to it.
+            let _ = match &line.what {
+                What::Said { from, to, message, copies: 0 } => writeln!(out, "    {from}-x{to}: {}", plain(message)),
+                What::Said { from, to, message, .. } => writeln!(out, "    {from}->>{to}: {}", plain(message)),
+                What::Did { node, what } => writeln!(out, "    Note over {node}: {}", plain(what)),
+            };
+        }
+        out
+    }
+}
+
+/// Without what Mermaid would read as the end of a statement.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ';' | '#' | ':') { ' ' } else { c }).collect()
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Said { from, to, message, copies } => {
+                let fate = match copies {
+                    0 => "  (lost)",
+                    1 => "",
+                    _ => "  (twice)",
+                };
+                write!(f, "{}  {from:>7} -> {to:<7} {message}{fate}", self.at)
+            }
+            What::Did { node, what } => write!(f, "{}  {node:>7}            {what}", self.at),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A tenant host: it answers ARP and Neighbor Discovery, asks by them, and knows what it received.
+
+use crate::sim::frame::{self, Numbered, Station};
+use crate::sim::net::EdgeNo;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::TsiKey;
+use nvo3_wire::announce::{Kind, classify};
+use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
+
+/// A tenant system with one interface.
+#[derive(Clone, Debug)]
+pub(super) struct Host {
+    name: String,
+    station: Station,
+    vn: Vni,
+    vm: Option<usize>,
+    home: EdgeNo,
+    neighbors: BTreeMap<IpAddr, Mac>,
+}
+
+/// What a frame was to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A numbered datagram.
+    Numbered(Numbered),
+    /// A question; this is the answer.
+    Asked(Vec<u8>),
+    /// Something learned from a neighbor, or nothing to it.
+    Heard,
+    /// Somebody else's frame.
+    NotMine,
+    /// For it, and none of the above.
+    Other,
+}
+
+impl Host {
+    pub(super) const fn new(name: String, station: Station, vn: Vni, vm: Option<usize>, home: EdgeNo) -> Self {
+        Self { name, station, vn, vm, home, neighbors: BTreeMap::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which VM it is an interface of.
+    pub(super) const fn vm(&self) -> Option<usize> {
+        self.vm
+    }
+
+    /// Where it is, or where its VM was first.
+    pub(super) const fn home(&self) -> EdgeNo {
+        self.home
+    }
+
+    pub(super) const fn key(&self) -> TsiKey {
+        TsiKey { vn: self.vn, mac: self.station.mac }
+    }
+
+    /// Its addresses.
+    pub(super) fn ips(&self) -> Vec<IpAddr> {
+        vec![IpAddr::V4(self.station.v4), IpAddr::V6(self.station.v6)]
+    }
+
+    /// The link-layer address of a neighbor, once it is resolved.
+    pub(super) fn neighbor(&self, ip: IpAddr) -> Option<Mac> {
+        self.neighbors.get(&ip).copied()
+    }
+
+    /// The question for a neighbor's address.
+    pub(super) fn ask(&self, ip: IpAddr) -> Vec<u8> {
+        let Station { mac, v4, v6 } = self.station;
+        match ip {
+            IpAddr::V4(ip) => built(arp::FRAME_LEN, |out| arp::request((mac, v4.into()), ip.into(), out)),
+            IpAddr::V6(ip) => {
+                let question = nd::Solicit::resolve(mac, v6.into(), ip.into());
+                built(question.frame_len(), |out| nd::solicitation(&question, out))
+            }
+        }
+    }
+
+    /// The announcement that it is where it sends from now (RARP, as hypervisors send it after a move).
+    pub(super) fn announcement(&self) -> Vec<u8> {
+        built(arp::FRAME_LEN, |out| arp::rarp_request(self.station.mac, out))
+    }
+
+    /// A numbered datagram for a neighbor: even numbers over IPv4, odd ones over IPv6. `None` while it is not resolved.
+    pub(super) fn datagram(&self, to: &Self, id: Numbered, size: usize) -> Option<Vec<u8>> {
+        let to = &to.station;
+        Some(if id.number.is_multiple_of(2) {
+            frame::over_ipv4(&self.station, self.neighbor(to.v4.into())?, to.v4, id, size)
+        } else {
+            frame::over_ipv6(&self.station, self.neighbor(to.v6.into())?, to.v6, id, size)
+        })
+    }
+
+    /// Takes a frame from its port.
+    pub(super) fn receive(&mut self, frame: &[u8]) -> Received {
+        let mine = match frame.first_chunk() {
+            Some(to) => Mac(*to) == self.station.mac || Mac(*to).is_group(),
+            None => false,
+        };
+        if !mine {
+            return Received::NotMine;
+        }
+        if let Some(id) = frame::numbered(frame) {
+            return Received::Numbered(id);
+        }
+        let Ok(kind) = classify(frame) else { return Received::Other };
+        if let Some((ip, mac)) = kind.binding() {
+            self.neighbors.insert(ip, *mac);
+        }
+        let Station { mac, v4, v6 } = self.station;
+        match kind {
+            Kind::ArpRequest(arp, _) if arp.target_ip == Ipv4::from(v4) => {
+                let asker = (arp.sender_mac, arp.sender_ip);
+                Received::Asked(built(arp::FRAME_LEN, |out| arp::reply((mac, v4.into()), asker, out)))
+            }
+            Kind::ResolutionNs(ns) | Kind::UnicastNs(ns) if ns.body.target == Ipv6::from(v6) => {
+                let asker = (*ns.source_link.unwrap_or(ns.ethernet_source), ns.ip.source);
+                let answer = nd::Advertise::answer(mac, v6.into(), asker);
+                Received::Asked(built(answer.frame_len(), |out| nd::advertisement(&answer, out)))
+            }
+            Kind::Other(_) => Received::Other,
+            _ => Received::Heard,
+        }
+    }
+}
+
+fn built<E>(length: usize, write: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Vec<u8> {
+    let mut frame = vec![0; length];
+    let written = write(&mut frame).unwrap_or(0);
+    frame.truncate(written);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    fn host(n: u8) -> Host {
+        let station = Station {
+            mac: Mac([2, 0, 0x5e, 0, 0x53, n]),
+            v4: Ipv4Addr::new(198, 51, 100, n),
+            v6: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()),
+        };
+        Host::new("host".into(), station, Vni::MAX, None, 0)
+    }
+
+    #[test]
+    fn two_hosts_resolve_each_other_and_talk_over_both_families() {
+        let (mut a, mut b) = (host(1), host(2));
+
+        for ip in b.ips() {
+            let Received::Asked(answer) = b.receive(&a.ask(ip)) else { panic!("no answer for {ip}") };
+            assert_eq!(a.receive(&answer), Received::Heard);
+        }
+
+        for number in 0..2 {
+            let id = Numbered { flow: 7, number };
+            let frame = a.datagram(&b, id, 64).unwrap();
+            assert_eq!(b.receive(&frame), Received::Numbered(id));
+            assert_eq!(host(3).receive(&frame), Received::NotMine);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The tenant's own frames: played towards the VM and compared where they arrive.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use nvo3_wire::Mac;
+use serde::Serialize;
+
+/// What became of the tenant's own frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TenantReport {
+    /// Frames that were sent.
+    pub sent: u64,
+    /// Of them: ARP and ND that the edge answered or suppressed by itself.
+    pub answered: u64,
+    /// Of them: refused by the edge, such as those without a unicast source.
+    pub refused: u64,
+    /// Frames that arrived.
+    pub received: u64,
+    /// Frames that should have arrived and did not, or arrived changed.
+    pub missing: u64,
+    /// Frames that arrived once too often.
+    pub again: u64,
+    /// Everything that should have arrived did, byte for byte and in order.
+    pub identical: bool,
+}
+
+/// The frames and their comparison.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnFrames {
+    frames: Vec<Vec<u8>>,
+    known: BTreeSet<Vec<u8>>,
+    sent: Vec<Vec<u8>>,
+    received: Vec<Vec<u8>>,
+    answered: u64,
+    refused: u64,
+}
+
+impl OwnFrames {
+    /// Those that are not addressed to the VM get its address as destination.
+    pub(super) fn new(frames: &[Vec<u8>], vm: Mac) -> Self {
+        let frames: Vec<Vec<u8>> = frames
+            .iter()
+            .map(|frame| vm.0.iter().chain(frame.get(6..).unwrap_or_default()).copied().collect())
+            .collect();
+        Self { known: frames.iter().cloned().collect(), frames, ..Self::default() }
+    }
+
+    /// Whether there is anything to play.
+    pub(super) const fn plays(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Whether all is sent.
+    pub(super) fn done(&self) -> bool {
+        self.sent.len() as u64 + self.answered + self.refused >= self.frames.len() as u64
+    }
+
+    /// Whether all that should arrive has, or more.
+    pub(super) fn arrived(&self) -> bool {
+        self.received.len() >= self.sent.len()
+    }
+
+    /// The frame numbered `n`, which is sent now.
+    pub(super) fn play(&mut self, n: usize) -> Option<Vec<u8>> {
+        let frame = self.frames.get(n)?;
+        self.sent.push(frame.clone());
+        Some(frame.clone())
+    }
+
+    /// The edge answered or suppressed it by itself, or refused it.
+    pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
+        if !self.known.contains(frame) {
+            return;
+        }
+        if let Some(at) = self.sent.iter().rposition(|sent| sent == frame) {
+            self.sent.remove(at);
+            *(if answered { &mut self.answered } else { &mut self.refused }) += 1;
+        }
+    }
+
+    /// The VM has a frame.
+    pub(super) fn received(&mut self, frame: &[u8]) {
+        if self.known.contains(frame) {
+            self.received.push(frame.into());
+        }
+    }
+
+    /// The comparison.
+    pub(super) fn report(&self) -> Option<TenantReport> {
+        if !self.plays() {
+            return None;
+        }
+        let mut balance: BTreeMap<&[u8], i64> = BTreeMap::new();
+        for frame in &self.sent {
+            *balance.entry(frame).or_default() += 1;
+        }
+        for frame in &self.received {
+            *balance.entry(frame).or_default() -= 1;
+        }
+        let missing = balance.values().filter(|n| **n > 0).sum::<i64>().unsigned_abs();
+        let again = balance.values().filter(|n| **n < 0).sum::<i64>().unsigned_abs();
+        Some(TenantReport {
+            sent: self.sent.len() as u64 + self.answered + self.refused,
+            answered: self.answered,
+            refused: self.refused,
+            received: self.received.len() as u64,
+            missing,
+            again,
+            identical: self.sent == self.received,
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! All hosts of a world, and who sends to whom.
+
+use super::host::{Host, Received};
+use super::own::{OwnFrames, TenantReport};
+use crate::nve;
+use crate::sim::frame::{Numbered, Station};
+use crate::sim::net::EdgeNo;
+use crate::sim::random::Random;
+use crate::sim::scenario::Scenario;
+use crate::table::VapId;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use nvo3_nva_proto::{Micros, Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+
+/// The host to which the tenant's own capture is played.
+const RECEIVER: usize = 0;
+
+/// See the module's front door.
+pub(crate) struct Tenants {
+    hosts: Vec<Host>,
+    /// Which host sends to which, by the number of the flow.
+    flows: Vec<(usize, usize)>,
+    own: OwnFrames,
+    /// The mean time between two datagrams of a flow.
+    every: Micros,
+    /// How many datagrams a flow sends; `None`: as many as the run lasts.
+    most: Option<usize>,
+    payload: usize,
+    sending: bool,
+}
+
+impl Tenants {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let hosts = hosts(scenario);
+        let receiver = hosts.get(RECEIVER).map_or(Mac::ZERO, |host| host.key().mac);
+        let every = 1_000_000_u64.checked_div(u64::from(scenario.rate)).unwrap_or(1_000_000);
+        Self {
+            flows: flows(&hosts),
+            own: OwnFrames::new(&scenario.tenant, receiver),
+            hosts,
+            every: Micros(every.max(1)),
+            most: scenario.frames.map(|frames| frames as usize),
+            payload: scenario.payload as usize,
+            sending: true,
+        }
+    }
+
+    // ---- who is who
+
+    pub(crate) const fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    pub(crate) const fn flows(&self) -> usize {
+        self.flows.len()
+    }
+
+    pub(crate) fn key(&self, host: usize) -> TsiKey {
+        self.hosts.get(host).map_or(TsiKey { vn: Vni::MAX, mac: Mac::ZERO }, Host::key)
+    }
+
+    pub(crate) fn name(&self, host: usize) -> &str {
+        self.hosts.get(host).map_or("?", Host::name)
+    }
+
+    /// The name of a host by its address.
+    pub(crate) fn name_by_key(&self, key: &TsiKey) -> &str {
+        self.host_by_key(key).map_or("?", |host| self.name(host))
+    }
+
+    pub(crate) fn host_by_key(&self, key: &TsiKey) -> Option<usize> {
+        self.hosts.iter().position(|host| host.key() == *key)
+    }
+
+    /// Which VM a host is an interface of.
+    pub(crate) fn vm(&self, host: usize) -> Option<usize> {
+        self.hosts.get(host)?.vm()
+    }
+
+    /// The edge of a host that stays, or where its VM was first.
+    pub(crate) fn home(&self, host: usize) -> EdgeNo {
+        self.hosts.get(host).map_or(0, Host::home)
+    }
+
+    /// The port of a host, on whichever edge.
+    pub(crate) fn vap(host: usize) -> VapId {
+        VapId(u32::try_from(host + 1).unwrap_or(0))
+    }
+
+    /// Whose port it is.
+    pub(crate) fn host_at(&self, vap: VapId) -> Option<usize> {
+        (0..self.hosts.len()).find(|host| Self::vap(*host) == vap)
+    }
+
+    /// What an edge must be told to attach a host.
+    pub(crate) fn attachment(&self, host: usize) -> Option<nve::Input> {
+        let who = self.hosts.get(host)?;
+        let trusted = self.own.plays() && host + 1 == self.hosts.len();
+        let tsis = vec![Tsi { key: who.key(), ips: who.ips() }];
+        Some(nve::Input::Attach { vap: Self::vap(host), vn: who.key().vn, tsis, trusted })
+    }
+
+    /// Sender and receiver of a flow.
+    pub(crate) fn flow(&self, flow: u32) -> Option<(usize, usize)> {
+        self.flows.get(flow as usize).copied()
+    }
+
+    // ---- what they send
+
+    /// The mean time between two datagrams of a flow.
+    pub(crate) const fn every(&self) -> Micros {
+        self.every
+    }
+
+    /// The next datagram but one of a flow is due after so long; `None` where the flow, which has sent so many, sends no more.
+    pub(crate) fn send_again(&self, sent: usize, random: &mut Random) -> Option<Micros> {
+        if !self.sending || self.most.is_some_and(|most| sent >= most) {
+            return None;
+        }
+        let every = self.every.0;
+        Some(random.between(Micros(every - every / 10), Micros(every + every / 10)))
+    }
+
+    /// The frame that carries a datagram of its flow; `None` where its sender has not resolved its receiver.
+    pub(crate) fn datagram(&self, id: Numbered) -> Option<Vec<u8>> {
+        let (from, to) = self.flow(id.flow)?;
+        self.hosts.get(from)?.datagram(self.hosts.get(to)?, id, self.payload)
+    }
+
+    /// The announcement of a VM's interface that runs somewhere from now on.
+    pub(crate) fn announcement(&self, host: usize) -> Vec<u8> {
+        self.hosts.get(host).map(Host::announcement).unwrap_or_default()
+    }
+
+    /// What hosts must ask to reach those to whom they send: the asking host and its question, for each address that is missing.
+    pub(crate) fn questions(&self) -> Vec<(usize, Vec<u8>)> {
+        let peers =
+            self.flows.iter().filter_map(|&(from, to)| Some((from, to, self.hosts.get(from)?, self.hosts.get(to)?)));
+        let missing: BTreeSet<_> = peers
+            .flat_map(|(from, to, host, peer)| {
+                let unknown = peer.ips().into_iter().filter(|ip| host.neighbor(*ip).is_none());
+                unknown.map(move |ip| (from, to, ip))
+            })
+            .collect();
+        missing.into_iter().filter_map(|(from, _, ip)| Some((from, self.hosts.get(from)?.ask(ip)))).collect()
+    }
+
+    /// Whether every host knows the addresses that it sends to.
+    pub(crate) fn resolved(&self) -> bool {
+        self.questions().is_empty()
+    }
+
+    /// Nothing more is sent.
+    pub(crate) fn stop_sending(&mut self) {
+        self.sending = false;
+    }
+
+    /// Whether all is sent that is to be, of which each flow has sent so many.
+    pub(crate) fn all_sent(&self, sent: impl Fn(u32) -> usize) -> bool {
+        let flows = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        self.most.is_none_or(|most| (0..flows).all(|flow| sent(flow) >= most)) && self.own.done()
+    }
+
+    // ---- what reaches them
+
+    /// A host reads a frame from its port.
+    pub(crate) fn receive(&mut self, host: usize, frame: &[u8]) -> Option<Received> {
+        let received = self.hosts.get_mut(host)?.receive(frame);
+        if host == RECEIVER {
+            self.own.received(frame);
+        }
+        Some(received)
+    }
+
+    // ---- the tenant's own capture
+
+    /// Whether there is one to play.
+    pub(crate) const fn plays(&self) -> bool {
+        self.own.plays()
+    }
+
+    /// Its frame numbered `n`, which is sent now, and by whom.
+    pub(crate) fn play(&mut self, n: usize) -> Option<(usize, Vec<u8>)> {
+        Some((self.hosts.len() - 1, self.own.play(n)?))
+    }
+
+    /// The edge answered or suppressed a frame by itself, or refused it.
+    pub(crate) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
+        self.own.stopped_at_the_edge(frame, answered);
+    }
+
+    /// Whether all of it that should arrive has, or more.
+    pub(crate) fn own_arrived(&self) -> bool {
+        self.own.arrived()
+    }
+
+    /// What became of it.
+    pub(crate) fn own_report(&self) -> Option<TenantReport> {
+        self.own.report()
+    }
+}
+
+/// The addresses of the `n`th host of a VN: each VN has the same again.
+fn station(n: usize) -> Station {
+    let [high, last] = u16::try_from(n + 10).unwrap_or(u16::MAX).to_be_bytes();
+    Station {
+        mac: Mac([2, 0, 0x5e, high, 0x53, last]),
+        v4: Ipv4Addr::new(198, 51, 100u8.saturating_add(high), last),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, high.into(), last.into()),
+    }
+}
+
+/// The hosts of a world: the interfaces of its VMs, and then those who talk to them.
+fn hosts(scenario: &Scenario) -> Vec<Host> {
+    let mut in_vn: BTreeMap<Vni, usize> = BTreeMap::new();
+    let mut hosts = Vec::new();
+    let mut host = |name, network, vm, home| {
+        let vn = Vni::new(network).unwrap_or(Vni::MAX);
+        let number = in_vn.entry(vn).or_default();
+        hosts.push(Host::new(name, station(*number), vn, vm, home));
+        *number += 1;
+    };
+    for (n, vm) in scenario.vms.iter().enumerate() {
+        for (interface, network) in vm.networks.iter().enumerate() {
+            let name = Scenario::vm_name(n);
+            let name = if interface == 0 { name } else { format!("{name}.{}", interface + 1) };
+            host(name, *network, Some(n), vm.edge);
+        }
+    }
+    for one in &scenario.correspondents {
+        host(one.name.clone(), one.network, None, one.edge);
+    }
+    hosts
+}
+
+/// Who sends to whom: those who stay and each VM of their VN, and VMs each other.
+fn flows(hosts: &[Host]) -> Vec<(usize, usize)> {
+    let is_peer = |a: &Host, b: &Host| a.key().vn == b.key().vn && b.vm().is_some() && a.vm() != b.vm();
+    let mut flows = Vec::new();
+    for (n, host) in hosts.iter().enumerate() {
+        let vms =
+            hosts.iter().enumerate().filter(|(other, vm)| is_peer(host, vm) && (host.vm().is_none() || *other > n));
+        flows.extend(vms.flat_map(|(vm, _)| [(n, vm), (vm, n)]));
+    }
+    flows
+}
