@@ -1,9 +1,9 @@
 //! What can be wrong with a message, and where.
 
-use crate::codec::{code, type_name};
 use crate::header::{Header, frame_len};
 use crate::id::SessionId;
-use crate::message::{Error, ErrorCode, Message};
+use crate::message::table::code;
+use crate::message::{Error, ErrorCode, Message, type_name};
 use core::fmt;
 
 /// Why bytes are not a message that this crate can take. [`DecodeError::reply`] is the answer to its sender.
@@ -79,7 +79,7 @@ impl Error {
     /// ```
     pub fn refused_hello(datagram: &[u8], error: &DecodeError) -> Option<Message> {
         let answer = Message::Error(error.reply());
-        let hello = datagram.get(1) == Some(&code::HELLO);
+        let hello = datagram.get(1) == Some(&code::Hello);
         let whole = frame_len(datagram) == Some(datagram.len()) && datagram.len() >= answer.encoded_len();
         (hello && whole && error.session.0 == 0).then_some(answer)
     }

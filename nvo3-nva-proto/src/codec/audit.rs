@@ -6,22 +6,17 @@ use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
 use super::update::{FULL_VERSION, get_version, put_head};
-use super::value::{Count, Get, Put, Sink, codes, fields};
-use crate::audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
+use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{NveId, Version};
-use crate::message::ErrorCode;
+use crate::message::{CacheEntry, CacheReport, CacheVerdict, ErrorCode, WrongEntry};
 use crate::view::{self, CacheEntries};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 
 fields! {
     WrongEntry { verdict, mac, version }
-}
-
-codes! {
-    Verdict { Unknown, Stale, Ahead, WrongNve, WrongAddress }
 }
 
 /// More NVEs than the entries of one message can point to.

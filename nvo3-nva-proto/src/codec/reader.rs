@@ -58,6 +58,11 @@ impl<'a> Reader<'a> {
         DecodeError { tlv: kind, ..self.fail(ErrorCode::Missing, self.at, 0, 0) }
     }
 
+    /// The error that nothing here knows the message's type.
+    pub(crate) fn unknown_type(&self) -> DecodeError {
+        self.fail(ErrorCode::UnknownType, 1, 0, self.about.into())
+    }
+
     pub(crate) const fn offset(&self) -> usize {
         self.at
     }

@@ -3,12 +3,11 @@
 use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Get, Put, Sink, codes, fields};
+use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::Header;
-use crate::message::ErrorCode;
-use crate::transfer::{
-    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
+use crate::message::{
+    Amount, ErrorCode, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateChunk, StateKind,
     StateOffer, StatePart, StateStream, Vlan,
 };
 use crate::view;
@@ -21,11 +20,6 @@ fields! {
     StateAck { stream, kind, upto, answer }
 }
 
-codes! {
-    StateKind { Connections, Sessions, Policies, Snapshot, Opaque }
-    StateAnswer { Taken, Again, NotSupported, Resource, Policy, Stale }
-}
-
 /// Numbers that do not fill their bytes.
 macro_rules! bounded {
     ($($name:ident($number:ty))*) => {
@@ -33,12 +27,10 @@ macro_rules! bounded {
             fn put<S: Sink>(&self, out: &mut S) {
                 self.get().put(out);
             }
+        }
 
-
-}
-
-impl Get<'_> for $name {
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        impl Get<'_> for $name {
+            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 let at = r.offset();
                 let value = r.get::<$number>()?;
                 Self::new(value).ok_or_else(|| r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, value as usize))

@@ -76,30 +76,7 @@ macro_rules! fields {
     };
 }
 
-/// One byte with one of the enum's numbers.
-macro_rules! codes {
-    ($($name:ident { $($variant:ident),* })*) => {
-        $(impl $crate::codec::value::Put for $name {
-            fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
-                out.put(&[*self as u8]);
-            }
-        }
-
-        impl $crate::codec::value::Get<'_> for $name {
-            #[inline]
-            fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
-                let at = r.offset();
-                let code: u8 = r.get()?;
-                $(if code == Self::$variant as u8 {
-                    return Ok(Self::$variant);
-                })*
-                Err(r.fail($crate::message::ErrorCode::Field, at, 0, code.into()))
-            }
-        })*
-    };
-}
-
-pub(super) use {codes, fields};
+pub(super) use fields;
 
 macro_rules! numbers {
     ($($number:ty)*) => {
@@ -107,13 +84,11 @@ macro_rules! numbers {
             fn put<S: Sink>(&self, out: &mut S) {
                 out.put(&self.to_be_bytes());
             }
+        }
 
-
-}
-
-impl Get<'_> for $number {
-    #[inline]
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        impl Get<'_> for $number {
+            #[inline]
+            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(r.array()?))
             }
         })*

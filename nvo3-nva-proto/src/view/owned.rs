@@ -1,8 +1,8 @@
 //! Views become messages that own what they say.
 
 use super::{
-    Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Message, Outcome,
-    PolicyRecord, Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
+    Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Outcome, PolicyRecord,
+    Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
 };
 use crate::codec::Get;
 use crate::view::List;
@@ -74,24 +74,4 @@ impl From<StatePart<'_>> for crate::StatePart {
             StatePart::Opaque(bytes) => Self::Opaque(bytes.into()),
         }
     }
-}
-
-macro_rules! messages {
-    ($($name:ident $(($any:ident))?)*) => {
-        impl From<Message<'_>> for crate::Message {
-            fn from(message: Message<'_>) -> Self {
-                match message {
-                    $(Message::$name $(($any))? => Self::$name $(($any.into()))?,)*
-                }
-            }
-        }
-    };
-}
-
-messages! {
-    Hello(m) HelloAck(m) Keepalive Goodbye Error(m) Ack(m)
-    RegistrationRequest(m) RegistrationReply(m) Deregister(m) DeregisterReply(m)
-    Query(m) Response(m) Subscribe(m) Unsubscribe(m) Update(m) Resync(m) Invalidate(m)
-    Prepare(m) Ready(m) Suspended(m) Activated(m) Resumed(m) Revoke(m) Revoked(m) OutcomeQuery(m) Outcome(m) Done(m)
-    StateOffer(m) StateChunk(m) StateAck(m) CacheReport(m) CacheVerdict(m)
 }
