@@ -61,7 +61,7 @@ mod time;
 pub mod view;
 
 pub use codec::{MAX_IPS, MAX_PLACES};
-pub use error::{DecodeError, EncodeError};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;

@@ -10,7 +10,7 @@ use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{NveId, Version};
-use crate::message::{CacheEntry, CacheReport, CacheVerdict, ErrorCode, WrongEntry};
+use crate::message::{CacheEntry, CacheReport, CacheVerdict, WrongEntry};
 use crate::view::{self, CacheEntries};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
@@ -54,7 +54,7 @@ impl<'a> CacheEntries<'a> {
         let head: u8 = r.get()?;
         let index = head & !FULL_VERSION;
         let Some(nve) = self.nves.iter().nth(index.into()) else {
-            return Err(r.fail(ErrorCode::Field, at, self.nves.len().saturating_sub(1), index.into()));
+            return Err(r.wrong_index(at, index, self.nves.len()));
         };
         let mac = r.get()?;
         let version = get_version(r, self.base, head & FULL_VERSION != 0)?;

@@ -24,7 +24,7 @@ macro_rules! codes {
                 let at = r.offset();
                 match r.get::<u8>()? {
                     $($code => Ok(Self::$variant),)*
-                    other => Err(r.fail($crate::message::ErrorCode::Field, at, 0, other.into())),
+                    other => Err(r.wrong(at, other)),
                 }
             }
         }

@@ -25,13 +25,13 @@ pub use update::MAX_PLACES;
 pub use value::MAX_IPS;
 
 pub(crate) use codes::codes;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, number};
 pub(crate) use tlv::Tlvs;
 pub(crate) use value::{Get, Put, Sink};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
-use crate::message::{ErrorCode, Message};
+use crate::message::Message;
 use crate::view;
 use alloc::vec::Vec;
 use value::Count;
@@ -93,7 +93,7 @@ impl<'a> view::Message<'a> {
     pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'a>) -> Result<Self, DecodeError> {
         let message = Self::get_body(kind, &mut r)?;
         if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {
-            return Err(r.fail(ErrorCode::Field, r.offset(), 0, r.len()));
+            return Err(r.left_over());
         }
         for tlv in r.tlvs() {
             tlv?.skip()?;

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::codec::{Put, Reader, Sink};
-use crate::error::DecodeError;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::MoveId;
 use crate::view;
 use nvo3_wire::Vni;
@@ -75,7 +75,7 @@ macro_rules! messages {
             pub(crate) fn get_body(code: u8, r: &mut Reader<'a>) -> Result<Self, DecodeError> {
                 Ok(match code {
                     $($code => Self::$name $((messages!(@with $owned, r).get()?))?,)*
-                    _ => return Err(r.unknown_type()),
+                    _ => return Err(r.fail(1, DecodeErrorKind::UnknownType { found: code })),
                 })
             }
         }
