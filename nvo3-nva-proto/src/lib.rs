@@ -41,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![no_std]
+#![warn(unnameable_types)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.

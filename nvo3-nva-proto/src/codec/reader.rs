@@ -7,7 +7,7 @@ use crate::id::SessionId;
 
 /// What is left of a datagram, or of one TLV's value in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     at: usize,
     about: u8,
@@ -78,6 +78,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) const fn offset(&self) -> usize {
         self.at
+    }
+
+    /// What is left.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     pub(crate) const fn len(&self) -> usize {

@@ -54,7 +54,7 @@ pub(crate) trait Put {
 }
 
 /// A value that is read from there, or that says where it lies.
-pub trait Get<'a>: Sized {
+pub(crate) trait Get<'a>: Sized {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 

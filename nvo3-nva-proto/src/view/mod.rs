@@ -21,7 +21,7 @@ mod list;
 mod owned;
 
 pub use crate::message::table::borrowed::Message;
-pub use list::List;
+pub use list::{List, Value};
 
 use crate::codec::{Reader, Tlvs};
 use crate::error::DecodeError;

@@ -4,17 +4,16 @@ use super::{
     Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Outcome, PolicyRecord,
     Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
 };
-use crate::codec::Get;
-use crate::view::List;
+use crate::view::{List, Value};
 use alloc::vec::Vec;
 
-impl<'a, T: Get<'a>> From<List<'a, T>> for Vec<T> {
+impl<'a, T: Value<'a>> From<List<'a, T>> for Vec<T> {
     fn from(list: List<'a, T>) -> Self {
         list.iter().collect()
     }
 }
 
-fn each<'a, T: Get<'a>, O: From<T>>(list: List<'a, T>) -> Vec<O> {
+fn each<'a, T: Value<'a>, O: From<T>>(list: List<'a, T>) -> Vec<O> {
     list.iter().map(O::from).collect()
 }
 
