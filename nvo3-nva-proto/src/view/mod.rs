@@ -20,56 +20,16 @@
 mod list;
 mod owned;
 
-pub use list::List;
+pub use crate::message::table::borrowed::Message;
+pub use list::{List, Value};
 
 use crate::codec::{Reader, Tlvs};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::{MoveId, NveId, Place, RecordNo, TsiKey, Version};
-use crate::message::{
-    Ack, Address, Deregister, DeregisterReply, Done, Error, Hello, HelloAck, HoldLimits, Invalidate, MoveKind,
-    MoveResult, MoveWord, Query, Ready, RegistrationReply, Side,
-};
-use crate::{Amount, Flow, StateAck, StateOffer, StateStream, WrongEntry};
+use crate::message::{Address, HoldLimits, MoveKind, MoveResult, Side};
+use crate::{Amount, Flow, StateStream, WrongEntry};
 use nvo3_wire::{Mac, Vni};
-
-/// What can be said; each kind is described at [`crate::Message`].
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the same as crate::Message's")]
-pub enum Message<'a> {
-    Hello(Hello),
-    HelloAck(HelloAck),
-    Keepalive,
-    Goodbye,
-    Error(Error),
-    Ack(Ack),
-    RegistrationRequest(RegistrationRequest<'a>),
-    RegistrationReply(RegistrationReply),
-    Deregister(Deregister),
-    DeregisterReply(DeregisterReply),
-    Query(Query),
-    Response(Response<'a>),
-    Subscribe(Vni),
-    Unsubscribe(Vni),
-    Update(Update<'a>),
-    Resync(Resync<'a>),
-    Invalidate(Invalidate),
-    Prepare(Prepare<'a>),
-    Ready(Ready),
-    Suspended(MoveWord),
-    Activated(MoveWord),
-    Resumed(MoveWord),
-    Revoke(MoveWord),
-    Revoked(MoveWord),
-    OutcomeQuery(MoveId),
-    Outcome(Outcome<'a>),
-    Done(Done),
-    StateOffer(StateOffer),
-    StateChunk(StateChunk<'a>),
-    StateAck(StateAck),
-    CacheReport(CacheReport<'a>),
-    CacheVerdict(CacheVerdict<'a>),
-}
 
 impl<'a> Message<'a> {
     /// The one message in `datagram`, which holds nothing else.

@@ -1,5 +1,6 @@
 //! What an NVE believes, held against what the NVA knows (SPEC.md §6.6; VMM-10-07).
 
+use crate::codec::codes;
 use crate::id::{NveId, Version};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -59,20 +60,18 @@ pub struct WrongEntry {
     pub version: Version,
 }
 
-/// What is wrong with an entry; the first that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(u8)]
-pub enum Verdict {
-    /// The VN has no such TSI, or the NVE may not know it.
-    Unknown = 1,
-    /// There is a newer version.
-    Stale = 2,
-    /// There is no such version yet: the NVE did not get it from this NVA.
-    Ahead = 3,
-    /// The version is right and points elsewhere.
-    WrongNve = 4,
-    /// It has an IP address that is another's, or nobody's.
-    WrongAddress = 5,
+codes! {
+    /// What is wrong with an entry; the first that applies.
+    pub enum Verdict {
+        /// The VN has no such TSI, or the NVE may not know it.
+        Unknown = 1,
+        /// There is a newer version.
+        Stale = 2,
+        /// There is no such version yet: the NVE did not get it from this NVA.
+        Ahead = 3,
+        /// The version is right and points elsewhere.
+        WrongNve = 4,
+        /// It has an IP address that is another's, or nobody's.
+        WrongAddress = 5,
+    }
 }

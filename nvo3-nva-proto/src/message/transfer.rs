@@ -3,6 +3,7 @@
 //! The source offers how much there is, sends it in chunks, offers again what has changed since, and at last what changed
 //! before it froze; the target says how far it came. The NVA passes all of it on (VMMI-3.2.12-04 … 07, VMMI-5.5.2-01).
 
+use crate::codec::codes;
 use crate::id::{MoveId, NveId, TsiKey, Version};
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -95,22 +96,20 @@ pub struct StateStream {
     pub copy: u32,
 }
 
-/// What a state consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(u8)]
-pub enum StateKind {
-    /// The VM's connections, as whoever packs and restarts them needs them (VMM-4.4-08, VMM-4.4-10).
-    Connections = 1,
-    /// A firewall's sessions (VMMI-3.2.12-04).
-    Sessions = 2,
-    /// The policies of the VM's port: access lists, quality of service (VMMI-5.3-01).
-    Policies = 3,
-    /// An NVE itself: protocol state, tables, timers as what remains of them (VMMI-5.5.2-01).
-    Snapshot = 4,
-    /// Anything else that both ends have agreed on.
-    Opaque = 5,
+codes! {
+    /// What a state consists of.
+    pub enum StateKind {
+        /// The VM's connections, as whoever packs and restarts them needs them (VMM-4.4-08, VMM-4.4-10).
+        Connections = 1,
+        /// A firewall's sessions (VMMI-3.2.12-04).
+        Sessions = 2,
+        /// The policies of the VM's port: access lists, quality of service (VMMI-5.3-01).
+        Policies = 3,
+        /// An NVE itself: protocol state, tables, timers as what remains of them (VMMI-5.5.2-01).
+        Snapshot = 4,
+        /// Anything else that both ends have agreed on.
+        Opaque = 5,
+    }
 }
 
 /// See [`crate::Message::StateOffer`].
@@ -273,22 +272,20 @@ pub struct StateAck {
     pub answer: StateAnswer,
 }
 
-/// What a target says to what it is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(u8)]
-pub enum StateAnswer {
-    /// So far taken.
-    Taken = 1,
-    /// Something is missing: begin a new copy.
-    Again = 2,
-    /// The kind or the format is not known here.
-    NotSupported = 3,
-    /// No room for as much.
-    Resource = 4,
-    /// Policy forbids it.
-    Policy = 5,
-    /// The move has ended, or another version of it is known.
-    Stale = 6,
+codes! {
+    /// What a target says to what it is offered.
+    pub enum StateAnswer {
+        /// So far taken.
+        Taken = 1,
+        /// Something is missing: begin a new copy.
+        Again = 2,
+        /// The kind or the format is not known here.
+        NotSupported = 3,
+        /// No room for as much.
+        Resource = 4,
+        /// Policy forbids it.
+        Policy = 5,
+        /// The move has ended, or another version of it is known.
+        Stale = 6,
+    }
 }
