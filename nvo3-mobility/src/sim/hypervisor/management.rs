@@ -244,15 +244,17 @@ impl Hypervisor {
         vec![Deed::Say(n, Step::SayLate, leg.from, vec![word])]
     }
 
-    /// What was in the ports since the stop is not read there any more once the edge has the late word.
+    /// What was in the ports since the stop is not read there any more once the edge has the late word: it sends that on, as far as it
+    /// remembers it and its limits let it.
     fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
-        let is_empty = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
-        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_empty);
+        let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
+        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_gone);
         if !taken && !gone {
             return vec![Deed::Later(n, Step::SayLate, RETRY)];
         }
-        let Some(unread) = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()) else { return Vec::new() };
-        if taken { vec![Deed::Drive(leg.from), Deed::SentOn(unread)] } else { vec![Deed::Forget(unread)] }
+        let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()).filter(|unread| unread.forgotten);
+        let drive = taken.then_some(Deed::Drive(leg.from));
+        drive.into_iter().chain(unread.map(Deed::Forget)).collect()
     }
 
     fn stop_soon(&mut self, n: usize) -> Deed {
