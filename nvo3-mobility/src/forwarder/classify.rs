@@ -1,4 +1,4 @@
-//! What of a frame's bytes forwarding looks at: the MACs, and whether control has to see it.
+//! The part of a frame that forwarding reads: its MACs, and whether control has to see it.
 
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{EtherType, icmpv6, ipv6};
@@ -11,7 +11,7 @@ pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     if frame.len() > MAX_FRAME { None } else { Frame::parse(frame).ok() }
 }
 
-/// ARP, RARP, a neighbour solicitation or advertisement.
+/// Whether it is ARP, RARP, a neighbour solicitation or a neighbour advertisement.
 pub(super) fn for_control(frame: &Frame<'_>) -> bool {
     match frame.ether_type() {
         EtherType::ARP | EtherType::RARP => true,

@@ -1,4 +1,4 @@
-//! What a forwarder may use, and what is wrong with a configuration.
+//! What a forwarder may use.
 
 use crate::ConfigError;
 use crate::error::{at_least_one, covers};
@@ -8,22 +8,22 @@ use nvo3_nva_proto::{HoldLimits, Locators};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ForwarderConfig {
-    /// Where this NVE is reached; decides over which family it tunnels.
+    /// Locators of this NVE; they decide over which address family it tunnels.
     pub own: Locators,
-    /// What is held for a destination that is being asked for: 64 frames, 64 KiB, 3 s.
+    /// What is held for a destination that control is being asked for: 64 frames, 64 KiB, 3 s.
     pub asked: HoldLimits,
     /// Frames held in all: 65,536.
     pub total_frames: u32,
     /// Bytes of frames held in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
     pub total_bytes: u32,
-    /// What is remembered of the frames delivered to a TSI that is about to leave, for a word that comes after its VM
-    /// stopped: 1,024 frames, 1 MiB, 1 s.
+    /// What is remembered of the frames that were delivered to a TSI that is about to leave, in case the word that its VM
+    /// stopped comes late: 1,024 frames, 1 MiB, 1 s.
     pub recent: HoldLimits,
     /// Frames remembered in all: 65,536.
     pub recent_total_frames: u32,
     /// Bytes of frames remembered in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
     pub recent_total_bytes: u32,
-    /// TSIs known from control, and as many again that are being asked for: 65,536.
+    /// TSIs that control knows, and as many again that it is being asked for: 65,536.
     pub tsis: u32,
     /// Ports: 4,096.
     pub ports: u32,
@@ -31,8 +31,8 @@ pub struct ForwarderConfig {
     pub members_per_vn: u32,
     /// Notices that wait to be polled: 1,024.
     pub notices: u32,
-    /// Dropped frames that wait to be polled ([`Forwarder::poll_drop`](super::Forwarder::poll_drop)), of at most 65,535
-    /// bytes each: 0, they are only counted.
+    /// Dropped frames that wait to be polled ([`Forwarder::poll_drop`](super::Forwarder::poll_drop)), each with a buffer of
+    /// at most 64 KiB: 0. Dropped frames are then only counted.
     pub drops: u32,
 }
 

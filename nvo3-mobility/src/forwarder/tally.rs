@@ -1,31 +1,53 @@
-//! What the forwarder counts, and the dropped frames that it keeps: the place to which all its parts write.
+//! What the forwarder counts, and the dropped frames that wait to be polled: the place to which all its parts write.
 
-use super::drops::Drops;
+use super::classify::MAX_FRAME;
 use super::{Dropped, ForwarderCounters};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 pub(super) struct Tally {
     pub(super) counters: ForwarderCounters,
-    drops: Drops,
+    /// Dropped frames with their bytes: none, unless the configuration asks for some.
+    dropped: VecDeque<(Dropped, Vec<u8>)>,
+    bound: usize,
 }
 
 impl Tally {
     pub(super) fn new(drops: u32) -> Self {
-        Self { counters: ForwarderCounters::default(), drops: Drops::new(drops) }
+        Self { counters: ForwarderCounters::default(), dropped: VecDeque::new(), bound: drops as usize }
     }
 
-    /// Counts a frame that is dropped as it comes in.
+    /// Counts a frame that is dropped as it comes in, and keeps a copy of it where there is room. A frame that is too long
+    /// for any port is cut to the longest length.
     #[inline]
     pub(super) fn drop_new(&mut self, dropped: Dropped, bytes: &[u8]) {
-        self.drops.push_new(dropped, bytes, &mut self.counters);
+        if self.count_drop(&dropped) {
+            let bytes = bytes.get(..MAX_FRAME).unwrap_or(bytes);
+            self.dropped.push_back((dropped, bytes.into()));
+        }
     }
 
-    /// Counts a held frame that is dropped; gives its buffer back if nobody wants to see the frame.
+    /// Counts a held frame that is dropped, and keeps it where there is room; otherwise gives its buffer back.
     pub(super) fn drop_held(&mut self, dropped: Dropped, bytes: Vec<u8>) -> Option<Vec<u8>> {
-        self.drops.push_held(dropped, bytes, &mut self.counters)
+        if !self.count_drop(&dropped) {
+            return Some(bytes);
+        }
+        self.dropped.push_back((dropped, bytes));
+        None
     }
 
     pub(super) fn next_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
-        self.drops.pop(out)
+        let (dropped, bytes) = self.dropped.pop_front()?;
+        *out = bytes;
+        Some(dropped)
+    }
+
+    /// Whether there is room to keep the frame.
+    #[inline]
+    fn count_drop(&mut self, dropped: &Dropped) -> bool {
+        self.counters.count_drop(dropped.reason);
+        let room = self.dropped.len() < self.bound;
+        self.counters.shed_drops += u64::from(!room && self.bound > 0);
+        room
     }
 }
