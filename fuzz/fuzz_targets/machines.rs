@@ -3,9 +3,10 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use nvo3_mobility::edge::{Edge as Machine, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Notice, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
-use nvo3_mobility::nve::{self, Handled, Nve, NveConfig, Transmit};
+use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use nvo3_nva_proto::{
     Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report,
@@ -144,8 +145,9 @@ enum Programmed {
 }
 
 struct Edge {
-    nve: Nve,
-    forwarder: Forwarder,
+    machine: Machine,
+    /// Whether its ports and tunnels take held frames.
+    room: bool,
     /// The number that the next order would have.
     next: u64,
     /// The header of the last datagram to it.
@@ -247,8 +249,8 @@ fn edge(n: usize) -> Edge {
         ..ForwarderConfig::new(place(n).locators)
     };
     Edge {
-        nve: nve(n, n as u64),
-        forwarder: Forwarder::new(config, n as u64).unwrap(),
+        machine: Machine::new(nve(n, n as u64), Forwarder::new(config, n as u64).unwrap()),
+        room: false,
         next: 0,
         heard: Header::default(),
     }
@@ -372,7 +374,7 @@ impl World {
             world.nva.handle(now, nva::Input::Admit(place(n))).unwrap();
             let attach = Word::Attach { vap: Below(0), stations: vec![station], trusted: false };
             for word in [Word::Connect, attach, Word::Activate(station, None)] {
-                world.edges[n].nve.handle(now, word.input()).unwrap();
+                world.edges[n].machine.tell(now, word.input()).unwrap();
             }
         }
         world.carry();
@@ -385,19 +387,16 @@ impl World {
             Step::Wait(length) => {
                 self.now = now + Micros(u64::from(length));
                 self.nva.handle_timeout(self.now);
-                for edge in &mut self.edges {
-                    edge.nve.handle_timeout(self.now);
-                    edge.forwarder.handle_timeout(self.now);
-                }
             }
             Step::BackInTime(length) => self.now = Instant(now.0.saturating_sub(u64::from(length))),
             Step::Carry => self.carry(),
-            // What is refused is refused in order: the bounds are what counts here.
-            Step::Tell(edge, word) => drop(self.edges[edge.0].nve.handle(now, word.input())),
+            // What is refused is refused in order: the bounds are what counts here. An edge answers its own orders; here
+            // somebody else answers them too.
+            Step::Tell(edge, word) => drop(self.edges[edge.0].machine.nve_mut().handle(now, word.input())),
             Step::Manage(order) => drop(self.nva.handle(now, order.input())),
             Step::Plan { id, station, from, to, parts } => self.plan(id, station, (from, to), parts),
             Step::ToNva { from, bytes } => self.nva.handle_datagram(now, peer(from.0), bytes),
-            Step::ToNve { to, bytes } => self.edges[to.0].nve.handle_datagram(now, bytes),
+            Step::ToNve { to, bytes } => self.edges[to.0].machine.datagram(now, bytes),
             Step::SayToNva { from, known, header, message } => {
                 if let Some(bytes) = datagram(known.then_some(self.heard[from.0]), header, &message) {
                     self.nva.handle_datagram(now, peer(from.0), &bytes);
@@ -406,24 +405,21 @@ impl World {
             Step::SayToNve { to, known, header, message } => {
                 let edge = &mut self.edges[to.0];
                 if let Some(bytes) = datagram(known.then_some(edge.heard), header, &message) {
-                    edge.nve.handle_datagram(now, &bytes);
+                    edge.machine.datagram(now, &bytes);
                 }
             }
             Step::FromVap(edge, at, frame) => {
-                let (edge, frame) = (&mut self.edges[edge.0], frame.bytes());
-                if edge.forwarder.vap_frame(now, vap(at), &frame) == Verdict::Punt
-                    && edge.nve.handle_frame(now, vap(at), &frame) == Handled::Pass
-                {
-                    let verdict = edge.forwarder.vap_frame_passed(now, vap(at), &frame);
-                    assert_ne!(verdict, Verdict::Punt, "what control lets pass does not come to it again");
-                }
+                let fate = self.edges[edge.0].machine.frame(now, vap(at), &frame.bytes());
+                assert!(!fate.targets().iter().any(|target| matches!(target, Target::Again(_))));
             }
             Step::FromTunnel { to, from, vn: same, frame } => {
                 let vn = if same { vn() } else { Vni::MAX };
-                let verdict = self.edges[to.0].forwarder.tunnel_frame(now, locator(from.0).into(), vn, &frame.bytes());
-                assert_ne!(verdict, Verdict::Punt, "control answers its own ports");
+                let fate = self.edges[to.0].machine.tunnelled(now, locator(from.0).into(), vn, &frame.bytes());
+                assert_ne!(fate.verdict(), Verdict::Punt, "control answers its own ports");
             }
-            Step::Punted(edge, at, frame) => drop(self.edges[edge.0].nve.handle_frame(now, vap(at), &frame.bytes())),
+            Step::Punted(edge, at, frame) => {
+                drop(self.edges[edge.0].machine.nve_mut().handle_frame(now, vap(at), &frame.bytes()));
+            }
             Step::Noticed(edge, seen) => {
                 let notice = match seen {
                     Seen::Miss(station) => Notice::Miss { vn: vn(), mac: key(station).mac },
@@ -432,28 +428,29 @@ impl World {
                         Notice::Stale { key: key(station), from: from.into(), version }
                     }
                 };
-                self.edges[edge.0].nve.handle_notice(now, notice);
+                self.edges[edge.0].machine.nve_mut().handle_notice(now, notice);
             }
             Step::Ordered { edge, ahead, what } => {
                 let edge = &mut self.edges[edge.0];
                 let number = edge.next + ahead.0 as u64;
-                if edge.forwarder.apply(&TableChange { number, change: what.change() }).is_ok() {
+                if edge.machine.forwarder_mut().apply(&TableChange { number, change: what.change() }).is_ok() {
                     edge.next = number + 1;
                 }
             }
-            Step::Flush { edge, room } => self.edges[edge.0].flush(now, room),
+            Step::Flush { edge, room } => {
+                self.edges[edge.0].room = room;
+                self.drain(edge.0);
+            }
             Step::RestartNve(edge) => {
                 self.restarts += 1;
-                self.edges[edge.0].nve = nve(edge.0, 100 + self.restarts);
+                *self.edges[edge.0].machine.nve_mut() = nve(edge.0, 100 + self.restarts);
             }
             Step::RestartNva => {
                 self.restarts += 1;
                 self.nva = Nva::replay(nva_config(), 100 + self.restarts, now, self.records.iter().cloned()).unwrap();
             }
             Step::ResetForwarder(edge) => {
-                let edge = &mut self.edges[edge.0];
-                edge.forwarder.reset();
-                edge.nve.handle(now, nve::Input::ForwarderReset).unwrap();
+                self.edges[edge.0].machine.tell(now, nve::Input::ForwarderReset).unwrap();
             }
         }
         self.check();
@@ -493,10 +490,11 @@ impl World {
     fn check(&self) {
         assert!(self.nva.footprint() <= MOST, "the NVA keeps {} things", self.nva.footprint());
         for edge in &self.edges {
-            assert!(edge.nve.footprint() <= MOST, "an NVE keeps {} things", edge.nve.footprint());
-            let (frames, bytes) = edge.forwarder.held_in_all();
+            let (nve, forwarder) = (edge.machine.nve(), edge.machine.forwarder());
+            assert!(nve.footprint() <= MOST, "an NVE keeps {} things", nve.footprint());
+            let (frames, bytes) = forwarder.held_in_all();
             assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are held");
-            let (frames, bytes) = edge.forwarder.remembered_in_all();
+            let (frames, bytes) = forwarder.remembered_in_all();
             assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are remembered");
         }
     }
@@ -515,35 +513,7 @@ impl World {
     fn round(&mut self) -> bool {
         let (now, mut any, mut bytes) = (self.now, false, Vec::new());
         for n in 0..EDGES {
-            let edge = &mut self.edges[n];
-            while let Some(change) = edge.nve.poll_table_change() {
-                any = true;
-                let done = edge.forwarder.apply(&change);
-                edge.next = edge.next.max(change.number + 1);
-                let number = change.number;
-                let word = if done.is_ok() { nve::Input::Applied(number) } else { nve::Input::Refused { number } };
-                edge.nve.handle(now, word).unwrap();
-            }
-            while let Some(notice) = edge.forwarder.poll_notice() {
-                any = true;
-                edge.nve.handle_notice(now, notice);
-            }
-            while edge.nve.poll_event().is_some() {}
-            while let Some(to) = self.edges[n].nve.poll_transmit(now, &mut bytes) {
-                any = true;
-                match to {
-                    Transmit::Nva => {
-                        self.heard[n] = Message::decode(&bytes).expect("what an NVE says can be read").0;
-                        self.nva.handle_datagram(now, peer(n), &bytes);
-                    }
-                    Transmit::Nve(to) => {
-                        if let Some(to) = (0..EDGES).find(|n| IpAddr::from(locator(*n)) == to) {
-                            self.edges[to].nve.handle_datagram(now, &bytes);
-                        }
-                    }
-                    Transmit::Port(_) => {}
-                }
-            }
+            any |= self.drain(n);
         }
         while let Some(record) = self.nva.poll_persist() {
             any = true;
@@ -556,25 +526,38 @@ impl World {
             let (header, _) = Message::decode(&bytes).expect("what the NVA says can be read");
             if let Some(n) = (0..EDGES).find(|n| peer(*n) == to) {
                 self.edges[n].heard = header;
-                self.edges[n].nve.handle_datagram(now, &bytes);
+                self.edges[n].machine.datagram(now, &bytes);
             }
         }
         while self.nva.poll_event().is_some() {}
         any
     }
-}
 
-impl Edge {
-    fn flush(&mut self, now: Instant, room: bool) {
-        let mut out = Vec::new();
-        for _ in 0..ROUNDS {
-            match self.forwarder.poll_flush(now, &mut |_| room, &mut out) {
-                None => return,
-                Some(Target::Again(vap)) => drop(self.forwarder.vap_frame(now, vap, &out)),
-                Some(Target::Port(_) | Target::Tunnel { .. }) => assert!(room, "a frame left where there was no room"),
+    /// Does what an edge wants until it waits; true if that was anything.
+    fn drain(&mut self, n: usize) -> bool {
+        let (now, mut bytes) = (self.now, Vec::new());
+        for step in 0..ROUNDS {
+            let edge = &mut self.edges[n];
+            let room = edge.room;
+            match edge.machine.poll(now, &mut |_| room, &mut bytes) {
+                Next::Frame(fate) => {
+                    assert!(!fate.targets().iter().any(|target| matches!(target, Target::Again(_))));
+                }
+                Next::Datagram(Peer::Nva) => {
+                    self.heard[n] = Message::decode(&bytes).expect("what an NVE says can be read").0;
+                    self.nva.handle_datagram(now, peer(n), &bytes);
+                }
+                Next::Datagram(Peer::Nve(to)) => {
+                    if let Some(to) = (0..EDGES).find(|n| IpAddr::from(locator(*n)) == to) {
+                        self.edges[to].machine.datagram(now, &bytes);
+                    }
+                }
+                Next::Changed { change, .. } => edge.next = edge.next.max(change.number + 1),
+                Next::Event(_) => {}
+                Next::Wait(_) => return step > 0,
             }
         }
-        panic!("more frames leave than can be held");
+        panic!("an edge is never done");
     }
 }
 

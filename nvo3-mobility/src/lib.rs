@@ -4,16 +4,22 @@
 //!
 //! | machine | what it is | in | out |
 //! |---|---|---|---|
+//! | [`edge::Edge`] | an edge whole: the next two behind one loop | frames, datagrams, the owner's words | frames, datagrams, events |
 //! | [`nve::Nve`] | an edge's control plane | the owner's words, datagrams, ARP/ND frames, notices | table changes, datagrams, frames, events |
 //! | [`forwarder::Forwarder`] | an edge's data plane | table changes, frames | verdicts, held frames, notices |
 //! | [`nva::Nva`] | the authority | management's words, datagrams | datagrams, records to make durable, events |
+//!
+//! Most owners drive an [`edge::Edge`]. An edge whose frames a kernel, a DPU or a switch forwards is an
+//! [`edge::foreign::ForeignEdge`].
 //!
 //! # The contract
 //!
 //! - Inputs come in any order at any time; no call blocks, no input panics, and what is refused changes nothing.
 //! - Time is an [`Instant`](nvo3_nva_proto::Instant) of the caller's; a clock that goes back is clamped and counted.
-//! - After anything went in, drain every `poll_…` until it gives nothing. `poll_timeout` says when to call
-//!   `handle_timeout` at the latest; it answers "now" while something waits to be drained.
+//! - After anything went into an edge, call [`poll`](edge::Edge::poll) until it says [`Wait`](edge::Next::Wait), and again at the
+//!   time that it says, at the latest. It lets time pass, carries table changes to the forwarder and answers them.
+//! - Who drives an `Nve`, a `Forwarder` or an `Nva` by itself drains every `poll_…` until it gives nothing. `poll_timeout` says
+//!   when to call `handle_timeout` at the latest; it answers "now" while something waits to be drained.
 //! - What an edge promises (*Ready*, *Suspended*, *Activated*, acknowledgements) is not handed out before the table changes
 //!   it rests on are reported as [applied](nve::Input::Applied); what an authority answers, not before the records it rests
 //!   on are reported as [durable](nva::Input::Persisted).
@@ -32,22 +38,35 @@
 //! [`nva::rules`] and [`table::Entry`].
 //!
 //! ```
+//! use nvo3_mobility::edge::{Edge, Next};
+//! use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};
 //! use nvo3_mobility::table::VapId;
 //! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
 //! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-//! let mut edge = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let nve = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
 //! let vn = Vni::new(5001).ok_or("24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
 //! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
 //!
-//! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
-//! edge.handle(Instant(0), Input::Activate { key, move_id: None })?;
+//! edge.tell(Instant(0), Input::Connect)?;
+//! edge.tell(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//! edge.tell(Instant(0), Input::Activate { key, move_id: None })?;
 //!
-//! let change = edge.poll_table_change().ok_or("a port is an order for the forwarder")?;
-//! edge.handle(Instant(0), Input::Applied(change.number))?;
+//! let mut buffer = Vec::new();
+//! let until = loop {
+//!     match edge.poll(Instant(0), &mut |_| true, &mut buffer) {
+//!         Next::Frame(fate) => println!("{} bytes to {:?}", buffer.len(), fate.targets()),
+//!         Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
+//!         Next::Event(event) => println!("{event:?}"),
+//!         Next::Changed { .. } => {}
+//!         Next::Wait(until) => break until,
+//!     }
+//! };
+//! assert!(until > Some(Instant(0)));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 #![no_std]

@@ -1,9 +1,11 @@
 //! Edges and an authority joined without a network: every datagram arrives at once, every record is durable at once.
 
 use nvo3_mobility::Transport;
+use nvo3_mobility::edge::Peer;
+use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
-use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
+use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
@@ -14,12 +16,13 @@ pub const SECOND: u64 = 1_000_000;
 /// An order that changes nothing, so that after one that is refused the next number is the next.
 const NOTHING: Change = Change::Port { vap: VapId(u32::MAX), port: None };
 
+/// An edge over one data plane, a forwarder, into which tests look and put what they like.
 pub struct Edge {
     /// Nothing reaches it and nothing leaves it.
     pub silent: bool,
     /// Its forwarder refuses so many of the next orders about a TSI.
     pub refusals: u32,
-    pub nve: Nve,
+    pub control: ForeignEdge,
     pub forwarder: Forwarder,
     pub events: Vec<nve::Event>,
     /// Frames of its own that it sent to a tenant.
@@ -112,7 +115,7 @@ impl Direct {
         let (records, events) = (Vec::new(), Vec::new());
         let mut world = Self { now, nva, forger, config, records, events, edges, to_edges: 0, restarts: 0 };
         for n in 0..world.edges.len() {
-            world.edges[n].nve.handle(now, nve::Input::Connect).unwrap();
+            world.edges[n].control.tell(now, nve::Input::Connect).unwrap();
         }
         world.settle();
         world
@@ -125,7 +128,7 @@ impl Direct {
     }
 
     pub fn tell(&mut self, edge: usize, input: nve::Input) {
-        self.edges[edge].nve.handle(self.now, input).unwrap();
+        self.edges[edge].control.tell(self.now, input).unwrap();
         self.settle();
     }
 
@@ -170,35 +173,24 @@ impl Direct {
         loop {
             let mut quiet = true;
             for n in 0..self.edges.len() {
-                let edge = &mut self.edges[n];
-                while let Some(change) = edge.nve.poll_table_change() {
-                    quiet = false;
-                    let TableChange { number, change } = change;
-                    if edge.refusals > 0 && matches!(change, Change::Tsi { .. }) {
-                        edge.refusals -= 1;
-                        edge.forwarder.apply(&TableChange { number, change: NOTHING }).unwrap();
-                        edge.nve.handle(self.now, nve::Input::Refused { number }).unwrap();
-                    } else {
-                        edge.forwarder.apply(&TableChange { number, change }).unwrap();
-                        edge.nve.handle(self.now, nve::Input::Applied(number)).unwrap();
+                loop {
+                    let edge = &mut self.edges[n];
+                    match edge.control.poll(self.now, &mut bytes) {
+                        Next::Wait(_) => match edge.forwarder.poll_notice() {
+                            Some(notice) => edge.control.notice(self.now, notice),
+                            None => break,
+                        },
+                        Next::Event(event) => edge.events.push(event),
+                        Next::Order(order) => edge.apply(self.now, order),
+                        Next::Frame(vap) if !edge.silent => edge.said.push((vap, bytes.clone())),
+                        Next::Datagram(to) if !edge.silent => match to {
+                            Peer::Nva => self.bring(To::Nva(peer(n as u8 + 1)), &bytes),
+                            Peer::Nve(IpAddr::V4(to)) => self.bring(To::Edge(usize::from(to.octets()[3]) - 1), &bytes),
+                            Peer::Nve(_) => {}
+                        },
+                        Next::Frame(_) | Next::Datagram(_) => {}
                     }
-                }
-                while let Some(notice) = edge.forwarder.poll_notice() {
-                    edge.nve.handle_notice(self.now, notice);
                     quiet = false;
-                }
-                while let Some(event) = edge.nve.poll_event() {
-                    edge.events.push(event);
-                }
-                while let Some(to) = self.edges[n].nve.poll_transmit(self.now, &mut bytes) {
-                    quiet = false;
-                    match to {
-                        _ if self.edges[n].silent => {}
-                        Transmit::Nva => self.bring(To::Nva(peer(n as u8 + 1)), &bytes),
-                        Transmit::Nve(IpAddr::V4(to)) => self.bring(To::Edge(usize::from(to.octets()[3]) - 1), &bytes),
-                        Transmit::Port(vap) => self.edges[n].said.push((vap, bytes.clone())),
-                        Transmit::Nve(_) => {}
-                    }
                 }
             }
             while let Some(record) = self.nva.poll_persist() {
@@ -236,7 +228,7 @@ impl Direct {
     fn arrive(&mut self, to: To, bytes: &[u8]) {
         match to {
             To::Nva(from) => self.nva.handle_datagram(self.now, from, bytes),
-            To::Edge(n) => self.edges[n].nve.handle_datagram(self.now, bytes),
+            To::Edge(n) => self.edges[n].control.datagram(self.now, bytes),
         }
     }
 
@@ -244,17 +236,36 @@ impl Direct {
     pub fn run(&mut self, length: Micros) {
         let end = self.now + length;
         loop {
-            let edges = self.edges.iter().filter_map(|edge| edge.nve.poll_timeout().map(|(at, _)| at));
+            let edges = self.edges.iter().filter_map(|edge| edge.control.poll_timeout());
             let next = edges.chain(self.nva.poll_timeout().map(|(at, _)| at)).min().unwrap_or(end);
             self.now = next.max(self.now).min(end);
-            for edge in &mut self.edges {
-                edge.nve.handle_timeout(self.now);
-            }
             self.nva.handle_timeout(self.now);
             self.settle();
             if self.now >= end {
                 return;
             }
+        }
+    }
+}
+
+impl Edge {
+    pub fn nve(&self) -> &Nve {
+        self.control.nve()
+    }
+
+    pub fn nve_mut(&mut self) -> &mut Nve {
+        self.control.nve_mut()
+    }
+
+    fn apply(&mut self, now: Instant, order: TableChange) {
+        let TableChange { number, change } = order;
+        if self.refusals > 0 && matches!(change, Change::Tsi { .. }) {
+            self.refusals -= 1;
+            self.forwarder.apply(&TableChange { number, change: NOTHING }).unwrap();
+            self.control.refused(now, 0, number);
+        } else {
+            self.forwarder.apply(&TableChange { number, change }).unwrap();
+            self.control.applied(now, 0, number);
         }
     }
 }
@@ -270,7 +281,7 @@ fn seeded_edge(n: u8, seed: u64, transport: &Transport) -> Edge {
     Edge {
         silent: false,
         refusals: 0,
-        nve: Nve::new(NveConfig { transport, ..NveConfig::new(place(n)) }, seed).unwrap(),
+        control: ForeignEdge::new(Nve::new(NveConfig { transport, ..NveConfig::new(place(n)) }, seed).unwrap(), 1),
         forwarder: Forwarder::new(config, seed).unwrap(),
         events: Vec::new(),
         said: Vec::new(),

@@ -25,7 +25,7 @@ fn ended(world: &Direct, result: MoveResult) -> bool {
 }
 
 fn state(world: &Direct, edge: usize, key: &TsiKey) -> State {
-    world.edges[edge].nve.state(key).state
+    world.edges[edge].nve().state(key).state
 }
 
 /// Checks VMM-7-03, SPL-06.
@@ -41,7 +41,7 @@ fn an_aborted_move_ends_with_the_vm_held_at_the_old_nve_until_its_hypervisor_spe
     assert!(ended(&world, MoveResult::Aborted));
     assert!(matches!(state(&world, 0, &key), State::Halted { .. }));
     assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));
-    let refused = world.edges[1].nve.handle(world.now, nve::Input::Activate { key, move_id: Some(MOVE) });
+    let refused = world.edges[1].nve_mut().handle(world.now, nve::Input::Activate { key, move_id: Some(MOVE) });
     assert!(matches!(refused, Err(Error::NotPrepared { .. })), "{refused:?}");
     world.tell(0, nve::Input::Activate { key, move_id: None });
     assert_eq!(state(&world, 0, &key), State::Here);
@@ -278,16 +278,16 @@ fn nothing_is_promised_before_the_forwarder_has_it() {
     world.plan(MOVE.0, vec![key], 2);
 
     let edge = &mut world.edges[0];
-    edge.nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
+    edge.nve_mut().handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
     let mut bytes = Vec::new();
-    assert_eq!(edge.nve.poll_transmit(world.now, &mut bytes), None, "Suspended waits for the tunnel entry");
-    let change = edge.nve.poll_table_change().unwrap();
-    assert_eq!(edge.nve.poll_transmit(world.now, &mut bytes), None, "also once the order is handed out");
+    assert_eq!(edge.nve_mut().poll_transmit(world.now, &mut bytes), None, "Suspended waits for the tunnel entry");
+    let change = edge.nve_mut().poll_table_change().unwrap();
+    assert_eq!(edge.nve_mut().poll_transmit(world.now, &mut bytes), None, "also once the order is handed out");
     edge.forwarder.apply(&change).unwrap();
-    edge.nve.handle(world.now, nve::Input::Applied(change.number)).unwrap();
+    edge.nve_mut().handle(world.now, nve::Input::Applied(change.number)).unwrap();
 
-    assert!(edge.nve.poll_transmit(world.now, &mut bytes).is_some());
-    let told = std::iter::from_fn(|| edge.nve.poll_event())
+    assert!(edge.nve_mut().poll_transmit(world.now, &mut bytes).is_some());
+    let told = std::iter::from_fn(|| edge.nve_mut().poll_event())
         .any(|event| matches!(event, nve::Event::News { news: News::Suspended, .. }));
     assert!(told);
 }
@@ -307,10 +307,10 @@ fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborte
     let mut datagram = Vec::new();
     while let Some(to) = world.nva.poll_transmit(world.now, &mut datagram) {
         let edge = usize::from(to == peer(2));
-        world.edges[edge].nve.handle_datagram(world.now, &datagram);
+        world.edges[edge].nve_mut().handle_datagram(world.now, &datagram);
     }
-    while let Some(change) = world.edges[1].nve.poll_table_change() {
-        world.edges[1].nve.handle(world.now, nve::Input::Refused { number: change.number }).unwrap();
+    while let Some(change) = world.edges[1].nve_mut().poll_table_change() {
+        world.edges[1].nve_mut().handle(world.now, nve::Input::Refused { number: change.number }).unwrap();
     }
     world.settle();
 
@@ -331,10 +331,10 @@ fn a_forwarder_that_refuses_the_tunnel_fails_the_suspend_and_goes_on_delivering(
     world.start(0, 1, vm);
     world.plan(MOVE.0, vec![key], 2);
 
-    world.edges[0].nve.handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
-    let change = world.edges[0].nve.poll_table_change().unwrap();
+    world.edges[0].nve_mut().handle(world.now, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
+    let change = world.edges[0].nve_mut().poll_table_change().unwrap();
     world.edges[0].forwarder.apply(&change).unwrap();
-    world.edges[0].nve.handle(world.now, nve::Input::Refused { number: change.number }).unwrap();
+    world.edges[0].nve_mut().handle(world.now, nve::Input::Refused { number: change.number }).unwrap();
     world.settle();
 
     let failed = |event: &nve::Event| matches!(event, nve::Event::News { news: News::SuspendFailed, .. });
@@ -350,9 +350,9 @@ fn nothing_that_depends_on_a_record_leaves_before_it_is_durable() {
     let key = vm.key;
     let mut world = Direct::new(1);
     world.attach(0, 1, vec![vm]);
-    world.edges[0].nve.handle(world.now, nve::Input::Activate { key, move_id: None }).unwrap();
+    world.edges[0].nve_mut().handle(world.now, nve::Input::Activate { key, move_id: None }).unwrap();
     let mut bytes = Vec::new();
-    while world.edges[0].nve.poll_transmit(world.now, &mut bytes).is_some() {
+    while world.edges[0].nve_mut().poll_transmit(world.now, &mut bytes).is_some() {
         world.nva.handle_datagram(world.now, nvo3_tests::direct::peer(1), &bytes);
     }
     let replies = |world: &mut Direct| {
@@ -415,6 +415,6 @@ fn a_commit_is_pushed_to_whoever_was_pushed_another_tsi_early() {
     world.tell(1, nve::Input::Activate { key: keys[0], move_id: Some(MOVE) });
 
     for key in &keys {
-        assert_eq!(world.edges[2].nve.mapping(key).map(|(_, at)| at), Some(Some(place(2))), "{key}");
+        assert_eq!(world.edges[2].nve().mapping(key).map(|(_, at)| at), Some(Some(place(2))), "{key}");
     }
 }

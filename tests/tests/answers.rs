@@ -15,9 +15,9 @@ use std::rc::Rc;
 
 /// The Query that edge 1 sends where it misses this address, under a number of its own.
 fn query(world: &mut Direct, key: TsiKey, transaction: u32) -> (Header, Query, Vec<u8>) {
-    world.edges[0].nve.handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
+    world.edges[0].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
     let mut bytes = Vec::new();
-    while let Some(to) = world.edges[0].nve.poll_transmit(world.now, &mut bytes) {
+    while let Some(to) = world.edges[0].nve_mut().poll_transmit(world.now, &mut bytes) {
         if let (Transmit::Nva, Ok((header, Message::Query(query)))) = (to, Message::decode(&bytes)) {
             let header = Header { transaction, ..header };
             bytes.clear();
@@ -103,12 +103,12 @@ fn asked(world: &mut Direct) -> Rc<RefCell<Vec<(Header, Message)>>> {
 }
 
 fn miss(world: &mut Direct, edge: usize, key: TsiKey) {
-    world.edges[edge].nve.handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
+    world.edges[edge].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
     world.settle();
 }
 
 fn place_of(world: &Direct, edge: usize, key: TsiKey) -> Option<Place> {
-    world.edges[edge].nve.mapping(&key).and_then(|(_, place)| place)
+    world.edges[edge].nve().mapping(&key).and_then(|(_, place)| place)
 }
 
 /// Checks DIR-06.
@@ -161,8 +161,8 @@ fn an_answer_to_what_was_not_asked_is_not_believed() {
         }));
 
         miss(&mut world, 0, vm.key);
-        assert_eq!(world.edges[0].nve.mappings().count(), 0, "{name}");
-        assert_eq!(world.edges[0].nve.counters().unasked, 1, "{name}");
+        assert_eq!(world.edges[0].nve().mappings().count(), 0, "{name}");
+        assert_eq!(world.edges[0].nve().counters().unasked, 1, "{name}");
         miss(&mut world, 0, other.key);
 
         assert_eq!(place_of(&world, 0, other.key), Some(place(2)), "{name}: the next answer is taken");
@@ -216,7 +216,7 @@ fn an_update_replaces_what_was_known_to_be_somewhere_or_nowhere() {
         if before.is_some() {
             world.start(1, 1, tsi(1));
         }
-        let (old, at) = world.edges[0].nve.mapping(&key).unwrap();
+        let (old, at) = world.edges[0].nve().mapping(&key).unwrap();
         assert_eq!(at, before, "{name}");
 
         match (before, after) {
@@ -228,10 +228,10 @@ fn an_update_replaces_what_was_known_to_be_somewhere_or_nowhere() {
             }
         }
 
-        let (new, at) = world.edges[0].nve.mapping(&key).unwrap();
+        let (new, at) = world.edges[0].nve().mapping(&key).unwrap();
         assert_eq!(at, after, "{name}");
         assert!(new > old, "{name}");
-        assert_eq!(world.edges[0].nve.counters().queries, 1, "{name}: told, not asked");
+        assert_eq!(world.edges[0].nve().counters().queries, 1, "{name}: told, not asked");
     }
 }
 
@@ -255,7 +255,7 @@ fn an_unknown_destination_is_asked_for_and_dropped_only_once_the_authority_says_
         };
 
         assert_eq!(send(&mut world), Verdict::Held, "subscribed: {subscribed}");
-        assert_eq!(world.edges[0].nve.counters().queries, 1);
+        assert_eq!(world.edges[0].nve().counters().queries, 1);
         assert_eq!(send(&mut world), Verdict::Drop(DropReason::UnknownDestination));
     }
 }
@@ -272,12 +272,12 @@ fn who_restarts_asks_for_all_of_its_networks_and_of_no_other() {
     world.tell(0, nve::Input::Subscribe(tsi(1).key.vn));
 
     world.restart_edge(0);
-    assert_eq!(world.edges[0].nve.mappings().count(), 0);
+    assert_eq!(world.edges[0].nve().mappings().count(), 0);
     world.tell(0, nve::Input::Subscribe(tsi(1).key.vn));
     world.tell(0, nve::Input::Connect);
 
-    assert_eq!(world.edges[0].nve.mappings().collect::<Vec<_>>(), [tsi(1).key, tsi(2).key]);
-    assert_eq!(world.edges[0].nve.counters().queries, 0);
+    assert_eq!(world.edges[0].nve().mappings().collect::<Vec<_>>(), [tsi(1).key, tsi(2).key]);
+    assert_eq!(world.edges[0].nve().counters().queries, 0);
 }
 
 /// A gap in a session's order is filled before what follows it is taken; one that is left by a session's end is asked for as a whole.
@@ -297,9 +297,9 @@ fn a_lost_update_is_noticed_and_made_up_for() {
 
     world.start(1, 1, tsi(1));
     world.start(1, 2, tsi(2));
-    assert_eq!(world.edges[0].nve.mappings().count(), 0, "what follows the gap waits for it");
+    assert_eq!(world.edges[0].nve().mappings().count(), 0, "what follows the gap waits for it");
     world.run(Micros::from_millis(500));
-    assert_eq!(world.edges[0].nve.mappings().collect::<Vec<_>>(), [tsi(1).key, tsi(2).key]);
+    assert_eq!(world.edges[0].nve().mappings().collect::<Vec<_>>(), [tsi(1).key, tsi(2).key]);
 
     world.silence(0);
     world.run(Micros::from_secs(4));

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 /// What may not change, in words that compare.
 fn facts(world: &Direct) -> String {
     let mappings: Vec<_> = world.nva.mappings().collect();
-    let edges: Vec<Vec<_>> = world.edges.iter().map(|edge| edge.nve.tsis().collect()).collect();
+    let edges: Vec<Vec<_>> = world.edges.iter().map(|edge| edge.nve().tsis().collect()).collect();
     format!("{mappings:?} {edges:?} {} records", world.records.len())
 }
 
@@ -35,9 +35,9 @@ fn moving() -> Direct {
 fn datagram_of_a_session(world: &mut Direct) -> Vec<u8> {
     let key = tsi(77).key;
     let notice = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac };
-    world.edges[0].nve.handle_notice(world.now, notice);
+    world.edges[0].nve_mut().handle_notice(world.now, notice);
     let mut bytes = Vec::new();
-    while let Some(to) = world.edges[0].nve.poll_transmit(world.now, &mut bytes) {
+    while let Some(to) = world.edges[0].nve_mut().poll_transmit(world.now, &mut bytes) {
         if to == Transmit::Nva && matches!(Message::decode(&bytes), Ok((_, Message::Query(_)))) {
             return bytes;
         }
@@ -65,13 +65,13 @@ fn garbage_is_counted_and_changes_nothing() {
     let before = facts(&world);
 
     world.nva.handle_datagram(world.now, peer(1), b"\xff\xff\xff\xffnot a message at all, but long enough to be one");
-    world.edges[1].nve.handle_datagram(world.now, b"neither is this");
+    world.edges[1].nve_mut().handle_datagram(world.now, b"neither is this");
     let answers = answers(&mut world);
     world.settle();
 
     assert_eq!(answers, [], "a stranger's garbage gets no answer");
     assert_eq!(world.nva.counters().malformed, 1);
-    assert_eq!(world.edges[1].nve.counters().malformed, 1);
+    assert_eq!(world.edges[1].nve().counters().malformed, 1);
     assert_eq!(facts(&world), before);
 }
 
@@ -140,7 +140,7 @@ fn an_nve_outside_the_domain_gets_an_error_and_no_session() {
 fn a_word_about_a_move_counts_only_from_its_party() {
     let mut world = moving();
     let before = facts(&world);
-    let plan = *world.edges[0].nve.state(&tsi(1).key).state.plan().unwrap();
+    let plan = *world.edges[0].nve().state(&tsi(1).key).state.plan().unwrap();
     let liar = datagram_of_a_session(&mut world);
     let (header, _) = Message::decode(&liar).unwrap();
     let word = MoveWord { move_id: plan.id, version: plan.version };
@@ -188,10 +188,10 @@ fn a_forged_hint_causes_one_question_and_no_change() {
     let vm = tsi(1);
     let mut world = moving();
     let missed = nvo3_mobility::forwarder::Notice::Miss { vn: vm.key.vn, mac: vm.key.mac };
-    world.edges[2].nve.handle_notice(world.now, missed);
+    world.edges[2].nve_mut().handle_notice(world.now, missed);
     world.settle();
-    let mapping = world.edges[2].nve.mapping(&vm.key);
-    let asked = world.edges[2].nve.counters().queries;
+    let mapping = world.edges[2].nve().mapping(&vm.key);
+    let asked = world.edges[2].nve().counters().queries;
     let hint = nvo3_nva_proto::Invalidate {
         tsi: vm.key,
         nve: place(1).nve,
@@ -202,14 +202,14 @@ fn a_forged_hint_causes_one_question_and_no_change() {
     Message::Invalidate(hint).encode(&header, &mut bytes).unwrap();
 
     for _ in 0..100 {
-        world.edges[2].nve.handle_datagram(world.now, &bytes);
+        world.edges[2].nve_mut().handle_datagram(world.now, &bytes);
     }
-    let asked_now = world.edges[2].nve.counters().queries - asked;
+    let asked_now = world.edges[2].nve().counters().queries - asked;
     world.settle();
 
     assert!(mapping.is_some());
     assert_eq!(asked_now, 1);
-    assert_eq!(world.edges[2].nve.mapping(&vm.key), mapping);
+    assert_eq!(world.edges[2].nve().mapping(&vm.key), mapping);
 }
 
 /// Checks VMM-10-02.
@@ -222,11 +222,11 @@ fn a_spoofed_announcement_on_another_port_moves_nothing() {
     let mut frame = [0; 42];
     nvo3_wire::arp::announcement(liar.key.mac, ip.into(), &mut frame).unwrap();
 
-    let handled = world.edges[2].nve.handle_frame(world.now, nvo3_mobility::table::VapId(1), &frame);
+    let handled = world.edges[2].nve_mut().handle_frame(world.now, nvo3_mobility::table::VapId(1), &frame);
     world.settle();
 
     assert_eq!(handled, nve::Handled::Taken);
-    assert_eq!(world.edges[2].nve.counters().spoofed, 1);
+    assert_eq!(world.edges[2].nve().counters().spoofed, 1);
     assert!(world.edges[2].events.iter().any(|event| matches!(event, nve::Event::Spoofed { .. })));
     assert_eq!(facts(&world), before);
 }
@@ -243,13 +243,13 @@ proptest! {
         for datagram in &datagrams {
             world.nva.handle_datagram(world.now, peer(1), datagram);
             for edge in &mut world.edges {
-                edge.nve.handle_datagram(world.now, datagram);
+                edge.nve_mut().handle_datagram(world.now, datagram);
             }
         }
         world.settle();
 
         prop_assert_eq!(facts(&world), before);
         let key = tsi(1).key;
-        prop_assert!(matches!(world.edges[1].nve.state(&key).state, State::Holding(_)));
+        prop_assert!(matches!(world.edges[1].nve().state(&key).state, State::Holding(_)));
     }
 }

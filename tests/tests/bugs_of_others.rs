@@ -70,7 +70,7 @@ impl World {
     }
 
     fn state(&self, edge: usize) -> State {
-        self.direct.edges[edge].nve.state(&self.key).state
+        self.direct.edges[edge].nve().state(&self.key).state
     }
 
     /// Which edge the directory names.
@@ -94,7 +94,7 @@ impl World {
     fn port_sends(&mut self, edge: usize, vap: VapId, frame: &[u8]) -> Verdict {
         let (now, at) = (self.direct.now, &mut self.direct.edges[edge]);
         let mut verdict = at.forwarder.vap_frame(now, vap, frame);
-        if verdict == Verdict::Punt && at.nve.handle_frame(now, vap, frame) == Handled::Pass {
+        if verdict == Verdict::Punt && at.nve_mut().handle_frame(now, vap, frame) == Handled::Pass {
             verdict = at.forwarder.vap_frame_passed(now, vap, frame);
         }
         self.direct.settle();
@@ -182,7 +182,7 @@ fn frr_10468_a_sequence_wraps_or_goes_back_and_the_mac_is_stuck() {
             let mapping = world.direct.nva.lookup(&world.key).unwrap();
             versions.push(mapping.version);
             assert_eq!(
-                world.direct.edges[2].nve.mapping(&world.key),
+                world.direct.edges[2].nve().mapping(&world.key),
                 Some((mapping.version, Some(place(to as u8 + 1))))
             );
             assert_eq!(world.sends(2), tunnel_to(to as u8 + 1, &world));
@@ -200,14 +200,14 @@ fn frr_10468_a_sequence_wraps_or_goes_back_and_the_mac_is_stuck() {
 fn linux_vxlan_one_late_frame_flips_the_fdb_back() {
     let mut world = World::moved();
     assert_eq!(world.sends(2), tunnel_to(2, &world));
-    let before = world.direct.edges[2].nve.mapping(&world.key);
+    let before = world.direct.edges[2].nve().mapping(&world.key);
 
     let (now, late) = (world.direct.now, unicast(tsi(3).key.mac, world.key.mac));
     let verdict = world.direct.edges[2].forwarder.tunnel_frame(now, peer(1).ip(), world.key.vn, &late);
     world.direct.settle();
 
     assert_eq!(verdict, Verdict::Deliver(VapId(1)), "it arrives");
-    assert_eq!(world.direct.edges[2].nve.mapping(&world.key), before);
+    assert_eq!(world.direct.edges[2].nve().mapping(&world.key), before);
     assert_eq!(world.sends(2), tunnel_to(2, &world), "and teaches nothing");
 }
 

@@ -79,7 +79,7 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     world.edges[2].silent = false;
     world.run(Micros::from_secs(3));
 
-    refused.nves = world.edges.iter().map(|edge| *edge.nve.counters()).collect();
+    refused.nves = world.edges.iter().map(|edge| *edge.nve().counters()).collect();
     let after = world.nva.counters();
     refused.nva.replayed += after.replayed;
     refused.nva.wrong_seal += after.wrong_seal;
@@ -91,8 +91,8 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     told.sort();
     let edges = world.edges.iter().map(|edge| AtEdge {
         told: edge.events.clone(),
-        tsis: edge.nve.tsis().collect(),
-        cache: edge.nve.mappings().map(|key| (key, edge.nve.mapping(&key))).collect(),
+        tsis: edge.nve().tsis().collect(),
+        cache: edge.nve().mappings().map(|key| (key, edge.nve().mapping(&key))).collect(),
     });
     let outcome =
         Outcome { edges: edges.collect(), records: world.records, told, directory: world.nva.mappings().collect() };
@@ -278,7 +278,7 @@ fn who_cuts_and_lets_through_later_only_delays() {
         let places: Vec<_> = world.nva.mappings().map(|(_, mapping)| mapping.place).collect();
         assert_eq!(places, (1..=EDGES).map(|n| Some(place(n))).collect::<Vec<_>>(), "each {every}th");
         assert!((1..=EDGES).all(|n| world.nva.is_connected(place(n).nve)), "each {every}th");
-        assert!(world.edges.iter().all(|edge| edge.nve.is_connected()), "each {every}th");
+        assert!(world.edges.iter().all(|edge| edge.nve().is_connected()), "each {every}th");
     }
 }
 

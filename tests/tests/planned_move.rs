@@ -16,27 +16,27 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     let key = vm.key;
     let mut world = Direct::new(3);
     world.start(0, 1, vm.clone());
-    assert_eq!(world.edges[0].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[0].nve().state(&key).state, State::Here);
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(1)));
 
     world.plan(9, vec![key], 2);
     assert!(world.events.contains(&nva::Event::MaySuspend(MoveId(9))));
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(1)));
-    assert!(matches!(world.edges[1].nve.state(&key).state, State::Prepared(_)));
+    assert!(matches!(world.edges[1].nve().state(&key).state, State::Prepared(_)));
 
     world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9), stopped_at: None });
-    assert!(matches!(world.edges[0].nve.state(&key).state, State::Suspended(_)));
-    assert!(matches!(world.edges[1].nve.state(&key).state, State::Holding(_)));
+    assert!(matches!(world.edges[0].nve().state(&key).state, State::Suspended(_)));
+    assert!(matches!(world.edges[1].nve().state(&key).state, State::Holding(_)));
 
     world.attach(1, 5, vec![vm]);
     world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
-    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
-    assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }));
+    assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
+    assert!(matches!(world.edges[0].nve().state(&key).state, State::Forwarding { .. }));
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
     world.tell(1, nve::Input::Activate { key, move_id: Some(MoveId(9)) });
     let other = nve::Input::Activate { key, move_id: Some(MoveId(8)) };
     assert!(
-        world.edges[1].nve.handle(world.now, other).is_err(),
+        world.edges[1].nve_mut().handle(world.now, other).is_err(),
         "only the word of the move that brought it is a repeat"
     );
     assert!(world.events.contains(&nva::Event::Ended { id: MoveId(9), result: MoveResult::Committed }));
@@ -46,7 +46,11 @@ fn a_planned_move_goes_step_by_step_and_converges() {
     assert!(world.events.contains(&nva::Event::Report { id: MoveId(9), nve: place(1).nve, report }));
 
     world.run(Micros::from_secs(2));
-    assert_eq!(world.edges[0].nve.state(&key).state, State::Away, "the forward entry ends a linger after convergence");
+    assert_eq!(
+        world.edges[0].nve().state(&key).state,
+        State::Away,
+        "the forward entry ends a linger after convergence"
+    );
 }
 
 /// A unicast frame from one station to another.
@@ -71,9 +75,9 @@ fn the_new_nve_knows_whom_the_vm_talks_to_before_it_runs_there() {
 
     world.plan(9, vec![vm.key], 2);
 
-    assert_eq!(world.edges[1].nve.mapping(&neighbor.key).unwrap().1, Some(place(3)));
-    assert_eq!(world.edges[1].nve.mapping(&stranger.key), None);
-    assert_eq!(world.edges[1].nve.counters().queries, 0);
+    assert_eq!(world.edges[1].nve().mapping(&neighbor.key).unwrap().1, Some(place(3)));
+    assert_eq!(world.edges[1].nve().mapping(&stranger.key), None);
+    assert_eq!(world.edges[1].nve().counters().queries, 0);
 }
 
 /// Checks ARC-16.
@@ -86,18 +90,18 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     let now = world.now;
     world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
-    assert!(world.edges[0].nve.mapping(&neighbor.key).is_some());
+    assert!(world.edges[0].nve().mapping(&neighbor.key).is_some());
     assert!(world.edges[0].forwarder.poll_flush(now, &mut |_| true, &mut Vec::new()).is_some());
 
     world.silence(0);
     world.run(Micros::from_secs(300));
-    assert!(!world.edges[0].nve.is_connected() && world.edges[0].nve.mapping(&neighbor.key).is_some());
+    assert!(!world.edges[0].nve().is_connected() && world.edges[0].nve().mapping(&neighbor.key).is_some());
 
     world.edges[0].silent = false;
     world.silence(1);
     world.run(Micros::from_secs(300));
-    assert!(world.edges[0].nve.is_connected());
-    assert_eq!(world.edges[0].nve.mapping(&neighbor.key), None);
+    assert!(world.edges[0].nve().is_connected());
+    assert_eq!(world.edges[0].nve().mapping(&neighbor.key), None);
 }
 
 /// What comes out of an edge's forwarder now, by number; what goes into a tunnel arrives at edge `to`.
@@ -145,7 +149,7 @@ fn a_word_that_comes_after_the_stop_costs_no_frame_and_no_order() {
 
     world.run(Micros(1_000));
     world.tell(0, nve::Input::Suspend { key, move_id: MoveId(9), stopped_at });
-    assert!(matches!(world.edges[1].nve.state(&key).state, State::Holding(_)));
+    assert!(matches!(world.edges[1].nve().state(&key).state, State::Holding(_)));
     assert_eq!(frame(&mut world, 1, key, 7), Verdict::Held);
     assert_eq!(frame(&mut world, 0, key, 6), Verdict::Held);
     assert_eq!(flush(&mut world, 0, 1), [3, 4, 5, 6]);
@@ -177,7 +181,7 @@ fn a_word_that_comes_after_the_commit_costs_no_frame() {
     }
 
     world.tell(1, nve::Input::Activate { key: keys[0], move_id: Some(MoveId(9)) });
-    assert!(matches!(world.edges[0].nve.state(&keys[0]).state, State::Forwarding { .. }));
+    assert!(matches!(world.edges[0].nve().state(&keys[0]).state, State::Forwarding { .. }));
     world.run(Micros::from_millis(30));
     world.edges[0].events.clear();
     let told = |world: &Direct| {
@@ -194,7 +198,7 @@ fn a_word_that_comes_after_the_commit_costs_no_frame() {
     world.tell(0, nve::Input::Suspend { key: keys[1], move_id: MoveId(9), stopped_at });
     assert!(leaves(&mut world, 0).is_empty(), "said again it sends nothing again");
     let other = nve::Input::Suspend { key: keys[0], move_id: MoveId(8), stopped_at };
-    assert!(matches!(world.edges[0].nve.handle(world.now, other), Err(nve::Error::OutOfPlace { .. })));
+    assert!(matches!(world.edges[0].nve_mut().handle(world.now, other), Err(nve::Error::OutOfPlace { .. })));
     let counters = world.edges[0].forwarder.counters();
     assert_eq!((counters.replayed_frames, counters.incomplete_replays, counters.all_dropped_frames()), (2, 0, 0));
 }
@@ -224,11 +228,11 @@ fn a_vm_that_came_back_is_sent_nothing_by_a_late_word_of_the_move_before() {
     world.plan(10, vec![key], 1);
 
     let late = nve::Input::Suspend { key, move_id: MoveId(9), stopped_at };
-    assert!(matches!(world.edges[0].nve.handle(world.now, late.clone()), Err(nve::Error::OutOfPlace { .. })));
+    assert!(matches!(world.edges[0].nve_mut().handle(world.now, late.clone()), Err(nve::Error::OutOfPlace { .. })));
     world.tell(1, nve::Input::Suspend { key, move_id: MoveId(10), stopped_at: None });
     world.tell(0, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
-    assert!(matches!(world.edges[0].nve.handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
-    assert_eq!(world.edges[0].nve.state(&key).state, State::Here);
+    assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
+    assert_eq!(world.edges[0].nve().state(&key).state, State::Here);
     assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
 }
 
@@ -268,10 +272,10 @@ fn a_move_called_off_before_the_late_word_replays_nothing() {
 
     world.nva.handle(world.now, nva::Input::Cancel(MoveId(9))).unwrap();
     world.settle();
-    assert_eq!(world.edges[0].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[0].nve().state(&key).state, State::Here);
 
     let late = nve::Input::Suspend { key, move_id: MoveId(9), stopped_at };
-    assert!(matches!(world.edges[0].nve.handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
+    assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
     world.settle();
     assert_eq!(frame(&mut world, 0, key, 1), Verdict::Deliver(VapId(1)));
     assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));

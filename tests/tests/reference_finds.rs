@@ -28,10 +28,10 @@ fn what_an_outcome_says_of_a_mapping_is_not_believed_for_ever() {
     world.nva.handle(world.now, nva::Input::Cancel(MoveId(1))).unwrap();
     world.settle();
     assert_eq!(ended(&world), Some(MoveResult::Aborted));
-    assert!(world.edges[1].nve.mapping(&tsi(1).key).is_some());
+    assert!(world.edges[1].nve().mapping(&tsi(1).key).is_some());
     world.run(Micros::from_secs(60));
 
-    assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
+    assert_eq!(world.edges[1].nve().mapping(&tsi(1).key), None);
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn who_has_the_mapping_forgets_where_the_station_was_before() {
 
     world.start(1, 1, tsi(1));
 
-    assert_eq!(world.edges[1].nve.state(&tsi(1).key).state, State::Here);
-    assert_eq!(world.edges[1].nve.mapping(&tsi(1).key), None);
+    assert_eq!(world.edges[1].nve().state(&tsi(1).key).state, State::Here);
+    assert_eq!(world.edges[1].nve().mapping(&tsi(1).key), None);
 }
 
 /// The new NVE may have been told of an abort and send back what it holds, or be about to. Checks R-37.
@@ -57,7 +57,7 @@ fn an_old_nve_that_suspends_while_it_is_cut_off_keeps_what_the_new_one_sends_bac
     world.tell(0, nve::Input::Suspend { key, move_id: MoveId(1), stopped_at: None });
     world.run(Micros::from_secs(10));
     assert_eq!(ended(&world), Some(MoveResult::Aborted));
-    assert!(matches!(world.edges[1].nve.state(&key).state, State::Forwarding { .. }));
+    assert!(matches!(world.edges[1].nve().state(&key).state, State::Forwarding { .. }));
 
     let sent_back = world.edges[0].forwarder.tunnel_frame(world.now, peer(2).ip(), key.vn, &frame(key.mac));
     assert_eq!(sent_back, Verdict::Held);
@@ -71,8 +71,8 @@ fn one_tsi_asks_for_an_outcome_although_another_was_refused() {
     world.silence(0);
     world.edges[1].refusals = 1;
     world.plan(1, vec![tsi(1).key, other.key], 2);
-    assert_eq!(world.edges[1].nve.state(&tsi(1).key).state, State::Away);
-    assert!(matches!(world.edges[1].nve.state(&other.key).state, State::Prepared(_)));
+    assert_eq!(world.edges[1].nve().state(&tsi(1).key).state, State::Away);
+    assert!(matches!(world.edges[1].nve().state(&other.key).state, State::Prepared(_)));
 
     world.edges[0].silent = false;
     world.silence(1);
@@ -82,7 +82,7 @@ fn one_tsi_asks_for_an_outcome_although_another_was_refused() {
     world.edges[1].silent = false;
     world.run(Micros::from_secs(20));
 
-    let state = world.edges[1].nve.state(&other.key).state;
+    let state = world.edges[1].nve().state(&other.key).state;
     assert!(matches!(state, State::Away | State::Forwarding { .. }), "{}", state.name());
 }
 
@@ -100,9 +100,9 @@ fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that
 
     // Its Hello arrives, and nothing that follows.
     let mut hello = Vec::new();
-    while world.edges[0].nve.poll_transmit(world.now, &mut hello).is_none() {
+    while world.edges[0].nve_mut().poll_transmit(world.now, &mut hello).is_none() {
         world.now = world.now + Micros(10_000);
-        world.edges[0].nve.handle_timeout(world.now);
+        world.edges[0].nve_mut().handle_timeout(world.now);
     }
     world.nva.handle_datagram(world.now, peer(1), &hello);
     world.plan(2, vec![key], 1);
@@ -111,7 +111,7 @@ fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that
     world.run(Micros::from_secs(20));
 
     assert_eq!(ended(&world), Some(MoveResult::Aborted));
-    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn what_came_since_is_said_again_to_a_party_that_asks_how_a_move_ended() {
     world.edges[0].silent = false;
     world.run(Micros::from_secs(20));
 
-    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
 }

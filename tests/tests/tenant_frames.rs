@@ -48,7 +48,7 @@ fn an_announcement_after_a_hot_move_goes_to_everyone() {
         let (now, at) = (world.now, &mut world.edges[1]);
 
         assert_eq!(at.forwarder.vap_frame(now, PORT, &frame), Verdict::Punt);
-        assert_eq!(at.nve.handle_frame(now, PORT, &frame), Handled::Pass);
+        assert_eq!(at.nve_mut().handle_frame(now, PORT, &frame), Handled::Pass);
         assert_eq!(at.forwarder.vap_frame_passed(now, PORT, &frame), Verdict::Replicate);
         assert!(at.forwarder.replicas().contains(&Target::Tunnel { to: peer(3).ip(), vn: key.vn }));
     }
@@ -65,7 +65,7 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
         world.edges[2].forwarder.vap_frame(world.now, PORT, &frame);
         world.settle();
     }
-    let asked = world.edges[2].nve.counters().queries;
+    let asked = world.edges[2].nve().counters().queries;
     // It comes back without the VM's port, and the VM is nowhere.
     world.restart_edge(0);
 
@@ -74,8 +74,8 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
     world.settle();
 
     assert_eq!(verdict, Verdict::Drop(DropReason::UnknownVn));
-    assert_eq!(world.edges[0].nve.counters().hints_sent, 1);
-    let sender = world.edges[2].nve.counters();
+    assert_eq!(world.edges[0].nve().counters().hints_sent, 1);
+    let sender = world.edges[2].nve().counters();
     assert_eq!((sender.hints_received, sender.queries), (1, asked + 1));
 }
 

@@ -22,7 +22,7 @@ fn announce(world: &mut Direct, edge: usize, vap: u32, tsi: &Tsi) -> Verdict {
     let frame = announcement(tsi);
     let verdict = world.edges[edge].forwarder.vap_frame(world.now, VapId(vap), &frame);
     if verdict == Verdict::Punt {
-        assert_eq!(world.edges[edge].nve.handle_frame(world.now, VapId(vap), &frame), Handled::Pass);
+        assert_eq!(world.edges[edge].nve_mut().handle_frame(world.now, VapId(vap), &frame), Handled::Pass);
     }
     world.settle();
     verdict
@@ -45,8 +45,8 @@ fn an_announcement_moves_the_mapping_once_the_old_nve_has_stopped_delivering() {
     let mapping = world.nva.lookup(&key).unwrap();
     assert_eq!(mapping.place, Some(place(2)));
     assert!(mapping.version > before.version);
-    assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { to } if to == place(2)));
-    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert!(matches!(world.edges[0].nve().state(&key).state, State::Forwarding { to } if to == place(2)));
+    assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
     let mut out = Vec::new();
     let target = world.edges[1].forwarder.poll_flush(world.now, &mut |_| true, &mut out);
     assert_eq!(target, Some(nvo3_mobility::forwarder::Target::Again(VapId(5))), "and leaves once it may");
@@ -64,11 +64,11 @@ fn a_claim_waits_for_an_old_nve_without_a_session_until_that_counts_as_gone() {
     world.silence(0);
 
     world.tell(1, nve::Input::Activate { key, move_id: None });
-    let waiting = world.edges[1].nve.state(&key).state;
+    let waiting = world.edges[1].nve().state(&key).state;
     world.run(Micros::from_secs(10));
 
     assert!(matches!(waiting, State::Claiming { .. }));
-    assert_eq!(world.edges[1].nve.state(&key).state, State::Here);
+    assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
 }
 
@@ -114,7 +114,10 @@ fn a_late_detach_does_not_undo_a_newer_attach() {
     world.tell(0, nve::Input::Detach { vap: VapId(1) });
 
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));
-    assert!(matches!(world.edges[0].nve.state(&key).state, State::Forwarding { .. }), "a detach keeps a forward entry");
+    assert!(
+        matches!(world.edges[0].nve().state(&key).state, State::Forwarding { .. }),
+        "a detach keeps a forward entry"
+    );
 }
 
 /// Checks ARC-15, ARC-16, DIR-23, DAP-02.
@@ -130,7 +133,7 @@ fn a_subscriber_has_every_mapping_of_its_network_and_of_no_other() {
     world.tell(1, nve::Input::Subscribe(first.key.vn));
     world.start(0, 3, second.clone());
 
-    let has = |world: &Direct, key| world.edges[1].nve.mapping(&key).and_then(|(_, place)| place);
+    let has = |world: &Direct, key| world.edges[1].nve().mapping(&key).and_then(|(_, place)| place);
     assert_eq!(has(&world, first.key), Some(place(1)), "what was there");
     assert_eq!(has(&world, second.key), Some(place(1)), "what came later");
     assert_eq!(has(&world, other.key), None);
@@ -146,17 +149,17 @@ fn who_was_told_that_there_is_no_such_station_is_told_when_there_is() {
     let key = vm.key;
     let mut world = Direct::new(2);
     let miss = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac };
-    world.edges[1].nve.handle_notice(world.now, miss);
+    world.edges[1].nve_mut().handle_notice(world.now, miss);
     world.settle();
-    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, None))));
+    assert!(matches!(world.edges[1].nve().mapping(&key), Some((_, None))));
 
     world.start(0, 1, vm.clone());
-    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, Some(at))) if at == place(1)));
+    assert!(matches!(world.edges[1].nve().mapping(&key), Some((_, Some(at))) if at == place(1)));
     world.tell(0, nve::Input::Detach { vap: VapId(1) });
-    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, None))), "gone again");
+    assert!(matches!(world.edges[1].nve().mapping(&key), Some((_, None))), "gone again");
     world.start(0, 2, vm);
-    assert!(matches!(world.edges[1].nve.mapping(&key), Some((_, Some(at))) if at == place(1)), "and back");
-    assert_eq!(world.edges[1].nve.counters().queries, 1);
+    assert!(matches!(world.edges[1].nve().mapping(&key), Some((_, Some(at))) if at == place(1)), "and back");
+    assert_eq!(world.edges[1].nve().counters().queries, 1);
 }
 
 /// Checks VMM-4.3-06.
@@ -170,7 +173,7 @@ fn a_network_of_a_hundred_edges_has_one_replication_list() {
     let mut out = Vec::new();
     let mut frame = announcement(&tsi(1)).to_vec();
     frame.resize(60, 0);
-    world.edges[0].nve.poll_transmit(world.now, &mut out);
+    world.edges[0].nve_mut().poll_transmit(world.now, &mut out);
     let verdict = world.edges[0].forwarder.vap_frame_passed(world.now, VapId(1), &frame);
 
     assert_eq!(verdict, Verdict::Replicate);

@@ -86,9 +86,9 @@ fn nothing_else_of_another_version_is_answered_by_anybody() {
         }
 
         let now = world.now;
-        world.edges[0].nve.handle_datagram(now, &answer);
+        world.edges[0].nve_mut().handle_datagram(now, &answer);
         let mut said = Vec::new();
-        while let Some(to) = world.edges[0].nve.poll_transmit(now, &mut said) {
+        while let Some(to) = world.edges[0].nve_mut().poll_transmit(now, &mut said) {
             assert_ne!(to, Transmit::Nva, "{said:?}");
         }
     }

@@ -6,9 +6,10 @@
 //! `cargo run --release -p nvo3-tests --bin convergence`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement is a test")]
 
+use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
-use nvo3_mobility::nve::{self, Nve, NveConfig, Transmit};
+use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
@@ -21,11 +22,6 @@ const ROUND_TRIP: Micros = Micros(1_000);
 const PAUSE: Micros = Micros(400);
 const OLD: usize = 0;
 const NEW: usize = 1;
-
-struct Edge {
-    nve: Nve,
-    forwarder: Forwarder,
-}
 
 enum To {
     Nva(usize),
@@ -74,17 +70,17 @@ impl World {
         let mut nva = Nva::new(NvaConfig { early_push, ..NvaConfig::default() }, 7, now).unwrap();
         let edge = |n| {
             let forwarder = Forwarder::new(ForwarderConfig::new(place(n).locators), 3).unwrap();
-            Edge { nve: Nve::new(NveConfig::new(place(n)), n as u64).unwrap(), forwarder }
+            Edge::new(Nve::new(NveConfig::new(place(n)), n as u64).unwrap(), forwarder)
         };
         let mut edges: Vec<Edge> = (0..senders + 2).map(edge).collect();
         for (n, edge) in edges.iter_mut().enumerate() {
             nva.handle(now, nva::Input::Admit(place(n))).unwrap();
-            edge.nve.handle(now, nve::Input::Connect).unwrap();
+            edge.tell(now, nve::Input::Connect).unwrap();
             let tsi = tsi(if n > NEW { n } else { 0 });
             let (key, vn) = (tsi.key, tsi.key.vn);
-            edge.nve.handle(now, nve::Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false }).unwrap();
+            edge.tell(now, nve::Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false }).unwrap();
             if n != NEW {
-                edge.nve.handle(now, nve::Input::Activate { key, move_id: None }).unwrap();
+                edge.tell(now, nve::Input::Activate { key, move_id: None }).unwrap();
             }
         }
         let (under_way, direct) = (VecDeque::new(), BTreeMap::new());
@@ -99,10 +95,7 @@ impl World {
 
     /// A frame of station `n` to the VM; says where it goes.
     fn send(&mut self, n: usize) -> Option<IpAddr> {
-        let edge = &mut self.edges[n];
-        // What is held for want of an answer is of no account here.
-        while edge.forwarder.poll_flush(self.now, &mut |_| true, &mut Vec::new()).is_some() {}
-        match edge.forwarder.vap_frame(self.now, VapId(1), &frame(n)) {
+        match self.edges[n].frame(self.now, VapId(1), &frame(n)).verdict() {
             Verdict::Tunnel { to, .. } => Some(to),
             _ => None,
         }
@@ -112,17 +105,14 @@ impl World {
     fn settle(&mut self) {
         let mut bytes = Vec::new();
         for (n, edge) in self.edges.iter_mut().enumerate() {
-            while let Some(change) = edge.nve.poll_table_change() {
-                edge.forwarder.apply(&change).unwrap();
-                edge.nve.handle(self.now, nve::Input::Applied(change.number)).unwrap();
-            }
-            while let Some(notice) = edge.forwarder.poll_notice() {
-                edge.nve.handle_notice(self.now, notice);
-            }
-            while edge.nve.poll_event().is_some() {}
-            while let Some(to) = edge.nve.poll_transmit(self.now, &mut bytes) {
-                if to == Transmit::Nva {
-                    self.under_way.push_back((self.now + Micros(ROUND_TRIP.0 / 2), To::Nva(n), bytes.clone()));
+            // Frames that were held for want of an answer are of no account here.
+            loop {
+                match edge.poll(self.now, &mut |_| true, &mut bytes) {
+                    Next::Datagram(Peer::Nva) => {
+                        self.under_way.push_back((self.now + Micros(ROUND_TRIP.0 / 2), To::Nva(n), bytes.clone()));
+                    }
+                    Next::Wait(_) => break,
+                    _ => {}
                 }
             }
         }
@@ -143,7 +133,7 @@ impl World {
         loop {
             self.settle();
             let arrives = self.under_way.front().map(|(at, ..)| *at);
-            let edges = self.edges.iter().filter_map(|edge| edge.nve.poll_timeout().map(|(at, _)| at)).min();
+            let edges = self.edges.iter().filter_map(Edge::poll_timeout).min();
             let next = [arrives, edges, self.nva.poll_timeout().map(|(at, _)| at)].into_iter().flatten().min();
             self.now = next.unwrap_or(end).clamp(self.now, end);
             if self.now == end && arrives.is_none_or(|at| at > end) {
@@ -154,7 +144,7 @@ impl World {
                 match to {
                     To::Nva(n) => self.nva.handle_datagram(self.now, SocketAddr::new(address(n), 61_635), &bytes),
                     To::Edge(n) => {
-                        self.edges[n].nve.handle_datagram(self.now, &bytes);
+                        self.edges[n].datagram(self.now, &bytes);
                         self.settle();
                         if n > NEW && self.send(n) == Some(address(NEW)) {
                             self.direct.entry(n).or_insert(self.now);
@@ -163,9 +153,6 @@ impl World {
                 }
             }
             self.nva.handle_timeout(self.now);
-            for edge in &mut self.edges {
-                edge.nve.handle_timeout(self.now);
-            }
         }
     }
 }
@@ -184,9 +171,9 @@ fn measure(senders: usize, early_push: bool) -> Option<u64> {
     world.nva.handle(world.now, plan).unwrap();
     world.run(Micros::from_millis(20));
     let suspend = nve::Input::Suspend { key, move_id: id, stopped_at: None };
-    world.edges[OLD].nve.handle(world.now, suspend).unwrap();
+    world.edges[OLD].tell(world.now, suspend).unwrap();
     world.run(PAUSE);
-    world.edges[NEW].nve.handle(world.now, nve::Input::Activate { key, move_id: Some(id) }).unwrap();
+    world.edges[NEW].tell(world.now, nve::Input::Activate { key, move_id: Some(id) }).unwrap();
     let runs = world.now;
     world.run(Micros::from_secs(2));
 

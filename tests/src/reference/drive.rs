@@ -3,10 +3,11 @@
 use super::datagrams::{edge_at, number_of};
 use super::transition::Queue;
 use super::world::{EDGES, World};
+use nvo3_mobility::edge::Peer;
+use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::forwarder::{Forwarder, Target};
 use nvo3_mobility::nva::Nva;
 use nvo3_mobility::nve::rules::State;
-use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::Instant;
 
@@ -15,9 +16,9 @@ const NOTHING: Change = Change::Port { vap: VapId(u32::MAX), port: None };
 /// So often at most an edge has something to give at one instant.
 const ENOUGH: usize = 10_000;
 
-/// An edge while it lives.
+/// An edge while it lives: over one data plane, a forwarder that the world looks into.
 pub struct Node {
-    pub nve: nve::Nve,
+    pub control: ForeignEdge,
     pub forwarder: Forwarder,
     /// Promises that its forwarder is going to refuse.
     pub refusals: u8,
@@ -25,7 +26,7 @@ pub struct Node {
 
 impl Node {
     fn next_timer(&self) -> Option<Instant> {
-        self.nve.poll_timeout().map(|(at, _)| at).into_iter().chain(self.forwarder.poll_timeout()).min()
+        self.control.poll_timeout().into_iter().chain(self.forwarder.poll_timeout()).min()
     }
 }
 
@@ -41,10 +42,7 @@ impl World {
         self.now = self.now.max(at);
         let now = self.now;
         for edge in 0..EDGES {
-            if let Some(node) =
-                self.edges[edge].live.as_mut().filter(|node| node.next_timer().is_some_and(|at| at <= now))
-            {
-                node.nve.handle_timeout(now);
+            if self.edges[edge].live.as_ref().and_then(|node| node.next_timer()).is_some_and(|at| at <= now) {
                 self.forward(edge, |forwarder| {
                     forwarder.handle_timeout(now);
                     None
@@ -76,55 +74,47 @@ impl World {
     }
 
     fn drive_once(&mut self, edge: usize) -> bool {
-        let (now, mut busy, mut bytes) = (self.now, false, Vec::new());
-        while let Some(change) = self.edges[edge].live.as_mut().and_then(|node| node.nve.poll_table_change()) {
-            busy = true;
-            self.apply(edge, change);
+        let (now, mut bytes) = (self.now, Vec::new());
+        let Some(node) = &mut self.edges[edge].live else { return false };
+        match node.control.poll(now, &mut bytes) {
+            Next::Order(order) => self.apply(edge, order),
+            Next::Datagram(Peer::Nva) => self.say(Queue::ToAuthority(edge), bytes),
+            Next::Datagram(Peer::Nve(to)) => self.say(Queue::Hints(edge_at(to)), bytes),
+            Next::Frame(_) => {}
+            Next::Event(event) => self.edge_said(edge, event),
+            Next::Wait(_) => return self.flush(edge),
         }
-        if !self.is_up(edge) {
-            return false;
-        }
-        while self.edges[edge].live.as_ref().is_some_and(|node| node.forwarder.held_in_all().0 > 0) {
-            let mut target = None;
-            self.forward(edge, |forwarder| {
-                target = forwarder.poll_flush(now, &mut |_| true, &mut bytes);
-                None
-            });
-            let Some(target) = target else { break };
-            busy = true;
-            match target {
-                Target::Port(vap) => {
-                    number_of(&bytes).into_iter().for_each(|number| self.out_of_port(edge, vap, number))
-                }
-                Target::Tunnel { to, vn } => self.enter_tunnel(edge, to, vn, &bytes),
-                Target::Again(vap) => self.enter_vap(edge, vap.0 as usize, &bytes.clone()),
-            }
-        }
+        true
+    }
+
+    /// The next notice of an edge's forwarder, or the next frame that may leave.
+    fn flush(&mut self, edge: usize) -> bool {
+        let (now, mut bytes, mut target) = (self.now, Vec::new(), None);
         let node = self.edges[edge].live.as_mut().unwrap();
-        while let Some(notice) = node.forwarder.poll_notice() {
-            busy = true;
-            node.nve.handle_notice(now, notice);
+        if let Some(notice) = node.forwarder.poll_notice() {
+            node.control.notice(now, notice);
+            return true;
         }
-        while let Some(event) = self.edges[edge].live.as_mut().and_then(|node| node.nve.poll_event()) {
-            busy = true;
-            self.edge_said(edge, event);
-        }
-        while let Some(to) = self.edges[edge].live.as_mut().and_then(|node| node.nve.poll_transmit(now, &mut bytes)) {
-            busy = true;
-            match to {
-                Transmit::Nva => self.say(Queue::ToAuthority(edge), bytes.clone()),
-                Transmit::Nve(to) => self.say(Queue::Hints(edge_at(to)), bytes.clone()),
-                Transmit::Port(_) => {}
+        self.forward(edge, |forwarder| {
+            target = forwarder.poll_flush(now, &mut |_| true, &mut bytes);
+            None
+        });
+        match target {
+            Some(Target::Port(vap)) => {
+                number_of(&bytes).into_iter().for_each(|number| self.out_of_port(edge, vap, number));
             }
+            Some(Target::Tunnel { to, vn }) => self.enter_tunnel(edge, to, vn, &bytes),
+            Some(Target::Again(vap)) => self.enter_vap(edge, vap.0 as usize, &bytes),
+            None => return false,
         }
-        busy
+        true
     }
 
     fn apply(&mut self, edge: usize, change: TableChange) {
         let (now, number) = (self.now, change.number);
         let node = self.edges[edge].live.as_mut().unwrap();
         let promise = match &change.change {
-            Change::Tsi { key, .. } => may_refuse(node.nve.state(key).state),
+            Change::Tsi { key, .. } => may_refuse(node.control.nve().state(key).state),
             _ => false,
         };
         if promise && node.refusals > 0 {
@@ -132,14 +122,14 @@ impl World {
             node.forwarder.apply(&TableChange { number, change: NOTHING }).unwrap();
             self.log(|| format!("edge {edge}: its forwarder refuses {:?}", change.change));
             let node = self.edges[edge].live.as_mut().unwrap();
-            return node.nve.handle(now, nve::Input::Refused { number }).unwrap();
+            return node.control.refused(now, 0, number);
         }
         self.forward(edge, |forwarder| {
             forwarder.apply(&change).unwrap();
             None
         });
         let node = self.edges[edge].live.as_mut().unwrap();
-        node.nve.handle(now, nve::Input::Applied(number)).unwrap();
+        node.control.applied(now, 0, number);
     }
 
     pub fn drive_authority(&mut self) {

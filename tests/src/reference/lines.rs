@@ -88,7 +88,7 @@ impl World {
             }
             Queue::ToEdge(edge) | Queue::Hints(edge) => {
                 if let Some(node) = &mut self.edges[edge].live {
-                    node.nve.handle_datagram(now, bytes);
+                    node.control.datagram(now, bytes);
                     self.drive(edge);
                 }
             }

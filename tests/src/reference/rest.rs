@@ -80,7 +80,7 @@ impl World {
                 ));
             }
             for (n, edge) in self.edges.iter().enumerate() {
-                let Some(nve) = edge.live.as_ref().map(|node| &node.nve) else {
+                let Some(nve) = edge.live.as_ref().map(|node| node.control.nve()) else {
                     wrong.push(format!("edge {n} is down"));
                     continue;
                 };

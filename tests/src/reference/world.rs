@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::model::{AGE, FRAMES, Model, REMEMBERED, Seat, To};
 use super::transition::Transition;
 use crate::direct::place;
+use nvo3_mobility::edge::foreign::ForeignEdge;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
@@ -225,8 +226,9 @@ impl World {
         let remembered = HoldLimits { frames: 1_024, ..hold(REMEMBERED) };
         let config = ForwarderConfig { asked: hold(AGE), recent: remembered, ..ForwarderConfig::new(locators) };
         let control = NveConfig { hold: hold(Micros::from_secs(5)), ..NveConfig::new(place_of(node)) };
-        let (nve, forwarder) = (Nve::new(control, seed).unwrap(), Forwarder::new(config, seed).unwrap());
-        self.edges[node].live = Some(Box::new(Node { nve, forwarder, refusals: 0 }));
+        let control = ForeignEdge::new(Nve::new(control, seed).unwrap(), 1);
+        let forwarder = Forwarder::new(config, seed).unwrap();
+        self.edges[node].live = Some(Box::new(Node { control, forwarder, refusals: 0 }));
         for station in self.edges[node].wanted.clone() {
             self.attach(node, station);
         }
@@ -252,7 +254,7 @@ impl World {
     /// Tells an edge something as its hypervisor; `None` where it is down or does not take it.
     pub fn tell(&mut self, edge: usize, input: nve::Input) -> Option<()> {
         let now = self.now;
-        let result = self.edges[edge].live.as_mut()?.nve.handle(now, input.clone());
+        let result = self.edges[edge].live.as_mut()?.control.tell(now, input.clone());
         self.log(|| format!("edge {edge} is told {input:?}: {result:?}"));
         result.ok()
     }

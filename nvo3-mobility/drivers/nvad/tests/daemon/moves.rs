@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const MOVE: MoveId = MoveId(9);
 
 fn suspended(world: &mut World, key: TsiKey) {
-    world.edges[0].nve.handle(clock::now(), Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
+    world.edges[0].machine.tell(clock::now(), Input::Suspend { key, move_id: MOVE, stopped_at: None }).unwrap();
     world.until("the VM may stop", |world| {
         let told = |event: &Event| matches!(event, Event::News { news: News::Suspended, .. });
         world.edges[0].events.iter().any(told).then_some(())
@@ -21,7 +21,7 @@ fn suspended(world: &mut World, key: TsiKey) {
 
 fn activated(world: &mut World, key: TsiKey) {
     world.until("the VM may run", |world| {
-        world.edges[1].nve.handle(clock::now(), Input::Activate { key, move_id: Some(MOVE) }).ok()
+        world.edges[1].machine.tell(clock::now(), Input::Activate { key, move_id: Some(MOVE) }).ok()
     });
 }
 
@@ -96,7 +96,7 @@ fn a_journal_that_was_shortened_at_a_start_says_the_same() {
         let mut changed = vm.clone();
         changed.ips = vec![[192, 0, 2, last_octet].into()];
         // Of the first there is nothing to detach.
-        let _ = world.edges[0].nve.handle(clock::now(), Input::Detach { vap: VapId(1) });
+        let _ = world.edges[0].machine.tell(clock::now(), Input::Detach { vap: VapId(1) });
         world.vm_at(0, &changed);
         let ip = changed.ips[0].to_string();
         world.until("it is registered", |world| (world.show(What::Tables)[0]["ips"][0] == *ip).then_some(()));

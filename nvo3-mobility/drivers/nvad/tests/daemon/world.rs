@@ -1,6 +1,8 @@
 //! The real `nvad` and edges that are machines in this process, joined by UDP on the loopback interface.
 
-use nvo3_mobility::nve::{Event, Input, Nve, NveConfig, Transmit};
+use nvo3_mobility::edge::Peer;
+use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
+use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
@@ -34,8 +36,9 @@ pub(crate) fn nvad(directory: &TempDir, listen: SocketAddr, socket: &str) -> Com
     command
 }
 
+/// An edge without a data plane.
 pub(crate) struct Edge {
-    pub(crate) nve: Nve,
+    pub(crate) machine: ForeignEdge,
     pub(crate) events: Vec<Event>,
     socket: UdpSocket,
 }
@@ -68,7 +71,7 @@ impl World {
 
     pub(crate) fn connect(&mut self) {
         for edge in &mut self.edges {
-            edge.nve.handle(clock::now(), Input::Connect).unwrap();
+            edge.machine.tell(clock::now(), Input::Connect).unwrap();
         }
         self.until("both edges are connected", |world| {
             let up = |edge: &Edge| edge.events.contains(&Event::SessionUp);
@@ -92,13 +95,13 @@ impl World {
 
     pub(crate) fn vm_at(&mut self, n: usize, vm: &Tsi) {
         self.attach(n, vm);
-        self.edges[n].nve.handle(clock::now(), Input::Activate { key: vm.key, move_id: None }).unwrap();
+        self.edges[n].machine.tell(clock::now(), Input::Activate { key: vm.key, move_id: None }).unwrap();
     }
 
     pub(crate) fn attach(&mut self, n: usize, vm: &Tsi) {
         let (vn, tsis) = (vm.key.vn, vec![vm.clone()]);
         let attach = Input::Attach { vap: VapId(vm.key.mac.0[5].into()), vn, tsis, trusted: false };
-        self.edges[n].nve.handle(clock::now(), attach).unwrap();
+        self.edges[n].machine.tell(clock::now(), attach).unwrap();
     }
 
     /// Lets edges go on until something is there.
@@ -166,29 +169,31 @@ impl Drop for World {
 fn edge(n: u8, ip: IpAddr) -> Edge {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-    Edge { nve: Nve::new(NveConfig::new(place(n)), n.into()).unwrap(), events: Vec::new(), socket }
+    Edge {
+        machine: ForeignEdge::new(Nve::new(NveConfig::new(place(n)), n.into()).unwrap(), 0),
+        events: Vec::new(),
+        socket,
+    }
 }
 
 impl Edge {
     fn turn(&mut self, nva: SocketAddr) {
         let mut buffer = vec![0; 2_048];
         while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
-            self.nve.handle_datagram(clock::now(), &buffer[..length]);
+            self.machine.datagram(clock::now(), &buffer[..length]);
         }
-        self.nve.handle_timeout(clock::now());
-        while let Some(change) = self.nve.poll_table_change() {
-            self.nve.handle(clock::now(), Input::Applied(change.number)).unwrap();
-        }
-        while let Some(event) = self.nve.poll_event() {
-            // As a driver does.
-            if matches!(event, Event::SessionDown(_)) {
-                self.nve.handle(clock::now(), Input::Connect).unwrap();
-            }
-            self.events.push(event);
-        }
-        while let Some(to) = self.nve.poll_transmit(clock::now(), &mut buffer) {
-            if to == Transmit::Nva {
-                self.socket.send_to(&buffer, nva).unwrap();
+        loop {
+            match self.machine.poll(clock::now(), &mut buffer) {
+                Next::Datagram(Peer::Nva) => _ = self.socket.send_to(&buffer, nva).unwrap(),
+                Next::Event(event) => {
+                    // As a driver does.
+                    if matches!(event, Event::SessionDown(_)) {
+                        self.machine.tell(clock::now(), Input::Connect).unwrap();
+                    }
+                    self.events.push(event);
+                }
+                Next::Order(_) | Next::Frame(_) | Next::Datagram(Peer::Nve(_)) => {}
+                Next::Wait(_) => return,
             }
         }
     }
