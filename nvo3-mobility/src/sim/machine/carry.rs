@@ -6,7 +6,7 @@ use crate::forwarder::DropReason;
 use crate::nva;
 use crate::nve;
 use crate::sim::frame;
-use crate::sim::hypervisor::{Deed, Step, Unread};
+use crate::sim::hypervisor::{Deed, Leg, Step, Unread};
 use crate::sim::net::{EdgeNo, Node};
 use crate::sim::nodes::{Edge, Effect, Told};
 use crate::sim::oracle::Loss;
@@ -143,7 +143,7 @@ impl World {
     // ---- what management and hypervisors do
 
     pub(super) fn step(&mut self, n: usize, step: Step) {
-        let (old, new) = self.hypervisor.edges(n);
+        let Some((old, new)) = self.hypervisor.legs().get(n).map(Leg::edges) else { return };
         let clock = self.edges.get(old).map(Edge::clock).unwrap_or_default();
         let deeds = self.hypervisor.step(self.queue.now(), n, step, clock, self.mishaps.is_fenced(new));
         self.act(deeds);
@@ -193,7 +193,7 @@ impl World {
     pub(super) fn plan_mishaps(&mut self, since: Since) {
         let pause = match since {
             Since::Traffic => Micros(0),
-            Since::Asked(n) | Since::Stopped(n) => self.hypervisor.pause(n),
+            Since::Asked(n) | Since::Stopped(n) => self.hypervisor.legs().get(n).map_or(Micros(0), Leg::pause),
         };
         for (at, n) in self.mishaps.begin(self.queue.now(), since, pause, &mut self.random) {
             self.queue.put(at, Event::Mishap(n));
@@ -260,9 +260,11 @@ impl World {
     /// Management asks what became of the moves that it has asked for.
     pub(super) fn ask_for_outcomes(&mut self) {
         for n in 0..self.hypervisor.legs().len() {
-            let Some(id) = self.hypervisor.in_hand(n) else { continue };
-            let deeds = self.hypervisor.learn(self.queue.now(), n, self.authority.knows(id));
-            self.act(deeds);
+            if let Some(leg) = self.hypervisor.legs().get(n).filter(|leg| leg.is_in_hand()) {
+                let known = self.authority.knows(leg.id());
+                let deeds = self.hypervisor.learn(self.queue.now(), n, known);
+                self.act(deeds);
+            }
         }
     }
 
