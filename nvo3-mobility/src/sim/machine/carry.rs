@@ -171,7 +171,10 @@ impl World {
                 self.act(deeds);
             }
             Deed::Say(n, step, edge, words) => {
-                let taken = words.into_iter().fold(true, |taken, word| self.tell_only(edge, word) && taken);
+                let mut taken = true;
+                for word in words {
+                    taken &= self.tell_only(edge, word);
+                }
                 let deeds = self.hypervisor.answered(now, n, step, taken);
                 self.act(deeds);
             }
