@@ -12,9 +12,11 @@ mod control;
 mod fate;
 pub mod foreign;
 mod own;
+mod reports;
 #[cfg(test)]
 mod tests;
 
 pub use control::Peer;
 pub use fate::Fate;
 pub use own::{Edge, Next};
+pub use reports::Reports;

@@ -48,9 +48,7 @@ pub(crate) enum Deed {
     Announce(EdgeNo, usize),
     /// A VM reads what waited in the port that it has at an edge.
     Read(EdgeNo, usize, Vec<u8>),
-    /// The edge sends on what a stopped VM did not read, as far as it remembers it.
-    SentOn(Unread),
-    /// Nobody reads that, and nobody remembers it.
+    /// Nobody reads what a stopped VM left in its ports, and nobody remembers it.
     Forget(Unread),
     /// Mishaps may wait for this.
     Happened(Since),

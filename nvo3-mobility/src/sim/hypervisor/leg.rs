@@ -83,8 +83,18 @@ impl Leg {
         self.plan.deadline
     }
 
+    /// The old and the new edge.
+    pub(crate) const fn edges(&self) -> (EdgeNo, EdgeNo) {
+        (self.from, self.plan.to)
+    }
+
+    /// How long the VM runs nowhere.
+    pub(crate) const fn pause(&self) -> Micros {
+        self.plan.pause
+    }
+
     /// Whether the authority has taken it and not ended it.
-    pub(super) const fn in_hand(&self) -> bool {
+    pub(crate) const fn is_in_hand(&self) -> bool {
         self.asked.is_some() && self.ended.is_none()
     }
 }

@@ -48,25 +48,6 @@ impl Hypervisor {
         self.vms.get(vm).map_or(Seat::Runs(0), |vm| vm.seat)
     }
 
-    pub(crate) fn leg_id(&self, n: usize) -> Option<MoveId> {
-        self.legs.get(n).map(|leg| leg.id)
-    }
-
-    /// How long the VM of a move runs nowhere.
-    pub(crate) fn pause(&self, n: usize) -> Micros {
-        self.legs.get(n).map_or(Micros(0), |leg| leg.plan.pause)
-    }
-
-    /// The old and the new edge of a move.
-    pub(crate) fn edges(&self, n: usize) -> (EdgeNo, EdgeNo) {
-        self.legs.get(n).map_or((0, 0), |leg| (leg.from, leg.plan.to))
-    }
-
-    /// The number of a move that the authority has taken and that has not ended.
-    pub(crate) fn in_hand(&self, n: usize) -> Option<MoveId> {
-        self.legs.get(n).filter(|leg| leg.in_hand()).map(|leg| leg.id)
-    }
-
     /// Whether every move has ended and every VM runs, with all read that its edges handed over.
     pub(crate) fn is_done(&self) -> bool {
         self.legs.iter().all(|leg| leg.skipped || leg.ended.is_some())
@@ -244,15 +225,17 @@ impl Hypervisor {
         vec![Deed::Say(n, Step::SayLate, leg.from, vec![word])]
     }
 
-    /// What was in the ports since the stop is not read there any more once the edge has the late word.
+    /// What was in the ports since the stop is not read there any more once the edge has the late word: it sends that on, as far as it
+    /// remembers it and its limits let it.
     fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
-        let is_empty = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
-        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_empty);
+        let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
+        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_gone);
         if !taken && !gone {
             return vec![Deed::Later(n, Step::SayLate, RETRY)];
         }
-        let Some(unread) = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()) else { return Vec::new() };
-        if taken { vec![Deed::Drive(leg.from), Deed::SentOn(unread)] } else { vec![Deed::Forget(unread)] }
+        let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()).filter(|unread| unread.forgotten);
+        let drive = taken.then_some(Deed::Drive(leg.from));
+        drive.into_iter().chain(unread.map(Deed::Forget)).collect()
     }
 
     fn stop_soon(&mut self, n: usize) -> Deed {
@@ -318,7 +301,7 @@ impl Hypervisor {
 
     /// The hypervisor of the old edge resumes the VM of a move by itself; nothing where it is not stopped for it.
     pub(crate) fn resume_by_itself(&mut self, n: usize) -> Vec<Deed> {
-        let stopped = |leg: &&Leg| leg.in_hand() && self.seat(leg.plan.vm) == Seat::Stopped(leg.from);
+        let stopped = |leg: &&Leg| leg.is_in_hand() && self.seat(leg.plan.vm) == Seat::Stopped(leg.from);
         if self.legs.get(n).filter(stopped).is_none() {
             return Vec::new();
         }
@@ -380,7 +363,7 @@ impl Hypervisor {
     /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order that
     /// was not yet on its disk, or had no time to say how a move ended.
     pub(crate) fn learn(&mut self, now: Instant, n: usize, known: Option<Known>) -> Vec<Deed> {
-        match (known, self.leg_id(n)) {
+        match (known, self.legs.get(n).map(Leg::id)) {
             (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
             (Some(Known::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);

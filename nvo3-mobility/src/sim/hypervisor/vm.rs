@@ -55,16 +55,6 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// In whose ports it is.
-    pub(crate) const fn edge(&self) -> EdgeNo {
-        self.at
-    }
-
-    /// Whether the edge has forgotten it.
-    pub(crate) const fn is_forgotten(&self) -> bool {
-        self.forgotten
-    }
-
     /// The frames, each with the host to which its port belongs.
     pub(crate) fn into_frames(self) -> Vec<(usize, Vec<u8>)> {
         self.frames

@@ -1,18 +1,18 @@
 //! Takes from nodes and hypervisors what they have to give, and carries it to the room it is for.
 
 use super::world::{Event, World};
+use crate::edge::Peer;
 use crate::forwarder::DropReason;
 use crate::nva;
-use crate::nve::{self, Transmit};
+use crate::nve;
 use crate::sim::frame;
-use crate::sim::hypervisor::{Deed, Step};
+use crate::sim::hypervisor::{Deed, Leg, Step, Unread};
 use crate::sim::net::{EdgeNo, Node};
 use crate::sim::nodes::{Edge, Effect, Told};
 use crate::sim::oracle::Loss;
 use crate::sim::scenario::Since;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Message, Micros, TsiKey};
 
@@ -57,13 +57,13 @@ impl World {
     fn carry(&mut self, n: EdgeNo, effect: Effect) {
         let now = self.now();
         match effect {
-            Effect::Control(Transmit::Nva, bytes) => self.say(Node::Edge(n), Node::Nva, &bytes),
-            Effect::Control(Transmit::Nve(to), bytes) => {
+            Effect::Control(Peer::Nva, bytes) => self.say(Node::Edge(n), Node::Nva, &bytes),
+            Effect::Control(Peer::Nve(to), bytes) => {
                 if let Some(to) = self.net.edge_at(to) {
                     self.say(Node::Edge(n), Node::Edge(to), &bytes);
                 }
             }
-            Effect::Control(Transmit::Port(vap), frame) | Effect::Port(vap, frame) => self.out_of_port(n, vap, &frame),
+            Effect::Port(vap, frame) => self.out_of_port(n, vap, &frame),
             Effect::Tunnel(to, packet) => self.send_tunnel(n, to, &packet),
             Effect::Event(event) => self.edge_said(n, event),
             Effect::Visited(id) => self.oracle.tunnelled(now, id, n),
@@ -143,7 +143,7 @@ impl World {
     // ---- what management and hypervisors do
 
     pub(super) fn step(&mut self, n: usize, step: Step) {
-        let (old, new) = self.hypervisor.edges(n);
+        let Some((old, new)) = self.hypervisor.legs().get(n).map(Leg::edges) else { return };
         let clock = self.edges.get(old).map(Edge::clock).unwrap_or_default();
         let deeds = self.hypervisor.step(self.queue.now(), n, step, clock, self.mishaps.is_fenced(new));
         self.act(deeds);
@@ -171,7 +171,10 @@ impl World {
                 self.act(deeds);
             }
             Deed::Say(n, step, edge, words) => {
-                let taken = words.into_iter().fold(true, |taken, word| self.tell_only(edge, word) && taken);
+                let mut taken = true;
+                for word in words {
+                    taken &= self.tell_only(edge, word);
+                }
                 let deeds = self.hypervisor.answered(now, n, step, taken);
                 self.act(deeds);
             }
@@ -183,7 +186,6 @@ impl World {
                 self.put_in_port(edge, host, frame);
             }
             Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),
-            Deed::SentOn(unread) => self.sent_on(unread),
             Deed::Forget(unread) => self.forget(unread),
             Deed::Happened(since) => self.plan_mishaps(since),
             Deed::Did(who, what) => self.did(who, || what),
@@ -194,7 +196,7 @@ impl World {
     pub(super) fn plan_mishaps(&mut self, since: Since) {
         let pause = match since {
             Since::Traffic => Micros(0),
-            Since::Asked(n) | Since::Stopped(n) => self.hypervisor.pause(n),
+            Since::Asked(n) | Since::Stopped(n) => self.hypervisor.legs().get(n).map_or(Micros(0), Leg::pause),
         };
         for (at, n) in self.mishaps.begin(self.queue.now(), since, pause, &mut self.random) {
             self.queue.put(at, Event::Mishap(n));
@@ -261,30 +263,16 @@ impl World {
     /// Management asks what became of the moves that it has asked for.
     pub(super) fn ask_for_outcomes(&mut self) {
         for n in 0..self.hypervisor.legs().len() {
-            let Some(id) = self.hypervisor.in_hand(n) else { continue };
-            let deeds = self.hypervisor.learn(self.queue.now(), n, self.authority.knows(id));
-            self.act(deeds);
-        }
-    }
-
-    /// An edge was told late that a VM stopped: what its ports had for it is sent on, as far as the edge remembered it and its limits let it.
-    fn sent_on(&mut self, unread: crate::sim::hypervisor::Unread) {
-        let (now, n, forgotten) = (self.now(), unread.edge(), unread.is_forgotten());
-        let frames: Vec<_> = unread.into_frames();
-        let numbered = |(host, frame): &(usize, Vec<u8>)| Some((self.tenants.key(*host), frame::numbered(frame)?));
-        let ids: Vec<_> = frames.iter().filter_map(numbered).collect();
-        match self.edges.get_mut(n) {
-            Some(edge) if !forgotten => {
-                let (waiting, lost) = edge.not_resent(now, ids.into_iter());
-                waiting.into_iter().for_each(|id| self.oracle.kept(id, n));
-                lost.into_iter().for_each(|id| self.oracle.lost(id, Loss::OverLimit));
+            if let Some(leg) = self.hypervisor.legs().get(n).filter(|leg| leg.is_in_hand()) {
+                let known = self.authority.knows(leg.id());
+                let deeds = self.hypervisor.learn(self.queue.now(), n, known);
+                self.act(deeds);
             }
-            _ => ids.into_iter().for_each(|(_, id)| self.oracle.lost(id, Loss::InDeadNode)),
         }
     }
 
     /// Nobody will read what the ports of a stopped VM have, and nobody remembers it.
-    fn forget(&mut self, unread: crate::sim::hypervisor::Unread) {
+    fn forget(&mut self, unread: Unread) {
         for id in unread.into_frames().iter().filter_map(|(_, frame)| frame::numbered(frame)) {
             self.oracle.lost(id, Loss::InDeadNode);
         }

@@ -74,7 +74,11 @@ impl World {
         let vm = self.tenants.vm(host);
         match vm.map_or(HandedOver::Read, |vm| self.hypervisor.hand_over(now, edge, (vm, host), frame)) {
             HandedOver::Read => self.receive(edge, host, frame),
-            HandedOver::Waits => {}
+            HandedOver::Waits => {
+                if let Some(id) = frame::numbered(frame) {
+                    self.oracle.kept(id, edge);
+                }
+            }
             HandedOver::ToNobody => {
                 if let Some(id) = frame::numbered(frame) {
                     self.oracle.lost(id, Loss::StoppedVm);

@@ -1,7 +1,7 @@
 //! What goes wrong: orders called off, nodes that die and come back, cuts, clocks that jump.
 
 use super::world::{Event, World};
-use crate::sim::hypervisor::{RETRY, Seat};
+use crate::sim::hypervisor::{Leg, RETRY, Seat};
 use crate::sim::net::{EdgeNo, Node, place};
 use crate::sim::oracle::AGREE;
 use crate::sim::scenario::Trouble;
@@ -60,7 +60,7 @@ impl World {
     }
 
     fn call_off(&mut self, leg: usize, what: &Trouble) {
-        let Some(id) = self.hypervisor.leg_id(leg) else { return };
+        let Some(id) = self.hypervisor.legs().get(leg).map(Leg::id) else { return };
         self.did("mgmt", || format!("{id} is called off"));
         match self.tell_authority(nva::Input::Cancel(id)) {
             Ok(()) => self.mishaps.happened(what),

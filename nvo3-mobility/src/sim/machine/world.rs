@@ -183,14 +183,8 @@ impl World {
         match (next, self.queue.due()) {
             (Some((at, node)), due) if due.is_none_or(|due| at < due) => {
                 self.queue.advance(at);
-                let now = self.now();
-                match node {
-                    Node::Nva => self.authority.time_passed(now),
-                    Node::Edge(n) => {
-                        if let Some(edge) = self.edges.get_mut(n) {
-                            edge.time_passed(now);
-                        }
-                    }
+                if node == Node::Nva {
+                    self.authority.time_passed(self.queue.now());
                 }
                 self.drive(node);
             }

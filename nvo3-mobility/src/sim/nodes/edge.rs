@@ -1,23 +1,29 @@
-//! One edge: its control plane and its forwarder, driven as a driver's loop would drive them.
+//! One edge: the machine that an owner drives, its clock, and what became of each numbered datagram there.
 
 use super::clock::Clock;
-use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
-use crate::nve::{self, Handled, Nve, NveConfig, Transmit};
+use super::told::Orders;
+use super::tunnels::Tunnels;
+use crate::edge::{self, Next, Peer};
+use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Line, Target, Verdict};
+use crate::nve::{self, Nve, NveConfig};
 use crate::sim::frame::{self, Numbered};
 use crate::sim::net::{EdgeNo, Node, place};
 use crate::sim::oracle::Loss;
 use crate::sim::random::Random;
-use crate::table::{Bum, Change, Entry, Gate, Route, VapId};
+use crate::table::VapId;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey};
-use nvo3_wire::vxlan::{self, Encap};
-use nvo3_wire::{Mac, Vni, flow};
+use nvo3_nva_proto::{Instant, Place, TsiKey};
+use nvo3_wire::{Mac, vxlan};
+
+/// More things than a world of this size can give an edge to remember.
+const MOST_KEPT: usize = 2_000;
+/// More frames than an edge can drop between two looks at what it dropped.
+const MOST_DROPPED: u32 = 1 << 20;
 
 /// What an edge gives to the world.
 pub(crate) enum Effect {
@@ -25,15 +31,15 @@ pub(crate) enum Effect {
     Tunnel(IpAddr, Vec<u8>),
     /// A frame for a host.
     Port(VapId, Vec<u8>),
-    /// A control message, or a frame that control made itself.
-    Control(Transmit, Vec<u8>),
+    /// A control datagram.
+    Control(Peer, Vec<u8>),
     /// Something for the hypervisor.
     Event(nve::Event),
     /// A numbered datagram came in by tunnel.
     Visited(Numbered),
-    /// It is kept by the forwarder.
+    /// It is held.
     Kept(Numbered),
-    /// It goes on.
+    /// It is held no longer and goes on.
     Left(Numbered),
     /// It will not arrive.
     Lost(Numbered, Loss),
@@ -56,68 +62,30 @@ pub(crate) enum Entered {
     Refused,
 }
 
-/// What the forwarder was told of a TSI.
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    entry: Option<Entry>,
-    route: Option<Route>,
-    limits: HoldLimits,
-}
-
-/// A frame that the forwarder keeps.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    key: TsiKey,
-    id: Option<Numbered>,
-    /// Since when, by the edge's clock.
-    since: Instant,
-    /// It came by tunnel.
-    tunnelled: bool,
-}
-
-struct Live {
-    nve: Nve,
-    forwarder: Forwarder,
-}
-
 /// See the module.
 pub(crate) struct Edge {
     name: &'static str,
-    clock: Clock,
     no: EdgeNo,
     place: Place,
+    clock: Clock,
+    random: Random,
+    machine: Option<Box<edge::Edge>>,
+    orders: Orders,
+    tunnels: Tunnels,
     /// The ports that its hypervisor wants.
     ports: BTreeMap<VapId, nve::Input>,
     /// Those that it has.
     attached: BTreeSet<VapId>,
-    /// What the forwarder holds of each TSI: what it was told and did not refuse.
-    told: BTreeMap<TsiKey, Told>,
-    /// Unicast frames held since it was made.
+    /// Those that it ever had.
+    had: BTreeSet<VapId>,
     held: u64,
-    /// Unicast frames that an entry of a move sent on.
     tunnelled: u64,
-    /// Frames that were delivered to a VM that had stopped, and sent after it.
+    /// Of the machines that have died.
     replayed: u64,
-    /// Frames dropped, by reason.
     dropped: BTreeMap<DropReason, u64>,
-    /// What is held of a TSI without an entry.
-    asked: HoldLimits,
-    live: Option<Box<Live>>,
-    /// The VN of each port that there was.
-    networks: BTreeMap<VapId, Vni>,
-    kept: VecDeque<Kept>,
-    /// Who may hold a copy of the group frame in hand, and how many frames of it were held and dropped before.
-    copies: Vec<(TsiKey, u64, u64)>,
-    /// What left that it did not hold before: delivered once, and sent after its VM.
-    resent: BTreeSet<Numbered>,
-    /// Frames dropped at a limit that it did not hold before.
-    not_resent: usize,
-    encaps: BTreeMap<(IpAddr, Vni), Encap>,
-    random: Random,
-    wake: Option<Instant>,
     /// What it gives and nobody took yet.
     effects: Vec<Effect>,
-    /// What it had in memory before is gone.
+    wake: Option<Instant>,
     has_died: bool,
 }
 
@@ -127,27 +95,22 @@ impl Edge {
         let place = place(no);
         let mut edge = Self {
             name: Node::Edge(no).name(),
-            clock: Clock::default(),
             no,
             place,
+            clock: Clock::default(),
+            random,
+            machine: None,
+            orders: Orders::new(place.nve, ForwarderConfig::new(place.locators).asked),
+            tunnels: Tunnels::new(place.locators),
             ports: BTreeMap::new(),
             attached: BTreeSet::new(),
-            told: BTreeMap::new(),
+            had: BTreeSet::new(),
             held: 0,
             tunnelled: 0,
             replayed: 0,
             dropped: BTreeMap::new(),
-            asked: ForwarderConfig::new(place.locators).asked,
-            live: None,
-            networks: BTreeMap::new(),
-            kept: VecDeque::new(),
-            copies: Vec::new(),
-            resent: BTreeSet::new(),
-            not_resent: 0,
-            encaps: BTreeMap::new(),
-            random,
-            wake: None,
             effects: Vec::new(),
+            wake: None,
             has_died: false,
         };
         edge.start();
@@ -156,19 +119,22 @@ impl Edge {
 
     /// It (re)starts and remembers nothing.
     pub(crate) fn start(&mut self) {
+        let config = ForwarderConfig { drops: MOST_DROPPED, ..ForwarderConfig::new(self.place.locators) };
         let nve = Nve::new(NveConfig::new(self.place), self.random.number());
-        let forwarder = Forwarder::new(ForwarderConfig::new(self.place.locators), self.random.number());
+        let forwarder = Forwarder::new(config, self.random.number());
         // The defaults are valid: without them there is no edge, and every run says so at once.
-        self.live = nve.ok().zip(forwarder.ok()).map(|(nve, forwarder)| Box::new(Live { nve, forwarder }));
+        self.machine = nve.ok().zip(forwarder.ok()).map(|(nve, forwarder)| Box::new(edge::Edge::new(nve, forwarder)));
     }
 
     /// It dies with all it has in memory.
     pub(crate) fn die(&mut self) {
-        (self.live, self.wake, self.has_died) = (None, None, true);
+        self.replayed = self.replayed();
+        (self.machine, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
-        self.told.clear();
-        self.kept.clear();
+        self.orders.clear();
     }
+
+    // ---- what it is
 
     pub(crate) const fn no(&self) -> EdgeNo {
         self.no
@@ -192,6 +158,37 @@ impl Edge {
         self.has_died
     }
 
+    /// The control plane, while it lives.
+    pub(crate) fn nve(&self) -> Option<&Nve> {
+        self.machine.as_deref().map(edge::Edge::nve)
+    }
+
+    /// Whether it has a session with the authority.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.nve().is_some_and(Nve::is_connected)
+    }
+
+    /// Whether its forwarder delivers to a TSI.
+    pub(crate) fn delivers(&self, key: &TsiKey) -> bool {
+        self.orders.delivers(key)
+    }
+
+    /// When it wants to be woken.
+    pub(crate) const fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Whether it keeps more than it may (I7): of a TSI more than its limits, or at all more than its tables are told to.
+    pub(crate) fn overfull(&self) -> Option<String> {
+        let (machine, name) = (self.machine.as_deref()?, self.name);
+        let over = self.orders.overfull(machine.forwarder());
+        let over = over.map(|(key, held, most)| format!("{name} holds {held} frames for {key}, and may hold {most}"));
+        let kept = machine.nve().footprint();
+        over.or_else(|| (kept > MOST_KEPT).then(|| format!("{name}'s control plane keeps {kept} things")))
+    }
+
+    // ---- what it counts
+
     /// Frames held and tunnelled count from now on.
     pub(crate) const fn count_from_now(&mut self) {
         (self.held, self.tunnelled) = (0, 0);
@@ -208,8 +205,9 @@ impl Edge {
     }
 
     /// Frames that were delivered to a VM that had stopped, and sent after it.
-    pub(crate) const fn replayed(&self) -> u64 {
-        self.replayed
+    pub(crate) fn replayed(&self) -> u64 {
+        let live = self.machine.as_deref().map_or(0, |machine| machine.forwarder().counters().replayed_frames);
+        self.replayed + live
     }
 
     /// Frames dropped, by reason.
@@ -239,76 +237,20 @@ impl Edge {
         self.attached.iter().filter(|vap| !self.ports.contains_key(vap)).copied().collect()
     }
 
-    /// The control plane, while it lives.
-    pub(crate) fn nve(&self) -> Option<&Nve> {
-        self.live.as_deref().map(|live| &live.nve)
-    }
-
-    /// Whether it has a session with the authority.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.nve().is_some_and(Nve::is_connected)
-    }
-
-    /// When it wants to be woken.
-    pub(crate) const fn wake(&self) -> Option<Instant> {
-        self.wake
-    }
-
-    /// Of these, which a VM did not read and its edge was to send after it: those that wait in the edge, since an edge that is
-    /// alone in a move keeps what its party sent, and those for which the hold limit had no room.
-    pub(crate) fn not_resent(
-        &mut self,
-        now: Instant,
-        unread: impl Iterator<Item = (TsiKey, Numbered)>,
-    ) -> (Vec<Numbered>, Vec<Numbered>) {
-        let since = self.clock.local(now);
-        let (mut waiting, mut lost) = (Vec::new(), Vec::new());
-        for (key, id) in unread {
-            let held = self.live.as_deref().map_or(0, |live| live.forwarder.held(&key).frames) as usize;
-            if self.resent.contains(&id) {
-                continue;
-            }
-            if held > self.kept.iter().filter(|kept| kept.key == key).count() {
-                self.kept.push_back(Kept { key, id: Some(id), since, tunnelled: true });
-                waiting.push(id);
-            } else {
-                lost.push(id);
-            }
-        }
-        let excused = core::mem::take(&mut self.not_resent) >= lost.len();
-        self.resent.clear();
-        (waiting, if excused { lost } else { Vec::new() })
-    }
-
-    /// Whether it keeps more than it may (I7): of a TSI more than its limits, or at all more than its tables are told to.
-    pub(crate) fn overfull(&self) -> Option<String> {
-        let live = self.live.as_deref()?;
-        let over = self.told.iter().find_map(|(key, told)| {
-            let (held, most) = (live.forwarder.held(key), told.limits);
-            (held.frames > most.frames || held.bytes > most.bytes)
-                .then(|| format!("{} holds {} frames for {key}, and may hold {}", self.name, held.frames, most.frames))
-        });
-        let kept = live.nve.footprint();
-        over.or_else(|| (kept > MOST_KEPT).then(|| format!("{}'s control plane keeps {kept} things", self.name)))
-    }
-
-    /// Whether its forwarder delivers to a TSI.
-    pub(crate) fn delivers(&self, key: &TsiKey) -> bool {
-        self.told.get(key).and_then(|told| told.entry).is_some_and(|entry| entry.delivers())
-    }
+    // ---- what reaches it
 
     /// Tells it something as its hypervisor; `None` while it is down.
-    pub(crate) fn tell(&mut self, now: Instant, input: nve::Input) -> Option<Result<(), nve::Error>> {
-        let live = self.live.as_deref_mut()?;
-        let port = match &input {
-            nve::Input::Attach { vap, vn, .. } => {
-                self.networks.insert(*vap, *vn);
+    pub(crate) fn tell(&mut self, now: Instant, word: nve::Input) -> Option<Result<(), nve::Error>> {
+        let machine = self.machine.as_deref_mut()?;
+        let port = match &word {
+            nve::Input::Attach { vap, .. } => {
+                self.had.insert(*vap);
                 Some((*vap, true))
             }
             nve::Input::Detach { vap } => Some((*vap, false)),
             _ => None,
         };
-        let result = live.nve.handle(self.clock.local(now), input);
+        let result = machine.tell(self.clock.local(now), word);
         match (port, &result) {
             (Some((vap, true)), Ok(())) => _ = self.attached.insert(vap),
             (Some((vap, false)), Ok(())) => _ = self.attached.remove(&vap),
@@ -319,372 +261,131 @@ impl Edge {
 
     /// A control datagram arrives.
     pub(crate) fn hear(&mut self, now: Instant, datagram: &[u8]) {
-        if let Some(live) = &mut self.live {
-            live.nve.handle_datagram(self.clock.local(now), datagram);
+        if let Some(machine) = &mut self.machine {
+            machine.datagram(self.clock.local(now), datagram);
         }
-    }
-
-    /// A deadline has come.
-    pub(crate) fn time_passed(&mut self, now: Instant) {
-        let Some(live) = &mut self.live else { return };
-        let before = dropped(&live.forwarder);
-        let now = self.clock.local(now);
-        live.nve.handle_timeout(now);
-        live.forwarder.handle_timeout(now);
-        let after = dropped(&live.forwarder);
-        self.reconcile(now, None, before, after);
     }
 
     /// A frame comes in at a port.
-    pub(crate) fn port_in(&mut self, now: Instant, vap: VapId, bytes: &[u8]) -> Entered {
-        self.enter(self.clock.local(now), vap, bytes)
-    }
-
-    fn enter(&mut self, now: Instant, vap: VapId, bytes: &[u8]) -> Entered {
-        let id = frame::numbered(bytes);
-        let Some(live) = &mut self.live else {
-            self.never_in(id);
+    pub(crate) fn port_in(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Entered {
+        let now = self.clock.local(now);
+        let Some(machine) = self.machine.as_deref_mut().filter(|_| self.had.contains(&vap)) else {
+            self.never_in(frame);
             return Entered::Refused;
         };
-        let Some(vn) = self.networks.get(&vap).copied() else {
-            self.never_in(id);
-            return Entered::Refused;
-        };
-        let (destination, source) = macs(bytes);
-        let sender = TsiKey { vn, mac: source };
-        self.copies = copies(&self.told, &live.forwarder, TsiKey { vn, mac: destination });
-        let (before, kept) = (dropped(&live.forwarder), live.forwarder.held(&sender).kept);
-        let mut verdict = live.forwarder.vap_frame(now, vap, bytes);
-        if verdict == Verdict::Punt {
-            match live.nve.handle_frame(now, vap, bytes) {
-                Handled::Taken => return Entered::Taken,
-                Handled::Pass => verdict = live.forwarder.vap_frame_passed(now, vap, bytes),
-            }
+        let fate = machine.frame(now, vap, frame);
+        let (verdict, targets) = (fate.verdict(), fate.targets().to_vec());
+        self.carry_out(now, verdict, &targets, frame);
+        match verdict {
+            Verdict::Punt => Entered::Taken,
+            Verdict::Drop(_) => Entered::Refused,
+            _ => Entered::Forwarded,
         }
-        // Also where the oldest had to go for it.
-        let gated = self.told.get(&sender).and_then(|told| told.entry).is_some_and(|entry| entry.gate == Gate::Hold);
-        let slot =
-            if gated || live.forwarder.held(&sender).kept > kept { sender } else { TsiKey { vn, mac: destination } };
-        let entered = if matches!(verdict, Verdict::Drop(_)) { Entered::Refused } else { Entered::Forwarded };
-        self.carry_out(now, verdict, slot, bytes, false, before);
-        entered
     }
 
     /// An outer packet comes in from the underlay.
     pub(crate) fn tunnel_in(&mut self, now: Instant, packet: &[u8]) {
-        let Ok(outer) = vxlan::decap(packet) else {
-            return self.effects.push(Effect::NoPacket);
-        };
-        let id = frame::numbered(outer.inner);
-        let local = self.clock.local(now);
-        let Some(live) = &mut self.live else { return self.never_in(id) };
-        if let Some(id) = id {
-            self.effects.push(Effect::Visited(id));
-        }
-        let key = TsiKey { vn: outer.vni, mac: macs(outer.inner).0 };
-        self.copies = copies(&self.told, &live.forwarder, key);
-        let before = dropped(&live.forwarder);
-        let verdict = live.forwarder.tunnel_frame(local, outer.source, outer.vni, outer.inner);
-        if let Verdict::Tunnel { to, .. } = verdict
-            && to == outer.source
-            && self.told.get(&key).is_none_or(|told| told.entry.is_none())
-        {
+        let Ok(outer) = vxlan::decap(packet) else { return self.effects.push(Effect::NoPacket) };
+        let now = self.clock.local(now);
+        let Some(machine) = &mut self.machine else { return self.never_in(outer.inner) };
+        self.effects.extend(frame::numbered(outer.inner).map(Effect::Visited));
+        let fate = machine.tunnelled(now, outer.source, outer.vni, outer.inner);
+        let (verdict, targets) = (fate.verdict(), fate.targets().to_vec());
+        let key = TsiKey { vn: outer.vni, mac: destination(outer.inner) };
+        let back = matches!(verdict, Verdict::Tunnel { to, .. } if to == outer.source);
+        if back && !self.orders.has_entry(&key) {
             self.effects.push(Effect::Returned(key));
         }
-        self.carry_out(local, verdict, key, outer.inner, true, before);
+        self.carry_out(now, verdict, &targets, outer.inner);
     }
 
-    fn never_in(&mut self, id: Option<Numbered>) {
-        if let Some(id) = id {
-            self.effects.push(Effect::Lost(id, Loss::ToDownNode));
-        }
+    /// The edge is down, or never had the port.
+    fn never_in(&mut self, frame: &[u8]) {
+        self.effects.extend(frame::numbered(frame).map(|id| Effect::Lost(id, Loss::ToDownNode)));
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what a frame is, and whom it concerns")]
-    fn carry_out(
-        &mut self,
-        now: Instant,
-        verdict: Verdict,
-        slot: TsiKey,
-        bytes: &[u8],
-        tunnelled: bool,
-        before: [u64; REASONS],
-    ) {
-        let mut after = self.live.as_deref().map(|live| dropped(&live.forwarder)).unwrap_or_default();
-        self.book_copies(now, &mut after);
-        let Some(live) = &self.live else { return };
-        let id = frame::numbered(bytes);
-        match verdict {
-            Verdict::Deliver(vap) => self.effects.push(Effect::Port(vap, bytes.into())),
-            Verdict::Tunnel { to, vn } => {
-                self.count_detour(&slot);
-                self.encapsulate(to, vn, bytes);
-            }
-            Verdict::Replicate => {
-                for target in live.forwarder.replicas().to_vec() {
-                    match target {
-                        Target::Port(vap) => self.effects.push(Effect::Port(vap, bytes.into())),
-                        Target::Tunnel { to, vn } => self.encapsulate(to, vn, bytes),
-                        Target::Again(_) => {}
-                    }
-                }
-            }
-            // The copies of a group frame are booked already.
-            Verdict::Held if slot.mac.is_group() => {}
-            Verdict::Held => {
-                self.held += 1;
-                self.kept.push_back(Kept { key: slot, id, since: now, tunnelled });
-                if let Some(id) = id {
-                    self.effects.push(Effect::Kept(id));
-                }
-            }
-            Verdict::Drop(reason) => {
-                if let Some(count) = after.get_mut(reason as usize) {
-                    *count -= 1;
-                }
-                *self.dropped.entry(reason).or_default() += 1;
-                if let Some(id) = id {
-                    let kept = Kept { key: slot, id: Some(id), since: now, tunnelled };
-                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
-                    self.effects.push(Effect::Dropped(id, reason));
-                }
-            }
-            // Only what was not passed yet is punted.
-            Verdict::Punt => {}
-        }
-        self.reconcile(now, Some(slot), before, after);
-    }
-
-    /// TSIs whose VM is on its way hold a copy of a group frame each, and may have dropped their oldest frame for it.
-    fn book_copies(&mut self, now: Instant, after: &mut [u64; REASONS]) {
-        for (key, held, gone) in core::mem::take(&mut self.copies) {
-            let live = self.live.as_deref();
-            let Some(counters) = live.and_then(|live| live.forwarder.tsi_counters(&key)).copied() else { continue };
-            for _ in gone..counters.dropped_frames {
-                let reason = DropReason::HoldOverflow;
-                if let Some(count) = after.get_mut(reason as usize) {
-                    *count = count.saturating_sub(1);
-                }
-                *self.dropped.entry(reason).or_default() += 1;
-                let oldest = self.kept.iter().position(|kept| kept.key == key).and_then(|at| self.kept.remove(at));
-                if let Some((kept, id)) = oldest.and_then(|kept| Some((kept, kept.id?))) {
-                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
-                }
-            }
-            let copies = counters.held_frames.saturating_sub(held);
-            self.kept.extend((0..copies).map(|_| Kept { key, id: None, since: now, tunnelled: false }));
-        }
-    }
-
-    /// Frames that the forwarder dropped out of its memory: the oldest of the slot, or of all.
-    fn reconcile(&mut self, now: Instant, slot: Option<TsiKey>, before: [u64; REASONS], after: [u64; REASONS]) {
-        if before == after {
-            return;
-        }
-        for (reason, (before, after)) in DropReason::ALL.into_iter().zip(before.into_iter().zip(after)) {
-            for _ in before..after {
-                *self.dropped.entry(reason).or_default() += 1;
-                let oldest = self.dropped_first(slot, reason);
-                let Some(kept) = oldest.and_then(|at| self.kept.remove(at)) else {
-                    self.not_resent += usize::from(reason == DropReason::HoldOverflow);
-                    continue;
-                };
-                if let Some(id) = kept.id {
-                    self.effects.push(Effect::Lost(id, self.why(&kept, now, reason)));
-                }
-            }
-        }
-    }
-
-    /// Which of the frames that it kept the forwarder has dropped.
-    fn dropped_first(&self, slot: Option<TsiKey>, reason: DropReason) -> Option<usize> {
-        let held = |key: &TsiKey| self.live.as_deref().map_or(0, |live| live.forwarder.held(key).frames) as usize;
-        let kept = |key: &TsiKey| self.kept.iter().filter(|kept| kept.key == *key).count();
-        let of_slot = |of: &Kept| slot.map_or_else(|| kept(&of.key) > held(&of.key), |slot| of.key == slot);
-        self.kept.iter().position(|kept| {
-            let fits = match reason {
-                // Numbered datagrams are unicast: none of them is dropped for being a group frame.
-                DropReason::BumNotTunnelled | DropReason::BumPortShared => kept.id.is_none(),
-                DropReason::Loop => kept.tunnelled,
-                _ => true,
-            };
-            fits && of_slot(kept)
-        })
-    }
-
-    /// Over the hold limit while the edge did not know where it is, or only that it should be here: its own class. Else the
-    /// limit excuses what it drops only where it is reached.
-    fn why(&self, kept: &Kept, now: Instant, reason: DropReason) -> Loss {
-        let told = self.told.get(&kept.key);
-        let asked = match told {
-            Some(Told { entry: Some(_), .. } | Told { route: Some(Route::Nowhere), .. }) => false,
-            Some(Told { route: Some(Route::At(place)), .. }) => place.nve == self.place.nve,
-            Some(Told { route: None, .. }) | None => true,
-        };
-        let held = self.live.as_deref().map(|live| live.forwarder.held(&kept.key)).unwrap_or_default();
-        let reached = told.is_some_and(|told| match reason {
-            DropReason::HoldOverflow => {
-                let one = held.bytes.checked_div(held.frames).unwrap_or(0);
-                held.frames >= told.limits.frames || held.bytes.saturating_add(2 * one) > told.limits.bytes
-            }
-            DropReason::HoldAge => (now - kept.since).0 >= u64::from(told.limits.age_ms) * 1_000,
-            _ => false,
-        });
-        match reason {
-            DropReason::HoldOverflow | DropReason::HoldAge if asked => Loss::AskedOverflow,
-            _ if reached => Loss::OverLimit,
-            // Its mapping is new to it: who sent the frame knew better, and it cannot be sent back.
-            DropReason::Loop if self.has_died => Loss::Forgotten,
-            _ => Loss::Dropped(reason),
-        }
-    }
-
-    fn count_detour(&mut self, key: &TsiKey) {
-        if self.told.get(key).is_some_and(|told| told.entry.is_some()) {
-            self.tunnelled += 1;
-        }
-    }
-
-    fn encapsulate(&mut self, to: IpAddr, vn: Vni, inner: &[u8]) {
-        let locators = self.place.locators;
-        let from = match to {
-            IpAddr::V4(_) => locators.v4().map(IpAddr::V4),
-            IpAddr::V6(_) => locators.v6().map(IpAddr::V6),
-        };
-        let made = || from.and_then(|from| Encap::new(from, to, vn));
-        let Some(encap) = self.encaps.get(&(to, vn)).copied().or_else(made) else { return };
-        self.encaps.insert((to, vn), encap);
-        let mut packet = vec![0; encap.len() + inner.len()];
-        if encap.write(flow::entropy(inner), inner, &mut packet).is_ok() {
-            self.effects.push(Effect::Tunnel(to, packet));
-        }
-    }
+    // ---- what it gives
 
     /// Takes all that there is to take, until nothing more comes.
-    pub(crate) fn drive(&mut self, now: Instant) -> Vec<Effect> {
-        let (world, now) = (now, self.clock.local(now));
-        while self.drive_once(now) {}
-        self.set_alarm(world);
+    pub(crate) fn drive(&mut self, world: Instant) -> Vec<Effect> {
+        let now = self.clock.local(world);
+        let mut buffer = Vec::new();
+        while let Some(machine) = &mut self.machine {
+            match machine.poll(now, &mut |_| true, &mut buffer) {
+                Next::Frame(fate) => {
+                    let (verdict, targets) = (fate.verdict(), fate.targets().to_vec());
+                    self.effects.extend(frame::numbered(&buffer).map(Effect::Left));
+                    self.carry_out(now, verdict, &targets, &buffer);
+                }
+                Next::Datagram(peer) => self.effects.push(Effect::Control(peer, core::mem::take(&mut buffer))),
+                Next::Event(event) => self.effects.push(Effect::Event(event)),
+                Next::Changed { change, refused } => {
+                    if refused.is_none() {
+                        self.orders.learn(&change.change);
+                    }
+                }
+                Next::Wait(due) => {
+                    // A deadline that is not ahead of the clock cannot make the world stand still.
+                    self.wake = due.map(|at| self.clock.world(at).max(Instant(world.0 + 1)));
+                    self.collect_drops(now);
+                    break;
+                }
+            }
+            self.collect_drops(now);
+        }
         core::mem::take(&mut self.effects)
     }
 
-    fn set_alarm(&mut self, world: Instant) {
-        let Some(live) = &self.live else { return };
-        let control = live.nve.poll_timeout().map(|(at, _)| at);
-        let due = control.into_iter().chain(live.forwarder.poll_timeout()).min();
-        // A deadline that is not ahead of the clock cannot make the world stand still.
-        self.wake = due.map(|at| self.clock.world(at).max(Instant(world.0 + 1)));
-    }
-
-    fn drive_once(&mut self, now: Instant) -> bool {
-        let mut busy = self.apply_changes(now);
-        busy |= self.flush(now);
-        let Some(live) = &mut self.live else { return false };
-        while let Some(notice) = live.forwarder.poll_notice() {
-            live.nve.handle_notice(now, notice);
-            busy = true;
+    /// A frame came in or is held no longer: it goes to its targets, or waits, or is dropped.
+    fn carry_out(&mut self, now: Instant, verdict: Verdict, targets: &[Target], frame: &[u8]) {
+        if verdict == Verdict::Held && self.is_held_alone(frame) {
+            self.held += 1;
+            self.effects.extend(frame::numbered(frame).map(Effect::Kept));
         }
-        let mut buffer = Vec::new();
-        while let Some(to) = live.nve.poll_transmit(now, &mut buffer) {
-            self.effects.push(Effect::Control(to, core::mem::take(&mut buffer)));
-            busy = true;
-        }
-        while let Some(event) = live.nve.poll_event() {
-            self.effects.push(Effect::Event(event));
-            busy = true;
-        }
-        busy
-    }
-
-    fn apply_changes(&mut self, now: Instant) -> bool {
-        let mut upto = None;
-        loop {
-            let Some(live) = &mut self.live else { return false };
-            let Some(change) = live.nve.poll_table_change() else { break };
-            upto = Some(change.number);
-            let (before, replayed) = (dropped(&live.forwarder), live.forwarder.counters().replayed_frames);
-            let applied = live.forwarder.apply(&change);
-            let after = dropped(&live.forwarder);
-            self.replayed += live.forwarder.counters().replayed_frames - replayed;
-            let key = match &change.change {
-                Change::Tsi { key, .. } => Some(*key),
-                Change::Port { .. } | Change::Members { .. } => None,
-            };
-            if applied.is_err() {
-                // Refused while there is nothing to refuse for: the run will say where that leads.
-                let _ = live.nve.handle(now, nve::Input::Refused { number: change.number });
-            }
-            if let (Ok(()), Change::Tsi { key, entry, route, limits, .. }) = (applied, change.change) {
-                let limits = if entry.is_some() { limits } else { self.asked };
-                self.told.insert(key, Told { entry, route, limits });
-            }
-            // By what it is told now: new limits may be narrower.
-            self.reconcile(now, key, before, after);
-        }
-        if let (Some(upto), Some(live)) = (upto, &mut self.live) {
-            // What it may answer is about ports and TSIs, not about this.
-            let _ = live.nve.handle(now, nve::Input::Applied(upto));
-        }
-        upto.is_some()
-    }
-
-    fn flush(&mut self, now: Instant) -> bool {
-        let mut busy = false;
-        loop {
-            let Some(live) = &mut self.live else { return false };
-            let (mut bytes, before) = (Vec::new(), dropped(&live.forwarder));
-            let target = live.forwarder.poll_flush(now, &mut |_| true, &mut bytes);
-            let after = dropped(&live.forwarder);
-            // What goes nowhere, between what leaves.
-            self.reconcile(now, None, before, after);
-            let Some(target) = target else { return busy };
-            busy = true;
-            let id = frame::numbered(&bytes);
-            let (destination, source) = macs(&bytes);
-            let mac = if matches!(target, Target::Again(_)) { source } else { destination };
-            let kept = |kept: &Kept| kept.id == id && (kept.key.mac == mac || mac.is_group());
-            if let Some(at) = self.kept.iter().position(kept) {
-                self.kept.remove(at);
-            } else if let Some(id) = id {
-                self.resent.insert(id);
-            }
-            if let Some(id) = id {
-                self.effects.push(Effect::Left(id));
-            }
-            match target {
-                Target::Port(vap) => self.effects.push(Effect::Port(vap, bytes)),
+        for target in targets {
+            match *target {
+                Target::Port(vap) => self.effects.push(Effect::Port(vap, frame.into())),
                 Target::Tunnel { to, vn } => {
-                    self.count_detour(&TsiKey { vn, mac: macs(&bytes).0 });
-                    self.encapsulate(to, vn, &bytes);
+                    let key = TsiKey { vn, mac: destination(frame) };
+                    let detour = matches!(verdict, Verdict::Tunnel { .. }) && self.orders.has_entry(&key);
+                    self.tunnelled += u64::from(detour);
+                    self.effects.extend(self.tunnels.wrap(to, vn, frame).map(|packet| Effect::Tunnel(to, packet)));
                 }
-                Target::Again(vap) => {
-                    self.enter(now, vap, &bytes);
-                }
+                // The machine puts it in again by itself.
+                Target::Again(_) => {}
+            }
+        }
+        self.collect_drops(now);
+    }
+
+    /// Whether a held frame is no group frame of which each TSI holds a copy.
+    fn is_held_alone(&self, frame: &[u8]) -> bool {
+        let held_for = self.machine.as_deref().map_or(&[][..], |machine| machine.forwarder().held_for());
+        !destination(frame).is_group() || held_for.iter().any(|(_, line)| *line == Line::Kept)
+    }
+
+    /// What the forwarder has dropped since.
+    fn collect_drops(&mut self, now: Instant) {
+        let Some(machine) = self.machine.as_deref_mut() else { return };
+        let mut bytes = Vec::new();
+        while let Some(dropped) = machine.forwarder_mut().poll_drop(&mut bytes) {
+            let reason = dropped.reason;
+            *self.dropped.entry(reason).or_default() += 1;
+            let Some(id) = frame::numbered(&bytes) else { continue };
+            let loss = match self.orders.loss(now, &dropped, machine.forwarder()) {
+                // Its mapping is new to it: who sent the frame knew better, and it cannot be sent back.
+                Loss::Dropped(DropReason::Loop) if self.has_died => Loss::Forgotten,
+                loss => loss,
+            };
+            self.effects.push(Effect::Lost(id, loss));
+            if dropped.line.is_none() && !dropped.replayed {
+                self.effects.push(Effect::Dropped(id, reason));
             }
         }
     }
 }
 
-/// More things than a world of this size can give an edge to remember.
-const MOST_KEPT: usize = 2_000;
-const REASONS: usize = DropReason::ALL.len();
-
-/// See [`Edge::copies`].
-fn copies(told: &BTreeMap<TsiKey, Told>, forwarder: &Forwarder, to: TsiKey) -> Vec<(TsiKey, u64, u64)> {
-    if !to.mac.is_group() {
-        return Vec::new();
-    }
-    let holds = |(key, told): &(&TsiKey, &Told)| key.vn == to.vn && told.entry.is_some_and(|e| e.bum == Bum::Hold);
-    let counts = |key: &TsiKey| forwarder.tsi_counters(key).map_or((0, 0), |c| (c.held_frames, c.dropped_frames));
-    told.iter().filter(holds).map(|(key, _)| (*key, counts(key).0, counts(key).1)).collect()
-}
-
-fn dropped(forwarder: &Forwarder) -> [u64; REASONS] {
-    DropReason::ALL.map(|reason| forwarder.counters().dropped_frames(reason))
-}
-
-/// Destination and source.
-fn macs(frame: &[u8]) -> (Mac, Mac) {
-    let at = |from: usize| frame.get(from..).and_then(|rest| rest.first_chunk()).map_or(Mac::ZERO, |mac| Mac(*mac));
-    (at(0), at(6))
+/// Where a frame goes.
+fn destination(frame: &[u8]) -> Mac {
+    frame.first_chunk().map_or(Mac::ZERO, |mac| Mac(*mac))
 }

@@ -6,6 +6,8 @@
 mod authority;
 mod clock;
 mod edge;
+mod told;
+mod tunnels;
 
 pub(crate) use authority::{Authority, Known, Told};
 pub(crate) use clock::Clock;

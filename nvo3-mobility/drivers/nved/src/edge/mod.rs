@@ -6,13 +6,12 @@
 mod calls;
 mod frames;
 mod paths;
-mod report;
 mod show;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
 use nvo3_mobility::Transport;
-use nvo3_mobility::edge::{Edge as Machine, Next};
+use nvo3_mobility::edge::{Edge as Machine, Next, Reports};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_nva_proto::{Instant, Micros};
@@ -24,7 +23,6 @@ use std::time::Duration;
 
 use calls::Callers;
 use paths::Paths;
-use report::Reports;
 
 /// An edge of this host.
 pub(crate) struct Edge {

@@ -1,19 +1,22 @@
-//! What a move cost here, for the NVA's report (VMM-5-16).
+//! What a move cost at an edge, for the NVA's report (VMM-5-16).
 
-use nvo3_mobility::forwarder::{Forwarder, TsiCounters};
-use nvo3_mobility::nve::rules::State;
+use crate::forwarder::{Forwarder, TsiCounters};
+use crate::nve::rules::State;
+use alloc::collections::BTreeMap;
 use nvo3_nva_proto::{Instant, MoveId, Report, TsiKey};
-use std::collections::BTreeMap;
 
-/// Counters at the start of each move in hand.
+/// What the forwarder had counted when each TSI's move in hand began.
+///
+/// An owner hands it each [`Event::State`](crate::nve::Event::State), and tells the edge the report that comes of it as
+/// [`Input::Report`](crate::nve::Input::Report).
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub struct Reports {
     begun: BTreeMap<TsiKey, (Instant, TsiCounters)>,
 }
 
 impl Reports {
-    /// A TSI's state changed; the report if that ended its part of a move.
-    pub(super) fn note(
+    /// A TSI's state changed, from the first to the second; the report if that ended its part of a move.
+    pub fn note(
         &mut self,
         now: Instant,
         key: TsiKey,
