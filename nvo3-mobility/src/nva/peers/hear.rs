@@ -60,17 +60,17 @@ impl Peers {
                 if let Some(refused) = Error::refused_hello(datagram, &error) {
                     self.say_to_stranger(from, SessionId(0), &refused, counters);
                 }
-                self.hear_malformed(&error, counters)
+                self.hear_malformed(now, &error, counters)
             }
         }
     }
 
-    pub(super) fn hear_malformed(&mut self, error: &DecodeError, counters: &mut NvaCounters) -> Heard {
+    pub(super) fn hear_malformed(&mut self, now: Instant, error: &DecodeError, counters: &mut NvaCounters) -> Heard {
         counters.malformed += 1;
         let Some(nve) = self.by_session.get(&error.session).copied() else { return Heard::Nothing };
         if let Some(session) = self.session_mut(nve) {
             // Whatever it is, the session counts it.
-            let _ = session.handle_undecodable(Instant::default(), error);
+            let _ = session.handle_undecodable(now, error);
         }
         Heard::Session(nve)
     }
@@ -177,5 +177,44 @@ impl Peers {
         if let Some(session) = self.session_mut(nve) {
             session.set_in_force(sequence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+    use crate::nva::NvaConfig;
+    use nvo3_nva_proto::{Capabilities, Encapsulations, Locators, Place, RecordNo};
+    use nvo3_wire::Vni;
+
+    fn datagram(header: Header, message: &Message) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        message.encode(&header, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// Checks VMM-10-10.
+    #[test]
+    fn what_cannot_be_decoded_comes_at_its_time_and_not_before_it() {
+        let (now, nve, from) = (Instant(1_000), NveId(1), Peer::from(([198, 51, 100, 1], 1)));
+        let mut counters = NvaCounters::default();
+        let mut peers = Peers::new(&NvaConfig::default(), Transport::Trusted, 7, now);
+        peers.admit(now, nve, 1);
+        let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch: 1, published: RecordNo(0) };
+        let place = Place { nve, locators: Locators::V4([198, 51, 100, 1].into()) };
+        let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
+        let hello = Message::Hello(Hello { place, nonce: 9, resumed: false, encapsulations, capabilities });
+        peers.hear(now, greeting, from, &datagram(Header::default(), &hello), &mut counters);
+        let session = peers.session_mut(nve).unwrap().id();
+        let header = Header { session, sequence: 1, ..Header::default() };
+        let mut cut = datagram(header, &Message::Subscribe(Vni::MAX));
+        cut.truncate(cut.len() - 1);
+
+        peers.hear(now, greeting, from, &cut, &mut counters);
+
+        let session = peers.session_mut(nve).unwrap();
+        assert_eq!((counters.malformed, session.counters().undecodable), (1, 1));
+        assert_eq!(session.counters().clock_backwards, 0);
     }
 }

@@ -85,7 +85,7 @@ mod with_auth {
             }
             Ok(match opened.decode() {
                 Ok(message) => self.hear_within(now, from, &opened.header, message, counters),
-                Err(error) => self.hear_malformed(&error, counters),
+                Err(error) => self.hear_malformed(now, &error, counters),
             })
         }
 
