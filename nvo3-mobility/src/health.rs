@@ -47,6 +47,20 @@ impl Duty {
     }
 }
 
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HandleTimeout => "handle_timeout was not called after a deadline of poll_timeout",
+            Self::PollEvents => "poll_event was not called until it gives nothing",
+            Self::PollTransmit => "poll_transmit was not called until it gives nothing",
+            Self::PollTableChanges => "poll_table_change was not called until it gives nothing",
+            Self::AnswerTableChanges => "table changes were polled and not answered by Applied or Refused",
+            Self::PollRecords => "poll_persist was not called until it gives nothing",
+            Self::SayPersisted => "records were polled and not answered by Persisted",
+        })
+    }
+}
+
 /// One duty that waits for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,6 +1,7 @@
 //! What goes into an authority and what comes out, besides bytes.
 
 use super::rules::State;
+use crate::health::Waiting;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
@@ -99,6 +100,8 @@ pub enum Event {
     },
     /// A TSI moved too often without being planned and is frozen (EVM-05).
     Duplicate(TsiKey),
+    /// The owner of the authority has forgotten a call of its loop for a while. It is said once, until the owner makes the call.
+    Stalled(Waiting),
 }
 
 /// What the next deadline is for.
@@ -114,6 +117,8 @@ pub enum Timer {
     Members(Vni),
     /// NVEs that have not come back since the start count as gone.
     Grace,
+    /// The owner is told what it forgot.
+    Health,
 }
 
 /// Why an input was not taken. Nothing changed.

@@ -80,6 +80,9 @@ pub(crate) fn event(event: &Event) -> Value {
             }
             what
         }
+        Event::Stalled(waiting) => {
+            json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
+        }
         Event::Duplicate(key) => json!({ "event": "duplicate", "vni": key.vn, "mac": key.mac }),
     }
 }

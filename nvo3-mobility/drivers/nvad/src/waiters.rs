@@ -109,6 +109,7 @@ fn log(event: &Event) {
             tracing::debug!(move_id = id.0, from = show::state(*from), to = show::state(*to), "a move goes on");
         }
         Event::Converged { id, after_us } => tracing::debug!(move_id = id.0, after_us, "everyone follows"),
+        Event::Stalled(waiting) => tracing::warn!(%waiting, "{}", waiting.duty),
         Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
     }
 }

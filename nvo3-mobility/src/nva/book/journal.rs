@@ -33,9 +33,11 @@ impl Journal {
         self.waiting.pop_front()
     }
 
-    /// Every record up to this one is durable.
-    pub(in crate::nva) fn persisted(&mut self, upto: RecordNo) {
-        self.durable = self.durable.max(upto.min(self.last));
+    /// Every record up to this one is durable. True if that says something new.
+    pub(in crate::nva) fn persisted(&mut self, upto: RecordNo) -> bool {
+        let before = self.durable;
+        self.durable = before.max(upto.min(self.last));
+        before < self.durable
     }
 
     /// The newest record.
@@ -50,6 +52,16 @@ impl Journal {
 
     pub(in crate::nva) fn waits(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// How many records the owner has not taken.
+    pub(in crate::nva) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many records the owner has taken and not called durable.
+    pub(in crate::nva) fn polled(&self) -> usize {
+        usize::try_from(self.backlog()).unwrap_or(usize::MAX).saturating_sub(self.waiting.len())
     }
 
     /// How many records are not durable.

@@ -3,6 +3,7 @@
 //! It holds the rooms and decides nothing. An input goes to its room. What the room answers goes to the next room at once, before
 //! anything else is looked at. (R-03.)
 
+mod health;
 mod hear;
 mod moves;
 
@@ -16,8 +17,10 @@ use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
 use crate::ConfigError;
+use crate::health::Duty;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use health::Watches;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
 
 /// The authority: the directory, who is interested in it, sessions with NVEs, and moves.
@@ -33,6 +36,7 @@ pub struct Nva {
     publish: Publish,
     events: VecDeque<Event>,
     counters: NvaCounters,
+    watches: Watches,
 }
 
 impl Nva {
@@ -77,6 +81,7 @@ impl Nva {
             publish: Publish::after(book.last()),
             events: VecDeque::new(),
             counters: NvaCounters::default(),
+            watches: Watches::default(),
             facts: Facts::new(now, config, book),
         })
     }
@@ -102,11 +107,14 @@ impl Nva {
             Input::Cancel(id) => self.cancel(id),
             Input::Fenced(nve) => self.fence(nve),
             Input::Persisted(upto) => {
-                self.journal.persisted(upto);
+                if self.journal.persisted(upto) {
+                    self.served(Duty::SayPersisted);
+                }
                 Ok(())
             }
         };
         self.release();
+        self.watch_owner();
         taken
     }
 
@@ -131,35 +139,44 @@ impl Nva {
         let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
         self.heard(heard);
+        self.watch_owner();
     }
 
     /// The next record to make durable, in order. Say so with [`Input::Persisted`].
     pub fn poll_persist(&mut self) -> Option<(RecordNo, Record)> {
-        self.journal.poll()
+        let record = self.journal.poll()?;
+        self.served(Duty::PollRecords);
+        self.note(Duty::SayPersisted);
+        Some(record)
     }
 
     /// The next datagram to send, written into `out`, which is cleared first.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
         self.set_time(now);
         out.clear();
-        self.peers.poll_transmit(self.facts.now(), out)
+        let to = self.peers.poll_transmit(self.facts.now(), out);
+        self.served(Duty::PollTransmit);
+        to
     }
 
     /// What management should know or do.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        self.served(Duty::PollEvents);
+        Some(event)
     }
 
     /// The next deadline and what it is for; "now" while something waits to be polled.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        if self.journal.waits() || self.peers.has_output() || !self.events.is_empty() {
+        if self.journal.waits() || self.peers.outputs() > 0 || !self.events.is_empty() {
             return Some((self.facts.now(), Timer::Output));
         }
         let session = self.peers.next_timer().map(|(at, nve, which)| (at, Timer::Session(nve, which)));
         let deadline = self.conduct.next_timer().map(|(at, id)| (at, Timer::Move(id)));
         let grace = self.peers.grace().map(|at| (at, Timer::Grace));
         let members = self.publish.next_timer().map(|(at, vn)| (at, Timer::Members(vn)));
-        [session, deadline, grace, members].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let health = self.watches.deadline().map(|at| (at, Timer::Health));
+        [session, deadline, grace, members, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Lets time pass.
@@ -178,6 +195,8 @@ impl Nva {
         let lists = self.publish.push_due_lists(&self.facts);
         self.send_all(lists);
         self.release();
+        self.served(Duty::HandleTimeout);
+        self.watch_owner();
     }
 
     /// Makes a record: the book changes, and the rooms hear how.

@@ -124,6 +124,11 @@ impl Peers {
         Some((at, *nve, which))
     }
 
+    /// The next deadline of a session. None while a session may have something to send: that alone can be what is due.
+    pub(in crate::nva) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at).filter(|_| self.talkative.is_empty())
+    }
+
     /// The NVEs whose sessions have a deadline that has passed.
     pub(in crate::nva) fn due(&self, now: Instant) -> Vec<NveId> {
         self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, nve)| *nve).collect()

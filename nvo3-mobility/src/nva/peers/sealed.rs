@@ -195,6 +195,7 @@ mod with_auth {
 mod without_auth {
     use super::super::hear::Heard;
     use super::super::room::Peers;
+    use crate::Transport;
     use crate::nva::{NvaCounters, Peer};
     use alloc::vec::Vec;
     use nvo3_nva_proto::{HelloAck, Instant, NveId};
@@ -203,13 +204,22 @@ mod without_auth {
     #[derive(Default)]
     pub(in crate::nva::peers) struct EdgeSeals;
 
+    impl EdgeSeals {
+        /// A message leaves as it is.
+        const fn seal(&mut self) -> bool {
+            true
+        }
+    }
+
     impl Peers {
         pub(in crate::nva::peers) const fn is_sealed(&self) -> bool {
-            false
+            match self.transport {
+                Transport::Trusted => false,
+            }
         }
 
-        pub(in crate::nva::peers) const fn seal(&self, _: NveId, _: &mut Vec<u8>) -> bool {
-            true
+        pub(in crate::nva::peers) fn seal(&mut self, nve: NveId, _: &mut Vec<u8>) -> bool {
+            self.edges.get_mut(&nve).is_some_and(|edge| edge.seals.seal())
         }
 
         pub(in crate::nva::peers) const fn hear_sealed(

@@ -97,9 +97,9 @@ impl Peers {
         }
     }
 
-    /// Whether there may be something to send.
-    pub(in crate::nva) fn has_output(&self) -> bool {
-        !self.talkative.is_empty() || !self.answers.is_empty()
+    /// How many sessions and answers may have something to send.
+    pub(in crate::nva) fn outputs(&self) -> usize {
+        self.talkative.len() + self.answers.len()
     }
 
     /// The next datagram, written into `out`, which is empty.

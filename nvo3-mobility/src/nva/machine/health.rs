@@ -1,0 +1,245 @@
+//! What the authority waits for from its owner.
+
+use super::Nva;
+use crate::health::{Duty, Health, Watch};
+use crate::nva::io::Event;
+use nvo3_nva_proto::Instant;
+
+/// What is watched: since when each duty has waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watches([(Duty, Watch); 5]);
+
+impl Default for Watches {
+    fn default() -> Self {
+        let duties = [Duty::HandleTimeout, Duty::PollEvents, Duty::PollTransmit, Duty::PollRecords, Duty::SayPersisted];
+        Self(duties.map(|duty| (duty, Watch::default())))
+    }
+}
+
+impl Watches {
+    fn get_mut(&mut self, wanted: Duty) -> Option<&mut Watch> {
+        self.0.iter_mut().find(|(duty, _)| *duty == wanted).map(|(_, watch)| watch)
+    }
+
+    /// When the owner is to be told that it forgot something.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.iter().filter_map(|(_, watch)| watch.deadline()).min()
+    }
+}
+
+impl Nva {
+    /// What waits for the owner at `now`, how much of it, and since when. Empty while the owner keeps up.
+    ///
+    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
+    pub fn health(&self, now: Instant) -> Health {
+        let now = now.max(self.facts.now());
+        let waiting = self.watches.0.iter().filter_map(|(duty, watch)| {
+            let (mut watch, count) = (*watch, self.owed(now, *duty));
+            watch.note(now, count);
+            watch.waiting(*duty, count)
+        });
+        waiting.collect()
+    }
+
+    /// How much waits for one duty.
+    fn owed(&self, now: Instant, duty: Duty) -> usize {
+        match duty {
+            Duty::HandleTimeout => {
+                let due = |at: Option<Instant>| usize::from(at.is_some_and(|at| at <= now));
+                due(self.peers.next_deadline())
+                    + due(self.peers.grace())
+                    + due(self.conduct.next_timer().map(|(at, _)| at))
+                    + due(self.publish.next_timer().map(|(at, _)| at))
+            }
+            Duty::PollEvents => self.events.len(),
+            Duty::PollTransmit => self.peers.outputs(),
+            Duty::PollRecords => self.journal.waiting(),
+            Duty::SayPersisted => self.journal.polled(),
+            // Duties of an edge's owner.
+            _ => 0,
+        }
+    }
+
+    /// Notes what waits after an input, and tells once what has waited for too long.
+    pub(super) fn watch_owner(&mut self) {
+        let now = self.facts.now();
+        let mut watches = self.watches;
+        for (duty, watch) in &mut watches.0 {
+            let count = self.owed(now, *duty);
+            watch.note(now, count);
+            if watch.is_due(now)
+                && let Some(waiting) = watch.waiting(*duty, count)
+            {
+                self.tell(Event::Stalled(waiting));
+            }
+        }
+        self.watches = watches;
+    }
+
+    /// The owner did something about a duty. What is left of it has waited since now.
+    pub(super) fn served(&mut self, duty: Duty) {
+        let (now, count) = (self.facts.now(), self.owed(self.facts.now(), duty));
+        if let Some(watch) = self.watches.get_mut(duty) {
+            watch.served(now);
+            watch.note(now, count);
+        }
+    }
+
+    /// Something may wait for a duty from now on.
+    pub(super) fn note(&mut self, duty: Duty) {
+        let (now, count) = (self.facts.now(), self.owed(self.facts.now(), duty));
+        if let Some(watch) = self.watches.get_mut(duty) {
+            watch.note(now, count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{PATIENCE, Waiting};
+    use crate::nva::{Input, NvaConfig, Peer, Timer};
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use nvo3_nva_proto::{
+        Capabilities, Encapsulations, Hello, Locators, Message, Micros, MoveKind, NveId, Place, RecordNo,
+        RegistrationRequest, Session, SessionConfig, Tsi, TsiKey,
+    };
+    use nvo3_wire::{Mac, Vni};
+
+    const START: Instant = Instant(1_000);
+
+    /// An authority with one edge that has a session and registers a TSI; nothing is drained after that.
+    struct World {
+        nva: Nva,
+        now: Instant,
+        edge: Session,
+        bytes: Vec<u8>,
+    }
+
+    fn from() -> Peer {
+        ([198, 51, 100, 1], 1).into()
+    }
+
+    impl World {
+        fn new() -> Self {
+            let session = SessionConfig { keepalive: Micros(PATIENCE.0 + 1), ..SessionConfig::default() };
+            let nva = Nva::new(NvaConfig { session, ..NvaConfig::default() }, 7, START).unwrap();
+            let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+            let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
+            let hello = Hello { place, nonce: 9, resumed: false, encapsulations, capabilities };
+            let edge = Session::initiate(session, hello, 3);
+            let mut world = Self { nva, now: START, edge, bytes: Vec::new() };
+            world.nva.handle(START, Input::Admit(place)).unwrap();
+            world.talk();
+            world.drain(None);
+            world.talk();
+            world.drain(None);
+            let key = TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) };
+            let tsi = Tsi { key, ips: vec!["192.0.2.1".parse().unwrap()] };
+            let (kind, lifetime) = (MoveKind::Cold, u16::MAX);
+            let request = RegistrationRequest { tsi, kind, old: None, expected: None, lifetime };
+            world.edge.send(0, &Message::RegistrationRequest(request)).unwrap();
+            world.talk();
+            world
+        }
+
+        /// The edge says what it has to say.
+        fn talk(&mut self) {
+            while self.edge.poll_transmit(self.now, &mut self.bytes) {
+                self.nva.handle_datagram(self.now, from(), &self.bytes);
+            }
+        }
+
+        /// The owner does everything but one thing.
+        fn drain(&mut self, forgotten: Option<Duty>) {
+            let does = |duty| forgotten != Some(duty);
+            while does(Duty::PollRecords)
+                && let Some((number, _)) = self.nva.poll_persist()
+            {
+                if does(Duty::SayPersisted) {
+                    self.nva.handle(self.now, Input::Persisted(number)).unwrap();
+                }
+            }
+            while does(Duty::PollTransmit) && self.nva.poll_transmit(self.now, &mut self.bytes).is_some() {
+                let (header, message) = Message::decode(&self.bytes).unwrap();
+                // Whatever it is, the edge counts it.
+                let _ = self.edge.handle(self.now, &header, message);
+            }
+            while does(Duty::PollEvents) && self.nva.poll_event().is_some() {}
+        }
+
+        fn stalled(&mut self) -> Vec<Duty> {
+            let mut stalled = Vec::new();
+            while let Some(event) = self.nva.poll_event() {
+                if let Event::Stalled(Waiting { duty, .. }) = event {
+                    stalled.push(duty);
+                }
+            }
+            stalled
+        }
+    }
+
+    #[test]
+    fn an_owner_that_does_everything_is_never_told() {
+        let mut world = World::new();
+        for _ in 0..100 {
+            world.drain(None);
+            assert!(world.nva.health(world.now).is_idle(), "{:?}", world.nva.health(world.now));
+            let (at, timer) = world.nva.poll_timeout().unwrap();
+            assert!(!matches!(timer, Timer::Health | Timer::Output), "{timer:?}");
+            world.now = at.max(world.now);
+            world.nva.handle_timeout(world.now);
+            world.edge.handle_timeout(world.now);
+            world.talk();
+        }
+        assert_eq!(world.stalled(), []);
+    }
+
+    #[test]
+    fn each_output_that_is_not_taken_is_told_once() {
+        for duty in [Duty::PollEvents, Duty::PollTransmit, Duty::PollRecords, Duty::SayPersisted] {
+            let mut world = World::new();
+            if duty == Duty::PollEvents {
+                world.nva.tell(Event::Duplicate(TsiKey { vn: Vni::MAX, mac: Mac::ZERO }));
+                world.nva.watch_owner();
+            }
+            world.drain(Some(duty));
+            let health = world.nva.health(world.now);
+            assert_eq!(health.waiting().iter().map(|waiting| waiting.duty).collect::<Vec<_>>(), [duty]);
+
+            for late in [0, 0, 1] {
+                world.now = world.now + PATIENCE + Micros(late);
+                world.nva.handle_timeout(world.now);
+            }
+
+            assert_eq!(world.stalled().iter().filter(|told| **told == duty).count(), 1, "{duty:?}");
+        }
+    }
+
+    #[test]
+    fn a_stall_has_a_deadline_of_its_own_when_nothing_else_comes_in() {
+        let mut world = World::new();
+        world.drain(Some(Duty::SayPersisted));
+
+        assert_eq!(world.nva.poll_timeout(), Some((world.now + PATIENCE, Timer::Health)));
+        world.nva.handle_timeout(world.now + PATIENCE);
+
+        assert_eq!(world.stalled(), [Duty::SayPersisted]);
+        assert!(!matches!(world.nva.poll_timeout(), Some((_, Timer::Health))));
+    }
+
+    #[test]
+    fn a_forgotten_handle_timeout_is_noticed_by_what_comes_in() {
+        let mut world = World::new();
+        world.drain(None);
+        let (at, _) = world.nva.poll_timeout().unwrap();
+        let comes_in = |world: &mut World, at| world.nva.handle(at, Input::Persisted(RecordNo(0))).unwrap();
+
+        comes_in(&mut world, at);
+        assert_eq!(world.stalled(), []);
+        comes_in(&mut world, at + PATIENCE);
+
+        assert_eq!(world.stalled(), [Duty::HandleTimeout]);
+    }
+}
