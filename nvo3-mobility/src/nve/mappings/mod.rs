@@ -69,6 +69,7 @@ impl Mappings {
     }
 
     /// Who has an address, as the NVA said.
+    #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<Mac> {
         self.cache.holder(vn, ip)
     }

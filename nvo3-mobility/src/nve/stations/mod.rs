@@ -12,7 +12,7 @@ pub mod rules;
 mod station;
 mod words;
 
-pub(super) use effects::Effect;
+pub(super) use effects::{Effect, Effects};
 
 use super::config::NveConfig;
 use super::orders::{Orders, Row};
@@ -84,6 +84,7 @@ impl Stations {
     }
 
     /// What a TSI is to this edge.
+    #[inline]
     pub(super) fn state(&self, key: &TsiKey) -> Core {
         self.tsis.get(key).map(|station| station.core).unwrap_or_default()
     }
@@ -99,6 +100,7 @@ impl Stations {
     }
 
     /// Who has an address behind a port of this edge.
+    #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<(Mac, VapId)> {
         self.local_ips.get(&(vn, ip)).copied()
     }
