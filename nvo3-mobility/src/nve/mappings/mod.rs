@@ -15,6 +15,7 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::Error;
 use super::orders::{Orders, Row};
+use crate::table::Route;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use cache::Cache;
@@ -56,6 +57,12 @@ impl Mappings {
     /// The version and place of what was last said of a TSI, if that is kept.
     pub(super) fn get(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         self.cache.get(key).map(|statement| (statement.version, statement.place))
+    }
+
+    /// What the table's row of a TSI says of it, and the version of that.
+    pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
+        let said = self.get(key);
+        (said.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
     }
 
     /// The version of what was last said of a TSI; the lowest where nothing is kept.
