@@ -32,6 +32,7 @@ impl Hints {
     }
 
     /// The next hint, written into `out`; gives where it goes.
+    #[inline]
     pub(super) fn poll(&mut self, out: &mut Vec<u8>) -> Option<IpAddr> {
         while let Some((to, hint)) = self.waiting.pop_front() {
             let header = Header { session: SessionId::default(), sequence: 0, transaction: 0 };

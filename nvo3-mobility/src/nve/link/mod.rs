@@ -214,11 +214,13 @@ impl Link {
     }
 
     /// The next hint, written into `out`, which is empty; gives where it goes.
+    #[inline]
     pub(super) fn poll_hint(&mut self, out: &mut Vec<u8>) -> Option<IpAddr> {
         self.hints.poll(out)
     }
 
     /// The next message to the NVA, written into `out`.
+    #[inline]
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(session) = &mut self.session else { return false };
         while session.poll_transmit(now, out) {

@@ -31,7 +31,7 @@ impl Nve {
             if let Some(mac) = frame.source()
                 && self.stations.is_behind(vap, &TsiKey { vn, mac })
             {
-                self.seen(TsiKey { vn, mac });
+                self.shown(TsiKey { vn, mac });
             }
             return Handled::Pass;
         }
@@ -46,7 +46,11 @@ impl Nve {
         self.clock(now);
         match notice {
             Notice::Miss { vn, mac } => self.ask(vn, Address::Mac(mac)),
-            Notice::Seen { key, .. } => self.seen(key),
+            Notice::Seen { key, .. } => {
+                if self.stations.is_attached(&key) {
+                    self.shown(key);
+                }
+            }
             Notice::Stale { key, from, version } => {
                 self.link.hint(self.now, key, from, version, &mut self.counters);
             }
@@ -62,8 +66,8 @@ impl Nve {
     }
 
     /// A TSI showed itself on its own port.
-    fn seen(&mut self, key: TsiKey) {
-        if self.stations.is_attached(&key) && !self.config.hypervisor_word_only {
+    fn shown(&mut self, key: TsiKey) {
+        if !self.config.hypervisor_word_only {
             // Where it has no row, the frame says nothing new.
             let _ = self.step_together(key, Input::Frame);
         }

@@ -7,8 +7,8 @@ use crate::nve::mappings::Lifetime;
 use crate::nve::rules::Input;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare, Ready,
-    RegistrationReply, RegistrationResult, Response, TsiKey, Update, Version,
+    Address, Answer, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare, RegistrationReply,
+    RegistrationResult, Response, TsiKey, Update, Version,
 };
 use nvo3_wire::Vni;
 
@@ -183,7 +183,7 @@ impl Nve {
             Ok(input) => self.step_move(move_id, input),
             Err(why) => {
                 self.counters.shed_moves += 1;
-                self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
+                self.refuse(move_id, version, why);
             }
         }
     }

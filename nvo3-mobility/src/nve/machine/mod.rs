@@ -18,7 +18,7 @@ use super::proxy::Proxy;
 use super::rules::{self, Core};
 use super::stations::Stations;
 use crate::ConfigError;
-use crate::table::{Change, Route, TableChange, VapId};
+use crate::table::{Change, TableChange, VapId};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
@@ -178,24 +178,12 @@ impl Nve {
         let change = match row {
             Row::Port(vap) => Change::Port { vap, port: self.stations.port(vap) },
             Row::Members(vn) => Change::Members { vn, locators: self.mappings.members(vn) },
-            Row::Tsi(key) => self.tsi_change(key),
+            Row::Tsi(key) => {
+                let (route, version) = self.mappings.route(&key);
+                self.stations.row(key, route, version)
+            }
         };
         Some(TableChange { number, change })
-    }
-
-    fn tsi_change(&self, key: TsiKey) -> Change {
-        let attachment = self.stations.attachment(&key);
-        let mapping = self.mappings.get(&key);
-        let version = mapping.map(|(version, _)| version).unwrap_or_default();
-        Change::Tsi {
-            key,
-            vap: attachment.vap,
-            entry: attachment.entry,
-            route: mapping.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)),
-            version: attachment.floor.max(version),
-            limits: attachment.limits,
-            replay_since: attachment.stopped_at,
-        }
     }
 
     /// The next message or frame to send, written into `out`, which is cleared first.

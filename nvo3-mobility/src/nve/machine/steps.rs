@@ -3,9 +3,9 @@
 use super::Nve;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::Row;
-use crate::nve::rules::{Input, News};
-use crate::nve::stations::Effect;
-use nvo3_nva_proto::{Message, MoveId, Query, TsiKey};
+use crate::nve::rules::{Input, News, Word};
+use crate::nve::stations::{Effect, Effects};
+use nvo3_nva_proto::{Address, Message, MoveId, MoveWord, Query, Ready, Refusal, TsiKey, Version};
 use nvo3_wire::Vni;
 
 impl Nve {
@@ -17,12 +17,14 @@ impl Nve {
     }
 
     /// As [`Nve::step`], for an input that says nothing new in some states.
+    #[inline]
     pub(super) fn step_if_it_fits(&mut self, key: TsiKey, input: Input) -> bool {
-        let Some(effects) = self.stations.step(self.now, key, input, &mut self.orders) else { return false };
-        for effect in effects {
-            self.carry_out(effect);
+        let mut effects = Effects::new();
+        let in_place = self.stations.step(self.now, key, input, &mut self.orders, &mut effects);
+        for effect in &effects {
+            self.carry_out(*effect);
         }
-        true
+        in_place
     }
 
     /// Any TSI's word stands for all that move with it.
@@ -58,7 +60,8 @@ impl Nve {
                     self.answer_for(key);
                 }
             }
-            Effect::Say(message) => self.say(&message),
+            Effect::Say(move_id, version, word) => self.say(&message(move_id, version, word)),
+            Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
             Effect::Register(key) => self.register(key),
             Effect::Deregister(key, version) => self.link.deregister(key, version, &mut self.counters),
             Effect::AwaitForwarder(key) => {
@@ -93,9 +96,13 @@ impl Nve {
     }
 
     /// A question that is asked again keeps its number (DIR-04).
-    pub(super) fn query(&mut self, vn: Vni, address: nvo3_nva_proto::Address, transaction: u32) {
+    pub(super) fn query(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.counters.queries += 1;
         self.link.send(transaction, &Message::Query(Query { vn, address }), &mut self.counters);
+    }
+
+    pub(super) fn refuse(&mut self, move_id: MoveId, version: Version, why: Refusal) {
+        self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 
     /// Says something to the NVA that it did not ask for and does not answer.
@@ -109,5 +116,18 @@ impl Nve {
         } else {
             self.counters.shed_events += 1;
         }
+    }
+}
+
+/// What the NVA is told about a move.
+const fn message(move_id: MoveId, version: Version, word: Word) -> Message {
+    let named = MoveWord { move_id, version };
+    match word {
+        Word::Ready => Message::Ready(Ready { move_id, version, refused: None }),
+        Word::Suspended => Message::Suspended(named),
+        Word::Activated => Message::Activated(named),
+        Word::Resumed => Message::Resumed(named),
+        Word::Revoked => Message::Revoked(named),
+        Word::OutcomeQuery => Message::OutcomeQuery(move_id),
     }
 }

@@ -15,6 +15,7 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::Error;
 use super::orders::{Orders, Row};
+use crate::table::Route;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use cache::Cache;
@@ -58,6 +59,12 @@ impl Mappings {
         self.cache.get(key).map(|statement| (statement.version, statement.place))
     }
 
+    /// What the table's row of a TSI says of it, and the version of that.
+    pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
+        let said = self.get(key);
+        (said.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
+    }
+
     /// The version of what was last said of a TSI; the lowest where nothing is kept.
     pub(super) fn version(&self, key: &TsiKey) -> Version {
         self.cache.get(key).map(|statement| statement.version).unwrap_or_default()
@@ -69,6 +76,7 @@ impl Mappings {
     }
 
     /// Who has an address, as the NVA said.
+    #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<Mac> {
         self.cache.holder(vn, ip)
     }

@@ -53,6 +53,7 @@ impl Proxy {
     }
 
     /// A question for `target`, which `holder` has, behind that port if it is here.
+    #[inline]
     pub(super) fn ask(
         &mut self,
         (vn, target): (Vni, IpAddr),
@@ -100,6 +101,7 @@ impl Proxy {
     }
 
     /// The next frame, written into `out`, which is empty; gives its port.
+    #[inline]
     pub(super) fn poll_frame(&mut self, out: &mut Vec<u8>) -> Option<VapId> {
         let (vap, frame) = self.frames.pop_front()?;
         out.extend_from_slice(&frame);

@@ -5,17 +5,19 @@ use super::rules::{self, Core, Input, News, Output, State, Word};
 use super::station::Station;
 use crate::nve::orders::{Orders, Row};
 use arrayvec::ArrayVec;
-use nvo3_nva_proto::{Instant, Message, MoveId, MoveWord, Ready, TsiKey, Version};
+use nvo3_nva_proto::{Instant, MoveId, Refusal, TsiKey, Version};
 
 /// What a step asks of the other rooms.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Effect {
     /// The TSI's state changed: the owner is told.
     Changed { key: TsiKey, from: State, to: State },
     /// Something of the TSI that the owner waits for.
     News { key: TsiKey, move_id: Option<MoveId>, news: News },
-    /// A message to the NVA about a move.
-    Say(Message),
+    /// The NVA is told about a move, for all its TSIs.
+    Say(MoveId, Version, Word),
+    /// The NVA is told that this edge takes no part in a move.
+    Refuse(MoveId, Version, Refusal),
     /// The NVA is asked to point the mapping here.
     Register(TsiKey),
     /// The NVA is told that the VM is gone.
@@ -28,22 +30,33 @@ pub(crate) enum Effect {
 pub(crate) type Effects = ArrayVec<Effect, 5>;
 
 impl Stations {
-    /// One input for one TSI. `None`: the table has no row for it, and nothing changed.
-    pub(crate) fn step(&mut self, now: Instant, key: TsiKey, input: Input, orders: &mut Orders) -> Option<Effects> {
+    /// One input for one TSI; adds what is to be done then to `effects`, which is empty. False where the table has no row for the
+    /// input: nothing changed.
+    #[inline]
+    pub(crate) fn step(
+        &mut self,
+        now: Instant,
+        key: TsiKey,
+        input: Input,
+        orders: &mut Orders,
+        effects: &mut Effects,
+    ) -> bool {
         let before = self.state(&key);
-        let (after, outputs) = rules::step(before, input)?;
-        let mut effects = Effects::new();
-        if after != before {
+        let Some((after, outputs)) = rules::step(before, input) else { return false };
+        let changed = after.state != before.state;
+        if changed || after.floor != before.floor {
             self.enter(key, after, orders);
         }
-        if after.state != before.state {
+        if changed {
             effects.push(Effect::Changed { key, from: before.state, to: after.state });
         }
-        effects.extend(outputs.into_iter().filter_map(|output| self.effect(now, key, after, output)));
+        for output in outputs {
+            effects.extend(self.effect(now, key, after, output));
+        }
         if after.state.awaits_forwarder() {
             effects.push(Effect::AwaitForwarder(key));
         }
-        Some(effects)
+        true
     }
 
     fn enter(&mut self, key: TsiKey, after: Core, orders: &mut Orders) {
@@ -65,11 +78,9 @@ impl Stations {
                     Word::OutcomeQuery => self.asks_for_all(id, &key),
                     _ => self.moves.says(id, word, key),
                 };
-                return all_say.then(|| Effect::Say(message(id, version, word)));
+                return all_say.then_some(Effect::Say(id, version, word));
             }
-            Output::Refuse(id, version, why) => {
-                Effect::Say(Message::Ready(Ready { move_id: id, version, refused: Some(why) }))
-            }
+            Output::Refuse(id, version, why) => Effect::Refuse(id, version, why),
             Output::Register => Effect::Register(key),
             Output::Deregister => Effect::Deregister(key, after.floor),
             Output::ForwardFor(which) => {
@@ -85,17 +96,5 @@ impl Stations {
     fn asks_for_all(&self, id: MoveId, key: &TsiKey) -> bool {
         let in_it = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
         self.moves.get(id).is_none_or(|found| found.tsis.iter().find(in_it) == Some(key))
-    }
-}
-
-fn message(move_id: MoveId, version: Version, word: Word) -> Message {
-    let named = MoveWord { move_id, version };
-    match word {
-        Word::Ready => Message::Ready(Ready { move_id, version, refused: None }),
-        Word::Suspended => Message::Suspended(named),
-        Word::Activated => Message::Activated(named),
-        Word::Resumed => Message::Resumed(named),
-        Word::Revoked => Message::Revoked(named),
-        Word::OutcomeQuery => Message::OutcomeQuery(move_id),
     }
 }

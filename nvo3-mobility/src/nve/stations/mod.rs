@@ -12,16 +12,16 @@ pub mod rules;
 mod station;
 mod words;
 
-pub(super) use effects::Effect;
+pub(super) use effects::{Effect, Effects};
 
 use super::config::NveConfig;
 use super::orders::{Orders, Row};
-use crate::table::{Entry, VapId};
+use crate::table::{Change, Route, VapId};
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 use forwarding::ForwardTimers;
 use moves::Moves;
-use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
 use rules::Core;
@@ -49,21 +49,6 @@ struct Limits {
     ips_per_tsi: usize,
 }
 
-/// What the forwarder's table says of a TSI for this room's part.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attachment {
-    /// Its port here.
-    pub(super) vap: Option<VapId>,
-    /// What its state orders.
-    pub(super) entry: Option<Entry>,
-    /// What is not above it changes nothing.
-    pub(super) floor: Version,
-    /// How much is held for it.
-    pub(super) limits: HoldLimits,
-    /// When the VM stopped here, where that was said afterwards.
-    pub(super) stopped_at: Option<Instant>,
-}
-
 impl Stations {
     pub(super) fn new(config: &NveConfig) -> Self {
         Self {
@@ -84,6 +69,7 @@ impl Stations {
     }
 
     /// What a TSI is to this edge.
+    #[inline]
     pub(super) fn state(&self, key: &TsiKey) -> Core {
         self.tsis.get(key).map(|station| station.core).unwrap_or_default()
     }
@@ -99,27 +85,22 @@ impl Stations {
     }
 
     /// Who has an address behind a port of this edge.
+    #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<(Mac, VapId)> {
         self.local_ips.get(&(vn, ip)).copied()
     }
 
-    /// The table's row of a TSI, as far as it is this room's.
-    pub(super) fn attachment(&self, key: &TsiKey) -> Attachment {
-        let Some(station) = self.tsis.get(key) else {
-            return Attachment {
-                vap: None,
-                entry: None,
-                floor: Version::default(),
-                limits: self.hold,
-                stopped_at: None,
-            };
-        };
-        Attachment {
-            vap: station.vap,
-            entry: station.entry(),
-            floor: station.core.floor,
-            limits: station.limits,
-            stopped_at: station.stopped_at,
+    /// The table's row of a TSI, with what the directory says of it.
+    pub(super) fn row(&self, key: TsiKey, route: Option<Route>, said: Version) -> Change {
+        let station = self.tsis.get(&key);
+        Change::Tsi {
+            key,
+            vap: station.and_then(|station| station.vap),
+            entry: station.and_then(Station::entry),
+            route,
+            version: station.map_or(said, |station| station.core.floor.max(said)),
+            limits: station.map_or(self.hold, |station| station.limits),
+            replay_since: station.and_then(|station| station.stopped_at),
         }
     }
 

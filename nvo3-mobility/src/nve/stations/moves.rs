@@ -99,6 +99,7 @@ impl Stations {
     }
 
     /// The other TSIs that move with this one.
+    #[inline]
     pub(crate) fn moving_with(&self, key: &TsiKey) -> Vec<TsiKey> {
         let together = self.tsis.get(key).and_then(|station| station.move_id()).map(|id| self.in_move(id));
         let mut others = together.unwrap_or_default();

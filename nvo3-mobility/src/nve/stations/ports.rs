@@ -105,11 +105,13 @@ impl Stations {
     }
 
     /// The VN of a port, and whether frames of any source may come in there.
+    #[inline]
     pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
         self.ports.get(&vap).map(|attached| (attached.vn, attached.trusted))
     }
 
     /// Whether the TSI is behind this port.
+    #[inline]
     pub(crate) fn is_behind(&self, vap: VapId, key: &TsiKey) -> bool {
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap))
     }
@@ -120,6 +122,7 @@ impl Stations {
     }
 
     /// Whether a MAC, and an address if one is named, is bound to the port (VMM-10-02).
+    #[inline]
     pub(crate) fn is_bound(&self, vap: VapId, key: &TsiKey, ip: Option<IpAddr>) -> bool {
         let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip));
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap) && holds(station))

@@ -10,6 +10,7 @@ use super::{Input, News, Outputs, Plan, Sign, State, Word, outputs};
 use nvo3_nva_proto::{Refusal, Version};
 
 #[rustfmt::skip]
+#[inline]
 pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State, Outputs)> {
     Some(match (state, input) {
         (Here,                                 PrepareOld(p, false)) if p.version > floor => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
