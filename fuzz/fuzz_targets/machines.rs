@@ -418,7 +418,7 @@ impl World {
                 assert_ne!(fate.verdict(), Verdict::Punt, "control answers its own ports");
             }
             Step::Punted(edge, at, frame) => {
-                drop(self.edges[edge.0].machine.nve_mut().handle_frame(now, vap(at), &frame.bytes()));
+                let _ = self.edges[edge.0].machine.nve_mut().handle_frame(now, vap(at), &frame.bytes());
             }
             Step::Noticed(edge, seen) => {
                 let notice = match seen {

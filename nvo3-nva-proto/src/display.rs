@@ -1,7 +1,6 @@
 //! One line for a log.
 
-use crate::message::{Address, Answer, Message};
-use crate::transfer::StateStream;
+use crate::message::{Address, Answer, Message, StateStream};
 use core::fmt;
 
 impl fmt::Display for Address {

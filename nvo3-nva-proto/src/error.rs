@@ -1,16 +1,16 @@
 //! What can be wrong with a message, and where.
 
-use crate::codec::{code, type_name};
-use crate::header::{Header, frame_len};
+use crate::header::{Header, VERSION, frame_len};
 use crate::id::SessionId;
-use crate::message::{Error, ErrorCode, Message};
+use crate::message::table::code;
+use crate::message::{Error, ErrorCode, Message, type_name};
 use core::fmt;
 
 /// Why bytes are not a message that this crate can take. [`DecodeError::reply`] is the answer to its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct DecodeError {
     /// What is wrong.
-    pub code: ErrorCode,
+    pub kind: DecodeErrorKind,
     /// The message type, 0 where it could not be read.
     pub about: u8,
     /// The sequence, 0 where it could not be read or the message is outside the reliable order.
@@ -21,38 +21,127 @@ pub struct DecodeError {
     pub offset: u32,
     /// The TLV type concerned, 0 for none.
     pub tlv: u16,
-    /// For [`ErrorCode::Truncated`] the bytes needed, else the largest value that may stand there (0 where that says nothing).
-    pub needed: usize,
-    /// For [`ErrorCode::Truncated`] the bytes there are, else the value that stands there.
-    pub available: usize,
+}
+
+/// What is wrong with the bytes of a [`DecodeError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// Another version of the protocol.
+    #[error("version {found} is not spoken here, {VERSION} is")]
+    Version {
+        /// The version.
+        found: u8,
+    },
+    /// A message type that has no name here.
+    #[error("message type {found} is not known here")]
+    UnknownType {
+        /// The type.
+        found: u8,
+    },
+    /// The bytes end too early.
+    #[error("{needed} bytes are needed and {available} are there")]
+    Truncated {
+        /// How many bytes are needed.
+        needed: u32,
+        /// How many bytes there are.
+        available: u32,
+    },
+    /// The header's length is less than the datagram's, or more than a message's.
+    #[error("the length is {said}: must be {expected}")]
+    Length {
+        /// The length in the header.
+        said: u32,
+        /// The length that would be right: the datagram's, or the longest message's.
+        expected: u32,
+    },
+    /// Bytes after the last value.
+    #[error("{bytes} bytes are left over")]
+    LeftOver {
+        /// How many.
+        bytes: u32,
+    },
+    /// A number that means nothing here.
+    #[error("{found} may not stand here")]
+    Value {
+        /// The number.
+        found: u32,
+    },
+    /// A number that is too large.
+    #[error("{found} may not stand here, at most {max}")]
+    TooLarge {
+        /// The number.
+        found: u32,
+        /// The largest one.
+        max: u32,
+    },
+    /// A list with too many values.
+    #[error("{count} values are listed, at most {max} may be")]
+    TooMany {
+        /// How many there are.
+        count: u32,
+        /// How many there may be.
+        max: u32,
+    },
+    /// A TLV that may come once, a second time.
+    #[error("comes twice")]
+    Repeated,
+    /// A TLV that the rest of the message excludes.
+    #[error("has no place in this message")]
+    OutOfPlace,
+    /// An unknown TLV with the critical bit.
+    #[error("is critical and not known here")]
+    UnknownCritical,
+    /// A TLV that must be there is not.
+    #[error("is missing")]
+    Missing,
+}
+
+impl DecodeErrorKind {
+    /// The number that says it on the wire.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Version { .. } => ErrorCode::Version,
+            Self::UnknownType { .. } => ErrorCode::UnknownType,
+            Self::Truncated { .. } => ErrorCode::Truncated,
+            Self::Length { .. }
+            | Self::LeftOver { .. }
+            | Self::Value { .. }
+            | Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::Repeated
+            | Self::OutOfPlace => ErrorCode::Field,
+            Self::UnknownCritical => ErrorCode::UnknownCritical,
+            Self::Missing => ErrorCode::Missing,
+        }
+    }
+
+    /// Whether it is said of a TLV itself and not of a value.
+    const fn is_of_tlv(&self) -> bool {
+        matches!(self, Self::Repeated | Self::OutOfPlace | Self::UnknownCritical | Self::Missing)
+    }
 }
 
 impl DecodeError {
+    /// The number that says what is wrong on the wire.
+    pub const fn code(&self) -> ErrorCode {
+        self.kind.code()
+    }
+
     /// What to tell the sender.
-    pub fn reply(&self) -> Error {
-        Error { code: self.code, about: self.about, sequence: self.sequence, offset: self.offset, tlv: self.tlv }
+    pub const fn reply(&self) -> Error {
+        Error { code: self.code(), about: self.about, sequence: self.sequence, offset: self.offset, tlv: self.tlv }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { offset, tlv, needed, available, about, .. } = self;
-        match type_name(*about) {
-            Some(name) => write!(f, "{name} at byte {offset}: ")?,
-            None => write!(f, "message at byte {offset}: ")?,
-        }
-        match (self.code, *tlv) {
-            (ErrorCode::UnknownCritical, _) => return write!(f, "TLV {tlv} is critical and not known here"),
-            (ErrorCode::Missing, _) => return write!(f, "TLV {tlv} is missing"),
-            (_, 0) => {}
-            _ => write!(f, "TLV {tlv}: ")?,
-        }
-        match self.code {
-            ErrorCode::Version => write!(f, "version {available} is not spoken here, {needed} is"),
-            ErrorCode::UnknownType => write!(f, "message type {about} is not known here"),
-            ErrorCode::Truncated => write!(f, "{needed} bytes are needed and {available} are there"),
-            _ if *needed == 0 => write!(f, "{available} may not stand here"),
-            _ => write!(f, "{available} may not stand here, at most {needed}"),
+        let Self { kind, about, offset, tlv, .. } = self;
+        let name = type_name(*about).unwrap_or("message");
+        match tlv {
+            0 => write!(f, "{name} at byte {offset}: {kind}"),
+            _ if kind.is_of_tlv() => write!(f, "{name} at byte {offset}: TLV {tlv} {kind}"),
+            _ => write!(f, "{name} at byte {offset}: TLV {tlv}: {kind}"),
         }
     }
 }
@@ -79,7 +168,7 @@ impl Error {
     /// ```
     pub fn refused_hello(datagram: &[u8], error: &DecodeError) -> Option<Message> {
         let answer = Message::Error(error.reply());
-        let hello = datagram.get(1) == Some(&code::HELLO);
+        let hello = datagram.get(1) == Some(&code::Hello);
         let whole = frame_len(datagram) == Some(datagram.len()) && datagram.len() >= answer.encoded_len();
         (hello && whole && error.session.0 == 0).then_some(answer)
     }
@@ -88,7 +177,6 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::header::VERSION;
     use alloc::vec;
     use alloc::vec::Vec;
 

@@ -1,9 +1,8 @@
 //! The header that every message begins with.
 
-use crate::codec::{Reader, Sink};
-use crate::error::DecodeError;
+use crate::codec::{Reader, Sink, number};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::SessionId;
-use crate::message::ErrorCode;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
@@ -89,14 +88,14 @@ impl Header {
         let mut r = Reader::new(message);
         let version = r.get::<u8>()?;
         if version != VERSION {
-            return Err(r.fail(ErrorCode::Version, 0, VERSION.into(), version.into()));
+            return Err(r.fail(0, DecodeErrorKind::Version { found: version }));
         }
         let kind = r.get::<u8>()?;
         r.about(kind);
         for (at, expected) in (2..4).zip(flags) {
             let byte = r.get::<u8>()?;
             if byte != expected {
-                return Err(r.fail(ErrorCode::Field, at, 0, byte.into()));
+                return Err(r.wrong(at, byte));
             }
         }
         let length = usize::from(r.get::<u16>()?);
@@ -105,10 +104,11 @@ impl Header {
         // Cut short on its way it is answered, and keeps its place for a whole copy.
         r.under(header.session, 0);
         if length > available {
-            return Err(r.fail(ErrorCode::Truncated, 4, length, available));
+            return Err(r.truncated(4, length, available));
         }
         if length < available || length > longest {
-            return Err(r.fail(ErrorCode::Field, 4, available.min(longest), length));
+            let (said, expected) = (number(length), number(available.min(longest)));
+            return Err(r.fail(4, DecodeErrorKind::Length { said, expected }));
         }
         r.under(header.session, header.sequence);
         Ok((header, kind, key, r))

@@ -41,13 +41,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![no_std]
+#![warn(unnameable_types)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.
 #[cfg(any(test, feature = "arbitrary"))]
 extern crate std;
 
-mod audit;
 #[cfg(feature = "auth")]
 pub mod auth;
 mod codec;
@@ -59,12 +59,10 @@ mod message;
 mod session;
 mod stream;
 mod time;
-mod transfer;
 pub mod view;
 
-pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
-pub use codec::{MAX_IPS, MAX_PLACES, type_name};
-pub use error::{DecodeError, EncodeError};
+pub use codec::{MAX_IPS, MAX_PLACES};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
@@ -74,10 +72,6 @@ pub use session::{
 };
 pub use stream::{StreamDecoder, StreamError};
 pub use time::{Instant, Micros};
-pub use transfer::{
-    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
-    StateOffer, StatePart, StateStream, TooLarge, Vlan,
-};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -256,8 +256,8 @@ mod tests {
 
         assert_eq!(error, None);
         let refused = Message::decode(&messages[0]).unwrap_err();
-        assert_eq!((refused.code, refused.offset), (ErrorCode::Field, 4));
-        assert_eq!(refused.to_string(), "Keepalive at byte 4: 1200 may not stand here, at most 1176");
+        assert_eq!((refused.code(), refused.offset), (ErrorCode::Field, 4));
+        assert_eq!(refused.to_string(), "Keepalive at byte 4: the length is 1200: must be 1176");
         assert_eq!(Message::decode(&messages[1]).map(|(_, message)| message), Ok(Message::Goodbye));
     }
 }

@@ -1,7 +1,8 @@
 //! What both kinds of edge do with their control plane, and how far their loop is.
 
+use crate::health::{Duty, Waiting};
 use crate::nve::{Event, Nve, Transmit};
-use crate::table::{TableChange, VapId};
+use crate::table::TableChange;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
@@ -13,13 +14,6 @@ pub enum Peer {
     Nva,
     /// Another NVE's control port.
     Nve(IpAddr),
-}
-
-/// What the control plane wants sent or told.
-pub(super) enum Speech {
-    Datagram(Peer),
-    Frame(VapId),
-    Event(Event),
 }
 
 /// What is polled next. The order is part of what an edge does: see [`super`].
@@ -77,7 +71,7 @@ impl Control {
         change
     }
 
-    /// Whether the data plane has its turn. It ends by [`Self::poll_speech`].
+    /// Whether the data plane has its turn. It ends by [`Self::poll_transmit`].
     pub(super) fn is_planes_turn(&self) -> bool {
         self.stage == Stage::Plane
     }
@@ -87,23 +81,22 @@ impl Control {
         self.busy = true;
     }
 
-    /// The next message, frame or event of this round.
-    pub(super) fn poll_speech(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Speech> {
-        if self.stage != Stage::Events {
-            self.stage = Stage::Messages;
-            if let Some(to) = self.nve.poll_transmit(now, out) {
-                self.busy = true;
-                return Some(match to {
-                    Transmit::Nva => Speech::Datagram(Peer::Nva),
-                    Transmit::Nve(to) => Speech::Datagram(Peer::Nve(to)),
-                    Transmit::Port(vap) => Speech::Frame(vap),
-                });
-            }
-            self.stage = Stage::Events;
+    /// The next message or frame of this round.
+    pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        if self.stage == Stage::Events {
+            return None;
         }
-        let event = self.nve.poll_event()?;
-        self.busy = true;
-        Some(Speech::Event(event))
+        let to = self.nve.poll_transmit(now, out);
+        self.busy |= to.is_some();
+        self.stage = if to.is_some() { Stage::Messages } else { Stage::Events };
+        to
+    }
+
+    /// The next event of this round.
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        let event = self.nve.poll_event();
+        self.busy |= event.is_some();
+        event
     }
 
     /// Ends the round; `due` is the next deadline. Time passes once in a drain, so every drain ends.
@@ -124,4 +117,10 @@ impl Control {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.nve.poll_timeout().map(|(at, _)| at)
     }
+}
+
+/// The one duty of an owner that every edge has: to poll when it is due.
+pub(super) fn late_poll(now: Instant, due: Option<Instant>) -> Option<Waiting> {
+    let since = due.filter(|at| *at <= now)?;
+    Some(Waiting { duty: Duty::HandleTimeout, count: 1, since })
 }

@@ -1,9 +1,10 @@
 //! An edge that forwards its frames itself.
 
-use super::control::{Control, Peer, Round, Speech};
+use super::control::{Control, Peer, Round, late_poll};
 use super::fate::Fate;
 use crate::forwarder::{ChangeRefusal, Forwarder, Target, Verdict};
-use crate::nve::{Error, Event, Handled, Input, Nve};
+use crate::health::Health;
+use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -35,7 +36,8 @@ pub enum Next<'a> {
 /// The same before the forwarder is borrowed for a frame's targets.
 enum Step {
     Frame(Verdict),
-    Said(Speech),
+    Datagram(Peer),
+    Event(Event),
     Changed(TableChange, Option<ChangeRefusal>),
     Wait(Option<Instant>),
 }
@@ -117,9 +119,8 @@ impl Edge {
     pub fn poll(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Next<'_> {
         match self.step(now, room, out) {
             Step::Frame(verdict) => Next::Frame(Fate::new(verdict, &self.forwarder)),
-            Step::Said(Speech::Frame(vap)) => Next::Frame(Fate::new(Verdict::Deliver(vap), &self.forwarder)),
-            Step::Said(Speech::Datagram(peer)) => Next::Datagram(peer),
-            Step::Said(Speech::Event(event)) => Next::Event(event),
+            Step::Datagram(peer) => Next::Datagram(peer),
+            Step::Event(event) => Next::Event(event),
             Step::Changed(change, refused) => Next::Changed { change, refused },
             Step::Wait(until) => Next::Wait(until),
         }
@@ -142,8 +143,15 @@ impl Edge {
                     self.control.nve_mut().handle_notice(now, notice);
                 }
             }
-            if let Some(said) = self.control.poll_speech(now, out) {
-                return Step::Said(said);
+            if let Some(to) = self.control.poll_transmit(now, out) {
+                return match to {
+                    Transmit::Nva => Step::Datagram(Peer::Nva),
+                    Transmit::Nve(to) => Step::Datagram(Peer::Nve(to)),
+                    Transmit::Port(vap) => Step::Frame(Verdict::Deliver(vap)),
+                };
+            }
+            if let Some(event) = self.control.poll_event() {
+                return Step::Event(event);
             }
             let due = self.poll_timeout();
             match self.control.end_round(now, due) {
@@ -191,6 +199,11 @@ impl Edge {
     /// The next deadline of either part; now, while the control plane waits to be polled.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.control.poll_timeout().into_iter().chain(self.forwarder.poll_timeout()).min()
+    }
+
+    /// What waits for the owner: a poll that is due.
+    pub fn health(&self, now: Instant) -> Health {
+        late_poll(now, self.poll_timeout()).into_iter().collect()
     }
 
     /// Another ring of keys from now on: see [`Nve::set_keys`].

@@ -1,12 +1,15 @@
 use super::foreign::{self, ForeignEdge};
 use super::{Edge, Next, Peer};
 use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, ForwarderConfig, Target, Verdict};
+use crate::health::{Duty, PATIENCE, Waiting};
+use crate::nva::{self, Nva, NvaConfig};
+use crate::nve::rules::State;
 use crate::nve::{Event, Handled, Input, Nve, NveConfig};
 use crate::table::{Action, Bum, Change, Entry, Gate, TableChange, VapId};
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
-use nvo3_nva_proto::{HoldLimits, Instant, Locators, NveId, Place, Tsi, TsiKey, Version};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni, arp};
 
 /// The table changes that the forwarder of [`edge`] has had.
@@ -124,6 +127,20 @@ fn time_that_is_due_passes_by_poll() {
 
     assert_eq!(late.datagrams, [Peer::Nva], "Hello is said again");
     assert!(late.until.is_some_and(|next| next > until));
+}
+
+#[test]
+fn health_names_a_poll_that_is_due_and_nothing_after_it() {
+    let mut edge = edge();
+    assert!(edge.health(NOW).is_idle());
+
+    edge.tell(NOW, Input::Connect).unwrap();
+    edge.tell(NOW, Input::Detach { vap: VapId(2) }).unwrap();
+    let late = NOW + PATIENCE;
+    assert_eq!(edge.health(late).overdue(late).map(|late| late.duty).collect::<Vec<_>>(), [Duty::HandleTimeout]);
+
+    drain(&mut edge, late);
+    assert!(edge.health(late).is_idle());
 }
 
 #[test]
@@ -327,4 +344,98 @@ fn a_punted_frame_of_a_foreign_plane_is_judged() {
 
     arp::announcement(tsi(1).key.mac, Ipv4Addr::new(192, 0, 2, 9).into(), &mut out).unwrap();
     assert_eq!(edge.punted(NOW, VapId(1), &out), Handled::Taken);
+}
+
+#[test]
+fn health_names_the_orders_that_a_plane_has_not_answered() {
+    let (mut edge, orders) = foreign_edge();
+    let (first, last) = (orders[0].number, orders[1].number);
+    let waiting = |edge: &ForeignEdge| edge.health(NOW).waiting().to_vec();
+    let orders = |count, since| [Waiting { duty: Duty::AnswerTableChanges, count, since }];
+
+    edge.applied(NOW, 0, last);
+    assert_eq!(waiting(&edge), orders(2, NOW));
+
+    edge.applied(Instant(NOW.0 + 5), 1, first);
+    assert_eq!(waiting(&edge), orders(1, Instant(NOW.0 + 5)));
+
+    edge.applied(NOW, 1, last);
+    assert_eq!(waiting(&edge), []);
+}
+
+/// An authority, the old NVE and the new one, which has two planes. Everything arrives at once.
+struct Move {
+    nva: Nva,
+    old: Edge,
+    new: ForeignEdge,
+    /// The newest order of the new NVE.
+    ordered: u64,
+}
+
+impl Move {
+    fn exchange(&mut self) {
+        let (mut buffer, mut quiet) = (Vec::new(), false);
+        let address = |n: u8| SocketAddr::from(([198, 51, 100, n], 4_790));
+        while !core::mem::replace(&mut quiet, true) {
+            loop {
+                match self.old.poll(NOW, &mut |_| true, &mut buffer) {
+                    Next::Datagram(Peer::Nva) => self.nva.handle_datagram(NOW, address(1), &buffer),
+                    Next::Wait(_) => break,
+                    _ => {}
+                }
+            }
+            loop {
+                match self.new.poll(NOW, &mut buffer) {
+                    foreign::Next::Datagram(Peer::Nva) => self.nva.handle_datagram(NOW, address(2), &buffer),
+                    foreign::Next::Order(order) => self.ordered = order.number,
+                    foreign::Next::Wait(_) => break,
+                    _ => {}
+                }
+            }
+            while let Some((record, _)) = self.nva.poll_persist() {
+                self.nva.handle(NOW, nva::Input::Persisted(record)).unwrap();
+                quiet = false;
+            }
+            while self.nva.poll_event().is_some() {}
+            while let Some(to) = self.nva.poll_transmit(NOW, &mut buffer) {
+                quiet = false;
+                if to == address(1) {
+                    self.old.datagram(NOW, &buffer);
+                } else {
+                    self.new.datagram(NOW, &buffer);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_nve_is_ready_once_every_plane_has_its_orders() {
+    let forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 7).unwrap();
+    let new = ForeignEdge::new(Nve::new(NveConfig::new(place(2)), 8).unwrap(), 2);
+    let nva = Nva::new(NvaConfig::default(), 9, NOW).unwrap();
+    let mut world = Move { nva, old: Edge::new(nve(), forwarder), new, ordered: 0 };
+    for n in [1, 2] {
+        world.nva.handle(NOW, nva::Input::Admit(place(n))).unwrap();
+    }
+    let key = tsi(1).key;
+    world.old.tell(NOW, Input::Connect).unwrap();
+    world.new.tell(NOW, Input::Connect).unwrap();
+    world.old.tell(NOW, attach(1)).unwrap();
+    world.old.tell(NOW, Input::Activate { key, move_id: None }).unwrap();
+    world.exchange();
+    let (id, tsis, to, kind) = (MoveId(1), vec![key], place(2).nve, MoveKind::Hot);
+    world.nva.handle(NOW, nva::Input::Move { id, tsis, to, kind, deadline: Micros::from_secs(5) }).unwrap();
+    let state = |world: &Move| world.new.nve().state(&key).state;
+
+    world.exchange();
+    assert!(matches!(state(&world), State::Installing(_)));
+
+    world.new.applied(NOW, 0, world.ordered);
+    world.exchange();
+    assert!(matches!(state(&world), State::Installing(_)), "the other plane has not answered");
+
+    world.new.applied(NOW, 1, world.ordered);
+    world.exchange();
+    assert!(matches!(state(&world), State::Prepared(_)));
 }

@@ -1,10 +1,11 @@
 //! What goes into an authority and what comes out, besides bytes.
 
+use super::rules::State;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
+    Version,
 };
-
 use nvo3_wire::Vni;
 
 /// What management and the journal tell an authority.
@@ -58,9 +59,9 @@ pub enum Event {
         /// Which.
         id: MoveId,
         /// Before.
-        from: super::rules::State,
+        from: State,
         /// Now.
-        to: super::rules::State,
+        to: State,
     },
     /// A party will not take part: the move is going to be aborted.
     Refused {
@@ -139,6 +140,25 @@ pub enum Error {
     /// A bound of the configuration is reached.
     #[error("no room: {0}")]
     Full(&'static str),
+}
+
+/// What [`Nva::moves`](super::Nva::moves) says of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// Which.
+    pub id: MoveId,
+    /// What is waited for, or how it ended.
+    pub state: State,
+    /// How it moves.
+    pub kind: MoveKind,
+    /// What moves.
+    pub tsis: &'a [TsiKey],
+    /// From where.
+    pub old: NveId,
+    /// To where.
+    pub new: NveId,
+    /// The version that is reserved for it.
+    pub version: Version,
 }
 
 /// Counters of an [`Nva`](super::Nva); they only grow.

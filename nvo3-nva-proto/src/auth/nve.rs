@@ -4,8 +4,8 @@ use super::error::{AuthError, KeyError, SealError};
 use super::keys::{Keys, Party};
 use super::numbers::Numbers;
 use super::seal::{Opened, session_of};
-use crate::codec::code;
 use crate::id::{NveId, SessionId};
+use crate::message::table::code;
 use alloc::vec::Vec;
 
 /// What an edge seals and opens with.
@@ -71,5 +71,5 @@ impl NveSeals {
 }
 
 const fn is_stateless(opened: &Opened<'_>) -> bool {
-    opened.kind == code::ERROR && opened.number == 0
+    opened.kind == code::Error && opened.number == 0
 }

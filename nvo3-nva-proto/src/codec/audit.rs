@@ -6,22 +6,17 @@ use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
 use super::update::{FULL_VERSION, get_version, put_head};
-use super::value::{Count, Get, Put, Sink, codes, fields};
-use crate::audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
+use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{NveId, Version};
-use crate::message::ErrorCode;
+use crate::message::{CacheEntry, CacheReport, CacheVerdict, WrongEntry};
 use crate::view::{self, CacheEntries};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 
 fields! {
     WrongEntry { verdict, mac, version }
-}
-
-codes! {
-    Verdict { Unknown, Stale, Ahead, WrongNve, WrongAddress }
 }
 
 /// More NVEs than the entries of one message can point to.
@@ -59,7 +54,7 @@ impl<'a> CacheEntries<'a> {
         let head: u8 = r.get()?;
         let index = head & !FULL_VERSION;
         let Some(nve) = self.nves.iter().nth(index.into()) else {
-            return Err(r.fail(ErrorCode::Field, at, self.nves.len().saturating_sub(1), index.into()));
+            return Err(r.wrong_index(at, index, self.nves.len()));
         };
         let mac = r.get()?;
         let version = get_version(r, self.base, head & FULL_VERSION != 0)?;

@@ -6,7 +6,7 @@ use super::value::{Count, Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
-use crate::message::{Address, Answer, ErrorCode, Invalidate, Mapping, Query, Response, Resync};
+use crate::message::{Address, Answer, Invalidate, Mapping, Query, Response, Resync};
 use crate::view::{self, Addresses};
 use alloc::vec::Vec;
 use nvo3_wire::{Mac, Vni};
@@ -83,7 +83,7 @@ impl<'a> Get<'a> for view::Response<'a> {
         let at = r.offset();
         let (answer, lifetime) = (r.get::<u8>()?, r.get()?);
         if !(FOUND..=PROHIBITED).contains(&answer) {
-            return Err(r.fail(ErrorCode::Field, at, PROHIBITED.into(), answer.into()));
+            return Err(r.wrong(at, answer));
         }
         let (mut address, mut mapping, mut place) = (None, None::<Found<'_>>, None::<Place>);
         for tlv in r.tlvs() {

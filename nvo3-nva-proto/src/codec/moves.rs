@@ -2,23 +2,15 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Get, Put, Sink, codes, fields};
+use super::value::{Get, Put, Sink, fields};
 use crate::error::DecodeError;
-use crate::message::{Done, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Side};
+use crate::message::{Done, MoveWord, Outcome, Prepare, Ready, Refusal};
 use crate::view;
 
 fields! {
     MoveWord { move_id, version }
     Ready { move_id, version, refused }
     Done { move_id, report }
-}
-
-codes! {
-    Side { Old, New }
-    MoveResult { Committed, Aborted, Unknown }
-    Refusal {
-        Stale, WrongPlace, Forwarder, Resource, NoCommonUnderlay, NoSession, Busy, Policy, UnknownTsi, NotSupported
-    }
 }
 
 /// 0 where nothing is refused.

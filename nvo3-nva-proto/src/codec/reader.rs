@@ -2,13 +2,12 @@
 
 use super::tlv::Tlvs;
 use super::value::Get;
-use crate::error::DecodeError;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::SessionId;
-use crate::message::ErrorCode;
 
 /// What is left of a datagram, or of one TLV's value in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     at: usize,
     about: u8,
@@ -40,26 +39,50 @@ impl<'a> Reader<'a> {
 
     /// The error that this is at byte `at`.
     #[cold]
-    pub(crate) fn fail(&self, code: ErrorCode, at: usize, needed: usize, available: usize) -> DecodeError {
-        DecodeError {
-            code,
-            about: self.about,
-            sequence: self.sequence,
-            session: self.session,
-            offset: u32::try_from(at).unwrap_or(u32::MAX),
-            tlv: self.tlv,
-            needed,
-            available,
+    pub(crate) fn fail(&self, at: usize, kind: DecodeErrorKind) -> DecodeError {
+        let Self { about, sequence, session, tlv, .. } = *self;
+        DecodeError { kind, about, sequence, session, offset: number(at), tlv }
+    }
+
+    /// The error that `needed` bytes do not stand at byte `at`.
+    #[cold]
+    pub(crate) fn truncated(&self, at: usize, needed: usize, available: usize) -> DecodeError {
+        self.fail(at, DecodeErrorKind::Truncated { needed: number(needed), available: number(available) })
+    }
+
+    /// The error that the number at byte `at` means nothing.
+    #[cold]
+    pub(crate) fn wrong(&self, at: usize, found: impl Into<u32>) -> DecodeError {
+        self.fail(at, DecodeErrorKind::Value { found: found.into() })
+    }
+
+    /// The error that the index at byte `at` is that of nothing in a table of `len` values.
+    #[cold]
+    pub(super) fn wrong_index(&self, at: usize, index: u8, len: usize) -> DecodeError {
+        match len.checked_sub(1) {
+            Some(max) => self.fail(at, DecodeErrorKind::TooLarge { found: index.into(), max: number(max) }),
+            None => self.wrong(at, index),
         }
+    }
+
+    /// The error that bytes follow where nothing may.
+    #[cold]
+    pub(crate) fn left_over(&self) -> DecodeError {
+        self.fail(self.at, DecodeErrorKind::LeftOver { bytes: number(self.len()) })
     }
 
     /// The error that the TLV `kind`, which must be there, is not.
     pub(super) fn missing(&self, kind: u16) -> DecodeError {
-        DecodeError { tlv: kind, ..self.fail(ErrorCode::Missing, self.at, 0, 0) }
+        self.within(kind, self.at, &[]).fail(self.at, DecodeErrorKind::Missing)
     }
 
     pub(crate) const fn offset(&self) -> usize {
         self.at
+    }
+
+    /// What is left.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -78,14 +101,14 @@ impl<'a> Reader<'a> {
                 self.at = self.at.saturating_add(N);
                 Ok(*head)
             }
-            None => Err(self.fail(ErrorCode::Truncated, self.at, N, self.rest.len())),
+            None => Err(self.truncated(self.at, N, self.rest.len())),
         }
     }
 
     /// The next bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let Some((head, rest)) = self.rest.split_at_checked(length) else {
-            return Err(self.fail(ErrorCode::Truncated, self.at, length, self.rest.len()));
+            return Err(self.truncated(self.at, length, self.rest.len()));
         };
         self.rest = rest;
         self.at = self.at.saturating_add(length);
@@ -106,7 +129,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing may follow.
     pub(super) fn end(&self) -> Result<(), DecodeError> {
-        if self.is_empty() { Ok(()) } else { Err(self.fail(ErrorCode::Field, self.at, 0, self.len())) }
+        if self.is_empty() { Ok(()) } else { Err(self.left_over()) }
     }
 
     /// The TLVs up to the end, which the reader stands at from now on.
@@ -116,4 +139,9 @@ impl<'a> Reader<'a> {
         self.rest = &[];
         tlvs
     }
+}
+
+/// Of a length that no message has, as much as an error can say.
+pub(crate) fn number(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }

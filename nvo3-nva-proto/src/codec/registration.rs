@@ -2,23 +2,14 @@
 
 use super::reader::Reader;
 use super::tlv::{self, kind, put_critical};
-use super::value::{Get, Put, Sink, codes, fields};
+use super::value::{Get, Put, Sink, fields};
 use crate::error::DecodeError;
-use crate::message::{
-    Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, RegistrationResult,
-};
+use crate::message::{Deregister, DeregisterReply, RegistrationReply, RegistrationRequest};
 use crate::view;
 
 fields! {
     Deregister { tsi, version }
     DeregisterReply { tsi, version }
-}
-
-codes! {
-    MoveKind { Hot, Warm, Cold, Failover }
-    RegistrationResult {
-        Accepted, Policy, UnknownVn, TenantConflict, Duplicate, Stale, NotAuthorised, Resource, Malformed, Moving
-    }
 }
 
 impl Put for RegistrationRequest {

@@ -2,21 +2,14 @@
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Get, Put, Sink, codes, fields};
+use super::value::{Get, Put, Sink, fields};
 use crate::error::DecodeError;
-use crate::message::{Ack, Error, ErrorCode, Hello, HelloAck};
+use crate::message::{Ack, Error, Hello, HelloAck};
 
 fields! {
     HelloAck { session, nonce, epoch, published }
     Error { code, about, tlv, sequence, offset }
     Ack { received, in_force }
-}
-
-codes! {
-    ErrorCode {
-        Version, UnknownType, Truncated, Field, UnknownCritical, Missing, UnknownSession, UnknownNve, NotAllowed, Resource,
-        Forwarder
-    }
 }
 
 impl Put for Hello {

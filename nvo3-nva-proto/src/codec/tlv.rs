@@ -14,8 +14,7 @@
 
 use super::reader::Reader;
 use super::value::{Get, Sink};
-use crate::error::DecodeError;
-use crate::message::ErrorCode;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::view::List;
 use nom::bytes::complete::take;
 use nom::number::complete::be_u16;
@@ -76,7 +75,7 @@ pub(crate) struct Tlv<'a> {
 impl<'a> Tlv<'a> {
     /// Nobody here knows it.
     pub(crate) fn skip(self) -> Result<(), DecodeError> {
-        if self.critical { Err(self.value.fail(ErrorCode::UnknownCritical, self.at, 0, 0)) } else { Ok(()) }
+        if self.critical { Err(self.value.fail(self.at, DecodeErrorKind::UnknownCritical)) } else { Ok(()) }
     }
 
     /// It is one value, and comes once.
@@ -102,12 +101,12 @@ impl<'a> Tlv<'a> {
 
     /// It has not come before.
     pub(super) fn first<T>(&self, slot: &Option<T>) -> Result<(), DecodeError> {
-        if slot.is_none() { Ok(()) } else { Err(self.value.fail(ErrorCode::Field, self.at, 1, 2)) }
+        if slot.is_none() { Ok(()) } else { Err(self.value.fail(self.at, DecodeErrorKind::Repeated)) }
     }
 
     /// It has no place beside what the message says.
     pub(super) fn out_of_place(&self) -> DecodeError {
-        self.value.fail(ErrorCode::Field, self.at, 0, 1)
+        self.value.fail(self.at, DecodeErrorKind::OutOfPlace)
     }
 }
 
@@ -143,12 +142,12 @@ impl<'a> Iterator for Tlvs<'a> {
             return None;
         }
         let Ok((body, (code, length))) = head(input) else {
-            return Some(Err(self.of.fail(ErrorCode::Truncated, self.at, 4, input.len())));
+            return Some(Err(self.of.truncated(self.at, 4, input.len())));
         };
         let kind = code & !CRITICAL;
         let inside = self.of.within(kind, self.at.saturating_add(4), body);
         let Ok((rest, value)) = value(length, body) else {
-            return Some(Err(inside.fail(ErrorCode::Truncated, self.at, length.into(), body.len())));
+            return Some(Err(inside.truncated(self.at, length.into(), body.len())));
         };
         let at = self.at;
         self.at = inside.offset().saturating_add(value.len());

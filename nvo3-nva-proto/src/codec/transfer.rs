@@ -3,13 +3,12 @@
 use super::parts::parts;
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
-use super::value::{Count, Get, Put, Sink, codes, fields};
-use crate::error::DecodeError;
+use super::value::{Count, Get, Put, Sink, fields};
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::header::Header;
-use crate::message::ErrorCode;
-use crate::transfer::{
-    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
-    StateOffer, StatePart, StateStream, Vlan,
+use crate::message::{
+    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateChunk, StateKind, StateOffer,
+    StatePart, StateStream, Vlan,
 };
 use crate::view;
 use alloc::vec::Vec;
@@ -21,11 +20,6 @@ fields! {
     StateAck { stream, kind, upto, answer }
 }
 
-codes! {
-    StateKind { Connections, Sessions, Policies, Snapshot, Opaque }
-    StateAnswer { Taken, Again, NotSupported, Resource, Policy, Stale }
-}
-
 /// Numbers that do not fill their bytes.
 macro_rules! bounded {
     ($($name:ident($number:ty))*) => {
@@ -33,15 +27,14 @@ macro_rules! bounded {
             fn put<S: Sink>(&self, out: &mut S) {
                 self.get().put(out);
             }
+        }
 
-
-}
-
-impl Get<'_> for $name {
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        impl Get<'_> for $name {
+            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 let at = r.offset();
                 let value = r.get::<$number>()?;
-                Self::new(value).ok_or_else(|| r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, value as usize))
+                let too_large = DecodeErrorKind::TooLarge { found: value.into(), max: Self::MAX.get().into() };
+                Self::new(value).ok_or_else(|| r.fail(at, too_large))
             }
         })*
     };
@@ -106,7 +99,7 @@ impl Get<'_> for Flow {
         let at = r.offset();
         let family: u8 = r.get()?;
         if family != V4 && family != V6 {
-            return Err(r.fail(ErrorCode::Field, at, V6.into(), family.into()));
+            return Err(r.wrong(at, family));
         }
         let (protocol, source_port, destination_port) = (r.get()?, r.get()?, r.get()?);
         let ends = if family == V4 {
@@ -136,7 +129,7 @@ impl Get<'_> for Present {
         match r.get::<u8>()? {
             PRESENT => Ok(Self(true)),
             GONE => Ok(Self(false)),
-            other => Err(r.fail(ErrorCode::Field, at, GONE.into(), other.into())),
+            other => Err(r.wrong(at, other)),
         }
     }
 }

@@ -17,13 +17,13 @@
 //! `place` is an index into the table, 127 for a mapping that is withdrawn. The version is what to add to the generation of
 //! the message's base version; with `F` it stands there in full.
 
-use super::reader::Reader;
+use super::reader::{Reader, number};
 use super::tlv::{kind, put_critical};
 use super::value::{Count, Get, Put, Sink};
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::header::{Header, MAX_MESSAGE};
 use crate::id::{Place, Version};
-use crate::message::{ErrorCode, Mapping, Members, Update};
+use crate::message::{Mapping, Members, Update};
 use crate::view::{self, Mappings};
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
@@ -76,7 +76,7 @@ impl<'a> Mappings<'a> {
         let index = head & !FULL_VERSION;
         let place = self.places.iter().nth(index.into());
         if place.is_none() && index != WITHDRAWN {
-            return Err(r.fail(ErrorCode::Field, at, self.places.len().saturating_sub(1), index.into()));
+            return Err(r.wrong_index(at, index, self.places.len()));
         }
         let mac = r.get()?;
         let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
@@ -117,7 +117,7 @@ pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Resu
     let at = r.offset();
     let difference: u32 = r.get()?;
     let generation = base.generation.checked_add(difference.into());
-    let generation = generation.ok_or_else(|| r.fail(ErrorCode::Field, at, 0, difference as usize))?;
+    let generation = generation.ok_or_else(|| r.wrong(at, difference))?;
     Ok(Version { generation, ..base })
 }
 
@@ -167,8 +167,9 @@ impl<'a> Get<'a> for view::Update<'a> {
         }
         let places = places.unwrap_or_default();
         if places.len() > MAX_PLACES {
-            let error = r.fail(ErrorCode::Field, r.offset(), MAX_PLACES, places.len());
-            return Err(DecodeError { tlv: kind::PLACES, ..error });
+            let (count, max) = (number(places.len()), number(MAX_PLACES));
+            let listed = r.within(kind::PLACES, r.offset(), &[]);
+            return Err(listed.fail(r.offset(), DecodeErrorKind::TooMany { count, max }));
         }
         let mappings = Mappings { base, places, entries: entries.unwrap_or(Reader::new(&[])) };
         let mut rest = mappings.entries;

@@ -1,9 +1,9 @@
 //! How the values that messages are made of stand on the wire (SPEC.md §4). All numbers are big-endian, nothing is padded.
 
 use super::reader::Reader;
-use crate::error::DecodeError;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
-use crate::message::{Address, Capabilities, Encapsulations, ErrorCode, HoldLimits, Report, Tsi};
+use crate::message::{Address, Capabilities, Encapsulations, HoldLimits, Report, Tsi};
 use crate::view::{self, Addresses};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -54,7 +54,7 @@ pub(crate) trait Put {
 }
 
 /// A value that is read from there, or that says where it lies.
-pub trait Get<'a>: Sized {
+pub(crate) trait Get<'a>: Sized {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 
@@ -76,30 +76,7 @@ macro_rules! fields {
     };
 }
 
-/// One byte with one of the enum's numbers.
-macro_rules! codes {
-    ($($name:ident { $($variant:ident),* })*) => {
-        $(impl $crate::codec::value::Put for $name {
-            fn put<S: $crate::codec::value::Sink>(&self, out: &mut S) {
-                out.put(&[*self as u8]);
-            }
-        }
-
-        impl $crate::codec::value::Get<'_> for $name {
-            #[inline]
-            fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
-                let at = r.offset();
-                let code: u8 = r.get()?;
-                $(if code == Self::$variant as u8 {
-                    return Ok(Self::$variant);
-                })*
-                Err(r.fail($crate::message::ErrorCode::Field, at, 0, code.into()))
-            }
-        })*
-    };
-}
-
-pub(super) use {codes, fields};
+pub(super) use fields;
 
 macro_rules! numbers {
     ($($number:ty)*) => {
@@ -107,13 +84,11 @@ macro_rules! numbers {
             fn put<S: Sink>(&self, out: &mut S) {
                 out.put(&self.to_be_bytes());
             }
+        }
 
-
-}
-
-impl Get<'_> for $number {
-    #[inline]
-    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        impl Get<'_> for $number {
+            #[inline]
+            fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(r.array()?))
             }
         })*
@@ -150,7 +125,7 @@ impl Get<'_> for bool {
         match r.get::<u8>()? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(r.fail(ErrorCode::Field, at, 1, other.into())),
+            other => Err(r.fail(at, DecodeErrorKind::TooLarge { found: other.into(), max: 1 })),
         }
     }
 }
@@ -167,9 +142,8 @@ impl Get<'_> for Vni {
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         let value: u32 = r.get()?;
-        let too_large =
-            || r.fail(ErrorCode::Field, at, Self::MAX.get() as usize, usize::try_from(value).unwrap_or(usize::MAX));
-        Self::new(value).ok_or_else(too_large)
+        let too_large = DecodeErrorKind::TooLarge { found: value, max: Self::MAX.get() };
+        Self::new(value).ok_or_else(|| r.fail(at, too_large))
     }
 }
 
@@ -241,7 +215,7 @@ impl Get<'_> for Locators {
             1 => Ok(Self::V4(r.get()?)),
             2 => Ok(Self::V6(r.get()?)),
             3 => Ok(Self::Both(r.get()?, r.get()?)),
-            other => Err(r.fail(ErrorCode::Field, at, 3, other.into())),
+            other => Err(r.wrong(at, other)),
         }
     }
 }
@@ -274,7 +248,7 @@ impl Get<'_> for Address {
             1 => Ok(Self::Mac(r.get()?)),
             4 => Ok(Self::Ip(IpAddr::V4(r.get()?))),
             6 => Ok(Self::Ip(IpAddr::V6(r.get()?))),
-            other => Err(r.fail(ErrorCode::Field, at, 6, other.into())),
+            other => Err(r.wrong(at, other)),
         }
     }
 }
@@ -318,7 +292,7 @@ impl<'a> Get<'a> for Addresses<'a> {
             let run: u8 = r.get()?;
             // Only "none at all" has an empty run: there is one way to say it.
             if run & RUN_COUNT == 0 && (run != 0 || any) {
-                return Err(r.fail(ErrorCode::Field, at, RUN_COUNT.into(), 0));
+                return Err(r.wrong(at, 0_u32));
             }
             for _ in 0..run & RUN_COUNT {
                 let _: IpAddr = get_address(r, run)?;

@@ -6,9 +6,27 @@ use crate::error::DecodeError;
 use core::fmt;
 use core::marker::PhantomData;
 
+/// A value that a [`List`] has. It is implemented for the types of this crate, and for nobody else to implement.
+pub trait Value<'a>: Sized {
+    /// Takes one from the front of `bytes`, which are not empty and were checked.
+    #[doc(hidden)]
+    fn take(bytes: &mut &'a [u8]) -> Option<Self>;
+}
+
+// A bound by `Get` itself would show in public signatures what nobody can name.
+impl<'a, T: Get<'a>> Value<'a> for T {
+    #[inline]
+    fn take(bytes: &mut &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(bytes);
+        let value = r.get().ok();
+        *bytes = r.rest();
+        value
+    }
+}
+
 /// Values that were checked when the message was read.
 pub struct List<'a, T> {
-    values: Reader<'a>,
+    values: &'a [u8],
     len: usize,
     of: PhantomData<fn() -> T>,
 }
@@ -25,18 +43,18 @@ impl<T> List<'_, T> {
     }
 }
 
-impl<'a, T: Get<'a>> List<'a, T> {
+impl<'a, T: Value<'a>> List<'a, T> {
     /// In their order.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut values = self.values;
-        (0..self.len).map_while(move |_| values.get().ok())
+        (0..self.len).map_while(move |_| T::take(&mut values))
     }
 }
 
 /// Up to the end.
 impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (values, mut len) = (*r, 0_usize);
+        let (values, mut len) = (r.rest(), 0_usize);
         while !r.is_empty() {
             let _: T = r.get()?;
             len = len.saturating_add(1);
@@ -48,7 +66,7 @@ impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
 /// None.
 impl<T> Default for List<'_, T> {
     fn default() -> Self {
-        Self { values: Reader::new(&[]), len: 0, of: PhantomData }
+        Self { values: &[], len: 0, of: PhantomData }
     }
 }
 
@@ -60,7 +78,7 @@ impl<T> Clone for List<'_, T> {
 
 impl<T> Copy for List<'_, T> {}
 
-impl<'a, T: Get<'a> + fmt::Debug> fmt::Debug for List<'a, T> {
+impl<'a, T: Value<'a> + fmt::Debug> fmt::Debug for List<'a, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }

@@ -1,20 +1,19 @@
 //! Views become messages that own what they say.
 
 use super::{
-    Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Message, Outcome,
-    PolicyRecord, Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
+    Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Outcome, PolicyRecord,
+    Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
 };
-use crate::codec::Get;
-use crate::view::List;
+use crate::view::{List, Value};
 use alloc::vec::Vec;
 
-impl<'a, T: Get<'a>> From<List<'a, T>> for Vec<T> {
+impl<'a, T: Value<'a>> From<List<'a, T>> for Vec<T> {
     fn from(list: List<'a, T>) -> Self {
         list.iter().collect()
     }
 }
 
-fn each<'a, T: Get<'a>, O: From<T>>(list: List<'a, T>) -> Vec<O> {
+fn each<'a, T: Value<'a>, O: From<T>>(list: List<'a, T>) -> Vec<O> {
     list.iter().map(O::from).collect()
 }
 
@@ -74,24 +73,4 @@ impl From<StatePart<'_>> for crate::StatePart {
             StatePart::Opaque(bytes) => Self::Opaque(bytes.into()),
         }
     }
-}
-
-macro_rules! messages {
-    ($($name:ident $(($any:ident))?)*) => {
-        impl From<Message<'_>> for crate::Message {
-            fn from(message: Message<'_>) -> Self {
-                match message {
-                    $(Message::$name $(($any))? => Self::$name $(($any.into()))?,)*
-                }
-            }
-        }
-    };
-}
-
-messages! {
-    Hello(m) HelloAck(m) Keepalive Goodbye Error(m) Ack(m)
-    RegistrationRequest(m) RegistrationReply(m) Deregister(m) DeregisterReply(m)
-    Query(m) Response(m) Subscribe(m) Unsubscribe(m) Update(m) Resync(m) Invalidate(m)
-    Prepare(m) Ready(m) Suspended(m) Activated(m) Resumed(m) Revoke(m) Revoked(m) OutcomeQuery(m) Outcome(m) Done(m)
-    StateOffer(m) StateChunk(m) StateAck(m) CacheReport(m) CacheVerdict(m)
 }

@@ -171,7 +171,7 @@ fn what_the_crate_refuses_is_malformed() {
             Ok(_) => assert_eq!(said, "", "{bytes:02x?}"),
             // An empty datagram is not given to a dissector.
             Err(_) if bytes.is_empty() => {}
-            Err(error) => assert!(said.contains(&format!("{:?}: ", error.code)), "{error}: {said}: {bytes:02x?}"),
+            Err(error) => assert!(said.contains(&format!("{:?}: ", error.code())), "{error}: {said}: {bytes:02x?}"),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The machine and what is around it: the journal that it waits for, and who waits for what it says.
 
-use crate::sockets::Sockets;
-use crate::store::{self, Counters, Writer};
 use crate::waiters::Waiters;
+use nvad::sockets::Sockets;
+use nvad::store::{self, Writer, WriterCounters};
 use nvo3_mobility::nva::{Event, Input, Nva};
 use nvo3_nva_proto::{Instant, Place, RecordNo};
 use nvoctl::Reply;
@@ -52,7 +52,7 @@ pub(crate) struct Authority {
     pub(super) last: RecordNo,
     /// Every record up to this one is durable.
     durable: RecordNo,
-    pub(super) written: Counters,
+    pub(super) written: WriterCounters,
     pub(super) sockets: Sockets,
     pub(super) waiters: Waiters,
     later: VecDeque<(RecordNo, Said)>,
@@ -80,7 +80,7 @@ impl Authority {
             journal,
             last,
             durable: last,
-            written: Counters::default(),
+            written: WriterCounters::default(),
             sockets,
             waiters: Waiters::default(),
             later: VecDeque::new(),

@@ -3,11 +3,11 @@
 use clap::Parser;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place};
+use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// An authority (NVA): it knows behind which edge each tenant address is, and moves virtual machines between edges.
@@ -82,10 +82,8 @@ pub(crate) struct Config {
 /// Why it cannot run so.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{path}: {error}")]
-    Unreadable { path: PathBuf, error: std::io::Error },
-    #[error("{path}: {error}")]
-    Malformed { path: PathBuf, error: toml::de::Error },
+    #[error(transparent)]
+    File(#[from] SettingsError),
     #[error("listen: at least one address is needed")]
     Deaf,
     #[error("listen: {0} is there twice")]
@@ -113,14 +111,9 @@ pub(crate) enum Error {
 impl Config {
     /// What the flags and the file that they name say together.
     pub(crate) fn load(flags: Flags) -> Result<Self, Error> {
-        let file = flags.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = settings(flags.config.as_deref())?;
         flags.settings.or(file).checked()
     }
-}
-
-fn read(path: &Path) -> Result<Settings, Error> {
-    let text = fs::read_to_string(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
-    toml::from_str(&text).map_err(|error| Error::Malformed { path: path.to_owned(), error })
 }
 
 impl Settings {
@@ -128,17 +121,9 @@ impl Settings {
     fn or(self, file: Self) -> Self {
         let filled = |these: Vec<Listen>, others| if these.is_empty() { others } else { these };
         let members = |these: Vec<Member>, others| if these.is_empty() { others } else { these };
-        // Where records are kept is one setting with two names.
-        let (data, in_memory) = if self.data.is_some() || self.in_memory {
-            (self.data, self.in_memory)
-        } else {
-            (file.data, file.in_memory)
-        };
-        let (keys, trusted_transport) = if self.keys.is_some() || self.trusted_transport {
-            (self.keys, self.trusted_transport)
-        } else {
-            (file.keys, file.trusted_transport)
-        };
+        let (data, in_memory) = flags_or_file((self.data, self.in_memory), (file.data, file.in_memory));
+        let (keys, trusted_transport) =
+            flags_or_file((self.keys, self.trusted_transport), (file.keys, file.trusted_transport));
         Self {
             listen: filled(self.listen, file.listen),
             nve: members(self.nve, file.nve),
@@ -229,9 +214,8 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        let address = text.parse().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, nvoctl::CONTROL_PORT)));
-        address.map(Self).map_err(|_| format!("listen: `{text}` is not an IP address with or without a port"))
+        let address = nvoctl::control_address(text).map(Self);
+        address.ok_or_else(|| format!("listen: `{text}` is not an IP address with or without a port"))
     }
 }
 
@@ -294,7 +278,7 @@ mod tests {
     fn load(flags: &[&str], file: &str) -> Result<Config, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("nvad.toml");
-        fs::write(&path, file).unwrap();
+        std::fs::write(&path, file).unwrap();
         let all = ["nvad", "--config", path.to_str().unwrap()].into_iter().chain(flags.iter().copied());
         let flags = Flags::try_parse_from(all).map_err(|error| error.to_string())?;
         Config::load(flags).map_err(|error| error.to_string())
@@ -359,12 +343,5 @@ mod tests {
             (Micros::from_secs(30), false, 100)
         );
         assert_eq!(config.nva.lifetime, NvaConfig::default().lifetime);
-    }
-
-    #[test]
-    fn the_port_is_the_protocols_where_none_is_said() {
-        let listens = ["192.0.2.1", "::1", "[::1]", "192.0.2.1:5", "[::1]:5"];
-        let ports = listens.map(|text| text.parse::<Listen>().unwrap().0.port());
-        assert_eq!(ports, [nvoctl::CONTROL_PORT, nvoctl::CONTROL_PORT, nvoctl::CONTROL_PORT, 5, 5]);
     }
 }

@@ -6,8 +6,8 @@ use crate::{show, start, words};
 use nvo3_mobility::nva::rules::State;
 use nvo3_mobility::nva::{Input, Standing};
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
-use nvoctl::daemon::{Call, Caller};
-use nvoctl::keys::Trust;
+use nvoctl::daemon::{self, Call, Caller};
+use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{Reply, Request, What};
 use serde_json::{Value, json};
 
@@ -22,23 +22,14 @@ impl Authority {
             Request::Show(What::Tables) => shown(&caller, show::tables(&self.nva)),
             Request::Show(What::Moves) => shown(&caller, show::moves(&self.nva)),
             Request::Show(What::Counters) => shown(&caller, self.counters()),
-            Request::Watch => {
-                if let Err(caller) = self.waiters.watch(caller) {
-                    refuse(&caller, "too many watch already");
-                }
-            }
+            Request::Watch => self.waiters.watch(caller),
             Request::Prepare { move_id, tsis, to, deadline } => {
                 self.prepare(now, move_id, tsis, to, deadline, caller);
             }
             Request::Outcome { move_id } => self.outcome(now, move_id, caller),
             Request::Cancel { move_id } => self.word(now, Input::Cancel(move_id), caller),
             Request::Fence { nve } => self.word(now, Input::Fenced(nve), caller),
-            Request::ReloadKeys => match self.reload_keys() {
-                Ok(()) => {
-                    caller.reply(Reply::Done);
-                }
-                Err(why) => refuse(&caller, why),
-            },
+            Request::ReloadKeys => _ = caller.reply(self.reload_keys().into()),
             Request::Attach(_)
             | Request::Detach { .. }
             | Request::Suspend { .. }
@@ -47,10 +38,9 @@ impl Authority {
         }
     }
 
-    fn reload_keys(&mut self) -> Result<(), String> {
-        let keys = self.trust.keys().map_err(|error| error.to_string())?;
-        let keys = keys.ok_or("the transport is trusted: there is no file of keys")?;
-        start::complete(&keys, &self.places);
+    fn reload_keys(&mut self) -> Result<(), KeysError> {
+        let keys = daemon::reload_keys(&self.trust)?;
+        start::warn_without_key(&keys, &self.places);
         self.nva.set_keys(keys);
         Ok(())
     }
@@ -155,5 +145,5 @@ fn shown(caller: &Caller, what: Value) {
 }
 
 fn refuse(caller: &Caller, why: impl Into<String>) {
-    caller.reply(Reply::Refused { why: why.into() });
+    caller.reply(Reply::refused(why));
 }

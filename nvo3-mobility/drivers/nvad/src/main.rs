@@ -1,16 +1,14 @@
-//! `nvad`: the authority of an overlay, on Linux.
+//! `nvad`: the authority (NVA) of an overlay, on Linux.
 //!
-//! A loop around [`nvo3_mobility::nva::Nva`]: what edges send over UDP, what `nvoctl` asks for over a Unix socket, what the
-//! disk has kept and what time it is go in; datagrams, records and replies come out. Nothing that rests on a record leaves
-//! before that record is durable, and the loop never waits for the disk.
+//! A loop around [`nvo3_mobility::nva::Nva`]. In go the datagrams of edges, the requests of `nvoctl`, what the disk has kept, and
+//! the time; out come datagrams, records and replies. Nothing that rests on a record leaves before that record is durable, and
+//! the loop never waits for the disk. The library of this package has the store and the sockets.
 
 mod authority;
 mod config;
 mod control;
 mod show;
-mod sockets;
 mod start;
-mod store;
 mod waiters;
 mod words;
 

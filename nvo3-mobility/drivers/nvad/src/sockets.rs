@@ -1,4 +1,21 @@
 //! The UDP sockets on which edges reach the authority.
+//!
+//! ```
+//! use nvad::sockets::Sockets;
+//! use std::net::UdpSocket;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut sockets = Sockets::bind(&["127.0.0.1:0".parse()?, "[::1]:0".parse()?])?;
+//! let edge = UdpSocket::bind("127.0.0.1:0")?;
+//! edge.send_to(b"hello", sockets.addresses()[0])?;
+//!
+//! sockets.readable().await;
+//! sockets.receive(|from, datagram| assert_eq!((from, datagram), (edge.local_addr().unwrap(), &b"hello"[..])));
+//! sockets.send(edge.local_addr()?, b"welcome");
+//! # Ok(())
+//! # }
+//! ```
 
 use serde::Serialize;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -10,48 +27,54 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
-/// Datagrams taken from a socket before something else has its turn.
+/// Datagrams that are taken from a socket before the next one has its turn.
 const TURN: usize = 64;
-/// What the kernel may keep of a burst; it gives as much as it allows.
+/// Bytes that may wait in the kernel, if it allows so many.
 const BUFFER: usize = 4 << 20;
 /// Peers whose socket is remembered.
 const PEERS: usize = 65_536;
 
-/// What is counted here; it only grows.
+/// What [`Sockets`] count. Each counter only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counters {
+pub struct SocketCounters {
     /// Datagrams received.
-    pub(crate) datagrams_in: u64,
+    pub datagrams_in: u64,
     /// Datagrams sent.
-    pub(crate) datagrams_out: u64,
-    /// Datagrams that the system did not take; each is lost as on the way.
-    pub(crate) send_errors: u64,
-    /// What the system said instead of a datagram: mostly that nobody listens where one was sent.
-    pub(crate) receive_errors: u64,
+    pub datagrams_out: u64,
+    /// Datagrams that the system did not take; they are lost.
+    pub send_errors: u64,
+    /// Errors that the system gave in place of a datagram: mostly that no process listens where one was sent.
+    pub receive_errors: u64,
 }
 
-/// Why an address cannot be listened on.
+/// Why an address cannot be listened on, with that address.
 #[derive(Debug, thiserror::Error)]
 #[error("listen: {address}: {error}")]
-pub(crate) struct Error {
+pub struct Error {
     address: SocketAddr,
     error: io::Error,
 }
 
-/// One socket for each address.
-pub(crate) struct Sockets {
+/// One UDP socket for each address that edges can reach the authority at.
+pub struct Sockets {
     all: Vec<UdpSocket>,
-    /// The socket on which a peer was heard last: it expects to be answered from the address that it sends to. Not used
-    /// where a family has one socket only.
+    /// The socket on which a peer was heard last: it expects answers from the address that it sends to. Not used if each family has
+    /// one socket only.
     heard_on: Option<HashMap<SocketAddr, usize>>,
     buffer: Vec<u8>,
-    counters: Counters,
+    counters: SocketCounters,
     complained: Option<Instant>,
 }
 
 impl Sockets {
-    /// Listens, in a runtime.
-    pub(crate) fn bind(addresses: &[SocketAddr]) -> Result<Self, Error> {
+    /// Listens on these addresses, in a tokio runtime. Port 0 is one that the system chooses.
+    ///
+    /// # Errors
+    /// An address is not one of this host, or it is in use.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind(addresses: &[SocketAddr]) -> Result<Self, Error> {
         let bound = |address: &SocketAddr| bind(*address).map_err(|error| Error { address: *address, error });
         let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
         let several = v4 > 1 || addresses.len() - v4 > 1;
@@ -59,40 +82,40 @@ impl Sockets {
             all: addresses.iter().map(bound).collect::<Result<_, _>>()?,
             heard_on: several.then(HashMap::new),
             buffer: vec![0; usize::from(u16::MAX)],
-            counters: Counters::default(),
+            counters: SocketCounters::default(),
             complained: None,
         })
     }
 
-    /// Where it listens.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    /// The addresses that it listens on.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
         self.all.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// What was counted.
-    pub(crate) const fn counters(&self) -> &Counters {
+    /// The counters.
+    pub const fn counters(&self) -> &SocketCounters {
         &self.counters
     }
 
-    /// Waits until there may be something to receive.
-    pub(crate) async fn readable(&self) {
+    /// Waits until there may be something to receive. It may be dropped while it waits (`tokio::select!`).
+    pub async fn readable(&self) {
         poll_fn(|context| {
-            // An error is found by who receives.
+            // `receive` finds an error.
             let ready = self.all.iter().filter(|socket| socket.poll_recv_ready(context).is_ready()).count();
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Takes what is there, up to a bound.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
+    /// Gives each datagram that has come to `take`, with its sender: up to 64 of each socket, without waiting.
+    pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
         for (n, socket) in self.all.iter().enumerate() {
             for _ in 0..TURN {
                 match socket.try_recv_from(&mut self.buffer) {
                     Ok((length, from)) => {
                         self.counters.datagrams_in += 1;
                         if let Some(heard_on) = &mut self.heard_on {
-                            // Strangers may fill it; who is heard again is known again.
+                            // Strangers may fill it; a peer that is heard again is in it again.
                             if heard_on.len() >= PEERS && !heard_on.contains_key(&from) {
                                 heard_on.clear();
                             }
@@ -107,8 +130,9 @@ impl Sockets {
         }
     }
 
-    /// Sends, or loses what the system does not take: who wants to be sure sends again.
-    pub(crate) fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+    /// Sends a datagram to a peer, from the address that the peer sent to last, without waiting. What the system does not take is lost
+    /// and counted: sessions send it again.
+    pub fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
         let heard_on = self.heard_on.as_ref().and_then(|heard_on| heard_on.get(&to)).and_then(|n| self.all.get(*n));
         let fits = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
         let sent = match heard_on.or_else(|| self.all.iter().find(fits)) {
@@ -132,7 +156,7 @@ impl Sockets {
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        // So that the same port is free for IPv4.
+        // The same port stays free for IPv4.
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;

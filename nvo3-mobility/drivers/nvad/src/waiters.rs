@@ -4,10 +4,10 @@ use crate::{show, words};
 use nvo3_mobility::nva::Event;
 use nvo3_nva_proto::{Instant, MoveId, MoveResult};
 use nvoctl::Reply;
-use nvoctl::daemon::Caller;
+use nvoctl::daemon::{Caller, Watchers};
 use std::collections::BTreeMap;
 
-/// Callers that wait for moves, and callers that watch, each.
+/// Callers that wait for moves.
 const MOST: usize = 4_096;
 
 /// What a caller waits for.
@@ -31,7 +31,7 @@ struct Waiter {
 pub(crate) struct Waiters {
     of_move: BTreeMap<MoveId, Vec<Waiter>>,
     waiting: usize,
-    watching: Vec<Caller>,
+    watching: Watchers,
 }
 
 impl Waiters {
@@ -46,21 +46,16 @@ impl Waiters {
         self.of_move.entry(id).or_default().push(Waiter { until, caller, refused: None });
     }
 
-    /// Lets a caller watch; gives it back where there are too many.
-    pub(crate) fn watch(&mut self, caller: Caller) -> Result<(), Caller> {
-        if self.watching.len() >= MOST {
-            return Err(caller);
-        }
-        self.watching.push(caller);
-        Ok(())
+    /// Lets a caller watch.
+    pub(crate) fn watch(&mut self, caller: Caller) {
+        self.watching.add(caller);
     }
 
     /// Something happened.
     pub(crate) fn tell(&mut self, now: Instant, event: &Event) {
         log(event);
         if !self.watching.is_empty() {
-            let what = show::event(event);
-            self.watching.retain(|caller| caller.reply(Reply::Event { at: now, what: what.clone() }));
+            self.watching.tell(now, &show::event(event));
         }
         match event {
             Event::MaySuspend(id) => self.prepared(*id),

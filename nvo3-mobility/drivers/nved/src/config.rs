@@ -3,8 +3,9 @@
 use clap::Parser;
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
+use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
-use nvoctl::{CONTROL_PORT, NVED_SOCKET, Port, PortError};
+use nvoctl::{NVED_SOCKET, Port, PortError, control_address};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -63,10 +64,8 @@ pub(crate) struct Config {
 /// What is wrong with it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{path}: {error}")]
-    File { path: PathBuf, error: std::io::Error },
-    #[error("{path}: {error}")]
-    Toml { path: PathBuf, error: toml::de::Error },
+    #[error(transparent)]
+    File(#[from] SettingsError),
     #[error("{0}: missing")]
     Missing(&'static str),
     #[error(transparent)]
@@ -92,16 +91,11 @@ impl Config {
     }
 
     fn from_settings(flags: Settings) -> Result<Self, Error> {
-        let file = match flags.config.clone() {
-            Some(path) => {
-                let text = std::fs::read_to_string(&path).map_err(|error| Error::File { path: path.clone(), error })?;
-                toml::from_str(&text).map_err(|error| Error::Toml { path, error })?
-            }
-            None => Settings::default(),
-        };
+        let file: Settings = settings(flags.config.as_deref())?;
         let locator = if flags.locator.is_empty() { file.locator } else { flags.locator };
         let locators = locators(&locator)?;
-        let nva = nva(&flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?)?;
+        let nva = flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?;
+        let nva = control_address(&nva).ok_or(Error::Nva(nva))?;
         let reachable = if nva.is_ipv4() { locators.v4().is_some() } else { locators.v6().is_some() };
         if !reachable {
             return Err(Error::NvaFamily(nva));
@@ -115,11 +109,8 @@ impl Config {
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
-        let (keys, trusted_transport) = if flags.keys.is_some() || flags.trusted_transport {
-            (flags.keys, flags.trusted_transport)
-        } else {
-            (file.keys, file.trusted_transport)
-        };
+        let (keys, trusted_transport) =
+            flags_or_file((flags.keys, flags.trusted_transport), (file.keys, file.trusted_transport));
         Ok(Self {
             trust: Trust::new(keys, trusted_transport)?,
             place: Place { nve: NveId(flags.id.or(file.id).ok_or(Error::Missing("id"))?), locators },
@@ -152,12 +143,6 @@ fn locators(addresses: &[IpAddr]) -> Result<Locators, Error> {
         (None, Some(v6)) => Ok(Locators::V6(v6)),
         (None, None) => Err(Error::Missing("locator")),
     }
-}
-
-fn nva(text: &str) -> Result<SocketAddr, Error> {
-    let with_port = text.parse().ok();
-    let without = || text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, CONTROL_PORT));
-    with_port.or_else(without).ok_or_else(|| Error::Nva(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -211,6 +196,12 @@ mod tests {
         let both = config(&["--config", file, "--id=4", "--nva=192.0.2.101"]).unwrap();
         assert_eq!((both.place.nve, both.nva), (NveId(4), "192.0.2.101:61635".parse().unwrap()));
         assert_eq!(both.ports, by_file.ports);
+    }
+
+    #[test]
+    fn the_authority_is_an_address_with_or_without_a_port_and_brackets() {
+        let nva = |nva: &str| config(&["--id=1", "--locator=::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
+        assert_eq!(["::2", "[::2]", "[::2]:7"].map(nva).map(|nva| nva.port()), [61_635, 61_635, 7]);
     }
 
     #[test]

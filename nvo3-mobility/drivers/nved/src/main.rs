@@ -1,16 +1,14 @@
-//! `nved`: an edge (NVE) on Linux. It drives [`nvo3_mobility::nve::Nve`] and [`nvo3_mobility::forwarder::Forwarder`] with taps
-//! and packet sockets as access ports, VXLAN over UDP as underlay, UDP to the authority, and a Unix socket for `nvoctl`.
+//! `nved`: an edge (NVE) on Linux.
 //!
-//! What someone copies to start an edge of their own: [`edge`] is the loop, [`port`], [`underlay`] and [`ready`] are what
-//! another one would replace.
+//! It drives [`nvo3_mobility::nve::Nve`] and [`nvo3_mobility::forwarder::Forwarder`] with taps and packet sockets as access
+//! ports, VXLAN over UDP as underlay, UDP to the authority, and a Unix socket for `nvoctl`. [`edge`] is the loop; the library
+//! of this package has the rest.
 
 mod config;
 mod edge;
-mod port;
-mod ready;
-mod underlay;
 
 use config::Config;
+use nved::{port, ready, underlay};
 use nvoctl::daemon::{self, Calls, Capability};
 use std::process::ExitCode;
 

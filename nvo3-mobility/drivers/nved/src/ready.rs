@@ -1,4 +1,20 @@
-//! Which of the file descriptors that carry frames and datagrams have something, with one wait for all of them.
+//! One wait for all the file descriptors that carry frames and datagrams.
+//!
+//! ```
+//! use nved::ready::{Ready, Source};
+//! use std::net::UdpSocket;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let socket = UdpSocket::bind("127.0.0.1:0")?;
+//! socket.send_to(b"to itself", socket.local_addr()?)?;
+//!
+//! let ready = Ready::new()?;
+//! ready.add(Source::Control(0), &socket)?;
+//! assert!(ready.wait().await?.eq([Source::Control(0)]));
+//! # Ok(())
+//! # }
+//! ```
 
 use nvo3_mobility::table::VapId;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -7,17 +23,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use tokio::io::unix::AsyncFd;
 
-/// Sources told of at once; the others are told of the next time.
+/// Sources that one wait tells of; the next wait tells of the others.
 const AT_ONCE: usize = 64;
 
-/// What has something to read.
+/// What a file descriptor carries. The numbers are the owner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// An access port.
     Port(VapId),
-    /// An underlay socket, by its place.
+    /// An underlay socket, by its place in [`Underlay::receivers`](crate::underlay::Underlay::receivers).
     Underlay(usize),
-    /// A control socket, by its place.
+    /// A socket of control messages, by its place.
     Control(usize),
 }
 
@@ -39,25 +55,39 @@ impl Source {
     }
 }
 
-/// The sources. An epoll instance of its own, itself watched by the runtime: a port costs no task and a wait no allocation.
+/// The sources that are waited for: an epoll instance, which the tokio runtime watches. A source costs no task and a wait no
+/// allocation.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub struct Ready {
     epoll: AsyncFd<OwnedFd>,
 }
 
 impl Ready {
     #[allow(deprecated, reason = "an owned descriptor stays what it is, all that the unsafe successor asks for")]
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Waits for nothing yet. Call it in a tokio runtime.
+    ///
+    /// # Errors
+    /// The system gives no epoll instance.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new() -> io::Result<Self> {
         Ok(Self { epoll: AsyncFd::new(epoll::create(CreateFlags::CLOEXEC)?)? })
     }
 
-    /// From now on; a descriptor that is closed is forgotten.
-    pub(crate) fn add(&self, source: Source, descriptor: impl AsFd) -> io::Result<()> {
+    /// Waits for this source too, until its descriptor is closed.
+    ///
+    /// # Errors
+    /// The system does not watch this descriptor, or watches it already.
+    pub fn add(&self, source: Source, descriptor: impl AsFd) -> io::Result<()> {
         Ok(epoll::add(self.epoll.get_ref(), descriptor, EventData::new_u64(source.number()), EventFlags::IN)?)
     }
 
-    /// Waits until something is ready. What is not read then is told of again.
-    pub(crate) async fn wait(&self) -> io::Result<impl Iterator<Item = Source> + use<>> {
+    /// Waits until sources have something to read, and tells which: up to 64 at once. What is not read then is told of again.
+    ///
+    /// # Errors
+    /// The system's wait fails.
+    pub async fn wait(&self) -> io::Result<impl Iterator<Item = Source> + use<>> {
         loop {
             let mut guard = self.epoll.readable().await?;
             let mut room = [const { MaybeUninit::<epoll::Event>::uninit() }; AT_ONCE];

@@ -5,84 +5,84 @@ use nvo3_nva_proto::{Instant, Micros, MoveId, MoveResult, NveId, TsiKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a daemon is asked for; each answers what is its own and refuses the rest.
+/// What a daemon is asked for. Each daemon refuses the requests of the other one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// Who it is, whom it is connected to, how much there is of what.
+    /// Which daemon it is, whom it is connected to, and its main counts: [`Reply::Shown`], an object.
     Status,
-    /// What it knows.
+    /// What the daemon knows: [`Reply::Shown`].
     Show(What),
-    /// [`Reply::Event`]s as they come, until the connection ends.
+    /// A [`Reply::Event`] for each event, until the connection ends.
     Watch,
-    /// nved: open a port. It registers nothing, but for [`Port::active`].
+    /// nved: open a port. Its TSIs are registered only if it is [`Port::active`].
     Attach(Port),
-    /// nved: close a port; one that nved made is gone then.
+    /// nved: close a port. An interface that nved made is removed.
     Detach {
-        /// The interface.
+        /// The interface's name.
         port: String,
     },
-    /// nved: the VM will stop here, or has stopped. The reply comes when nothing is delivered to it any more and what comes
-    /// for it goes to the new NVE.
+    /// nved, the old NVE: the VM will stop here, or has stopped. The reply comes when no frame is delivered to it any more and its
+    /// frames go to the new NVE.
     Suspend {
-        /// Whose.
+        /// One TSI of the VM; it stands for all that move with it.
         tsi: TsiKey,
-        /// The move; without, the one in hand.
+        /// The move; `None` is the move in hand.
         move_id: Option<MoveId>,
-        /// The late word: when it stopped. What was delivered since goes to the new NVE too.
+        /// When the VM stopped, if it has. Frames that were delivered since then go to the new NVE too.
         stopped_at: Option<Instant>,
     },
-    /// nved: the VM runs here. With a move it may start only if this is not refused.
+    /// nved: the VM runs here. A VM that a move brings may start only once this is [`Reply::Done`].
     Activate {
-        /// Whose.
+        /// One TSI of the VM; it stands for all that move with it.
         tsi: TsiKey,
-        /// The move that brought it.
+        /// The move that brings the VM, if one does.
         move_id: Option<MoveId>,
     },
-    /// nved: the VM that was to leave runs on here.
+    /// nved, the old NVE: the VM does not leave and runs on here.
     Resume {
-        /// Whose.
+        /// The TSI.
         tsi: TsiKey,
     },
     /// nvad: plan a move. The reply comes when the VM may be suspended, or when the move is refused or has ended.
     Prepare {
-        /// A name never used before; nvad finds one where there is none.
+        /// An id that was never used before, below 2^63; `None` lets nvad choose one.
         move_id: Option<MoveId>,
-        /// What moves, as one.
+        /// The TSIs that move as one.
         tsis: Vec<TsiKey>,
-        /// Where to.
+        /// The new NVE.
         to: NveId,
-        /// How long until it is revoked if the VM does not run there.
+        /// If the VM does not run there after this time, in microseconds, the move is revoked.
         deadline: Micros,
     },
-    /// nvad: the reply comes when the move has ended.
+    /// nvad: how a move ended. The reply comes when it has ended.
     Outcome {
-        /// Which.
+        /// The move.
         move_id: MoveId,
     },
     /// nvad: call a move off, unless it is too late.
     Cancel {
-        /// Which.
+        /// The move.
         move_id: MoveId,
     },
-    /// Read the file of keys again: what is in it now is what is believed from now on.
+    /// Read the file of keys again. From then on the daemon believes only the keys that are in it now.
     ReloadKeys,
-    /// nvad: this NVE will not return and runs nothing any more.
+    /// nvad: an NVE will not return, and no VM runs there any more.
     Fence {
-        /// Which.
+        /// The NVE.
         nve: NveId,
     },
 }
 
-/// What is to be shown.
+/// What a daemon can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// The TSIs: at nved with state, entry and mapping; at nvad where they are.
+    /// The TSIs, an array: nved says each one's state and mapping, nvad says where each one is.
     Tables,
-    /// The moves in hand, and the last ones at nvad.
+    /// The moves, an array: those in hand; at nvad also the last ones that ended.
     Moves,
-    /// Everything that is counted; drops by reason.
+    /// All counters, an object; dropped frames by reason.
     Counters,
 }
 
@@ -90,32 +90,49 @@ pub enum What {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// It is so now.
+    /// What was asked for is done.
     Done,
-    /// Both parties are ready: the VM may be suspended.
+    /// Both NVEs are ready: the VM may be suspended.
     Prepared {
         /// The move.
         move_id: MoveId,
     },
     /// A move has ended.
     Ended {
-        /// Which.
+        /// The move.
         move_id: MoveId,
-        /// How.
+        /// How it ended.
         result: MoveResult,
     },
-    /// An object, or an array of objects with the same keys.
+    /// What was to be shown: an object, or an array of objects with the same keys.
     Shown(Value),
     /// Something happened.
     Event {
-        /// When, microseconds of CLOCK_MONOTONIC.
+        /// When, in microseconds of CLOCK_MONOTONIC.
         at: Instant,
-        /// What: an object with the key `event`.
+        /// A flat object; its key `event` has the event's name.
         what: Value,
     },
-    /// Nothing changed.
+    /// The request is refused, and nothing changed.
     Refused {
-        /// Why, a sentence.
+        /// Why, for people.
         why: String,
     },
+}
+
+impl Reply {
+    /// [`Reply::Refused`], with the reason for people.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into() }
+    }
+}
+
+impl<E: ToString> From<Result<(), E>> for Reply {
+    /// [`Reply::Done`], or [`Reply::Refused`] with the error's words.
+    fn from(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::Done,
+            Err(error) => Self::refused(error.to_string()),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The machines' time here: microseconds of CLOCK_MONOTONIC, which all processes of a host share.
+//! The machines' time: microseconds of CLOCK_MONOTONIC, which all processes of a host share.
 
 use nvo3_nva_proto::Instant;
 use rustix::time::{ClockId, clock_gettime};
@@ -8,7 +8,7 @@ pub fn now() -> Instant {
     microseconds(ClockId::Monotonic)
 }
 
-/// What CLOCK_MONOTONIC showed when CLOCK_REALTIME showed this many microseconds: a hypervisor's events carry such times.
+/// The time on CLOCK_MONOTONIC when CLOCK_REALTIME showed `micros` microseconds since 1970. Events of a hypervisor carry such times.
 pub fn from_realtime(micros: u64) -> Instant {
     let ago = microseconds(ClockId::Realtime).0.saturating_sub(micros);
     Instant(now().0.saturating_sub(ago))

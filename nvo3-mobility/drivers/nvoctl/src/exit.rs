@@ -1,8 +1,8 @@
 //! What a script is told.
 
-use crate::client::Lost;
 use nvo3_nva_proto::MoveResult;
 use nvoctl::Reply;
+use nvoctl::client::Error;
 use std::process::ExitCode;
 
 /// How the command ended; clap itself ends with 2 where it was not understood.
@@ -28,10 +28,10 @@ impl Exit {
         }
     }
 
-    pub(crate) fn without_reply(lost: &Lost) -> Self {
+    pub(crate) fn without_reply(lost: &Error) -> Self {
         match lost {
-            Lost::NotThere { .. } | Lost::WentAway { .. } | Lost::Garbled { .. } => Self::NoDaemon,
-            Lost::TimedOut { .. } => Self::TimedOut,
+            Error::NotThere { .. } | Error::WentAway { .. } | Error::Garbled { .. } => Self::NoDaemon,
+            Error::TimedOut { .. } => Self::TimedOut,
         }
     }
 }

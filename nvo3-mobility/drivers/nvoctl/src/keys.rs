@@ -1,5 +1,20 @@
-//! Files of keys: one a line, as `ID NVE SECRET` with the secret in 64 hexadecimal digits; what follows a `#` is for people.
-//! The key of an NVE that comes last is the one that it signs with. An NVE's file has its own keys, nvad's has all.
+//! Files of keys, and whether messages are authenticated at all.
+//!
+//! A line is a key: `ID NVE SECRET`, with the secret in 64 hexadecimal digits; what follows a `#` is a comment. If an NVE has
+//! several keys, it seals with the last one. An NVE's file has its own keys; nvad's file has the keys of all NVEs.
+//!
+//! ```
+//! use nvo3_nva_proto::NveId;
+//! use nvoctl::keys;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let (authority, edge) = (directory.path().join("nvad.keys"), directory.path().join("nved.keys"));
+//! let id = keys::make(NveId(1), &[authority.clone(), edge])?;
+//! assert_eq!(keys::read(&authority)?.newest(NveId(1)), Some(id));
+//! # Ok(())
+//! # }
+//! ```
 
 use nvo3_nva_proto::NveId;
 use nvo3_nva_proto::auth::{KeyError, KeyId, Keys, Secret};
@@ -15,13 +30,16 @@ const MODE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysError {
-    /// Neither keys nor the word that none are needed, or both.
+    /// Neither a file of keys nor trust in the transport is configured.
     #[error("keys or trusted-transport: one of both is needed, to authenticate messages or not")]
     Neither,
-    /// Keys, and the word that none are needed.
+    /// A file of keys and trust in the transport are both configured.
     #[error("keys and trusted-transport: only one of both can be")]
     Both,
-    /// It cannot be read or written.
+    /// The keys cannot be read again: the transport is trusted.
+    #[error("the transport is trusted: there is no file of keys")]
+    NoFile,
+    /// The file cannot be read or written.
     #[error("{path}: {error}")]
     File {
         /// The file.
@@ -29,15 +47,15 @@ pub enum KeysError {
         /// Why not.
         error: io::Error,
     },
-    /// Others than its owner may read or change it.
+    /// Others than the file's owner may read or change it.
     #[error("{path}: mode {mode:04o}: nobody but its owner may read or change a file of keys (chmod 600)")]
     Open {
         /// The file.
         path: PathBuf,
-        /// Who may do what.
+        /// The file's mode bits.
         mode: u32,
     },
-    /// A line that is no key.
+    /// A line is not a key.
     #[error("{path}: line {line}: {why}")]
     Line {
         /// The file.
@@ -47,7 +65,7 @@ pub enum KeysError {
         /// What is wrong with it.
         why: String,
     },
-    /// Every id is in use.
+    /// The largest id of a key is in use, so there is none for a new key.
     #[error("65535 is the last id of a key, and in use")]
     NoId,
     /// The system gives no random bytes.
@@ -55,20 +73,20 @@ pub enum KeysError {
     Random(getrandom::Error),
 }
 
-/// Where the messages of NVEs and NVA are authenticated.
+/// Why a daemon believes the messages of NVEs and NVA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Not at all: whoever can send to the daemon is believed.
+    /// It trusts the transport: it believes whoever can send to it.
     Transport,
-    /// By the keys of this file.
+    /// Their seals are right, by the keys of this file.
     KeyFile(PathBuf),
 }
 
 impl Trust {
-    /// What flags or a configuration say; exactly one has to be said.
+    /// From the settings `keys` and `trusted-transport`.
     ///
     /// # Errors
-    /// It is not.
+    /// Neither of the two is set, or both are.
     pub fn new(keys: Option<PathBuf>, trusted_transport: bool) -> Result<Self, KeysError> {
         match (keys, trusted_transport) {
             (Some(path), false) => Ok(Self::KeyFile(path)),
@@ -78,10 +96,10 @@ impl Trust {
         }
     }
 
-    /// The keys as they are in the file now; none where none are needed.
+    /// The keys that are in the file now; `None` if the transport is trusted.
     ///
     /// # Errors
-    /// Why they cannot be read.
+    /// Those of [`read`].
     pub fn keys(&self) -> Result<Option<Keys>, KeysError> {
         match self {
             Self::Transport => Ok(None),
@@ -90,10 +108,10 @@ impl Trust {
     }
 }
 
-/// The keys of a file that nobody but its owner may read.
+/// The keys of a file, which only its owner may read and write.
 ///
 /// # Errors
-/// Why not.
+/// The file cannot be read, others may read or change it, or a line is not a key.
 pub fn read(path: &Path) -> Result<Keys, KeysError> {
     let failed = |error| KeysError::File { path: path.to_owned(), error };
     let mut file = File::open(path).map_err(failed)?;
@@ -116,10 +134,11 @@ pub fn read(path: &Path) -> Result<Keys, KeysError> {
     Ok(keys)
 }
 
-/// Adds a new key of an NVE, under an id that none of these files has, to the end of each; makes those that are not there.
+/// Makes a key for an NVE, with an id that none of these files has, and adds it to the end of each file. A file that is not there is
+/// made, for its owner alone.
 ///
 /// # Errors
-/// Why not. A file that comes before the one in question may have the key already.
+/// A file cannot be read or written (those before it may have the key already), no id is left, or the system has no random bytes.
 pub fn make(nve: NveId, paths: &[PathBuf]) -> Result<KeyId, KeysError> {
     let mut last = 0_u16;
     for path in paths.iter().filter(|path| path.exists()) {

@@ -1,6 +1,5 @@
 //! `nvoctl`: see `nvoctl --help`.
 
-mod client;
 mod command;
 mod exit;
 mod migrate;
@@ -8,11 +7,11 @@ mod show;
 mod values;
 
 use clap::Parser;
-use client::{Client, Heard, Lost};
 use command::{Command, Flags};
 use exit::Exit;
 use nvo3_nva_proto::NveId;
 use nvoctl::Reply;
+use nvoctl::client::{Client, Error, Heard};
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,13 +31,13 @@ fn main() -> ExitCode {
 }
 
 /// One request and its reply; where it watches, as many as come.
-fn call(flags: &Flags) -> Result<Exit, Lost> {
+fn call(flags: &Flags) -> Result<Exit, Error> {
     let Some(request) = flags.command.request() else { return Ok(Exit::Done) };
     let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
     let mut client = Client::connect(flags.socket(), until)?;
     client.send(&request)?;
     loop {
-        let heard = client.next()?;
+        let heard = client.receive()?;
         let printed = print(&heard, flags.json);
         match &printed {
             // Whoever read this has seen enough.

@@ -3,12 +3,12 @@
 //! Nothing is started on a guess: at the new place only after its nved has accepted it or nvad says that the move is
 //! committed, at the old place only after nvad says that it is aborted.
 
-use crate::client::{Client, Lost, ask};
 use crate::command::Migrate;
 use crate::complain;
 use crate::exit::Exit;
 use crate::show;
 use nvo3_nva_proto::{MoveId, MoveResult};
+use nvoctl::client::{Client, Error, ask};
 use nvoctl::{Reply, Request};
 use serde_json::json;
 use std::io::{self, Write};
@@ -157,12 +157,12 @@ impl Order<'_> {
         match self.ask(step, path, request) {
             Ok(Reply::Done) => Ok(()),
             Ok(_) => Err(Stuck::Unchanged(Exit::Refused)),
-            Err(lost @ Lost::NotThere { .. }) => Err(Stuck::Unchanged(Exit::without_reply(&lost))),
+            Err(lost @ Error::NotThere { .. }) => Err(Stuck::Unchanged(Exit::without_reply(&lost))),
             Err(_) => Err(Stuck::Unheard),
         }
     }
 
-    fn ask(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+    fn ask(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Error> {
         let asked = Instant::now();
         let reply = ask(path, request, self.until()).map(|heard| heard.reply);
         self.log.reply(step, asked, &reply);
@@ -170,12 +170,12 @@ impl Order<'_> {
     }
 
     /// As [`Order::ask`], but waits for a daemon that is away: it may be on its way back.
-    fn patiently(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Lost> {
+    fn patiently(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Error> {
         let (asked, until) = (Instant::now(), self.until());
         loop {
             let reply = ask(path, request, until).map(|heard| heard.reply);
             let again = until.is_none_or(|until| Instant::now() + AGAIN < until);
-            if again && matches!(reply, Err(Lost::NotThere { .. } | Lost::WentAway { .. })) {
+            if again && matches!(reply, Err(Error::NotThere { .. } | Error::WentAway { .. })) {
                 std::thread::sleep(AGAIN);
                 continue;
             }
@@ -214,7 +214,7 @@ struct Log {
 }
 
 impl Log {
-    fn reply(&self, step: &str, asked: Instant, reply: &Result<Reply, Lost>) {
+    fn reply(&self, step: &str, asked: Instant, reply: &Result<Reply, Error>) {
         match reply {
             Ok(reply) => self.line(step, asked, "reply", &json!(reply), &show::sentence(reply)),
             Err(lost) => self.line(step, asked, "lost", &json!(lost.to_string()), &lost.to_string()),

@@ -10,18 +10,18 @@ use std::str::FromStr;
 /// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
 const LONGEST_NAME: usize = 15;
 
-/// How nved gets at an interface.
+/// How an edge reads and writes an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortKind {
     /// A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
     #[default]
     Packet,
-    /// A tap that nved opens: one that is there and that nobody has open, or one that it makes and that goes with it.
+    /// A tap that the edge opens: one that is there and that no process has open, or one that it makes and that is removed when it ends.
     Tap,
 }
 
-/// An access port. In a file a table, as a flag `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
+/// An access port (VAP). In a file it is a table; as a flag it is `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
 ///
 /// ```
 /// # fn main() -> Result<(), nvoctl::PortError> {
@@ -33,31 +33,31 @@ pub enum PortKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Port {
-    /// The interface.
+    /// The interface's name, 1 to 15 bytes.
     pub name: String,
-    /// How nved gets at it.
+    /// How the edge reads and writes the interface.
     #[serde(default)]
     pub kind: PortKind,
     /// Its VN.
     pub vni: Vni,
-    /// Who may be behind it.
+    /// The tenant systems that may be behind it.
     #[serde(default)]
     pub stations: Vec<Station>,
-    /// Frames of any source may come in: a gateway or a bridge is behind it.
+    /// Frames from any source address may come in: a gateway or a bridge is behind it.
     #[serde(default)]
     pub trusted: bool,
-    /// They run here already; else that is said later, by the hypervisor or by their own frames.
+    /// The tenant systems run here already. If not, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
 }
 
-/// Who may be behind a port.
+/// A tenant system that may be behind a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Station {
-    /// Its address.
+    /// Its MAC address, of one station.
     pub mac: Mac,
-    /// Its IP addresses, one at least.
+    /// Its IP addresses, at least one.
     pub ips: Vec<IpAddr>,
 }
 
@@ -74,16 +74,16 @@ pub struct PortError {
 }
 
 impl Port {
-    /// Its stations as the machines know them.
+    /// Its stations as TSIs of its VN.
     pub fn tsis(&self) -> Vec<Tsi> {
         let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
         self.stations.iter().map(tsi).collect()
     }
 
-    /// What must hold of a port wherever it comes from. A parsed one passes; one read from a file or a request may not.
+    /// Checks a port that was read from a file or a request. One that was parsed from text is already checked.
     ///
     /// # Errors
-    /// The first field that cannot be.
+    /// The first field that is wrong.
     pub fn validate(&self) -> Result<(), PortError> {
         let wrong = |field, why| Err(PortError { port: self.name.clone(), field, why });
         if self.name.is_empty() || self.name.len() > LONGEST_NAME {

@@ -83,7 +83,7 @@ fn each_list_comes_once() {
     for tlv in [17, 18] {
         let twice = [0x80, tlv, 0, 0];
         let error = Message::decode(&extended(&Message::CacheReport(entries(1, 1)), &twice)).unwrap_err();
-        assert_eq!((error.code, error.tlv), (ErrorCode::Field, tlv.into()));
+        assert_eq!((error.code(), error.tlv), (ErrorCode::Field, tlv.into()));
     }
 }
 

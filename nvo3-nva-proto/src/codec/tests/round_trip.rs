@@ -30,8 +30,9 @@ proptest! {
 
         for length in 0..bytes.len() {
             let error = Message::decode(&bytes[..length]).unwrap_err();
-            prop_assert_eq!(error.code, ErrorCode::Truncated);
-            prop_assert!(error.needed > error.available);
+            prop_assert_eq!(error.code(), ErrorCode::Truncated);
+            let crate::DecodeErrorKind::Truncated { needed, available } = error.kind else { panic!("{error}") };
+            prop_assert!(needed > available);
         }
     }
 
@@ -103,7 +104,7 @@ proptest! {
 
         tlv[0] |= 0x80;
         let error = Message::decode(&extended(&message, &tlv)).unwrap_err();
-        prop_assert_eq!((error.code, error.tlv), (ErrorCode::UnknownCritical, kind));
+        prop_assert_eq!((error.code(), error.tlv), (ErrorCode::UnknownCritical, kind));
         prop_assert_eq!(error.offset as usize, message.encoded_len());
         prop_assert_eq!((error.session.0, error.sequence, error.about), (5, 6, message.type_code()));
     }

@@ -130,7 +130,7 @@ fn every_error_of_decoding_is_caused_and_read() {
         let reply = Message::Error(error.reply());
         let (_, read) = Message::decode(&encoded(&reply)).unwrap();
         assert_eq!(read, reply);
-        assert_eq!((error.code, error.tlv), (code, tlv));
+        assert_eq!((error.code(), error.tlv), (code, tlv));
     }
 }
 
@@ -151,7 +151,7 @@ fn a_registration_s_result_that_nobody_knows_is_no_acceptance() {
         let mut bytes = bytes.clone();
         bytes[46] = code;
         let error = Message::decode(&bytes).unwrap_err();
-        assert_eq!((error.code, error.offset), (ErrorCode::Field, 46));
+        assert_eq!((error.code(), error.offset), (ErrorCode::Field, 46));
     }
 }
 
@@ -171,7 +171,7 @@ proptest! {
 
         let error = Message::decode(&bytes).unwrap_err();
 
-        prop_assert_eq!((error.code, error.tlv), (ErrorCode::Truncated, kind));
+        prop_assert_eq!((error.code(), error.tlv), (ErrorCode::Truncated, kind));
         prop_assert_eq!(error.offset as usize, at);
     }
 }

@@ -76,7 +76,7 @@ fn a_session_record_that_lacks_a_field_is_refused() {
             bytes[RECORD - 2..RECORD].copy_from_slice(&u16::try_from(length - RECORD).unwrap().to_be_bytes());
 
             let error = Message::decode(&bytes).unwrap_err();
-            assert_eq!((error.code, error.tlv), (ErrorCode::Truncated, 14), "{length}");
+            assert_eq!((error.code(), error.tlv), (ErrorCode::Truncated, 14), "{length}");
             assert!(error.offset as usize >= RECORD);
         }
     }
@@ -106,9 +106,9 @@ fn each_field_that_is_wrong_is_named() {
         ("StateAck at byte 65: 4294967295 may not stand here, at most 67108863", Message::StateAck(ack), (65, 0xff)),
         ("StateAck at byte 69: 7 may not stand here", Message::StateAck(ack), (69, 7)),
         ("StateChunk at byte 65: 67108864 may not stand here, at most 67108863", chunk.clone(), (65, 4)),
-        ("StateChunk at byte 73: TLV 14: 0 may not stand here, at most 2", chunk.clone(), (73, 0)),
+        ("StateChunk at byte 73: TLV 14: 0 may not stand here", chunk.clone(), (73, 0)),
         ("StateChunk at byte 78: TLV 14: 4101 may not stand here, at most 4094", chunk.clone(), (78, 0x10)),
-        ("StateChunk at byte 80: TLV 14: 5 may not stand here, at most 6", chunk.clone(), (80, 5)),
+        ("StateChunk at byte 80: TLV 14: 5 may not stand here", chunk.clone(), (80, 5)),
         ("StateChunk at byte 100: TLV 14: 3 bytes are needed and 2 are there", chunk, (99, 3)),
     ];
 
@@ -135,17 +135,17 @@ fn a_chunk_has_what_its_kind_says_and_nothing_else() {
         let own = bytes[RECORD - 3];
         for tlv in 14..=16 {
             let error = Message::decode(&extended(&chunk, &[0x80, tlv, 0, 0])).unwrap_err();
-            assert_eq!((error.code, error.offset as usize, error.tlv), (ErrorCode::Field, RECORD, tlv.into()));
+            assert_eq!((error.code(), error.offset as usize, error.tlv), (ErrorCode::Field, RECORD, tlv.into()));
 
             let mut bytes = bytes.clone();
             bytes[RECORD - 3] = tlv;
-            let read = Message::decode(&bytes).map_err(|error| (error.code, error.tlv));
+            let read = Message::decode(&bytes).map_err(|error| (error.code(), error.tlv));
             assert_eq!(read.is_ok(), tlv == own);
         }
         let mut bytes = bytes.clone();
         bytes[RECORD - 4..RECORD - 2].copy_from_slice(&[0, 99]);
         let error = Message::decode(&bytes).unwrap_err();
-        assert_eq!((error.code, error.tlv), (ErrorCode::Missing, own.into()));
+        assert_eq!((error.code(), error.tlv), (ErrorCode::Missing, own.into()));
     }
 }
 

@@ -1,11 +1,10 @@
 //! What arrives: of which session, of which kind, in which place.
 
 use super::{Opening, Session, is_internal};
-use crate::codec::type_name;
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::SessionId;
-use crate::message::{Error, ErrorCode, Hello, HelloAck, Message};
+use crate::message::{Error, ErrorCode, Hello, HelloAck, Message, type_name};
 use crate::session::state::{Input, Role, State};
 use crate::session::{DownReason, Reject};
 use crate::time::Instant;

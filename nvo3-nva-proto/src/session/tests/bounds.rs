@@ -92,14 +92,12 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
             let _ = session.handle_undecodable(
                 at,
                 &crate::DecodeError {
-                    code: ErrorCode::Field,
+                    kind: crate::DecodeErrorKind::Value { found: 99 },
                     about: 0x24,
                     sequence: n % 300,
                     session: SessionId(9),
                     offset: 24,
                     tlv: 0,
-                    needed: 0,
-                    available: 0,
                 },
             );
             let _ = session.send(n, &numbered(n.into()));

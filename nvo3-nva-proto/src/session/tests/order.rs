@@ -2,7 +2,7 @@
 
 use super::network::{GOOD, NVA, NVE, Network, Way, numbered};
 use crate::session::{SessionConfig, SessionEvent, SessionTimer};
-use crate::{Ack, DecodeError, ErrorCode, Header, Message, Micros, SessionId};
+use crate::{Ack, DecodeError, DecodeErrorKind, ErrorCode, Header, Message, Micros, SessionId};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -186,14 +186,12 @@ fn what_cannot_be_decoded_is_acknowledged_before_anything_is_in_force() {
     let mut net = Network::connected();
     let (now, session) = (net.now, net.side(NVE).id());
     let error = DecodeError {
-        code: ErrorCode::UnknownType,
+        kind: DecodeErrorKind::UnknownType { found: 0xee },
         about: 0xee,
         sequence: 1,
         session,
         offset: 1,
         tlv: 0,
-        needed: 0,
-        available: 0xee,
     };
 
     net.side(NVE).handle_undecodable(now, &error).unwrap();
@@ -213,15 +211,13 @@ fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
     let mut net = Network::connected();
     let session = net.side(NVE).id();
     let error = DecodeError {
-        code: ErrorCode::Field,
+        kind: DecodeErrorKind::Value { found: 99 },
         about: Message::Error(crate::Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 })
             .type_code(),
         sequence: 0,
         session,
         offset: 24,
         tlv: 0,
-        needed: 0,
-        available: 99,
     };
     let now = net.now;
 

@@ -1,12 +1,34 @@
-//! The authority's records in a redb file: what was written is read at the start, what is new is written by a thread of its
-//! own, and what nothing rests on any more is removed at the start.
+//! The authority's records in a [redb](https://docs.rs/redb) file.
 //!
-//! A record's number is its key. Its value is the record in postcard, which is small, has no schema to carry and leaves it
-//! to the format's version here to say what the bytes are.
+//! [`Store`] reads, at the start, what was written, and removes what nothing rests on any more. [`Writer`] writes new records in a
+//! thread of its own.
+//!
+//! A record's number is its key. Its value is the record in [postcard](https://docs.rs/postcard), which is small and carries no
+//! schema: the format's version in the file says what the bytes are.
+//!
+//! ```
+//! use nvad::store::{Store, new_epoch};
+//! use nvo3_mobility::nva::Record;
+//! use nvo3_nva_proto::{MoveId, RecordNo};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let closed = (RecordNo(1), Record::Closed { id: MoveId(7) });
+//! let store = Store::open(directory.path(), new_epoch)?;
+//! store.append(&[closed.clone()])?;
+//! let epoch = store.epoch();
+//! drop(store);
+//!
+//! let store = Store::open(directory.path(), new_epoch)?;
+//! assert_eq!(store.records()?, [closed]);
+//! assert_eq!(store.epoch(), epoch);
+//! # Ok(())
+//! # }
+//! ```
 
 mod writer;
 
-pub(crate) use writer::{Counters, Writer};
+pub use writer::{Progress, Writer, WriterCounters};
 
 use nvo3_mobility::nva::Record;
 use nvo3_nva_proto::RecordNo;
@@ -14,48 +36,78 @@ use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable,
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// The layout of both tables and of a record's bytes.
 const FORMAT: u64 = 1;
 
-/// Why records cannot be kept. Each names the file.
+/// Why records cannot be kept or read. Each names the file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+#[non_exhaustive]
+pub enum Error {
+    /// Another process has the file open.
     #[error("{0}: another process has it open")]
     Locked(PathBuf),
+    /// The file has the format of another version.
     #[error("{path}: its format is {found}, not {FORMAT}: another version of nvad made it")]
-    Format { path: PathBuf, found: u64 },
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        found: u64,
+    },
+    /// The file holds something else than was written.
     #[error("{path}: it is damaged ({what}); restore a copy, or move it away to begin with an empty directory")]
-    Damaged { path: PathBuf, what: String },
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The directory or the file cannot be made or made durable.
     #[error("{path}: {error}")]
-    Io { path: PathBuf, error: std::io::Error },
+    Io {
+        /// The directory or the file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The database failed: the disk is full for instance.
     #[error("{path}: {error}")]
-    Failed { path: PathBuf, error: redb::Error },
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        error: redb::Error,
+    },
 }
 
-/// A store that is open and that nobody else has.
-pub(crate) struct Store {
+/// The records of one authority, in a file that no other process has open.
+pub struct Store {
     path: PathBuf,
     database: Database,
     epoch: u32,
 }
 
 impl Store {
-    /// Opens what is in `directory`, or makes it, with a new epoch.
-    pub(crate) fn open(directory: &Path, new_epoch: impl FnOnce() -> u32) -> Result<Self, Error> {
+    /// Opens the file `nva.redb` in `directory` and checks it whole. If there is none, makes directory and file, of a new epoch.
+    ///
+    /// # Errors
+    /// Another process has the file open, it is damaged or of another format, or the system does not allow it.
+    pub fn open(directory: &Path, new_epoch: impl FnOnce() -> u32) -> Result<Self, Error> {
         let path = directory.join("nva.redb");
         fs::create_dir_all(directory).map_err(|error| Error::Io { path: directory.to_owned(), error })?;
-        // What a damaged file holds is not always foreseen by redb: it panics on some.
+        // redb panics on some damaged files.
         let opened = catch_unwind(|| open(&path));
         let database = opened.unwrap_or_else(|_| Err(damaged(&path, "its pages make no sense")))?;
         let mut store = Self { path, database, epoch: 0 };
-        // One that died before it wrote anything promised nothing.
+        // An authority that died before it wrote anything promised nothing.
         if store.is_empty()? {
             store.epoch = new_epoch();
             store.begin()?;
-            // The file's name is to survive a crash too.
+            // The file's name must survive a crash too.
             let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
             synced.map_err(|error| Error::Io { path: directory.to_owned(), error })?;
         } else {
@@ -64,13 +116,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    /// The file.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The epoch of its records: a store that is new has one larger than any before.
-    pub(crate) const fn epoch(&self) -> u32 {
+    /// The epoch that its records were made in, from 1: the one that it was opened with first.
+    pub const fn epoch(&self) -> u32 {
         self.epoch
     }
 
@@ -106,8 +158,11 @@ impl Store {
         Ok(())
     }
 
-    /// Every record, in order.
-    pub(crate) fn records(&self) -> Result<Vec<(RecordNo, Record)>, Error> {
+    /// Every record, in the order of their numbers.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a record is damaged; it is named.
+    pub fn records(&self) -> Result<Vec<(RecordNo, Record)>, Error> {
         let failed = |error| self.failed(error);
         let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
         let table = transaction.open_table(RECORDS).map_err(|error| failed(error.into()))?;
@@ -122,12 +177,15 @@ impl Store {
         decoded.collect()
     }
 
-    /// Writes records, all or none; they are durable when this returns.
-    pub(crate) fn append(&self, records: &[(RecordNo, Record)]) -> Result<(), Error> {
+    /// Writes records, all or none. They are durable when this returns.
+    ///
+    /// # Errors
+    /// The disk or the database fails. Then none of them is written.
+    pub fn append(&self, records: &[(RecordNo, Record)]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
             for (number, record) in records {
-                // Memory is all that this needs.
+                // It can fail only for want of memory.
                 let bytes =
                     postcard::to_stdvec(record).map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
                 table.insert(number.0, bytes.as_slice())?;
@@ -136,8 +194,11 @@ impl Store {
         })
     }
 
-    /// Removes records, all or none.
-    pub(crate) fn remove(&self, numbers: &[RecordNo]) -> Result<(), Error> {
+    /// Removes records, all or none: those that [`superseded`](nvo3_mobility::nva::superseded) names.
+    ///
+    /// # Errors
+    /// The disk or the database fails. Then none of them is removed.
+    pub fn remove(&self, numbers: &[RecordNo]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
             for number in numbers {
@@ -166,10 +227,19 @@ impl Store {
     }
 }
 
+/// An epoch that is larger than any before: the seconds since 1970.
+///
+/// It returns when that second is over, so that an authority that starts later has a larger epoch, unless the clock is set back.
+pub fn new_epoch() -> u32 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    std::thread::sleep(Duration::from_secs(1).saturating_sub(Duration::from_nanos(since.subsec_nanos().into())));
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
 /// The database, checked whole.
 fn open(path: &Path) -> Result<Database, Error> {
     let mut database = Database::create(path).map_err(|error| refused(path, error))?;
-    // A directory that is not what was acknowledged is worse than none, and every page is read now anyway.
+    // A wrong directory is worse than none, and every page is read now anyway.
     let intact = database.check_integrity().map_err(|error| refused(path, error))?;
     if intact { Ok(database) } else { Err(damaged(path, "a checksum is wrong")) }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use nvo3_mobility::nva::Plan;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use tempfile::TempDir;
@@ -13,7 +14,7 @@ fn one_of_each() -> Vec<(RecordNo, Record)> {
     let (old, new, tsis) = (NveId(1), NveId(2), vec![key(1), key(2)]);
     let all = [
         Record::Registered { tsi: Tsi { key: key(1), ips }, nve: NveId(1) },
-        Record::Planned { id, tsis, old, new, kind: MoveKind::Hot, deadline },
+        Record::Planned(Plan { id, tsis, old, new, kind: MoveKind::Hot, deadline }),
         Record::Committed { id },
         Record::Aborted { id },
         Record::Closed { id },
@@ -24,6 +25,24 @@ fn one_of_each() -> Vec<(RecordNo, Record)> {
 
 fn closed(n: u64) -> (RecordNo, Record) {
     (RecordNo(n), Record::Closed { id: MoveId(n) })
+}
+
+/// What earlier versions wrote can be read.
+#[test]
+fn the_bytes_of_a_record_stay_as_they_are() {
+    let written = [
+        "00070200000000010200c00002010120010db800000000000000000000000101",
+        "02ffffffffffffffffff01020702000000000107020000000002010200c096b102",
+        "03ffffffffffffffffff01",
+        "04ffffffffffffffffff01",
+        "05ffffffffffffffffff01",
+        "0107020000000001",
+    ];
+
+    let hex = |(_, record)| -> String {
+        postcard::to_stdvec(&record).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    assert_eq!(one_of_each().into_iter().map(hex).collect::<Vec<_>>(), written);
 }
 
 fn open_in(directory: &TempDir, epoch: u32) -> Result<Store, Error> {
@@ -160,7 +179,7 @@ fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
     }
 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (mut before, mut counted) = (RecordNo(0), Counters::default());
+    let (mut before, mut counted) = (RecordNo(0), WriterCounters::default());
     while before < RecordNo(2_000) {
         let progress = runtime.block_on(writer.progressed()).unwrap();
         assert!(progress.upto > before);

@@ -1,4 +1,4 @@
-//! The thread that waits for the disk, so that nothing else does.
+//! The thread that waits for the disk, so that the authority does not.
 
 use super::{Error, Store};
 use nvo3_mobility::nva::Record;
@@ -8,26 +8,29 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// How far the thread has come.
+/// How far the writer's thread has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// Every record up to this one is durable.
-    pub(crate) upto: RecordNo,
-    /// What that took.
-    pub(crate) counters: Counters,
+    pub upto: RecordNo,
+    /// What the writer has counted until then.
+    pub counters: WriterCounters,
 }
 
-/// What is counted here; it only grows.
+/// What a [`Writer`] counts. Each counter only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counters {
-    /// Records written.
-    pub(crate) records_written: u64,
+pub struct WriterCounters {
+    /// Records that are durable.
+    pub records_written: u64,
     /// Transactions that they took.
-    pub(crate) commits: u64,
+    pub commits: u64,
 }
 
-/// Takes records and says when they are durable. How many wait is bounded by the machine that makes them.
-pub(crate) struct Writer {
+/// Takes records, and says when they are durable.
+///
+/// A thread writes all the records that wait in one transaction, so a slow disk makes larger transactions and no queue. The machine
+/// that makes the records bounds how many wait.
+pub struct Writer {
     records: mpsc::Sender<(RecordNo, Record)>,
     progress: watch::Receiver<Progress>,
     thread: JoinHandle<Result<(), Error>>,
@@ -35,32 +38,42 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(store: Store) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(store: Store) -> std::io::Result<Self> {
         let (records, waiting) = mpsc::channel();
         let (said, progress) = watch::channel(Progress::default());
         let thread = std::thread::Builder::new().name("store".into()).spawn(move || write(&store, &waiting, &said))?;
         Ok(Self { records, progress, thread })
     }
 
-    /// Takes a record; false where the thread has failed.
-    pub(crate) fn append(&self, number: RecordNo, record: Record) -> bool {
+    /// Takes a record, without waiting. False if the thread has failed; [`Writer::finish`] says why.
+    pub fn append(&self, number: RecordNo, record: Record) -> bool {
         self.records.send((number, record)).is_ok()
     }
 
-    /// Waits for more to be durable; `None` where the thread has failed.
-    pub(crate) async fn progressed(&mut self) -> Option<Progress> {
+    /// Waits until more records are durable. `None` if the thread has failed; [`Writer::finish`] says why. It may be dropped while it
+    /// waits (`tokio::select!`).
+    pub async fn progressed(&mut self) -> Option<Progress> {
         self.progress.changed().await.ok()?;
         Some(*self.progress.borrow_and_update())
     }
 
-    /// Waits until everything that was taken is durable, or says why it is not.
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    /// Waits until every record that was taken is durable.
+    ///
+    /// # Errors
+    /// Why they are not.
+    ///
+    /// # Panics
+    /// If the database panicked in the thread.
+    pub fn finish(self) -> Result<(), Error> {
         drop(self.records);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// What waits goes in one transaction, so that a slow disk makes larger ones and no queue.
+/// Writes what waits, in one transaction, until no more can come.
 fn write(
     store: &Store,
     waiting: &mpsc::Receiver<(RecordNo, Record)>,

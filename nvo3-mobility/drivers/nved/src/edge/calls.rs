@@ -5,29 +5,29 @@ use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
-use nvoctl::daemon::{Call, Caller};
+use nvoctl::daemon::{self, Call, Caller, Watchers};
 use nvoctl::{Port, Reply, Request, What, clock};
 use serde_json::Value;
 
-/// Callers that wait for an answer or watch, each.
+/// Callers that wait for the end of a suspend.
 const MOST: usize = 1_024;
 
 /// Callers who are answered later.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     suspends: Vec<(TsiKey, Caller)>,
-    watchers: Vec<Caller>,
+    watchers: Watchers,
 }
 
 impl Callers {
     /// Something happened: those who watch hear of it, and those who waited for it.
     pub(super) fn tell(&mut self, at: Instant, event: &Event, told: &Value) {
-        self.watchers.retain(|watcher| watcher.reply(Reply::Event { at, what: told.clone() }));
+        self.watchers.tell(at, told);
         let Event::News { key, news, .. } = event else { return };
         let reply = match news {
             News::Suspended => Reply::Done,
-            News::SuspendFailed => refused("the forwarder refused the tunnel: the VM must go on here"),
-            News::Running | News::Gone | News::Displaced | News::Halted => refused("the move has ended"),
+            News::SuspendFailed => Reply::refused("the forwarder refused the tunnel: the VM must go on here"),
+            News::Running | News::Gone | News::Displaced | News::Halted => Reply::refused("the move has ended"),
             _ => return,
         };
         for (_, caller) in self.suspends.extract_if(.., |(waits_for, _)| waits_for == key) {
@@ -45,21 +45,17 @@ impl Edge {
             Request::Show(What::Tables) => Reply::Shown(show::tables(self)),
             Request::Show(What::Moves) => Reply::Shown(show::moves(self)),
             Request::Show(What::Counters) => Reply::Shown(show::counters(self)),
-            Request::Watch => return self.watch(caller),
-            Request::Attach(port) => done(self.attach(port)),
-            Request::Detach { port } => done(self.detach(&port)),
+            Request::Watch => return self.callers.watchers.add(caller),
+            Request::Attach(port) => self.attach(port).into(),
+            Request::Detach { port } => self.detach(&port).into(),
             Request::Suspend { tsi, move_id, stopped_at } => {
                 return self.suspend(now, tsi, move_id, stopped_at, caller);
             }
-            Request::Activate { tsi, move_id } => {
-                done(self.machine.tell(now, Input::Activate { key: tsi, move_id }).map_err(Into::into))
-            }
-            Request::Resume { tsi } => {
-                done(self.machine.tell(now, Input::Activate { key: tsi, move_id: None }).map_err(Into::into))
-            }
-            Request::ReloadKeys => done(self.reload_keys()),
+            Request::Activate { tsi, move_id } => self.machine.tell(now, Input::Activate { key: tsi, move_id }).into(),
+            Request::Resume { tsi } => self.machine.tell(now, Input::Activate { key: tsi, move_id: None }).into(),
+            Request::ReloadKeys => self.reload_keys().into(),
             Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
-                refused("this is an edge (nved); the authority (nvad) does that")
+                Reply::refused("this is an edge (nved); the authority (nvad) does that")
             }
         };
         self.settle(now);
@@ -67,17 +63,7 @@ impl Edge {
     }
 
     fn reload_keys(&mut self) -> Result<(), Box<dyn std::error::Error>> {
-        let keys = self.trust.keys()?.ok_or("the transport is trusted: there is no file of keys")?;
-        tracing::info!(keys = keys.len(), "messages are authenticated");
-        Ok(self.machine.set_keys(keys)?)
-    }
-
-    fn watch(&mut self, caller: Caller) {
-        if self.callers.watchers.len() < MOST {
-            self.callers.watchers.push(caller);
-        } else {
-            caller.reply(refused("as many watch already as may"));
-        }
+        Ok(self.machine.set_keys(daemon::reload_keys(&self.trust)?)?)
     }
 
     pub(super) fn attach(&mut self, port: Port) -> Result<(), Box<dyn std::error::Error>> {
@@ -127,28 +113,17 @@ impl Edge {
     ) {
         let in_hand = self.machine.nve().state(&key).state.plan().map(|plan| plan.id);
         let Some(move_id) = move_id.or(in_hand) else {
-            caller.reply(refused(&format!("{key} has no move in hand here")));
+            caller.reply(Reply::refused(format!("{key} has no move in hand here")));
             return;
         };
         if self.callers.suspends.len() >= MOST {
-            caller.reply(refused("as many wait already as may"));
+            caller.reply(Reply::refused("as many wait already as may"));
             return;
         }
         match self.machine.tell(now, Input::Suspend { key, move_id, stopped_at }) {
             Ok(()) => self.callers.suspends.push((key, caller)),
-            Err(error) => _ = caller.reply(refused(&error.to_string())),
+            Err(error) => _ = caller.reply(Reply::refused(error.to_string())),
         }
         self.settle(now);
-    }
-}
-
-fn refused(why: &str) -> Reply {
-    Reply::Refused { why: why.to_owned() }
-}
-
-fn done(result: Result<(), Box<dyn std::error::Error>>) -> Reply {
-    match result {
-        Ok(()) => Reply::Done,
-        Err(error) => refused(&error.to_string()),
     }
 }

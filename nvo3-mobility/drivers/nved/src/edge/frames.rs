@@ -98,7 +98,7 @@ impl Edge {
         let now = clock::now();
         let mut deliveries = Deliveries::new();
         for (from, ecn, datagram) in datagrams.iter_mut() {
-            let Some((vn, frame)) = underlay::unwrap(datagram, ecn, &mut self.paths.underlay_counters) else {
+            let Some((vn, frame)) = underlay::decapsulate(datagram, ecn, &mut self.paths.underlay_counters) else {
                 continue;
             };
             deliveries.send(self.machine.tunnelled(now, from, vn, frame).targets(), frame, &mut self.paths);

@@ -16,7 +16,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_nva_proto::{Instant, Micros};
 use nvoctl::clock;
-use nvoctl::daemon::{Calls, Unbelieved};
+use nvoctl::daemon::{self, Calls, Unbelieved};
 use nvoctl::keys::Trust;
 use std::io;
 use std::time::Duration;
@@ -41,13 +41,7 @@ impl Edge {
     /// Opens what the configuration names and asks the NVA for a session.
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
-        let transport = if let Some(keys) = config.trust.keys()? {
-            tracing::info!(keys = keys.len(), "messages are authenticated");
-            Transport::Sealed(keys)
-        } else {
-            tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
-            Transport::Trusted
-        };
+        let transport = daemon::keys(&config.trust)?.map_or(Transport::Trusted, Transport::Sealed);
         let hypervisor_word_only = config.hypervisor_word_only;
         let nve = NveConfig { hypervisor_word_only, transport, ..NveConfig::new(config.place) };
         let forwarder = ForwarderConfig::new(config.place.locators);

@@ -10,6 +10,7 @@ use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Locators, Micros};
 use nvo3_wire::Vni;
 use nvoctl::CONTROL_PORT;
+use serde::Serialize;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
@@ -32,7 +33,7 @@ pub(super) struct Access {
 }
 
 /// Control messages that were not sent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct ControlCounters {
     pub(super) not_sent: u64,
     pub(super) no_family: u64,
@@ -57,9 +58,7 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn open(locators: &Locators, vxlan_port: u16, nva: SocketAddr) -> io::Result<Self> {
         let ready = Ready::new()?;
-        let underlay = Underlay::open(locators, vxlan_port).map_err(|error| {
-            io::Error::new(error.kind(), format!("locator {locators:?}, UDP {vxlan_port}: {error}"))
-        })?;
+        let underlay = Underlay::open(locators, vxlan_port)?;
         for (place, socket) in underlay.receivers().enumerate() {
             ready.add(Source::Underlay(place), socket)?;
         }

@@ -83,28 +83,11 @@ pub(super) fn counters(edge: &Edge) -> Value {
     }
     let dropped = DropReason::ALL.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(reason))));
     put("dropped", Value::Object(dropped.into_iter().collect()));
-    let underlay = &edge.paths.underlay_counters;
-    put(
-        "underlay",
-        json!({
-            "malformed": underlay.malformed,
-            "not_ect_congested": underlay.not_ect_congested,
-            "ecn_alarms": underlay.ecn_alarms,
-            "no_family": underlay.no_family,
-            "full": underlay.full,
-            "too_long": underlay.too_long,
-            "refused": underlay.refused,
-        }),
-    );
-    let control = &edge.paths.control_counters;
-    put("control", json!({ "not_sent": control.not_sent, "no_family": control.no_family }));
+    put("underlay", json!(edge.paths.underlay_counters));
+    put("control", json!(edge.paths.control_counters));
     put("ports", json!({ "no_port": edge.paths.no_port }));
     for access in edge.paths.ports.values() {
-        let counted = &access.counters;
-        put(
-            &format!("port.{}", access.spec.name),
-            json!({ "too_long": counted.too_long, "full": counted.full, "refused": counted.refused }),
-        );
+        put(&format!("port.{}", access.spec.name), json!(access.counters));
     }
     Value::Object(all)
 }

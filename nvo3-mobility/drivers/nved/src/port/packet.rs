@@ -1,20 +1,17 @@
 //! A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
 
 use super::{BATCH, Error, Frames, LONGEST, PortCounters};
+use crate::room::make_room;
 use arrayvec::ArrayVec;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg,
-    setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg, socket,
 };
 use socket2::{SockFilter, SockRef};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Frames that wait while the process does not run.
-const WAITING: usize = 16 << 20;
-
-pub(crate) struct Packet {
+pub(super) struct Packet {
     socket: OwnedFd,
     headers: MultiHeaders<()>,
 }
@@ -28,11 +25,8 @@ impl Packet {
             let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
             SockRef::from(&socket).attach_filter(&only_tenant_frames())?;
             bind(socket.as_raw_fd(), &address)?;
-            // Without the right to more, as much as the system allows.
-            if setsockopt(&socket, sockopt::RcvBufForce, &WAITING).is_err() {
-                SockRef::from(&socket).set_recv_buffer_size(WAITING)?;
-            }
-            // What came before it was bound is of any interface.
+            make_room(&socket)?;
+            // Frames that came before it was bound are of any interface.
             while SockRef::from(&socket).recv(&mut []).is_ok() {}
             Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
         };

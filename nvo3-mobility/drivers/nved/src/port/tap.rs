@@ -1,4 +1,4 @@
-//! A tap: one that is there and that nobody has open, or one that is made and that goes with the process.
+//! A tap: one that is there and that no process has open, or one that is made and that is removed when the process ends.
 
 use super::{Error, Frames, LONGEST, PortCounters};
 use std::io;
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-pub(crate) struct Tap {
+pub(super) struct Tap {
     device: SyncDevice,
 }
 
@@ -20,7 +20,7 @@ impl Tap {
         let device = DeviceBuilder::new().name(name).layer(Layer::L2).build_sync().map_err(failed)?;
         device.set_nonblocking(true).map_err(failed)?;
         if !was_there {
-            // Nothing of the host's own has any business on a tenant's port.
+            // The host itself must not speak on a tenant's port.
             let setting = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
             if let Err(error) = std::fs::write(&setting, "1") {
                 tracing::warn!(setting, %error, "the host's IPv6 stays on");

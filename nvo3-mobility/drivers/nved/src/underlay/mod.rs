@@ -1,16 +1,40 @@
-//! The underlay: VXLAN in UDP to and from other NVEs (RFC 7348), in batches, with segmentation and aggregation by the kernel
-//! where it does that.
+//! The underlay: VXLAN over UDP from and to other NVEs (RFC 7348), in batches, with segmentation and aggregation by the kernel
+//! where it offers them.
 //!
-//! What arrives comes by one socket a family, on the VXLAN port. What leaves goes by several, so that the source port tells
-//! flows apart (VXL-04); frames of one flow take the same and stay in order.
+//! All datagrams of an address family arrive by one socket, on the VXLAN port. They leave by eight sockets, so that the source
+//! port tells flows apart (VXL-04); frames of one flow take the same socket and stay in order. The ECN bits of the outer header
+//! are set from the inner one, and combined into it on the way out of a tunnel (RFC 6040).
+//!
+//! ```no_run
+//! use nvo3_nva_proto::Locators;
+//! use nvo3_wire::Vni;
+//! use nved::underlay::{Datagrams, Underlay, UnderlayCounters, decapsulate};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let locator = [127, 0, 77, 1];
+//! let mut underlay = Underlay::open(&Locators::V4(locator.into()), 4789)?;
+//! let (mut datagrams, mut counters) = (Datagrams::new(), UnderlayCounters::default());
+//! underlay.put(locator.into(), Vni::MAX, &[0; 60], &mut counters);
+//! underlay.send(&mut counters);
+//! underlay.receive(0, &mut datagrams)?;
+//! for (from, ecn, datagram) in datagrams.iter_mut() {
+//!     if let Some((vn, frame)) = decapsulate(datagram, ecn, &mut counters) {
+//!         println!("from {from}, VN {}: {} bytes", vn.get(), frame.len());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod run;
 
+use crate::room::{WAITING, make_room};
 use nvo3_nva_proto::Locators;
 use nvo3_wire::ecn::{self, Ecn};
 use nvo3_wire::{Error as WireError, Vni, flow, vxlan};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use run::Run;
+use serde::Serialize;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -21,26 +45,38 @@ const FIRST_SOURCE_PORT: u16 = 49_152;
 /// Received at once, each as long as the kernel aggregates.
 const BATCH: usize = 16;
 const LONGEST: usize = 65_535;
-/// Datagrams that wait while the process does not run, or the interface is busy, in bytes.
-const WAITING: usize = 16 << 20;
 
-/// What the underlay did not carry, and what was odd about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UnderlayCounters {
+/// Why the underlay cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("locator {}, UDP {}: {error}", address.ip(), address.port())]
+pub struct Error {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.error.kind(), error)
+    }
+}
+
+/// Datagrams and frames that the underlay did not carry, and what was odd about those that it did. Each counter only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnderlayCounters {
     /// Received, but not VXLAN with a valid VNI and a frame.
-    pub(crate) malformed: u64,
+    pub malformed: u64,
     /// Received with *congestion experienced* on the outside around a packet that cannot say so: dropped (RFC 6040 §4.2).
-    pub(crate) not_ect_congested: u64,
-    /// Received with a combination of ECN codepoints that ought not to occur.
-    pub(crate) ecn_alarms: u64,
-    /// Not sent since there is no locator of the family.
-    pub(crate) no_family: u64,
-    /// Not sent since the socket's queue was full.
-    pub(crate) full: u64,
-    /// Not sent since it is longer than the path takes: VXLAN packets are not fragmented (VXL-07).
-    pub(crate) too_long: u64,
+    pub not_ect_congested: u64,
+    /// Received with a combination of ECN codepoints that must not occur (RFC 6040 §4.2).
+    pub ecn_alarms: u64,
+    /// Not sent: the edge has no locator of the address family.
+    pub no_family: u64,
+    /// Not sent: the socket's queue was full.
+    pub full: u64,
+    /// Not sent: longer than the path takes. VXLAN packets are not fragmented (VXL-07).
+    pub too_long: u64,
     /// Not sent for another reason, an unreachable locator for instance.
-    pub(crate) refused: u64,
+    pub refused: u64,
 }
 
 struct Family {
@@ -53,26 +89,27 @@ struct Socket {
     state: UdpSocketState,
 }
 
-/// The sockets of one NVE.
-pub(crate) struct Underlay {
+/// The underlay sockets of one NVE: those of one address family or of both.
+pub struct Underlay {
     families: Vec<Family>,
     port: u16,
 }
 
-/// What was received by one call.
-pub(crate) struct Datagrams {
+/// Room for the datagrams that one call receives: about one megabyte.
+pub struct Datagrams {
     bytes: Box<[u8]>,
     metas: [RecvMeta; BATCH],
     received: usize,
 }
 
 impl Datagrams {
-    pub(crate) fn new() -> Self {
+    /// Empty room.
+    pub fn new() -> Self {
         Self { bytes: vec![0; BATCH * LONGEST].into(), metas: [RecvMeta::default(); BATCH], received: 0 }
     }
 
-    /// Each datagram with its sender and the ECN bits of its outer header.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (IpAddr, Ecn, &mut [u8])> {
+    /// The datagrams that were received last, each with its sender and the ECN bits of its outer header.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (IpAddr, Ecn, &mut [u8])> {
         let received = self.bytes.chunks_exact_mut(LONGEST).zip(&self.metas).take(self.received);
         received.flat_map(|(room, meta)| {
             let (from, ecn) = (meta.addr.ip(), meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_class(ecn as u8)));
@@ -82,21 +119,34 @@ impl Datagrams {
     }
 }
 
+impl Default for Datagrams {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Underlay {
-    /// Opens the sockets on these locators.
-    pub(crate) fn open(locators: &Locators, port: u16) -> io::Result<Self> {
+    /// Opens sockets on these locators. `port` is the UDP port that VXLAN is received on here and sent to elsewhere: 4789, unless
+    /// all NVEs of the domain use another.
+    ///
+    /// # Errors
+    /// A locator is not an address of this host, the port is in use, or the system does not allow it.
+    pub fn open(locators: &Locators, port: u16) -> Result<Self, Error> {
         let addresses = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)];
-        let families = addresses.into_iter().flatten().map(|address| Family::open(address, port));
-        Ok(Self { families: families.collect::<io::Result<_>>()?, port })
+        let open = |ip| Family::open(ip, port).map_err(|error| Error { address: SocketAddr::new(ip, port), error });
+        Ok(Self { families: addresses.into_iter().flatten().map(open).collect::<Result<_, _>>()?, port })
     }
 
-    /// The sockets that something arrives by.
-    pub(crate) fn receivers(&self) -> impl Iterator<Item = &UdpSocket> {
+    /// The sockets that datagrams arrive by. The place of each is its number in [`Underlay::receive`].
+    pub fn receivers(&self) -> impl Iterator<Item = &UdpSocket> {
         self.families.iter().map(|family| &family.receive.socket)
     }
 
-    /// Receives what there is by one of them, up to a batch.
-    pub(crate) fn receive(&mut self, place: usize, into: &mut Datagrams) -> io::Result<()> {
+    /// Receives what one of the [`Underlay::receivers`] has, up to a batch, without waiting.
+    ///
+    /// # Errors
+    /// The system's, such as what came back by ICMP for something sent before.
+    pub fn receive(&mut self, place: usize, into: &mut Datagrams) -> io::Result<()> {
         into.received = 0;
         let Some(Family { receive: Socket { socket, state }, .. }) = self.families.get(place) else { return Ok(()) };
         let mut rooms = into.bytes.chunks_exact_mut(LONGEST);
@@ -109,8 +159,8 @@ impl Underlay {
         Ok(())
     }
 
-    /// Puts a frame behind those that wait to be sent, and sends them when there is no room for it.
-    pub(crate) fn put(&mut self, to: IpAddr, vn: Vni, frame: &[u8], counters: &mut UnderlayCounters) {
+    /// Puts a frame for the NVE `to` behind those that wait to be sent. If there is no room for it, sends those first.
+    pub fn put(&mut self, to: IpAddr, vn: Vni, frame: &[u8], counters: &mut UnderlayCounters) {
         let port = self.port;
         let Some(family) = self.families.iter_mut().find(|family| family.is_of(to)) else {
             counters.no_family += 1;
@@ -122,8 +172,8 @@ impl Underlay {
         }
     }
 
-    /// Sends everything that was put.
-    pub(crate) fn send(&mut self, counters: &mut UnderlayCounters) {
+    /// Sends all frames that were put, without waiting. Those that are not sent are counted.
+    pub fn send(&mut self, counters: &mut UnderlayCounters) {
         for run in self.families.iter_mut().flat_map(|family| &mut family.send) {
             run.send(counters);
         }
@@ -133,17 +183,14 @@ impl Underlay {
 impl Family {
     fn open(address: IpAddr, port: u16) -> io::Result<Self> {
         let receive = Socket::bind(SocketAddr::new(address, port))?;
-        let wanted = UdpSockRef::from(&receive.socket);
-        if nix::sys::socket::setsockopt(&receive.socket, nix::sys::socket::sockopt::RcvBufForce, &WAITING).is_err() {
-            receive.state.set_recv_buffer_size(wanted, WAITING)?;
-        }
+        make_room(&receive.socket)?;
         let mut ports = FIRST_SOURCE_PORT..=u16::MAX;
         let mut send = Vec::with_capacity(SOURCE_PORTS);
         while send.len() < SOURCE_PORTS {
             let Some(port) = ports.next() else { return Err(io::ErrorKind::AddrInUse.into()) };
             match Socket::bind(SocketAddr::new(address, port)) {
                 Ok(socket) => {
-                    // As much as the system allows: a batch is not to be lost to a short queue.
+                    // As much as the system allows: a short queue would lose a part of a batch.
                     socket.state.set_send_buffer_size(UdpSockRef::from(&socket.socket), WAITING)?;
                     send.push(Run::new(socket));
                 }
@@ -167,12 +214,9 @@ impl Socket {
     }
 }
 
-/// What came out of a tunnel: its VN and its frame, with the outer ECN bits combined into it (RFC 6040).
-pub(crate) fn unwrap<'a>(
-    datagram: &'a mut [u8],
-    outer: Ecn,
-    counters: &mut UnderlayCounters,
-) -> Option<(Vni, &'a [u8])> {
+/// Takes a datagram out of its tunnel: its VN and its frame, with the outer ECN bits combined into it (RFC 6040). `None` for what is
+/// not VXLAN or must be dropped; it is counted.
+pub fn decapsulate<'a>(datagram: &'a mut [u8], outer: Ecn, counters: &mut UnderlayCounters) -> Option<(Vni, &'a [u8])> {
     let malformed = |_: WireError| counters.malformed += 1;
     let (vni, inner) = vxlan::parse(datagram).map_err(malformed).ok()?;
     let before = Ecn::of_frame(inner);

@@ -30,7 +30,7 @@ fn received(underlay: &mut Underlay, wanted: usize) -> Vec<(IpAddr, u32, Vec<u8>
     while all.len() < wanted && Instant::now() < end {
         underlay.receive(0, &mut datagrams).unwrap();
         for (from, ecn, datagram) in datagrams.iter_mut() {
-            let (vn, frame) = unwrap(datagram, ecn, &mut counters).unwrap();
+            let (vn, frame) = decapsulate(datagram, ecn, &mut counters).unwrap();
             all.push((from, vn.get(), frame.to_vec()));
         }
     }
@@ -69,12 +69,12 @@ fn congestion_on_the_way_is_told_to_those_who_understand_it() {
     let payload = |frame: Vec<u8>| [&[8, 0, 0, 0, 0, 0, 77, 0][..], &frame].concat();
 
     let mut capable = payload(frame(90, Ecn::Ect0, 1));
-    let (_, inner) = unwrap(&mut capable, Ecn::Ce, &mut counters).unwrap();
+    let (_, inner) = decapsulate(&mut capable, Ecn::Ce, &mut counters).unwrap();
     assert_eq!(inner, frame(90, Ecn::Ce, 1), "its checksum follows");
 
-    assert!(unwrap(&mut payload(frame(90, Ecn::NotEct, 1)), Ecn::Ce, &mut counters).is_none());
-    assert!(unwrap(&mut [0; 7], Ecn::NotEct, &mut counters).is_none());
-    assert!(unwrap(&mut [0; 40], Ecn::NotEct, &mut counters).is_none(), "the I flag is not set");
+    assert!(decapsulate(&mut payload(frame(90, Ecn::NotEct, 1)), Ecn::Ce, &mut counters).is_none());
+    assert!(decapsulate(&mut [0; 7], Ecn::NotEct, &mut counters).is_none());
+    assert!(decapsulate(&mut [0; 40], Ecn::NotEct, &mut counters).is_none(), "the I flag is not set");
     assert_eq!(
         counters,
         UnderlayCounters { malformed: 2, not_ect_congested: 1, ecn_alarms: 1, ..UnderlayCounters::default() }
@@ -90,7 +90,7 @@ fn a_frame_sent_on_tells_in_both_headers_of_the_congestion_that_it_met_and_lives
     let mut counters = UnderlayCounters::default();
     let mut met = [&[8, 0, 0, 0, 0, 0, VN as u8, 0][..], &frame(90, Ecn::Ect0, 1)].concat();
 
-    let (vn, inner) = unwrap(&mut met, Ecn::Ce, &mut counters).unwrap();
+    let (vn, inner) = decapsulate(&mut met, Ecn::Ce, &mut counters).unwrap();
     here.put(IpAddr::from([127, 0, 77, 5]), vn, inner, &mut counters);
     here.send(&mut counters);
 
@@ -115,4 +115,14 @@ fn what_cannot_be_sent_is_counted() {
     here.send(&mut counters);
 
     assert_eq!(counters, UnderlayCounters { no_family: 1, refused: 1, ..UnderlayCounters::default() });
+}
+
+#[test]
+fn an_error_names_the_locator_and_the_port() {
+    let _first = Underlay::open(&loopback(6), 14_792).unwrap();
+
+    let error = Underlay::open(&loopback(6), 14_792).err().unwrap();
+
+    assert_eq!(error.to_string(), "locator 127.0.77.6, UDP 14792: Address already in use (os error 98)");
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::AddrInUse);
 }

@@ -15,7 +15,7 @@ const LONGEST: usize = 64 * 1024;
 /// Replies that wait to be read by a caller; one that leaves more loses its connection.
 const WAITING: usize = 4_096;
 
-/// Who waits for a reply.
+/// A caller that waits for a reply. A clone is the same caller.
 #[derive(Clone, Debug)]
 pub struct Caller {
     replies: mpsc::Sender<Reply>,
@@ -23,9 +23,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Replies, without waiting; false where nobody listens any more. One that does not read its replies loses its
-    /// connection. The caller's next request is read once all [`Caller`]s of this one are dropped; one that was dropped
-    /// without a reply ends the connection.
+    /// Replies, without waiting. False if the caller has gone away. A caller that leaves more than 4,096 replies unread loses its
+    /// connection.
+    ///
+    /// Once every clone of this caller is dropped, its next request is read; if none of them replied, the connection ends.
     pub fn reply(&self, reply: Reply) -> bool {
         match self.replies.try_send(reply) {
             Ok(()) => true,

@@ -1,24 +1,79 @@
-//! What both daemons need around their machine: the socket that `nvoctl` speaks to, logs, capabilities, an orderly end.
+//! What a daemon needs around its machine: a socket for `nvoctl`, a file of settings, keys, logs, capabilities, an orderly end.
+//!
+//! ```no_run
+//! use nvoctl::daemon::{Calls, asked_to_end, keep_only, log};
+//! use nvoctl::{Reply, Request};
+//! use std::path::Path;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! log();
+//! keep_only(&[])?;
+//! let mut calls = Calls::listen(Path::new("/run/nvo3/mine.sock"))?;
+//! let mut end = std::pin::pin!(asked_to_end());
+//! loop {
+//!     tokio::select! {
+//!         Some(call) = calls.next() => {
+//!             call.caller.reply(match call.request {
+//!                 Request::Status => Reply::Shown("well".into()),
+//!                 _ => Reply::refused("it has only a status"),
+//!             });
+//!         }
+//!         ended = &mut end => return Ok(ended?),
+//!     }
+//! }
+//! # }
+//! ```
 
 mod caller;
 mod privileges;
+mod settings;
 mod socket;
 mod unbelieved;
+mod watchers;
 
 pub use caller::Caller;
 pub use caps::Capability;
 pub use privileges::keep_only;
+pub use settings::{SettingsError, flags_or_file, settings};
 pub use socket::{Call, Calls, Error};
 pub use unbelieved::Unbelieved;
+pub use watchers::Watchers;
 
+use crate::keys::{KeysError, Trust};
+use nvo3_nva_proto::auth::Keys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Logs to stderr, as `RUST_LOG` says, else from `info` on.
+/// Logs to stderr: what the environment variable `RUST_LOG` selects, else levels from `info` on.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+/// The keys that messages are sealed with, or `None` if the transport is trusted. The log says which.
+///
+/// # Errors
+/// The file of keys cannot be used.
+pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
+    let keys = trust.keys()?;
+    match &keys {
+        Some(keys) => tracing::info!(keys = keys.len(), "messages are authenticated"),
+        None => {
+            tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
+        }
+    }
+    Ok(keys)
+}
+
+/// Reads the keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
+///
+/// # Errors
+/// The file of keys cannot be used, or the transport is trusted and there is none.
+pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
+    let keys = trust.keys()?.ok_or(KeysError::NoFile)?;
+    tracing::info!(keys = keys.len(), "messages are authenticated");
+    Ok(keys)
 }
 
 /// Waits for Ctrl-C or SIGTERM.

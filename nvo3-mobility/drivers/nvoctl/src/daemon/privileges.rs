@@ -2,11 +2,11 @@
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-/// Gives up every capability but these, for this thread and those that it starts, so before there are any; what it does not
-/// have stays away.
+/// Gives up every capability but `needed`, for this thread and the threads that it starts later: call it before there are others. It
+/// adds none.
 ///
 /// # Errors
-/// The kernel's, which do not happen to a process that gives up what it has.
+/// The kernel refuses, which it does not do to a process that gives up what it has.
 pub fn keep_only(needed: &[Capability]) -> Result<(), caps::errors::CapsError> {
     caps::clear(None, CapSet::Ambient)?;
     let kept: CapsHashSet =

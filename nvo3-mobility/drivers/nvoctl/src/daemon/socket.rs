@@ -18,32 +18,32 @@ const CALLERS: usize = 64;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
 
-/// Why there is no socket.
+/// Why a daemon cannot listen. Each names the path.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Someone answers there already.
+    /// Another process listens there.
     #[error("{0}: another process listens there")]
     Taken(PathBuf),
-    /// The system's word.
+    /// The system does not allow it.
     #[error("{path}: {error}")]
     Io {
-        /// Where.
+        /// Where the socket was to be.
         path: PathBuf,
-        /// What.
+        /// What the system said.
         error: io::Error,
     },
 }
 
-/// A request and who waits for its replies.
+/// A request, and the caller that waits for its reply.
 #[derive(Debug)]
 pub struct Call {
-    /// What is asked.
+    /// What it asks for.
     pub request: Request,
     /// Who asks.
     pub caller: Caller,
 }
 
-/// The listening socket; its file goes with it.
+/// The socket on which a daemon listens for `nvoctl`. Dropping it removes its file.
 #[derive(Debug)]
 pub struct Calls {
     path: PathBuf,
@@ -51,10 +51,11 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Listens at `path`, in a runtime. What a process that is gone left there is removed, and its directory is made.
+    /// Listens at `path`, mode 0600, in a tokio runtime. Makes the directory, and removes a socket that no process listens on any
+    /// more. 64 callers can be connected at a time; one more is refused.
     ///
     /// # Errors
-    /// Why not, with the path.
+    /// Another process listens there, or the system does not allow it.
     pub fn listen(path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::Io { path: path.to_owned(), error };
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
@@ -76,7 +77,7 @@ impl Calls {
         Ok(Self { path: path.to_owned(), calls })
     }
 
-    /// The next call.
+    /// Waits for the next call. It may be dropped while it waits (`tokio::select!`).
     pub async fn next(&mut self) -> Option<Call> {
         self.calls.recv().await
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How many there were when it was last said.
+/// Logs how many messages were not believed, at most once a second.
 #[derive(Debug, Default)]
 pub struct Unbelieved {
     said: u64,
@@ -10,7 +10,7 @@ pub struct Unbelieved {
 }
 
 impl Unbelieved {
-    /// Says that there were as many until now, if that is news and not too soon.
+    /// Takes the count of all such messages until now, and logs it if it has grown and the last line is a second old.
     pub fn note(&mut self, until_now: u64) {
         let now = Instant::now();
         if until_now > self.said && self.at.is_none_or(|at| now - at >= Duration::from_secs(1)) {

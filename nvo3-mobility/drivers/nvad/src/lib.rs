@@ -1,0 +1,39 @@
+//! What an authority (NVA) needs around its machine: a store for its records, and sockets for its edges.
+//!
+//! The program `nvad` is written with it; so is an authority of your own, over [`nvo3_mobility::nva::Nva`].
+//!
+//! - [`store`] keeps the machine's records in one file, and writes new ones in a thread of its own, many in one transaction.
+//! - [`sockets`] carries the datagrams of edges, over UDP on any number of addresses.
+//!
+//! An authority goes on where the last one stopped:
+//!
+//! ```
+//! use nvad::store::{Store, Writer, new_epoch};
+//! use nvo3_mobility::nva::{Nva, NvaConfig, superseded};
+//! use nvo3_nva_proto::Instant;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let store = Store::open(directory.path(), new_epoch)?;
+//! let records = store.records()?;
+//! let config = NvaConfig { epoch: store.epoch(), ..NvaConfig::default() };
+//! store.remove(&superseded(&config, &records))?;
+//! let mut nva = Nva::replay(config, 0x5eed, Instant(0), records)?;
+//!
+//! let writer = Writer::start(store)?;
+//! while let Some((number, record)) = nva.poll_persist() {
+//!     writer.append(number, record);
+//! }
+//! // In its loop the authority awaits `writer.progressed()`, and says `Input::Persisted` to its machine.
+//! writer.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod sockets;
+pub mod store;
+
+/// The README's example is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

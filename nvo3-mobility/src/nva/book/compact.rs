@@ -1,0 +1,172 @@
+//! Which records a journal no longer needs.
+
+use super::fold::Book;
+use super::record::Record;
+use crate::nva::NvaConfig;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use nvo3_nva_proto::RecordNo;
+
+/// The records that change nothing of the [`Book`] that all of these make, in order.
+///
+/// An owner may remove them from its journal, all or some; the others keep their numbers. The last one always stays, since
+/// it says which number comes next.
+pub fn superseded(config: &NvaConfig, records: &[(RecordNo, Record)]) -> Vec<RecordNo> {
+    let needed: BTreeSet<RecordNo> = Book::fold(config.epoch, config.ended_moves, records).rests_on().collect();
+    records.iter().map(|(number, _)| *number).filter(|number| !needed.contains(number)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nva::Plan;
+    use alloc::collections::BTreeMap;
+    use alloc::vec;
+    use core::net::{IpAddr, Ipv4Addr};
+    use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
+    use nvo3_wire::{Mac, Vni};
+    use proptest::prelude::*;
+
+    const REMEMBERED: usize = 3;
+
+    fn config() -> NvaConfig {
+        NvaConfig { ended_moves: REMEMBERED as u32, ..NvaConfig::default() }
+    }
+
+    fn key(n: u8) -> TsiKey {
+        TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) }
+    }
+
+    /// Records as an authority makes them.
+    #[derive(Default)]
+    struct Scribe {
+        journal: Vec<(RecordNo, Record)>,
+        at: BTreeMap<TsiKey, NveId>,
+        /// With how far it is: planned, decided.
+        open: BTreeMap<MoveId, (Vec<TsiKey>, NveId, NveId, MoveKind, bool)>,
+        closed: Vec<MoveId>,
+    }
+
+    impl Scribe {
+        fn write(&mut self, record: Record) {
+            self.journal.push((RecordNo(self.journal.len() as u64 + 1), record));
+        }
+
+        fn moving(&self, key: &TsiKey) -> bool {
+            self.open.values().any(|(tsis, ..)| tsis.contains(key))
+        }
+
+        fn step(&mut self, (what, n, nve, other): (u8, u8, u64, u8)) {
+            let (key, nve) = (key(n), NveId(nve));
+            match what {
+                0 | 1 if !self.moving(&key) => {
+                    let ips = vec![IpAddr::V4(Ipv4Addr::new(192, 0, other, n))];
+                    self.at.insert(key, nve);
+                    self.write(Record::Registered { tsi: Tsi { key, ips }, nve });
+                }
+                2 if !self.moving(&key) && self.at.remove(&key).is_some() => {
+                    self.write(Record::Withdrawn { tsi: key });
+                }
+                3 | 4 => self.plan(key, nve, MoveId(u64::from(other) + 1), what == 4 && other % 2 == 0),
+                _ => self.decide_or_close(other),
+            }
+        }
+
+        fn plan(&mut self, key: TsiKey, new: NveId, id: MoveId, failover: bool) {
+            let Some(old) = self.at.get(&key).copied().filter(|old| *old != new) else { return };
+            let remembered = self.closed.iter().rev().take(REMEMBERED).any(|closed| *closed == id);
+            if remembered || self.open.contains_key(&id) || self.moving(&key) {
+                return;
+            }
+            let mut tsis = vec![key];
+            if !failover {
+                let free = |(other, at): &(&TsiKey, &NveId)| **at == old && **other != key && !self.moving(other);
+                tsis.extend(self.at.iter().find(free).map(|(other, _)| *other));
+            }
+            let kind = if failover { MoveKind::Failover } else { MoveKind::Hot };
+            let deadline = Micros::from_secs(5);
+            self.write(Record::Planned(Plan { id, tsis: tsis.clone(), old, new, kind, deadline }));
+            self.open.insert(id, (tsis, old, new, kind, false));
+        }
+
+        fn decide_or_close(&mut self, how: u8) {
+            let Some(id) = self.open.keys().nth(usize::from(how) % self.open.len().max(1)).copied() else { return };
+            let Some((tsis, old, new, kind, decided)) = self.open.remove(&id) else { return };
+            let refused = kind == MoveKind::Failover && how.is_multiple_of(3);
+            if decided || refused {
+                self.closed.push(id);
+                return self.write(Record::Closed { id });
+            }
+            let committed = kind == MoveKind::Failover || how.is_multiple_of(2);
+            for key in &tsis {
+                self.at.insert(*key, if committed { new } else { old });
+            }
+            self.write(if committed { Record::Committed { id } } else { Record::Aborted { id } });
+            self.open.insert(id, (tsis, old, new, kind, true));
+        }
+    }
+
+    fn folded(records: &[(RecordNo, Record)]) -> Book {
+        Book::fold(1, REMEMBERED as u32, records)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+        /// Checks I6.
+        #[test]
+        fn what_is_superseded_changes_nothing_now_or_later(
+            steps in prop::collection::vec((0u8..8, 0u8..4, 1u64..5, 0u8..12), 0..120),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        ) {
+            let mut scribe = Scribe::default();
+            steps.into_iter().for_each(|step| scribe.step(step));
+            let all = scribe.journal;
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(all.len() + 1)).collect();
+            cuts.sort_unstable();
+
+            let mut kept: Vec<(RecordNo, Record)> = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                kept.extend_from_slice(&all[from..cut]);
+                from = cut;
+                let gone = superseded(&config(), &kept);
+                kept.retain(|(number, _)| !gone.contains(number));
+                prop_assert_eq!(folded(&kept), folded(&all[..cut]));
+                prop_assert!(superseded(&config(), &kept).is_empty());
+            }
+            kept.extend_from_slice(&all[from..]);
+            prop_assert_eq!(folded(&kept), folded(&all));
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_used_again_names_the_later_move() {
+        let mut scribe = Scribe::default();
+        [(0, 1), (1, 3), (2, 4)].into_iter().for_each(|(n, at)| scribe.step((0, n, at, 0)));
+        for (tsi, to, id) in [(0, 2, 1), (1, 1, 2), (1, 3, 3), (1, 1, 4), (2, 2, 1), (1, 3, 5), (1, 1, 6)] {
+            scribe.step((3, tsi, to, id - 1));
+            scribe.step((7, 0, 1, 0));
+            scribe.step((7, 0, 1, 0));
+        }
+        let mut kept = scribe.journal.clone();
+        let gone = superseded(&config(), &kept);
+        kept.retain(|(number, _)| !gone.contains(number));
+
+        assert_eq!((scribe.journal.len(), gone.len()), (24, 9));
+        assert_eq!(folded(&kept), folded(&scribe.journal));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_what_is_there() {
+        let mut scribe = Scribe::default();
+        for n in 0..10_000_u32 {
+            let b = n.to_le_bytes();
+            scribe.step((b[0] % 8, b[1] % 4, u64::from(n % 4) + 1, (n % 11) as u8));
+        }
+
+        let left = scribe.journal.len() - superseded(&config(), &scribe.journal).len();
+
+        assert!(scribe.journal.len() > 1_000 && left < 40, "{left} of {}", scribe.journal.len());
+    }
+}

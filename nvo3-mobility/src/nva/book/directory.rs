@@ -1,0 +1,234 @@
+//! Which TSI is where, and which NVEs take part in a VN.
+
+use super::moves::Records;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Address, NveId, RecordNo, Tsi, TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
+
+/// What the book has of one TSI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    ips: Vec<IpAddr>,
+    nve: NveId,
+    version: Version,
+    registered: RecordNo,
+    /// The move that put it where it is, since it was registered.
+    settled: Option<Records>,
+}
+
+impl Registration {
+    /// Its IP addresses.
+    pub fn ips(&self) -> &[IpAddr] {
+        &self.ips
+    }
+
+    /// Where it is.
+    pub const fn nve(&self) -> NveId {
+        self.nve
+    }
+
+    /// The version of its mapping.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(super) fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
+        let settled = self.settled.into_iter().flat_map(Records::all);
+        settled.chain([self.registered])
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Directory {
+    registrations: BTreeMap<TsiKey, Registration>,
+    by_ip: BTreeMap<(Vni, IpAddr), Mac>,
+    /// How many mappings and moves give an NVE a part in a VN.
+    members: BTreeMap<Vni, BTreeMap<NveId, u32>>,
+}
+
+impl Directory {
+    pub(super) fn len(&self) -> usize {
+        self.registrations.len()
+    }
+
+    pub(super) fn get(&self, key: &TsiKey) -> Option<&Registration> {
+        self.registrations.get(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.registrations.iter()
+    }
+
+    pub(super) fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
+        let mac = match address {
+            Address::Mac(mac) => mac,
+            Address::Ip(ip) => *self.by_ip.get(&(vn, ip))?,
+        };
+        let key = TsiKey { vn, mac };
+        self.registrations.contains_key(&key).then_some(key)
+    }
+
+    pub(super) fn conflict(&self, tsi: &Tsi) -> Option<Mac> {
+        tsi.ips.iter().filter_map(|ip| self.by_ip.get(&(tsi.key.vn, *ip))).find(|mac| **mac != tsi.key.mac).copied()
+    }
+
+    pub(super) fn in_vn(&self, vn: Vni) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.registrations.range(TsiKey { vn, mac: Mac::ZERO }..=TsiKey { vn, mac: Mac::BROADCAST })
+    }
+
+    /// Enters a TSI, or its new addresses and place.
+    pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
+        let key = tsi.key;
+        let (ips, registered) = (tsi.ips.clone(), RecordNo(version.generation));
+        let new = Registration { ips, nve, version, registered, settled: None };
+        let before = self.registrations.insert(key, new);
+        for ip in before.iter().flat_map(|before| &before.ips) {
+            self.by_ip.remove(&(key.vn, *ip));
+        }
+        self.by_ip.extend(tsi.ips.iter().map(|ip| ((key.vn, *ip), key.mac)));
+        self.change_member(key.vn, before.map(|before| before.nve), nve);
+    }
+
+    /// Points a mapping to where a move's outcome says.
+    pub(super) fn settle(&mut self, key: &TsiKey, nve: NveId, version: Version, by: Records) {
+        let Some(registration) = self.registrations.get_mut(key) else { return };
+        let before = core::mem::replace(&mut registration.nve, nve);
+        registration.version = version;
+        registration.settled = Some(by);
+        self.change_member(key.vn, Some(before), nve);
+    }
+
+    /// The move that put a TSI where it is has ended.
+    pub(super) fn note_closed(&mut self, key: &TsiKey, by: Records) {
+        let registration = self.registrations.get_mut(key);
+        if let Some(settled) = registration.and_then(|registration| registration.settled.as_mut())
+            && settled.is_same_move(&by)
+        {
+            *settled = by;
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, key: &TsiKey) -> Option<Registration> {
+        let registration = self.registrations.remove(key)?;
+        for ip in &registration.ips {
+            self.by_ip.remove(&(key.vn, *ip));
+        }
+        self.leave(key.vn, registration.nve);
+        Some(registration)
+    }
+
+    fn change_member(&mut self, vn: Vni, before: Option<NveId>, now: NveId) {
+        if before != Some(now) {
+            self.join(vn, now);
+            if let Some(before) = before {
+                self.leave(vn, before);
+            }
+        }
+    }
+
+    /// Counts one more mapping or move that gives the NVE a part in the VN.
+    pub(super) fn join(&mut self, vn: Vni, nve: NveId) {
+        *self.members.entry(vn).or_default().entry(nve).or_default() += 1;
+    }
+
+    /// Counts one fewer.
+    pub(super) fn leave(&mut self, vn: Vni, nve: NveId) {
+        let Some(members) = self.members.get_mut(&vn) else { return };
+        if let Some(count) = members.get_mut(&nve) {
+            *count -= 1;
+            if *count == 0 {
+                members.remove(&nve);
+            }
+        }
+        if members.is_empty() {
+            self.members.remove(&vn);
+        }
+    }
+
+    pub(super) fn members(&self, vn: Vni) -> impl Iterator<Item = NveId> {
+        self.members.get(&vn).into_iter().flat_map(|members| members.keys().copied())
+    }
+
+    pub(super) fn vns_with(&self, nve: NveId) -> impl Iterator<Item = Vni> {
+        self.members.iter().filter(move |(_, members)| members.contains_key(&nve)).map(|(vn, _)| *vn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Book, Plan, Record};
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::vec;
+    use core::net::Ipv4Addr;
+    use nvo3_nva_proto::{Micros, MoveId, MoveKind};
+    use proptest::prelude::*;
+
+    fn tsi(n: u8) -> Tsi {
+        let key = TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
+        Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
+    }
+
+    /// A book and the number of its next record.
+    fn write(book: &mut Book, record: Record) {
+        book.apply(RecordNo(book.last().0 + 1), &record);
+    }
+
+    fn move_to(book: &mut Book, key: TsiKey, new: NveId) {
+        let Some(old) = book.get(&key).map(Registration::nve).filter(|old| *old != new) else { return };
+        let id = MoveId(book.last().0);
+        let plan = Plan { id, tsis: vec![key], old, new, kind: MoveKind::Hot, deadline: Micros::from_secs(5) };
+        for record in [Record::Planned(plan), Record::Committed { id }, Record::Closed { id }] {
+            write(book, record);
+        }
+    }
+
+    /// Checks VMM-10-01.
+    #[test]
+    fn the_same_address_in_two_networks_is_two_stations() {
+        let (one, mut two) = (tsi(1), tsi(1));
+        two.key.vn = Vni::new(9).unwrap();
+        let mut book = Book::new(1, 1);
+        write(&mut book, Record::Registered { tsi: one.clone(), nve: NveId(1) });
+        write(&mut book, Record::Registered { tsi: two.clone(), nve: NveId(2) });
+
+        move_to(&mut book, one.key, NveId(3));
+
+        assert_eq!(book.find(one.key.vn, Address::Ip(one.ips[0])), Some(one.key));
+        assert_eq!(book.find(two.key.vn, Address::Ip(two.ips[0])), Some(two.key));
+        let there = book.get(&two.key).unwrap();
+        assert_eq!((there.nve(), there.version()), (NveId(2), Version { epoch: 1, generation: 2 }));
+    }
+
+    proptest! {
+        /// Checks ARC-01, VMM-4.3-06.
+        #[test]
+        fn an_nve_is_a_member_while_something_of_the_vn_is_there_and_no_longer(
+            steps in prop::collection::vec((0u8..4, 0u8..6, 1u64..4), 0..60),
+        ) {
+            let mut book = Book::new(1, 1);
+            for (what, which, nve) in steps {
+                let tsi = tsi(which);
+                match what {
+                    0 | 1 => write(&mut book, Record::Registered { tsi, nve: NveId(nve) }),
+                    2 => move_to(&mut book, tsi.key, NveId(nve)),
+                    _ => write(&mut book, Record::Withdrawn { tsi: tsi.key }),
+                }
+                for vn in [0, 1] {
+                    let vn = Vni::new(vn).unwrap();
+                    let there: BTreeSet<NveId> = book.in_vn(vn).map(|(_, registration)| registration.nve()).collect();
+                    prop_assert_eq!(book.members(vn).collect::<Vec<_>>(), there.into_iter().collect::<Vec<_>>());
+                }
+            }
+            let left: Vec<TsiKey> = book.iter().map(|(key, _)| *key).collect();
+            for tsi in left {
+                write(&mut book, Record::Withdrawn { tsi });
+            }
+            prop_assert_eq!(book.tsis(), 0);
+            prop_assert!([0, 1].iter().all(|vn| book.members(Vni::new(*vn).unwrap()).next().is_none()));
+        }
+    }
+}

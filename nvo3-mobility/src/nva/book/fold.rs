@@ -1,0 +1,229 @@
+//! What records mean.
+
+use super::directory::{Directory, Registration};
+use super::moves::{Moves, Outcome, PlannedMove};
+use super::record::{Plan, Record};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Address, MoveId, MoveResult, NveId, RecordNo, Tsi, TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
+
+/// What a record changed in the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effects {
+    /// Nothing: the record names a TSI or a move that the book does not have.
+    Nothing,
+    /// A TSI is new, or has other addresses, or is elsewhere.
+    Registered(TsiKey),
+    /// A TSI is gone. This is what the book had of it.
+    Withdrawn(TsiKey, Registration),
+    /// A move has begun.
+    Planned(MoveId),
+    /// A move's TSIs are at the new NVE, under the version that was reserved.
+    Committed(MoveId),
+    /// A move's TSIs stay at the old NVE, under a newer version.
+    Aborted(MoveId),
+    /// A move has ended and its TSIs are free.
+    Closed {
+        /// Which.
+        id: MoveId,
+        /// How.
+        result: MoveResult,
+        /// The move whose outcome is remembered no longer, since only so many are.
+        forgotten: Option<PlannedMove>,
+    },
+}
+
+/// All that the authority's records say.
+///
+/// ```
+/// use nvo3_mobility::nva::{Book, Record};
+/// use nvo3_nva_proto::{NveId, RecordNo, Tsi, TsiKey};
+/// use nvo3_wire::{Mac, Vni};
+///
+/// let key = TsiKey { vn: Vni::new(5001).ok_or("24 bits")?, mac: Mac([2, 0, 0, 0, 0, 1]) };
+/// let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
+/// let mut standby = Book::new(1, 100);
+///
+/// standby.apply(RecordNo(1), &Record::Registered { tsi, nve: NveId(7) });
+///
+/// assert_eq!(standby.get(&key).map(|registration| registration.nve()), Some(NveId(7)));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Book {
+    epoch: u32,
+    last: RecordNo,
+    directory: Directory,
+    moves: Moves,
+}
+
+impl Book {
+    /// A book without records. Its versions have this `epoch`; it remembers the last `ended_moves` moves that ended, at least one.
+    pub fn new(epoch: u32, ended_moves: u32) -> Self {
+        let (directory, moves) = (Directory::default(), Moves::remembering(ended_moves.max(1)));
+        Self { epoch, last: RecordNo(0), directory, moves }
+    }
+
+    /// A book that has these records, in order.
+    pub fn fold<'a>(epoch: u32, ended_moves: u32, records: impl IntoIterator<Item = &'a (RecordNo, Record)>) -> Self {
+        let mut book = Self::new(epoch, ended_moves);
+        for (number, record) in records {
+            book.apply(*number, record);
+        }
+        book
+    }
+
+    /// Changes the book as a record says. Numbers grow from record to record.
+    pub fn apply(&mut self, number: RecordNo, record: &Record) -> Effects {
+        self.last = number;
+        match record {
+            Record::Registered { tsi, nve } => {
+                self.directory.register(tsi, *nve, self.version_at(number));
+                Effects::Registered(tsi.key)
+            }
+            Record::Withdrawn { tsi } => match self.directory.withdraw(tsi) {
+                Some(registration) => Effects::Withdrawn(*tsi, registration),
+                None => Effects::Nothing,
+            },
+            Record::Planned(plan) => {
+                for key in &plan.tsis {
+                    self.directory.join(key.vn, plan.new);
+                }
+                self.moves.enter(plan.clone(), self.version_at(number));
+                Effects::Planned(plan.id)
+            }
+            Record::Committed { id } => self.decide(*id, number, Outcome::Committed),
+            Record::Aborted { id } => self.decide(*id, number, Outcome::Aborted(self.version_at(number))),
+            Record::Closed { id } => self.close(*id, number),
+        }
+    }
+
+    fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Effects {
+        let Some(decided) = self.moves.decide(id, number, outcome) else { return Effects::Nothing };
+        let (nve, version, effects) = match outcome {
+            Outcome::Committed => (decided.plan().new, decided.version(), Effects::Committed(id)),
+            Outcome::Aborted(version) => (decided.plan().old, version, Effects::Aborted(id)),
+        };
+        for key in &decided.plan().tsis {
+            self.directory.settle(key, nve, version, decided.records());
+        }
+        effects
+    }
+
+    fn close(&mut self, id: MoveId, number: RecordNo) -> Effects {
+        let Some(closed) = self.moves.close(id, number) else { return Effects::Nothing };
+        for key in &closed.plan().tsis {
+            self.directory.leave(key.vn, closed.plan().new);
+            self.directory.note_closed(key, closed.records());
+        }
+        let result = closed.result();
+        Effects::Closed { id, result, forgotten: self.moves.forget_oldest() }
+    }
+
+    /// The version that this record makes or reserves.
+    pub const fn version_at(&self, number: RecordNo) -> Version {
+        Version { epoch: self.epoch, generation: number.0 }
+    }
+
+    /// The epoch of its versions.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The newest record; 0 where there is none.
+    pub const fn last(&self) -> RecordNo {
+        self.last
+    }
+
+    /// How many TSIs are registered.
+    pub fn tsis(&self) -> usize {
+        self.directory.len()
+    }
+
+    /// What the book has of a TSI.
+    pub fn get(&self, key: &TsiKey) -> Option<&Registration> {
+        self.directory.get(key)
+    }
+
+    /// Every TSI, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.directory.iter()
+    }
+
+    /// The TSIs of a VN, in order.
+    pub fn in_vn(&self, vn: Vni) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.directory.in_vn(vn)
+    }
+
+    /// The TSI that has an address in a VN.
+    pub fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
+        self.directory.find(vn, address)
+    }
+
+    /// The MAC of another TSI of the same VN that has one of these addresses.
+    pub fn conflict(&self, tsi: &Tsi) -> Option<Mac> {
+        self.directory.conflict(tsi)
+    }
+
+    /// The addresses of a TSI; none for one that the book does not have.
+    pub fn ips(&self, key: &TsiKey) -> &[IpAddr] {
+        self.get(key).map_or(&[], Registration::ips)
+    }
+
+    /// The NVEs that take part in a VN: where a TSI of it is, or is going to be. In order.
+    pub fn members(&self, vn: Vni) -> impl Iterator<Item = NveId> {
+        self.directory.members(vn)
+    }
+
+    /// The VNs that an NVE takes part in, in order.
+    pub fn vns_with(&self, nve: NveId) -> impl Iterator<Item = Vni> {
+        self.directory.vns_with(nve)
+    }
+
+    /// The moves under way and the last ones that ended, in the order of their ids.
+    pub fn moves(&self) -> impl ExactSizeIterator<Item = &PlannedMove> {
+        self.moves.iter()
+    }
+
+    /// How many moves are under way.
+    pub fn open_moves(&self) -> usize {
+        self.moves.open()
+    }
+
+    /// A move that is under way, or that ended and is remembered.
+    pub fn get_move(&self, id: MoveId) -> Option<&PlannedMove> {
+        self.moves.get(id)
+    }
+
+    /// The plan of such a move.
+    pub fn plan(&self, id: MoveId) -> Option<&Plan> {
+        self.get_move(id).map(PlannedMove::plan)
+    }
+
+    /// The move under way that a TSI takes part in.
+    pub fn move_with(&self, key: &TsiKey) -> Option<MoveId> {
+        self.moves.with_tsi(key)
+    }
+
+    /// The moves under way that an NVE is a party of, in the order of their ids.
+    pub fn moves_with(&self, nve: NveId) -> Vec<MoveId> {
+        self.moves.with_nve(nve)
+    }
+
+    /// The moves under way of the TSIs of a move that has ended, in the order of their ids.
+    pub fn moves_after(&self, id: MoveId) -> BTreeSet<MoveId> {
+        let ended = self.get_move(id).filter(|known| known.is_closed());
+        ended.iter().flat_map(|ended| &ended.plan().tsis).filter_map(|key| self.move_with(key)).collect()
+    }
+
+    /// The records that make this book when they are applied in order; a record may come more than once.
+    ///
+    /// A TSI rests on its last registration and on the move that put it where it is; a move rests on all its records. The last
+    /// record says which number comes next.
+    pub fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
+        let moves = self.moves.iter().flat_map(|known| known.records().all());
+        self.directory.iter().flat_map(|(_, registration)| registration.rests_on()).chain(moves).chain([self.last])
+    }
+}

@@ -1,0 +1,19 @@
+//! The authority's memory: its records, and the state that they fold into.
+//!
+//! In come [`Record`]s in the order of their numbers. Out come the directory, the moves, and [`Effects`] that say what a record
+//! changed. [`Book::apply`] is the only function that changes a book. A live authority, a replay after a start, a stand-by and
+//! the check of a compaction all use it. It reads no clock and no configuration. (I6, DIR-06, DAP.)
+
+mod compact;
+mod directory;
+mod fold;
+mod journal;
+mod moves;
+mod record;
+
+pub use compact::superseded;
+pub use directory::Registration;
+pub use fold::{Book, Effects};
+pub(super) use journal::Journal;
+pub use moves::{Outcome, PlannedMove};
+pub use record::{Plan, Record};

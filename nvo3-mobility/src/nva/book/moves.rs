@@ -1,0 +1,165 @@
+//! What records say of moves: those under way, and the last ones that ended.
+
+use super::record::Plan;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{MoveId, MoveResult, NveId, RecordNo, TsiKey, Version};
+
+/// How a move was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The TSIs are at the new NVE, under the version that was reserved.
+    Committed,
+    /// The TSIs stay at the old NVE, under this version.
+    Aborted(Version),
+}
+
+/// The numbers of a move's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Records {
+    planned: RecordNo,
+    decided: Option<RecordNo>,
+    closed: Option<RecordNo>,
+}
+
+impl Records {
+    pub(super) fn all(self) -> impl Iterator<Item = RecordNo> {
+        [Some(self.planned), self.decided, self.closed].into_iter().flatten()
+    }
+
+    /// Whether both are records of one move. An id may name two, long after each other; a number names one.
+    pub(super) fn is_same_move(&self, other: &Self) -> bool {
+        self.planned == other.planned
+    }
+}
+
+/// A move as records have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedMove {
+    plan: Plan,
+    version: Version,
+    outcome: Option<Outcome>,
+    records: Records,
+}
+
+impl PlannedMove {
+    /// What was planned.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The version that is reserved for it.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How it was decided; `None` before that, and for a move that its old NVE refused.
+    pub const fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// Whether it has ended.
+    pub const fn is_closed(&self) -> bool {
+        self.records.closed.is_some()
+    }
+
+    /// How it ends, if nothing more happens than that it ends.
+    pub const fn result(&self) -> MoveResult {
+        match self.outcome {
+            Some(Outcome::Committed) => MoveResult::Committed,
+            Some(Outcome::Aborted(_)) | None => MoveResult::Aborted,
+        }
+    }
+
+    pub(super) const fn records(&self) -> Records {
+        self.records
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moves {
+    remembered: usize,
+    moves: BTreeMap<MoveId, PlannedMove>,
+    by_tsi: BTreeMap<TsiKey, MoveId>,
+    by_nve: BTreeSet<(NveId, MoveId)>,
+    ended: VecDeque<MoveId>,
+}
+
+impl Moves {
+    /// No moves; the last `remembered` ones that end are kept.
+    pub(super) fn remembering(remembered: u32) -> Self {
+        Self {
+            remembered: remembered as usize,
+            moves: BTreeMap::new(),
+            by_tsi: BTreeMap::new(),
+            by_nve: BTreeSet::new(),
+            ended: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn get(&self, id: MoveId) -> Option<&PlannedMove> {
+        self.moves.get(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &PlannedMove> {
+        self.moves.values()
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.moves.len() - self.ended.len()
+    }
+
+    pub(super) fn with_tsi(&self, key: &TsiKey) -> Option<MoveId> {
+        self.by_tsi.get(key).copied()
+    }
+
+    pub(super) fn with_nve(&self, nve: NveId) -> Vec<MoveId> {
+        self.by_nve.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX))).map(|(_, id)| *id).collect()
+    }
+
+    pub(super) fn enter(&mut self, plan: Plan, version: Version) {
+        let id = plan.id;
+        self.by_tsi.extend(plan.tsis.iter().map(|key| (*key, id)));
+        self.by_nve.extend([(plan.old, id), (plan.new, id)]);
+        let records = Records { planned: RecordNo(version.generation), decided: None, closed: None };
+        if self.moves.insert(id, PlannedMove { plan, version, outcome: None, records }).is_some() {
+            // An outcome that is still remembered only because the journal is shorter now.
+            self.ended.retain(|ended| *ended != id);
+        }
+    }
+
+    fn open_mut(&mut self, id: MoveId) -> Option<&mut PlannedMove> {
+        self.moves.get_mut(&id).filter(|known| !known.is_closed())
+    }
+
+    pub(super) fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Option<&PlannedMove> {
+        let decided = self.open_mut(id)?;
+        decided.outcome = Some(outcome);
+        decided.records.decided = Some(number);
+        Some(decided)
+    }
+
+    pub(super) fn close(&mut self, id: MoveId, number: RecordNo) -> Option<&PlannedMove> {
+        self.open_mut(id)?.records.closed = Some(number);
+        let closed = self.moves.get(&id)?;
+        for key in &closed.plan.tsis {
+            if self.by_tsi.get(key) == Some(&id) {
+                self.by_tsi.remove(key);
+            }
+        }
+        self.by_nve.remove(&(closed.plan.old, id));
+        self.by_nve.remove(&(closed.plan.new, id));
+        self.ended.push_back(id);
+        Some(closed)
+    }
+
+    /// Forgets the move that ended first, if more than the bound have ended.
+    pub(super) fn forget_oldest(&mut self) -> Option<PlannedMove> {
+        if self.ended.len() <= self.remembered {
+            return None;
+        }
+        let oldest = self.ended.pop_front()?;
+        self.moves.remove(&oldest)
+    }
+}

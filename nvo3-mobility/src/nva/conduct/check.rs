@@ -1,0 +1,79 @@
+//! Step 2 of a planned move: every check before the record (DESIGN §3.4).
+
+use super::words::preparation;
+use crate::nva::book::Plan;
+use crate::nva::facts::Facts;
+use crate::nva::io::Error;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Capabilities, Encapsulations, Header, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, Refusal,
+    SessionId, Side, TsiKey, Version,
+};
+
+/// Moves that nobody planned are named by the authority: by their record, with the top bit set.
+pub(in crate::nva) const UNPLANNED: u64 = 1 << 63;
+
+/// An NVE that is to take part: where it is, and what it can do if it has a session and is not fenced.
+pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
+
+/// The plan of a move that the book allows. `full`: no more records can be made now.
+pub(in crate::nva) fn draft(
+    facts: &Facts,
+    full: bool,
+    id: MoveId,
+    tsis: Vec<TsiKey>,
+    to: NveId,
+    kind: MoveKind,
+    deadline: Micros,
+) -> Result<Plan, Error> {
+    let book = facts.book();
+    let refused = |why| Err(Error::Refused { id, why });
+    if id.0 & UNPLANNED != 0 || book.get_move(id).is_some() {
+        return Err(Error::UnknownMove(id));
+    }
+    if full || book.open_moves() >= facts.config().moves as usize {
+        return Err(Error::Full("NvaConfig.moves"));
+    }
+    let Some(first) = tsis.first().and_then(|key| book.get(key)) else { return refused(Refusal::UnknownTsi) };
+    let old = first.nve();
+    if kind != MoveKind::Hot {
+        return refused(Refusal::NotSupported);
+    }
+    for key in &tsis {
+        let Some(known) = book.get(key) else { return refused(Refusal::UnknownTsi) };
+        if known.nve() != old {
+            return refused(Refusal::WrongPlace);
+        }
+        if book.move_with(key).is_some() {
+            return refused(Refusal::Busy);
+        }
+    }
+    Ok(Plan { id, tsis, old, new: to, kind, deadline })
+}
+
+/// Whether the parties can carry out a plan.
+pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new: Option<Party>) -> Result<(), Error> {
+    let refused = |why| Err(Error::Refused { id: plan.id, why });
+    let (Some((from, here)), Some((target, there))) = (old, new) else { return Err(Error::UnknownNve(plan.new)) };
+    if plan.old == plan.new {
+        return refused(Refusal::WrongPlace);
+    }
+    let (Some((encapsulations, _)), Some((others, capabilities))) = (here, there) else {
+        return refused(Refusal::NoSession);
+    };
+    if target.locators.reachable_from(&from.locators).is_none() || !encapsulations.overlaps(others) {
+        return refused(Refusal::NoCommonUnderlay);
+    }
+    if !capabilities.contains(Capabilities::HOLD) {
+        return refused(Refusal::NotSupported);
+    }
+    if fits(facts, plan) { Ok(()) } else { Err(Error::TooLarge(plan.id)) }
+}
+
+/// Whether a *Prepare* can name its TSIs: one that cannot be sent would end the session, again and again.
+fn fits(facts: &Facts, plan: &Plan) -> bool {
+    let longest = Place { nve: NveId(0), locators: Locators::Both([0; 4].into(), [0; 16].into()) };
+    let prepare = preparation(facts, plan, Version::default(), Side::New, false, longest);
+    let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
+    Message::Prepare(prepare).encode(&header, &mut Vec::new()).is_ok()
+}

@@ -1,0 +1,157 @@
+//! The moves under way: the state and the timer of each.
+
+use super::rules::{self, Input, Outputs, State};
+use crate::nva::book::{Book, Outcome, Plan, PlannedMove};
+use crate::nva::facts::Facts;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Side};
+
+/// What a move's timer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nva) enum Due {
+    /// The deadline is over.
+    Deadline,
+    /// A party had a whole deadline to answer. If it is not gone, it has another one: see [`Conduct::wait_again`].
+    Absence(Side),
+}
+
+#[derive(Debug)]
+struct Running {
+    state: State,
+    timer: Option<Instant>,
+    planned_at: Instant,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::nva) struct Conduct {
+    running: BTreeMap<MoveId, Running>,
+    timers: BTreeSet<(Instant, MoveId)>,
+    /// Moves that ended while a party of theirs was gone: the party hears of them before anything newer.
+    unheard: BTreeSet<(NveId, MoveId)>,
+}
+
+impl Conduct {
+    /// The moves of a book that are under way, as after a start: each deadline counts from now.
+    pub(in crate::nva) fn resume(now: Instant, book: &Book) -> Self {
+        let mut conduct = Self::default();
+        for this_move in book.moves().filter(|this_move| !this_move.is_closed()) {
+            conduct.run(now, this_move);
+        }
+        conduct
+    }
+
+    /// A move is planned.
+    pub(in crate::nva) fn enter(&mut self, facts: &Facts, id: MoveId) {
+        if let Some(this_move) = facts.book().get_move(id) {
+            self.run(facts.now(), this_move);
+        }
+    }
+
+    fn run(&mut self, now: Instant, this_move: &PlannedMove) {
+        let Plan { id, kind, deadline, .. } = *this_move.plan();
+        let unplanned = kind == MoveKind::Failover;
+        let (state, has_deadline) = match this_move.outcome() {
+            None if unplanned => (State::Yielding, false),
+            None => (State::PreparingNew { left: false }, true),
+            Some(Outcome::Committed) => (State::Committing { old: false, new: unplanned }, false),
+            Some(Outcome::Aborted(_)) => (State::AbortingOld, true),
+        };
+        self.running.insert(id, Running { state, timer: None, planned_at: now });
+        self.set_timer(id, has_deadline.then_some(now + deadline));
+    }
+
+    /// Where a move stands; `None` where it is not remembered.
+    pub(in crate::nva) fn state(&self, book: &Book, id: MoveId) -> Option<State> {
+        match self.running.get(&id) {
+            Some(running) => Some(running.state),
+            None => book.get_move(id).map(|ended| State::Ended(ended.result())),
+        }
+    }
+
+    /// When a move under way was planned, or taken over after a start.
+    pub(in crate::nva) fn planned_at(&self, id: MoveId) -> Option<Instant> {
+        self.running.get(&id).map(|running| running.planned_at)
+    }
+
+    /// One input for one move: the state before, the state after, and what is now to be done. `None` where it is out of place.
+    pub(in crate::nva) fn step(&mut self, facts: &Facts, id: MoveId, input: Input) -> Option<(State, State, Outputs)> {
+        let running = self.running.get_mut(&id)?;
+        let before = running.state;
+        let (after, outputs) = rules::step(before, input)?;
+        running.state = after;
+        if before != after {
+            match after {
+                // The deadline is over; from here on the parties' answers decide, or a whole deadline without one.
+                State::AbortingOld | State::AbortingNew => self.set_timer(id, Some(facts.now() + deadline(facts, id))),
+                State::Revoking { .. } | State::Committing { .. } | State::Ended(_) => self.set_timer(id, None),
+                _ => {}
+            }
+        }
+        Some((before, after, outputs))
+    }
+
+    /// Whether a word about a move says nothing new because the move is decided. The outcome answers it.
+    pub(in crate::nva) fn is_late(&self, book: &Book, id: MoveId, input: Input) -> bool {
+        self.state(book, id).is_some_and(|state| state.decided() && rules::step(state, input).is_none())
+    }
+
+    /// The next deadline.
+    pub(in crate::nva) fn next_timer(&self) -> Option<(Instant, MoveId)> {
+        self.timers.first().copied()
+    }
+
+    /// A move's timer has run out.
+    pub(in crate::nva) fn time_out(&mut self, id: MoveId) -> Due {
+        self.set_timer(id, None);
+        match self.running.get(&id).map(|running| running.state) {
+            Some(State::AbortingOld) => Due::Absence(Side::Old),
+            Some(State::AbortingNew) => Due::Absence(Side::New),
+            _ => Due::Deadline,
+        }
+    }
+
+    /// A party has another whole deadline to answer.
+    pub(in crate::nva) fn wait_again(&mut self, facts: &Facts, id: MoveId) {
+        self.set_timer(id, Some(facts.now() + deadline(facts, id).max(Micros(1))));
+    }
+
+    fn set_timer(&mut self, id: MoveId, at: Option<Instant>) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        if let Some(before) = core::mem::replace(&mut running.timer, at) {
+            self.timers.remove(&(before, id));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, id));
+        }
+    }
+
+    /// A move has ended. These parties are gone and have to hear of it when they are back.
+    pub(in crate::nva) fn close(&mut self, id: MoveId, gone: impl IntoIterator<Item = NveId>) {
+        self.set_timer(id, None);
+        self.running.remove(&id);
+        self.unheard.extend(gone.into_iter().map(|nve| (nve, id)));
+    }
+
+    /// A move is remembered no more.
+    pub(in crate::nva) fn forget(&mut self, plan: &Plan) {
+        for nve in [plan.old, plan.new] {
+            self.unheard.remove(&(nve, plan.id));
+        }
+    }
+
+    /// The moves that ended while this party was gone, and whose outcome it does not have in force yet.
+    pub(in crate::nva) fn unheard(&self, nve: NveId) -> Vec<MoveId> {
+        self.unheard.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX))).map(|(_, id)| *id).collect()
+    }
+
+    /// A party has the outcome in force.
+    pub(in crate::nva) fn note_heard(&mut self, nve: NveId, id: MoveId) {
+        self.unheard.remove(&(nve, id));
+    }
+}
+
+fn deadline(facts: &Facts, id: MoveId) -> Micros {
+    facts.book().plan(id).map_or(Micros(0), |plan| plan.deadline)
+}

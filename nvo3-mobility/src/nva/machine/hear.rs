@@ -1,0 +1,186 @@
+//! What NVEs say, on its way to the rooms.
+
+use super::Nva;
+use crate::nva::book::Record;
+use crate::nva::conduct::rules;
+use crate::nva::io::Event;
+use crate::nva::peers::{Heard, Letter, Receipt, Said};
+use crate::nva::registrar::{Departure, Registrar, Verdict};
+use nvo3_nva_proto::{
+    Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Side, TsiKey, Version,
+};
+
+impl Nva {
+    /// What came of a datagram.
+    pub(super) fn heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Nothing => {}
+            Heard::Session(nve) => self.pump(nve),
+            Heard::Opened { nve, restarted, lost } => {
+                self.lose(nve, lost);
+                self.tell(Event::NveUp { nve, restarted });
+                for id in self.conduct.unheard(nve) {
+                    self.send_outcome(id, nve);
+                }
+                self.step_each(nve, |side| rules::Input::Returned(side, restarted));
+                self.pump(nve);
+            }
+        }
+    }
+
+    /// Takes everything that a session has to say.
+    pub(super) fn pump(&mut self, nve: NveId) {
+        while let Some(said) = self.peers.poll(nve) {
+            match said {
+                Said::Down(reason, lost) => {
+                    self.lose(nve, lost);
+                    self.tell(Event::NveDown { nve, reason });
+                    self.count_as_gone(nve);
+                }
+                Said::InForce(receipts) => {
+                    for receipt in receipts {
+                        self.in_force(nve, receipt);
+                    }
+                }
+                Said::Message { sequence, transaction, message } => {
+                    self.handle_message(nve, transaction, message);
+                    self.peers.set_in_force(nve, sequence);
+                }
+            }
+        }
+        self.peers.touch(nve);
+        self.release();
+    }
+
+    /// An NVE has lost its session.
+    fn lose(&mut self, nve: NveId, receipts: impl IntoIterator<Item = Receipt>) {
+        self.publish.forget_early(nve);
+        for receipt in receipts {
+            self.lost(nve, receipt);
+        }
+    }
+
+    pub(super) fn count_as_gone(&mut self, nve: NveId) {
+        self.peers.count_as_gone(self.facts.now(), nve);
+        self.step_each(nve, rules::Input::Lost);
+    }
+
+    fn in_force(&mut self, nve: NveId, receipt: Receipt) {
+        match receipt {
+            Receipt::Outcome(id, side) => {
+                self.conduct.note_heard(nve, id);
+                self.try_step(id, rules::Input::InForce(side));
+            }
+            Receipt::Update(id) => self.follows(id, nve),
+        }
+    }
+
+    fn handle_message(&mut self, from: NveId, transaction: u32, message: Message) {
+        use rules::Input::{Activated, Ready, Refused, Resumed, Revoked, Suspended};
+        match message {
+            Message::RegistrationRequest(request) => self.register(from, transaction, request),
+            Message::Deregister(request) => self.deregister(from, transaction, request),
+            Message::Query(query) => {
+                self.counters.queries += 1;
+                let response = self.publish.answer(&self.facts, from, transaction, query);
+                self.send(response);
+            }
+            Message::Subscribe(vn) => self.publish.subscribe(vn, from),
+            Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
+            Message::Resync(resync) => {
+                let updates = self.publish.resync(&self.facts, from, transaction, &resync);
+                self.send_all(updates);
+            }
+            Message::Ready(ready) => match self.side(ready.move_id, from) {
+                Some(side) => {
+                    let input = ready.refused.map_or(Ready(side), |why| Refused(side, why));
+                    self.handle_word(from, side, ready.move_id, ready.version, input);
+                }
+                None => self.counters.not_party += 1,
+            },
+            Message::Suspended(word) => self.handle_word(from, Side::Old, word.move_id, word.version, Suspended),
+            Message::Activated(word) => self.handle_word(from, Side::New, word.move_id, word.version, Activated),
+            Message::Resumed(word) => self.handle_word(from, Side::Old, word.move_id, word.version, Resumed),
+            Message::Revoked(word) => self.handle_word(from, Side::New, word.move_id, word.version, Revoked),
+            Message::OutcomeQuery(id) => self.answer_outcome_query(id, from),
+            Message::Done(done) => {
+                if self.side(done.move_id, from).is_some() {
+                    self.tell(Event::Report { id: done.move_id, nve: from, report: done.report });
+                }
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    fn side(&self, id: MoveId, nve: NveId) -> Option<Side> {
+        self.facts.book().plan(id)?.side(nve)
+    }
+
+    /// A word about a move counts only from the party that may say it, about the version that is reserved (I5).
+    fn handle_word(&mut self, from: NveId, side: Side, id: MoveId, version: Version, input: rules::Input) {
+        let book = self.facts.book();
+        let this_move = book.get_move(id).filter(|this_move| this_move.version() == version);
+        if this_move.and_then(|this_move| this_move.plan().side(from)) != Some(side) {
+            self.counters.not_party += 1;
+        } else if !self.conduct.is_late(book, id, input) {
+            self.step(id, input);
+        }
+    }
+
+    /// Who asks about a move that has ended could not do what it was told since about the same TSIs: that is said again.
+    fn answer_outcome_query(&mut self, id: MoveId, from: NveId) {
+        self.send_outcome(id, from);
+        for newer in self.facts.book().moves_after(id) {
+            if let Some(side) = self.side(newer, from) {
+                self.try_step(newer, rules::Input::Returned(side, false));
+            }
+        }
+    }
+
+    pub(super) fn register(&mut self, from: NveId, transaction: u32, request: RegistrationRequest) {
+        let key = request.tsi.key;
+        let full = self.is_full();
+        let (result, version) = match self.registrar.register(&self.facts, full, from, transaction, request) {
+            Verdict::Answer(result, version) => (result, version),
+            Verdict::Enter(record) => {
+                let number = self.record(record);
+                (RegistrationResult::Accepted, self.facts.book().version_at(number))
+            }
+            Verdict::Freeze(version) => {
+                self.tell(Event::Duplicate(key));
+                (RegistrationResult::Duplicate, version)
+            }
+            Verdict::Yield(old) => return self.plan_unplanned(key, old, from),
+        };
+        self.reply(from, transaction, key, result, version);
+    }
+
+    pub(super) fn reply(
+        &mut self,
+        to: NveId,
+        transaction: u32,
+        tsi: TsiKey,
+        result: RegistrationResult,
+        version: Version,
+    ) {
+        self.counters.refused_registrations += u64::from(result != RegistrationResult::Accepted);
+        let reply = Registrar::reply(&self.facts, tsi, result, version);
+        self.send(Letter::answer(to, transaction, Message::RegistrationReply(reply)));
+    }
+
+    fn deregister(&mut self, from: NveId, transaction: u32, request: Deregister) {
+        let tsi = request.tsi;
+        let version = self.facts.book().get(&tsi).map(|known| known.version()).unwrap_or_default();
+        match self.registrar.deregister(&self.facts, from, request) {
+            Departure::None => {}
+            Departure::Withdraw => {
+                self.record(Record::Withdrawn { tsi });
+            }
+            Departure::CallOff(id) => {
+                self.try_step(id, rules::Input::Deadline);
+            }
+        }
+        let reply = DeregisterReply { tsi, version };
+        self.send(Letter::answer(from, transaction, Message::DeregisterReply(reply)));
+    }
+}

@@ -1,0 +1,220 @@
+//! What NVEs say: datagrams in, messages of sessions out.
+
+use super::letter::Receipt;
+use super::room::Peers;
+use crate::nva::{NvaCounters, Peer};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
+    SessionId,
+};
+
+/// How many Hellos of one NVE are remembered as answered.
+const ANSWERED_HELLOS: usize = 16;
+
+/// What came of a datagram.
+#[derive(Debug)]
+pub(in crate::nva) enum Heard {
+    /// Nothing that concerns another room.
+    Nothing,
+    /// The session of an NVE may have something to say: see [`Peers::poll`].
+    Session(NveId),
+    /// An NVE has a new session.
+    Opened {
+        nve: NveId,
+        /// It remembers nothing.
+        restarted: bool,
+        /// The receipts of its last session that can come no more.
+        lost: Vec<Receipt>,
+    },
+}
+
+/// What a session says.
+#[derive(Debug)]
+pub(in crate::nva) enum Said {
+    /// It is over, and these receipts can come no more.
+    Down(DownReason, Vec<Receipt>),
+    /// What these receipts stand for is in force.
+    InForce(Vec<Receipt>),
+    /// The NVE's next message. [`Peers::set_in_force`] wants its sequence.
+    Message { sequence: u32, transaction: u32, message: Message },
+}
+
+impl Peers {
+    /// A datagram of the control port. `greeting` is what a HelloAck says besides the session and the nonce.
+    pub(in crate::nva) fn hear(
+        &mut self,
+        now: Instant,
+        greeting: HelloAck,
+        from: Peer,
+        datagram: &[u8],
+        counters: &mut NvaCounters,
+    ) -> Heard {
+        if self.is_sealed() {
+            return self.hear_sealed(now, greeting, from, datagram, counters);
+        }
+        match Message::decode(datagram) {
+            Ok((_, Message::Hello(hello))) => self.hear_hello(now, greeting, from, hello, counters),
+            Ok((header, message)) => self.hear_within(now, from, &header, message, counters),
+            Err(error) => {
+                if let Some(refused) = Error::refused_hello(datagram, &error) {
+                    self.say_to_stranger(from, SessionId(0), &refused, counters);
+                }
+                self.hear_malformed(now, &error, counters)
+            }
+        }
+    }
+
+    pub(super) fn hear_malformed(&mut self, now: Instant, error: &DecodeError, counters: &mut NvaCounters) -> Heard {
+        counters.malformed += 1;
+        let Some(nve) = self.by_session.get(&error.session).copied() else { return Heard::Nothing };
+        if let Some(session) = self.session_mut(nve) {
+            // Whatever it is, the session counts it.
+            let _ = session.handle_undecodable(now, error);
+        }
+        Heard::Session(nve)
+    }
+
+    pub(super) fn hear_within(
+        &mut self,
+        now: Instant,
+        from: Peer,
+        header: &Header,
+        message: Message,
+        counters: &mut NvaCounters,
+    ) -> Heard {
+        let Some(nve) = self.by_session.get(&header.session).copied() else {
+            counters.unknown_session += 1;
+            if !matches!(message, Message::Error(_)) {
+                let (code, about) = (ErrorCode::UnknownSession, message.type_code());
+                self.refuse_stranger(from, header.session, code, about, counters);
+            }
+            return Heard::Nothing;
+        };
+        if let Some(edge) = self.edges.get_mut(&nve)
+            && let Some(session) = &mut edge.session
+        {
+            match session.handle(now, header, message) {
+                Ok(()) => edge.peer = Some(from),
+                Err(_) => counters.rejected += 1,
+            }
+        }
+        Heard::Session(nve)
+    }
+
+    pub(super) fn hear_hello(
+        &mut self,
+        now: Instant,
+        greeting: HelloAck,
+        from: Peer,
+        hello: Hello,
+        counters: &mut NvaCounters,
+    ) -> Heard {
+        let nve = hello.place.nve;
+        let Some(edge) = self.edges.get_mut(&nve) else {
+            counters.unknown_nve += 1;
+            let about = Message::Hello(hello).type_code();
+            self.refuse_stranger(from, SessionId(0), ErrorCode::UnknownNve, about, counters);
+            return Heard::Nothing;
+        };
+        let same = edge.hello.as_ref().is_some_and(|before| before.nonce == hello.nonce);
+        if same && let Some(session) = &mut edge.session {
+            let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
+            // A repeat of the Hello that made the session is answered again.
+            let _ = session.handle(now, &header, Message::Hello(hello));
+            return Heard::Session(nve);
+        }
+        if edge.answered.contains(&hello.nonce) {
+            counters.old_hellos += 1;
+            return Heard::Nothing;
+        }
+        self.open(now, greeting, from, hello)
+    }
+
+    /// Begins a session in place of the one that there was.
+    pub(super) fn open(&mut self, now: Instant, greeting: HelloAck, from: Peer, hello: Hello) -> Heard {
+        let nve = hello.place.nve;
+        let lost = self.drop_session(nve);
+        let session = self.next_session_id();
+        let ack = HelloAck { session, nonce: hello.nonce, ..greeting };
+        let restarted = !hello.resumed;
+        let Some(edge) = self.edges.get_mut(&nve) else { return Heard::Nothing };
+        edge.session = Some(Session::accept(self.session_config, now, &hello, ack));
+        edge.peer = Some(from);
+        (edge.gone, edge.fenced) = (None, false);
+        edge.answered.push_back(hello.nonce);
+        if edge.answered.len() > ANSWERED_HELLOS {
+            edge.answered.pop_front();
+        }
+        edge.hello = Some(hello);
+        self.by_session.insert(session, nve);
+        Heard::Opened { nve, restarted, lost }
+    }
+
+    /// The next thing that the session of an NVE says.
+    pub(in crate::nva) fn poll(&mut self, nve: NveId) -> Option<Said> {
+        loop {
+            let edge = self.edges.get_mut(&nve)?;
+            let session = edge.session.as_mut()?;
+            match session.poll_event() {
+                Some(SessionEvent::Up(_) | SessionEvent::PeerError(_)) => {}
+                Some(SessionEvent::Down(reason)) => return Some(Said::Down(reason, self.drop_session(nve))),
+                Some(SessionEvent::Acked(ack)) => {
+                    let count = edge.receipts.iter().take_while(|(sequence, _)| *sequence <= ack.in_force).count();
+                    return Some(Said::InForce(edge.receipts.drain(..count).map(|(_, receipt)| receipt).collect()));
+                }
+                None => {
+                    let received = session.poll_message()?;
+                    let (sequence, transaction) = (received.sequence, received.transaction);
+                    return Some(Said::Message { sequence, transaction, message: received.message });
+                }
+            }
+        }
+    }
+
+    /// Everything that an NVE said up to this message is in force.
+    pub(in crate::nva) fn set_in_force(&mut self, nve: NveId, sequence: u32) {
+        if let Some(session) = self.session_mut(nve) {
+            session.set_in_force(sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+    use crate::nva::NvaConfig;
+    use nvo3_nva_proto::{Capabilities, Encapsulations, Locators, Place, RecordNo};
+    use nvo3_wire::Vni;
+
+    fn datagram(header: Header, message: &Message) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        message.encode(&header, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// Checks VMM-10-10.
+    #[test]
+    fn what_cannot_be_decoded_comes_at_its_time_and_not_before_it() {
+        let (now, nve, from) = (Instant(1_000), NveId(1), Peer::from(([198, 51, 100, 1], 1)));
+        let mut counters = NvaCounters::default();
+        let mut peers = Peers::new(&NvaConfig::default(), Transport::Trusted, 7, now);
+        peers.admit(now, nve, 1);
+        let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch: 1, published: RecordNo(0) };
+        let place = Place { nve, locators: Locators::V4([198, 51, 100, 1].into()) };
+        let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
+        let hello = Message::Hello(Hello { place, nonce: 9, resumed: false, encapsulations, capabilities });
+        peers.hear(now, greeting, from, &datagram(Header::default(), &hello), &mut counters);
+        let session = peers.session_mut(nve).unwrap().id();
+        let header = Header { session, sequence: 1, ..Header::default() };
+        let mut cut = datagram(header, &Message::Subscribe(Vni::MAX));
+        cut.truncate(cut.len() - 1);
+
+        peers.hear(now, greeting, from, &cut, &mut counters);
+
+        let session = peers.session_mut(nve).unwrap();
+        assert_eq!((counters.malformed, session.counters().undecodable), (1, 1));
+        assert_eq!(session.counters().clock_backwards, 0);
+    }
+}

@@ -1,0 +1,196 @@
+//! The NVEs of the domain, and which of them are there.
+
+use super::edge::Edge;
+use super::letter::Receipt;
+use super::send::Waiting;
+use crate::Transport;
+use crate::nva::{NvaConfig, Peer};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Capabilities, Encapsulations, Instant, Micros, NveId, Session, SessionConfig, SessionId, SessionTimer,
+};
+
+/// See the module.
+pub(in crate::nva) struct Peers {
+    pub(super) transport: Transport,
+    pub(super) session_config: SessionConfig,
+    /// How many answers to strangers may wait.
+    pub(super) queue: usize,
+    /// How many letters may wait for the journal.
+    pub(super) unpersisted: usize,
+    seed: u64,
+    sessions_given: u64,
+    grace: Option<Instant>,
+    pub(super) edges: BTreeMap<NveId, Edge>,
+    pub(super) by_session: BTreeMap<SessionId, NveId>,
+    /// Edges whose session may have something to send.
+    pub(super) talkative: BTreeSet<NveId>,
+    timers: BTreeSet<(Instant, NveId)>,
+    pub(super) outbox: VecDeque<Waiting>,
+    pub(super) answers: VecDeque<(Peer, Vec<u8>)>,
+}
+
+impl Peers {
+    /// No NVEs. `seed` makes session ids. After a start NVEs have the configured grace to come back.
+    pub(in crate::nva) fn new(config: &NvaConfig, transport: Transport, seed: u64, now: Instant) -> Self {
+        Self {
+            transport,
+            session_config: config.session,
+            queue: config.queue as usize,
+            unpersisted: config.unpersisted as usize,
+            seed,
+            sessions_given: 0,
+            grace: Some(now + config.grace),
+            edges: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            talkative: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            outbox: VecDeque::new(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// An NVE belongs to the domain. False where the domain has `most` NVEs already.
+    pub(in crate::nva) fn admit(&mut self, now: Instant, nve: NveId, most: usize) -> bool {
+        if !self.edges.contains_key(&nve) {
+            if self.edges.len() >= most {
+                return false;
+            }
+            let gone = self.grace.is_none().then_some(now);
+            self.edges.insert(nve, Edge { gone, ..Edge::default() });
+        }
+        true
+    }
+
+    /// Management says that an NVE will not return. False where there is no such NVE.
+    pub(in crate::nva) fn fence(&mut self, nve: NveId) -> bool {
+        let edge = self.edges.get_mut(&nve);
+        edge.map(|edge| edge.fenced = true).is_some()
+    }
+
+    /// Counts an NVE without a session as gone.
+    pub(in crate::nva) fn count_as_gone(&mut self, now: Instant, nve: NveId) {
+        if let Some(edge) = self.edges.get_mut(&nve) {
+            edge.gone = edge.gone.or(Some(now));
+        }
+    }
+
+    /// Whether an NVE has no session and is not expected to have one.
+    pub(in crate::nva) fn is_gone(&self, nve: NveId) -> bool {
+        self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some())
+    }
+
+    /// Whether an NVE has been gone for this long.
+    pub(in crate::nva) fn is_gone_for(&self, nve: NveId, now: Instant, time: Micros) -> bool {
+        self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| now >= since + time))
+    }
+
+    /// Whether management said that an NVE will not return.
+    pub(in crate::nva) fn is_fenced(&self, nve: NveId) -> bool {
+        self.edges.get(&nve).is_some_and(|edge| edge.fenced)
+    }
+
+    /// Whether an NVE has a session.
+    pub(in crate::nva) fn is_up(&self, nve: NveId) -> bool {
+        self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
+    }
+
+    /// What an NVE said in Hello that it can do; `None` without a session, and for a fenced NVE.
+    pub(in crate::nva) fn abilities(&self, nve: NveId) -> Option<(Encapsulations, Capabilities)> {
+        let edge = self.edges.get(&nve).filter(|edge| !edge.fenced)?;
+        edge.session.as_ref().filter(|session| session.is_up())?;
+        edge.hello.as_ref().map(|hello| (hello.encapsulations, hello.capabilities))
+    }
+
+    /// When the grace after a start ends.
+    pub(in crate::nva) const fn grace(&self) -> Option<Instant> {
+        self.grace
+    }
+
+    /// Ends the grace if it is over, and gives the NVEs that have no session.
+    pub(in crate::nva) fn end_grace(&mut self, now: Instant) -> Vec<NveId> {
+        if self.grace.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        self.grace = None;
+        self.edges.iter().filter(|(_, edge)| edge.session.is_none()).map(|(nve, _)| *nve).collect()
+    }
+
+    /// The next deadline of a session.
+    pub(in crate::nva) fn next_timer(&self) -> Option<(Instant, NveId, SessionTimer)> {
+        let (_, nve) = self.timers.first()?;
+        let (at, which) = self.edges.get(nve)?.session.as_ref()?.poll_timeout()?;
+        Some((at, *nve, which))
+    }
+
+    /// The NVEs whose sessions have a deadline that has passed.
+    pub(in crate::nva) fn due(&self, now: Instant) -> Vec<NveId> {
+        self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, nve)| *nve).collect()
+    }
+
+    /// Lets time pass for a session.
+    pub(in crate::nva) fn handle_timeout(&mut self, now: Instant, nve: NveId) {
+        if let Some(session) = self.session_mut(nve) {
+            session.handle_timeout(now);
+        }
+    }
+
+    /// How many things are kept.
+    pub(in crate::nva) fn footprint(&self) -> usize {
+        let in_edges: usize = self.edges.values().map(|edge| edge.receipts.len() + edge.answered.len()).sum();
+        self.edges.len() + in_edges + self.by_session.len() + self.outbox.len() + self.answers.len()
+    }
+
+    pub(super) fn session_mut(&mut self, nve: NveId) -> Option<&mut Session> {
+        self.edges.get_mut(&nve).and_then(|edge| edge.session.as_mut())
+    }
+
+    pub(super) fn next_session_id(&mut self) -> SessionId {
+        loop {
+            self.sessions_given += 1;
+            let id = SessionId(mix(self.seed ^ mix(self.sessions_given)));
+            if id.0 != 0 && !self.by_session.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Forgets a session. Gives the receipts that can come no more.
+    pub(super) fn drop_session(&mut self, nve: NveId) -> Vec<Receipt> {
+        let Some(edge) = self.edges.get_mut(&nve) else { return Vec::new() };
+        if let Some(session) = edge.session.take() {
+            self.by_session.remove(&session.id());
+        }
+        if let Some(at) = edge.timer.take() {
+            self.timers.remove(&(at, nve));
+        }
+        self.talkative.remove(&nve);
+        edge.receipts.drain(..).map(|(_, receipt)| receipt).collect()
+    }
+
+    /// A session was used: its timer may be another, and it may have something to send.
+    pub(in crate::nva) fn touch(&mut self, nve: NveId) {
+        let Some(edge) = self.edges.get_mut(&nve) else { return };
+        let next = edge.session.as_ref().and_then(Session::poll_timeout).map(|(at, _)| at);
+        if edge.timer != next {
+            if let Some(before) = edge.timer {
+                self.timers.remove(&(before, nve));
+            }
+            if let Some(at) = next {
+                self.timers.insert((at, nve));
+            }
+            edge.timer = next;
+        }
+        if edge.session.is_some() {
+            self.talkative.insert(nve);
+        }
+    }
+}
+
+/// A bijection of 64 bits that spreads every input bit (the finalizer of SplitMix64).
+const fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,124 @@
+//! What may leave, and when: letters wait for the journal, answers to strangers only for the owner.
+
+use super::letter::{Letter, Receipt};
+use super::room::Peers;
+use crate::nva::{NvaCounters, Peer};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Error, ErrorCode, Header, Instant, Message, NveId, RecordNo, SessionId};
+
+/// A letter that waits for a record to be durable.
+pub(super) struct Waiting {
+    after: RecordNo,
+    letter: Letter,
+}
+
+impl Peers {
+    /// Lets a letter leave once this record is durable.
+    pub(in crate::nva) fn send(&mut self, after: RecordNo, letter: Letter, counters: &mut NvaCounters) {
+        if self.outbox.len() >= self.unpersisted {
+            return self.shed(letter.to, counters);
+        }
+        self.outbox.push_back(Waiting { after, letter });
+    }
+
+    /// Gives the sessions their letters that wait for no other record than these. Stops at a letter whose receipt cannot come any
+    /// more, since its NVE has no session that takes it, and gives that.
+    pub(in crate::nva) fn release(
+        &mut self,
+        durable: RecordNo,
+        counters: &mut NvaCounters,
+    ) -> Option<(NveId, Receipt)> {
+        while self.outbox.front().is_some_and(|waiting| waiting.after <= durable) {
+            let Letter { to, transaction, message, receipt } = self.outbox.pop_front()?.letter;
+            let Some(edge) = self.edges.get_mut(&to) else { continue };
+            let sent = match edge.session.as_mut().filter(|session| session.is_up()) {
+                Some(session) => session.send(transaction, &message),
+                None if receipt.is_some() => return receipt.map(|receipt| (to, receipt)),
+                None => continue,
+            };
+            let lost = match (sent, receipt) {
+                (Ok(sequence), Some(receipt)) => {
+                    edge.receipts.push_back((sequence, receipt));
+                    None
+                }
+                (Ok(_), None) => None,
+                (Err(_), receipt) => {
+                    self.shed(to, counters);
+                    receipt
+                }
+            };
+            self.touch(to);
+            if let Some(receipt) = lost {
+                return Some((to, receipt));
+            }
+        }
+        None
+    }
+
+    /// An NVE that cannot be told everything is told so: its next session begins with all it missed (DIR-13).
+    fn shed(&mut self, nve: NveId, counters: &mut NvaCounters) {
+        counters.shed_sessions += 1;
+        if let Some(session) = self.session_mut(nve) {
+            session.close();
+            self.talkative.insert(nve);
+        }
+    }
+
+    pub(super) fn refuse_stranger(
+        &mut self,
+        to: Peer,
+        session: SessionId,
+        code: ErrorCode,
+        about: u8,
+        counters: &mut NvaCounters,
+    ) {
+        let error = Error { code, about, sequence: 0, offset: 0, tlv: 0 };
+        self.say_to_stranger(to, session, &Message::Error(error), counters);
+    }
+
+    pub(super) fn say_to_stranger(
+        &mut self,
+        to: Peer,
+        session: SessionId,
+        message: &Message,
+        counters: &mut NvaCounters,
+    ) {
+        let header = Header { session, sequence: 0, transaction: 0 };
+        let mut bytes = Vec::new();
+        let written = message.encode(&header, &mut bytes).is_ok();
+        self.enqueue_answer(to, written.then_some(bytes), counters);
+    }
+
+    /// Lets an answer leave, if it could be written and there is room.
+    pub(super) fn enqueue_answer(&mut self, to: Peer, answer: Option<Vec<u8>>, counters: &mut NvaCounters) {
+        match answer {
+            Some(bytes) if self.answers.len() < self.queue => self.answers.push_back((to, bytes)),
+            _ => counters.shed_answers += 1,
+        }
+    }
+
+    /// Whether there may be something to send.
+    pub(in crate::nva) fn has_output(&self) -> bool {
+        !self.talkative.is_empty() || !self.answers.is_empty()
+    }
+
+    /// The next datagram, written into `out`, which is empty.
+    pub(in crate::nva) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
+        if let Some((to, bytes)) = self.answers.pop_front() {
+            out.extend_from_slice(&bytes);
+            return Some(to);
+        }
+        while let Some(nve) = self.talkative.first().copied() {
+            let sent = self.session_mut(nve).is_some_and(|session| session.poll_transmit(now, out));
+            if sent && self.seal(nve, out) {
+                let peer = self.edges.get(&nve).and_then(|edge| edge.peer);
+                if peer.is_some() {
+                    return peer;
+                }
+            }
+            self.touch(nve);
+            self.talkative.remove(&nve);
+        }
+        None
+    }
+}

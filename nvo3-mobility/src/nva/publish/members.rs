@@ -1,0 +1,88 @@
+//! Telling the NVEs of a VN who they are (VMM-4.3-06): each change at once, but a VN of which much changes not again and
+//! again. A thousand NVEs that come together are told of a thousand, not a thousand times.
+
+use super::room::Publish;
+use crate::nva::facts::Facts;
+use crate::nva::peers::Letter;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Instant, Members, Message, NveId, TsiKey, Update};
+use nvo3_wire::Vni;
+
+/// What was pushed of each VN, and what is to be pushed when.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pushed: BTreeMap<Vni, (Instant, Vec<NveId>)>,
+    due: BTreeSet<(Instant, Vni)>,
+}
+
+impl Lists {
+    pub(super) fn next(&self) -> Option<(Instant, Vni)> {
+        self.due.first().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pushed.len() + self.due.len()
+    }
+
+    /// The list of a VN that is to be pushed now, if it has changed and may be pushed again.
+    fn take(&mut self, facts: &Facts, vn: Vni) -> Option<Vec<NveId>> {
+        let (now, book) = (facts.now(), facts.book());
+        if let Some((at, pushed)) = self.pushed.get(&vn) {
+            if book.members(vn).eq(pushed.iter().copied()) {
+                return None;
+            }
+            let again = *at + facts.config().members_interval;
+            if now < again {
+                self.due.insert((again, vn));
+                return None;
+            }
+        }
+        let nves: Vec<NveId> = book.members(vn).collect();
+        if nves.is_empty() {
+            self.pushed.remove(&vn);
+            return None;
+        }
+        self.pushed.insert(vn, (now, nves.clone()));
+        Some(nves)
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Vni> {
+        let (at, vn) = self.next().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&(at, vn));
+        Some(vn)
+    }
+}
+
+impl Publish {
+    /// Tells the NVEs of these TSIs' VNs who they are, where that changed.
+    pub(super) fn push_lists(&mut self, facts: &Facts, keys: &[TsiKey]) -> Vec<Letter> {
+        let vns: BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
+        vns.into_iter().flat_map(|vn| self.push_list(facts, vn)).collect()
+    }
+
+    /// Tells what waited for its time.
+    pub(in crate::nva) fn push_due_lists(&mut self, facts: &Facts) -> Vec<Letter> {
+        let mut letters = Vec::new();
+        while let Some(vn) = self.lists.take_due(facts.now()) {
+            letters.extend(self.push_list(facts, vn));
+        }
+        letters
+    }
+
+    pub(super) fn push_list(&mut self, facts: &Facts, vn: Vni) -> Vec<Letter> {
+        let Some(nves) = self.lists.take(facts, vn) else { return Vec::new() };
+        let (after, upto, members) = (self.published, self.published, Some(members(facts, &nves)));
+        let parts = Update { vn, after, upto, mappings: Vec::new(), members, synced: false }.split();
+        let letters = |nve: &NveId| {
+            let nve = *nve;
+            parts.iter().map(move |part| Letter::new(nve, Message::Update(part.clone())))
+        };
+        nves.iter().flat_map(letters).collect()
+    }
+}
+
+/// Where these NVEs are reached.
+pub(super) fn members(facts: &Facts, nves: &[NveId]) -> Members {
+    Members { places: nves.iter().filter_map(|nve| facts.place(*nve)).collect(), more: false }
+}

@@ -1,0 +1,83 @@
+//! What comes of a punted frame, or of a thing that the forwarder noticed.
+
+use super::Nve;
+use crate::forwarder::Notice;
+use crate::nve::io::Handled;
+use crate::nve::proxy::{Asked, Asker, Reading};
+use crate::nve::rules::Input;
+use crate::table::VapId;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Address, Instant, TsiKey};
+use nvo3_wire::{Mac, Vni};
+
+impl Nve {
+    /// A frame that the forwarder punted: ARP, RARP, NS or NA from a port.
+    pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
+        self.clock(now);
+        let Some((vn, trusted)) = self.stations.ingress(vap) else { return Handled::Taken };
+        let Some(frame) = Reading::new(frame) else {
+            // Not for us to judge on a trusted port: the receiver has its own rules.
+            self.counters.invalid_neighbor_frames += 1;
+            return if trusted { Handled::Pass } else { Handled::Taken };
+        };
+        if !trusted
+            && let Some((mac, ip)) = frame.claim()
+            && !self.stations.is_bound(vap, &TsiKey { vn, mac }, ip)
+        {
+            self.alarm(vap, mac, ip);
+            return Handled::Taken;
+        }
+        if frame.is_announcement() {
+            if let Some(mac) = frame.source()
+                && self.stations.is_behind(vap, &TsiKey { vn, mac })
+            {
+                self.seen(TsiKey { vn, mac });
+            }
+            return Handled::Pass;
+        }
+        match frame.question(vap) {
+            Some((target, asker)) => self.answer(vn, target, asker),
+            None => Handled::Pass,
+        }
+    }
+
+    /// A thing that the forwarder noticed.
+    pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
+        self.clock(now);
+        match notice {
+            Notice::Miss { vn, mac } => self.ask(vn, Address::Mac(mac)),
+            Notice::Seen { key, .. } => self.seen(key),
+            Notice::Stale { key, from, version } => {
+                self.link.hint(self.now, key, from, version, &mut self.counters);
+            }
+        }
+    }
+
+    /// Somebody claims what is not bound to its port (VMM-10-02).
+    fn alarm(&mut self, vap: VapId, mac: Mac, ip: Option<IpAddr>) {
+        self.counters.spoofed += 1;
+        if let Some(event) = self.stations.alarm(self.now, vap, mac, ip) {
+            self.tell(event);
+        }
+    }
+
+    /// A TSI showed itself on its own port.
+    fn seen(&mut self, key: TsiKey) {
+        if self.stations.is_attached(&key) && !self.config.hypervisor_word_only {
+            // Where it has no row, the frame says nothing new.
+            let _ = self.step_together(key, Input::Frame);
+        }
+    }
+
+    /// Answers for the target's owner, or asks the NVA who that is.
+    fn answer(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> Handled {
+        let here = self.stations.holder(vn, target).map(|(mac, vap)| (mac, Some(vap)));
+        let holder = here.or_else(|| self.mappings.holder(vn, target).map(|mac| (mac, None)));
+        match self.proxy.ask((vn, target), asker, holder, &mut self.counters) {
+            Asked::ByItself => return Handled::Pass,
+            Asked::Taken => {}
+            Asked::Waits => self.ask(vn, Address::Ip(target)),
+        }
+        Handled::Taken
+    }
+}

@@ -1,0 +1,220 @@
+//! What comes of a datagram: the session's events, the NVA's messages, other edges' hints.
+
+use super::Nve;
+use crate::nve::io::Event;
+use crate::nve::link::Heard;
+use crate::nve::mappings::Lifetime;
+use crate::nve::rules::Input;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Address, Answer, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare, Ready,
+    RegistrationReply, RegistrationResult, Response, TsiKey, Update, Version,
+};
+use nvo3_wire::Vni;
+
+impl Nve {
+    /// A datagram of the control port: from the NVA, or a hint from another edge.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        self.clock(now);
+        if let Some(hint) = self.link.receive(self.now, datagram, &mut self.counters) {
+            // Another edge says that its mapping is newer. All it can cause is a question (VMM-5-06).
+            if self.mappings.is_stale(&hint) {
+                self.counters.hints_received += 1;
+                self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac));
+            }
+        }
+        self.pump();
+    }
+
+    /// Takes everything that the session has to say.
+    pub(super) fn pump(&mut self) {
+        while let Some(heard) = self.link.poll(&mut self.counters) {
+            match heard {
+                Heard::Up => {
+                    self.tell(Event::SessionUp);
+                    self.say_again();
+                    self.resync();
+                }
+                Heard::Down(reason) => {
+                    self.tell(Event::SessionDown(reason));
+                    self.stations.go_on_alone(&mut self.orders);
+                }
+                Heard::RoomAgain => self.say_again(),
+                Heard::Message(received) => {
+                    self.message(received.transaction, received.message);
+                    self.link.waits_for(received.sequence, self.orders.newest_waiting());
+                }
+            }
+        }
+        self.link.acknowledge(self.orders.in_force());
+    }
+
+    /// A new session, or room in it again: everything unanswered is said again.
+    fn say_again(&mut self) {
+        self.link.begin_again();
+        let keys: Vec<TsiKey> = self.stations.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.step_if_it_fits(key, Input::Again);
+        }
+        self.link.deregister_again(&mut self.counters);
+        for (vn, address, transaction) in self.mappings.unanswered() {
+            self.query(vn, address, transaction);
+        }
+    }
+
+    /// Restates what this edge holds and asks for all of it (DAP-03).
+    fn resync(&mut self) {
+        let transaction = self.link.next_transaction();
+        for part in self.mappings.resync().split() {
+            self.link.send(transaction, &Message::Resync(part), &mut self.counters);
+        }
+    }
+
+    fn message(&mut self, transaction: u32, message: Message) {
+        match message {
+            Message::RegistrationReply(reply) => self.registration_reply(&reply),
+            Message::DeregisterReply(reply) => self.link.deregistered(&reply.tsi),
+            Message::Response(response) => self.response(transaction, response),
+            Message::Update(update) => self.update(update),
+            // Times a mapping out if it still is that one.
+            Message::Invalidate(stale) => self.mappings.invalidate(&stale, &mut self.orders),
+            Message::Prepare(prepare) => self.prepare(prepare),
+            Message::Suspended(word) => self.step_move(word.move_id, Input::Left(word.move_id)),
+            Message::Revoke(word) => self.revoke(word),
+            Message::Outcome(outcome) => self.outcome(outcome),
+            Message::Done(done) => {
+                self.step_move(done.move_id, Input::Converged);
+                self.stations.forget_move(done.move_id);
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    fn registration_reply(&mut self, reply: &RegistrationReply) {
+        let key = reply.tsi;
+        match reply.result {
+            RegistrationResult::Accepted => {
+                self.step(key, Input::Registered(reply.version));
+                self.mappings.forget_older(key, reply.version, &mut self.orders);
+            }
+            // The move's own messages follow.
+            RegistrationResult::Moving => {}
+            RegistrationResult::Stale => {
+                if let Some(ips) = self.stations.ips(&key) {
+                    let ips = ips.to_vec();
+                    self.keep(key, (reply.version, ips, reply.current), Lifetime::Session);
+                    // Still here, and knowing more now: asked again.
+                    self.step(key, Input::Again);
+                }
+            }
+            result => {
+                self.step(key, Input::NotRegistered);
+                self.tell(Event::Refused { key, result });
+            }
+        }
+    }
+
+    fn response(&mut self, transaction: u32, response: Response) {
+        let Response { vn, address, answer, lifetime } = response;
+        if !self.mappings.answered(vn, address, transaction) {
+            self.counters.unasked += 1;
+            return;
+        }
+        let lifetime = Lifetime::Said(lifetime);
+        match (answer, address) {
+            (Answer::Found(mapping), _) => {
+                let mac = mapping.mac;
+                self.statement(vn, mapping, lifetime);
+                if let Address::Ip(target) = address {
+                    self.proxy.found(vn, target, mac, &mut self.counters);
+                }
+            }
+            (Answer::NotFound | Answer::Prohibited, Address::Mac(mac)) => {
+                let key = TsiKey { vn, mac };
+                self.keep(key, (self.mappings.version(&key), Vec::new(), None), lifetime);
+            }
+            (Answer::NotFound | Answer::Prohibited, Address::Ip(target)) => {
+                self.proxy.not_found(vn, target, &mut self.counters);
+            }
+        }
+    }
+
+    fn update(&mut self, update: Update) {
+        if let Some(members) = update.members {
+            self.mappings.take_members(update.vn, members, &mut self.orders, &mut self.counters);
+        }
+        for mapping in update.mappings {
+            self.statement(update.vn, mapping, Lifetime::Pushed);
+        }
+    }
+
+    /// A statement of the directory: first for the TSI if it is one of this edge, then for the mapping.
+    fn statement(&mut self, vn: Vni, mapping: Mapping, lifetime: Lifetime) {
+        let Mapping { mac, version, ips, place, .. } = mapping;
+        let key = TsiKey { vn, mac };
+        if !self.is_current(&key, version) {
+            self.counters.stale += 1;
+            return;
+        }
+        let lifetime = if place.is_none() { Lifetime::Gone } else { lifetime };
+        if self.stations.ips(&key).is_some() {
+            let input = match place {
+                Some(place) if place.nve == self.config.place.nve => Input::MovedHere(version),
+                Some(place) => Input::MovedTo(version, place),
+                None => Input::Withdrawn(version),
+            };
+            self.step_if_it_fits(key, input);
+        }
+        self.keep(key, (version, ips, place), lifetime);
+    }
+
+    /// Whether a statement of this version is not older than what either room holds of the TSI.
+    fn is_current(&self, key: &TsiKey, version: Version) -> bool {
+        self.mappings.is_current(key, version, self.stations.state(key).floor)
+    }
+
+    fn keep(&mut self, key: TsiKey, said: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
+        self.mappings.keep(self.now, key, said, lifetime, &mut self.orders, &mut self.counters);
+    }
+
+    fn prepare(&mut self, prepare: Prepare) {
+        let (move_id, version) = (prepare.move_id, prepare.version);
+        match self.stations.prepare(prepare) {
+            Ok(input) => self.step_move(move_id, input),
+            Err(why) => {
+                self.counters.shed_moves += 1;
+                self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
+            }
+        }
+    }
+
+    fn revoke(&mut self, word: MoveWord) {
+        match self.stations.plan(word.move_id) {
+            Some(plan) => self.step_move(word.move_id, Input::Revoke(plan)),
+            // Never prepared here, so never activated.
+            None => self.say(&Message::Revoked(word)),
+        }
+    }
+
+    fn outcome(&mut self, outcome: Outcome) {
+        let Outcome { move_id, result, version, place, tsis } = outcome;
+        let here = place.nve == self.config.place.nve;
+        let input = match (result, here) {
+            (MoveResult::Committed, true) => Input::CommittedHere(move_id, version),
+            (MoveResult::Committed, false) => Input::Committed(move_id, version, place),
+            (MoveResult::Aborted, true) => Input::AbortedHere(move_id, version),
+            (MoveResult::Aborted, false) => Input::Aborted(move_id, version, place),
+            (MoveResult::Unknown, _) => return,
+        };
+        for key in tsis {
+            let ips = self.stations.ips(&key).map(<[_]>::to_vec);
+            if ips.is_some() || self.stations.make_room(1) {
+                self.step_if_it_fits(key, input);
+            }
+            if self.is_current(&key, version) {
+                let ips = ips.or_else(|| self.mappings.ips(&key).map(<[_]>::to_vec)).unwrap_or_default();
+                self.keep(key, (version, ips, Some(place)), Lifetime::Pushed);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the NVA said of TSIs, bounded: the mapping that was entered first leaves first.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, Place, TsiKey, Version};
+use nvo3_wire::{Mac, Vni};
+
+/// What the NVA said of one TSI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) version: Version,
+    pub(super) ips: Vec<IpAddr>,
+    /// `None`: nowhere.
+    pub(super) place: Option<Place>,
+    /// `None`: as long as the session lives.
+    pub(super) expires: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    statement: Statement,
+    /// The place in the order of entering.
+    age: u64,
+}
+
+/// The statements, bounded.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    limit: usize,
+    entered: u64,
+    mappings: BTreeMap<TsiKey, Cached>,
+    by_age: BTreeMap<u64, TsiKey>,
+    by_ip: BTreeMap<(Vni, IpAddr), Mac>,
+    expiries: BTreeSet<(Instant, TsiKey)>,
+}
+
+impl Cache {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    pub(super) fn get(&self, key: &TsiKey) -> Option<&Statement> {
+        self.mappings.get(key).map(|cached| &cached.statement)
+    }
+
+    /// Who has an address.
+    pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<Mac> {
+        self.by_ip.get(&(vn, ip)).copied()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &TsiKey> {
+        self.mappings.keys()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.mappings.len()
+    }
+
+    /// Enters a statement that is not older than what is there; gives a TSI whose statement had to leave for it.
+    pub(super) fn enter(&mut self, key: TsiKey, statement: Statement) -> Option<TsiKey> {
+        self.remove(&key);
+        self.entered += 1;
+        for ip in &statement.ips {
+            // It may have passed to another TSI, and this be the older word of both.
+            let holder = self.holder(key.vn, *ip).and_then(|mac| self.get(&TsiKey { mac, ..key }));
+            if holder.is_none_or(|holder| holder.version <= statement.version) {
+                self.by_ip.insert((key.vn, *ip), key.mac);
+            }
+        }
+        if let Some(when) = statement.expires {
+            self.expiries.insert((when, key));
+        }
+        self.by_age.insert(self.entered, key);
+        self.mappings.insert(key, Cached { statement, age: self.entered });
+        if self.mappings.len() <= self.limit {
+            return None;
+        }
+        let oldest = *self.by_age.first_key_value()?.1;
+        self.remove(&oldest);
+        Some(oldest)
+    }
+
+    pub(super) fn remove(&mut self, key: &TsiKey) -> bool {
+        let Some(Cached { statement, age }) = self.mappings.remove(key) else { return false };
+        self.by_age.remove(&age);
+        for ip in statement.ips {
+            if self.by_ip.get(&(key.vn, ip)) == Some(&key.mac) {
+                self.by_ip.remove(&(key.vn, ip));
+            }
+        }
+        if let Some(when) = statement.expires {
+            self.expiries.remove(&(when, *key));
+        }
+        true
+    }
+
+    /// When the next statement ends.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.first().map(|(when, _)| *when)
+    }
+
+    /// Removes a statement that has ended; gives its TSI.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<TsiKey> {
+        let (_, key) = *self.expiries.first().filter(|(when, _)| *when <= now)?;
+        self.remove(&key);
+        Some(key)
+    }
+}

@@ -1,0 +1,187 @@
+//! What the NVA says of TSIs: which of its statements is newer, and how long each is kept (DIR-03, R-03).
+
+use super::Mappings;
+use super::cache::Statement;
+use crate::nve::counters::NveCounters;
+use crate::nve::orders::{Orders, Row};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, Invalidate, Micros, Place, TsiKey, Version};
+
+/// How long a statement is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// So many hundreds of milliseconds; `u16::MAX` as long as the session lives (DIR-03).
+    Said(u16),
+    /// The authority pushed it and said nothing: as long as the statement that it replaces.
+    Pushed,
+    /// That a TSI is gone is not believed for longer than that there is none.
+    Gone,
+    /// As long as the session lives.
+    Session,
+}
+
+impl Mappings {
+    /// Whether a statement of this version is not older than what is known of the TSI here.
+    pub(crate) fn is_current(&self, key: &TsiKey, version: Version, floor: Version) -> bool {
+        version >= self.version(key).max(floor)
+    }
+
+    /// Keeps a statement, in place of what was said before.
+    pub(crate) fn keep(
+        &mut self,
+        now: Instant,
+        key: TsiKey,
+        (version, ips, place): (Version, Vec<IpAddr>, Option<Place>),
+        lifetime: Lifetime,
+        orders: &mut Orders,
+        counters: &mut NveCounters,
+    ) {
+        let expires = self.end(now, &key, lifetime);
+        orders.mark(Row::Tsi(key));
+        if let Some(oldest) = self.cache.enter(key, Statement { version, ips, place, expires }) {
+            counters.shed_mappings += 1;
+            orders.mark(Row::Tsi(oldest));
+        }
+    }
+
+    fn end(&self, now: Instant, key: &TsiKey, lifetime: Lifetime) -> Option<Instant> {
+        match lifetime {
+            Lifetime::Said(u16::MAX) | Lifetime::Session => None,
+            Lifetime::Said(hundreds_of_ms) => Some(now + Micros::from_millis(u64::from(hundreds_of_ms) * 100)),
+            Lifetime::Gone => Some(now + self.negative),
+            Lifetime::Pushed => match self.cache.get(key) {
+                Some(statement) => statement.expires,
+                None if self.subscribed.contains(&key.vn) => None,
+                None => Some(now + self.pushed),
+            },
+        }
+    }
+
+    /// The TSI is registered here with this version: where it was before is not where it goes when it leaves here.
+    pub(crate) fn forget_older(&mut self, key: TsiKey, version: Version, orders: &mut Orders) {
+        if self.cache.get(&key).is_some_and(|statement| statement.version < version) {
+            self.forget(key, orders);
+        }
+    }
+
+    /// The NVA times a mapping out; one that is newer stays.
+    pub(crate) fn invalidate(&mut self, stale: &Invalidate, orders: &mut Orders) {
+        if self.is_stale(stale) {
+            self.forget(stale.tsi, orders);
+        }
+    }
+
+    /// Whether the mapping that is kept is the one that is said to be stale.
+    pub(crate) fn is_stale(&self, stale: &Invalidate) -> bool {
+        self.cache.get(&stale.tsi).is_some_and(|statement| {
+            statement.version <= stale.version && statement.place.is_some_and(|place| place.nve == stale.nve)
+        })
+    }
+
+    fn forget(&mut self, key: TsiKey, orders: &mut Orders) {
+        if self.cache.remove(&key) {
+            orders.mark(Row::Tsi(key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nve::NveConfig;
+    use nvo3_nva_proto::{Locators, Mapping, NveId};
+    use nvo3_wire::{Mac, Vni};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const VN: Vni = Vni::MAX;
+    const IP: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 10));
+
+    fn place(nve: u64) -> Place {
+        Place { nve: NveId(nve), locators: Locators::V4([198, 51, 100, 1].into()) }
+    }
+
+    fn room() -> (Mappings, Orders, NveCounters) {
+        (Mappings::new(&NveConfig::new(place(1))), Orders::new(8), NveCounters::default())
+    }
+
+    /// What an authority has published of three TSIs of which one at a time has the address, in a new epoch now and then.
+    fn history() -> impl Strategy<Value = Vec<Mapping>> {
+        vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
+            let (mut said, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
+            for (of, nve, takes, restart) in steps {
+                // With its journal lost it numbers from the beginning.
+                version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
+                let mut say = |of: u8, owner: Option<u8>| {
+                    version.generation += 1;
+                    let ips = owner.filter(|owner| *owner == of).map(|_| IP).into_iter().collect();
+                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, of]), ips, version, place: Some(place(nve)) });
+                };
+                if takes
+                    && owner != Some(of)
+                    && let Some(before) = owner.take()
+                {
+                    say(before, None);
+                }
+                owner = if takes { Some(of) } else { owner };
+                say(of, owner);
+            }
+            said
+        })
+    }
+
+    /// What may not be kept ends with the instant of the answer; what has no end goes with the session alone.
+    ///
+    /// Checks DIR-03.
+    #[test]
+    fn an_answer_is_kept_as_long_as_it_says() {
+        let (now, key) = (Instant(7), TsiKey { vn: VN, mac: Mac::ZERO });
+        let kept = |hundreds_of_ms| {
+            let (mut mappings, mut orders, mut counters) = room();
+            let said = (Version::default(), Vec::new(), None);
+            mappings.keep(now, key, said, Lifetime::Said(hundreds_of_ms), &mut orders, &mut counters);
+            let end = mappings.next_expiry()?;
+            if end > now {
+                mappings.expire(Instant(end.0 - 1), &mut orders);
+                assert!(mappings.get(&key).is_some());
+            }
+            mappings.expire(end, &mut orders);
+            assert!(mappings.get(&key).is_none());
+            Some(end - now)
+        };
+
+        assert_eq!(kept(0), Some(Micros(0)));
+        assert_eq!(kept(1), Some(Micros::from_millis(100)));
+        assert_eq!(kept(0xfffe), Some(Micros::from_millis(6_553_400)));
+        assert_eq!(kept(0xffff), None);
+    }
+
+    proptest! {
+        /// Checks R-03.
+        #[test]
+        fn whatever_the_order_the_newest_word_of_each_tsi_and_address_stays(
+            (said, order) in history().prop_flat_map(|said| {
+                let order = Just((0..said.len()).cycle().take(2 * said.len()).collect::<Vec<_>>()).prop_shuffle();
+                (Just(said), order)
+            })
+        ) {
+            let (mut mappings, mut orders, mut counters) = room();
+            for index in order {
+                let Mapping { mac, version, ips, place, .. } = said[index].clone();
+                let key = TsiKey { vn: VN, mac };
+                if mappings.is_current(&key, version, Version::default()) {
+                    mappings.keep(Instant(0), key, (version, ips, place), Lifetime::Pushed, &mut orders, &mut counters);
+                }
+            }
+
+            for Mapping { mac, .. } in &said {
+                let newest = said.iter().rfind(|other| other.mac == *mac).unwrap();
+                let key = TsiKey { vn: VN, mac: *mac };
+                prop_assert_eq!(mappings.get(&key), Some((newest.version, newest.place)));
+            }
+            let holder = said.iter().rfind(|mapping| mapping.ips.contains(&IP));
+            prop_assert_eq!(mappings.holder(VN, IP), holder.map(|mapping| mapping.mac));
+        }
+    }
+}

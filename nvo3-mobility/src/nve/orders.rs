@@ -1,0 +1,217 @@
+//! Table changes for the forwarder: which rows changed, the numbered orders about them, and how far those are in force.
+//!
+//! The other rooms get [`Orders`] handed and mark the rows that they changed. The machine hands the orders out and takes the
+//! forwarder's answers. A row that changes again before its order is handed out keeps its place: the newest content leaves
+//! in the oldest order. So "everything that changed until now is in force" is one comparison.
+
+use crate::table::VapId;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use nvo3_nva_proto::TsiKey;
+use nvo3_wire::Vni;
+
+/// A row of the forwarder's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    /// A port.
+    Port(VapId),
+    /// A VN's replication list.
+    Members(Vni),
+    /// A TSI.
+    Tsi(TsiKey),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    number: u64,
+    stamp: u64,
+    row: Row,
+}
+
+/// The orders that are due and those that the forwarder has not answered, bounded.
+#[derive(Debug)]
+pub(super) struct Orders {
+    limit: usize,
+    last_stamp: u64,
+    last_number: u64,
+    dirty: BTreeMap<u64, Row>,
+    stamps: BTreeMap<Row, u64>,
+    handed_out: VecDeque<Order>,
+    /// How many of `handed_out` are about a row.
+    pending: BTreeMap<Row, u32>,
+}
+
+impl Orders {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            last_stamp: 0,
+            last_number: 0,
+            dirty: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            handed_out: VecDeque::new(),
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// The row changed: an order about it is due.
+    pub(super) fn mark(&mut self, row: Row) {
+        if !self.stamps.contains_key(&row) {
+            self.last_stamp += 1;
+            self.dirty.insert(self.last_stamp, row);
+            self.stamps.insert(row, self.last_stamp);
+        }
+    }
+
+    /// Whether anything can be handed out.
+    pub(super) fn has_some(&self) -> bool {
+        !self.dirty.is_empty() && self.handed_out.len() < self.limit
+    }
+
+    /// The next order: its number and its row.
+    pub(super) fn hand_out(&mut self) -> Option<(u64, Row)> {
+        if self.handed_out.len() >= self.limit {
+            return None;
+        }
+        let (stamp, row) = self.dirty.pop_first()?;
+        self.stamps.remove(&row);
+        self.last_number += 1;
+        self.handed_out.push_back(Order { number: self.last_number, stamp, row });
+        *self.pending.entry(row).or_default() += 1;
+        Some((self.last_number, row))
+    }
+
+    /// Takes everything up to `number` as in force; gives what it was about.
+    pub(super) fn applied(&mut self, number: u64) -> Vec<Row> {
+        let mut rows = Vec::new();
+        while self.handed_out.front().is_some_and(|order| order.number <= number) {
+            if let Some(order) = self.handed_out.pop_front() {
+                self.settle(order.row);
+                rows.push(order.row);
+            }
+        }
+        rows
+    }
+
+    /// Takes one order out; gives what it was about.
+    pub(super) fn refused(&mut self, number: u64) -> Option<Row> {
+        let at = self.handed_out.iter().position(|order| order.number == number)?;
+        let order = self.handed_out.remove(at)?;
+        self.settle(order.row);
+        Some(order.row)
+    }
+
+    fn settle(&mut self, row: Row) {
+        if let Some(count) = self.pending.get_mut(&row) {
+            *count -= 1;
+            if *count == 0 {
+                self.pending.remove(&row);
+            }
+        }
+    }
+
+    /// Whether something about it is not in force yet.
+    pub(super) fn is_pending(&self, row: Row) -> bool {
+        self.stamps.contains_key(&row) || self.pending.contains_key(&row)
+    }
+
+    /// The newest change that is not in force yet; 0 where all are.
+    pub(super) fn newest_waiting(&self) -> u64 {
+        let dirty = self.dirty.last_key_value().map_or(0, |(stamp, _)| *stamp);
+        self.handed_out.back().map_or(0, |order| order.stamp).max(dirty)
+    }
+
+    /// Every change up to here is in force.
+    pub(super) fn in_force(&self) -> u64 {
+        let dirty = self.dirty.first_key_value().map(|(stamp, _)| *stamp);
+        let handed_out = self.handed_out.front().map(|order| order.stamp);
+        [dirty, handed_out].into_iter().flatten().min().map_or(self.last_stamp, |oldest| oldest - 1)
+    }
+
+    /// The forwarder knows nothing any more.
+    pub(super) fn reset(&mut self) {
+        for order in core::mem::take(&mut self.handed_out) {
+            self.mark(order.row);
+        }
+        self.pending.clear();
+    }
+
+    /// How much is kept, for bounds.
+    pub(super) fn len(&self) -> usize {
+        self.dirty.len() + self.handed_out.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(n: u32) -> Row {
+        Row::Port(VapId(n))
+    }
+
+    #[test]
+    fn a_row_that_changes_again_keeps_its_place() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.mark(port(2));
+        orders.mark(port(1));
+
+        assert_eq!(orders.hand_out(), Some((1, port(1))));
+        assert_eq!(orders.hand_out(), Some((2, port(2))));
+        assert_eq!(orders.hand_out(), None);
+    }
+
+    #[test]
+    fn nothing_is_in_force_before_all_that_was_changed_earlier() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.mark(port(2));
+        let upto = orders.newest_waiting();
+        orders.hand_out();
+        assert_eq!(orders.applied(1), [port(1)]);
+        assert!(orders.in_force() < upto);
+
+        orders.hand_out();
+        assert_eq!(orders.applied(2), [port(2)]);
+        assert_eq!(orders.in_force(), upto);
+        assert!(!orders.is_pending(port(2)));
+    }
+
+    #[test]
+    fn what_was_changed_while_handed_out_is_pending_still() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.hand_out();
+        orders.mark(port(1));
+
+        orders.applied(1);
+
+        assert!(orders.is_pending(port(1)));
+    }
+
+    #[test]
+    fn a_forwarder_that_never_answers_gets_no_more_than_the_limit() {
+        let mut orders = Orders::new(2);
+        for n in 0..1_000 {
+            orders.mark(port(n % 4));
+            orders.hand_out();
+        }
+
+        assert!(orders.len() <= 2 + 4);
+        assert!(!orders.has_some());
+    }
+
+    #[test]
+    fn a_reset_orders_again_what_was_not_answered() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.hand_out();
+
+        orders.reset();
+
+        assert_eq!(orders.hand_out(), Some((2, port(1))));
+        assert_eq!(orders.refused(2), Some(port(1)));
+        assert!(!orders.is_pending(port(1)));
+    }
+}

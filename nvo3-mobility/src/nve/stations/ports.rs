@@ -1,0 +1,137 @@
+//! Ports, and which MACs and addresses are bound to them (VMM-10-02).
+
+use super::Stations;
+use super::station::Station;
+use crate::nve::io::{Error, Event};
+use crate::nve::orders::{Orders, Row};
+use crate::table::{Port, VapId};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Instant, Tsi, TsiKey};
+use nvo3_wire::{Mac, Vni};
+
+/// A port and what may be behind it.
+#[derive(Clone, Debug)]
+pub(super) struct Attached {
+    vn: Vni,
+    tsis: Vec<TsiKey>,
+    trusted: bool,
+    alarmed: Option<Instant>,
+}
+
+impl Stations {
+    /// A port exists, with these TSIs behind it; what it was before is replaced.
+    pub(crate) fn attach(
+        &mut self,
+        vap: VapId,
+        vn: Vni,
+        tsis: Vec<Tsi>,
+        trusted: bool,
+        orders: &mut Orders,
+    ) -> Result<(), Error> {
+        tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi))?;
+        let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
+        if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
+            return Err(Error::Full("NveConfig.ports"));
+        }
+        if !self.make_room(new) {
+            return Err(Error::Full("NveConfig.tsis"));
+        }
+        let keys = tsis.iter().map(|tsi| tsi.key).collect();
+        let before = self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None });
+        for key in before.into_iter().flat_map(|before| before.tsis) {
+            self.unbind(key, orders);
+        }
+        orders.mark(Row::Port(vap));
+        for tsi in tsis {
+            self.bind(vap, tsi, orders);
+        }
+        Ok(())
+    }
+
+    fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi) -> Result<(), Error> {
+        if tsi.ips.is_empty() || tsi.key.vn != vn || tsi.key.mac.is_group() {
+            return Err(Error::Malformed(tsi.key));
+        }
+        if tsi.ips.len() > self.limits.ips_per_tsi {
+            return Err(Error::Full("NveConfig.ips_per_tsi"));
+        }
+        match self.tsis.get(&tsi.key).and_then(|station| station.vap) {
+            Some(other) if other != vap => Err(Error::Taken(tsi.key)),
+            _ => Ok(()),
+        }
+    }
+
+    fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) {
+        let Tsi { key, ips } = tsi;
+        for ip in &ips {
+            self.local_ips.insert((key.vn, *ip), (key.mac, vap));
+        }
+        let station = self.station_mut(key);
+        station.vap = Some(vap);
+        station.ips = ips;
+        orders.mark(Row::Tsi(key));
+    }
+
+    /// The TSI is behind no port any more.
+    pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
+        let Some(station) = self.tsis.get_mut(&key) else { return };
+        station.vap = None;
+        for ip in &station.ips {
+            if self.local_ips.get(&(key.vn, *ip)).is_some_and(|(mac, _)| *mac == key.mac) {
+                self.local_ips.remove(&(key.vn, *ip));
+            }
+        }
+        orders.mark(Row::Tsi(key));
+    }
+
+    /// The TSIs that may be behind a port.
+    pub(crate) fn behind(&self, vap: VapId) -> Result<Vec<TsiKey>, Error> {
+        let attached = self.ports.get(&vap).ok_or(Error::UnknownPort(vap))?;
+        Ok(attached.tsis.clone())
+    }
+
+    /// The port is gone; nothing is bound to it any more.
+    pub(crate) fn remove_port(&mut self, vap: VapId, orders: &mut Orders) {
+        self.ports.remove(&vap);
+        orders.mark(Row::Port(vap));
+    }
+
+    /// The table's row of a port.
+    pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
+        let attached = self.ports.get(&vap)?;
+        let macs = (!attached.trusted).then(|| attached.tsis.iter().map(|key| key.mac).collect());
+        Some(Port { vn: attached.vn, macs })
+    }
+
+    /// The VN of a port, and whether frames of any source may come in there.
+    pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
+        self.ports.get(&vap).map(|attached| (attached.vn, attached.trusted))
+    }
+
+    /// Whether the TSI is behind this port.
+    pub(crate) fn is_behind(&self, vap: VapId, key: &TsiKey) -> bool {
+        self.tsis.get(key).is_some_and(|station| station.vap == Some(vap))
+    }
+
+    /// Whether the TSI is behind any port here.
+    pub(crate) fn is_attached(&self, key: &TsiKey) -> bool {
+        self.tsis.get(key).is_some_and(|station| station.vap.is_some())
+    }
+
+    /// Whether a MAC, and an address if one is named, is bound to the port (VMM-10-02).
+    pub(crate) fn is_bound(&self, vap: VapId, key: &TsiKey, ip: Option<IpAddr>) -> bool {
+        let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip));
+        self.tsis.get(key).is_some_and(|station| station.vap == Some(vap) && holds(station))
+    }
+
+    /// A station claimed what is not bound to it: what the owner is told, once an interval and port.
+    pub(crate) fn alarm(&mut self, now: Instant, vap: VapId, mac: Mac, ip: Option<IpAddr>) -> Option<Event> {
+        let attached = self.ports.get_mut(&vap)?;
+        let due = attached.alarmed.is_none_or(|at| now - at >= self.alarm_interval);
+        due.then(|| {
+            attached.alarmed = Some(now);
+            Event::Spoofed { vap, mac, ip }
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! One TSI that is, was or will be here: what the move core says of it, and what hangs on that.
+
+use super::rules::{self, Core, State};
+use crate::table::{Entry, VapId};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{HoldLimits, Instant, MoveId};
+
+/// One TSI that is, was or will be here.
+#[derive(Clone, Debug)]
+pub(super) struct Station {
+    pub(super) core: Core,
+    pub(super) ips: Vec<IpAddr>,
+    pub(super) vap: Option<VapId>,
+    pub(super) limits: HoldLimits,
+    pub(super) forward_ends: Option<Instant>,
+    /// When the VM stopped here, where that was said afterwards; until it runs here again.
+    pub(super) stopped_at: Option<Instant>,
+    /// The move that brought the VM here, once it is committed.
+    pub(super) brought_by: Option<MoveId>,
+    /// The committed move that took the VM away, while what still arrives is tunnelled after it.
+    pub(super) taken_by: Option<MoveId>,
+    /// The session was lost in the move in hand.
+    alone: bool,
+}
+
+impl Station {
+    pub(super) const fn new(limits: HoldLimits) -> Self {
+        Self {
+            core: Core { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
+            ips: Vec::new(),
+            vap: None,
+            limits,
+            forward_ends: None,
+            stopped_at: None,
+            brought_by: None,
+            taken_by: None,
+            alone: false,
+        }
+    }
+
+    /// What the forwarder does for it.
+    pub(super) const fn entry(&self) -> Option<Entry> {
+        if self.alone { rules::entry_alone(self.core.state) } else { rules::entry(self.core.state) }
+    }
+
+    /// Whether only its floor is left.
+    pub(super) fn is_gone(&self) -> bool {
+        self.vap.is_none() && self.core.state == State::Away
+    }
+
+    /// The move in hand.
+    pub(super) fn move_id(&self) -> Option<MoveId> {
+        self.core.state.plan().map(|plan| plan.id)
+    }
+
+    /// The session is lost: the NVA may end the move without this edge. True where the entry changes with it.
+    pub(super) fn go_on_alone(&mut self) -> bool {
+        let before = self.entry();
+        self.alone |= self.core.state.plan().is_some();
+        self.entry() != before
+    }
+
+    /// The table said what comes next. True where the entry changes with it.
+    pub(super) fn enter(&mut self, after: Core) -> bool {
+        let (before, entry_before) = (self.core, self.entry());
+        self.core = after;
+        if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
+            self.stopped_at = None;
+        }
+        if before.state != after.state {
+            // What this edge may have missed of a move it may still miss in that move's next state.
+            let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
+            self.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
+            self.brought_by = brought_by(before.state, after.state);
+            self.taken_by = match (before.state, after.state) {
+                (State::Forwarding { .. }, State::Forwarding { .. }) => self.taken_by,
+                _ => taken_by(before.state, after),
+            };
+        }
+        self.entry() != entry_before
+    }
+}
+
+/// The move whose commit made the VM rest here.
+const fn brought_by(before: State, after: State) -> Option<MoveId> {
+    match (before, after) {
+        (State::Activating(plan) | State::Active(plan), State::Here) => Some(plan.id),
+        _ => None,
+    }
+}
+
+/// The move whose commit took the VM away.
+fn taken_by(before: State, after: Core) -> Option<MoveId> {
+    match (before, after.state) {
+        (
+            State::Leaving(plan) | State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan),
+            State::Forwarding { .. },
+        ) if after.floor == plan.version => Some(plan.id),
+        _ => None,
+    }
+}

@@ -1,0 +1,24 @@
+//! What can be said: [`Message`] with its bodies as owned values, [`crate::view`] has the same where they lie in a datagram.
+//!
+//! The one list of messages is in [`table`]; a body's layout is in `codec`, beside what reads it.
+
+mod audit;
+mod directory;
+mod moves;
+mod registration;
+mod session;
+pub(crate) mod table;
+mod transfer;
+
+pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
+pub use directory::{Address, Answer, Invalidate, Mapping, Members, Query, Response, Resync, Update};
+pub use moves::{Done, HoldLimits, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Report, Side};
+pub use registration::{
+    Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, RegistrationResult, Tsi,
+};
+pub use session::{Ack, Capabilities, Encapsulations, Error, ErrorCode, Hello, HelloAck};
+pub use table::{Message, type_name};
+pub use transfer::{
+    Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,
+    StateOffer, StatePart, StateStream, TooLarge, Vlan,
+};
