@@ -1,6 +1,7 @@
 //! What goes wrong in a run: when each mishap is due, how far it has come, and who has died for good.
 //!
-//! In goes what mishaps wait for and that one is over; out come the times at which they are due. What a mishap does, others do.
+//! In goes what mishaps wait for and that one is over; out come the times at which they are due. What a mishap does,
+//! others do.
 
 use super::net::{EdgeNo, Node};
 use super::random::Random;

@@ -1,11 +1,11 @@
 //! A deterministic simulator: a VM moves between edges, over links that lose, repeat and reorder, while hosts talk to it.
 //!
-//! In goes a [`Params`], the usual world with one VM, or a [`Scenario`], any world as a value that a seed makes or a file
-//! holds, and that [`Scenario::shrink`] makes smaller; out comes a [`Run`]: the figures, what was violated, the timeline and what each link carried. The
-//! machines are the real ones ([`Nve`](crate::nve::Nve), [`Forwarder`](crate::forwarder::Forwarder),
-//! [`Nva`](crate::nva::Nva)) on real frames and messages; clock, links, hosts, hypervisors and disk are simulated. Equal
-//! parameters give equal runs. I1 to I3 of DESIGN §3.5 are checked after every event, I7 at every look, I4, I6 and I8 at the end (VMM-5-01,
-//! VMM-5-04, VMM-5-08, VMM-5-09, R-03, R-34).
+//! In goes a [`Params`], the usual world with one VM, or a [`Scenario`], any world as a value that a seed makes or a
+//! file holds, and that [`Scenario::shrink`] makes smaller; out comes a [`Run`]: the figures, what was violated, the
+//! timeline and what each link carried. The machines are the real ones ([`Nve`](crate::nve::Nve),
+//! [`Forwarder`](crate::forwarder::Forwarder), [`Nva`](crate::nva::Nva)) on real frames and messages; clock, links,
+//! hosts, hypervisors and disk are simulated. Equal parameters give equal runs. I1 to I3 of DESIGN §3.5 are checked
+//! after every event, I7 at every look, I4, I6 and I8 at the end (VMM-5-01, VMM-5-04, VMM-5-08, VMM-5-09, R-03, R-34).
 //!
 //! ```
 //! use nvo3_mobility::sim::{Params, run};

@@ -36,7 +36,8 @@ pub(crate) enum Deed {
     Within(usize, Step, Micros),
     /// Give the authority this order. How it takes it answers [`Step::Ask`].
     Order(usize, nva::Input),
-    /// Say these words to an edge; nothing that follows from them happens before [`Deed::Drive`]. Whether it takes them all answers the step.
+    /// Say these words to an edge; nothing that follows from them happens before [`Deed::Drive`]. Whether it takes them
+    /// all answers the step.
     Say(usize, Step, EdgeNo, Vec<nve::Input>),
     /// Let an edge do what there is to do.
     Drive(EdgeNo),

@@ -225,8 +225,8 @@ impl Hypervisor {
         vec![Deed::Say(n, Step::SayLate, leg.from, vec![word])]
     }
 
-    /// What was in the ports since the stop is not read there any more once the edge has the late word: it sends that on, as far as it
-    /// remembers it and its limits let it.
+    /// What was in the ports since the stop is not read there any more once the edge has the late word: it sends that
+    /// on, as far as it remembers it and its limits let it.
     fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
         let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
         let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_gone);
@@ -360,8 +360,8 @@ impl Hypervisor {
         }
     }
 
-    /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order that
-    /// was not yet on its disk, or had no time to say how a move ended.
+    /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order
+    /// that was not yet on its disk, or had no time to say how a move ended.
     pub(crate) fn learn(&mut self, now: Instant, n: usize, known: Option<Known>) -> Vec<Deed> {
         match (known, self.legs.get(n).map(Leg::id)) {
             (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),

@@ -39,9 +39,9 @@ pub(crate) struct Vm {
     pub(super) last_run: Option<Instant>,
 }
 
-/// What the ports of a VM that stopped have for it, until its edge is told that it stopped. Whoever resumes it there before
-/// that reads it; afterwards nobody does. So the port's queue has no race here: what came in the microsecond of the stop is
-/// read, and what came later is not.
+/// What the ports of a VM that stopped have for it, until its edge is told that it stopped. Whoever resumes it there
+/// before that reads it; afterwards nobody does. So the port's queue has no race here: what came in the microsecond of
+/// the stop is read, and what came later is not.
 #[derive(Debug)]
 pub(crate) struct Unread {
     pub(super) at: EdgeNo,

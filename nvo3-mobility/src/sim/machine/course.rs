@@ -83,8 +83,8 @@ impl World {
             && self.disagreements().is_empty()
     }
 
-    /// Whether moves or what follows them last too long. While a node is down or cut off, a move may be in doubt, and caches cannot
-    /// agree.
+    /// Whether moves or what follows them last too long. While a node is down or cut off, a move may be in doubt, and
+    /// caches cannot agree.
     fn overdue(&mut self) -> bool {
         let all_up = self.edges.iter().all(|edge| self.mishaps.is_fenced(edge.no()) || edge.nve().is_some());
         if !self.net.is_whole() || !all_up || !self.is_up(Node::Nva) {

@@ -1,4 +1,5 @@
-//! The world: it keeps the clock, hands each event to the room it belongs to, and carries what comes of it to the next room.
+//! The world: it keeps the clock, hands each event to the room it belongs to, and carries what comes of it to the next
+//! room.
 //!
 //! What an effect causes is done before the next effect. Only here is more than one room known.
 

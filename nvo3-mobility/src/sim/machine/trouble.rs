@@ -129,7 +129,8 @@ impl World {
         self.net.is_cut(Node::Nva, Node::Edge(edge)) || lately && self.mishaps.was_cut_off(edge)
     }
 
-    /// A node dies with what it had in memory, and comes back later where the time of that is said, with the mishap's number.
+    /// A node dies with what it had in memory, and comes back later where the time of that is said, with the mishap's
+    /// number.
     fn kill(&mut self, node: Node, back: Option<(Micros, usize)>) {
         self.did(node.name(), || match back {
             Some((down, _)) => format!("dies, for {} ms", down.0 / 1_000),

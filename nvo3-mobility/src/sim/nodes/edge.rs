@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::told::Orders;
 use super::tunnels::Tunnels;
-use crate::edge::{self, Next, Peer};
+use crate::edge::{self, Next, Peer, Reports};
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Line, Target, Verdict};
 use crate::nve::{self, Nve, NveConfig};
 use crate::sim::frame::{self, Numbered};
@@ -71,6 +71,7 @@ pub(crate) struct Edge {
     random: Random,
     machine: Option<Box<edge::Edge>>,
     orders: Orders,
+    reports: Reports,
     tunnels: Tunnels,
     /// The ports that its hypervisor wants.
     ports: BTreeMap<VapId, nve::Input>,
@@ -101,6 +102,7 @@ impl Edge {
             random,
             machine: None,
             orders: Orders::new(place.nve, ForwarderConfig::new(place.locators).asked),
+            reports: Reports::default(),
             tunnels: Tunnels::new(place.locators),
             ports: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -132,6 +134,7 @@ impl Edge {
         (self.machine, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
         self.orders.clear();
+        self.reports = Reports::default();
     }
 
     // ---- what it is
@@ -318,7 +321,15 @@ impl Edge {
                     self.carry_out(now, verdict, &targets, &buffer);
                 }
                 Next::Datagram(peer) => self.effects.push(Effect::Control(peer, core::mem::take(&mut buffer))),
-                Next::Event(event) => self.effects.push(Effect::Event(event)),
+                Next::Event(event) => {
+                    if let nve::Event::State { key, from, to } = &event
+                        && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), machine.forwarder())
+                    {
+                        // Without a session it is not missed.
+                        let _ = machine.tell(now, nve::Input::Report { move_id, report });
+                    }
+                    self.effects.push(Effect::Event(event));
+                }
                 Next::Changed { change, refused } => {
                     if refused.is_none() {
                         self.orders.learn(&change.change);

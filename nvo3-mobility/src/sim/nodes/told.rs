@@ -65,8 +65,9 @@ impl Orders {
         })
     }
 
-    /// Why a frame that it dropped will not arrive. Over the hold limit while the edge did not know where the TSI is, or only that it should
-    /// be here, is a class of its own. Else the limit excuses what it drops only where it is reached.
+    /// Why a frame that it dropped will not arrive. Over the hold limit while the edge did not know where the TSI is,
+    /// or only that it should be here, is a class of its own. Else the limit excuses what it drops only where it is
+    /// reached.
     pub(super) fn loss(&self, now: Instant, dropped: &Dropped, forwarder: &Forwarder) -> Loss {
         let order = dropped.tsi.and_then(|key| self.all.get(&key));
         let asked = match order {

@@ -25,7 +25,8 @@ const REVOKE: Micros = Micros(3_000_000);
 pub(crate) const AGREE: Micros = Micros(8_000_000);
 /// More recorded violations of one run help nobody.
 const MOST: usize = 20;
-/// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next move ...
+/// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next
+/// move ...
 const MOST_VISITS: usize = 3;
 
 /// See the module's front door.
@@ -234,8 +235,9 @@ impl Oracle {
         self.find(now, Invariant::I4, format!("the world was never ready: {}", wrong.join("; ")));
     }
 
-    /// Whether a move has outstayed its deadline (I8), or what follows the moves its bound: what is `left` of them (I8) and who
-    /// does not agree is `wrong` then (I4). Times count from the last return of a node. Reported once: the run ends then.
+    /// Whether a move has outstayed its deadline (I8), or what follows the moves its bound: what is `left` of them (I8)
+    /// and who does not agree is `wrong` then (I4). Times count from the last return of a node. Reported once: the run
+    /// ends then.
     pub(crate) fn overdue(
         &mut self,
         now: Instant,

@@ -22,14 +22,15 @@ pub enum Loss {
     Cut,
     /// As many were held as may be, or as long.
     OverLimit,
-    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or had
-    /// nothing to tell yet.
+    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or
+    /// had nothing to tell yet.
     Forgotten,
 }
 
 impl Loss {
-    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or sent
-    /// over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an address being asked for.
+    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or
+    /// sent over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an
+    /// address being asked for.
     pub const fn is_excused(self) -> bool {
         matches!(
             self,

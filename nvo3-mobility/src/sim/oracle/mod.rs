@@ -1,8 +1,8 @@
 //! What must always hold (DESIGN §3.5), looked at from outside the machines.
 //!
-//! In goes what happens: a datagram is sent, kept, delivered, dropped; the authority says something; here is where every VM runs in truth. Out come
-//! [`Violation`]s and figures. I1 to I3 are checked after every event, I7 at every look, I6 when the authority is back, I4 and I8
-//! at the end. The oracle drives nothing and changes nothing.
+//! In goes what happens: a datagram is sent, kept, delivered, dropped; the authority says something; here is where
+//! every VM runs in truth. Out come [`Violation`]s and figures. I1 to I3 are checked after every event, I7 at every
+//! look, I6 when the authority is back, I4 and I8 at the end. The oracle drives nothing and changes nothing.
 
 mod agreement;
 mod checks;

@@ -1,7 +1,8 @@
 //! Worlds as values, before anything runs.
 //!
-//! A [`Scenario`] says who is where, what moves and what goes wrong. A seed makes one ([`Scenario::of_seed`]), a file holds
-//! one, and [`Params`] make the usual one with a single VM. [`Scenario::shrink`] makes one that fails smaller. Nothing here knows a machine.
+//! A [`Scenario`] says who is where, what moves and what goes wrong. A seed makes one ([`Scenario::of_seed`]), a file
+//! holds one, and [`Params`] make the usual one with a single VM. [`Scenario::shrink`] makes one that fails smaller.
+//! Nothing here knows a machine.
 
 mod params;
 mod plan;

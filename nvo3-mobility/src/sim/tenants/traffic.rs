@@ -116,7 +116,8 @@ impl Tenants {
         self.every
     }
 
-    /// The next datagram but one of a flow is due after so long; `None` where the flow, which has sent so many, sends no more.
+    /// How long after this datagram the next of its flow is due; `None` where the flow, which has sent so many, sends
+    /// no more.
     pub(crate) fn send_again(&self, sent: usize, random: &mut Random) -> Option<Micros> {
         if !self.sending || self.most.is_some_and(|most| sent >= most) {
             return None;
@@ -136,7 +137,7 @@ impl Tenants {
         self.hosts.get(host).map(Host::announcement).unwrap_or_default()
     }
 
-    /// What hosts must ask to reach those to whom they send: the asking host and its question, for each address that is missing.
+    /// The questions for the addresses that hosts need and do not have, each with the host that asks.
     pub(crate) fn questions(&self) -> Vec<(usize, Vec<u8>)> {
         let peers =
             self.flows.iter().filter_map(|&(from, to)| Some((from, to, self.hosts.get(from)?, self.hosts.get(to)?)));
