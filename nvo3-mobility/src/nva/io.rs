@@ -115,6 +115,8 @@ pub enum Timer {
     Move(MoveId),
     /// The NVEs of a VN are told who they are.
     Members(Vni),
+    /// A move that has converged is done, whether its parties have reported or not.
+    Done(MoveId),
     /// NVEs that have not come back since the start count as gone.
     Grace,
     /// The owner is told what it forgot.

@@ -50,6 +50,7 @@ impl Nva {
                     + due(self.peers.grace())
                     + due(self.conduct.next_timer().map(|(at, _)| at))
                     + due(self.publish.next_timer().map(|(at, _)| at))
+                    + due(self.publish.next_done().map(|(at, _)| at))
             }
             Duty::PollEvents => self.events.len(),
             Duty::PollTransmit => self.peers.outputs(),

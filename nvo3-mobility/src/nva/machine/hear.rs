@@ -106,6 +106,8 @@ impl Nva {
             Message::Done(done) => {
                 if self.side(done.move_id, from).is_some() {
                     self.tell(Event::Report { id: done.move_id, nve: from, report: done.report });
+                    self.publish.note_report(done.move_id, from, done.report);
+                    self.send_if_done(done.move_id);
                 }
             }
             _ => self.counters.unexpected += 1,

@@ -175,8 +175,9 @@ impl Nva {
         let deadline = self.conduct.next_timer().map(|(at, id)| (at, Timer::Move(id)));
         let grace = self.peers.grace().map(|at| (at, Timer::Grace));
         let members = self.publish.next_timer().map(|(at, vn)| (at, Timer::Members(vn)));
+        let done = self.publish.next_done().map(|(at, id)| (at, Timer::Done(id)));
         let health = self.watches.deadline().map(|at| (at, Timer::Health));
-        [session, deadline, grace, members, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [session, deadline, grace, members, done, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Lets time pass.
@@ -194,6 +195,9 @@ impl Nva {
         }
         let lists = self.publish.push_due_lists(&self.facts);
         self.send_all(lists);
+        while let Some((_, id)) = self.publish.next_done().filter(|(at, _)| *at <= self.facts.now()) {
+            self.send_if_done(id);
+        }
         self.release();
         self.served(Duty::HandleTimeout);
         self.watch_owner();

@@ -219,9 +219,16 @@ impl Nva {
     }
 
     fn tell_if_converged(&mut self, id: MoveId) {
-        if let Some((after, reports)) = self.publish.take_converged(&self.facts, id) {
+        if let Some(after) = self.publish.take_converged(&self.facts, id) {
             self.tell(Event::Converged { id, after_us: after.0 });
-            self.send_all(reports);
+            self.send_if_done(id);
+        }
+    }
+
+    /// *Done* leaves once the parties' reports are in it.
+    pub(super) fn send_if_done(&mut self, id: MoveId) {
+        if let Some(letters) = self.publish.take_done(&self.facts, id) {
+            self.send_all(letters);
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Who does not follow a move yet.
+//! Who does not follow a move yet, and what its parties report of it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use nvo3_nva_proto::{Instant, MoveId, NveId, TsiKey};
+use nvo3_nva_proto::{Instant, Micros, MoveId, NveId, Report, TsiKey};
+
+/// The parties' reports are waited for so long after a move has converged. Until *Done*, the old NVE keeps its forward entry.
+const REPORT_WAIT: Micros = Micros::from_millis(500);
 
 #[derive(Debug, Default)]
 struct Following {
@@ -11,12 +14,18 @@ struct Following {
     early: BTreeSet<(TsiKey, NveId)>,
     /// Who was pushed it and has not said that it is in force.
     awaited: BTreeSet<NveId>,
+    /// Since everyone follows: until when the parties' reports are waited for.
+    done_at: Option<Instant>,
+    /// What the parties have reported.
+    reports: BTreeMap<NveId, Report>,
 }
 
 /// The moves whose new mappings were pushed, until everyone who was pushed them follows.
 #[derive(Debug, Default)]
 pub(super) struct Convergence {
     moves: BTreeMap<MoveId, Following>,
+    /// When which converged move is done at the latest.
+    timers: BTreeSet<(Instant, MoveId)>,
 }
 
 impl Convergence {
@@ -56,16 +65,105 @@ impl Convergence {
         self.moves.get_mut(&id).is_some_and(|following| following.awaited.remove(&nve))
     }
 
-    /// When a move was planned and when it was committed, once everyone follows. It is said once.
-    pub(super) fn take_converged(&mut self, id: MoveId) -> Option<(Instant, Instant)> {
+    /// When a move was committed, once everyone follows. It is said once; from then on the reports are waited for.
+    pub(super) fn take_converged(&mut self, id: MoveId, now: Instant) -> Option<Instant> {
+        let following = self.moves.get_mut(&id)?;
+        let (_, committed_at) = following.committed.filter(|_| following.awaited.is_empty())?;
+        if following.done_at.is_some() {
+            return None;
+        }
+        let done_at = now + REPORT_WAIT;
+        following.done_at = Some(done_at);
+        self.timers.insert((done_at, id));
+        Some(committed_at)
+    }
+
+    /// A party of a move reports.
+    pub(super) fn note_report(&mut self, id: MoveId, nve: NveId, report: Report) {
+        if let Some(following) = self.moves.get_mut(&id) {
+            following.reports.insert(nve, report);
+        }
+    }
+
+    /// What a move cost in all, once it has converged and both parties have reported or had the time to. It is said once.
+    pub(super) fn take_done(&mut self, id: MoveId, parties: [NveId; 2], now: Instant) -> Option<Report> {
         let following = self.moves.get(&id)?;
-        let committed = following.committed.filter(|_| following.awaited.is_empty())?;
-        self.moves.remove(&id);
-        Some(committed)
+        let (done_at, (planned_at, _)) = (following.done_at?, following.committed?);
+        let reported = parties.iter().all(|nve| following.reports.contains_key(nve));
+        if !reported && now < done_at {
+            return None;
+        }
+        // The authority's own figure: from the plan until everyone followed.
+        let converged_at = Instant(done_at.0 - REPORT_WAIT.0);
+        let mut done = Report { duration_us: (converged_at - planned_at).0, ..Report::default() };
+        for report in following.reports.values() {
+            done.held_frames = done.held_frames.saturating_add(report.held_frames);
+            done.tunnelled_frames = done.tunnelled_frames.saturating_add(report.tunnelled_frames);
+            done.dropped_frames = done.dropped_frames.saturating_add(report.dropped_frames);
+            done.stale_senders = done.stale_senders.saturating_add(report.stale_senders);
+        }
+        self.forget(id);
+        Some(done)
+    }
+
+    /// The converged move that is done next, whoever has reported.
+    pub(super) fn next_timer(&self) -> Option<(Instant, MoveId)> {
+        self.timers.first().copied()
     }
 
     /// A move is aborted or remembered no more: nobody is waited for.
     pub(super) fn forget(&mut self, id: MoveId) {
-        self.moves.remove(&id);
+        if let Some(done_at) = self.moves.remove(&id).and_then(|following| following.done_at) {
+            self.timers.remove(&(done_at, id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: MoveId = MoveId(1);
+    const PARTIES: [NveId; 2] = [NveId(1), NveId(2)];
+
+    /// A move that was planned at 10, committed at 40, and that nobody else has to follow.
+    fn committed() -> Convergence {
+        let mut convergence = Convergence::default();
+        convergence.commit(ID, Instant(10), Instant(40));
+        convergence
+    }
+
+    fn report(held_frames: u64, tunnelled_frames: u64) -> Report {
+        Report { held_frames, tunnelled_frames, ..Report::default() }
+    }
+
+    /// Checks VMM-5-16.
+    #[test]
+    fn a_move_is_done_with_both_reports_once_everyone_follows() {
+        let mut convergence = committed();
+        convergence.note_pushed(ID, NveId(3));
+        convergence.note_report(ID, NveId(1), report(0, 28));
+        assert_eq!(convergence.take_converged(ID, Instant(50)), None);
+
+        convergence.note_follower(ID, NveId(3));
+        assert_eq!(convergence.take_converged(ID, Instant(50)), Some(Instant(40)));
+        assert_eq!(convergence.take_done(ID, PARTIES, Instant(50)), None);
+        convergence.note_report(ID, NveId(2), report(45, 0));
+
+        let done = Report { duration_us: 40, ..report(45, 28) };
+        assert_eq!(convergence.take_done(ID, PARTIES, Instant(60)), Some(done));
+        assert_eq!((convergence.take_done(ID, PARTIES, Instant(70)), convergence.next_timer()), (None, None));
+    }
+
+    #[test]
+    fn a_party_that_does_not_report_is_not_waited_for_for_ever() {
+        let mut convergence = committed();
+        convergence.take_converged(ID, Instant(50));
+        convergence.note_report(ID, NveId(2), report(45, 0));
+
+        let (at, _) = convergence.next_timer().unwrap();
+
+        assert_eq!(convergence.take_done(ID, PARTIES, Instant(at.0 - 1)), None);
+        assert_eq!(convergence.take_done(ID, PARTIES, at).map(|done| done.held_frames), Some(45));
     }
 }

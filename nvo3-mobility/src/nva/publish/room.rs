@@ -212,13 +212,32 @@ impl Publish {
         self.convergence.note_follower(id, nve)
     }
 
-    /// How long ago a move that has ended was committed, once everyone follows, and *Done* for its parties. It is said once.
-    pub(in crate::nva) fn take_converged(&mut self, facts: &Facts, id: MoveId) -> Option<(Micros, [Letter; 2])> {
-        let this_move = facts.book().get_move(id).filter(|this_move| this_move.is_closed())?;
-        let (planned_at, committed_at) = self.convergence.take_converged(id)?;
-        let report = Report { duration_us: (facts.now() - planned_at).0, ..Report::default() };
-        let done = |nve| Letter::new(nve, Message::Done(Done { move_id: id, report }));
-        Some((facts.now() - committed_at, [this_move.plan().old, this_move.plan().new].map(done)))
+    /// How long ago a move that has ended was committed, once everyone follows. It is said once.
+    pub(in crate::nva) fn take_converged(&mut self, facts: &Facts, id: MoveId) -> Option<Micros> {
+        facts.book().get_move(id).filter(|this_move| this_move.is_closed())?;
+        let committed_at = self.convergence.take_converged(id, facts.now())?;
+        Some(facts.now() - committed_at)
+    }
+
+    /// A party of a move reports what the move cost there.
+    pub(in crate::nva) fn note_report(&mut self, id: MoveId, nve: NveId, report: Report) {
+        self.convergence.note_report(id, nve, report);
+    }
+
+    /// *Done* for the parties of a move that has converged, once both have reported or had the time to. It is said once.
+    pub(in crate::nva) fn take_done(&mut self, facts: &Facts, id: MoveId) -> Option<[Letter; 2]> {
+        let Some(plan) = facts.book().plan(id) else {
+            self.convergence.forget(id);
+            return None;
+        };
+        let parties = [plan.old, plan.new];
+        let report = self.convergence.take_done(id, parties, facts.now())?;
+        Some(parties.map(|nve| Letter::new(nve, Message::Done(Done { move_id: id, report }))))
+    }
+
+    /// The converged move that is done next, whoever has reported.
+    pub(in crate::nva) fn next_done(&self) -> Option<(Instant, MoveId)> {
+        self.convergence.next_timer()
     }
 
     /// The next deadline: a VN's NVEs are to be told who they are.
