@@ -1,7 +1,7 @@
 //! What a machine waits for from its owner, how much of it, and since when.
 //!
 //! A machine does nothing by itself: an owner that forgets one call of its loop stops the machine without an error. Each machine
-//! therefore watches what only its owner can do. `Nve::health` and
+//! therefore watches what only its owner can do. [`Nve::health`](crate::nve::Nve::health) and
 //! `Nva::health` say what waits now. What has waited for [`PATIENCE`] makes one event.
 
 use arrayvec::ArrayVec;

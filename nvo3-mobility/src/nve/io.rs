@@ -1,6 +1,7 @@
 //! What goes into an edge's control plane and what comes out, besides bytes.
 
 use super::rules::{News, State};
+use crate::health::Waiting;
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
@@ -158,6 +159,9 @@ pub enum Event {
         /// What.
         ip: Option<IpAddr>,
     },
+    /// The owner has done nothing for [`PATIENCE`](crate::health::PATIENCE) about what only it can do: said once, and again after it
+    /// has done something and stopped anew.
+    Stalled(Waiting),
 }
 
 /// Where a message or frame goes.
@@ -182,6 +186,8 @@ pub enum Timer {
     Forward,
     /// A mapping's lifetime ends.
     Mapping,
+    /// The owner is told what it has not done (see [`Nve::health`](super::Nve::health)).
+    Health,
 }
 
 /// What happened to a punted frame.

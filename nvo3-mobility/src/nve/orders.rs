@@ -63,9 +63,14 @@ impl Orders {
         }
     }
 
-    /// Whether anything can be handed out.
-    pub(super) fn has_some(&self) -> bool {
-        !self.dirty.is_empty() && self.handed_out.len() < self.limit
+    /// How many orders can be handed out.
+    pub(super) fn due(&self) -> usize {
+        if self.handed_out.len() < self.limit { self.dirty.len() } else { 0 }
+    }
+
+    /// How many orders the forwarder has not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.handed_out.len()
     }
 
     /// The next order: its number and its row.
@@ -199,7 +204,7 @@ mod tests {
         }
 
         assert!(orders.len() <= 2 + 4);
-        assert!(!orders.has_some());
+        assert_eq!(orders.due(), 0);
     }
 
     #[test]

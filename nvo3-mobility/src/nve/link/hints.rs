@@ -49,8 +49,9 @@ impl Hints {
         self.recent.retain(|_, at| *at > oldest);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// How many wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -208,9 +208,9 @@ impl Link {
         }
     }
 
-    /// Whether a hint waits to be sent.
-    pub(super) fn has_hint(&self) -> bool {
-        !self.hints.is_empty()
+    /// How many hints wait to be sent.
+    pub(super) fn hints(&self) -> usize {
+        self.hints.waiting()
     }
 
     /// The next hint, written into `out`, which is empty; gives where it goes.

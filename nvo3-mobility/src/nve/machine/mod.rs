@@ -5,6 +5,7 @@
 //! other edges, `steps` what comes of a step of the table, `frames` what comes of a punted frame.
 
 mod frames;
+mod health;
 mod messages;
 mod steps;
 
@@ -18,9 +19,11 @@ use super::proxy::Proxy;
 use super::rules::{self, Core};
 use super::stations::Stations;
 use crate::ConfigError;
+use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use health::Watches;
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
 use nvo3_wire::Vni;
 
@@ -37,6 +40,7 @@ pub struct Nve {
     orders: Orders,
     events: VecDeque<Event>,
     counters: NveCounters,
+    watches: Watches,
 }
 
 impl Nve {
@@ -55,6 +59,7 @@ impl Nve {
             orders: Orders::new(config.unapplied as usize),
             events: VecDeque::new(),
             counters: NveCounters::default(),
+            watches: Watches::default(),
             config,
         })
     }
@@ -92,8 +97,11 @@ impl Nve {
         Ok(())
     }
 
-    /// Time only goes forward here (a clock that does not is counted).
+    /// Time only goes forward here (a clock that does not is counted). Before it does, what the owner has left to do is looked at.
     fn clock(&mut self, now: Instant) {
+        if self.watches.is_due(now) {
+            self.look(now);
+        }
         if now < self.now {
             self.counters.clock_backwards += 1;
         }
@@ -140,7 +148,11 @@ impl Nve {
     }
 
     fn applied(&mut self, number: u64) {
-        for row in self.orders.applied(number) {
+        let rows = self.orders.applied(number);
+        if !rows.is_empty() {
+            self.watches.served(Duty::AnswerTableChanges, self.now);
+        }
+        for row in rows {
             self.settle(row, rules::Input::Applied);
         }
         self.link.acknowledge(self.orders.in_force());
@@ -149,6 +161,7 @@ impl Nve {
     fn refused(&mut self, number: u64) {
         self.counters.refused_changes += 1;
         if let Some(row) = self.orders.refused(number) {
+            self.watches.served(Duty::AnswerTableChanges, self.now);
             self.settle(row, rules::Input::Refused);
         }
         self.link.acknowledge(self.orders.in_force());
@@ -175,6 +188,7 @@ impl Nve {
     /// The next order for the forwarder, numbered. Answer with [`Input::Applied`] or [`Input::Refused`].
     pub fn poll_table_change(&mut self) -> Option<TableChange> {
         let (number, row) = self.orders.hand_out()?;
+        self.watches.served(Duty::PollTableChanges, self.now);
         let change = match row {
             Row::Port(vap) => Change::Port { vap, port: self.stations.port(vap) },
             Row::Members(vn) => Change::Members { vn, locators: self.mappings.members(vn) },
@@ -190,6 +204,7 @@ impl Nve {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.clock(now);
         out.clear();
+        self.watches.served(Duty::PollTransmit, self.now);
         if let Some(vap) = self.proxy.poll_frame(out) {
             Some(Transmit::Port(vap))
         } else if let Some(to) = self.link.poll_hint(out) {
@@ -201,6 +216,7 @@ impl Nve {
 
     /// What the owner should know or do.
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.watches.served(Duty::PollEvents, self.now);
         self.events.pop_front()
     }
 
@@ -211,23 +227,30 @@ impl Nve {
         }
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
-        let mapping = self.mappings.next_expiry().filter(|_| self.link.is_up()).map(|at| (at, Timer::Mapping));
-        [session, forward, mapping].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
+        let health = self.next_stall().map(|at| (at, Timer::Health));
+        [session, forward, mapping, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
-        self.orders.has_some() || !self.events.is_empty() || self.proxy.has_frame() || self.link.has_hint()
+        self.orders.due() > 0 || !self.events.is_empty() || self.proxy.frames() > 0 || self.link.hints() > 0
+    }
+
+    /// When the next mapping's lifetime ends. Without an authority to ask, what was last heard is better than nothing.
+    fn next_expiry(&self) -> Option<Instant> {
+        self.mappings.next_expiry().filter(|_| self.link.is_up())
     }
 
     /// Lets time pass.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.watches.served(Duty::HandleTimeout, now);
+        self.look(now);
         self.clock(now);
         self.link.handle_timeout(self.now);
         self.pump();
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);
         }
-        // Without an authority to ask, what was last heard is better than nothing.
         if self.link.is_up() {
             self.mappings.expire(self.now, &mut self.orders);
         }

@@ -95,9 +95,9 @@ impl Proxy {
         self.waiting.forget(vap);
     }
 
-    /// Whether a frame waits to leave.
-    pub(super) fn has_frame(&self) -> bool {
-        !self.frames.is_empty()
+    /// How many frames wait to leave.
+    pub(super) fn frames(&self) -> usize {
+        self.frames.len()
     }
 
     /// The next frame, written into `out`, which is empty; gives its port.

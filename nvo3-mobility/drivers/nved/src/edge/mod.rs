@@ -136,7 +136,11 @@ impl Edge {
 
     fn note(&mut self, now: Instant, event: &nve::Event) {
         let told = show::event(event);
-        tracing::info!("{told}");
+        if let nve::Event::Stalled(waiting) = event {
+            tracing::warn!("stalled: {waiting}");
+        } else {
+            tracing::info!("{told}");
+        }
         self.callers.tell(now, event, &told);
         if let nve::Event::State { key, from, to } = event
             && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), self.machine.forwarder())

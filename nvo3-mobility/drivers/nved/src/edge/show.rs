@@ -109,5 +109,8 @@ pub(super) fn event(event: &Event) -> Value {
             json!({ "event": "refused", "vni": key.vn, "mac": key.mac, "why": format!("{result:?}") })
         }
         Event::Spoofed { vap, mac, ip } => json!({ "event": "spoofed", "vap": vap.0, "mac": mac, "ip": ip }),
+        Event::Stalled(waiting) => {
+            json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
+        }
     }
 }
