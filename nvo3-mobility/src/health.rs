@@ -30,7 +30,12 @@ pub enum Duty {
     PollRecords,
     /// Say *Persisted* of the records that were polled.
     SayPersisted,
+    /// Make room at the ports and tunnels that held frames of so many TSIs may leave by, and poll.
+    MakeRoom,
 }
+
+/// How many duties there are.
+const DUTIES: usize = Duty::MakeRoom as usize + 1;
 
 impl Duty {
     /// The duty's name, as logs and counters write it.
@@ -43,6 +48,7 @@ impl Duty {
             Self::AnswerTableChanges => "answer_table_changes",
             Self::PollRecords => "poll_records",
             Self::SayPersisted => "say_persisted",
+            Self::MakeRoom => "make_room",
         }
     }
 }
@@ -57,6 +63,7 @@ impl fmt::Display for Duty {
             Self::AnswerTableChanges => "table changes were polled and not answered by Applied or Refused",
             Self::PollRecords => "poll_persist was not called until it gives nothing",
             Self::SayPersisted => "records were polled and not answered by Persisted",
+            Self::MakeRoom => "held frames may leave, and their port or tunnel has no room",
         })
     }
 }
@@ -67,7 +74,7 @@ impl fmt::Display for Duty {
 pub struct Waiting {
     /// What is to be done.
     pub duty: Duty,
-    /// How many messages, events, changes, records or deadlines wait for it.
+    /// How many messages, events, changes, records, deadlines or TSIs with held frames wait for it.
     pub count: usize,
     /// When the owner last did something about it, or since when there has been something to do.
     pub since: Instant,
@@ -82,7 +89,7 @@ impl fmt::Display for Waiting {
 /// Everything that waits for the owner. A machine whose owner keeps up has an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    waiting: ArrayVec<Waiting, 8>,
+    waiting: ArrayVec<Waiting, DUTIES>,
 }
 
 impl Health {
@@ -104,7 +111,7 @@ impl Health {
 
 impl FromIterator<Waiting> for Health {
     fn from_iter<I: IntoIterator<Item = Waiting>>(waiting: I) -> Self {
-        Self { waiting: waiting.into_iter().collect() }
+        Self { waiting: waiting.into_iter().take(DUTIES).collect() }
     }
 }
 

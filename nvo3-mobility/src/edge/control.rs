@@ -1,6 +1,5 @@
 //! What both kinds of edge do with their control plane, and how far their loop is.
 
-use crate::health::{Duty, Waiting};
 use crate::nve::{Event, Nve, Transmit};
 use crate::table::TableChange;
 use alloc::vec::Vec;
@@ -117,10 +116,4 @@ impl Control {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.nve.poll_timeout().map(|(at, _)| at)
     }
-}
-
-/// The one duty of an owner that every edge has: to poll when it is due.
-pub(super) fn late_poll(now: Instant, due: Option<Instant>) -> Option<Waiting> {
-    let since = due.filter(|at| *at <= now)?;
-    Some(Waiting { duty: Duty::HandleTimeout, count: 1, since })
 }

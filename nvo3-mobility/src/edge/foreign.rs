@@ -7,9 +7,9 @@
 #![doc = include_str!("../../examples/foreign_plane.rs")]
 #![doc = "```"]
 
-use super::control::{Control, Peer, Round, late_poll};
+use super::control::{Control, Peer, Round};
 use crate::forwarder::Notice;
-use crate::health::{Duty, Health, Waiting};
+use crate::health::Health;
 use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
 use alloc::collections::BTreeSet;
@@ -41,8 +41,6 @@ pub struct ForeignEdge {
     ordered: u64,
     /// Up to where each plane has answered.
     answered: Vec<u64>,
-    /// When orders began to wait for answers, or when the last answer brought any of them into force.
-    waits_since: Instant,
     /// Orders that some plane refused and not every plane has answered.
     refused: BTreeSet<u64>,
 }
@@ -51,13 +49,7 @@ impl ForeignEdge {
     /// An edge of this control plane over so many data planes, numbered from 0. Without any, its orders are for a log: each
     /// counts as applied at once.
     pub fn new(nve: Nve, planes: usize) -> Self {
-        Self {
-            control: Control::new(nve),
-            ordered: 0,
-            answered: vec![0; planes],
-            waits_since: Instant::default(),
-            refused: BTreeSet::new(),
-        }
+        Self { control: Control::new(nve), ordered: 0, answered: vec![0; planes], refused: BTreeSet::new() }
     }
 
     /// An ARP, RARP or ND frame that a tenant sent into a VAP. [`Handled::Pass`]: the plane forwards it.
@@ -131,7 +123,6 @@ impl ForeignEdge {
     fn settle(&mut self, now: Instant, before: u64) {
         let upto = self.in_force();
         if upto > before {
-            self.waits_since = now;
             self.refused = self.refused.split_off(&(upto + 1));
             self.answer(now, Input::Applied(upto));
         }
@@ -147,9 +138,6 @@ impl ForeignEdge {
         loop {
             if let Some(order) = self.control.poll_change() {
                 let before = self.in_force();
-                if before == self.ordered {
-                    self.waits_since = now;
-                }
                 self.ordered = order.number;
                 self.settle(now, before);
                 return Next::Order(order);
@@ -176,12 +164,11 @@ impl ForeignEdge {
         self.control.poll_timeout()
     }
 
-    /// What waits for the owner: a poll that is due, and orders that not every plane has answered.
+    /// What waits for the owner: what [`ForeignEdge::poll`] gives, and orders that not every plane has answered.
+    ///
+    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`](crate::nve::Event::Stalled).
     pub fn health(&self, now: Instant) -> Health {
-        let orders = usize::try_from(self.ordered - self.in_force()).unwrap_or(usize::MAX);
-        let waiting = Waiting { duty: Duty::AnswerTableChanges, count: orders, since: self.waits_since };
-        let late = late_poll(now, self.poll_timeout());
-        late.into_iter().chain((orders > 0).then_some(waiting)).collect()
+        self.control.nve().health(now)
     }
 
     /// Another ring of keys from now on: see [`Nve::set_keys`].

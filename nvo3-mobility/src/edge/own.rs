@@ -1,9 +1,9 @@
 //! An edge that forwards its frames itself.
 
-use super::control::{Control, Peer, Round, late_poll};
+use super::control::{Control, Peer, Round};
 use super::fate::Fate;
 use crate::forwarder::{ChangeRefusal, Forwarder, Target, Verdict};
-use crate::health::Health;
+use crate::health::{Duty, Health, Waiting, Watch};
 use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
 use alloc::vec::Vec;
@@ -68,12 +68,14 @@ pub struct Edge {
     forwarder: Forwarder,
     /// Changes up to here were handed to the forwarder and are not answered yet.
     handed: Option<u64>,
+    /// Held frames that may leave and have no room.
+    held: Watch,
 }
 
 impl Edge {
     /// An edge of these two parts. Nothing was polled from them or put into them before, or all of it was carried out.
-    pub const fn new(nve: Nve, forwarder: Forwarder) -> Self {
-        Self { control: Control::new(nve), forwarder, handed: None }
+    pub fn new(nve: Nve, forwarder: Forwarder) -> Self {
+        Self { control: Control::new(nve), forwarder, handed: None, held: Watch::default() }
     }
 
     /// A frame that a tenant sent into a VAP, without FCS; what becomes of it. ARP, RARP and ND go through the control plane.
@@ -136,6 +138,7 @@ impl Edge {
                 self.answer(now);
                 if let Some(verdict) = self.poll_held(now, room, out) {
                     self.control.stay_busy();
+                    self.held.served(now);
                     return Step::Frame(verdict);
                 }
                 while let Some(notice) = self.forwarder.poll_notice() {
@@ -157,7 +160,7 @@ impl Edge {
             match self.control.end_round(now, due) {
                 Round::Again => {}
                 Round::TimePasses => self.forwarder.handle_timeout(now),
-                Round::Last => return Step::Wait(due),
+                Round::Last => return self.rest(now, due),
             }
         }
     }
@@ -187,6 +190,18 @@ impl Edge {
     }
 
     /// The next held frame that may leave. What its sender's gate kept goes through the VAP again.
+    /// Nothing is left, unless the owner is to be told that held frames wait for room.
+    fn rest(&mut self, now: Instant, due: Option<Instant>) -> Step {
+        let tsis = self.forwarder.ready_tsis();
+        self.held.note(now, tsis);
+        if self.held.is_due(now)
+            && let Some(waiting) = self.held.waiting(Duty::MakeRoom, tsis)
+        {
+            return Step::Event(Event::Stalled(waiting));
+        }
+        Step::Wait(due.into_iter().chain(self.held.deadline()).min())
+    }
+
     fn poll_held(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Option<Verdict> {
         let mut has_room = |target: &Target| matches!(target, Target::Again(_)) || room(target);
         Some(match self.forwarder.poll_flush(now, &mut has_room, out)? {
@@ -201,9 +216,17 @@ impl Edge {
         self.control.poll_timeout().into_iter().chain(self.forwarder.poll_timeout()).min()
     }
 
-    /// What waits for the owner: a poll that is due.
+    /// What waits for the owner: what the control plane waits for, which [`Edge::poll`] gives, and held frames that may leave but
+    /// whose targets have no room.
+    ///
+    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`](crate::nve::Event::Stalled).
     pub fn health(&self, now: Instant) -> Health {
-        late_poll(now, self.poll_timeout()).into_iter().collect()
+        let control = self.control.nve().health(now);
+        let due = self.forwarder.poll_timeout().filter(|at| *at <= now);
+        let late = due.map(|since| Waiting { duty: Duty::HandleTimeout, count: 1, since });
+        let late = late.filter(|late| control.waiting().iter().all(|waiting| waiting.duty != late.duty));
+        let held = self.held.waiting(Duty::MakeRoom, self.forwarder.ready_tsis());
+        control.waiting().iter().copied().chain(late).chain(held).collect()
     }
 
     /// Another ring of keys from now on: see [`Nve::set_keys`].

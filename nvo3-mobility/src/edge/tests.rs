@@ -130,14 +130,15 @@ fn time_that_is_due_passes_by_poll() {
 }
 
 #[test]
-fn health_names_a_poll_that_is_due_and_nothing_after_it() {
+fn health_names_what_a_poll_gives_and_nothing_after_it() {
     let mut edge = edge();
     assert!(edge.health(NOW).is_idle());
 
     edge.tell(NOW, Input::Connect).unwrap();
     edge.tell(NOW, Input::Detach { vap: VapId(2) }).unwrap();
     let late = NOW + PATIENCE;
-    assert_eq!(edge.health(late).overdue(late).map(|late| late.duty).collect::<Vec<_>>(), [Duty::HandleTimeout]);
+    let waits = [Duty::PollEvents, Duty::PollTransmit, Duty::PollTableChanges];
+    assert_eq!(edge.health(late).overdue(late).map(|late| late.duty).collect::<Vec<_>>(), waits);
 
     drain(&mut edge, late);
     assert!(edge.health(late).is_idle());
@@ -189,6 +190,27 @@ fn held_frames_wait_for_room_and_leave_in_order() {
     let left = drain(&mut edge, NOW).frames;
 
     assert_eq!(left, frames.map(|frame| (vec![Target::Port(VapId(2))], frame)));
+}
+
+#[test]
+fn an_owner_whose_port_has_no_room_is_told_once() {
+    let mut edge = edge();
+    order(&mut edge, CHANGES + 1, 2, Entry::all(Action::Hold(crate::table::Lane::Direct), Bum::Hold, Gate::Open));
+    edge.frame(NOW, VapId(1), &frame(tsi(2).key.mac, 1));
+    order(&mut edge, CHANGES + 2, 2, Entry::DELIVER);
+    let told = |edge: &mut Edge, now| {
+        let events = drain_with(edge, now, |_| false).events;
+        events.into_iter().filter(|event| matches!(event, Event::Stalled(_))).collect::<Vec<_>>()
+    };
+    let waiting = Waiting { duty: Duty::MakeRoom, count: 1, since: NOW };
+
+    assert_eq!(told(&mut edge, NOW), []);
+    assert_eq!(edge.health(NOW).waiting(), [waiting]);
+    assert_eq!(told(&mut edge, NOW + PATIENCE), [Event::Stalled(waiting)]);
+    assert_eq!(told(&mut edge, NOW + PATIENCE), []);
+
+    drain(&mut edge, NOW + PATIENCE);
+    assert!(edge.health(NOW + PATIENCE).is_idle());
 }
 
 /// Checks R-35.

@@ -189,6 +189,11 @@ impl Forwarder {
         self.hold.total()
     }
 
+    /// How many TSIs have held frames that may leave: after [`Forwarder::poll_flush`] gave nothing, those whose targets have no room.
+    pub fn ready_tsis(&self) -> usize {
+        self.hold.ready_count()
+    }
+
     /// What is remembered in all: frames and bytes.
     pub fn remembered_in_all(&self) -> (u32, u32) {
         self.recent.total()
