@@ -1,8 +1,53 @@
 //! What a machine waits for from its owner, how much of it, and since when.
 //!
-//! A machine does nothing by itself: an owner that forgets one call of its loop stops the machine without an error. Each machine
-//! therefore watches what only its owner can do. [`Nve::health`](crate::nve::Nve::health) and
-//! `Nva::health` say what waits now. What has waited for [`PATIENCE`] makes one event.
+//! # When nothing happens
+//!
+//! A machine does nothing by itself. An owner that forgets one call of its loop stops a part of the machine, and no input is
+//! refused for that. So each machine watches what only its owner can do. Ask it by [`Edge::health`](crate::edge::Edge::health),
+//! [`Nve::health`](crate::nve::Nve::health) or [`Nva::health`](crate::nva::Nva::health): the answer has one [`Waiting`] for each
+//! [`Duty`] that waits, with how much waits and since when. It is empty while the owner keeps up.
+//!
+//! What has waited for [`PATIENCE`] without progress makes one event, `Stalled`. It comes also when nothing else comes in, by the
+//! deadline `Timer::Health`; only a forgotten `handle_timeout` must wait for the next input. A slow owner that goes on is told nothing.
+//!
+//! | what you see | duty | what was forgotten |
+//! |---|---|---|
+//! | VMs attach, no frame passes; a planned move stays *preparing* | [`PollTableChanges`](Duty::PollTableChanges) | polling table changes: the forwarder never hears of a port |
+//! | *Ready*, *Suspended* or *Activated* is never said; the move aborts at its deadline | [`AnswerTableChanges`](Duty::AnswerTableChanges) | `Input::Applied` or `Refused` for each change that was polled |
+//! | an edge sends its *Hello* and gets no session; registrations stay without an answer | [`PollTransmit`](Duty::PollTransmit) | sending what `poll_transmit` gives |
+//! | an edge gets answers until the first registration or move, and none from then on | [`PollRecords`](Duty::PollRecords) | polling records |
+//! | the same, and the records are on the disk | [`SayPersisted`](Duty::SayPersisted) | `Input::Persisted` after the disk has them |
+//! | nothing is said again, no session ends, no deadline ends a move | [`HandleTimeout`](Duty::HandleTimeout) | waking at `poll_timeout` |
+//! | the hypervisor never hears that the VM may stop | [`PollEvents`](Duty::PollEvents) | polling events |
+//! | a VM that has moved gets nothing of what was held | [`MakeRoom`](Duty::MakeRoom) | room at the VM's port, and polling again when there is some |
+//!
+//! [`Edge::poll`](crate::edge::Edge::poll) carries out or gives everything that its two parts wait for. An owner of an `Edge` that polls it after each input
+//! and when its `Wait` is over has nothing to forget but to send, and to make records durable at the authority.
+//!
+//! ```
+//! use nvo3_mobility::health::{Duty, PATIENCE};
+//! use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
+//! use nvo3_mobility::table::VapId;
+//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+//! use nvo3_wire::{Mac, Vni};
+//!
+//! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+//! let mut edge = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let vn = Vni::new(5001).ok_or("24 bits")?;
+//! let tsi = Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) }, ips: vec!["192.0.2.10".parse()?] };
+//! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//!
+//! // The changes go to the forwarder, and nobody answers them.
+//! while edge.poll_table_change().is_some() {}
+//! let health = edge.health(Instant(0));
+//! assert_eq!(health.waiting()[0].duty, Duty::AnswerTableChanges);
+//!
+//! let (at, _) = edge.poll_timeout().ok_or("the stall has a deadline")?;
+//! assert_eq!(at, Instant(0) + PATIENCE);
+//! edge.handle_timeout(at);
+//! assert!(matches!(edge.poll_event(), Some(Event::Stalled(waiting)) if waiting.duty == Duty::AnswerTableChanges));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 use arrayvec::ArrayVec;
 use core::fmt;

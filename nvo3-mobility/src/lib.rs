@@ -25,6 +25,7 @@
 //!   on are reported as [durable](nva::Input::Persisted).
 //! - What edges and authority believe each other by is [`Transport`] in their configurations: keys, or the word that the transport
 //!   is trusted. What is not believed changes nothing and is counted.
+//! - An owner that forgets a call is told: see [`health`].
 //! - Memory is bounded by the configuration, drained or not; what was shed is counted.
 //! - Same inputs, same seed: same outputs.
 //!

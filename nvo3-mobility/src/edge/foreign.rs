@@ -166,7 +166,7 @@ impl ForeignEdge {
 
     /// What waits for the owner: what [`ForeignEdge::poll`] gives, and orders that not every plane has answered.
     ///
-    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`](crate::nve::Event::Stalled).
+    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
         self.control.nve().health(now)
     }

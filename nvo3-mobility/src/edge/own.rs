@@ -219,7 +219,7 @@ impl Edge {
     /// What waits for the owner: what the control plane waits for, which [`Edge::poll`] gives, and held frames that may leave but
     /// whose targets have no room.
     ///
-    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`](crate::nve::Event::Stalled).
+    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
         let control = self.control.nve().health(now);
         let due = self.forwarder.poll_timeout().filter(|at| *at <= now);
