@@ -92,6 +92,24 @@ fn no_counter_of_faults_counts_healthy_moves() {
     }
 }
 
+/// Each datagram for an edge comes twice; acknowledgements and what opens a session, too.
+#[test]
+fn what_a_network_repeats_is_no_fault() {
+    let twice = |sent: &Sent| match sent.to {
+        To::Edge(_) => vec![sent.clone(), sent.clone()],
+        To::Nva(_) => vec![sent.clone()],
+    };
+    let vms = [tsi(1)];
+    let mut world = world(&vms, Some(Box::new(twice)));
+
+    for (id, path) in [(10, (0, 1)), (11, (1, 2)), (12, (2, 0))] {
+        move_all(&mut world, id, &vms, path, Sign::Word, Stop::Before);
+    }
+
+    assert_healthy(&world);
+    assert!(world.edges.iter().all(|edge| edge.nve.counters().repeated > 0));
+}
+
 /// The hypervisor's word that the VM runs outruns the authority's that the old NVE has stopped delivering.
 #[test]
 fn a_word_that_comes_late_because_of_its_way_is_no_fault() {
