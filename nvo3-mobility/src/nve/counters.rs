@@ -16,8 +16,10 @@ pub struct NveCounters {
     pub wrong_seal: u64,
     /// Datagrams that came before.
     pub replayed: u64,
-    /// Messages that the session refused: another session's, repeated, out of its window.
+    /// Messages that the session refused: another session's, out of its window.
     pub rejected: u64,
+    /// Messages that came again: a network repeats, and a peer whose acknowledgement is late or lost.
+    pub repeated: u64,
     /// Errors that the NVA answered with.
     pub peer_errors: u64,
     /// Messages that the NVA may not send.

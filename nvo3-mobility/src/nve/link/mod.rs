@@ -17,8 +17,8 @@ use core::net::IpAddr;
 use hints::Hints;
 use in_force::InForce;
 use nvo3_nva_proto::{
-    Deregister, DownReason, Hello, Instant, Invalidate, Message, Received, Session, SessionConfig, SessionEvent,
-    SessionTimer, TsiKey, Version,
+    Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, Received, Reject, Session, SessionConfig,
+    SessionEvent, SessionTimer, TsiKey, Version,
 };
 use seals::{Opened, Seals};
 
@@ -50,6 +50,14 @@ pub(super) enum Heard {
     RoomAgain,
     /// A message of the NVA. [`Link::waits_for`] follows once it has been carried out.
     Message(Received),
+}
+
+/// What a message is to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    New,
+    Repeated,
+    Rejected,
 }
 
 impl Link {
@@ -102,11 +110,11 @@ impl Link {
             Opened::Hint(hint) => return Some(hint),
             Opened::Message { header, message, number } => {
                 let challenge = matches!(message, Message::HelloAck(_)) && header.session.0 == 0;
-                let taken = self.session.as_mut().map(|session| session.handle(now, &header, message));
-                match taken {
-                    Some(Ok(())) if challenge => self.seals.challenged(number),
-                    Some(Ok(())) => {}
-                    _ => counters.rejected += 1,
+                match self.take(now, &header, message) {
+                    Taken::New if challenge => self.seals.challenged(number),
+                    Taken::New => {}
+                    Taken::Repeated => counters.repeated += 1,
+                    Taken::Rejected => counters.rejected += 1,
                 }
             }
             Opened::Undecodable(error) => {
@@ -118,6 +126,19 @@ impl Link {
             }
         }
         None
+    }
+
+    /// Gives a message to the session.
+    fn take(&mut self, now: Instant, header: &Header, message: Message) -> Taken {
+        let Some(session) = &mut self.session else { return Taken::Rejected };
+        // The answer to a Hello that was said again before the first answer came.
+        let granted = matches!(message, Message::HelloAck(_)) && session.is_up() && session.id() == header.session;
+        match session.handle(now, header, message) {
+            Ok(()) => Taken::New,
+            Err(Reject::Repeated { .. }) => Taken::Repeated,
+            Err(_) if granted => Taken::Repeated,
+            Err(_) => Taken::Rejected,
+        }
     }
 
     /// The next thing that the session has to say.

@@ -83,7 +83,10 @@ impl Nve {
             Message::Revoke(word) => self.revoke(word),
             Message::Outcome(outcome) => self.outcome(outcome),
             Message::Done(done) => {
-                self.step_move(done.move_id, Input::Converged);
+                // Only a forward entry of the move ends sooner: where the VM came to, and in its next move, this is nothing new.
+                for key in self.stations.in_move(done.move_id) {
+                    self.step_if_it_fits(key, Input::Converged);
+                }
                 self.stations.forget_move(done.move_id);
             }
             _ => self.counters.unexpected += 1,

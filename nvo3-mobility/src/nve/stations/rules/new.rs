@@ -33,6 +33,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Installing(t),              Left(m))       if m == t.plan.id    => (Installing(Target { left: true, ..t }), outputs![]),
         (Prepared(t),                Left(m))       if m == t.plan.id    => (armed(Target { left: true, ..t }), outputs![]),
         (Holding(t),                 Left(m))       if m == t.plan.id    => (state, outputs![]),
+        // The hypervisor's word may be here first.
+        (Activating(p) | Active(p),  Left(m))       if m == p.id         => (state, outputs![]),
         (Prepared(t),                MovedHere(v))  if v == t.plan.version => (armed(Target { left: true, ..t }), outputs![]),
         (Installing(t),              Runs)                               => (Installing(Target { sign: Sign::Word, ..t }), outputs![]),
         (Prepared(t) | Holding(t),   Runs)                               => (Activating(t.plan), outputs![]),

@@ -1,0 +1,134 @@
+//! A counter with a bad-sounding name stays 0 on a healthy system: moves of every kind, over a network that repeats and delays.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
+
+use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::nve;
+use nvo3_mobility::nve::rules::State;
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Message, Micros, MoveId, Report, Tsi, TsiKey};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, tsi};
+use std::net::IpAddr;
+
+const VAP: VapId = VapId(1);
+
+/// How the new NVE comes to know that the VM runs there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Word,
+    /// The VM's own frames, and then its hypervisor's word.
+    Frames,
+}
+
+/// When the old NVE hears that the VM stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Before,
+    Afterwards,
+}
+
+fn world(vms: &[Tsi], forger: Option<Forger>) -> Direct {
+    let config = NvaConfig { members_interval: Micros(0), ..NvaConfig::default() };
+    let mut world = Direct::watched(3, config, forger);
+    world.attach(0, VAP.0, vms.to_vec());
+    for vm in vms {
+        world.tell(0, nve::Input::Activate { key: vm.key, move_id: None });
+    }
+    world
+}
+
+/// A gratuitous ARP request.
+fn announcement(vm: &Tsi) -> Vec<u8> {
+    let IpAddr::V4(ip) = vm.ips[0] else { panic!("{:?} is not IPv4", vm.ips) };
+    let (mac, ip, mut frame) = (vm.key.mac.0, ip.octets(), vec![0xff; 6]);
+    frame.extend_from_slice(&mac);
+    frame.extend_from_slice(&[0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1]);
+    frame.extend_from_slice(&[&mac[..], &ip, &[0; 6], &ip].concat());
+    frame.resize(60, 0);
+    frame
+}
+
+/// All that moves behind one port goes from one edge to another, and its old port goes.
+fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize), sign: Sign, stop: Stop) {
+    let keys: Vec<TsiKey> = vms.iter().map(|vm| vm.key).collect();
+    let (key, move_id) = (keys[0], MoveId(id));
+    world.attach(to, VAP.0, vms.to_vec());
+    world.plan(id, keys.clone(), to as u8 + 1);
+    let stopped_at = (stop == Stop::Afterwards).then_some(world.now);
+    world.tell(from, nve::Input::Suspend { key, move_id, stopped_at });
+    if sign == Sign::Frames {
+        for vm in vms {
+            world.edges[to].nve.handle_frame(world.now, VAP, &announcement(vm));
+            world.settle();
+        }
+    }
+    world.tell(to, nve::Input::Activate { key, move_id: Some(move_id) });
+    for key in keys {
+        assert_eq!(world.edges[to].nve.state(&key).state, State::Here);
+    }
+    world.tell(from, nve::Input::Report { move_id, report: Report::default() });
+    world.tell(from, nve::Input::Detach { vap: VAP });
+    world.run(Micros::from_secs(2));
+}
+
+fn assert_healthy(world: &Direct) {
+    for edge in &world.edges {
+        let counters = edge.nve.counters();
+        assert_eq!((counters.out_of_place, counters.rejected), (0, 0), "{}", edge.nve.place().nve);
+    }
+}
+
+#[test]
+fn no_counter_of_faults_counts_healthy_moves() {
+    for (sign, stop) in [(Sign::Word, Stop::Before), (Sign::Frames, Stop::Before), (Sign::Word, Stop::Afterwards)] {
+        for vms in [vec![tsi(1)], vec![tsi(1), tsi(2), tsi(3)]] {
+            let mut world = world(&vms, None);
+            for (id, path) in [(10, (0, 1)), (11, (1, 2)), (12, (2, 0)), (13, (0, 2)), (14, (2, 0))] {
+                move_all(&mut world, id, &vms, path, sign, stop);
+            }
+
+            assert_healthy(&world);
+            assert_eq!((world.nva.counters().out_of_place, world.nva.counters().rejected), (0, 0));
+        }
+    }
+}
+
+/// Each datagram for an edge comes twice; acknowledgements and what opens a session, too.
+#[test]
+fn what_a_network_repeats_is_no_fault() {
+    let twice = |sent: &Sent| match sent.to {
+        To::Edge(_) => vec![sent.clone(), sent.clone()],
+        To::Nva(_) => vec![sent.clone()],
+    };
+    let vms = [tsi(1)];
+    let mut world = world(&vms, Some(Box::new(twice)));
+
+    for (id, path) in [(10, (0, 1)), (11, (1, 2)), (12, (2, 0))] {
+        move_all(&mut world, id, &vms, path, Sign::Word, Stop::Before);
+    }
+
+    assert_healthy(&world);
+    assert!(world.edges.iter().all(|edge| edge.nve.counters().repeated > 0));
+}
+
+/// The hypervisor's word that the VM runs outruns the authority's that the old NVE has stopped delivering.
+#[test]
+fn a_word_that_comes_late_because_of_its_way_is_no_fault() {
+    let late = |held: &mut Vec<Sent>, sent: &Sent| {
+        let message = Message::decode(&sent.bytes).map(|(_, message)| message);
+        match (sent.to, message) {
+            (To::Edge(1), Ok(Message::Suspended(_))) if held.is_empty() => {
+                held.push(sent.clone());
+                Vec::new()
+            }
+            (To::Nva(_), Ok(Message::Activated(_))) => held.drain(..).chain([sent.clone()]).collect(),
+            _ => vec![sent.clone()],
+        }
+    };
+    let mut held = Vec::new();
+    let vms = [tsi(1)];
+    let mut world = world(&vms, Some(Box::new(move |sent| late(&mut held, sent))));
+
+    move_all(&mut world, 10, &vms, (0, 1), Sign::Word, Stop::Before);
+
+    assert_healthy(&world);
+}
