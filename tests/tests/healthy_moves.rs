@@ -57,13 +57,13 @@ fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize)
     world.tell(from, nve::Input::Suspend { key, move_id, stopped_at });
     if sign == Sign::Frames {
         for vm in vms {
-            world.edges[to].nve.handle_frame(world.now, VAP, &announcement(vm));
+            world.edges[to].nve_mut().handle_frame(world.now, VAP, &announcement(vm));
             world.settle();
         }
     }
     world.tell(to, nve::Input::Activate { key, move_id: Some(move_id) });
     for key in keys {
-        assert_eq!(world.edges[to].nve.state(&key).state, State::Here);
+        assert_eq!(world.edges[to].nve().state(&key).state, State::Here);
     }
     world.tell(from, nve::Input::Report { move_id, report: Report::default() });
     world.tell(from, nve::Input::Detach { vap: VAP });
@@ -72,8 +72,8 @@ fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize)
 
 fn assert_healthy(world: &Direct) {
     for edge in &world.edges {
-        let counters = edge.nve.counters();
-        assert_eq!((counters.out_of_place, counters.rejected), (0, 0), "{}", edge.nve.place().nve);
+        let counters = edge.nve().counters();
+        assert_eq!((counters.out_of_place, counters.rejected), (0, 0), "{}", edge.nve().place().nve);
     }
 }
 
@@ -107,7 +107,7 @@ fn what_a_network_repeats_is_no_fault() {
     }
 
     assert_healthy(&world);
-    assert!(world.edges.iter().all(|edge| edge.nve.counters().repeated > 0));
+    assert!(world.edges.iter().all(|edge| edge.nve().counters().repeated > 0));
 }
 
 /// The hypervisor's word that the VM runs outruns the authority's that the old NVE has stopped delivering.
