@@ -368,6 +368,7 @@ pub enum Rule {
 
 /// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unanswerable {
     /// It is an ICMP error itself, a redirect, or an ICMP message too short to tell.
     IcmpError,

@@ -26,6 +26,7 @@
 //! # Ok::<(), nvo3_wire::Error>(())
 //! ```
 #![no_std]
+#![deny(missing_debug_implementations)]
 
 #[cfg(any(test, feature = "arbitrary"))] // `arbitrary` itself needs std
 extern crate std;
@@ -65,10 +66,16 @@ mod vectors;
 pub mod vxlan;
 pub mod vxlan_gpe;
 
-pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
+pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseEtherTypeError, ParseMacError, Vni, VniError};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
+/// The version whose [`BufMut`](bytes::BufMut) this crate writes to.
+#[cfg(feature = "bytes")]
+pub use bytes;
 pub use error::{Error, Protocol, Rule, Unanswerable};
+/// The version whose traits every header implements, and whose numbers in network order are its fields.
+pub use zerocopy;
+pub use zerocopy::big_endian::{U16, U32};
 
 /// The README's example is tested.
 #[cfg(doctest)]

@@ -45,6 +45,7 @@ pub use link::Padding;
 
 use crate::checksum::{Addresses, Field};
 use crate::{Error, EtherType};
+use core::fmt;
 
 /// One part of a frame: a header with its options, or a payload.
 ///
@@ -105,6 +106,18 @@ pub struct Place<'a> {
     /// What to write into the checksum field.
     pub field: Field,
     behind: &'a [&'a dyn Layer],
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addresses, field, behind } = self;
+        let behind = behind.len();
+        f.debug_struct("Place")
+            .field("addresses", addresses)
+            .field("field", field)
+            .field("layers_behind", &behind)
+            .finish()
+    }
 }
 
 impl Place<'_> {

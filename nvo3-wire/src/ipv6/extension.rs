@@ -105,6 +105,7 @@ impl<'a> Routing<'a> {
 
 /// An extension header by kind.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Kind<'a> {
     /// For every router on the path.
     HopByHop(Options<'a>),
