@@ -82,7 +82,7 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     then(&out[..length]);
 
     let (kind, group) = (igmp::RecordKind::Allow, IP6.solicited_node());
-    let record = mld::Record { kind, group: &group, sources: &[IP6], auxiliary: &[] };
+    let record = mld::Record { kind, group, sources: &[IP6], auxiliary: &[] };
     let length = (header, ip6, HopByHop(&alert), mld::Report(&[record])).write(out).unwrap();
     then(&out[..length]);
     let record = igmp::Record { kind, group: Ipv4([239, 1, 2, 3]), sources: &[IP], auxiliary: &[] };

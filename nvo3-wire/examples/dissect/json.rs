@@ -279,7 +279,8 @@ fn mld_groups(message: &nvo3_wire::mld::Message<'_>) -> Vec<Ipv6> {
     match message.kind {
         Kind::Query(query) => vec![*query.group],
         Kind::Report(group) | Kind::Done(group) => vec![*group],
-        Kind::Records(records) => records.iter().map(|record| *record.group).collect(),
+        Kind::Records(records) => records.iter().map(|record| record.group).collect(),
+        _ => Vec::new(),
     }
 }
 

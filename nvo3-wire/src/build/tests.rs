@@ -215,8 +215,8 @@ fn layer(kind: u8, a: u8, bytes: [u8; 5]) -> Box<dyn Layer> {
         11 => Box::new(LlcHeader { dsap: a, ssap: a, control: 3 }),
         12 => Box::new(vxlan::Header::new(vni())),
         13 => Box::new(None::<Tag>),
-        14 => Box::new(igmp::Report(&[])),
-        15 => Box::new(mld::Report(&[])),
+        14 => Box::new(igmp::Report::<Ipv4>(&[])),
+        15 => Box::new(mld::Report::<Ipv6>(&[])),
         _ => Box::new(bytes),
     }
 }

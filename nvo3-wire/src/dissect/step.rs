@@ -315,10 +315,10 @@ impl<'a> Dissect<'a> {
             take::<vxlan_gpe::Header>(self.rest, Protocol::VxlanGpe).or_else(|e| self.stop(Kind::VxlanGpe, e))?;
         let step = match header.next() {
             _ if header.version() != 0 => Step::Payload,
-            Some(vxlan_gpe::Next::Ethernet) => self.enter(Step::Ethernet),
-            Some(vxlan_gpe::Next::Ipv4) => self.enter(Step::Ipv4),
-            Some(vxlan_gpe::Next::Ipv6) => self.enter(Step::Ipv6),
-            Some(vxlan_gpe::Next::Nsh) | None => Step::Payload,
+            vxlan_gpe::Next::Ethernet => self.enter(Step::Ethernet),
+            vxlan_gpe::Next::Ipv4 => self.enter(Step::Ipv4),
+            vxlan_gpe::Next::Ipv6 => self.enter(Step::Ipv6),
+            vxlan_gpe::Next::Nsh | vxlan_gpe::Next::Unknown(_) => Step::Payload,
         };
         Ok(Read::new(Layer::VxlanGpe(header), size_of::<vxlan_gpe::Header>(), self.rest.len(), step))
     }

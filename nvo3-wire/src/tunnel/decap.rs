@@ -170,7 +170,7 @@ pub fn parse<'a>(encapsulation: Encapsulation, bytes: &'a [u8], accept: &Accept<
             if header.is_control() {
                 return error(Rule::Control);
             }
-            (header.vni(), next.into(), inner, Options::NONE)
+            (header.vni(), next.try_into()?, inner, Options::NONE)
         }
         Encapsulation::Geneve => {
             let packet = geneve::Packet::parse(bytes)?;

@@ -63,6 +63,7 @@ fn mld_again(message: &mld::Message<'_>) -> Vec<u8> {
             header = mld::Header::new(message.icmp.header.kind, *group);
             &header
         }
+        _ => &all,
     };
     let ip = ipv6::Fields::new(message.icmp.ip.source, message.icmp.ip.destination);
     written(&[&ip, layer, &&all[layer.header_len()..]])[40..].to_vec()
