@@ -115,7 +115,7 @@ impl Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vxlan::source_port;
+    use crate::tunnel::source_port;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::vec::Vec;

@@ -16,7 +16,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey};
-use nvo3_wire::vxlan::{self, Encap};
+use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};
 use nvo3_wire::{Mac, Vni, flow};
 
 /// What an edge gives to the world.
@@ -101,7 +101,7 @@ pub(super) struct Edge {
     resent: BTreeSet<Numbered>,
     /// Frames dropped at a limit that it did not hold before.
     not_resent: usize,
-    encaps: BTreeMap<(IpAddr, Vni), Encap>,
+    encaps: BTreeMap<(IpAddr, Vni), Encap<'static>>,
     random: Random,
     wake: Option<Instant>,
     /// What it had in memory before is gone.
@@ -304,27 +304,27 @@ impl Edge {
         checks: &mut Checks,
         effects: &mut Vec<Effect>,
     ) {
-        let Ok(outer) = vxlan::decap(packet) else {
+        let Ok(Some(outer)) = decap(packet, &Accept { inner_vlan: true, ..Accept::default() }) else {
             checks.broken(now, format!("{} received what is no VXLAN packet", self.name));
             return;
         };
-        let id = frame::numbered(outer.inner);
+        let id = frame::numbered(outer.carried.inner);
         let local = self.clock.local(now);
         let Some(live) = &mut self.live else { return self.never_in(id, ledger) };
         if let Some(id) = id {
             checks.visited(now, self.name, id, ledger.visit(id, self.no));
         }
-        let key = TsiKey { vn: outer.vni, mac: macs(outer.inner).0 };
+        let key = TsiKey { vn: outer.carried.vni, mac: macs(outer.carried.inner).0 };
         self.copies = copies(&self.told, &live.forwarder, key);
         let before = dropped(&live.forwarder);
-        let verdict = live.forwarder.tunnel_frame(local, outer.source, outer.vni, outer.inner);
+        let verdict = live.forwarder.tunnel_frame(local, outer.source, outer.carried.vni, outer.carried.inner);
         if let Verdict::Tunnel { to, .. } = verdict
             && to == outer.source
             && self.told.get(&key).is_none_or(|told| told.entry.is_none())
         {
             checks.returned(now, self.name, key);
         }
-        self.carry_out(local, verdict, key, outer.inner, true, before, ledger, effects);
+        self.carry_out(local, verdict, key, outer.carried.inner, true, before, ledger, effects);
     }
 
     fn never_in(&mut self, id: Option<Numbered>, ledger: &mut Ledger) {
@@ -492,7 +492,7 @@ impl Edge {
             IpAddr::V4(_) => locators.v4().map(IpAddr::V4),
             IpAddr::V6(_) => locators.v6().map(IpAddr::V6),
         };
-        let made = || from.and_then(|from| Encap::new(from, to, vn));
+        let made = || from.and_then(|from| Encap::new(Encapsulation::Vxlan, from, to, vn).ok());
         let Some(encap) = self.encaps.get(&(to, vn)).copied().or_else(made) else { return };
         self.encaps.insert((to, vn), encap);
         let mut packet = vec![0; encap.len() + inner.len()];

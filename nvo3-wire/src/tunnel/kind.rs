@@ -1,7 +1,7 @@
 //! Which tunnel, and what is in it.
 
 use crate::vxlan_gpe::Next;
-use crate::{Error, EtherType, Protocol, Rule};
+use crate::{Error, EtherType, Protocol, Rule, geneve, vxlan, vxlan_gpe};
 use core::fmt;
 
 /// An encapsulation.
@@ -21,6 +21,16 @@ pub enum Encapsulation {
 }
 
 impl Encapsulation {
+    /// The UDP port that IANA has assigned; `None` for NVGRE, which has none.
+    pub const fn port(self) -> Option<u16> {
+        match self {
+            Self::Vxlan => Some(vxlan::PORT),
+            Self::VxlanGpe => Some(vxlan_gpe::PORT),
+            Self::Geneve => Some(geneve::PORT),
+            Self::Nvgre => None,
+        }
+    }
+
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
             Self::Vxlan => Protocol::Vxlan,

@@ -3,6 +3,7 @@
 use crate::checksum::Sum;
 use crate::error::place;
 use crate::{Error, Ipv4, Ipv6, Protocol, Rule, ipv4, ipv6, nvgre, udp};
+use core::net::IpAddr;
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -105,7 +106,7 @@ impl Upper for nvgre::Header {
     /// The template's FlowID says which bits of it are filled: all or none (NVG-03).
     #[inline(always)]
     fn stamp(&mut self, _: u16, entropy: u16, _: u16) {
-        self.flow_id &= (entropy ^ entropy >> 8) as u8;
+        self.flow_id &= nvgre::flow_id(entropy);
     }
 }
 
@@ -139,7 +140,7 @@ pub(crate) struct Template<U> {
 
 impl<U: Upper> Template<U> {
     /// TTL 64, DF, id 0, no UDP checksum (VXL-05, VXL-07, TUN-06, TUN-08).
-    pub(crate) fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
+    fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
         let ip = ipv4::Header {
             version_words: 0x45,
             traffic_class: 0,
@@ -156,7 +157,7 @@ impl<U: Upper> Template<U> {
     }
 
     /// Hop limit 64, no UDP checksum yet (TUN-06).
-    pub(crate) fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
+    fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
         let ip = ipv6::Header {
             version_class_label: U32::new(6 << 28),
             payload_length: U16::ZERO,
@@ -166,6 +167,19 @@ impl<U: Upper> Template<U> {
             destination,
         };
         Self::new(Headers::V6(Behind { ip, upper }))
+    }
+
+    /// Over whatever family both ends are of; `None` if they differ.
+    pub(crate) fn between(ends: (IpAddr, IpAddr), upper: U) -> Option<Self> {
+        match ends {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Some(Self::v4(source.into(), destination.into(), upper)),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Some(Self::v6(source.into(), destination.into(), upper)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn is_v6(&self) -> bool {
+        matches!(self.headers, Headers::V6(_))
     }
 
     fn new(headers: Headers<U>) -> Self {

@@ -25,7 +25,7 @@ pub extern "C" fn nvo3_wire_is_announcement(frame: &[u8; 64]) -> u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     use nvo3_wire::ethernet::Link;
-    use nvo3_wire::{EtherType, arp, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan, vxlan_gpe};
+    use nvo3_wire::{EtherType, arp, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, tunnel, udp, vxlan, vxlan_gpe};
 
     fn seen<T, E>(result: Result<T, E>) -> u32 {
         u32::from(result.is_ok())
@@ -96,7 +96,8 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     if !Ipv6Mut::parse(packet).is_ok_and(|mut packet| packet.decrement_hop_limit()) {
         return 0;
     }
-    let tunnelled = vxlan::Encap::ipv4(ip, ip, Vni::MAX).write(7, &inner, out).unwrap_or(0);
+    let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, ip, ip, Vni::MAX);
+    let tunnelled = encap.and_then(|encap| encap.write(7, &inner, out)).unwrap_or(0);
     let fields = ipv4::Fields::new(ip, ip);
     tunnelled + (header, fields, udp.with(Field::Zero), inner).write(out).map_or(0, |_| length)
 }
