@@ -32,6 +32,7 @@
 extern crate std;
 
 mod addr;
+pub mod ah;
 pub mod announce;
 pub mod arp;
 #[cfg(feature = "bytes")]

@@ -166,6 +166,9 @@ fn extension_fields(extension: &ipv6::Extension<'_>) -> Value {
         Ok(ipv6::Kind::Fragment(fragment)) => json!({
             "frag_offset": fragment.offset(), "m": bit(fragment.more()), "id": fragment.identification.get(),
         }),
+        Ok(ipv6::Kind::Authentication(read)) => json!({
+            "spi": read.header.spi.get(), "seq": read.header.sequence.get(), "icv": hex(read.icv),
+        }),
         _ => json!({"opts": hex(extension.content)}),
     };
     merged(json!({"nh": extension.next}), more)

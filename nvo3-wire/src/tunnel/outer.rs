@@ -53,7 +53,11 @@ impl<'a> Outer<'a> {
         let upper = ip.upper()?;
         let (payload, at, class) = (upper.payload, upper.offset, ip.header.traffic_class());
         let fragment = upper.fragment.then(|| usize::from(upper.fragment_offset));
-        Ok(Self { ip: Ip::V6(ip), protocol: upper.protocol, payload, at, class, fragment })
+        // Whether an authentication header is right, the IP stack has to say first.
+        let is_authenticated = || ip.extensions().any(|extension| extension.kind == ipv6::AUTHENTICATION);
+        let is_plain = upper.protocol == ip.header.next_header || !is_authenticated();
+        let protocol = if is_plain { upper.protocol } else { ipv6::AUTHENTICATION };
+        Ok(Self { ip: Ip::V6(ip), protocol, payload, at, class, fragment })
     }
 
     /// The UDP destination port; `None` where there is no UDP header: another protocol, or a fragment other than the first.

@@ -79,7 +79,7 @@ const THEIRS_ALONE: &[&str] = &["raw", "null", "sll"];
 /// What carries layers of ours but is none, by tshark's names.
 #[rustfmt::skip]
 const OTHER_CARRIERS: &[&str] = &[
-    "ah", "avsp", "capwap.data", "erspan", "gtp", "ieee8021ah", "l2tp", "macsec", "mpls", "nhrp", "nsh", "ppp", "pppoes", "sflow", "teredo",
+    "avsp", "capwap.data", "erspan", "gtp", "ieee8021ah", "l2tp", "macsec", "mpls", "nhrp", "nsh", "ppp", "pppoes", "sflow", "teredo",
     "wlan",
 ];
 
