@@ -48,7 +48,7 @@ fn read(frame: &[u8]) {
             };
         }
     }
-    black_box((announce::classify(frame).is_ok(), flow::entropy(frame)));
+    black_box((announce::classify(frame).is_ok(), flow::entropy(frame), flow::key(frame)));
     let Ok(link) = ethernet::Link::parse(frame) else { return };
     if let Ok(packet) = ipv4::Packet::parse(link.payload) {
         black_box((

@@ -23,6 +23,7 @@ pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -
                 error = json!({
                     "layer": stop.kind.to_string(), "offset": base + stop.error.offset, "kind": word(stop.error.rule),
                     "need": missing.map(|(needed, _)| needed), "have": missing.map(|(_, available)| available),
+                    "cut": stop.cut,
                 });
             }
         }

@@ -91,8 +91,8 @@ fn captured_messages_are_built_again_byte_for_byte() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for capture in captures(&vectors) {
         for (at, frame) in capture::read(&capture).unwrap().iter().enumerate() {
-            let Some((walk, _)) = capture::start(frame) else { continue };
-            for found in walk.map_while(Result::ok) {
+            let Some((walk, base)) = capture::start(frame) else { continue };
+            for found in walk.captured(frame.original.saturating_sub(base)).map_while(Result::ok) {
                 let line = found.layer.to_string();
                 let words = |count: usize| line.split(' ').take(count).collect::<Vec<_>>().join(" ");
                 let (kind, theirs, ours, verdict) = match &found.layer {
