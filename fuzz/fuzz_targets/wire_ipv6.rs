@@ -73,7 +73,10 @@ fn chain(packet: &Packet<'_>, bytes: &[u8]) {
     assert_eq!(&bytes[upper.offset..][..upper.payload.len()], upper.payload);
     let end = 40 + packet.payload.len();
     assert_eq!(upper.offset + upper.payload.len(), end);
-    if packet.payload.is_empty() || upper.fragment || upper.protocol == 51 {
+    if packet.payload.is_empty()
+        || upper.fragment
+        || packet.extensions().any(|extension| extension.kind == ipv6::AUTHENTICATION)
+    {
         return;
     }
     if let Ok(theirs) = etherparse::Ipv6Slice::from_slice(&bytes[..end]) {

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use nvo3_wire::arp::{self, Arp, Operation};
 use nvo3_wire::nd::{self, Advertise, Nd, Solicit};
 use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, MAX_OVERHEAD, ZeroChecksum, decap};
-use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, announce, ethernet, flow, ipv6, vxlan};
+use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, announce, ethernet, flow, ipv6};
 
 #[derive(Arbitrary, Debug)]
 enum Case<'a> {

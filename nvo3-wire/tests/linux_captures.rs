@@ -95,7 +95,7 @@ fn expected(line: &[String]) -> &'static str {
 
 fn opened(frame: &[u8]) -> Decap<'_> {
     let accept = Accept { inner_vlan: true, ..Accept::default() };
-    tunnel::decap_frame(frame, &accept).unwrap().expect("a tunnel")
+    tunnel::decap_frame(frame, &accept).unwrap().unwrap()
 }
 
 /// The tenant's frame: the captured one, or what a tunnel carries.

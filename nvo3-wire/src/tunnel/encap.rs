@@ -279,7 +279,7 @@ impl<'a> Encap<'a> {
     pub fn write(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.write(&self.plain(entropy), inner, out),
-            _ => apart(|| self.write_apart(entropy, inner, out)),
+            _ => apart(move || self.write_apart(entropy, inner, out)),
         }
     }
 
@@ -291,7 +291,7 @@ impl<'a> Encap<'a> {
     pub fn write_headers(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.write_headers(&self.plain(entropy), inner, out),
-            _ => apart(|| self.headers_apart(entropy, inner, out)),
+            _ => apart(move || self.headers_apart(entropy, inner, out)),
         }
     }
 
@@ -304,13 +304,13 @@ impl<'a> Encap<'a> {
     pub fn prepend(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.prepend(&self.plain(entropy), buffer, inner_at),
-            _ => apart(|| self.prepend_apart(entropy, buffer, inner_at)),
+            _ => apart(move || self.prepend_apart(entropy, buffer, inner_at)),
         }
     }
 
     #[inline(always)]
-    fn plain(&self, entropy: u16) -> Packet<'static, impl Class> {
-        Packet { protocol: self.protocol, entropy, options: &[], class: class_of_plain }
+    fn plain(&self, entropy: u16) -> Packet<'_, impl Class> {
+        Packet { protocol: &self.protocol, entropy, options: &[], class: class_of_plain }
     }
 
     fn write_apart(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
@@ -348,7 +348,7 @@ impl<'a> Encap<'a> {
             behind = rest;
         }
         let class = move |inner: &[u8]| class(encapsulation, payload, inner);
-        let packet = Packet { protocol, entropy, options: self.options.as_bytes(), class };
+        let packet = Packet { protocol: &self.protocol, entropy, options: self.options.as_bytes(), class };
         match &self.carrier {
             Carrier::Plain(template) | Carrier::Udp(template) => template.write_headers(&packet, inner, behind)?,
             Carrier::Gre(template) => template.write_headers(&packet, inner, behind)?,

@@ -295,7 +295,7 @@ impl<U: Upper> Template<U> {
         let len = size_of::<Behind<I, U>>() + packet.options.len();
         let (needed, available) = (len + inner.len(), out.len());
         let Some((headers, payload)) = out.get_mut(..needed).and_then(|out| out.split_at_mut_checked(len)) else {
-            return Err(Error::no_room(packet.protocol, needed, available));
+            return Err(Error::no_room(*packet.protocol, needed, available));
         };
         self.stamp(template, packet, inner, headers)?;
         payload.copy_from_slice(inner);
@@ -312,11 +312,11 @@ impl<U: Upper> Template<U> {
     ) -> Result<usize, Error> {
         let len = size_of::<Behind<I, U>>() + packet.options.len();
         let Some((headroom, inner)) = buffer.split_at_mut_checked(inner_at) else {
-            return Err(Error::no_room(packet.protocol, len, inner_at));
+            return Err(Error::no_room(*packet.protocol, len, inner_at));
         };
         let start = inner_at.wrapping_sub(len);
         let Some(headers) = headroom.get_mut(start..) else {
-            return Err(Error::no_room(packet.protocol, len, inner_at));
+            return Err(Error::no_room(*packet.protocol, len, inner_at));
         };
         self.stamp(template, packet, inner, headers)?;
         Ok(start)
@@ -334,14 +334,14 @@ impl<U: Upper> Template<U> {
         let options = packet.options;
         let length = size_of::<U>() + options.len() + inner.len();
         if length > I::CAPACITY {
-            return Err(Error::new(packet.protocol, 0, Rule::TooLong(inner.len())));
+            return Err(Error::new(*packet.protocol, 0, Rule::TooLong(inner.len())));
         }
         let length = length as u16;
         let checksum = match self.udp_sum {
             None => 0,
             Some(sum) => checksum(sum.word(length).word(length).word(source_port(packet.entropy)), options, inner),
         };
-        let (headers, rest) = place::<Behind<I, U>>(out, packet.protocol)?;
+        let (headers, rest) = place::<Behind<I, U>>(out, *packet.protocol)?;
         *headers = *template;
         headers.ip.stamp(length, self.class | class & self.copied, packet.entropy, self.ip_sum);
         headers.upper.stamp(length, packet.entropy, checksum);
@@ -349,7 +349,7 @@ impl<U: Upper> Template<U> {
             let available = rest.len();
             match rest.get_mut(..options.len()) {
                 Some(room) => room.copy_from_slice(options),
-                None => return Err(Error::no_room(packet.protocol, options.len(), available)),
+                None => return Err(Error::no_room(*packet.protocol, options.len(), available)),
             }
         }
         Ok(size_of::<Behind<I, U>>() + options.len())
@@ -375,8 +375,8 @@ impl<T: Fn(&[u8]) -> Result<u8, Error>> Class for T {}
 /// What one packet brings besides its inner frame.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet<'a, C> {
-    /// For errors.
-    pub(crate) protocol: Protocol,
+    /// For errors; not read without one.
+    pub(crate) protocol: &'a Protocol,
     /// Of the inner flow.
     pub(crate) entropy: u16,
     /// Between tunnel header and inner frame, a multiple of two bytes.
