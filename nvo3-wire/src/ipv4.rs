@@ -197,7 +197,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// [`Rule::Truncated`] where an authentication header is cut short, [`Rule::Length`] where it is below 12 bytes,
-    /// [`Rule::TooManyExtensions`](crate::Rule::TooManyExtensions).
+    /// [`Rule::TooManyExtensions`].
     #[inline]
     pub fn upper(&self) -> Result<(u8, &'a [u8], usize), Error> {
         if self.header.protocol != ah::PROTOCOL || self.header.fragment_offset() != 0 {

@@ -44,7 +44,7 @@ impl Query<'_> {
     /// with [`Query::v3`], to what its code can say, but is no zero in version 2, which only version 1 has.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 sources.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 sources.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, out))
@@ -75,8 +75,8 @@ impl Report<'_, Ipv4> {
     /// Writes the message with its checksum; how many bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 records or sources, [`Rule::AuxiliaryTooLong`] beyond
-    /// 1,020 bytes.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 records or sources,
+    /// [`AuxiliaryTooLong`](crate::Rule::AuxiliaryTooLong) beyond 1,020 bytes.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, out))

@@ -28,7 +28,7 @@ impl Query<'_> {
     /// 65,535 ms at most in version 1, 8,387,584 ms in version 2.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 sources.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 sources.
     pub fn write(&self, addresses: Addresses<'_>, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, addresses, out))
@@ -57,8 +57,8 @@ impl Report<'_, Ipv6> {
     /// Writes the message with its checksum; how many bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 records or sources, [`Rule::AuxiliaryTooLong`] beyond
-    /// 1,020 bytes.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 records or sources,
+    /// [`AuxiliaryTooLong`](crate::Rule::AuxiliaryTooLong) beyond 1,020 bytes.
     pub fn write(&self, addresses: Addresses<'_>, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, addresses, out))

@@ -25,7 +25,7 @@ pub extern "C" fn nvo3_wire_is_announcement(frame: &[u8; 64]) -> u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     use nvo3_wire::ethernet::Link;
-    use nvo3_wire::{EtherType, arp, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, tunnel, udp, vxlan, vxlan_gpe};
+    use nvo3_wire::{EtherType, arp, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan, vxlan_gpe};
 
     fn seen<T, E>(result: Result<T, E>) -> u32 {
         u32::from(result.is_ok())
@@ -79,7 +79,7 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     use nvo3_wire::build::{HopByHop, Layer, Layers};
     use nvo3_wire::checksum::Field;
     use nvo3_wire::edit::Ipv6Mut;
-    use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, geneve, ipv4, ipv6, nd, udp, vxlan};
+    use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, geneve, ipv4, ipv6, nd, tunnel, udp};
 
     let (mac, ip) = (Mac([2, 0, 0, 0, 0, host]), Ipv4([192, 0, 2, host]));
     let mut inner = [0; arp::FRAME_LEN];
