@@ -110,7 +110,8 @@ impl fmt::Display for Decap<'_> {
 /// Decapsulates an outer IPv4 or IPv6 packet, whichever tunnel it is; `None` for a packet of none that is accepted.
 ///
 /// Such a packet, of another protocol or port, is the IP stack's: neither its checksums nor its fragments were looked at.
-/// A fragment other than the first has no port and is nobody's tunnel. In a tunnel's packet, reserved bits are ignored; a
+/// A fragment other than the first has no port and is nobody's tunnel; what is behind an authentication header is for the
+/// IP stack first, which can verify it. In a tunnel's packet, reserved bits are ignored; a
 /// non-zero UDP checksum and the IPv4 header checksum are verified.
 ///
 /// ```

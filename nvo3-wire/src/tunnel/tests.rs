@@ -354,6 +354,10 @@ fn what_is_no_tunnel_is_told_from_a_broken_one() {
         assert_eq!(decap(&packet, &none), Ok(None));
         assert!(matches!(rule(&packet, &Accept::default()), Rule::Checksum(_)));
     }
+    let mut authenticated = packet(&tunnel(Encapsulation::Vxlan, true), 0, &V1);
+    authenticated.splice(40..40, [17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9]);
+    (authenticated[5], authenticated[6]) = (authenticated[5] + 16, 51);
+    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // nobody has verified it yet
     assert!(decap(&[0x45; 19], &none).is_err() && decap(&[0x75; 60], &none).is_err());
 }
 
