@@ -5,7 +5,8 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nvo3_wire::arp::{self, Arp, Operation};
 use nvo3_wire::nd::{self, Advertise, Nd, Solicit};
-use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, announce, ethernet, flow, ipv6, vxlan};
+use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, MAX_OVERHEAD, ZeroChecksum, decap};
+use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, announce, ethernet, flow, ipv6};
 
 #[derive(Arbitrary, Debug)]
 enum Case<'a> {
@@ -62,12 +63,15 @@ fuzz_target!(|case: Case| match case {
     Case::Vxlan { locators, vni, port, checksum, dscp, ttl, inner } => {
         let most = if matches!(locators, Locators::V4(..)) { 65_535 - 36 } else { 65_535 - 16 };
         let (encap, group) = match locators {
-            Locators::V4(source, destination) => {
-                (vxlan::Encap::ipv4(source, destination, vni), source.is_multicast() || source == Ipv4::BROADCAST)
+            Locators::V4(source, destination) => (
+                Encap::new(Encapsulation::Vxlan, source, destination, vni),
+                source.is_multicast() || source == Ipv4::BROADCAST,
+            ),
+            Locators::V6(source, destination) => {
+                (Encap::new(Encapsulation::Vxlan, source, destination, vni), source.is_multicast())
             }
-            Locators::V6(source, destination) => (vxlan::Encap::ipv6(source, destination, vni), source.is_multicast()),
         };
-        let encap = encap.with_port(port).with_udp_checksum(checksum).with_dscp(dscp).with_ttl(ttl);
+        let encap = encap.unwrap().with_port(port).with_udp_checksum(checksum).with_dscp(dscp).with_ttl(ttl);
         let mut out = vec![0xa5; encap.len() + inner.len()];
         let written = encap.write(flow::entropy(inner), inner, &mut out);
         assert_eq!(written.is_ok(), (14..=most).contains(&inner.len()));
@@ -75,15 +79,19 @@ fuzz_target!(|case: Case| match case {
             return;
         }
 
-        let mut headroom = vec![0x5a; vxlan::MAX_OVERHEAD + inner.len()];
-        headroom[vxlan::MAX_OVERHEAD..].copy_from_slice(inner);
-        let start = encap.prepend(flow::entropy(inner), &mut headroom, vxlan::MAX_OVERHEAD).unwrap();
+        let mut headroom = vec![0x5a; MAX_OVERHEAD + inner.len()];
+        headroom[MAX_OVERHEAD..].copy_from_slice(inner);
+        let start = encap.prepend(flow::entropy(inner), &mut headroom, MAX_OVERHEAD).unwrap();
         assert_eq!(headroom[start..], out);
 
-        let outer = vxlan::decap_with(&out, &vxlan::Accept { port, zero_checksum_over_ipv6: true });
+        let zero_checksum_over_ipv6 = ZeroChecksum::Anyone;
+        let ports = &[(port, Encapsulation::Vxlan)];
+        let accept = Accept { ports, zero_checksum_over_ipv6, inner_vlan: true, ..Accept::default() };
+        let outer = decap(&out, &accept);
         assert_eq!(outer.is_err(), group);
         if let Ok(outer) = outer {
-            assert_eq!((outer.vni, outer.inner, outer.checksummed), (vni, inner, checksum));
+            let outer = outer.expect("a tunnel on that port");
+            assert_eq!((outer.carried.vni, outer.carried.inner, outer.checksummed), (vni, inner, checksum));
             assert_eq!(outer.ecn, nvo3_wire::ecn::Ecn::of_frame(inner));
         }
     }

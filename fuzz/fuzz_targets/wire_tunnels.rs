@@ -8,7 +8,7 @@ use nvo3_wire::ecn::Ecn;
 use nvo3_wire::geneve::{self, OptionKind, Options, write_option};
 use nvo3_wire::ila::Translation;
 use nvo3_wire::tunnel::{self, Accept, EcnMode, Encap, Encapsulation, Payload, ZeroChecksum};
-use nvo3_wire::{EtherType, Ipv4, Ipv6, Rule, Vni, ethernet, flow, gre, nvgre, vxlan, vxlan_gpe};
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Rule, Vni, ethernet, flow, gre, nvgre, vxlan, vxlan_gpe};
 use pnet_packet::gre::GrePacket;
 use pnet_packet::vxlan::VxlanPacket;
 use std::net::IpAddr;
@@ -61,13 +61,13 @@ fuzz_target!(|case: Case| match case {
 
 fn parse(bytes: &[u8]) {
     let accept = Accept { zero_checksum_over_ipv6: ZeroChecksum::Anyone, inner_vlan: true, ..Accept::default() };
-    for packet in [tunnel::decap(bytes, &accept), tunnel::decap(bytes, &Accept::default())].into_iter().flatten() {
+    let ports = &[(4789, Encapsulation::Vxlan), (8472, Encapsulation::Vxlan), (6081, Encapsulation::Geneve)];
+    let several = Accept { ports, ..Accept::default() };
+    let opened = [&accept, &several, &Accept::default()].map(|accept| tunnel::decap(bytes, accept));
+    let framed = [&accept, &several].map(|accept| tunnel::decap_frame(bytes, accept));
+    for packet in opened.into_iter().chain(framed).flatten().flatten() {
         assert_eq!(packet.carried.inner, &bytes[packet.carried.inner_offset..][..packet.carried.inner.len()]);
         let _ = packet.to_string();
-    }
-    if let Ok(ours) = vxlan::decap(bytes) {
-        let face = tunnel::decap(bytes, &accept).unwrap();
-        assert_eq!((face.carried.vni, face.carried.inner), (ours.vni, ours.inner));
     }
     for encapsulation in ALL {
         if let Ok(carried) = tunnel::parse(encapsulation, bytes, &accept) {
@@ -138,6 +138,13 @@ fn there_and_back(tunnel: &Tunnel) {
     buffer[tunnel::MAX_OVERHEAD..].copy_from_slice(inner);
     let start = encap.prepend(entropy, &mut buffer, tunnel::MAX_OVERHEAD).unwrap();
     assert_eq!(buffer[start..], out);
+    let framed = encap.with_ethernet(Mac::ZERO, Mac::BROADCAST);
+    let start = framed.prepend(entropy, &mut buffer, tunnel::MAX_OVERHEAD).unwrap();
+    assert_eq!(buffer[start + 14..], out);
+    let socket = Encap::for_socket(tunnel.encapsulation, tunnel.vni).unwrap().with_options(options).unwrap();
+    let socket = socket.with_payload(tunnel.payload).unwrap();
+    let length = socket.write(entropy, inner, &mut buffer).unwrap();
+    assert!(out.ends_with(&buffer[..length]));
 
     let known: Vec<_> = tunnel.options.iter().map(|(kind, _)| *kind).collect();
     let accept = Accept {
@@ -147,7 +154,7 @@ fn there_and_back(tunnel: &Tunnel) {
         ..Accept::default()
     };
     let outer = match tunnel::decap(&out, &accept) {
-        Ok(outer) => outer,
+        Ok(outer) => outer.expect("a tunnel"),
         Err(error) if group => return assert_eq!(error.rule, Rule::MulticastSource),
         Err(error) => return assert!(is_cut_tag(inner), "{error}"),
     };

@@ -1,7 +1,8 @@
 //! Addresses and identifiers that every header shares.
 
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
+use core::num::ParseIntError;
 use core::str::FromStr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -74,7 +75,75 @@ impl FromStr for Mac {
     }
 }
 
+/// From and to the bytes of a packet.
+macro_rules! octets {
+    ($($address:ident: $len:literal;)+) => {$(
+        impl From<[u8; $len]> for $address {
+            fn from(octets: [u8; $len]) -> Self {
+                Self(octets)
+            }
+        }
+
+        impl From<$address> for [u8; $len] {
+            fn from(address: $address) -> Self {
+                address.0
+            }
+        }
+    )+};
+}
+
+octets! {
+    Mac: 6;
+    EtherType: 2;
+    Ipv4: 4;
+    Ipv6: 16;
+}
+
+/// The standard library's type and text form of an IP address.
+macro_rules! standard {
+    ($($address:ident: $standard:ident, $family:ident;)+) => {$(
+        impl fmt::Display for $address {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.addr().fmt(f)
+            }
+        }
+
+        impl FromStr for $address {
+            type Err = AddrParseError;
+
+            fn from_str(text: &str) -> Result<Self, AddrParseError> {
+                text.parse::<$standard>().map(Self::from)
+            }
+        }
+
+        impl From<$standard> for $address {
+            fn from(address: $standard) -> Self {
+                Self(address.octets())
+            }
+        }
+
+        impl From<$address> for $standard {
+            fn from(address: $address) -> Self {
+                address.addr()
+            }
+        }
+
+        impl From<$address> for IpAddr {
+            fn from(address: $address) -> Self {
+                Self::$family(address.addr())
+            }
+        }
+    )+};
+}
+
+standard! {
+    Ipv4: Ipv4Addr, V4;
+    Ipv6: Ipv6Addr, V6;
+}
+
 /// A protocol number of Ethernet II, in transmission order.
+///
+/// Text form is `0x` and four hex digits; parsing also takes fewer digits, and upper case behind `0x`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -116,6 +185,33 @@ impl EtherType {
 impl fmt::Display for EtherType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#06x}", self.get())
+    }
+}
+
+/// The text is not `0x` and one to four hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an EtherType is 0x and up to four hex digits")]
+pub struct ParseEtherTypeError;
+
+impl FromStr for EtherType {
+    type Err = ParseEtherTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEtherTypeError> {
+        let digits = text.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let number = u16::from_str_radix(digits.ok_or(ParseEtherTypeError)?, 16);
+        number.map(Self::from).map_err(|_| ParseEtherTypeError)
+    }
+}
+
+impl From<u16> for EtherType {
+    fn from(number: u16) -> Self {
+        Self(number.to_be_bytes())
+    }
+}
+
+impl From<EtherType> for u16 {
+    fn from(ether_type: EtherType) -> Self {
+        ether_type.get()
     }
 }
 
@@ -169,24 +265,6 @@ impl Ipv4 {
     #[inline]
     pub const fn is_station(&self) -> bool {
         !self.is_unspecified() && u32::from_ne_bytes(self.0) != u32::MAX && !self.is_multicast()
-    }
-}
-
-impl fmt::Display for Ipv4 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.addr().fmt(f)
-    }
-}
-
-impl From<Ipv4Addr> for Ipv4 {
-    fn from(address: Ipv4Addr) -> Self {
-        Self(address.octets())
-    }
-}
-
-impl From<Ipv4> for Ipv4Addr {
-    fn from(address: Ipv4) -> Self {
-        address.addr()
     }
 }
 
@@ -271,24 +349,6 @@ impl Ipv6 {
     }
 }
 
-impl fmt::Display for Ipv6 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.addr().fmt(f)
-    }
-}
-
-impl From<Ipv6Addr> for Ipv6 {
-    fn from(address: Ipv6Addr) -> Self {
-        Self(address.octets())
-    }
-}
-
-impl From<Ipv6> for Ipv6Addr {
-    fn from(address: Ipv6) -> Self {
-        address.addr()
-    }
-}
-
 /// A 24-bit virtual network identifier (VNI; VSID in NVGRE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vni(u32);
@@ -329,6 +389,52 @@ impl fmt::Display for Vni {
     }
 }
 
+/// The number or the text is no [`Vni`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VniError {
+    /// More than 24 bits.
+    #[error("VNI {0} exceeds 24 bits (16777215)")]
+    TooLarge(u32),
+    /// Not a decimal number.
+    #[error("a VNI is a decimal number: {0}")]
+    NotANumber(#[from] ParseIntError),
+}
+
+impl TryFrom<u32> for Vni {
+    type Error = VniError;
+
+    fn try_from(value: u32) -> Result<Self, VniError> {
+        Self::new(value).ok_or(VniError::TooLarge(value))
+    }
+}
+
+impl From<Vni> for u32 {
+    fn from(vni: Vni) -> Self {
+        vni.get()
+    }
+}
+
+impl From<[u8; 3]> for Vni {
+    fn from(bytes: [u8; 3]) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl From<Vni> for [u8; 3] {
+    fn from(vni: Vni) -> Self {
+        vni.to_bytes()
+    }
+}
+
+impl FromStr for Vni {
+    type Err = VniError;
+
+    fn from_str(text: &str) -> Result<Self, VniError> {
+        Self::try_from(text.parse::<u32>()?)
+    }
+}
+
 #[cfg(feature = "arbitrary")]
 impl arbitrary::Arbitrary<'_> for Vni {
     fn arbitrary(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
@@ -360,6 +466,25 @@ mod tests {
     fn vni_has_24_bits() {
         assert_eq!(Vni::new(0xff_ffff), Some(Vni::MAX));
         assert_eq!(Vni::new(0x100_0000), None);
+        assert_eq!("16777215".parse(), Ok(Vni::MAX));
+        for (text, words) in [
+            ("16777216", "VNI 16777216 exceeds 24 bits (16777215)"),
+            ("0x7", "a VNI is a decimal number: invalid digit found in string"),
+            ("", "a VNI is a decimal number: cannot parse integer from empty string"),
+        ] {
+            assert_eq!(text.parse::<Vni>().unwrap_err().to_string(), words);
+        }
+    }
+
+    #[test]
+    fn ether_type_text_is_hexadecimal() {
+        for text in ["0x0806", "0x806"] {
+            assert_eq!(text.parse(), Ok(EtherType::ARP), "{text}");
+        }
+        assert_eq!("0x86DD".parse(), Ok(EtherType::IPV6));
+        for wrong in ["", "0x", "806", "0x+86", "0x10000", "0X806"] {
+            assert_eq!(wrong.parse::<EtherType>(), Err(ParseEtherTypeError), "{wrong}");
+        }
     }
 
     #[cfg(feature = "serde")]
@@ -387,6 +512,18 @@ mod tests {
         #[test]
         fn mac_text_round_trips(bytes: [u8; 6]) {
             prop_assert_eq!(Mac(bytes).to_string().parse(), Ok(Mac(bytes)));
+        }
+
+        #[test]
+        fn every_text_and_every_byte_form_round_trips(bytes: [u8; 16], number: u16, vni in 0u32..=0xff_ffff) {
+            let [a, b, c, d, ..] = bytes;
+            let (v4, v6, vni) = (Ipv4::from([a, b, c, d]), Ipv6::from(bytes), Vni::try_from(vni).unwrap());
+            let ether_type = EtherType::from(number);
+            prop_assert_eq!((v4.to_string().parse(), v6.to_string().parse()), (Ok(v4), Ok(v6)));
+            prop_assert_eq!((ether_type.to_string().parse(), vni.to_string().parse()), (Ok(ether_type), Ok(vni)));
+            prop_assert_eq!((<[u8; 4]>::from(v4), <[u8; 16]>::from(v6)), ([a, b, c, d], bytes));
+            prop_assert_eq!((u16::from(ether_type), u32::from(vni)), (number, vni.get()));
+            prop_assert_eq!((Vni::from(<[u8; 3]>::from(vni)), IpAddr::from(v4)), (vni, IpAddr::V4(v4.addr())));
         }
 
         #[test]

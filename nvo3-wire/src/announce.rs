@@ -245,7 +245,7 @@ fn arp_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
         Operation::ReverseRequest => return Ok(Kind::RarpRequest(arp)),
         Operation::ReverseReply => return Ok(Kind::RarpReply(arp)),
         Operation::Request if arp.sender_ip.is_unspecified() => return Ok(Kind::ArpProbe(arp)),
-        Operation::Request | Operation::Reply => arp.learnable(source)?,
+        _ => arp.learnable(source)?,
     }
     Ok(match operation {
         Operation::Request if arp.sender_ip == arp.target_ip => Kind::GratuitousRequest(arp),

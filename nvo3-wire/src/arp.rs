@@ -1,5 +1,6 @@
 //! ARP (RFC 826) and RARP (RFC 903), which share one body; probes and announcements as of RFC 5227.
 
+use crate::codes::codes;
 use crate::error::{place, take};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ethernet};
 use core::fmt;
@@ -98,18 +99,20 @@ impl Frame {
     }
 }
 
-/// What the sender wants, read together with the EtherType.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum Operation {
-    /// 1 under EtherType 0x0806.
-    Request = 1,
-    /// 2 under EtherType 0x0806.
-    Reply = 2,
-    /// 3 under EtherType 0x8035: which IPv4 address has this MAC?
-    ReverseRequest = 3,
-    /// 4 under EtherType 0x8035.
-    ReverseReply = 4,
+codes! {
+    /// What the sender wants, read together with the EtherType.
+    pub enum Operation: u16 {
+        /// 1 under EtherType 0x0806.
+        Request = 1, "request";
+        /// 2 under EtherType 0x0806.
+        Reply = 2, "reply";
+        /// 3 under EtherType 0x8035: which IPv4 address has this MAC?
+        ReverseRequest = 3, "reverse request";
+        /// 4 under EtherType 0x8035.
+        ReverseReply = 4, "reverse reply";
+    }
+    /// Any other, for which this crate has no rules.
+    else Other, "operation {}";
 }
 
 impl Arp {
@@ -140,14 +143,12 @@ impl Arp {
     /// The operation, if it belongs to the EtherType the frame has (ARP-05): 1 and 2 to ARP, 3 and 4 to RARP.
     #[inline]
     pub fn operation(&self, ether_type: EtherType) -> Result<Operation, Error> {
-        Ok(match (ether_type, self.operation.get()) {
-            (EtherType::ARP, 1) => Operation::Request,
-            (EtherType::ARP, 2) => Operation::Reply,
-            (EtherType::RARP, 3) => Operation::ReverseRequest,
-            (EtherType::RARP, 4) => Operation::ReverseReply,
-            (EtherType::RARP, other) => return Err(Error::new(Protocol::Rarp, 0, Rule::Operation(other))),
-            (_, other) => return Err(Error::new(Protocol::Arp, 0, Rule::Operation(other))),
-        })
+        match (ether_type, Operation::new(self.operation.get())) {
+            (EtherType::ARP, operation @ (Operation::Request | Operation::Reply)) => Ok(operation),
+            (EtherType::RARP, operation @ (Operation::ReverseRequest | Operation::ReverseReply)) => Ok(operation),
+            (EtherType::RARP, other) => Err(Error::new(Protocol::Rarp, 0, Rule::Operation(other.value()))),
+            (_, other) => Err(Error::new(Protocol::Arp, 0, Rule::Operation(other.value()))),
+        }
     }
 
     /// Whether sender MAC and, unless it is a probe's, sender address may be learned from (ARP-04).
@@ -184,7 +185,7 @@ impl Arp {
             protocol: U16::new(0x0800),
             hardware_len: 6,
             protocol_len: 4,
-            operation: U16::new(operation as u16),
+            operation: U16::new(operation.value()),
             sender_mac: sender.0,
             sender_ip: sender.1,
             target_mac: target.0,
@@ -232,12 +233,12 @@ pub fn write(
 ) -> Result<usize, Error> {
     let (frame, _) = place::<[u8; FRAME_LEN]>(out, Protocol::Arp)?;
     let ether_type = match operation {
-        Operation::Request | Operation::Reply => EtherType::ARP,
         Operation::ReverseRequest | Operation::ReverseReply => EtherType::RARP,
+        Operation::Request | Operation::Reply | Operation::Other(_) => EtherType::ARP,
     };
     let [sender_ip, target_ip] = [sender.1, target.1].map(|ip| u64::from(u32::from_le_bytes(ip.0)));
     let addresses = [mac_word(&destination), mac_word(&sender.0), sender_ip, mac_word(&target.0), target_ip];
-    store(ether_type, operation as u16, addresses, frame);
+    store(ether_type, operation.value(), addresses, frame);
     Ok(FRAME_LEN)
 }
 
@@ -404,7 +405,7 @@ mod tests {
             for operation in [0, 1, 2, 3, 4, 5, 0xffff] {
                 let arp = body(|arp| arp.operation = U16::new(operation));
                 match arp.operation(ether_type) {
-                    Ok(known) => assert!(valid.contains(&(known as u16)) && known as u16 == operation),
+                    Ok(known) => assert!(valid.contains(&known.value()) && known.value() == operation),
                     Err(error) => {
                         assert!(!valid.contains(&operation));
                         assert_eq!(error.rule, Rule::Operation(operation));

@@ -1,7 +1,7 @@
 //! Building into `bytes::BufMut`.
 
 use crate::Error;
-use crate::vxlan::{Encap, MAX_OVERHEAD};
+use crate::tunnel::{Encap, MAX_OVERHEAD};
 use bytes::BufMut;
 
 /// Appends what a builder writes, for frames up to 128 bytes: every ARP, RARP, NS and NA frame of this crate.
@@ -25,7 +25,7 @@ pub fn put_frame(out: &mut impl BufMut, build: impl FnOnce(&mut [u8]) -> Result<
     Ok(length)
 }
 
-impl Encap {
+impl Encap<'_> {
     /// Appends outer headers and a copy of `inner`, as [`Encap::write`] does.
     ///
     /// # Errors

@@ -54,6 +54,8 @@ pub enum Protocol {
     RouterAdvertisement,
     /// ICMPv6 Redirect.
     Redirect,
+    /// The authentication header.
+    Authentication,
 }
 
 impl fmt::Display for Protocol {
@@ -82,6 +84,7 @@ impl fmt::Display for Protocol {
             Self::RouterSolicitation => "ICMPv6 RS",
             Self::RouterAdvertisement => "ICMPv6 RA",
             Self::Redirect => "ICMPv6 Redirect",
+            Self::Authentication => "AH",
         })
     }
 }
@@ -230,6 +233,12 @@ pub enum Rule {
     /// Hop-by-hop options behind another header than IPv6's own (RFC 8200 §4.1).
     #[error("hop-by-hop options are not the first header")]
     HopByHopNotFirst,
+    /// A jumbo payload option in a packet whose payload length is not 0 (RFC 2675 §3).
+    #[error("jumbo payload option beside a payload length of {0}")]
+    JumboBesideLength(u16),
+    /// A jumbo payload of a length that the payload length could say (RFC 2675 §3).
+    #[error("jumbo payload of {0} bytes is no longer than 65535")]
+    JumboLength(u32),
     /// An option not known here whose type asks to drop the packet then (RFC 8200 §4.2).
     #[error("unknown option {0:#04x} asks to drop the packet")]
     UnknownOption(u8),
@@ -368,6 +377,7 @@ pub enum Rule {
 
 /// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unanswerable {
     /// It is an ICMP error itself, a redirect, or an ICMP message too short to tell.
     IcmpError,

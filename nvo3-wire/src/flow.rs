@@ -1,14 +1,136 @@
-//! Flow entropy: one number per inner flow, for source ports and flow labels of a tunnel.
+//! To which flow a frame belongs: its [`Key`], for tables; its [`entropy`], one number for source ports and flow labels of
+//! a tunnel.
 
-use crate::ethernet::Frame;
+use crate::ethernet::{Frame, Link};
 use crate::{EtherType, ipv4, ipv6};
+use core::fmt;
+use core::net::IpAddr;
 use zerocopy::{FromBytes, IntoBytes};
+
+/// The 5-tuple of an IP packet, equal for all packets that one end of a flow sends.
+///
+/// All fragments of a packet have the same key, which is without ports, as the later ones have none. Behind IPv6 extension
+/// headers and authentication headers the upper protocol counts; where their chain is broken, the number in the IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Source.
+    pub source: IpAddr,
+    /// Destination.
+    pub destination: IpAddr,
+    /// The upper protocol; of an IPv6 fragment the next header that its fragment header has.
+    pub protocol: u8,
+    /// Source and destination port of TCP, UDP, DCCP, SCTP and UDP-Lite; `None` of other protocols, of fragments, and where
+    /// the packet ends before them.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// `192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17`
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, destination, protocol, ports } = self;
+        match ports {
+            Some((from, to)) => write!(f, "{source} port {from} > {destination} port {to}, protocol {protocol}"),
+            None => write!(f, "{source} > {destination}, protocol {protocol}"),
+        }
+    }
+}
+
+/// The key of an Ethernet frame, behind however many tags; `None` for what carries no IP packet or one whose header cannot be
+/// read. A cut frame has one too, as far as ports are there.
+///
+/// ```
+/// use nvo3_wire::build::Layers;
+/// use nvo3_wire::ethernet::{Header, Tag};
+/// use nvo3_wire::{EtherType, Ipv4, Mac, flow, ipv4, udp};
+///
+/// let ethernet = Header { destination: Mac::BROADCAST, source: Mac::ZERO, ether_type: EtherType::VLAN };
+/// let tag = Tag::new(7, 0, false, EtherType::IPV4);
+/// let ip = ipv4::Fields::new(Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2]));
+/// let mut frame = [0; 64];
+/// let length = (ethernet, tag, ip, udp::Fields { source_port: 5000, destination_port: 53 }, b"?").write(&mut frame)?;
+///
+/// let key = flow::key(&frame[..length]).expect("an IP packet");
+/// assert_eq!(key.to_string(), "192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17");
+/// # Ok::<(), nvo3_wire::Error>(())
+/// ```
+pub fn key(frame: &[u8]) -> Option<Key> {
+    Link::parse(frame).ok()?.flow_key()
+}
+
+/// As [`key`], of an IPv4 or IPv6 packet without Ethernet header.
+pub fn packet_key(packet: &[u8]) -> Option<Key> {
+    match packet.first()? >> 4 {
+        4 => ipv4::Packet::parse_lax(packet).ok().map(|(packet, _)| packet.flow_key()),
+        6 => ipv6::Packet::parse_lax(packet).ok().map(|(packet, _)| packet.flow_key()),
+        _ => None,
+    }
+}
+
+impl Link<'_> {
+    /// The 5-tuple of the IP packet that the frame carries, see [`key`].
+    pub fn flow_key(&self) -> Option<Key> {
+        carried_key(self.ether_type()?, self.payload)
+    }
+}
+
+impl Frame<'_> {
+    /// The 5-tuple of the IP packet that the frame carries, see [`key`].
+    pub fn flow_key(&self) -> Option<Key> {
+        carried_key(self.ether_type(), self.payload)
+    }
+}
+
+fn carried_key(mut ether_type: EtherType, mut payload: &[u8]) -> Option<Key> {
+    while ether_type.is_tag() {
+        let ([_, _, a, b], behind) = payload.split_first_chunk()?;
+        (ether_type, payload) = (EtherType([*a, *b]), behind);
+    }
+    match ether_type {
+        EtherType::IPV4 => ipv4::Packet::parse_lax(payload).ok().map(|(packet, _)| packet.flow_key()),
+        EtherType::IPV6 => ipv6::Packet::parse_lax(payload).ok().map(|(packet, _)| packet.flow_key()),
+        _ => None,
+    }
+}
+
+impl ipv4::Packet<'_> {
+    /// The packet's 5-tuple.
+    pub fn flow_key(&self) -> Key {
+        let (protocol, upper, _) = self.upper().unwrap_or((self.header.protocol, &[], 0));
+        let (source, destination) = (self.header.source.into(), self.header.destination.into());
+        Key::new(source, destination, protocol, if self.header.is_fragment() { &[] } else { upper })
+    }
+}
+
+impl ipv6::Packet<'_> {
+    /// The packet's 5-tuple.
+    pub fn flow_key(&self) -> Key {
+        let (protocol, upper) = match self.upper() {
+            Ok(upper) if upper.fragment => (upper.protocol, &[][..]),
+            Ok(upper) => (upper.protocol, upper.payload),
+            Err(_) => (self.header.next_header, &[][..]),
+        };
+        Key::new(self.header.source.into(), self.header.destination.into(), protocol, upper)
+    }
+}
+
+impl Key {
+    fn new(source: IpAddr, destination: IpAddr, protocol: u8, upper: &[u8]) -> Self {
+        let ports = match upper.first_chunk() {
+            Some([a, b, c, d]) if has_ports(protocol) => {
+                Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
+            }
+            _ => None,
+        };
+        Self { source, destination, protocol, ports }
+    }
+}
 
 /// A hash of the flow an Ethernet frame belongs to: MACs, EtherType, and of an IP packet addresses, protocol and ports.
 ///
 /// The same in every process and on every machine, equal for all frames of one flow, in all fragments of a packet
 /// (which leave the ports out), and 0 for what is no Ethernet frame (VXL-04, TUN-07). It spreads load and is no defence
-/// against chosen collisions.
+/// against chosen collisions. It is hashed from the headers as they lie there, not from a [`Key`], which is read with all
+/// lengths checked and takes more than twice as long.
 ///
 /// ```
 /// let frame = [0u8; 64];
@@ -115,7 +237,7 @@ impl Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vxlan::source_port;
+    use crate::tunnel::source_port;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::vec::Vec;
@@ -186,7 +308,69 @@ mod tests {
         assert_eq!(a, entropy(&udp_over_ipv6(&[], 17, [0, 1, 0, 2])));
     }
 
+    #[test]
+    fn the_key_is_the_5_tuple_through_tags_and_headers() {
+        let [a, b] = [1, 2].map(|last| IpAddr::from([10, 0, 0, last]));
+        let ports = |ports| Some(Key { source: a, destination: b, protocol: 17, ports });
+        let plain = udp_over_ipv4((5000, 53), 0, &[0; 16]);
+        let tagged = [&plain[..12], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 9], &plain[12..]].concat();
+
+        assert_eq!((key(&plain), key(&tagged)), (ports(Some((5000, 53))), ports(Some((5000, 53)))));
+        assert_eq!(Frame::parse(&tagged).unwrap().flow_key(), key(&plain));
+        assert_eq!(key(&plain[..36]), ports(None)); // the capture ends before the ports
+        for fragment in [0x2000, 0x00b9] {
+            assert_eq!(key(&udp_over_ipv4((5000, 53), fragment, &[0; 16])), ports(None));
+        }
+        let icmp = |frame: &mut Vec<u8>| frame[23] = 1;
+        let mut other = plain.clone();
+        icmp(&mut other);
+        assert_eq!(key(&other).map(|key| (key.protocol, key.ports)), Some((1, None)));
+        let mut short = plain.clone();
+        short[17] = 22; // a total length that ends within the ports
+        assert_eq!(key(&short), ports(None));
+        let mut authenticated = plain.clone();
+        (authenticated[17], authenticated[23]) = (52, 51);
+        authenticated.splice(34..34, [17, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(key(&authenticated), ports(Some((5000, 53))));
+        let line = |frame: &[u8]| key(frame).map(|key| std::format!("{key}"));
+        assert_eq!(line(&other).as_deref(), Some("10.0.0.1 > 10.0.0.2, protocol 1"));
+        assert_eq!((key(&[0; 60]), key(&plain[..33]), packet_key(&[0x70; 40])), (None, None, None));
+    }
+
+    #[test]
+    fn ipv6_keys_are_those_behind_extension_headers_and_the_same_for_all_fragments() {
+        let key_of = |chain: &[u8], first: u8, ports: [u8; 4]| {
+            let mut frame = udp_over_ipv6(chain, first, ports);
+            frame[19] = (chain.len() + 4) as u8;
+            key(&frame).map(|key| (key.protocol, key.ports)).unwrap()
+        };
+        let atomic = [17, 0, 0, 0, 0, 0, 0, 1];
+
+        assert_eq!(key_of(&[], 17, [0, 1, 0, 2]), (17, Some((1, 2))));
+        assert_eq!(key_of(&[17, 0, 1, 4, 0, 0, 0, 0], 0, [0, 1, 0, 2]), (17, Some((1, 2))));
+        assert_eq!(key_of(&atomic, 44, [0, 1, 0, 2]), (17, Some((1, 2)))); // whole all the same
+        for offset in [1, 8, 9] {
+            assert_eq!(key_of(&[17, 0, 0, offset, 0, 0, 0, 1], 44, [0, 1, 0, 2]), (17, None));
+        }
+        assert_eq!(key_of(&[17, 9, 1, 4, 0, 0, 0, 0], 0, [0, 1, 0, 2]), (0, None)); // the chain is cut
+    }
+
     proptest! {
+        #[test]
+        fn frames_of_one_key_and_one_pair_of_macs_have_one_entropy(
+            ports in prop::collection::vec((0u16..2, 0u16..2), 2), payloads: [Vec<u8>; 2], fragments in [0u16..4, 0..4],
+        ) {
+            let frame = |at: usize| {
+                let fragment = [0, 0x4000, 0x2000, 0x00b9][usize::from(fragments[at])];
+                let payload = &payloads[at][..payloads[at].len().min(16)];
+                let mut frame = udp_over_ipv4(ports[at], fragment, payload);
+                frame.resize(54, 0);
+                frame
+            };
+            let (first, second) = (frame(0), frame(1));
+            prop_assert_eq!(key(&first) == key(&second), entropy(&first) == entropy(&second));
+        }
+
         #[test]
         fn any_bytes_have_an_entropy(bytes: Vec<u8>, kind in 0..4) {
             let mut frame = bytes;
@@ -194,6 +378,7 @@ mod tests {
                 at.copy_from_slice(known);
             }
             prop_assert_eq!(entropy(&frame), entropy(&frame.clone()));
+            let _ = (key(&frame), packet_key(&frame));
         }
     }
 }

@@ -3,10 +3,10 @@
 
 mod build;
 
-pub use build::Report;
-pub(crate) use build::{aux_words, put_auxiliary, to_code};
+pub use crate::group::{RecordKind, Report};
 
 use crate::error::take;
+use crate::group::{self, from_code};
 use crate::ipv4::{self, Ipv4Option};
 use crate::{Error, Ipv4, Protocol, Rule};
 use core::fmt;
@@ -49,149 +49,11 @@ pub struct Header {
 }
 
 /// What a version 3 query has behind the first 8 bytes (RFC 3376 §4.1).
-///
-/// ```text
-/// +-------+-+-----+---------------+-------------------------------+
-/// |  res  |S| QRV |     QQIC      |       number of sources       |
-/// +-------+-+-----+---------------+-------------------------------+
-/// |                      source addresses (4 n)                   |
-/// +---------------------------------------------------------------+
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct QueryV3 {
-    /// Reserved (4 bits), suppress router-side processing (1), querier's robustness (3).
-    pub flags: u8,
-    /// Querier's query interval code, in seconds; from 128 on with an exponent.
-    pub interval_code: u8,
-    /// Sources that follow.
-    pub sources: U16,
-}
-
-/// The first bytes of a group record (RFC 3376 §4.2.4).
-///
-/// ```text
-/// +---------------+---------------+-------------------------------+
-/// |     type      |  words of aux |       number of sources       |
-/// +---------------+---------------+-------------------------------+
-/// |                         group address                         |
-/// +---------------------------------------------------------------+
-/// |             source addresses (4 n), auxiliary data            |
-/// +---------------------------------------------------------------+
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct RecordHeader {
-    kind: u8,
-    aux_words: u8,
-    sources: U16,
-    group: Ipv4,
-}
-
-/// What a record of a version 3 report says about its sources (RFC 3376 §4.2.12); MLDv2 has the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RecordKind {
-    /// 1: from these only, in answer to a query.
-    IsInclude,
-    /// 2: from all but these, in answer to a query.
-    IsExclude,
-    /// 3: from now on from these only; with no source it is a leave.
-    ToInclude,
-    /// 4: from now on from all but these; with no source it is a join.
-    ToExclude,
-    /// 5: from these too.
-    Allow,
-    /// 6: from these no longer.
-    Block,
-    /// Any other, which receivers pass over (RFC 3376 §4.2.12).
-    Unknown(u8),
-}
-
-impl From<u8> for RecordKind {
-    fn from(kind: u8) -> Self {
-        match kind {
-            1 => Self::IsInclude,
-            2 => Self::IsExclude,
-            3 => Self::ToInclude,
-            4 => Self::ToExclude,
-            5 => Self::Allow,
-            6 => Self::Block,
-            other => Self::Unknown(other),
-        }
-    }
-}
-
-/// As packet analysers have it: `to_ex`
-impl fmt::Display for RecordKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IsInclude => "is_in",
-            Self::IsExclude => "is_ex",
-            Self::ToInclude => "to_in",
-            Self::ToExclude => "to_ex",
-            Self::Allow => "allow",
-            Self::Block => "block",
-            Self::Unknown(kind) => return write!(f, "record {kind}"),
-        })
-    }
-}
-
-/// A group record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// What it says about the sources.
-    pub kind: RecordKind,
-    /// The group.
-    pub group: Ipv4,
-    /// The sources.
-    pub sources: &'a [Ipv4],
-    /// Auxiliary data, which no version defines.
-    pub auxiliary: &'a [u8],
-}
-
+pub type QueryV3 = group::Querier;
+/// A group record (RFC 3376 §4.2.4).
+pub type Record<'a> = group::Record<'a, Ipv4>;
 /// The records of a version 3 report, found well formed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Records<'a> {
-    bytes: &'a [u8],
-    count: u16,
-}
-
-impl<'a> Records<'a> {
-    /// How many there are.
-    pub const fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Each record.
-    pub fn iter(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let mut rest = self.bytes;
-        (0..self.count).map_while(move |_| {
-            let (record, behind) = record(rest).ok()?;
-            rest = behind;
-            Some(record)
-        })
-    }
-}
-
-fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Error> {
-    let (header, behind) = take::<RecordHeader>(bytes, Protocol::Igmp)?;
-    let (sources, auxiliary) = (4 * usize::from(header.sources.get()), 4 * usize::from(header.aux_words));
-    let split = behind.split_at_checked(sources).and_then(|(sources, behind)| {
-        let (auxiliary, rest) = behind.split_at_checked(auxiliary)?;
-        Some((<[Ipv4]>::ref_from_bytes(sources).ok()?, auxiliary, rest))
-    });
-    match split {
-        Some((sources, auxiliary, rest)) => {
-            Ok((Record { kind: header.kind.into(), group: header.group, sources, auxiliary }, rest))
-        }
-        None => Err(Error::truncated(Protocol::Igmp, 8 + sources + auxiliary, bytes.len())),
-    }
-}
+pub type Records<'a> = group::Records<'a, Ipv4>;
 
 /// A query of any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,7 +122,10 @@ impl<'a> Message<'a> {
                 REPORT_V1 => Kind::Report { version: 1, group: header.group },
                 REPORT_V2 => Kind::Report { version: 2, group: header.group },
                 LEAVE => Kind::Leave(header.group),
-                REPORT_V3 => Kind::Records(records(header, behind)?),
+                REPORT_V3 => {
+                    let [.., high, low] = header.group.0;
+                    Kind::Records(Records::parse(behind, u16::from_be_bytes([high, low]))?)
+                }
                 other => Kind::Other(other),
             };
             Ok(Self { ip: *ip, header, kind })
@@ -305,35 +170,9 @@ fn query<'a>(header: &Header, behind: &'a [u8]) -> Result<Query<'a>, Error> {
         (length @ 1..4, _) => return Err(Error::new(Protocol::Igmp, 0, Rule::Length(length + 8))),
         _ => {}
     }
-    let (v3, behind) = take::<QueryV3>(behind, Protocol::Igmp).map_err(|e| e.at(8))?;
-    let length = 4 * usize::from(v3.sources.get());
-    let Some(Ok(sources)) = behind.get(..length).map(<[Ipv4]>::ref_from_bytes) else {
-        return Err(Error::truncated(Protocol::Igmp, 12 + length, 12 + behind.len()));
-    };
+    let (v3, sources) = QueryV3::parse(behind, size_of::<Header>())?;
     let response_ms = u32::from(from_code(code)) * 100;
     Ok(Query { version: 3, group, response_ms, v3: Some(v3), sources })
-}
-
-/// A code of 8 bits: a number below 128, else 4 bits of mantissa shifted by an exponent of 3 (RFC 3376 §4.1.1, §4.1.7).
-const fn from_code(code: u8) -> u16 {
-    if code < 128 { code as u16 } else { ((code & 0xf | 0x10) as u16) << ((code >> 4 & 7) + 3) }
-}
-
-impl QueryV3 {
-    /// Time between general queries, in seconds; 0 where the querier does not say.
-    pub const fn interval(&self) -> u16 {
-        from_code(self.interval_code)
-    }
-}
-
-fn records<'a>(header: &Header, bytes: &'a [u8]) -> Result<Records<'a>, Error> {
-    let [.., high, low] = header.group.0;
-    let count = u16::from_be_bytes([high, low]);
-    let mut rest = bytes;
-    for _ in 0..count {
-        (_, rest) = record(rest).map_err(|e| e.at(8 + bytes.len() - rest.len()))?;
-    }
-    Ok(Records { bytes, count })
 }
 
 /// `IGMPv3 report 239.1.2.3 to_ex {}`
@@ -349,14 +188,7 @@ impl fmt::Display for Message<'_> {
             Kind::Leave(group) => write!(f, "IGMPv2 leave {group}"),
             Kind::Records(records) => {
                 f.write_str("IGMPv3 report")?;
-                for record in records.iter() {
-                    write!(f, " {} {} {{", record.group, record.kind)?;
-                    for (n, source) in record.sources.iter().enumerate() {
-                        write!(f, "{}{source}", if n == 0 { "" } else { " " })?;
-                    }
-                    f.write_str("}")?;
-                }
-                Ok(())
+                records.iter().try_for_each(|record| write!(f, " {record}"))
             }
             Kind::Other(kind) => write!(f, "IGMP type {kind:#04x}"),
         }

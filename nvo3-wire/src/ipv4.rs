@@ -8,7 +8,8 @@ pub use option::{Ipv4Option, Options, Route};
 
 use crate::checksum::{Sum, verify};
 use crate::error::take;
-use crate::{Error, Ipv4, Protocol, Rule};
+use crate::ipv6::Extensions;
+use crate::{Error, Ipv4, Protocol, Rule, ah};
 use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -188,6 +189,26 @@ impl<'a> Packet<'a> {
         match self.header_len() + self.header.fragment_offset() + self.payload.len() {
             whole if whole > usize::from(u16::MAX) => error(Rule::FragmentEnd(whole)),
             _ => Ok(()),
+        }
+    }
+
+    /// The upper protocol behind whatever authentication headers there are (RFC 4302): its number, its bytes, of a fragment
+    /// only this piece, and where they begin in the packet. What a fragment other than the first holds is not looked into.
+    ///
+    /// # Errors
+    /// [`Rule::Truncated`] where an authentication header is cut short, [`Rule::Length`] where it is below 12 bytes,
+    /// [`Rule::TooManyExtensions`].
+    #[inline]
+    pub fn upper(&self) -> Result<(u8, &'a [u8], usize), Error> {
+        if self.header.protocol != ah::PROTOCOL || self.header.fragment_offset() != 0 {
+            return Ok((self.header.protocol, self.payload, self.header_len()));
+        }
+        let mut walk = Extensions::authentication(ah::PROTOCOL, self.payload);
+        walk.by_ref().for_each(drop);
+        let offset = self.header_len() + self.payload.len() - walk.rest().len();
+        match walk.error() {
+            Some(error) => Err(error.at(offset)),
+            None => Ok((walk.next_header(), walk.rest(), offset)),
         }
     }
 

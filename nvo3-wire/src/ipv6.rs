@@ -27,6 +27,8 @@ pub const HOP_BY_HOP: u8 = 0;
 pub const ROUTING: u8 = 43;
 /// Next-header number of a fragment header.
 pub const FRAGMENT: u8 = 44;
+/// Next-header number of an authentication header (RFC 4302).
+pub const AUTHENTICATION: u8 = crate::ah::PROTOCOL;
 /// Next-header number of destination options.
 pub const DESTINATION_OPTIONS: u8 = 60;
 /// Next-header number of ICMPv6.
@@ -154,11 +156,13 @@ impl<'a> Packet<'a> {
 
     /// The receiver's rules of RFC 4291 §2.7 and RFC 8200 §4: the source is not a group, hop-by-hop options come first,
     /// no option is cut short or unknown and asks to drop the packet, no unknown route is to be followed, fragments keep
-    /// to their limits; the first that fails. Behind a later fragment nothing is looked at.
+    /// to their limits; and of RFC 2675 §3: no jumbo payload beside a payload length; the first that fails. Behind a later
+    /// fragment nothing is looked at.
     ///
     /// # Errors
     /// [`Rule::MulticastSource`], [`Rule::HopByHopNotFirst`], [`Rule::OptionTruncated`], [`Rule::UnknownOption`],
-    /// [`Rule::SegmentsLeft`], [`Rule::FragmentLength`], [`Rule::FragmentEnd`], and those of [`Packet::upper`]; with the
+    /// [`Rule::SegmentsLeft`], [`Rule::FragmentLength`], [`Rule::FragmentEnd`], [`Rule::JumboBesideLength`],
+    /// [`Rule::JumboLength`], and those of [`Packet::upper`]; with the
     /// offset of the extension header or option.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
@@ -175,7 +179,12 @@ impl<'a> Packet<'a> {
         while let Some(extension) = walk.next() {
             let verdict = match extension.typed().map_err(|e| e.at(at))? {
                 Kind::HopByHop(_) if at != 40 => Err(Error::new(Protocol::Ipv6, 0, Rule::HopByHopNotFirst)),
-                Kind::HopByHop(options) | Kind::DestinationOptions(options) => options.validate().map_err(|e| e.at(2)),
+                Kind::HopByHop(options) => {
+                    let jumbo = options.validate_jumbo(self.header.payload_length.get());
+                    options.validate().and(jumbo).map_err(|e| e.at(2))
+                }
+                Kind::DestinationOptions(options) => options.validate().map_err(|e| e.at(2)),
+                Kind::Authentication(_) => Ok(()),
                 Kind::Routing(routing) => routing.validate(),
                 Kind::Fragment(fragment) => fragment.validate(at - 40, walk.rest.len()),
             };
@@ -307,16 +316,28 @@ pub struct Extensions<'a> {
     error: Option<Error>,
     left: u8,
     later: bool,
+    /// Of IPv4, which has no other.
+    authentication_only: bool,
 }
 
 impl<'a> Extensions<'a> {
     const fn new(next: u8, rest: &'a [u8]) -> Self {
-        Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false }
+        Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false, authentication_only: false }
+    }
+
+    /// Authentication headers alone, as IPv4 has them between its header and the upper protocol.
+    pub(crate) const fn authentication(next: u8, rest: &'a [u8]) -> Self {
+        Self { authentication_only: true, ..Self::new(next, rest) }
     }
 
     /// Why the walk ended early, if it did; offset 0.
     pub fn error(&self) -> Option<Error> {
         self.error
+    }
+
+    /// What was not walked over.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// What comes next: at the end the upper protocol.
@@ -334,7 +355,8 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Extension<'a>;
 
     fn next(&mut self) -> Option<Extension<'a>> {
-        if !is_extension(self.next) || self.error.is_some() || self.later {
+        let is_next = is_extension(self.next) && (!self.authentication_only || self.next == AUTHENTICATION);
+        if !is_next || self.error.is_some() || self.later {
             return None;
         }
         if self.left == 0 {
@@ -342,13 +364,14 @@ impl<'a> Iterator for Extensions<'a> {
             return None;
         }
         let Ok((rest, (next, content))) = extension(self.next, self.rest) else {
-            let units = match self.next {
-                FRAGMENT => 0,
-                _ => self.rest.get(1).copied().unwrap_or(0),
-            };
-            self.error = Some(Error::truncated(Protocol::Ipv6, usize::from(units) * 8 + 8, self.rest.len()));
+            let needed = 2 + content_len(self.next, self.rest.get(1).copied().unwrap_or(0));
+            self.error = Some(Error::truncated(Protocol::Ipv6, needed, self.rest.len()));
             return None;
         };
+        if self.next == AUTHENTICATION && content.len() < size_of::<crate::ah::Header>() {
+            self.error = Some(Error::new(Protocol::Authentication, 0, Rule::Length(content.len() + 2)));
+            return None;
+        }
         let extension = Extension { kind: self.next, next, content };
         (self.next, self.rest, self.left) = (next, rest, self.left - 1);
         self.later = extension.fragment().is_some_and(|offset_more| offset_more & 0xfff8 != 0);
@@ -356,17 +379,26 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// Next header and content: `next, length in units of 8 bytes without the first, content` (RFC 8200 §4.3–4.6).
+/// Length of what is behind the two bytes of next header and length: of a fragment header always the same, else in units
+/// of 8 bytes without the first, in an authentication header of 4 bytes without the first two (RFC 4302 §2.2).
+const fn content_len(kind: u8, units: u8) -> usize {
+    match kind {
+        FRAGMENT => 6,
+        AUTHENTICATION => units as usize * 4 + 6,
+        _ => units as usize * 8 + 6,
+    }
+}
+
+/// Next header and content: `next, length, content` (RFC 8200 §4.3–4.6).
 fn extension(kind: u8, input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8]), ()> {
     let (input, (next, units)) = (byte, byte).parse(input)?;
-    let units = if kind == FRAGMENT { 0 } else { usize::from(units) };
-    let (input, content) = take_bytes(units * 8 + 6).parse(input)?;
+    let (input, content) = take_bytes(content_len(kind, units)).parse(input)?;
     Ok((input, (next, content)))
 }
 
 #[inline]
 const fn is_extension(protocol: u8) -> bool {
-    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS)
+    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS | AUTHENTICATION)
 }
 
 /// `2001:db8::1 > ff02::16: next header 58, hop limit 1, hop-by-hop [router alert 0, pad 2], length 28`

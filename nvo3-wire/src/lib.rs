@@ -26,17 +26,20 @@
 //! # Ok::<(), nvo3_wire::Error>(())
 //! ```
 #![no_std]
+#![deny(missing_debug_implementations)]
 
 #[cfg(any(test, feature = "arbitrary"))] // `arbitrary` itself needs std
 extern crate std;
 
 mod addr;
+pub mod ah;
 pub mod announce;
 pub mod arp;
 #[cfg(feature = "bytes")]
 mod buf;
 pub mod build;
 pub mod checksum;
+mod codes;
 pub mod dissect;
 pub mod ecn;
 pub mod edit;
@@ -45,6 +48,7 @@ pub mod ethernet;
 pub mod flow;
 pub mod geneve;
 pub mod gre;
+pub mod group;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
@@ -65,10 +69,16 @@ mod vectors;
 pub mod vxlan;
 pub mod vxlan_gpe;
 
-pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseMacError, Vni};
+pub use addr::{EtherType, Ipv4, Ipv6, Mac, ParseEtherTypeError, ParseMacError, Vni, VniError};
 #[cfg(feature = "bytes")]
 pub use buf::put_frame;
+/// The version whose [`BufMut`](bytes::BufMut) this crate writes to.
+#[cfg(feature = "bytes")]
+pub use bytes;
 pub use error::{Error, Protocol, Rule, Unanswerable};
+/// The version whose traits every header implements, and whose numbers in network order are its fields.
+pub use zerocopy;
+pub use zerocopy::big_endian::{U16, U32};
 
 /// The README's example is tested.
 #[cfg(doctest)]

@@ -2,13 +2,12 @@
 
 mod build;
 
-pub use build::Report;
+pub use crate::group::{RecordKind, Report};
 
 use crate::error::take;
-use crate::icmpv6;
-pub use crate::igmp::RecordKind;
 use crate::ipv6::{self, Ipv6Option};
 use crate::{Error, Ipv6, Protocol, Rule};
+use crate::{group, icmpv6};
 use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -49,24 +48,11 @@ pub struct Header {
 }
 
 /// What a version 2 query has behind it (RFC 3810 §5.1).
-///
-/// ```text
-/// +-------+-+-----+---------------+-------------------------------+
-/// |  res  |S| QRV |     QQIC      |       number of sources       |
-/// +-------+-+-----+---------------+-------------------------------+
-/// |                     source addresses (16 n)                   |
-/// +---------------------------------------------------------------+
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct QueryV2 {
-    /// Reserved (4 bits), suppress router-side processing (1), querier's robustness (3).
-    pub flags: u8,
-    /// Querier's query interval code, in seconds; from 128 on with an exponent as in IGMPv3.
-    pub interval_code: u8,
-    /// Sources that follow.
-    pub sources: U16,
-}
+pub type QueryV2 = group::Querier;
+/// An address record (RFC 3810 §5.2.4).
+pub type Record<'a> = group::Record<'a, Ipv6>;
+/// The records of a version 2 report, found well formed.
+pub type Records<'a> = group::Records<'a, Ipv6>;
 
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -74,83 +60,6 @@ struct ReportHeader {
     _icmp: icmpv6::Header,
     _reserved: U16,
     records: U16,
-}
-
-/// The first bytes of an address record (RFC 3810 §5.2).
-///
-/// ```text
-/// +---------------+---------------+-------------------------------+
-/// |     type      |  words of aux |       number of sources       |
-/// +---------------+---------------+-------------------------------+
-/// |                       group address (16)                      |
-/// +---------------------------------------------------------------+
-/// |            source addresses (16 n), auxiliary data            |
-/// +---------------------------------------------------------------+
-/// ```
-#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct RecordHeader {
-    kind: u8,
-    aux_words: u8,
-    sources: U16,
-    group: Ipv6,
-}
-
-/// An address record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// What it says about the sources.
-    pub kind: RecordKind,
-    /// The group.
-    pub group: &'a Ipv6,
-    /// The sources.
-    pub sources: &'a [Ipv6],
-    /// Auxiliary data, which no version defines.
-    pub auxiliary: &'a [u8],
-}
-
-/// The records of a version 2 report, found well formed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Records<'a> {
-    bytes: &'a [u8],
-    count: u16,
-}
-
-impl<'a> Records<'a> {
-    /// How many there are.
-    pub const fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Each record.
-    pub fn iter(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let mut rest = self.bytes;
-        (0..self.count).map_while(move |_| {
-            let (record, behind) = record(rest).ok()?;
-            rest = behind;
-            Some(record)
-        })
-    }
-}
-
-fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Error> {
-    let (header, behind) = take::<RecordHeader>(bytes, Protocol::Mld)?;
-    let (sources, auxiliary) = (16 * usize::from(header.sources.get()), 4 * usize::from(header.aux_words));
-    let split = behind.split_at_checked(sources).and_then(|(sources, behind)| {
-        let (auxiliary, rest) = behind.split_at_checked(auxiliary)?;
-        Some((<[Ipv6]>::ref_from_bytes(sources).ok()?, auxiliary, rest))
-    });
-    match split {
-        Some((sources, auxiliary, rest)) => {
-            Ok((Record { kind: header.kind.into(), group: &header.group, sources, auxiliary }, rest))
-        }
-        None => Err(Error::truncated(Protocol::Mld, 20 + sources + auxiliary, bytes.len())),
-    }
 }
 
 /// A query of either version.
@@ -170,6 +79,7 @@ pub struct Query<'a> {
 
 /// A message by type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind<'a> {
     /// Who listens?
     Query(Query<'a>),
@@ -232,11 +142,11 @@ impl<'a> Message<'a> {
             return error(Rule::NotLinkLocal(source));
         }
         let no_group = match self.kind {
-            Kind::Query(query) => Some(query.group).filter(|group| !group.is_unspecified() && !group.is_multicast()),
-            Kind::Report(group) | Kind::Done(group) => Some(group).filter(|group| !group.is_multicast()),
+            Kind::Query(query) => Some(*query.group).filter(|group| !group.is_unspecified() && !group.is_multicast()),
+            Kind::Report(group) | Kind::Done(group) => Some(*group).filter(|group| !group.is_multicast()),
             Kind::Records(records) => records.iter().map(|r| r.group).find(|group| !group.is_multicast()),
         };
-        no_group.map_or(Ok(()), |group| error(Rule::NotGroup6(*group)))
+        no_group.map_or(Ok(()), |group| error(Rule::NotGroup6(group)))
     }
 
     fn has_router_alert(&self) -> bool {
@@ -255,11 +165,7 @@ fn query(bytes: &[u8]) -> Result<Query<'_>, Error> {
         1..4 => return Err(Error::new(Protocol::Mld, 0, Rule::Length(bytes.len()))),
         _ => {}
     }
-    let (v2, behind) = take::<QueryV2>(behind, Protocol::Mld)?;
-    let length = 16 * usize::from(v2.sources.get());
-    let Some(Ok(sources)) = behind.get(..length).map(<[Ipv6]>::ref_from_bytes) else {
-        return Err(Error::truncated(Protocol::Mld, 28 + length, bytes.len()));
-    };
+    let (v2, sources) = QueryV2::parse(behind, size_of::<Header>())?;
     Ok(Query { version: 2, group, response_ms: from_code(code), v2: Some(v2), sources })
 }
 
@@ -270,12 +176,7 @@ const fn from_code(code: u16) -> u32 {
 
 fn records(bytes: &[u8]) -> Result<Records<'_>, Error> {
     let (header, behind) = take::<ReportHeader>(bytes, Protocol::Mld)?;
-    let count = header.records.get();
-    let mut rest = behind;
-    for _ in 0..count {
-        (_, rest) = record(rest).map_err(|e| e.at(bytes.len() - rest.len()))?;
-    }
-    Ok(Records { bytes: behind, count })
+    Records::parse(behind, header.records.get())
 }
 
 /// `MLDv2 report ff02::1:ff00:1 to_ex {}`
@@ -291,14 +192,7 @@ impl fmt::Display for Message<'_> {
             Kind::Done(group) => write!(f, "MLDv1 done {group}"),
             Kind::Records(records) => {
                 f.write_str("MLDv2 report")?;
-                for record in records.iter() {
-                    write!(f, " {} {} {{", record.group, record.kind)?;
-                    for (n, source) in record.sources.iter().enumerate() {
-                        write!(f, "{}{source}", if n == 0 { "" } else { " " })?;
-                    }
-                    f.write_str("}")?;
-                }
-                Ok(())
+                records.iter().try_for_each(|record| write!(f, " {record}"))
             }
         }
     }

@@ -36,6 +36,12 @@ pub const fn is_tenant(vsid: Vni) -> bool {
     matches!(vsid.get(), 0x1000..=0xff_fffe)
 }
 
+/// The FlowID of a flow (NVG-03).
+#[inline]
+pub(crate) const fn flow_id(entropy: u16) -> u8 {
+    (entropy ^ entropy >> 8) as u8
+}
+
 impl Header {
     /// The header for a tenant's `vsid`; everything reserved zero.
     ///

@@ -1,6 +1,7 @@
 //! The project's test vectors, byte for byte in both directions.
 
 use crate::arp::Arp;
+use crate::tunnel::{Accept, Decap, Encap, Encapsulation, decap};
 use crate::{EtherType, Ipv4, Ipv6, Mac, Vni, announce, arp, ethernet, ipv4, ipv6, nd, udp, vxlan};
 use std::string::ToString;
 use zerocopy::FromBytes;
@@ -188,40 +189,51 @@ fn v8_dad_with_nonce() {
     assert_eq!((ns.source_link, ns.nonce, ns.body.checksum.get()), (None, Some(&nonce[..]), 0x351a));
 }
 
+fn opened(packet: &[u8]) -> Decap<'_> {
+    decap(packet, &Accept::default()).unwrap().unwrap()
+}
+
 /// Checks VXL-01, VXL-03, VXL-05, VXL-07, TUN-08.
 #[test]
 fn v9_vxlan_over_ipv4() {
-    let encap = vxlan::Encap::ipv4(Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), vni());
+    let [from, to] = [Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2])];
+    let encap = Encap::new(Encapsulation::Vxlan, from, to, vni()).unwrap();
     assert_eq!(written(|out| encap.write(0, &V1, out)), V9);
 
-    let outer = vxlan::decap(&V9).unwrap();
-    assert_eq!((outer.vni, outer.inner, outer.source_port, outer.checksummed), (vni(), &V1[..], 49152, false));
+    let outer = opened(&V9);
+    assert_eq!(
+        (outer.carried.vni, outer.carried.inner, outer.entropy, outer.checksummed),
+        (vni(), &V1[..], 49152, false)
+    );
     assert_eq!(
         (outer.source.to_string(), outer.destination.to_string()),
         ("198.51.100.1".into(), "198.51.100.2".into())
     );
-    assert_eq!((outer.inner_offset, encap.len()), (36, 36));
+    assert_eq!((outer.carried.inner_offset, encap.len()), (36, 36));
 
     let checked: [u8; V9.len()] = written(|out| encap.with_udp_checksum(true).write(0, &V1, out));
     let (ip, _) = ipv4::Header::ref_from_prefix(&checked).unwrap();
     let udp = udp::Datagram::parse(&checked[20..]).unwrap();
     assert_eq!((ip.ttl, ip.fragment.get(), udp.header.checksum.get()), (64, ipv4::DONT_FRAGMENT, 0x6800));
-    assert!(vxlan::decap(&checked).unwrap().checksummed);
+    assert!(opened(&checked).checksummed);
 }
 
 /// Checks VXL-05, U6-01, TUN-07.
 #[test]
 fn v10_vxlan_over_ipv6() {
-    let [source, destination] = ["2001:db8:a::1", "2001:db8:b::2"].map(|a| a.parse().unwrap());
-    let encap = vxlan::Encap::new(source, destination, vni()).unwrap();
+    let [source, destination] = ["2001:db8:a::1", "2001:db8:b::2"].map(|a| a.parse::<Ipv6>().unwrap());
+    let encap = Encap::new(Encapsulation::Vxlan, source, destination, vni()).unwrap();
     let mut packet: [u8; V10.len()] = written(|out| encap.write(0, &V1, out));
     assert_ne!(ipv6::Packet::parse(&packet).unwrap().header.flow_label(), 0);
     packet[1..4].fill(0);
     assert_eq!(packet, V10);
 
-    let outer = vxlan::decap(&V10).unwrap();
-    assert_eq!((outer.vni, outer.inner, outer.source_port, outer.checksummed), (vni(), &V1[..], 49152, true));
-    assert_eq!((outer.source, outer.destination, outer.inner_offset), (source, destination, 56));
+    let outer = opened(&V10);
+    assert_eq!(
+        (outer.carried.vni, outer.carried.inner, outer.entropy, outer.checksummed),
+        (vni(), &V1[..], 49152, true)
+    );
+    assert_eq!((outer.source, outer.destination, outer.carried.inner_offset), (source.into(), destination.into(), 56));
 }
 
 /// Checks VXL-02.

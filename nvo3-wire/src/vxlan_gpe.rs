@@ -1,5 +1,6 @@
 //! VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe): VXLAN that says what it carries.
 
+use crate::codes::codes;
 use crate::error::take;
 use crate::{Error, EtherType, Protocol, Rule, Vni};
 use core::fmt;
@@ -34,30 +35,20 @@ pub struct Header {
     pub reserved_too: u8,
 }
 
-/// What follows the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[repr(u8)]
-pub enum Next {
-    /// An IPv4 packet.
-    Ipv4 = 1,
-    /// An IPv6 packet.
-    Ipv6 = 2,
-    /// An Ethernet frame.
-    Ethernet = 3,
-    /// A network service header (RFC 8300), which is left in the payload.
-    Nsh = 4,
-}
-
-impl fmt::Display for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ipv4 => "IPv4",
-            Self::Ipv6 => "IPv6",
-            Self::Ethernet => "Ethernet",
-            Self::Nsh => "NSH",
-        })
+codes! {
+    /// What follows the header.
+    pub enum Next: u8 {
+        /// An IPv4 packet.
+        Ipv4 = 1, "IPv4";
+        /// An IPv6 packet.
+        Ipv6 = 2, "IPv6";
+        /// An Ethernet frame.
+        Ethernet = 3, "Ethernet";
+        /// A network service header (RFC 8300), which is left in the payload.
+        Nsh = 4, "NSH";
     }
+    /// Any other, which no tunnel end here can deliver.
+    else Unknown, "{}";
 }
 
 impl Header {
@@ -83,7 +74,7 @@ impl Header {
         Self {
             flags: Self::VALID | Self::NEXT,
             reserved: [0; 2],
-            next_protocol: next as u8,
+            next_protocol: next.value(),
             vni: vni.to_bytes(),
             reserved_too: 0,
         }
@@ -107,16 +98,10 @@ impl Header {
         Vni::from_bytes(self.vni)
     }
 
-    /// What follows, without P Ethernet; `None` if unknown.
+    /// What follows, without P Ethernet.
     #[inline]
-    pub const fn next(&self) -> Option<Next> {
-        match (self.flags & Self::NEXT, self.next_protocol) {
-            (0, _) | (_, 3) => Some(Next::Ethernet),
-            (_, 1) => Some(Next::Ipv4),
-            (_, 2) => Some(Next::Ipv6),
-            (_, 4) => Some(Next::Nsh),
-            _ => None,
-        }
+    pub const fn next(&self) -> Next {
+        if self.flags & Self::NEXT == 0 { Next::Ethernet } else { Next::new(self.next_protocol) }
     }
 
     /// The receiver's rules, the first that fails: version 0, flag I, a known next protocol.
@@ -133,19 +118,15 @@ impl Header {
             return error(Rule::NoVni);
         }
         match self.next() {
-            Some(next) => Ok((self.vni(), next)),
-            None => error(Rule::PayloadType(EtherType([0, self.next_protocol]))),
+            Next::Unknown(other) => error(Rule::PayloadType(EtherType([0, other]))),
+            next => Ok((self.vni(), next)),
         }
     }
 }
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VXLAN-GPE VNI {} next ", self.vni())?;
-        match self.next() {
-            Some(next) => next.fmt(f)?,
-            None => self.next_protocol.fmt(f)?,
-        }
+        write!(f, "VXLAN-GPE VNI {} next {}", self.vni(), self.next())?;
         if self.version() != 0 {
             write!(f, " version {}", self.version())?;
         }
@@ -234,7 +215,7 @@ mod tests {
     #[test]
     fn payloads_are_told_apart() {
         for (next, first) in [(Next::Ipv4, 0x45), (Next::Ipv6, 0x60), (Next::Ethernet, 2), (Next::Nsh, 0)] {
-            assert_eq!(parse(&packet(next as u8, first)).unwrap().1, next);
+            assert_eq!(parse(&packet(next.value(), first)).unwrap().1, next);
         }
     }
 

@@ -9,7 +9,7 @@ use nvo3_wire::checksum::Field;
 use nvo3_wire::dissect::Dissect;
 use nvo3_wire::edit::Ipv6Mut;
 use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, announce, arp, ethernet, flow, geneve, icmpv4, icmpv6, igmp};
-use nvo3_wire::{ipv4, ipv6, mld, nd, tcp, udp, vxlan};
+use nvo3_wire::{ipv4, ipv6, mld, nd, tcp, tunnel, udp};
 use pcap_file::pcap::PcapReader;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -48,10 +48,14 @@ fn read(frame: &[u8]) {
             };
         }
     }
-    black_box((announce::classify(frame).is_ok(), flow::entropy(frame)));
+    black_box((announce::classify(frame).is_ok(), flow::entropy(frame), flow::key(frame)));
     let Ok(link) = ethernet::Link::parse(frame) else { return };
     if let Ok(packet) = ipv4::Packet::parse(link.payload) {
-        black_box((packet.validate().is_ok(), packet.iter_options().count(), vxlan::decap(link.payload).is_ok()));
+        black_box((
+            packet.validate().is_ok(),
+            packet.iter_options().count(),
+            tunnel::decap(link.payload, &tunnel::Accept::default()).is_ok(),
+        ));
         black_box(igmp::Message::parse(&packet).is_ok_and(|message| message.validate().is_ok()));
         black_box(icmpv4::Message::parse(packet.payload).is_ok_and(|message| message.quote().is_some()));
         black_box(tcp::Segment::parse(packet.payload).is_ok());
@@ -82,7 +86,7 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     then(&out[..length]);
 
     let (kind, group) = (igmp::RecordKind::Allow, IP6.solicited_node());
-    let record = mld::Record { kind, group: &group, sources: &[IP6], auxiliary: &[] };
+    let record = mld::Record { kind, group, sources: &[IP6], auxiliary: &[] };
     let length = (header, ip6, HopByHop(&alert), mld::Report(&[record])).write(out).unwrap();
     then(&out[..length]);
     let record = igmp::Record { kind, group: Ipv4([239, 1, 2, 3]), sources: &[IP], auxiliary: &[] };
@@ -93,7 +97,7 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     let fields = ipv4::Fields::new(IP, IP);
     let length = (header, fields, udp.with(Field::Zero), inner).write(out).unwrap();
     then(&out[..length]);
-    let encap = vxlan::Encap::ipv4(IP, IP, Vni::MAX);
+    let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, IP, IP, Vni::MAX).unwrap();
     let tunnelled = encap.write(7, &inner, &mut out[14..]).unwrap();
     then(&out[..14 + tunnelled]);
 }

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use nvo3_wire::checksum::{self, Sum};
 use nvo3_wire::ethernet::Frame;
+use nvo3_wire::tunnel::{Accept, decap};
 use nvo3_wire::udp::Datagram;
-use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, ipv4, ipv6, vxlan};
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, ipv4, ipv6};
 
 /// What the payload of a numbered datagram begins with.
 const MAGIC: [u8; 8] = *b"nvo3-sim";
@@ -107,7 +108,8 @@ pub(crate) fn numbered(frame: &[u8]) -> Option<Numbered> {
 
 /// The same of a frame in an outer packet.
 pub(crate) fn tunnelled(packet: &[u8]) -> Option<Numbered> {
-    numbered(vxlan::decap(packet).ok()?.inner)
+    let accept = Accept { inner_vlan: true, ..Accept::default() };
+    numbered(decap(packet, &accept).ok()??.carried.inner)
 }
 
 fn payload(id: Numbered, size: usize) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use crate::packets::{Arp, HEADROOM, Na, Tunnel, arp_digest, na_digest, vxlan_digest};
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::nd::{Advertise, Advertisement, Flags, Message, Nd};
+use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::udp::Datagram;
 use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ipv4, ipv6, nd, vxlan};
 
@@ -87,10 +88,11 @@ pub(crate) fn na_build(na: &Na, out: &mut [u8]) -> usize {
     nd::advertisement(&message, out).unwrap_or(0)
 }
 
-pub(crate) use vxlan::Encap as Prepared;
+pub(crate) type Prepared = Encap<'static>;
 
 pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {
-    Prepared::ipv4(Ipv4(tunnel.source), Ipv4(tunnel.destination), Vni::new(tunnel.vni).unwrap())
+    let (source, destination, vni) = (Ipv4(tunnel.source), Ipv4(tunnel.destination), Vni::new(tunnel.vni).unwrap());
+    Encap::new(Encapsulation::Vxlan, source, destination, vni).unwrap()
 }
 
 #[inline(always)]

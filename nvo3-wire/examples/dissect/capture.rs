@@ -16,6 +16,8 @@ const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 pub(crate) struct Captured {
     pub(crate) link: u32,
     pub(crate) data: Vec<u8>,
+    /// Its length as it was sent.
+    pub(crate) original: usize,
 }
 
 /// Every frame of a file, in order.
@@ -29,7 +31,8 @@ fn classic(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
     let link = link_type(reader.header().datalink);
     let mut frames = Vec::new();
     while let Some(packet) = reader.next_raw_packet() {
-        frames.push(Captured { link, data: packet?.data.into_owned() });
+        let packet = packet?;
+        frames.push(Captured { link, original: packet.orig_len as usize, data: packet.data.into_owned() });
     }
     Ok(frames)
 }
@@ -44,7 +47,7 @@ fn next_generation(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
     let mut links: Vec<u32> = Vec::new();
     let mut frames = Vec::new();
     while let Some(block) = reader.next_block() {
-        let (interface, data) = match block? {
+        let (interface, data, original) = match block? {
             Block::SectionHeader(_) => {
                 links.clear();
                 continue;
@@ -53,13 +56,15 @@ fn next_generation(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
                 links.push(link_type(interface.linktype));
                 continue;
             }
-            Block::EnhancedPacket(packet) => (packet.interface_id as usize, packet.data.into_owned()),
-            Block::SimplePacket(packet) => (0, packet.data.into_owned()),
-            Block::Packet(packet) => (packet.interface_id.into(), packet.data.into_owned()),
+            Block::EnhancedPacket(packet) => {
+                (packet.interface_id as usize, packet.data.into_owned(), packet.original_len)
+            }
+            Block::SimplePacket(packet) => (0, packet.data.into_owned(), packet.original_len),
+            Block::Packet(packet) => (packet.interface_id.into(), packet.data.into_owned(), packet.original_len),
             _ => continue,
         };
         let link = *links.get(interface).ok_or("a packet of an interface that was not described")?;
-        frames.push(Captured { link, data });
+        frames.push(Captured { link, data, original: original as usize });
     }
     Ok(frames)
 }

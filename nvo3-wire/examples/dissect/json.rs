@@ -23,6 +23,7 @@ pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -
                 error = json!({
                     "layer": stop.kind.to_string(), "offset": base + stop.error.offset, "kind": word(stop.error.rule),
                     "need": missing.map(|(needed, _)| needed), "have": missing.map(|(_, available)| available),
+                    "cut": stop.cut,
                 });
             }
         }
@@ -166,6 +167,9 @@ fn extension_fields(extension: &ipv6::Extension<'_>) -> Value {
         Ok(ipv6::Kind::Fragment(fragment)) => json!({
             "frag_offset": fragment.offset(), "m": bit(fragment.more()), "id": fragment.identification.get(),
         }),
+        Ok(ipv6::Kind::Authentication(read)) => json!({
+            "spi": read.header.spi.get(), "seq": read.header.sequence.get(), "icv": hex(read.icv),
+        }),
         _ => json!({"opts": hex(extension.content)}),
     };
     merged(json!({"nh": extension.next}), more)
@@ -279,7 +283,8 @@ fn mld_groups(message: &nvo3_wire::mld::Message<'_>) -> Vec<Ipv6> {
     match message.kind {
         Kind::Query(query) => vec![*query.group],
         Kind::Report(group) | Kind::Done(group) => vec![*group],
-        Kind::Records(records) => records.iter().map(|record| *record.group).collect(),
+        Kind::Records(records) => records.iter().map(|record| record.group).collect(),
+        _ => Vec::new(),
     }
 }
 

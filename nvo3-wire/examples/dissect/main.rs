@@ -48,8 +48,13 @@ impl Arguments {
         Ok(arguments)
     }
 
-    fn options<'a>(&self, walk: Dissect<'a>) -> Dissect<'a> {
-        let walk = if self.lax { walk.lax() } else { walk };
+    /// `original` is the length of the frame as it was sent, from where the walk begins.
+    fn options<'a>(&self, walk: Dissect<'a>, original: Option<usize>) -> Dissect<'a> {
+        let walk = match original {
+            Some(original) if self.lax => walk.captured(original),
+            None if self.lax => walk.lax(),
+            _ => walk,
+        };
         let walk = self.sir.map_or(walk.clone(), |sir| walk.sir_prefix(sir));
         self.vxlan_port.map_or(walk.clone(), |port| walk.vxlan_port(port))
     }
@@ -64,13 +69,18 @@ fn prefix(text: &str) -> Result<ila::Prefix, Box<dyn Error>> {
     Ok(ila::Address::from(nvo3_wire::Ipv6::from(address)).prefix)
 }
 
+/// The length from where a walk begins, if the capture has kept less.
+fn original(frame: &capture::Captured, base: usize) -> Option<usize> {
+    (frame.original > frame.data.len()).then(|| frame.original - base)
+}
+
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     for file in &arguments.files {
         let frames = capture::read(file.as_ref()).map_err(|error| format!("{file}: {error}"))?;
         for (number, frame) in (1..).zip(&frames) {
             let len = frame.data.len();
-            match capture::start(frame).map(|(walk, base)| (arguments.options(walk), base)) {
+            match capture::start(frame).map(|(walk, base)| (arguments.options(walk, original(frame, base)), base)) {
                 Some((walk, base)) if arguments.json => writeln!(out, "{}", json::frame(number, len, base, walk))?,
                 Some((walk, base)) => lines(&mut out, number, len, base, walk)?,
                 None if arguments.json => writeln!(out, "{}", json::unread(number, len))?,
@@ -100,7 +110,8 @@ fn lines(out: &mut impl Write, number: usize, len: usize, base: usize, walk: Dis
                 writeln!(out)?;
             }
             Err(stop) => {
-                writeln!(out, "{indent}{} {}: broken: {}", base + stop.error.offset, stop.kind, stop.error.rule)?
+                let word = if stop.cut { "cut" } else { "broken" };
+                writeln!(out, "{indent}{} {}: {word}: {}", base + stop.error.offset, stop.kind, stop.error.rule)?
             }
         }
     }

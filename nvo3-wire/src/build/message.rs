@@ -4,7 +4,7 @@ use super::{Layer, Place, WithOptions};
 use crate::checksum::{Addresses, Field, Sum};
 use crate::error::place as placed;
 use crate::tcp::{self, TcpOption};
-use crate::{Error, Ipv4, Protocol, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp};
+use crate::{Error, Ipv4, Ipv6, Protocol, Rule, group, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp};
 
 /// Fills the checksum field at byte `at` of a message with a pseudo-header that is all of `out`.
 fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) -> Result<(), Error> {
@@ -159,9 +159,9 @@ macro_rules! listings {
 
 listings! {
     igmp::Query<'_>: Igmp, ipv4::IGMP, false;
-    igmp::Report<'_>: Igmp, ipv4::IGMP, false;
+    group::Report<'_, Ipv4>: Igmp, ipv4::IGMP, false;
     mld::Query<'_>: Mld, ipv6::ICMPV6, true;
-    mld::Report<'_>: Mld, ipv6::ICMPV6, true;
+    group::Report<'_, Ipv6>: Mld, ipv6::ICMPV6, true;
 }
 
 /// Behind a message, as many as are wanted.

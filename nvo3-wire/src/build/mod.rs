@@ -10,6 +10,7 @@
 //! ```
 //! use nvo3_wire::build::{Layer, Layers};
 //! use nvo3_wire::checksum::Field;
+//! use nvo3_wire::tunnel::{Accept, decap_frame};
 //! use nvo3_wire::{EtherType, Ipv4, Mac, Vni, ethernet, ipv4, udp, vxlan};
 //!
 //! let ethernet = |host| ethernet::Header {
@@ -26,8 +27,8 @@
 //! let length = frame.write(&mut out)?;
 //!
 //! assert_eq!((length, frame.frame_len()), (14 + 20 + 8 + 8 + 14 + 20 + 8 + 5, length));
-//! let tunnelled = vxlan::decap(&out[14..length])?;
-//! assert_eq!((tunnelled.vni, tunnelled.inner.len(), tunnelled.checksummed), (Vni::MAX, 47, false));
+//! let outer = decap_frame(&out[..length], &Accept::default())?.expect("a tunnel");
+//! assert_eq!((outer.carried.vni, outer.carried.inner.len(), outer.checksummed), (Vni::MAX, 47, false));
 //! # Ok::<(), nvo3_wire::Error>(())
 //! ```
 
@@ -45,6 +46,7 @@ pub use link::Padding;
 
 use crate::checksum::{Addresses, Field};
 use crate::{Error, EtherType};
+use core::fmt;
 
 /// One part of a frame: a header with its options, or a payload.
 ///
@@ -105,6 +107,18 @@ pub struct Place<'a> {
     /// What to write into the checksum field.
     pub field: Field,
     behind: &'a [&'a dyn Layer],
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addresses, field, behind } = self;
+        let behind = behind.len();
+        f.debug_struct("Place")
+            .field("addresses", addresses)
+            .field("field", field)
+            .field("layers_behind", &behind)
+            .finish()
+    }
 }
 
 impl Place<'_> {

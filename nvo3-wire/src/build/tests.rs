@@ -6,7 +6,7 @@ use crate::ipv4::Ipv4Option;
 use crate::ipv6::{Ipv6Option, Routing};
 use crate::tcp::TcpOption;
 use crate::vectors::{V1, V5, V9, V10, VM_IP6, VM_MAC, vni};
-use crate::{EtherType, Ipv4, Ipv6, Mac, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan};
+use crate::{EtherType, Ipv4, Ipv6, Mac, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, tcp, tunnel, udp, vxlan};
 use proptest::prelude::*;
 use std::boxed::Box;
 use std::vec::Vec;
@@ -107,10 +107,10 @@ fn padding_counts_only_for_the_tunnel_that_carries_it() {
     let (a, b, c, d) = inner;
     let frame = written((ip4(), udp(), tunnel, a, b, c, d));
 
-    let outer = vxlan::decap(&frame).unwrap();
-    assert_eq!((outer.inner, outer.checksummed), (&written(inner)[..], true));
-    let packet = ipv4::Packet::parse(&outer.inner[14..]).unwrap();
-    assert_eq!((packet.payload, outer.inner.len()), (&b"data"[..], 60));
+    let outer = tunnel::decap(&frame, &tunnel::Accept::default()).unwrap().unwrap();
+    assert_eq!((outer.carried.inner, outer.checksummed), (&written(inner)[..], true));
+    let packet = ipv4::Packet::parse(&outer.carried.inner[14..]).unwrap();
+    assert_eq!((packet.payload, outer.carried.inner.len()), (&b"data"[..], 60));
 }
 
 /// Checks CKS-01, CKS-04.
@@ -215,8 +215,8 @@ fn layer(kind: u8, a: u8, bytes: [u8; 5]) -> Box<dyn Layer> {
         11 => Box::new(LlcHeader { dsap: a, ssap: a, control: 3 }),
         12 => Box::new(vxlan::Header::new(vni())),
         13 => Box::new(None::<Tag>),
-        14 => Box::new(igmp::Report(&[])),
-        15 => Box::new(mld::Report(&[])),
+        14 => Box::new(igmp::Report::<Ipv4>(&[])),
+        15 => Box::new(mld::Report::<Ipv6>(&[])),
         _ => Box::new(bytes),
     }
 }

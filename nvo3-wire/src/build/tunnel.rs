@@ -30,9 +30,9 @@ impl Layer for vxlan_gpe::Header {
         *header = *self;
         if self.flags & Self::NEXT != 0 {
             header.next_protocol = match place.ether_type(NONE, payload.len()) {
-                EtherType::IPV4 => Next::Ipv4 as u8,
-                EtherType::IPV6 => Next::Ipv6 as u8,
-                EtherType::BRIDGING => Next::Ethernet as u8,
+                EtherType::IPV4 => Next::Ipv4.value(),
+                EtherType::IPV6 => Next::Ipv6.value(),
+                EtherType::BRIDGING => Next::Ethernet.value(),
                 _ => self.next_protocol,
             };
         }

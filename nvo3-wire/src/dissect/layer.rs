@@ -37,6 +37,8 @@ pub enum Kind {
     Routing,
     /// A fragment header.
     Fragment,
+    /// An authentication header, of IPv4 too.
+    Authentication,
     /// An ILA destination address.
     Ila,
     /// UDP.
@@ -77,6 +79,7 @@ impl fmt::Display for Kind {
             Self::DestinationOptions => "ipv6.dst",
             Self::Routing => "ipv6.rt",
             Self::Fragment => "ipv6.frag",
+            Self::Authentication => "ah",
             Self::Ila => "ila",
             Self::Udp => "udp",
             Self::Tcp => "tcp",
@@ -112,7 +115,7 @@ pub enum Layer<'a> {
     Ipv4(ipv4::Packet<'a>),
     /// IPv6; its extension headers follow each by itself.
     Ipv6(ipv6::Packet<'a>),
-    /// An extension header.
+    /// An extension header, or the authentication header of an IPv4 packet.
     Extension(ipv6::Extension<'a>),
     /// The destination of the IPv6 header before, where a SIR prefix was given.
     Ila(Ila<'a>),
@@ -178,10 +181,11 @@ pub struct Found<'a> {
     pub end: usize,
     /// The layer.
     pub layer: Layer<'a>,
-    /// How much of the payload is missing, as the error that a strict walk ends with; only from [`Dissect::lax`], and in
-    /// what the first fragment of a packet holds.
+    /// How much of the payload is missing, as the error that a strict walk ends with; only from [`Dissect::lax`] and
+    /// [`Dissect::captured`], and in what the first fragment of a packet holds.
     ///
     /// [`Dissect::lax`]: super::Dissect::lax
+    /// [`Dissect::captured`]: super::Dissect::captured
     pub cut: Option<Error>,
     pub(super) context: Context<'a>,
 }
@@ -220,6 +224,7 @@ pub(super) const fn extension_kind(number: u8) -> Kind {
         ipv6::HOP_BY_HOP => Kind::HopByHop,
         ipv6::ROUTING => Kind::Routing,
         ipv6::FRAGMENT => Kind::Fragment,
+        ipv6::AUTHENTICATION => Kind::Authentication,
         _ => Kind::DestinationOptions,
     }
 }
@@ -263,12 +268,19 @@ impl fmt::Display for Layer<'_> {
 
 /// The layer at which a walk ended, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}: {error}")]
+#[error("{kind}: {error}{}", if *cut { ", where the capture was cut" } else { "" })]
+#[non_exhaustive]
 pub struct Stop {
     /// The layer that could not be decoded.
     pub kind: Kind,
     /// Why, with the offset from the first byte of the frame.
     pub error: Error,
+    /// The header is not broken: the capture ends in the middle of it; only from [`Dissect::lax`] and
+    /// [`Dissect::captured`].
+    ///
+    /// [`Dissect::lax`]: super::Dissect::lax
+    /// [`Dissect::captured`]: super::Dissect::captured
+    pub cut: bool,
 }
 
 impl Stop {

@@ -4,7 +4,8 @@
 //! its payload ends, and has the layer's own view in [`Layer`]; options, records and messages are decoded when they are
 //! asked for. Nothing is copied or allocated. A layer that cannot be decoded ends the walk with a [`Stop`], the layers
 //! before it were given. [`Dissect::lax`] reads cut captures: a payload that is not all there is read as far as it is,
-//! and [`Found::cut`] says how much is missing. [`Found::validate`] applies the receiver's rules to a layer that decodes.
+//! and [`Found::cut`] says how much is missing, [`Stop::cut`] that a header is cut, not broken; [`Dissect::captured`] does
+//! so where the original length is known. [`Found::validate`] applies the receiver's rules to a layer that decodes.
 //!
 //! ```
 //! use nvo3_wire::dissect::{Dissect, Kind, Layer};

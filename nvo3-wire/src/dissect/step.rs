@@ -6,7 +6,9 @@ use super::walk::Dissect;
 use crate::error::take;
 use crate::ethernet::{self, Llc, LlcHeader, Snap, Tag};
 use crate::nd::{Nd, Related};
-use crate::{Error, EtherType, Protocol, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, nvgre};
+use crate::{
+    Error, EtherType, Protocol, Rule, ah, arp, geneve, gre, icmpv4, icmpv6, igmp, ila, ipv4, ipv6, mld, nvgre,
+};
 use crate::{tcp, udp, vxlan, vxlan_gpe};
 use zerocopy::FromBytes;
 
@@ -50,6 +52,8 @@ pub(super) struct Read<'a> {
     pub(super) len: usize,
     /// Length of header and payload.
     pub(super) whole: usize,
+    /// The same as the layer's own length field says, if it has one.
+    pub(super) claims: Option<usize>,
     pub(super) cut: Option<Error>,
     pub(super) fault: Option<Error>,
     /// What follows is the head of a fragmented packet.
@@ -59,7 +63,7 @@ pub(super) struct Read<'a> {
 
 impl<'a> Read<'a> {
     pub(super) fn new(layer: Layer<'a>, len: usize, whole: usize, step: Step<'a>) -> Self {
-        Self { layer, len, whole, cut: None, fault: None, first_fragment: false, step }
+        Self { layer, len, whole, claims: None, cut: None, fault: None, first_fragment: false, step }
     }
 }
 
@@ -91,9 +95,11 @@ impl<'a> Dissect<'a> {
             return Ok(read); // not even LLC
         }
         let cut = Error::truncated(Protocol::Ethernet, read.len + length, read.len + behind.len());
+        let claims = Some(read.len + length);
         match behind.len() < length {
             true if !self.may_be_cut() => self.stop(kind, cut),
-            is_cut => Ok(Read { step: Step::Llc, cut: is_cut.then_some(cut), ..read }),
+            true => Ok(Read { step: Step::Llc, claims, cut: self.missing(kind, Some(cut))?, ..read }),
+            false => Ok(Read { step: Step::Llc, claims, ..read }),
         }
     }
 
@@ -139,12 +145,14 @@ impl<'a> Dissect<'a> {
             false => ipv4::Packet::parse(self.rest).map(|packet| (packet, None)),
         };
         let (packet, cut) = read.or_else(|e| self.stop(Kind::Ipv4, e))?;
+        let cut = self.missing(Kind::Ipv4, cut)?;
         self.context.network = Network::V4(packet, self.at);
         let is_later = packet.header.fragment_offset() != 0;
         let step = if is_later { Step::Payload } else { Step::Upper(packet.header.protocol) };
         let (len, first_fragment) = (packet.header_len(), packet.header.is_fragment());
         let read = Read::new(Layer::Ipv4(packet), len, len + packet.payload.len(), step);
-        Ok(Read { cut, first_fragment, ..read })
+        let claims = Some(packet.header.total_length.get().into());
+        Ok(Read { claims, cut, first_fragment, ..read })
     }
 
     pub(super) fn ipv6(&mut self) -> Outcome<'a> {
@@ -153,6 +161,7 @@ impl<'a> Dissect<'a> {
             false => ipv6::Packet::parse(self.rest).map(|packet| (packet, None)),
         };
         let (packet, cut) = read.or_else(|e| self.stop(Kind::Ipv6, e))?;
+        let cut = self.missing(Kind::Ipv6, cut)?;
         self.context.network = Network::V6(packet, self.at);
         let step = match self.sir().zip(ila::Address::ref_from_bytes(&packet.header.destination.0).ok()) {
             Some((sir, address)) if is_ila(&packet.header.destination, address, sir) => {
@@ -161,7 +170,7 @@ impl<'a> Dissect<'a> {
             _ => Step::Chain(packet.extensions()),
         };
         let read = Read::new(Layer::Ipv6(packet), 40, 40 + packet.payload.len(), step);
-        Ok(Read { cut, ..read })
+        Ok(Read { claims: Some(40 + usize::from(packet.header.payload_length.get())), cut, ..read })
     }
 
     /// The destination of the header just passed, which takes no bytes of its own.
@@ -204,6 +213,7 @@ impl<'a> Dissect<'a> {
             (ipv4::IGMP, Network::V4(..)) if !is_fragment => Step::Igmp,
             (ipv6::ICMPV6, Network::V6(..)) => Step::Icmpv6,
             (gre::PROTOCOL, _) => Step::Gre,
+            (ah::PROTOCOL, Network::V4(..)) => Step::Chain(ipv6::Extensions::authentication(protocol, self.rest)),
             (IPV4_IN_IP, _) => self.enter(Step::Ipv4),
             (IPV6_IN_IP, _) => self.enter(Step::Ipv6),
             _ => Step::Payload,
@@ -217,6 +227,7 @@ impl<'a> Dissect<'a> {
             false => udp::Datagram::parse(self.rest).map(|datagram| (datagram, None)),
         };
         let (datagram, cut) = read.or_else(|e| self.stop(Kind::Udp, e))?;
+        let cut = self.missing(Kind::Udp, cut)?;
         let step = match datagram.header.destination_port.get() {
             vxlan::PORT => Step::Vxlan,
             vxlan_gpe::PORT => Step::VxlanGpe,
@@ -225,7 +236,8 @@ impl<'a> Dissect<'a> {
             _ => Step::Payload,
         };
         let len = size_of::<udp::Header>();
-        Ok(Read { cut, ..Read::new(Layer::Udp(datagram), len, len + datagram.payload.len(), step) })
+        let claims = Some(datagram.header.length.get().into());
+        Ok(Read { claims, cut, ..Read::new(Layer::Udp(datagram), len, len + datagram.payload.len(), step) })
     }
 
     pub(super) fn tcp(&mut self) -> Outcome<'a> {
@@ -241,7 +253,7 @@ impl<'a> Dissect<'a> {
 
     pub(super) fn igmp(&mut self) -> Outcome<'a> {
         let Network::V4(packet, at) = self.context.network else { return Ok(self.opaque()) };
-        let message = igmp::Message::parse(&packet).map_err(|error| Stop { kind: Kind::Igmp, error: error.at(at) })?;
+        let message = igmp::Message::parse(&packet).map_err(|error| self.stopped(Kind::Igmp, error.at(at)))?;
         Ok(Read::new(Layer::Igmp(message), self.rest.len(), self.rest.len(), Step::Done))
     }
 
@@ -256,7 +268,7 @@ impl<'a> Dissect<'a> {
         } else {
             self.icmpv6_by_type(packet, message)
         };
-        read.map_err(|error| Stop { kind: Kind::Icmpv6, error: error.at(base) })
+        read.map_err(|error| self.stopped(Kind::Icmpv6, error.at(base)))
     }
 
     fn icmpv6_by_type(&self, packet: ipv6::Packet<'a>, message: icmpv6::Message<'a>) -> Result<Read<'a>, Error> {
@@ -315,10 +327,10 @@ impl<'a> Dissect<'a> {
             take::<vxlan_gpe::Header>(self.rest, Protocol::VxlanGpe).or_else(|e| self.stop(Kind::VxlanGpe, e))?;
         let step = match header.next() {
             _ if header.version() != 0 => Step::Payload,
-            Some(vxlan_gpe::Next::Ethernet) => self.enter(Step::Ethernet),
-            Some(vxlan_gpe::Next::Ipv4) => self.enter(Step::Ipv4),
-            Some(vxlan_gpe::Next::Ipv6) => self.enter(Step::Ipv6),
-            Some(vxlan_gpe::Next::Nsh) | None => Step::Payload,
+            vxlan_gpe::Next::Ethernet => self.enter(Step::Ethernet),
+            vxlan_gpe::Next::Ipv4 => self.enter(Step::Ipv4),
+            vxlan_gpe::Next::Ipv6 => self.enter(Step::Ipv6),
+            vxlan_gpe::Next::Nsh | vxlan_gpe::Next::Unknown(_) => Step::Payload,
         };
         Ok(Read::new(Layer::VxlanGpe(header), size_of::<vxlan_gpe::Header>(), self.rest.len(), step))
     }

@@ -58,6 +58,78 @@ fn a_tunnelled_frame_is_walked_to_its_innermost_layer() {
 }
 
 #[test]
+fn authentication_headers_are_layers_of_both_ip_versions() {
+    let udp = [0x13, 0x88, 0, 9, 0, 8, 0, 0];
+    let chain =
+        [&[51, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2][..], &[17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9], &udp].concat();
+    let over_ipv4 = framed(EtherType::IPV4, &ipv4(51, 0, &chain));
+    let mut over_ipv6 = V10[..40].to_vec();
+    (over_ipv6[5], over_ipv6[6]) = (chain.len() as u8, 51);
+    over_ipv6.extend(&chain);
+
+    let [v4, v6] = [kinds(Dissect::new(&over_ipv4)), kinds(Dissect::ip(&over_ipv6))];
+    assert_eq!(v4[1..], [Kind::Ipv4, Kind::Authentication, Kind::Authentication, Kind::Udp]);
+    assert_eq!(v6, [Kind::Ipv6, Kind::Authentication, Kind::Authentication, Kind::Udp]);
+    assert!(Dissect::new(&over_ipv4).all(|found| found.unwrap().validate().is_ok()));
+    let cut = stop(Dissect::new(&framed(EtherType::IPV4, &ipv4(51, 0, &chain[..20]))));
+    assert_eq!((cut.kind, cut.error.offset, cut.missing()), (Kind::Authentication, 46, Some((16, 8))));
+    let first = kinds(Dissect::new(&framed(EtherType::IPV4, &ipv4(51, 0x2000, &chain))));
+    assert!(first.ends_with(&[Kind::Udp]));
+    assert!(kinds(Dissect::new(&framed(EtherType::IPV4, &ipv4(51, 9, &chain)))).ends_with(&[Kind::Payload]));
+    let options = [&[60, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2][..], &[17, 0, 1, 4, 0, 0, 0, 0]].concat();
+    let of_ipv6 = kinds(Dissect::new(&framed(EtherType::IPV4, &ipv4(51, 0, &options))));
+    assert!(of_ipv6.ends_with(&[Kind::Authentication, Kind::Payload])); // IPv4 has no other extension headers
+}
+
+/// Whatever is cut off, a captured frame gives the layers of the whole one, and no header is called broken for it.
+pub(crate) fn check_every_cut(frame: &[u8]) {
+    let all: Vec<_> = Dissect::new(frame).collect();
+    for end in 0..frame.len() {
+        let mut walk = all.iter();
+        for found in Dissect::new(&frame[..end]).captured(frame.len()) {
+            match (found, walk.next()) {
+                (Ok(ours), Some(Ok(theirs))) => {
+                    assert_eq!((ours.kind(), ours.offset), (theirs.kind(), theirs.offset), "{end} of {frame:02x?}")
+                }
+                (Err(stop), whole) => {
+                    assert!(stop.cut || matches!(whole, Some(Err(_))), "{stop}: {end} of {frame:02x?}")
+                }
+                (Ok(found), None | Some(Err(_))) => panic!("{}: {end} of {frame:02x?}", found.kind()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_capture_gives_the_layers_of_the_whole_frame_and_calls_no_cut_header_broken() {
+    let tcp =
+        [&[0x13, 0x88, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x80, 2, 0xff, 0xff, 0, 0, 0, 0][..], &[1; 12], b"data"].concat();
+    let query = [0x11, 100, 0, 0, 239, 1, 2, 3, 2, 125, 0, 1, 192, 0, 2, 9];
+    check_every_cut(&V5);
+    for packet in [ipv4(6, 0, &tcp), ipv4(6, 0x2000, &tcp), ipv4(2, 0, &query), V9.to_vec()] {
+        check_every_cut(&framed(EtherType::IPV4, &packet));
+    }
+    check_every_cut(&framed(EtherType::IPV6, &V10));
+}
+
+#[test]
+fn a_length_beyond_the_original_frame_is_broken_however_much_was_captured() {
+    let frame = framed(EtherType::IPV4, &V9);
+    let short = |original| stop(Dissect::new(&frame[..40]).captured(original));
+
+    assert!(short(frame.len()).cut);
+    assert_eq!((short(frame.len() - 1).kind, short(frame.len() - 1).cut), (Kind::Ipv4, false));
+    assert_eq!(
+        stop(Dissect::new(&frame[..40]).lax()).to_string(),
+        "udp: UDP at byte 34: needs 8 bytes, 6 are there, where the capture was cut"
+    );
+    let mut tcp = ipv4(6, 0, &[0; 10]); // shorter than TCP's header: broken in the whole frame too
+    tcp.extend([0; 20]);
+    let frame = framed(EtherType::IPV4, &tcp);
+    assert!(!stop(Dissect::new(&frame[..40]).captured(frame.len())).cut);
+}
+
+#[test]
 fn a_walk_begins_at_any_of_three_places() {
     assert_eq!(kinds(Dissect::ip(&V10))[..2], [Kind::Ipv6, Kind::Udp]);
     assert_eq!(kinds(Dissect::carried(EtherType::IPV4, &V9))[..2], [Kind::Ipv4, Kind::Udp]);

@@ -3,7 +3,7 @@
 use super::layer::{Found, Kind, Layer, Stop};
 use super::rules::Context;
 use super::step::{Read, Step};
-use crate::{Error, EtherType, ila};
+use crate::{Error, EtherType, Protocol, Rule, ila};
 
 /// Tunnels within tunnels that are entered; what the next one carries is a payload.
 pub const MAX_TUNNELS: u8 = 8;
@@ -19,9 +19,22 @@ pub struct Dissect<'a> {
     /// Where `rest` begins in the frame.
     pub(super) at: usize,
     pub(super) context: Context<'a>,
-    lax: bool,
+    reading: Reading,
+    /// Where in the frame as it was sent the layer at hand ends, as the lengths so far say.
+    ends: usize,
+    /// What is walked over is the head of a fragmented packet.
+    piece: bool,
     sir: Option<ila::Prefix>,
     tunnels: u8,
+}
+
+/// What is made of a payload that is not all there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Strict,
+    Lax,
+    /// The length of the frame as it was sent is known.
+    Captured,
 }
 
 impl<'a> Dissect<'a> {
@@ -42,16 +55,40 @@ impl<'a> Dissect<'a> {
     }
 
     fn start(step: Step<'a>, rest: &'a [u8]) -> Self {
-        let context = Context::default();
-        Self { step, rest, at: 0, context, lax: false, sir: None, tunnels: 0 }
+        let (context, reading, ends) = (Context::default(), Reading::Strict, rest.len());
+        Self { step, rest, at: 0, context, reading, ends, piece: false, sir: None, tunnels: 0 }
     }
 
     /// Reads on where a payload is not all there, as captures have it.
     ///
-    /// Every layer of the strict walk is found, and maybe more; a cut header ends this walk too.
+    /// Every layer of the strict walk is found, and maybe more; a cut header ends this walk too, with [`Stop::cut`].
     #[must_use]
     pub fn lax(self) -> Self {
-        Self { lax: true, ..self }
+        Self { reading: Reading::Lax, ends: usize::MAX, ..self }
+    }
+
+    /// Reads what a capture has kept of a frame of `original` bytes, from where this walk begins.
+    ///
+    /// What is found is what a strict walk over the whole frame finds, as far as the bytes go: the walk reads on where a
+    /// payload is cut, ends with [`Stop::cut`] in the middle of a header, and stops at a length beyond the original frame.
+    ///
+    /// ```
+    /// use nvo3_wire::dissect::Dissect;
+    ///
+    /// let ethernet = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00];
+    /// let ip = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+    /// let captured = [&ethernet[..], &ip, &[0x13, 0x88, 0, 80]].concat(); // four bytes of TCP
+    /// let stop = |original| Dissect::new(&captured).captured(original).find_map(Result::err);
+    ///
+    /// assert!(stop(54).is_some_and(|stop| stop.cut)); // the capture ends in TCP's header
+    /// assert!(stop(38).is_some_and(|stop| !stop.cut)); // the packet says that it is longer than its frame
+    /// ```
+    #[must_use]
+    pub fn captured(self, original: usize) -> Self {
+        match original > self.rest.len() {
+            true => Self { reading: Reading::Captured, ends: original, ..self },
+            false => self,
+        }
     }
 
     /// Takes IPv6 destinations outside of tunnels, if they are unicast, not under this prefix and not ordinary interface
@@ -84,7 +121,29 @@ impl<'a> Dissect<'a> {
 
     /// Whether a payload may be cut short: by the capture, or because it is a first fragment's.
     pub(super) fn may_be_cut(&self) -> bool {
-        self.lax || self.context.partial
+        self.reading != Reading::Strict || self.context.partial
+    }
+
+    /// How much is missing, or that it was never there.
+    pub(super) fn missing(&self, kind: Kind, cut: Option<Error>) -> Result<Option<Error>, Stop> {
+        match cut {
+            Some(error) if self.reading == Reading::Captured && !self.piece && !self.was_sent(error.at(self.at)) => {
+                self.stop(kind, error)
+            }
+            cut => Ok(cut),
+        }
+    }
+
+    /// Whether what an error, counted from the start of the frame, calls missing was in the frame as it was sent.
+    fn was_sent(&self, error: Error) -> bool {
+        match error.rule {
+            Rule::Truncated { needed, .. } => error.offset.saturating_add(needed) <= self.ends,
+            // a query that is cut, and would be one of an earlier version if it were shorter
+            Rule::Length(_) if matches!(error.protocol, Protocol::Igmp | Protocol::Mld) => {
+                self.context.partial && !self.piece
+            }
+            _ => false,
+        }
     }
 }
 
@@ -126,7 +185,7 @@ impl<'a> Iterator for Dissect<'a> {
 impl<'a> Dissect<'a> {
     /// Places what was read in the frame and moves behind its header.
     pub(super) fn found(&mut self, read: Read<'a>) -> Found<'a> {
-        let Read { layer, len, whole, cut, fault, first_fragment, step } = read;
+        let Read { layer, len, whole, claims, cut, fault, first_fragment, step } = read;
         let offset = self.at;
         let cut = cut.map(|error| error.at(offset));
         self.context.partial |= cut.is_some();
@@ -135,11 +194,18 @@ impl<'a> Dissect<'a> {
         self.at += len;
         self.step = step;
         self.context.partial |= first_fragment;
+        self.piece |= first_fragment;
+        self.ends = claims.map_or(self.ends, |claims| self.ends.min(offset + claims));
         Found { offset, len, end: offset + whole, layer, cut, context }
     }
 
     /// Ends the walk: `error` counts from where the layer begins.
     pub(super) fn stop<T>(&self, kind: Kind, error: Error) -> Result<T, Stop> {
-        Err(Stop { kind, error: error.at(self.at) })
+        Err(self.stopped(kind, error.at(self.at)))
+    }
+
+    /// As [`Dissect::stop`], where `error` counts from the start of the frame.
+    pub(super) fn stopped(&self, kind: Kind, error: Error) -> Stop {
+        Stop { kind, error, cut: self.reading != Reading::Strict && self.was_sent(error) }
     }
 }

@@ -1,10 +1,10 @@
 //! Messages written: what a view says is what its builder takes, so that what was read can be written again.
 
-use super::{Header, QUERY, Query, QueryV3, REPORT_V3, Record, RecordHeader, RecordKind};
+use super::{Header, QUERY, Query, QueryV3, Report};
 use crate::checksum::{Sum, checksum};
 use crate::error::place;
-use crate::{Error, Ipv4, Protocol, Rule};
-use zerocopy::IntoBytes;
+use crate::group::to_code;
+use crate::{Error, Ipv4, Protocol};
 use zerocopy::big_endian::U16;
 
 impl Header {
@@ -31,16 +31,6 @@ impl Header {
     }
 }
 
-impl QueryV3 {
-    /// The part to be put behind a query; its sources are counted when it is written. A time between general queries of
-    /// more than 127 seconds is rounded down to what the code can say, 31,744 seconds at most; a robustness of more than 7
-    /// is 0, which says nothing of it (RFC 3376 §4.1.6).
-    pub const fn new(suppress: bool, robustness: u8, interval: u16) -> Self {
-        let robustness = if robustness > 7 { 0 } else { robustness };
-        Self { flags: (suppress as u8) << 3 | robustness, interval_code: to_code(interval as u32), sources: U16::ZERO }
-    }
-}
-
 impl Query<'_> {
     /// Length of the message in bytes: with [`Query::v3`] its part and the sources too.
     pub const fn wire_len(&self) -> usize {
@@ -54,7 +44,7 @@ impl Query<'_> {
     /// with [`Query::v3`], to what its code can say, but is no zero in version 2, which only version 1 has.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 sources.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 sources.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, out))
@@ -75,107 +65,22 @@ impl Query<'_> {
         let (header, behind) = place::<Header>(out, Protocol::Igmp)?;
         *header = Header { kind: QUERY, response_code, checksum: U16::ZERO, group: self.group };
         if let Some(v3) = self.v3 {
-            let (part, behind) = place::<QueryV3>(behind, Protocol::Igmp)?;
-            *part = QueryV3 { sources: count(self.sources.len(), length)?, ..*v3 };
-            behind.copy_from_slice(self.sources.as_bytes());
+            v3.put(self.sources, length, behind)?;
         }
         Ok(length)
     }
 }
 
-/// A version 3 report to be written (RFC 3376 §4.2); it goes to 224.0.0.22 with TTL 1 and router alert.
-///
-/// ```
-/// use nvo3_wire::igmp::{Kind, Message, Record, RecordKind, Report};
-/// use nvo3_wire::build::Layers;
-/// use nvo3_wire::ipv4::{self, Ipv4Option};
-/// use nvo3_wire::Ipv4;
-///
-/// let join = Record { kind: RecordKind::ToExclude, group: Ipv4([239, 1, 2, 3]), sources: &[], auxiliary: &[] };
-/// let ip = ipv4::Fields { ttl: 1, ..ipv4::Fields::new(Ipv4([192, 0, 2, 1]), Ipv4([224, 0, 0, 22])) };
-/// let mut out = [0; 40];
-/// (ip.with_options(&[Ipv4Option::RouterAlert(0)]), Report(&[join])).write(&mut out)?;
-///
-/// let message = Message::parse(&ipv4::Packet::parse(&out)?)?;
-/// message.validate()?;
-/// let Kind::Records(records) = message.kind else { panic!("not a report") };
-/// assert!(records.iter().eq([join]));
-/// # Ok::<(), nvo3_wire::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report<'a>(pub &'a [Record<'a>]);
-
-impl Report<'_> {
-    /// Length of the message in bytes.
-    pub fn wire_len(&self) -> usize {
-        size_of::<Header>() + self.0.iter().map(Record::wire_len).sum::<usize>()
-    }
-
+impl Report<'_, Ipv4> {
     /// Writes the message with its checksum; how many bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`]; [`Rule::TooLong`] with more than 65,535 records or sources, [`Rule::AuxiliaryTooLong`] beyond
-    /// 1,020 bytes.
+    /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 records or sources,
+    /// [`AuxiliaryTooLong`](crate::Rule::AuxiliaryTooLong) beyond 1,020 bytes.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let length = self.put(out)?;
         Ok(summed(length, out))
     }
-
-    /// As [`Report::write`] with a checksum of zero.
-    pub(crate) fn put(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let (length, available) = (self.wire_len(), out.len());
-        let Some(out) = out.get_mut(..length) else {
-            return Err(Error::no_room(Protocol::Igmp, length, available));
-        };
-        let (header, mut behind) = place::<Header>(out, Protocol::Igmp)?;
-        let [high, low] = count(self.0.len(), length)?.to_bytes();
-        *header = Header { kind: REPORT_V3, response_code: 0, checksum: U16::ZERO, group: Ipv4([0, 0, high, low]) };
-        for record in self.0 {
-            behind = record.put(behind)?;
-        }
-        Ok(length)
-    }
-}
-
-impl Record<'_> {
-    /// Length in bytes, auxiliary data padded to a multiple of 4.
-    pub const fn wire_len(&self) -> usize {
-        size_of::<RecordHeader>() + size_of_val(self.sources) + self.auxiliary.len().next_multiple_of(4)
-    }
-
-    /// Writes the record; what is behind it.
-    fn put<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
-        let (length, available) = (self.wire_len(), out.len());
-        let no_room = || Error::no_room(Protocol::Igmp, length, available);
-        let (header, behind) = place::<RecordHeader>(out, Protocol::Igmp)?;
-        header.kind = self.kind.into();
-        header.aux_words = aux_words(self.auxiliary, Protocol::Igmp)?;
-        header.sources = count(self.sources.len(), length)?;
-        header.group = self.group;
-        let (sources, behind) = behind.split_at_mut_checked(size_of_val(self.sources)).ok_or_else(no_room)?;
-        sources.copy_from_slice(self.sources.as_bytes());
-        put_auxiliary(self.auxiliary, behind).ok_or_else(no_room)
-    }
-}
-
-/// Writes auxiliary data and zeros up to a multiple of 4 bytes; what is behind, `None` without room.
-pub(crate) fn put_auxiliary<'o>(auxiliary: &[u8], out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-    let (padded, behind) = out.split_at_mut_checked(auxiliary.len().next_multiple_of(4))?;
-    let (data, padding) = padded.split_at_mut_checked(auxiliary.len())?;
-    data.copy_from_slice(auxiliary);
-    padding.fill(0);
-    Some(behind)
-}
-
-/// Words of auxiliary data, as a record counts them.
-pub(crate) fn aux_words(auxiliary: &[u8], protocol: Protocol) -> Result<u8, Error> {
-    let words = u8::try_from(auxiliary.len().div_ceil(4));
-    words.map_err(|_| Error::new(protocol, 0, Rule::AuxiliaryTooLong(auxiliary.len())))
-}
-
-fn count(number: usize, length: usize) -> Result<U16, Error> {
-    let number = u16::try_from(number).map_err(|_| Error::new(Protocol::Igmp, 0, Rule::TooLong(length)))?;
-    Ok(U16::new(number))
 }
 
 fn summed(length: usize, out: &mut [u8]) -> usize {
@@ -186,30 +91,4 @@ fn summed(length: usize, out: &mut [u8]) -> usize {
         }
     }
     length
-}
-
-impl From<RecordKind> for u8 {
-    fn from(kind: RecordKind) -> Self {
-        match kind {
-            RecordKind::IsInclude => 1,
-            RecordKind::IsExclude => 2,
-            RecordKind::ToInclude => 3,
-            RecordKind::ToExclude => 4,
-            RecordKind::Allow => 5,
-            RecordKind::Block => 6,
-            RecordKind::Unknown(other) => other,
-        }
-    }
-}
-
-/// The code of the greatest number that is not above `value`, see [`from_code`](super::from_code).
-pub(crate) const fn to_code(value: u32) -> u8 {
-    match value {
-        0..128 => value as u8,
-        128..0x8000 => {
-            let exponent = value.ilog2() as u8 - 7;
-            0x80 | exponent << 4 | (value >> (exponent + 3)) as u8 & 0xf
-        }
-        _ => 0xff,
-    }
 }

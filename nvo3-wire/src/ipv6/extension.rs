@@ -1,7 +1,8 @@
 //! One extension header by kind, its rules, and each written.
 
 use super::option::{Ipv6Option, Options};
-use super::{DESTINATION_OPTIONS, Extension, HOP_BY_HOP, ROUTING};
+use super::{AUTHENTICATION, DESTINATION_OPTIONS, Extension, HOP_BY_HOP, ROUTING};
+use crate::ah::Authentication;
 use crate::error::{place, take};
 use crate::{Error, Ipv6, Protocol, Rule};
 use core::fmt;
@@ -105,6 +106,7 @@ impl<'a> Routing<'a> {
 
 /// An extension header by kind.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Kind<'a> {
     /// For every router on the path.
     HopByHop(Options<'a>),
@@ -114,6 +116,8 @@ pub enum Kind<'a> {
     Routing(Routing<'a>),
     /// A piece of a packet.
     Fragment(&'a Fragment),
+    /// Who sent it, for those who share a key.
+    Authentication(Authentication<'a>),
 }
 
 impl<'a> Extension<'a> {
@@ -129,6 +133,7 @@ impl<'a> Extension<'a> {
             (ROUTING, [kind, segments_left, data @ ..]) => {
                 Kind::Routing(Routing { kind: *kind, segments_left: *segments_left, data })
             }
+            (AUTHENTICATION, content) => Kind::Authentication(Authentication::parse(content).map_err(|e| e.at(2))?),
             (_, content) => Kind::Fragment(take(content, Protocol::Ipv6)?.0),
         })
     }
@@ -148,6 +153,7 @@ impl fmt::Display for Extension<'_> {
                 let more = if fragment.more() { "+" } else { "" };
                 return write!(f, "fragment {:#010x}@{}{more}", fragment.identification.get(), fragment.offset());
             }
+            Ok(Kind::Authentication(authentication)) => return authentication.fmt(f),
             Err(error) => return write!(f, "extension {} broken: {}", self.kind, error.rule),
         };
         f.write_str(name)?;

@@ -178,6 +178,25 @@ impl<'a> Options<'a> {
     }
 }
 
+impl Options<'_> {
+    /// A jumbo payload option is for a payload that `payload_length` cannot say, which is 0 then (RFC 2675 §3).
+    pub(super) fn validate_jumbo(&self, payload_length: u16) -> Result<(), Error> {
+        let mut offset = 0;
+        for option in self.iter() {
+            let rule = match option {
+                Ipv6Option::Jumbo(_) if payload_length != 0 => Some(Rule::JumboBesideLength(payload_length)),
+                Ipv6Option::Jumbo(length @ 0..=0xffff) => Some(Rule::JumboLength(length)),
+                _ => None,
+            };
+            if let Some(rule) = rule {
+                return Err(Error::new(Protocol::Ipv6, offset, rule));
+            }
+            offset += option.wire_len();
+        }
+        Ok(())
+    }
+}
+
 struct Walk<'a>(&'a [u8]);
 
 impl<'a> Iterator for Walk<'a> {

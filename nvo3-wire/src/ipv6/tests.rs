@@ -66,6 +66,50 @@ fn upper_protocol_is_found_behind_every_kind_of_header() {
     assert_eq!(kinds, [(HOP_BY_HOP, 6), (ROUTING, 14), (DESTINATION_OPTIONS, 6), (FRAGMENT, 6)]);
 }
 
+/// `next`, SPI 256, sequence 7, and this many words of ICV.
+fn authentication(next: u8, icv: u8) -> Vec<u8> {
+    let mut header = Vec::from([next, 1 + icv, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7]);
+    header.extend(std::vec![0xcc; usize::from(icv) * 4]);
+    header
+}
+
+#[test]
+fn authentication_headers_are_walked_in_units_of_their_own() {
+    let chain = [&[51, 0, 1, 4, 0, 0, 0, 0][..], &authentication(60, 3), &[17, 0, 1, 4, 0, 0, 0, 0, 0xaa]].concat();
+    let packet = packet(HOP_BY_HOP, &chain);
+
+    let parsed = Packet::parse(&packet).unwrap();
+    let upper = parsed.upper().unwrap();
+    assert_eq!((upper.protocol, upper.offset, upper.payload), (UDP, 40 + 8 + 24 + 8, &[0xaa][..]));
+    let Some(Ok(Kind::Authentication(read))) = parsed.extensions().nth(1).map(|e| e.typed()) else {
+        panic!("{parsed}")
+    };
+    assert_eq!((read.header.spi.get(), read.header.sequence.get(), read.icv), (256, 7, &[0xcc; 12][..]));
+    assert!(parsed.validate().is_ok() && parsed.to_string().contains(", authentication spi 0x00000100 sequence 7, "));
+}
+
+#[test]
+fn a_cut_or_too_short_authentication_header_says_where() {
+    let error = |chain: &[u8]| Packet::parse(&packet(AUTHENTICATION, chain)).unwrap().upper().unwrap_err();
+
+    let cut = error(&authentication(17, 3)[..23]);
+    assert_eq!((cut.offset, cut.rule), (40, Rule::Truncated { needed: 24, available: 23 }));
+    let short = error(&[17, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7]);
+    assert_eq!((short.protocol, short.offset, short.rule), (Protocol::Authentication, 40, Rule::Length(8)));
+}
+
+#[test]
+fn a_jumbo_payload_stands_alone_and_is_long() {
+    let jumbo = [&[59, 0, 0xc2, 4][..], &70_000u32.to_be_bytes()].concat();
+    let beside = packet(HOP_BY_HOP, &jumbo);
+    let verdict = |packet: &[u8]| Packet::parse(packet).unwrap().validate().map_err(|e| (e.offset, e.rule));
+
+    assert_eq!(verdict(&beside), Err((42, Rule::JumboBesideLength(8))));
+    let options = |length: u32| [&[0xc2, 4][..], &length.to_be_bytes()].concat();
+    let alone = |length| Options::parse(&options(length)).unwrap().validate_jumbo(0).map_err(|e| e.rule);
+    assert_eq!([65_536, 65_535].map(alone), [Ok(()), Err(Rule::JumboLength(65_535))]);
+}
+
 #[test]
 fn the_walk_stops_at_a_later_fragment() {
     let packet = packet(FRAGMENT, &[60, 0, 0, 8, 0, 0, 0, 9, 0xff]);
@@ -196,11 +240,11 @@ fn endless_chains_are_refused() {
 proptest! {
     #[test]
     fn any_chain_walks_or_fails(
-        first in prop::sample::select(&[0u8, 43, 44, 60][..]), mut chain in prop::collection::vec(0u8..61, 0..200),
+        first in prop::sample::select(&[0u8, 43, 44, 51, 60][..]), mut chain in prop::collection::vec(0u8..61, 0..200),
     ) {
         for at in [0, 8, 16, 24] {
             if let Some(next) = chain.get_mut(at..at + 2) {
-                next.copy_from_slice(&[[0, 43, 44, 60][usize::from(next[0] & 3)], next[1] & 1]);
+                next.copy_from_slice(&[[0, 43, 44, 51, 60][usize::from(next[0]) % 5], next[1] & 1]);
             }
         }
         let packet = packet(first, &chain);

@@ -107,7 +107,7 @@ fn every_code_is_that_of_its_number_and_of_those_up_to_the_next() {
 #[test]
 fn what_cannot_be_written_is_refused() {
     let many = std::vec![HOST; 65_536];
-    let record = Record { kind: RecordKind::Allow, group: &Ipv6(GROUP), sources: &[], auxiliary: &[] };
+    let record = Record { kind: RecordKind::Allow, group: Ipv6(GROUP), sources: &[], auxiliary: &[] };
     let v2 = QueryV2::new(false, 2, 125);
     let query = Query { v2: Some(&v2), ..ALL };
     let mut out = std::vec![0; 1 << 21];
@@ -187,7 +187,7 @@ proptest! {
             (kind, Ipv6(group), sources.into_iter().map(Ipv6).collect::<Vec<_>>(), std::vec![7; auxiliary])
         }).collect();
         let records: Vec<_> = groups.iter().map(|(kind, group, sources, auxiliary)| {
-            Record { kind: (*kind).into(), group, sources, auxiliary }
+            Record { kind: (*kind).into(), group: *group, sources, auxiliary }
         }).collect();
         let mut out = [0xa5; 500];
         let length = Report(&records).write(ADDRESSES, &mut out).unwrap();

@@ -4,8 +4,9 @@ use super::encap::is_tagged;
 use super::outer::Outer;
 use super::{Encapsulation, Payload};
 use crate::ecn::{self, Ecn, Egress, class_of_frame};
+use crate::ethernet::{self, Link};
 use crate::geneve::{self, OptionKind, Options};
-use crate::{Error, EtherType, Ipv6, Protocol, Rule, Vni, ethernet, gre, ipv4, nvgre, udp, vxlan, vxlan_gpe};
+use crate::{Error, EtherType, Ipv6, Protocol, Rule, Vni, gre, nvgre, udp, vxlan, vxlan_gpe};
 use core::fmt;
 use core::net::IpAddr;
 
@@ -21,16 +22,20 @@ pub enum ZeroChecksum<'a> {
     Anyone,
 }
 
+/// The ports that IANA has assigned: 4789 for VXLAN, 6081 for Geneve, 4790 for VXLAN-GPE.
+pub const PORTS: &[(u16, Encapsulation)] = &[
+    (vxlan::PORT, Encapsulation::Vxlan),
+    (geneve::PORT, Encapsulation::Geneve),
+    (vxlan_gpe::PORT, Encapsulation::VxlanGpe),
+];
+
 /// What a tunnel end accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accept<'a> {
-    /// The UDP port of VXLAN, if it is spoken (VXL-03).
-    pub vxlan: Option<u16>,
-    /// The UDP port of VXLAN-GPE, if it is spoken.
-    pub vxlan_gpe: Option<u16>,
-    /// The UDP port of Geneve, if it is spoken (GNV-07).
-    pub geneve: Option<u16>,
-    /// Whether NVGRE is spoken.
+    /// The UDP ports and what is spoken on each (VXL-03, GNV-07); of a port that is there twice, the first. NVGRE has no
+    /// port and plays no part here.
+    pub ports: &'a [(u16, Encapsulation)],
+    /// Whether NVGRE is spoken; then all of GRE is taken for it.
     pub nvgre: bool,
     /// Whether inner frames may have an 802.1Q or 802.1ad tag (VXL-13, NVG-04, GNV-13).
     pub inner_vlan: bool,
@@ -46,9 +51,7 @@ impl Default for Accept<'_> {
     /// Every encapsulation on its own port; no tags, no zero checksum over IPv6, no Geneve option known.
     fn default() -> Self {
         Self {
-            vxlan: Some(vxlan::PORT),
-            vxlan_gpe: Some(vxlan_gpe::PORT),
-            geneve: Some(geneve::PORT),
+            ports: PORTS,
             nvgre: true,
             inner_vlan: false,
             zero_checksum_over_ipv6: ZeroChecksum::Nobody,
@@ -82,6 +85,8 @@ pub struct Decap<'a> {
     pub source: IpAddr,
     /// Outer destination.
     pub destination: IpAddr,
+    /// Outer UDP destination port; `None` of NVGRE.
+    pub port: Option<u16>,
     /// Outer ECN, for [`egress`].
     pub ecn: Ecn,
     /// Outer DSCP, for the uniform model (TUN-05).
@@ -102,43 +107,79 @@ impl fmt::Display for Decap<'_> {
     }
 }
 
-/// Decapsulates an outer IPv4 or IPv6 packet, whichever tunnel it is.
+/// Decapsulates an outer IPv4 or IPv6 packet, whichever tunnel it is; `None` for a packet of none that is accepted.
 ///
-/// Reserved bits are ignored; a non-zero UDP checksum and the IPv4 header checksum are verified.
+/// Such a packet, of another protocol or port, is the IP stack's: neither its checksums nor its fragments were looked at.
+/// A fragment other than the first has no port and is nobody's tunnel; what is behind an authentication header is for the
+/// IP stack first, which can verify it. In a tunnel's packet, reserved bits are ignored; a
+/// non-zero UDP checksum and the IPv4 header checksum are verified.
+///
+/// ```
+/// use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};
+/// use nvo3_wire::{Ipv4, Vni};
+///
+/// let (from, to, vni) = (Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), Vni::try_from(7).unwrap());
+/// let old_linux = Encap::new(Encapsulation::Vxlan, from, to, vni)?.with_port(8472);
+/// let mut packet = [0; 96];
+/// old_linux.write(0, &[0; 60], &mut packet)?;
+///
+/// assert_eq!(decap(&packet, &Accept::default())?, None);
+/// let ports = &[(4789, Encapsulation::Vxlan), (8472, Encapsulation::Vxlan), (6081, Encapsulation::Geneve)];
+/// let outer = decap(&packet, &Accept { ports, ..Accept::default() })?.expect("a tunnel on 8472");
+/// assert_eq!((outer.port, outer.carried.vni, outer.carried.inner_offset), (Some(8472), vni, 36));
+/// # Ok::<(), nvo3_wire::Error>(())
+/// ```
 ///
 /// # Errors
-/// What makes outer packet or tunnel header invalid, with its offset: a fragment (VXL-07, NVG-05), another protocol or
-/// port, a wrong checksum, a zero one over IPv6 from an end of which none is accepted (U6-03), what [`parse`] refuses.
+/// What is wrong with a packet that cannot be read, or that is a tunnel's: a fragment (VXL-07, NVG-05), a wrong checksum,
+/// a zero one over IPv6 from an end of which none is accepted (U6-03), what [`parse`] refuses. The offset counts from
+/// the outer IP header.
 #[inline]
-pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Decap<'a>, Error> {
+pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'a>>, Error> {
     let outer = Outer::parse(packet)?;
     let (source, destination) = outer.addresses();
-    let (encapsulation, entropy, checksummed, at, bytes) = match outer.protocol {
-        ipv4::UDP => {
+    let port = outer.port()?;
+    let is_on = |(number, encapsulation): &&(u16, Encapsulation)| {
+        Some(*number) == port && *encapsulation != Encapsulation::Nvgre
+    };
+    let (encapsulation, entropy, checksummed, at, bytes) = match accept.ports.iter().find(is_on) {
+        Some((_, encapsulation)) => {
+            outer.validate()?;
             let udp = outer.datagram(zero_from(accept, source))?;
-            let port = Some(udp.header.destination_port.get());
-            let encapsulation = match port {
-                _ if port == accept.vxlan => Encapsulation::Vxlan,
-                _ if port == accept.geneve => Encapsulation::Geneve,
-                _ if port == accept.vxlan_gpe => Encapsulation::VxlanGpe,
-                _ => {
-                    let port = udp.header.destination_port.get();
-                    return Err(Error::new(Protocol::Udp, outer.at, Rule::Port(port)));
-                }
-            };
             let at = outer.at + size_of::<udp::Header>();
-            (encapsulation, udp.header.source_port.get(), udp.header.checksum.get() != 0, at, udp.payload)
+            (*encapsulation, udp.header.source_port.get(), udp.header.checksum.get() != 0, at, udp.payload)
         }
-        gre::PROTOCOL if accept.nvgre => {
+        None if accept.nvgre && outer.protocol == gre::PROTOCOL => {
+            outer.validate()?;
             let flow_id = outer.payload.get(7).copied().unwrap_or(0);
             (Encapsulation::Nvgre, u16::from(flow_id), false, outer.at, outer.payload)
         }
-        _ => return Err(outer.not_a_tunnel()),
+        None => return Ok(None),
     };
     let carried = parse(encapsulation, bytes, accept).map_err(|e| e.at(at))?;
     let carried = Carried { inner_offset: carried.inner_offset + at, ..carried };
     let (ecn, dscp) = (outer.ecn(), outer.class >> 2);
-    Ok(Decap { encapsulation, source, destination, ecn, dscp, entropy, checksummed, carried })
+    Ok(Some(Decap { encapsulation, source, destination, port, ecn, dscp, entropy, checksummed, carried }))
+}
+
+/// As [`decap`], of an outer Ethernet frame, behind up to two tags; `None` also for what is neither IPv4 nor IPv6.
+///
+/// # Errors
+/// As [`decap`], and a frame that cannot be read. Offsets, that of the inner frame too, count from the first byte of
+/// `frame`.
+#[inline]
+pub fn decap_frame<'a>(frame: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'a>>, Error> {
+    let link = Link::parse(frame)?;
+    let at = link.offset();
+    match link.ether_type() {
+        Some(EtherType::IPV4 | EtherType::IPV6) => {}
+        _ => return Ok(None),
+    }
+    let outer = decap(link.payload, accept).map_err(|e| e.at(at))?;
+    Ok(outer.map(|outer| {
+        let carried = Carried { inner_offset: outer.carried.inner_offset + at, ..outer.carried };
+        Decap { carried, ..outer }
+    }))
 }
 
 #[inline]
@@ -170,7 +211,7 @@ pub fn parse<'a>(encapsulation: Encapsulation, bytes: &'a [u8], accept: &Accept<
             if header.is_control() {
                 return error(Rule::Control);
             }
-            (header.vni(), next.into(), inner, Options::NONE)
+            (header.vni(), next.try_into()?, inner, Options::NONE)
         }
         Encapsulation::Geneve => {
             let packet = geneve::Packet::parse(bytes)?;

@@ -3,31 +3,65 @@
 use super::template::{Class, EcnMode, Packet, Template, Udp};
 use super::{Encapsulation, Payload};
 use crate::ecn::class_of_frame;
+use crate::error::place;
 use crate::geneve::{self, Options};
-use crate::{Error, EtherType, Protocol, Rule, Vni, ipv6, nvgre, udp, vxlan, vxlan_gpe};
+use crate::{Error, EtherType, Mac, Protocol, Rule, Vni, ethernet, ipv6, nvgre, udp, vxlan, vxlan_gpe};
 use core::net::IpAddr;
 
-/// The longest outer headers there are: Geneve with all options over IPv6. Without options 56 bytes suffice.
-pub const MAX_OVERHEAD: usize =
-    size_of::<ipv6::Header>() + size_of::<udp::Header>() + size_of::<geneve::Header>() + geneve::MAX_OPTIONS;
+/// The longest outer headers there are: Ethernet, and Geneve with all options over IPv6. Without options 70 bytes suffice.
+pub const MAX_OVERHEAD: usize = size_of::<ethernet::Header>()
+    + size_of::<ipv6::Header>()
+    + size_of::<udp::Header>()
+    + size_of::<geneve::Header>()
+    + geneve::MAX_OPTIONS;
 
 type Shim = [u8; 8];
 
 #[derive(Clone, Copy, Debug)]
 enum Carrier {
+    /// IP and UDP first, and behind the tunnel header an Ethernet frame: what nearly every tunnel writes.
+    Plain(Template<Udp<Shim>>),
     Udp(Template<Udp<Shim>>),
     Gre(Template<nvgre::Header>),
+    /// No outer IP header: the tunnel header alone.
+    Socket(Shim),
 }
 
 /// The outer headers of one tunnel, prebuilt with what all its packets share; `'a` is that of Geneve options.
 ///
-/// By default: TTL 64, DF, the tunnel's port, DSCP 0, ECN copied (TUN-01); a UDP checksum over IPv6 (U6-01) and in
-/// Geneve (GNV-08); an Ethernet payload without options; a FlowID in NVGRE.
+/// By default: TTL 64, DF, id 0, the tunnel's port, DSCP 0, ECN copied (VXL-03, VXL-07, TUN-01, TUN-06, TUN-08); a UDP
+/// checksum over IPv6 (U6-01) and in Geneve (GNV-08), none in VXLAN over IPv4 (VXL-05); an Ethernet payload without
+/// options; a FlowID in NVGRE.
+///
+/// What is written begins with the outer IP header, behind [`Encap::with_ethernet`] with an Ethernet header, and of
+/// [`Encap::for_socket`] with the tunnel header, as the kernel has the others.
+///
+/// ```
+/// use nvo3_wire::tunnel::{Encap, Encapsulation};
+/// use nvo3_wire::{Ipv4, Mac, Vni, dissect::Dissect};
+///
+/// let (from, to, vni) = (Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), Vni::try_from(7).unwrap());
+/// let (inner, mut out) = ([0u8; 60], [0u8; 128]);
+/// let packet = Encap::new(Encapsulation::Vxlan, from, to, vni)?;
+/// assert_eq!(packet.write(0, &inner, &mut out)?, 20 + 8 + 8 + 60);
+///
+/// let frame = packet.with_ethernet(Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+/// let length = frame.write(0, &inner, &mut out)?;
+/// let layers = Dissect::new(&out[..length]).map(|found| found.unwrap().kind().to_string());
+/// assert_eq!(layers.take(4).collect::<Vec<_>>(), ["eth", "ipv4", "udp", "vxlan"]);
+///
+/// let datagram = Encap::for_socket(Encapsulation::Vxlan, vni)?; // for a UDP socket that is connected to port 4789
+/// assert_eq!(datagram.write(0, &inner, &mut out)?, 8 + 60);
+/// # Ok::<(), nvo3_wire::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::len_without_is_empty)]
 pub struct Encap<'a> {
     carrier: Carrier,
+    ethernet: Option<ethernet::Header>,
     encapsulation: Encapsulation,
+    /// For errors; that of `encapsulation`.
+    protocol: Protocol,
     payload: Payload,
     vni: Vni,
     options: Options<'a>,
@@ -38,20 +72,12 @@ macro_rules! change {
     ($self:ident, $template:ident => $changed:expr) => {
         Self {
             carrier: match $self.carrier {
+                Carrier::Plain($template) => Carrier::Plain($changed),
                 Carrier::Udp($template) => Carrier::Udp($changed),
                 Carrier::Gre($template) => Carrier::Gre($changed),
+                Carrier::Socket(shim) => Carrier::Socket(shim),
             },
             ..$self
-        }
-    };
-}
-
-/// The same call of whichever template there is.
-macro_rules! call {
-    ($self:ident, $template:ident => $result:expr) => {
-        match &$self.carrier {
-            Carrier::Udp($template) => $result,
-            Carrier::Gre($template) => $result,
         }
     };
 }
@@ -61,37 +87,72 @@ impl Encap<'static> {
     ///
     /// # Errors
     /// [`Rule::AddressFamilies`]; for NVGRE [`Rule::ReservedVsid`] (NVG-07).
-    pub fn new(encapsulation: Encapsulation, source: IpAddr, destination: IpAddr, vni: Vni) -> Result<Self, Error> {
-        let (payload, options) = (Payload::Ethernet, Options::NONE);
-        let port = match encapsulation {
-            Encapsulation::Vxlan => vxlan::PORT,
-            Encapsulation::VxlanGpe => vxlan_gpe::PORT,
-            Encapsulation::Geneve => geneve::PORT,
-            Encapsulation::Nvgre => {
+    pub fn new(
+        encapsulation: Encapsulation,
+        source: impl Into<IpAddr>,
+        destination: impl Into<IpAddr>,
+        vni: Vni,
+    ) -> Result<Self, Error> {
+        let ends = (source.into(), destination.into());
+        let families = || Error::new(encapsulation.protocol(), 0, Rule::AddressFamilies);
+        let carrier = match encapsulation.port() {
+            None => {
                 let header = nvgre::Header::new(vni, 0xff)?;
-                let carrier = Carrier::Gre(match (source, destination) {
-                    (IpAddr::V4(source), IpAddr::V4(to)) => Template::v4(source.into(), to.into(), header),
-                    (IpAddr::V6(source), IpAddr::V6(to)) => Template::v6(source.into(), to.into(), header),
-                    _ => return Err(Error::new(Protocol::Nvgre, 0, Rule::AddressFamilies)),
-                });
-                return Ok(Self { carrier, encapsulation, payload, vni, options });
+                Carrier::Gre(Template::between(ends, header).ok_or_else(families)?)
+            }
+            Some(port) => {
+                let upper = Udp::new(port, shim(encapsulation, vni, Payload::Ethernet, Options::NONE)?);
+                let template = Template::between(ends, upper).ok_or_else(families)?;
+                let checksum = template.is_v6() || encapsulation == Encapsulation::Geneve;
+                Carrier::Udp(template.with_udp_checksum(checksum))
             }
         };
-        let upper = Udp::new(port, shim(encapsulation, vni, payload, options)?);
-        let carrier = Carrier::Udp(match (source, destination) {
-            (IpAddr::V4(source), IpAddr::V4(to)) => {
-                Template::v4(source.into(), to.into(), upper).with_udp_checksum(encapsulation == Encapsulation::Geneve)
-            }
-            (IpAddr::V6(source), IpAddr::V6(to)) => {
-                Template::v6(source.into(), to.into(), upper).with_udp_checksum(true)
-            }
-            _ => return Err(Error::new(encapsulation.protocol(), 0, Rule::AddressFamilies)),
-        });
-        Ok(Self { carrier, encapsulation, payload, vni, options })
+        Ok(Self::of(carrier, encapsulation, vni))
+    }
+
+    /// A tunnel whose outer IP and UDP headers are the kernel's: what is written is sent through a UDP socket, or in NVGRE
+    /// a raw one. What is said of those headers has no effect, and `entropy` one in NVGRE alone: the socket has its port.
+    ///
+    /// # Errors
+    /// For NVGRE [`Rule::ReservedVsid`] (NVG-07).
+    pub fn for_socket(encapsulation: Encapsulation, vni: Vni) -> Result<Self, Error> {
+        let shim = match encapsulation {
+            Encapsulation::Nvgre => zerocopy::transmute!(nvgre::Header::new(vni, 0xff)?),
+            _ => shim(encapsulation, vni, Payload::Ethernet, Options::NONE)?,
+        };
+        Ok(Self::of(Carrier::Socket(shim), encapsulation, vni))
+    }
+
+    fn of(carrier: Carrier, encapsulation: Encapsulation, vni: Vni) -> Self {
+        let (protocol, payload, options) = (encapsulation.protocol(), Payload::Ethernet, Options::NONE);
+        Self { carrier, ethernet: None, encapsulation, protocol, payload, vni, options }.settled()
     }
 }
 
 impl<'a> Encap<'a> {
+    /// After each change.
+    fn settled(self) -> Self {
+        let bare = self.ethernet.is_none() && self.options.as_bytes().is_empty() && self.payload == Payload::Ethernet;
+        let carrier = match self.carrier {
+            Carrier::Plain(template) | Carrier::Udp(template) if bare => Carrier::Plain(template),
+            Carrier::Plain(template) => Carrier::Udp(template),
+            other => other,
+        };
+        Self { carrier, ..self }
+    }
+
+    /// An outer Ethernet header in front of the outer IP header, with its EtherType; none where there is no IP header.
+    #[must_use]
+    pub fn with_ethernet(self, source: Mac, destination: Mac) -> Self {
+        let is_v6 = match &self.carrier {
+            Carrier::Plain(template) | Carrier::Udp(template) => template.is_v6(),
+            Carrier::Gre(template) => template.is_v6(),
+            Carrier::Socket(_) => return self,
+        };
+        let ether_type = if is_v6 { EtherType::IPV6 } else { EtherType::IPV4 };
+        Self { ethernet: Some(ethernet::Header { destination, source, ether_type }), ..self }.settled()
+    }
+
     /// Another UDP destination port (VXL-03, GNV-07); NVGRE has none.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
@@ -106,21 +167,25 @@ impl<'a> Encap<'a> {
 
     fn with_udp(self, change: impl FnOnce(Template<Udp<Shim>>) -> Template<Udp<Shim>>) -> Self {
         match self.carrier {
+            Carrier::Plain(template) => Self { carrier: Carrier::Plain(change(template)), ..self },
             Carrier::Udp(template) => Self { carrier: Carrier::Udp(change(template)), ..self },
-            Carrier::Gre(_) => self,
+            Carrier::Gre(_) | Carrier::Socket(_) => self,
         }
     }
 
     /// Whether NVGRE's FlowID is filled from the flow or 0 (NVG-03); other tunnels have none.
     #[must_use]
     pub fn with_flow_id(self, on: bool) -> Self {
-        match self.carrier {
-            Carrier::Gre(template) => {
-                let template = template.with_upper(|header| header.flow_id = if on { 0xff } else { 0 });
-                Self { carrier: Carrier::Gre(template), ..self }
+        let flow_id = if on { 0xff } else { 0 };
+        let carrier = match self.carrier {
+            Carrier::Gre(template) => Carrier::Gre(template.with_upper(|header| header.flow_id = flow_id)),
+            Carrier::Socket([head @ .., _]) if self.encapsulation == Encapsulation::Nvgre => {
+                let [a, b, c, d, e, f, g] = head;
+                Carrier::Socket([a, b, c, d, e, f, g, flow_id])
             }
-            Carrier::Udp(_) => self,
-        }
+            other => other,
+        };
+        Self { carrier, ..self }
     }
 
     /// Another TTL or hop limit (TUN-06).
@@ -160,8 +225,9 @@ impl<'a> Encap<'a> {
     /// # Errors
     /// [`Rule::OptionsBeyond`] above 252 bytes, or for any in another encapsulation.
     pub fn with_options<'b>(self, options: Options<'b>) -> Result<Encap<'b>, Error> {
-        let Self { carrier, encapsulation, payload, vni, .. } = self;
-        Encap { carrier, encapsulation, payload, vni, options: Options::NONE }.with(payload, options)
+        let Self { carrier, ethernet, encapsulation, protocol, payload, vni, .. } = self;
+        Encap { carrier, ethernet, encapsulation, protocol, payload, vni, options: Options::NONE }
+            .with(payload, options)
     }
 
     fn with<'b>(self, payload: Payload, options: Options<'b>) -> Result<Encap<'b>, Error>
@@ -169,28 +235,40 @@ impl<'a> Encap<'a> {
         'a: 'b,
     {
         let shim = shim(self.encapsulation, self.vni, payload, options)?;
-        let encap = self.with_udp(|template| template.with_upper(|upper| upper.shim = shim));
-        Ok(Encap { payload, options, ..encap })
+        let carrier = match self.carrier {
+            Carrier::Plain(template) | Carrier::Udp(template) => {
+                Carrier::Udp(template.with_upper(|upper| upper.shim = shim))
+            }
+            Carrier::Socket(_) if self.encapsulation != Encapsulation::Nvgre => Carrier::Socket(shim),
+            nvgre => nvgre,
+        };
+        Ok(Encap { carrier, payload, options, ..self }.settled())
     }
 
-    /// Length of the outer headers, options included: 36 and more over IPv4, 56 over IPv6; with NVGRE 28 and 48.
+    /// Length of the outer headers, options included: 36 and more over IPv4, 56 over IPv6; with NVGRE 28 and 48; 14 more
+    /// with Ethernet, and 8 alone for a socket.
     #[inline]
     pub const fn len(&self) -> usize {
         let headers = match &self.carrier {
-            Carrier::Udp(template) => template.len(),
+            Carrier::Plain(template) | Carrier::Udp(template) => template.len(),
             Carrier::Gre(template) => template.len(),
+            Carrier::Socket(shim) => shim.len(),
         };
-        headers + self.options.as_bytes().len()
+        headers + self.options.as_bytes().len() + self.ethernet_len()
     }
 
-    /// The longest inner frame (or packet, without Ethernet) that fits an underlay of this MTU with the options that all
-    /// packets have (GNV-11); 0 where not even the headers fit.
+    const fn ethernet_len(&self) -> usize {
+        if self.ethernet.is_some() { size_of::<ethernet::Header>() } else { 0 }
+    }
+
+    /// The longest inner frame (or packet, without Ethernet) that fits an underlay whose IP packets have this many bytes at
+    /// most, with the options that all packets have (GNV-11); 0 where not even the headers fit.
     #[inline]
     pub const fn inner_mtu(&self, underlay: usize) -> usize {
-        underlay.saturating_sub(self.len())
+        underlay.saturating_sub(self.len() - self.ethernet_len())
     }
 
-    /// Writes outer headers and a copy of `inner`; gives the length of the packet.
+    /// Writes outer headers and a copy of `inner`; gives the length of all.
     ///
     /// `entropy` is that of the inner flow, see [`flow::entropy`](crate::flow::entropy).
     ///
@@ -199,7 +277,10 @@ impl<'a> Encap<'a> {
     /// for a tagged one in NVGRE (NVG-04), [`Rule::InnerVersion`] for an IP packet of the other version.
     #[inline(always)]
     pub fn write(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        call!(self, template => template.write(&self.packet(entropy), inner, out))
+        match &self.carrier {
+            Carrier::Plain(template) => template.write(&self.plain(entropy), inner, out),
+            _ => apart(move || self.write_apart(entropy, inner, out)),
+        }
     }
 
     /// Writes the outer headers alone, for scatter output with `inner` behind them; gives their length.
@@ -208,25 +289,96 @@ impl<'a> Encap<'a> {
     /// As [`Encap::write`].
     #[inline(always)]
     pub fn write_headers(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        call!(self, template => template.write_headers(&self.packet(entropy), inner, out))
+        match &self.carrier {
+            Carrier::Plain(template) => template.write_headers(&self.plain(entropy), inner, out),
+            _ => apart(move || self.headers_apart(entropy, inner, out)),
+        }
     }
 
-    /// Writes the outer headers into the headroom of `buffer`, whose inner frame begins at `inner_at`; gives where the
-    /// packet begins now.
+    /// Writes the outer headers into the headroom of `buffer`, whose inner frame begins at `inner_at`; gives where they
+    /// begin. [`MAX_OVERHEAD`] bytes of headroom always suffice.
     ///
     /// # Errors
     /// As [`Encap::write`].
     #[inline(always)]
     pub fn prepend(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
-        call!(self, template => template.prepend(&self.packet(entropy), buffer, inner_at))
+        match &self.carrier {
+            Carrier::Plain(template) => template.prepend(&self.plain(entropy), buffer, inner_at),
+            _ => apart(move || self.prepend_apart(entropy, buffer, inner_at)),
+        }
     }
 
     #[inline(always)]
-    fn packet(&self, entropy: u16) -> Packet<'a, impl Class> {
-        let (encapsulation, payload) = (self.encapsulation, self.payload);
-        let class = move |inner: &[u8]| class(encapsulation, payload, inner);
-        Packet { protocol: encapsulation.protocol(), entropy, options: self.options.as_bytes(), class }
+    fn plain(&self, entropy: u16) -> Packet<'_, impl Class> {
+        Packet { protocol: &self.protocol, entropy, options: &[], class: class_of_plain }
     }
+
+    fn write_apart(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        let (len, available) = (self.len(), out.len());
+        let needed = len + inner.len();
+        let Some((headers, payload)) = out.get_mut(..needed).and_then(|out| out.split_at_mut_checked(len)) else {
+            return Err(Error::no_room(self.protocol, needed, available));
+        };
+        self.headers_apart(entropy, inner, headers)?;
+        payload.copy_from_slice(inner);
+        Ok(needed)
+    }
+
+    fn prepend_apart(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
+        let len = self.len();
+        let room = buffer.split_at_mut_checked(inner_at).and_then(|(headroom, inner)| {
+            let start = inner_at.checked_sub(len)?;
+            Some((start, headroom.get_mut(start..)?, inner))
+        });
+        let Some((start, headers, inner)) = room else {
+            return Err(Error::no_room(self.protocol, len, inner_at));
+        };
+        self.headers_apart(entropy, inner, headers)?;
+        Ok(start)
+    }
+
+    fn headers_apart(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        let (encapsulation, payload) = (self.encapsulation, self.payload);
+        let (len, available, protocol) = (self.len(), out.len(), self.protocol);
+        let no_room = || Error::no_room(protocol, len, available);
+        let mut behind = out.get_mut(..len).ok_or_else(no_room)?;
+        if let Some(ethernet) = &self.ethernet {
+            let (header, rest) = place::<ethernet::Header>(behind, protocol)?;
+            *header = *ethernet;
+            behind = rest;
+        }
+        let class = move |inner: &[u8]| class(encapsulation, payload, inner);
+        let packet = Packet { protocol: &self.protocol, entropy, options: self.options.as_bytes(), class };
+        match &self.carrier {
+            Carrier::Plain(template) | Carrier::Udp(template) => template.write_headers(&packet, inner, behind)?,
+            Carrier::Gre(template) => template.write_headers(&packet, inner, behind)?,
+            Carrier::Socket(shim) => {
+                packet.class.of(inner)?;
+                let (head, options) = behind.split_first_chunk_mut().ok_or_else(no_room)?;
+                *head = *shim;
+                if let (Encapsulation::Nvgre, [.., flow_id]) = (encapsulation, head) {
+                    *flow_id &= nvgre::flow_id(entropy);
+                }
+                options.copy_from_slice(packet.options);
+                shim.len()
+            }
+        };
+        Ok(len)
+    }
+}
+
+/// A call that is not the usual way. Its error comes through a place of its own: a `Result` from a call is in memory, and
+/// would put that of the usual way there too.
+#[inline(always)]
+fn apart(call: impl FnOnce() -> Result<usize, Error>) -> Result<usize, Error> {
+    #[cold]
+    #[inline(never)]
+    fn called(call: impl FnOnce() -> Result<usize, Error>, error: &mut Error) -> Option<usize> {
+        call().map_err(|failure| *error = failure).ok()
+    }
+
+    let mut error = Error::no_room(Protocol::Ethernet, 0, 0); // until there is one
+    called(call, &mut error).ok_or(error)
 }
 
 /// The eight bytes behind UDP.
@@ -246,23 +398,29 @@ fn shim(encapsulation: Encapsulation, vni: Vni, payload: Payload, options: Optio
     }
 }
 
-/// Traffic class of what goes in, and whether it may. Frames are nearly all there is, so the rest is apart.
+/// Traffic class of an inner frame, which has an Ethernet header at least (VXL-12).
 #[inline(always)]
-fn class(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
-    if payload != Payload::Ethernet || inner.len() < vxlan::MIN_INNER {
-        return class_of_other(encapsulation, payload, inner);
-    }
-    if encapsulation == Encapsulation::Nvgre && is_tagged(inner) {
-        return Err(Error::new(encapsulation.protocol(), 0, Rule::InnerVlan));
+fn class_of_plain(inner: &[u8]) -> Result<u8, Error> {
+    if inner.len() < vxlan::MIN_INNER {
+        return Err(Error::truncated(Protocol::Ethernet, vxlan::MIN_INNER, inner.len()));
     }
     Ok(class_of_frame(inner))
 }
 
-#[inline(never)]
+/// Traffic class of what goes in, and whether it may.
+fn class(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
+    match payload {
+        Payload::Ethernet if encapsulation == Encapsulation::Nvgre && is_tagged(inner) => {
+            Err(Error::new(encapsulation.protocol(), 0, Rule::InnerVlan))
+        }
+        Payload::Ethernet => class_of_plain(inner),
+        _ => class_of_other(encapsulation, payload, inner),
+    }
+}
+
 fn class_of_other(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
     match (payload, inner) {
-        (Payload::Ethernet, _) => Err(Error::truncated(Protocol::Ethernet, vxlan::MIN_INNER, inner.len())),
-        (Payload::Nsh, _) => Ok(0),
+        (Payload::Ethernet | Payload::Nsh, _) => Ok(0),
         (Payload::Ipv4, [first, class, ..]) if first >> 4 == 4 => Ok(*class),
         (Payload::Ipv6, [first, second, ..]) if first >> 4 == 6 => Ok(first << 4 | second >> 4),
         (_, [first, _, ..]) => Err(Error::new(encapsulation.protocol(), 0, Rule::InnerVersion(first >> 4))),

@@ -1,13 +1,14 @@
 //! Which tunnel, and what is in it.
 
 use crate::vxlan_gpe::Next;
-use crate::{EtherType, Protocol};
+use crate::{Error, EtherType, Protocol, Rule, geneve, vxlan, vxlan_gpe};
 use core::fmt;
 
 /// An encapsulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Encapsulation {
     /// VXLAN (RFC 7348).
     Vxlan,
@@ -20,6 +21,16 @@ pub enum Encapsulation {
 }
 
 impl Encapsulation {
+    /// The UDP port that IANA has assigned; `None` for NVGRE, which has none.
+    pub const fn port(self) -> Option<u16> {
+        match self {
+            Self::Vxlan => Some(vxlan::PORT),
+            Self::VxlanGpe => Some(vxlan_gpe::PORT),
+            Self::Geneve => Some(geneve::PORT),
+            Self::Nvgre => None,
+        }
+    }
+
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
             Self::Vxlan => Protocol::Vxlan,
@@ -40,6 +51,7 @@ impl fmt::Display for Encapsulation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Payload {
     /// An Ethernet frame without FCS: in any tunnel.
     #[default]
@@ -72,13 +84,17 @@ impl Payload {
     }
 }
 
-impl From<Next> for Payload {
-    fn from(next: Next) -> Self {
+impl TryFrom<Next> for Payload {
+    type Error = Error;
+
+    /// [`Rule::PayloadType`] for [`Next::Unknown`].
+    fn try_from(next: Next) -> Result<Self, Error> {
         match next {
-            Next::Ethernet => Self::Ethernet,
-            Next::Ipv4 => Self::Ipv4,
-            Next::Ipv6 => Self::Ipv6,
-            Next::Nsh => Self::Nsh,
+            Next::Ethernet => Ok(Self::Ethernet),
+            Next::Ipv4 => Ok(Self::Ipv4),
+            Next::Ipv6 => Ok(Self::Ipv6),
+            Next::Nsh => Ok(Self::Nsh),
+            Next::Unknown(other) => Err(Error::new(Protocol::VxlanGpe, 0, Rule::PayloadType(EtherType([0, other])))),
         }
     }
 }

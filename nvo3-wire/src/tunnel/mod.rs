@@ -1,20 +1,21 @@
 //! One face for every encapsulation: VXLAN, VXLAN-GPE, Geneve and NVGRE, each over IPv4 and IPv6.
 //!
 //! [`Encap`] is the outer headers of one tunnel, built once, then stamped in front of inner frames, into headroom or
-//! apart from them; [`decap`] goes the other way from an outer IP packet and says which tunnel it was, [`parse`] from
-//! the payload of a UDP socket. An edge with one encapsulation only has it shorter with that one's module.
+//! apart from them, with an outer Ethernet header or without, or just what goes to a UDP socket. [`decap`] goes the other
+//! way from an outer IP packet, [`decap_frame`] from an Ethernet frame, and says which tunnel it was, if any; [`parse`]
+//! goes from the payload of a UDP socket.
 //! Answers TUN-01 to TUN-08 and U6-01 to U6-06 for all, GNV-04 and GNV-06 to GNV-10, NVG-03 to NVG-08, VXL-13.
 //!
 //! ```
 //! use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};
-//! use nvo3_wire::{Vni, flow};
+//! use nvo3_wire::{Ipv6, Vni, flow};
 //!
-//! let [from, to] = ["2001:db8::1", "2001:db8::2"].map(|address| address.parse().unwrap());
+//! let [from, to] = ["2001:db8::1", "2001:db8::2"].map(|address| address.parse::<Ipv6>().unwrap());
 //! let encap = Encap::new(Encapsulation::Geneve, from, to, Vni::new(7).unwrap())?;
 //! let (inner, mut packet) = ([0u8; 60], [0u8; 128]);
 //! let length = encap.write(flow::entropy(&inner), &inner, &mut packet)?;
 //!
-//! let outer = decap(&packet[..length], &Accept::default())?;
+//! let outer = decap(&packet[..length], &Accept::default())?.expect("a tunnel");
 //! assert_eq!((outer.encapsulation, outer.carried.vni.get()), (Encapsulation::Geneve, 7));
 //! assert_eq!(outer.carried.inner, inner);
 //! # Ok::<(), nvo3_wire::Error>(())
@@ -28,7 +29,7 @@ pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 
-pub use decap::{Accept, Carried, Decap, ZeroChecksum, decap, egress, parse};
+pub use decap::{Accept, Carried, Decap, PORTS, ZeroChecksum, decap, decap_frame, egress, parse};
 pub use encap::{Encap, MAX_OVERHEAD};
 pub use kind::{Encapsulation, Payload};
 pub use template::{EcnMode, source_port};

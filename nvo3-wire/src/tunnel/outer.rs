@@ -1,11 +1,12 @@
 //! What every decapsulation reads first: the outer IP packet and its UDP datagram.
 
 use crate::ecn::Ecn;
-use crate::udp::Datagram;
+use crate::error::take;
+use crate::udp::{self, Datagram};
 use crate::{Error, Protocol, Rule, ipv4, ipv6};
 use core::net::IpAddr;
 
-/// An outer packet, whole and of a valid header.
+/// An outer packet.
 #[derive(Clone, Copy)]
 pub(crate) struct Outer<'a> {
     ip: Ip<'a>,
@@ -17,6 +18,8 @@ pub(crate) struct Outer<'a> {
     pub(crate) at: usize,
     /// DSCP and ECN.
     pub(crate) class: u8,
+    /// Of a fragment, where its payload belongs.
+    fragment: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -26,7 +29,7 @@ enum Ip<'a> {
 }
 
 impl<'a> Outer<'a> {
-    /// Refuses fragments (VXL-07, NVG-05), a wrong IPv4 header checksum and a group as source.
+    /// Reads the headers as far as it takes to see which tunnel it is; nothing is verified yet.
     #[inline(always)]
     pub(crate) fn parse(packet: &'a [u8]) -> Result<Self, Error> {
         match packet.first().map(|first| first >> 4) {
@@ -38,25 +41,46 @@ impl<'a> Outer<'a> {
     #[inline(always)]
     fn over_ipv4(packet: &'a [u8]) -> Result<Self, Error> {
         let ip = ipv4::Packet::parse(packet)?;
-        ip.validate()?;
         let header = ip.header;
-        if header.is_fragment() {
-            return Err(Error::new(Protocol::Ipv4, 0, Rule::Fragment));
-        }
-        let at = ip.header_len();
-        Ok(Self { ip: Ip::V4(ip), protocol: header.protocol, payload: ip.payload, at, class: header.traffic_class })
+        let (at, fragment) = (ip.header_len(), header.is_fragment().then(|| header.fragment_offset()));
+        let (protocol, payload, class) = (header.protocol, ip.payload, header.traffic_class);
+        Ok(Self { ip: Ip::V4(ip), protocol, payload, at, class, fragment })
     }
 
     #[inline(always)]
     fn over_ipv6(packet: &'a [u8]) -> Result<Self, Error> {
         let ip = ipv6::Packet::parse(packet)?;
-        ip.validate()?;
         let upper = ip.upper()?;
-        if upper.fragment {
-            return Err(Error::new(Protocol::Ipv6, 0, Rule::Fragment));
-        }
         let (payload, at, class) = (upper.payload, upper.offset, ip.header.traffic_class());
-        Ok(Self { ip: Ip::V6(ip), protocol: upper.protocol, payload, at, class })
+        let fragment = upper.fragment.then(|| usize::from(upper.fragment_offset));
+        // Whether an authentication header is right, the IP stack has to say first.
+        let is_authenticated = || ip.extensions().any(|extension| extension.kind == ipv6::AUTHENTICATION);
+        let is_plain = upper.protocol == ip.header.next_header || !is_authenticated();
+        let protocol = if is_plain { upper.protocol } else { ipv6::AUTHENTICATION };
+        Ok(Self { ip: Ip::V6(ip), protocol, payload, at, class, fragment })
+    }
+
+    /// The UDP destination port; `None` where there is no UDP header: another protocol, or a fragment other than the first.
+    #[inline(always)]
+    pub(crate) fn port(&self) -> Result<Option<u16>, Error> {
+        if self.protocol != ipv4::UDP || self.fragment.is_some_and(|offset| offset != 0) {
+            return Ok(None);
+        }
+        let (udp, _) = take::<udp::Header>(self.payload, Protocol::Udp).map_err(|e| e.at(self.at))?;
+        Ok(Some(udp.destination_port.get()))
+    }
+
+    /// Refuses fragments (VXL-07, NVG-05), a wrong IPv4 header checksum and a group as source.
+    #[inline(always)]
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let protocol = match &self.ip {
+            Ip::V4(ip) => ip.validate().map(|()| Protocol::Ipv4),
+            Ip::V6(ip) => ip.validate().map(|()| Protocol::Ipv6),
+        }?;
+        match self.fragment {
+            Some(_) => Err(Error::new(protocol, 0, Rule::Fragment)),
+            None => Ok(()),
+        }
     }
 
     /// Source and destination.
@@ -74,23 +98,10 @@ impl<'a> Outer<'a> {
         Ecn::from_class(self.class)
     }
 
-    /// The error for an upper protocol that no tunnel has.
-    #[cold]
-    pub(crate) const fn not_a_tunnel(&self) -> Error {
-        let protocol = match &self.ip {
-            Ip::V4(_) => Protocol::Ipv4,
-            Ip::V6(_) => Protocol::Ipv6,
-        };
-        Error::new(protocol, 0, Rule::NextHeader(self.protocol))
-    }
-
     /// The datagram, its checksum verified unless it is zero (VXL-06, GNV-08, U6-04), which over IPv6 needs
     /// `zero_over_ipv6` (U6-03).
     #[inline(always)]
     pub(crate) fn datagram(&self, zero_over_ipv6: bool) -> Result<Datagram<'a>, Error> {
-        if self.protocol != ipv4::UDP {
-            return Err(self.not_a_tunnel());
-        }
         let udp = Datagram::parse(self.payload).map_err(|e| e.at(self.at))?;
         let length = udp.header.length.get();
         let verdict = match &self.ip {

@@ -3,6 +3,7 @@
 use crate::checksum::Sum;
 use crate::error::place;
 use crate::{Error, Ipv4, Ipv6, Protocol, Rule, ipv4, ipv6, nvgre, udp};
+use core::net::IpAddr;
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -105,7 +106,7 @@ impl Upper for nvgre::Header {
     /// The template's FlowID says which bits of it are filled: all or none (NVG-03).
     #[inline(always)]
     fn stamp(&mut self, _: u16, entropy: u16, _: u16) {
-        self.flow_id &= (entropy ^ entropy >> 8) as u8;
+        self.flow_id &= nvgre::flow_id(entropy);
     }
 }
 
@@ -139,7 +140,7 @@ pub(crate) struct Template<U> {
 
 impl<U: Upper> Template<U> {
     /// TTL 64, DF, id 0, no UDP checksum (VXL-05, VXL-07, TUN-06, TUN-08).
-    pub(crate) fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
+    fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
         let ip = ipv4::Header {
             version_words: 0x45,
             traffic_class: 0,
@@ -156,7 +157,7 @@ impl<U: Upper> Template<U> {
     }
 
     /// Hop limit 64, no UDP checksum yet (TUN-06).
-    pub(crate) fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
+    fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
         let ip = ipv6::Header {
             version_class_label: U32::new(6 << 28),
             payload_length: U16::ZERO,
@@ -166,6 +167,19 @@ impl<U: Upper> Template<U> {
             destination,
         };
         Self::new(Headers::V6(Behind { ip, upper }))
+    }
+
+    /// Over whatever family both ends are of; `None` if they differ.
+    pub(crate) fn between(ends: (IpAddr, IpAddr), upper: U) -> Option<Self> {
+        match ends {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Some(Self::v4(source.into(), destination.into(), upper)),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Some(Self::v6(source.into(), destination.into(), upper)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn is_v6(&self) -> bool {
+        matches!(self.headers, Headers::V6(_))
     }
 
     fn new(headers: Headers<U>) -> Self {
@@ -281,7 +295,7 @@ impl<U: Upper> Template<U> {
         let len = size_of::<Behind<I, U>>() + packet.options.len();
         let (needed, available) = (len + inner.len(), out.len());
         let Some((headers, payload)) = out.get_mut(..needed).and_then(|out| out.split_at_mut_checked(len)) else {
-            return Err(Error::no_room(packet.protocol, needed, available));
+            return Err(Error::no_room(*packet.protocol, needed, available));
         };
         self.stamp(template, packet, inner, headers)?;
         payload.copy_from_slice(inner);
@@ -298,11 +312,11 @@ impl<U: Upper> Template<U> {
     ) -> Result<usize, Error> {
         let len = size_of::<Behind<I, U>>() + packet.options.len();
         let Some((headroom, inner)) = buffer.split_at_mut_checked(inner_at) else {
-            return Err(Error::no_room(packet.protocol, len, inner_at));
+            return Err(Error::no_room(*packet.protocol, len, inner_at));
         };
         let start = inner_at.wrapping_sub(len);
         let Some(headers) = headroom.get_mut(start..) else {
-            return Err(Error::no_room(packet.protocol, len, inner_at));
+            return Err(Error::no_room(*packet.protocol, len, inner_at));
         };
         self.stamp(template, packet, inner, headers)?;
         Ok(start)
@@ -320,14 +334,14 @@ impl<U: Upper> Template<U> {
         let options = packet.options;
         let length = size_of::<U>() + options.len() + inner.len();
         if length > I::CAPACITY {
-            return Err(Error::new(packet.protocol, 0, Rule::TooLong(inner.len())));
+            return Err(Error::new(*packet.protocol, 0, Rule::TooLong(inner.len())));
         }
         let length = length as u16;
         let checksum = match self.udp_sum {
             None => 0,
             Some(sum) => checksum(sum.word(length).word(length).word(source_port(packet.entropy)), options, inner),
         };
-        let (headers, rest) = place::<Behind<I, U>>(out, packet.protocol)?;
+        let (headers, rest) = place::<Behind<I, U>>(out, *packet.protocol)?;
         *headers = *template;
         headers.ip.stamp(length, self.class | class & self.copied, packet.entropy, self.ip_sum);
         headers.upper.stamp(length, packet.entropy, checksum);
@@ -335,7 +349,7 @@ impl<U: Upper> Template<U> {
             let available = rest.len();
             match rest.get_mut(..options.len()) {
                 Some(room) => room.copy_from_slice(options),
-                None => return Err(Error::no_room(packet.protocol, options.len(), available)),
+                None => return Err(Error::no_room(*packet.protocol, options.len(), available)),
             }
         }
         Ok(size_of::<Behind<I, U>>() + options.len())
@@ -361,8 +375,8 @@ impl<T: Fn(&[u8]) -> Result<u8, Error>> Class for T {}
 /// What one packet brings besides its inner frame.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet<'a, C> {
-    /// For errors.
-    pub(crate) protocol: Protocol,
+    /// For errors; not read without one.
+    pub(crate) protocol: &'a Protocol,
     /// Of the inner flow.
     pub(crate) entropy: u16,
     /// Between tunnel header and inner frame, a multiple of two bytes.

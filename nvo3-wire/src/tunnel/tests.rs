@@ -3,7 +3,7 @@ use crate::ecn::Ecn::{self, Ce, Ect0, Ect1, NotEct};
 use crate::ecn::tests::frame;
 use crate::geneve::{OptionKind, Options, write_option};
 use crate::vectors::{V1, V9, V10, vni};
-use crate::{EtherType, Ipv6, Protocol, Rule, Vni, checksum, ipv4, ipv6};
+use crate::{EtherType, Ipv6, Mac, Protocol, Rule, Vni, checksum, ipv4, ipv6};
 use core::net::IpAddr;
 use proptest::prelude::*;
 use std::string::ToString;
@@ -38,7 +38,7 @@ fn packet(encap: &Encap<'_>, entropy: u16, inner: &[u8]) -> Vec<u8> {
 }
 
 fn open(packet: &[u8]) -> Decap<'_> {
-    decap(packet, &Accept { inner_vlan: true, ..Accept::default() }).unwrap()
+    decap(packet, &Accept { inner_vlan: true, ..Accept::default() }).unwrap().unwrap()
 }
 
 fn rule(packet: &[u8], accept: &Accept<'_>) -> Rule {
@@ -74,7 +74,7 @@ fn every_encapsulation_carries_frames_over_both_versions_and_adds_its_headers_al
 #[test]
 fn vxlan_through_the_face_is_vxlan() {
     for (vector, offset) in [(&V9[..], 36), (&V10[..], 56)] {
-        let outer = decap(vector, &Accept::default()).unwrap();
+        let outer = decap(vector, &Accept::default()).unwrap().unwrap();
         assert_eq!((outer.encapsulation, outer.carried.inner_offset), (Encapsulation::Vxlan, offset));
 
         let encap = Encap::new(Encapsulation::Vxlan, outer.source, outer.destination, outer.carried.vni).unwrap();
@@ -213,8 +213,8 @@ fn zero_checksum_over_ipv6_is_sent_and_accepted_only_where_enabled() {
 
         assert_eq!(rule(&zero, &Accept::default()), Rule::ZeroChecksum);
         assert_eq!(rule(&zero, &accept(ZeroChecksum::From(&other))), Rule::ZeroChecksum);
-        assert_eq!(decap(&zero, &accept(ZeroChecksum::From(&peer))).map(|outer| outer.checksummed), Ok(false));
-        assert_eq!(decap(&zero, &accept(ZeroChecksum::Anyone)).map(|outer| outer.checksummed), Ok(false));
+        assert_eq!(decap(&zero, &accept(ZeroChecksum::From(&peer))).map(|outer| outer.unwrap().checksummed), Ok(false));
+        assert_eq!(decap(&zero, &accept(ZeroChecksum::Anyone)).map(|outer| outer.unwrap().checksummed), Ok(false));
         let keepalive = packet(&enabled.with_udp_checksum(true), 0, &V1);
         assert!(open(&keepalive).checksummed);
     }
@@ -227,11 +227,20 @@ fn fragments_are_neither_sent_nor_taken() {
         let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
         assert_eq!(packet[6..8], [0x40, 0]);
 
-        packet[6..8].copy_from_slice(&[0, 1]); // the last one, of any length
-        packet[10..12].fill(0);
-        let sum = checksum::checksum(&packet[..20]).to_be_bytes();
-        packet[10..12].copy_from_slice(&sum);
-        assert_eq!(rule(&packet, &Accept::default()), Rule::Fragment);
+        let mut as_fragment = |field: [u8; 2]| {
+            packet[6..8].copy_from_slice(&field);
+            packet[10..12].fill(0);
+            let sum = checksum::checksum(&packet[..20]).to_be_bytes();
+            packet[10..12].copy_from_slice(&sum);
+            decap(&packet, &Accept::default()).map(|outer| outer.is_some()).map_err(|error| error.rule)
+        };
+        let of_no_whole_units =
+            Rule::FragmentLength(V1.len() + if encapsulation == Encapsulation::Nvgre { 8 } else { 16 });
+        assert_eq!(as_fragment([0x20, 0]), Err(of_no_whole_units));
+        match encapsulation {
+            Encapsulation::Nvgre => assert_eq!(as_fragment([0, 1]), Err(Rule::Fragment)),
+            _ => assert_eq!(as_fragment([0, 1]), Ok(false)), // it has no port
+        }
 
         let too_long = vec![0; 65_530];
         let error = tunnel(encapsulation, false).write_headers(0, &too_long, &mut [0; 64]).unwrap_err();
@@ -280,7 +289,7 @@ fn options_travel_whole_up_to_the_limit_and_only_with_geneve() {
 
         let accept =
             |geneve_options_limit| Accept { geneve_options: &[MUST], geneve_options_limit, ..Accept::default() };
-        assert_eq!(decap(&packet, &accept(36)).map(|outer| outer.carried.options), Ok(options));
+        assert_eq!(decap(&packet, &accept(36)).map(|outer| outer.unwrap().carried.options), Ok(options));
         assert_eq!(rule(&packet, &accept(32)), Rule::OptionsBeyond { length: 36, limit: 32 });
         let unknown = Rule::UnknownCriticalOption { class: 0xff01, kind: 0x81 };
         assert_eq!(rule(&packet, &Accept::default()), unknown);
@@ -336,30 +345,96 @@ fn tunnels_that_cannot_be_are_not_made() {
 }
 
 #[test]
-fn tunnels_that_are_not_spoken_are_refused() {
-    let none = Accept { vxlan: None, vxlan_gpe: None, geneve: None, nvgre: false, ..Accept::default() };
-    for (encapsulation, rule_of) in
-        ALL.into_iter().zip([Rule::Port(4789), Rule::Port(4790), Rule::Port(6081), Rule::NextHeader(47)])
-    {
-        assert_eq!(rule(&packet(&tunnel(encapsulation, false), 0, &V1), &none), rule_of);
+fn what_is_no_tunnel_is_told_from_a_broken_one() {
+    let none = Accept { ports: &[], nvgre: false, ..Accept::default() };
+    for encapsulation in ALL {
+        let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
+        assert_eq!(decap(&packet, &none), Ok(None));
+        packet[10] ^= 1; // the header checksum, which is looked at in a tunnel's packet alone
+        assert_eq!(decap(&packet, &none), Ok(None));
+        assert!(matches!(rule(&packet, &Accept::default()), Rule::Checksum(_)));
     }
-    let moved = packet(&tunnel(Encapsulation::Geneve, true).with_port(7000), 0, &V1);
-    assert_eq!(rule(&moved, &Accept::default()), Rule::Port(7000));
-    assert!(decap(&moved, &Accept { geneve: Some(7000), ..Accept::default() }).is_ok());
+    let mut authenticated = packet(&tunnel(Encapsulation::Vxlan, true), 0, &V1);
+    authenticated.splice(40..40, [17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9]);
+    (authenticated[5], authenticated[6]) = (authenticated[5] + 16, 51);
+    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // nobody has verified it yet
+    assert!(decap(&[0x45; 19], &none).is_err() && decap(&[0x75; 60], &none).is_err());
+}
+
+#[test]
+fn a_port_says_what_is_spoken_on_it() {
+    let ports = &[(7000, Encapsulation::Geneve), (8472, Encapsulation::Vxlan), (4789, Encapsulation::Vxlan)];
+    let accept = Accept { ports, ..Accept::default() };
+    for (port, encapsulation) in *ports {
+        for v6 in [false, true] {
+            let packet = packet(&tunnel(encapsulation, v6).with_port(port), 0, &V1);
+            let outer = decap(&packet, &accept).unwrap().unwrap();
+            assert_eq!((outer.encapsulation, outer.port), (encapsulation, Some(port)));
+        }
+    }
+    assert_eq!(decap(&packet(&tunnel(Encapsulation::Geneve, true), 0, &V1), &accept), Ok(None));
+    let no_port = Accept { ports: &[(4789, Encapsulation::Nvgre)], ..Accept::default() };
+    assert_eq!(decap(&packet(&tunnel(Encapsulation::Vxlan, true), 0, &V1), &no_port), Ok(None));
+}
+
+#[test]
+fn offsets_count_from_the_frame_that_was_given() {
+    for encap in tunnels() {
+        let [ours, theirs] = [Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2])];
+        let frame = packet(&encap.with_ethernet(ours, theirs), 7, &V1);
+        let tagged = [&frame[..12], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 9], &frame[12..]].concat();
+        assert_eq!((&frame[..6], &frame[6..12]), (&theirs.0[..], &ours.0[..]));
+        assert_eq!(frame[14..], packet(&encap, 7, &V1));
+
+        for (frame, begins) in [(frame, 14), (tagged, 22)] {
+            let (inside, outside) =
+                (decap(&frame[begins..], &Accept::default()), decap_frame(&frame, &Accept::default()));
+            let (inside, outside) = (inside.unwrap().unwrap(), outside.unwrap().unwrap());
+            assert_eq!(outside.carried.inner_offset, inside.carried.inner_offset + begins);
+            assert_eq!(frame[outside.carried.inner_offset..], V1);
+            for end in begins + 20..frame.len() {
+                let inside = decap(&frame[begins..end], &Accept::default()).map_err(|error| error.at(begins));
+                assert_eq!(decap_frame(&frame[..end], &Accept::default()), inside);
+            }
+        }
+    }
+    assert_eq!(decap_frame(&V1, &Accept::default()), Ok(None)); // ARP
+}
+
+#[test]
+fn a_socket_gets_what_is_behind_the_outer_ip_and_udp_headers() {
+    for (encapsulation, v6) in ALL.into_iter().flat_map(|encapsulation| [(encapsulation, false), (encapsulation, true)])
+    {
+        let whole = packet(&tunnel(encapsulation, v6), 0x1234, &V1);
+        let socket = Encap::for_socket(encapsulation, vni()).unwrap();
+        assert_eq!(packet(&socket, 0x1234, &V1), whole[header_at(&whole)..]);
+        assert_eq!(packet(&socket.with_ethernet(Mac::ZERO, Mac::ZERO).with_ttl(1), 0x1234, &V1).len(), 8 + V1.len());
+    }
+    let mut bytes = [0; 8];
+    write_option(MARK, &[1; 4], &mut bytes).unwrap();
+    let options = Options::parse(&bytes).unwrap();
+    let socket = Encap::for_socket(Encapsulation::Geneve, vni()).unwrap().with_options(options).unwrap();
+    let carried = packet(&socket, 0, &V1);
+    assert_eq!(parse(Encapsulation::Geneve, &carried, &Accept::default()).unwrap().options, options);
+    let silent = Encap::for_socket(Encapsulation::Nvgre, vni()).unwrap().with_flow_id(false);
+    assert_eq!(packet(&silent, 0x1234, &V1)[7], 0);
+    assert_eq!(Encap::for_socket(Encapsulation::Nvgre, Vni::MAX).unwrap_err().rule, Rule::ReservedVsid(Vni::MAX));
 }
 
 #[test]
 fn headroom_and_scatter_give_the_same_packet_as_the_copy() {
-    for encap in tunnels() {
+    let framed = tunnels().map(|encap| encap.with_ethernet(Mac::ZERO, Mac::BROADCAST));
+    let sockets = ALL.map(|encapsulation| Encap::for_socket(encapsulation, vni()).unwrap());
+    for encap in tunnels().chain(framed).chain(sockets) {
         let whole = packet(&encap, 5, &V1);
-        let mut buffer = [0; 64 + V1.len()];
-        buffer[64..].copy_from_slice(&V1);
-        let start = encap.prepend(5, &mut buffer, 64).unwrap();
-        let mut headers = [0; 64];
+        let mut buffer = [0; 72 + V1.len()];
+        buffer[72..].copy_from_slice(&V1);
+        let start = encap.prepend(5, &mut buffer, 72).unwrap();
+        let mut headers = [0; 72];
         let length = encap.write_headers(5, &V1, &mut headers).unwrap();
 
         assert_eq!((&buffer[start..], &headers[..length]), (&whole[..], &whole[..length]));
-        for short in [encap.prepend(5, &mut buffer, encap.len() - 1), encap.write(5, &V1, &mut [0; 60])] {
+        for short in [encap.prepend(5, &mut buffer, encap.len() - 1), encap.write(5, &V1, &mut [0; 49])] {
             assert!(matches!(short.unwrap_err().rule, Rule::NoRoom { .. }));
         }
     }

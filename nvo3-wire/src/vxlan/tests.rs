@@ -1,23 +1,24 @@
 use super::*;
 use crate::ecn::Ecn::{self, Ce, Ect0, Ect1, NotEct};
 use crate::ecn::tests::frame;
+use crate::tunnel::{self, Accept, Decap, EcnMode, Encap, Encapsulation, MAX_OVERHEAD, ZeroChecksum, source_port};
 use crate::vectors::{V1, V9, V10, vni};
-use crate::{EtherType, Ipv4, Ipv6, Protocol, Rule, Vni, checksum, ipv4, ipv6};
+use crate::{Error, EtherType, Ipv4, Ipv6, Protocol, Rule, Vni, checksum, ipv4, ipv6};
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, IntoBytes};
 
-fn over_ipv4() -> Encap {
-    Encap::ipv4(Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), vni())
+fn over_ipv4() -> Encap<'static> {
+    Encap::new(Encapsulation::Vxlan, Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), vni()).unwrap()
 }
 
-fn over_ipv6() -> Encap {
-    Encap::ipv6(Ipv6([0x20; 16]), Ipv6([0x21; 16]), vni())
+fn over_ipv6() -> Encap<'static> {
+    Encap::new(Encapsulation::Vxlan, Ipv6([0x20; 16]), Ipv6([0x21; 16]), vni()).unwrap()
 }
 
-fn packet(encap: &Encap, entropy: u16, inner: &[u8]) -> Vec<u8> {
+fn packet(encap: &Encap<'_>, entropy: u16, inner: &[u8]) -> Vec<u8> {
     let mut out = vec![0xa5; encap.len() + inner.len()];
     assert_eq!(encap.write(entropy, inner, &mut out), Ok(out.len()));
     out
@@ -31,6 +32,14 @@ fn with_header(packet: &[u8], change: impl FnOnce(&mut ipv4::Header)) -> Vec<u8>
     header.checksum = U16::ZERO;
     header.checksum = U16::new(checksum::checksum(header.as_bytes()));
     packet
+}
+
+fn decap_with<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Decap<'a>, Error> {
+    tunnel::decap(packet, accept).map(|outer| outer.expect("a tunnel"))
+}
+
+fn decap(packet: &[u8]) -> Result<Decap<'_>, Error> {
+    decap_with(packet, &Accept { inner_vlan: true, ..Accept::default() })
 }
 
 fn rule(packet: &[u8]) -> (Protocol, usize, Rule) {
@@ -50,19 +59,20 @@ fn a_header_without_flag_i_is_dropped() {
 /// Checks VXL-03.
 #[test]
 fn another_port_is_used_only_when_configured() {
-    for (encap, udp) in [(over_ipv4(), 20), (over_ipv6(), 40)] {
+    for encap in [over_ipv4(), over_ipv6()] {
         let packet = packet(&encap.with_port(8472), 0, &V1);
 
-        assert_eq!(rule(&packet), (Protocol::Udp, udp, Rule::Port(8472)));
-        let accept = Accept { port: 8472, ..Accept::default() };
-        assert_eq!(decap_with(&packet, &accept).map(|outer| outer.vni), Ok(vni()));
+        assert_eq!(tunnel::decap(&packet, &Accept::default()), Ok(None));
+        let ports = &[(4789, Encapsulation::Vxlan), (8472, Encapsulation::Vxlan)];
+        let outer = decap_with(&packet, &Accept { ports, ..Accept::default() }).unwrap();
+        assert_eq!((outer.carried.vni, outer.port), (vni(), Some(8472)));
     }
 }
 
 /// Checks VXL-06, U6-04.
 #[test]
 fn non_zero_checksums_are_verified() {
-    let accept = Accept { zero_checksum_over_ipv6: true, ..Accept::default() };
+    let accept = Accept { zero_checksum_over_ipv6: ZeroChecksum::Anyone, inner_vlan: true, ..Accept::default() };
     for (encap, udp) in [(over_ipv4().with_udp_checksum(true), 20), (over_ipv6(), 40)] {
         let mut packet = packet(&encap, 77, &V1);
         assert!(decap(&packet).unwrap().checksummed);
@@ -93,7 +103,7 @@ fn a_computed_zero_is_sent_as_ffff() {
 #[test]
 fn zero_checksum_over_ipv6_needs_to_be_enabled() {
     let zero = packet(&over_ipv6().with_udp_checksum(false), 0, &V1);
-    let enabled = Accept { zero_checksum_over_ipv6: true, ..Accept::default() };
+    let enabled = Accept { zero_checksum_over_ipv6: ZeroChecksum::Anyone, inner_vlan: true, ..Accept::default() };
 
     assert_eq!(rule(&zero), (Protocol::Udp, 40, Rule::ZeroChecksum));
     assert_eq!(decap_with(&zero, &enabled).map(|outer| outer.checksummed), Ok(false));
@@ -102,11 +112,17 @@ fn zero_checksum_over_ipv6_needs_to_be_enabled() {
 
 /// Checks VXL-07.
 #[test]
-fn fragments_are_refused() {
+fn a_first_fragment_is_refused_and_a_later_one_has_no_port() {
+    let none = |packet: &[u8]| assert_eq!(tunnel::decap(packet, &Accept::default()), Ok(None));
     let uneven = Rule::FragmentLength(58);
-    for (fragment, refused) in [(0x2000, uneven), (0x0001, Rule::Fragment), (0x2010, uneven)] {
-        let packet = with_header(&V9, |header| header.fragment = U16::new(fragment));
-        assert_eq!(rule(&packet), (Protocol::Ipv4, 0, refused));
+    let first = |packet: &[u8]| with_header(packet, |header| header.fragment = U16::new(0x2000));
+    assert_eq!(rule(&first(&V9)), (Protocol::Ipv4, 0, uneven));
+    let mut longer = V9.to_vec();
+    longer.extend([0; 6]);
+    let longer = with_header(&longer, |header| header.total_length = U16::new(V9.len() as u16 + 6));
+    assert_eq!(rule(&first(&longer)), (Protocol::Ipv4, 0, Rule::Fragment));
+    for later in [0x0001, 0x2010] {
+        none(&with_header(&V9, |header| header.fragment = U16::new(later)));
     }
 
     let mut packet = V10.to_vec();
@@ -115,7 +131,7 @@ fn fragments_are_refused() {
     packet[5] += 8;
     assert_eq!(rule(&packet), (Protocol::Ipv6, 40, uneven));
     packet[43] = 8;
-    assert_eq!(rule(&packet), (Protocol::Ipv6, 0, Rule::Fragment));
+    none(&packet);
 }
 
 /// Checks VXL-12.
@@ -124,7 +140,7 @@ fn inner_frames_from_14_bytes_pass_unchanged() {
     for encap in [over_ipv4(), over_ipv6()] {
         for length in [14, 60, 1514, 9014] {
             let inner: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
-            assert_eq!(decap(&packet(&encap, 9, &inner)).unwrap().inner, inner);
+            assert_eq!(decap(&packet(&encap, 9, &inner)).unwrap().carried.inner, inner);
         }
 
         let error = encap.write(0, &[0; 13], &mut [0; 128]).unwrap_err();
@@ -138,10 +154,10 @@ fn inner_frames_from_14_bytes_pass_unchanged() {
 fn outer_ecn_is_the_inner_one_in_normal_mode_and_none_otherwise() {
     for (encap, inner) in [over_ipv4(), over_ipv6()].into_iter().flat_map(|e| [NotEct, Ect0, Ect1, Ce].map(|i| (e, i)))
     {
-        let outer = |encap: &Encap, frame: &[u8]| {
+        let outer = |encap: &Encap<'_>, frame: &[u8]| {
             let packet = packet(encap, 1, frame);
             let decapped = decap(&packet).unwrap();
-            assert_eq!(decapped.inner, frame);
+            assert_eq!(decapped.carried.inner, frame);
             decapped.ecn
         };
         for (ether_type, tagged) in [(EtherType::IPV4, false), (EtherType::IPV6, false), (EtherType::IPV6, true)] {
@@ -165,7 +181,7 @@ fn ttl_and_dscp_are_the_tunnels_own() {
     assert_eq!((header.ttl, header.traffic_class), (9, 46 << 2 | 2));
     let header = ipv6::Packet::parse(&v6).unwrap().header;
     assert_eq!((header.hop_limit, header.traffic_class()), (9, 46 << 2 | 2));
-    assert_eq!((decap(&v4).unwrap().inner, decap(&v6).unwrap().inner), (&inner[..], &inner[..]));
+    assert_eq!((decap(&v4).unwrap().carried.inner, decap(&v6).unwrap().carried.inner), (&inner[..], &inner[..]));
 }
 
 /// Checks TUN-07.
@@ -203,13 +219,6 @@ fn what_does_not_fit_a_length_field_is_refused() {
     assert!(over_ipv4().write_headers(0, &inner[1..], &mut [0; 64]).is_ok());
 }
 
-#[test]
-fn locators_of_two_families_make_no_tunnel() {
-    let (v4, v6) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
-
-    assert!(Encap::new(v4, v6, vni()).is_none() && Encap::new(v6, v4, vni()).is_none());
-}
-
 #[cfg(feature = "bytes")]
 #[test]
 fn bytes_take_the_same_packet() {
@@ -229,34 +238,34 @@ proptest! {
     ) {
         let vni = Vni::new(id).unwrap();
         let encap = match v6 {
-            true => Encap::ipv6(Ipv6(source), Ipv6(destination), vni),
+            true => Encap::new(Encapsulation::Vxlan, Ipv6(source), Ipv6(destination), vni).unwrap(),
             false => {
                 let [source, destination] = [source, destination].map(|a| Ipv4([a[0], a[1], a[2], a[3]]));
-                Encap::ipv4(source, destination, vni)
+                Encap::new(Encapsulation::Vxlan, source, destination, vni).unwrap()
             }
         }.with_udp_checksum(checksum);
         let group = if v6 { source[0] == 0xff } else { source[0] & 0xf0 == 0xe0 || source[..4] == [255; 4] };
         let packet = packet(&encap, entropy, &inner);
 
-        let accept = Accept { zero_checksum_over_ipv6: true, ..Accept::default() };
+        let accept = Accept { zero_checksum_over_ipv6: ZeroChecksum::Anyone, inner_vlan: true, ..Accept::default() };
         let outer = decap_with(&packet, &accept);
         if group {
             prop_assert_eq!(outer.unwrap_err().rule, Rule::MulticastSource);
         } else {
             let outer = outer.unwrap();
-            prop_assert_eq!((outer.vni, outer.inner, outer.checksummed), (vni, &inner[..], checksum));
-            prop_assert_eq!(outer.source_port, source_port(entropy));
-            prop_assert!(outer.source_port >= 49152);
+            prop_assert_eq!((outer.carried.vni, outer.carried.inner, outer.checksummed), (vni, &inner[..], checksum));
+            prop_assert_eq!(outer.entropy, source_port(entropy));
+            prop_assert!(outer.entropy >= 49152);
         }
     }
 
     #[test]
     fn any_bytes_decapsulate_or_fail(bytes: Vec<u8>, damage: prop::sample::Index, by: u8, cut: prop::sample::Index) {
-        let _ = (decap(&bytes), parse(&bytes));
+        let _ = (tunnel::decap(&bytes, &Accept::default()), parse(&bytes));
         for vector in [&V9[..], &V10[..]] {
             let mut packet = vector.to_vec();
             packet[damage.index(vector.len())] ^= by;
-            let _ = decap(&packet);
+            let _ = tunnel::decap(&packet, &Accept::default());
             if cut.index(vector.len()) < vector.len() - 28 {
                 prop_assert!(decap(&vector[..cut.index(vector.len())]).is_err());
             }

@@ -29,10 +29,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "output contract: an ICMP header has 8 bytes and a payload, SNAP is a layer of its own; tshark counts \
       both to the layer",
     ),
-    (
-        "other carrier",
-        "MPLS, PPP, 802.11, GTP, AH, ERSPAN, WCCP and their like are no formats of this crate: a payload",
-    ),
+    ("other carrier", "MPLS, PPP, 802.11, GTP, ERSPAN, WCCP and their like are no formats of this crate: a payload"),
     ("extended echo", "RFC 8335's messages are shown by type and code alone"),
     ("other link type", "frame relay is no link type of this crate"),
     ("cisco link", "ISL, FabricPath: tshark guesses a frame in front of the frame from its destination"),

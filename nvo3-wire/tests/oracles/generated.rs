@@ -3,7 +3,7 @@
 use super::differences::Tally;
 use super::{array, capture, dissected, faults, folder, json, rows, text};
 use nvo3_wire::dissect::{Dissect, Layer};
-use nvo3_wire::ila;
+use nvo3_wire::{flow, ila};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -241,4 +241,52 @@ fn each_fault_stops_the_walk_drops_the_frame_or_ignores_the_option_at_its_layer(
         tally.compared(reason);
     }
     tally.finish();
+}
+
+/// The addresses, protocol and ports of the outermost IP packet are those that the frame was made of.
+#[test]
+fn flow_keys_are_the_values_that_frames_were_made_of() {
+    let mut compared = 0;
+    for (row, frame) in rows_of("valid") {
+        let layers = array(&row["layers"]);
+        let Some(at) = layers.iter().position(|layer| layer["proto"] == "ipv4" || layer["proto"] == "ipv6") else {
+            continue;
+        };
+        let key = flow::key(&frame).unwrap_or_else(|| panic!("no key: {row}"));
+        let ip = &layers[at]["fields"];
+        assert_eq!(
+            [key.source, key.destination].map(|ip| ip.to_string()),
+            [text(&ip["src"]), text(&ip["dst"])],
+            "{row}"
+        );
+        let is_fragment = ip["mf"] == 1 || ip["frag_offset"].as_u64().is_some_and(|offset| offset != 0);
+        match layers[at + 1..]
+            .iter()
+            .find(|layer| !text(&layer["proto"]).starts_with("ipv6.") && layer["proto"] != "ila")
+        {
+            Some(upper) if !is_fragment && (upper["proto"] == "udp" || upper["proto"] == "tcp") => {
+                let ports = ["sport", "dport"].map(|port| upper["fields"][port].as_u64().unwrap() as u16);
+                assert_eq!(key.ports.map(|(from, to)| [from, to]), Some(ports), "{row}");
+                compared += 1;
+            }
+            _ => assert_eq!(key.ports, None, "{row}"),
+        }
+    }
+    println!("{compared} frames with ports");
+}
+
+/// What a capture keeps of a frame gives the layers of the whole frame, and no header is called broken for the cut.
+#[test]
+fn a_cut_frame_gives_the_layers_of_the_whole_one() {
+    for (row, frame) in rows_of("valid") {
+        let all: Vec<_> = Dissect::new(&frame).map(|found| found.map(|found| (found.kind(), found.offset))).collect();
+        for end in (0..frame.len().min(200)).chain((200..frame.len()).step_by(97)) {
+            for (found, whole) in Dissect::new(&frame[..end]).captured(frame.len()).zip(&all) {
+                match found {
+                    Ok(found) => assert_eq!(Ok((found.kind(), found.offset)), *whole, "{end} bytes of {row}"),
+                    Err(stop) => assert!(stop.cut, "{stop}: {end} bytes of {row}"),
+                }
+            }
+        }
+    }
 }

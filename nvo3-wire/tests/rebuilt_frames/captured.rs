@@ -63,6 +63,7 @@ fn mld_again(message: &mld::Message<'_>) -> Vec<u8> {
             header = mld::Header::new(message.icmp.header.kind, *group);
             &header
         }
+        _ => &all,
     };
     let ip = ipv6::Fields::new(message.icmp.ip.source, message.icmp.ip.destination);
     written(&[&ip, layer, &&all[layer.header_len()..]])[40..].to_vec()
@@ -90,8 +91,8 @@ fn captured_messages_are_built_again_byte_for_byte() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for capture in captures(&vectors) {
         for (at, frame) in capture::read(&capture).unwrap().iter().enumerate() {
-            let Some((walk, _)) = capture::start(frame) else { continue };
-            for found in walk.map_while(Result::ok) {
+            let Some((walk, base)) = capture::start(frame) else { continue };
+            for found in walk.captured(frame.original.saturating_sub(base)).map_while(Result::ok) {
                 let line = found.layer.to_string();
                 let words = |count: usize| line.split(' ').take(count).collect::<Vec<_>>().join(" ");
                 let (kind, theirs, ours, verdict) = match &found.layer {

@@ -79,7 +79,7 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     use nvo3_wire::build::{HopByHop, Layer, Layers};
     use nvo3_wire::checksum::Field;
     use nvo3_wire::edit::Ipv6Mut;
-    use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, geneve, ipv4, ipv6, nd, udp, vxlan};
+    use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, geneve, ipv4, ipv6, nd, tunnel, udp};
 
     let (mac, ip) = (Mac([2, 0, 0, 0, 0, host]), Ipv4([192, 0, 2, host]));
     let mut inner = [0; arp::FRAME_LEN];
@@ -96,7 +96,8 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     if !Ipv6Mut::parse(packet).is_ok_and(|mut packet| packet.decrement_hop_limit()) {
         return 0;
     }
-    let tunnelled = vxlan::Encap::ipv4(ip, ip, Vni::MAX).write(7, &inner, out).unwrap_or(0);
+    let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, ip, ip, Vni::MAX);
+    let tunnelled = encap.and_then(|encap| encap.write(7, &inner, out)).unwrap_or(0);
     let fields = ipv4::Fields::new(ip, ip);
     tunnelled + (header, fields, udp.with(Field::Zero), inner).write(out).map_or(0, |_| length)
 }

@@ -18,7 +18,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Place, TsiKey};
-use nvo3_wire::{Mac, vxlan};
+use nvo3_wire::Mac;
+use nvo3_wire::tunnel::{Accept, Decap, decap};
 
 /// More things than a world of this size can give an edge to remember.
 const MOST_KEPT: usize = 2_000;
@@ -288,18 +289,21 @@ impl Edge {
 
     /// An outer packet comes in from the underlay.
     pub(crate) fn tunnel_in(&mut self, now: Instant, packet: &[u8]) {
-        let Ok(outer) = vxlan::decap(packet) else { return self.effects.push(Effect::NoPacket) };
+        let accept = Accept { inner_vlan: true, ..Accept::default() };
+        let Ok(Some(Decap { source, carried, .. })) = decap(packet, &accept) else {
+            return self.effects.push(Effect::NoPacket);
+        };
         let now = self.clock.local(now);
-        let Some(machine) = &mut self.machine else { return self.never_in(outer.inner) };
-        self.effects.extend(frame::numbered(outer.inner).map(Effect::Visited));
-        let fate = machine.tunnelled(now, outer.source, outer.vni, outer.inner);
+        let Some(machine) = &mut self.machine else { return self.never_in(carried.inner) };
+        self.effects.extend(frame::numbered(carried.inner).map(Effect::Visited));
+        let fate = machine.tunnelled(now, source, carried.vni, carried.inner);
         let (verdict, targets) = (fate.verdict(), fate.targets().to_vec());
-        let key = TsiKey { vn: outer.vni, mac: destination(outer.inner) };
-        let back = matches!(verdict, Verdict::Tunnel { to, .. } if to == outer.source);
+        let key = TsiKey { vn: carried.vni, mac: destination(carried.inner) };
+        let back = matches!(verdict, Verdict::Tunnel { to, .. } if to == source);
         if back && !self.orders.has_entry(&key) {
             self.effects.push(Effect::Returned(key));
         }
-        self.carry_out(now, verdict, &targets, outer.inner);
+        self.carry_out(now, verdict, &targets, carried.inner);
     }
 
     /// The edge is down, or never had the port.

@@ -5,14 +5,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::Locators;
-use nvo3_wire::vxlan::Encap;
+use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::{Vni, flow};
 
 /// The outer headers that an edge has made so far.
 #[derive(Debug)]
 pub(super) struct Tunnels {
     own: Locators,
-    made: BTreeMap<(IpAddr, Vni), Encap>,
+    made: BTreeMap<(IpAddr, Vni), Encap<'static>>,
 }
 
 impl Tunnels {
@@ -27,7 +27,7 @@ impl Tunnels {
             IpAddr::V4(_) => self.own.v4().map(IpAddr::V4),
             IpAddr::V6(_) => self.own.v6().map(IpAddr::V6),
         };
-        let made = || Encap::new(from?, to, vn);
+        let made = || Encap::new(Encapsulation::Vxlan, from?, to, vn).ok();
         let encap = self.made.get(&(to, vn)).copied().or_else(made)?;
         self.made.insert((to, vn), encap);
         let mut packet = vec![0; encap.len() + inner.len()];

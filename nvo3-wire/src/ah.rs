@@ -1,0 +1,62 @@
+//! The authentication header (RFC 4302), as far as one has to pass over it: an ICV is neither verified nor made.
+
+use crate::error::take;
+use crate::{Error, Protocol};
+use core::fmt;
+use zerocopy::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// The number of the header in IPv4's protocol and IPv6's next-header fields.
+pub const PROTOCOL: u8 = 51;
+
+/// What stands behind next header and length (RFC 4302 §2).
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +---------------+---------------+-------------------------------+
+/// |  next header  | words less 2  |           reserved            |
+/// +---------------+---------------+-------------------------------+
+/// |                 security parameters index (SPI)               |
+/// +---------------------------------------------------------------+
+/// |                        sequence number                        |
+/// +---------------------------------------------------------------+
+/// |                integrity check value (ICV, 4 n)               |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Header {
+    /// Ignored on receipt.
+    pub reserved: U16,
+    /// Which security association it belongs to.
+    pub spi: U32,
+    /// Counts the packets of the association.
+    pub sequence: U32,
+}
+
+/// The content of an authentication header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authentication<'a> {
+    /// The fixed part.
+    pub header: &'a Header,
+    /// Integrity check value, with its padding.
+    pub icv: &'a [u8],
+}
+
+impl<'a> Authentication<'a> {
+    /// Reads what stands behind next header and length.
+    ///
+    /// # Errors
+    /// [`Rule::Truncated`](crate::Rule::Truncated) below 10 bytes.
+    pub fn parse(content: &'a [u8]) -> Result<Self, Error> {
+        take(content, Protocol::Authentication).map(|(header, icv)| Self { header, icv })
+    }
+}
+
+/// `authentication spi 0x00000100 sequence 7`
+impl fmt::Display for Authentication<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "authentication spi {:#010x} sequence {}", self.header.spi.get(), self.header.sequence.get())
+    }
+}
