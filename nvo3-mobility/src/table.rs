@@ -13,7 +13,7 @@ use nvo3_wire::{Mac, Vni};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VapId(pub u32);
 
-/// Which pass a held frame leaves in (DESIGN: order of frames): first what the move's other party tunnelled here, then
+/// Which pass a held frame leaves in (VMM-5-09): first what the move's other party tunnelled here, then
 /// what came direct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -8,7 +8,7 @@ use crate::id::SessionId;
 pub const VERSION: u8 = 1;
 /// No message is longer, header included and seal not: so that there is always room for a seal.
 pub const MAX_MESSAGE: usize = MAX_SEALED - SEAL_LEN;
-/// No message is longer with its seal (DESIGN §3.2).
+/// No message is longer with its seal.
 pub const MAX_SEALED: usize = 1_200;
 /// What a seal adds to a message: its number (8) and its code (16).
 pub const SEAL_LEN: usize = 24;

@@ -137,7 +137,7 @@ pub enum Kind<'a> {
     Other(EtherType),
 }
 
-/// The seven packets a VM may send after a move (ARMD §3.1).
+/// The seven packets a VM may send after a move (RULES.md, ARMD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Variant {
@@ -197,7 +197,7 @@ impl<'a> Kind<'a> {
         }
     }
 
-    /// Which of the seven variants this is, seen from a gateway with address `gateway` (ARMD §3.1).
+    /// Which of the seven variants this is, seen from a gateway with address `gateway` (RULES.md, ARMD).
     pub fn variant(&self, gateway: Ipv4) -> Option<Variant> {
         Some(match self {
             Self::GratuitousRequest(_) => Variant::GratuitousRequest,

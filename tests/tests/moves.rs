@@ -1,5 +1,5 @@
 //! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The invariants of
-//! DESIGN §3.5 are checked inside; here is which worlds have to stay free of violations.
+//! RULES.md are checked inside; here is which worlds have to stay free of violations.
 
 use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, Scenario, run, run_scenario};
 use nvo3_nva_proto::Micros;

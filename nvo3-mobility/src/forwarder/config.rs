@@ -4,7 +4,7 @@ use crate::ConfigError;
 use crate::error::{at_least_one, covers};
 use nvo3_nva_proto::{HoldLimits, Locators};
 
-/// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (DESIGN I7).
+/// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ForwarderConfig {

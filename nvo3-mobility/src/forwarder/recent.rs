@@ -1,5 +1,4 @@
-//! What was delivered lately to a TSI that is about to leave, so that it can be sent after a VM that did not read it
-//! (DESIGN, order at the hypervisor).
+//! What was delivered lately to a TSI that is about to leave, so that it can be sent after a VM that did not read it.
 //!
 //! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own, so that it never costs held frames
 //! their room. It grows while the entry asks for it. It stays, until its frames are too old, while the entry then tunnels or

@@ -127,7 +127,7 @@ pub enum Timer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The move is refused; the reason names the check (DESIGN §3.4, step 2).
+    /// The move is refused; the reason names the check.
     #[error("{id} refused: {why:?}")]
     Refused {
         /// Which.

@@ -4,7 +4,7 @@
 //! file holds, and that [`Scenario::shrink`] makes smaller; out comes a [`Run`]: the figures, what was violated, the
 //! timeline and what each link carried. The machines are the real ones ([`Nve`](crate::nve::Nve),
 //! [`Forwarder`](crate::forwarder::Forwarder), [`Nva`](crate::nva::Nva)) on real frames and messages; clock, links,
-//! hosts, hypervisors and disk are simulated. Equal parameters give equal runs. I1 to I3 of DESIGN §3.5 are checked
+//! hosts, hypervisors and disk are simulated. Equal parameters give equal runs. I1 to I3 of RULES.md are checked
 //! after every event, I7 at every look, I4, I6 and I8 at the end (VMM-5-01, VMM-5-04, VMM-5-08, VMM-5-09, R-03, R-34).
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Update on the wire: grouped, so that 30 dual-stack mappings fit one message (SPEC.md §6.3; DESIGN §3.2).
+//! Update on the wire: grouped, so that 30 dual-stack mappings fit one message (SPEC.md §6.3).
 //!
 //! A mapping is an entry:
 //!

@@ -4,7 +4,7 @@
 //! In: decoded messages ([`Session::handle`]), the owner's ([`Session::send`]) and the time. Out: datagrams, messages in order, events, one
 //! deadline. It has no socket, clock or randomness of its own and stays within [`SessionConfig`]'s bounds whatever arrives.
 //! The states are a table in `state`; `outbound` retransmits, `inbound` puts in order, `rto`
-//! measures (DESIGN §3.2; DIR-01).
+//! measures (DIR-01).
 
 mod config;
 mod event;

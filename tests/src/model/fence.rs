@@ -1,4 +1,4 @@
-//! The rules of DESIGN §3.4 that can be taken away one at a time, and the core's tables without one of them.
+//! The rules of a planned move that can be taken away one at a time, and the core's tables without one of them.
 
 use nvo3_mobility::nva::rules as nva;
 use nvo3_mobility::nve::rules::{self, Core, Input, News, Output, Outputs, State, Word};

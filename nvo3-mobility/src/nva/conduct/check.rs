@@ -1,4 +1,4 @@
-//! Step 2 of a planned move: every check before the record (DESIGN §3.4).
+//! What is checked before a planned move is recorded.
 
 use super::words::preparation;
 use crate::nva::book::Plan;

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
 
 impl Nva {
-    /// Management plans a move: every check, then the record (DESIGN §3.4, step 2).
+    /// Management plans a move: every check, then the record.
     pub(super) fn plan(
         &mut self,
         id: MoveId,

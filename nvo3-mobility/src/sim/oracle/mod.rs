@@ -1,4 +1,4 @@
-//! What must always hold (DESIGN §3.5), looked at from outside the machines.
+//! What must always hold (RULES.md, I1 to I8), looked at from outside the machines.
 //!
 //! In goes what happens: a datagram is sent, kept, delivered, dropped; the authority says something; here is where
 //! every VM runs in truth. Out come [`Violation`]s and figures. I1 to I3 are checked after every event, I7 at every

@@ -7,7 +7,7 @@ use core::fmt;
 use nvo3_nva_proto::Instant;
 use serde::Serialize;
 
-/// The invariants of DESIGN §3.5 that a run checks.
+/// The invariants of RULES.md that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Invariant {
     /// At most one edge delivers, and only where the VM runs.

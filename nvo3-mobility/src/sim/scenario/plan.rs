@@ -256,7 +256,7 @@ impl Scenario {
     }
 
     /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
-    /// and no detour can be as long as what is left of the pause once the edge knows of it (DESIGN's order of frames). A
+    /// and no detour can be as long as what is left of the pause once the edge knows of it (VMM-5-09). A
     /// sender that moves itself may change from the direct path to the detour: nothing is promised for two VMs that move.
     pub(crate) fn keeps_order(&self) -> bool {
         // Four ways between two nodes, each of which takes up to a twentieth longer.
