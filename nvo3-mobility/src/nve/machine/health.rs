@@ -254,6 +254,29 @@ mod tests {
         assert!(nve.health(late + PATIENCE).is_idle() && nve.mapping(&key(2)).is_none());
     }
 
+    /// A session may end where its messages are polled, too: what it says then is not left in it.
+    #[test]
+    fn a_session_that_ends_while_the_edge_is_drained_is_told_without_a_timeout() {
+        let (mut nve, start, mut bytes) = (edge(), Instant(0), Vec::new());
+        nve.handle(start, Input::Connect).unwrap();
+        nve.poll_transmit(start, &mut bytes);
+        let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
+        let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
+        receive(&mut nve, start, &mut Session::accept(SessionConfig::default(), start, &hello, ack));
+        let mut drain = |nve: &mut Nve, now| {
+            while nve.poll_transmit(now, &mut bytes).is_some() {}
+            core::iter::from_fn(|| nve.poll_event()).collect::<Vec<_>>()
+        };
+        assert_eq!(drain(&mut nve, start), [Event::SessionUp]);
+
+        let dead = start + SessionConfig::default().dead_after;
+        let told: Vec<Event> = (1..=dead.0 / 1_000).flat_map(|ms| drain(&mut nve, Instant(ms * 1_000))).collect();
+
+        assert!(matches!(told.as_slice(), [Event::SessionDown(_)]), "{told:?}");
+        assert!(nve.poll_timeout().is_some_and(|(at, _)| at > dead), "{:?}", nve.poll_timeout());
+        assert!(nve.health(dead).is_idle());
+    }
+
     #[test]
     fn an_owner_that_is_slow_but_goes_on_is_told_nothing() {
         let (mut nve, mut now) = (edge(), Instant(0));

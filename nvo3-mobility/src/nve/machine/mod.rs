@@ -209,8 +209,12 @@ impl Nve {
             Some(Transmit::Port(vap))
         } else if let Some(to) = self.link.poll_hint(out) {
             Some(Transmit::Nve(to))
+        } else if self.link.poll_transmit(self.now, out) {
+            Some(Transmit::Nva)
         } else {
-            self.link.poll_transmit(self.now, out).then_some(Transmit::Nva)
+            // Time passed for the session: it may have ended.
+            self.pump();
+            None
         }
     }
 
