@@ -46,8 +46,8 @@ impl Edge {
             Request::Show(What::Moves) => Reply::Shown(show::moves(self)),
             Request::Show(What::Counters) => Reply::Shown(show::counters(self)),
             Request::Watch => return self.callers.watchers.add(caller),
-            Request::Attach(port) => self.attach(port).into(),
-            Request::Detach { port } => self.detach(&port).into(),
+            Request::Attach(port) => self.attach(now, port).into(),
+            Request::Detach { port } => self.detach(now, &port).into(),
             Request::Suspend { tsi, move_id, stopped_at } => {
                 return self.suspend(now, tsi, move_id, stopped_at, caller);
             }
@@ -66,12 +66,11 @@ impl Edge {
         Ok(self.machine.set_keys(daemon::reload_keys(&self.trust)?)?)
     }
 
-    pub(super) fn attach(&mut self, port: Port) -> Result<(), Box<dyn std::error::Error>> {
+    pub(super) fn attach(&mut self, now: Instant, port: Port) -> Result<(), Box<dyn std::error::Error>> {
         port.validate()?;
         if self.paths.port_named(&port.name).is_some() {
             return Err(format!("{}: is attached already", port.name).into());
         }
-        let now = clock::now();
         let (name, vn, tsis) = (port.name.clone(), port.vni, port.tsis());
         let (trusted, active) = (port.trusted, port.active);
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
@@ -88,9 +87,9 @@ impl Edge {
         Ok(())
     }
 
-    fn detach(&mut self, name: &str) -> Result<(), Box<dyn std::error::Error>> {
+    fn detach(&mut self, now: Instant, name: &str) -> Result<(), Box<dyn std::error::Error>> {
         let vap = self.paths.port_named(name).ok_or_else(|| format!("{name}: is not attached"))?;
-        self.machine.tell(clock::now(), Input::Detach { vap })?;
+        self.machine.tell(now, Input::Detach { vap })?;
         self.paths.close_port(vap);
         Ok(())
     }

@@ -55,10 +55,10 @@ impl Edge {
             buffer: Vec::new(),
             wake_at: None,
         };
-        for port in &config.ports {
-            edge.attach(port.clone())?;
-        }
         let now = clock::now();
+        for port in &config.ports {
+            edge.attach(now, port.clone())?;
+        }
         edge.machine.tell(now, nve::Input::Connect)?;
         edge.settle(now);
         Ok(edge)
