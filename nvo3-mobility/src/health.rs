@@ -5,21 +5,23 @@
 //! A machine does nothing by itself. An owner that forgets one call of its loop stops a part of the machine, and no input is
 //! refused for that. So each machine watches what only its owner can do. Ask it by [`Edge::health`](crate::edge::Edge::health),
 //! [`Nve::health`](crate::nve::Nve::health) or [`Nva::health`](crate::nva::Nva::health): the answer has one [`Waiting`] for each
-//! [`Duty`] that waits, with how much waits and since when. It is empty while the owner keeps up.
+//! [`Duty`] that waits, with how much waits and since when. A drained machine has an empty one. Between an input and the drain after it
+//! something always waits, so alarm on [`Health::overdue`] and not on [`Health::waiting`].
 //!
 //! What has waited for [`PATIENCE`] without progress makes one event, `Stalled`. It comes also when nothing else comes in, by the
 //! deadline `Timer::Health`; only a forgotten `handle_timeout` must wait for the next input. A slow owner that goes on is told nothing.
 //!
 //! | what you see | duty | what was forgotten |
 //! |---|---|---|
-//! | VMs attach, no frame passes; a planned move stays *preparing* | [`PollTableChanges`](Duty::PollTableChanges) | polling table changes: the forwarder never hears of a port |
-//! | *Ready*, *Suspended* or *Activated* is never said; the move aborts at its deadline | [`AnswerTableChanges`](Duty::AnswerTableChanges) | `Input::Applied` or `Refused` for each change that was polled |
-//! | an edge sends its *Hello* and gets no session; registrations stay without an answer | [`PollTransmit`](Duty::PollTransmit) | sending what `poll_transmit` gives |
-//! | an edge gets answers until the first registration or move, and none from then on | [`PollRecords`](Duty::PollRecords) | polling records |
+//! | at an edge: VMs attach and no frame passes; a planned move stays *preparing* | [`PollTableChanges`](Duty::PollTableChanges) | polling table changes: the forwarder never hears of a port |
+//! | at an edge: *Ready* or *Suspended* is never said. A move is revoked at its deadline and has no end; from *Suspend* on, a VM that still runs here gets nothing | [`AnswerTableChanges`](Duty::AnswerTableChanges) | `Input::Applied` or `Refused` for each change that was polled |
+//! | at an edge: no session. At the authority: no *NveUp* | [`PollTransmit`](Duty::PollTransmit) | sending what `poll_transmit` gives |
+//! | at the authority: edges get answers until the first registration or move, and none from then on. The edges show nothing, their VMs stay *claiming* | [`PollRecords`](Duty::PollRecords) | polling records |
 //! | the same, and the records are on the disk | [`SayPersisted`](Duty::SayPersisted) | `Input::Persisted` after the disk has them |
-//! | nothing is said again, no session ends, no deadline ends a move | [`HandleTimeout`](Duty::HandleTimeout) | waking at `poll_timeout` |
+//! | nothing is said again, no deadline ends a move, a forward entry never ends, a loop that wakes spins | [`HandleTimeout`](Duty::HandleTimeout) | calling `handle_timeout` at `poll_timeout` |
 //! | the hypervisor never hears that the VM may stop | [`PollEvents`](Duty::PollEvents) | polling events |
 //! | a VM that has moved gets nothing of what was held | [`MakeRoom`](Duty::MakeRoom) | room at the VM's port, and polling again when there is some |
+//! | no session, and nothing waits | none | look at [`NvaCounters`](crate::nva::NvaCounters): `unknown_nve` (no `Input::Admit`), `unbelieved` (keys). What was polled and then not sent no machine can see |
 //!
 //! [`Edge::poll`](crate::edge::Edge::poll) carries out or gives everything that its two parts wait for. An owner of an `Edge` that polls it after each input
 //! and when its `Wait` is over has nothing to forget but to send, and to make records durable at the authority.
@@ -53,7 +55,7 @@ use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{Instant, Micros};
 
-/// An owner that has done nothing about a [`Duty`] for this long is told so by an event.
+/// One second: an owner that has done nothing about a [`Duty`] for so long is told by an event.
 pub const PATIENCE: Micros = Micros::from_secs(1);
 
 /// What only the owner of a machine can do.

@@ -25,8 +25,44 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 
 /// The authority: the directory, who is interested in it, sessions with NVEs, and moves.
 ///
-/// Drive it like an [`Nve`](crate::nve::Nve); besides, make each record of [`Nva::poll_persist`] durable and say so with
-/// [`Input::Persisted`]: what depends on a record does not leave before.
+/// After each input, and at the time of [`Nva::poll_timeout`], drain every `poll_…`. Make each record of [`Nva::poll_persist`] durable
+/// and say so with [`Input::Persisted`]: what depends on a record does not leave before.
+///
+/// ```
+/// use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer};
+/// use nvo3_nva_proto::{Instant, Locators, NveId, Place};
+///
+/// /// Carries out what the authority wants; gives the time until when nothing is due.
+/// fn carry_out(now: Instant, nva: &mut Nva, send: &mut impl FnMut(Peer, &[u8])) -> Option<Instant> {
+///     let mut buffer = Vec::new();
+///     loop {
+///         if nva.poll_timeout().is_some_and(|(at, _)| at <= now) {
+///             nva.handle_timeout(now);
+///         }
+///         while let Some((number, record)) = nva.poll_persist() {
+///             println!("{number:?} {record:?} goes to the disk"); // many at once, then say the last
+///             let _ = nva.handle(now, Input::Persisted(number)); // always taken
+///         }
+///         while let Some(to) = nva.poll_transmit(now, &mut buffer) {
+///             send(to, &buffer);
+///         }
+///         while let Some(event) = nva.poll_event() {
+///             println!("{event:?}");
+///         }
+///         match nva.poll_timeout() {
+///             Some((at, _)) if at <= now => {}
+///             until => return until.map(|(at, _)| at),
+///         }
+///     }
+/// }
+///
+/// let mut nva = Nva::new(NvaConfig::default(), 0x5eed, Instant(0))?;
+/// let locators = Locators::V4([198, 51, 100, 1].into());
+/// nva.handle(Instant(0), Input::Admit(Place { nve: NveId(1), locators }))?;
+/// let until = carry_out(Instant(0), &mut nva, &mut |to, datagram| println!("{} bytes to {to}", datagram.len()));
+/// assert!(until > Some(Instant(0)));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub struct Nva {
     facts: Facts,
     journal: Journal,

@@ -29,7 +29,8 @@ use nvo3_wire::Vni;
 
 /// An edge's control plane.
 ///
-/// Drive it as [the crate's front page](crate) shows: inputs in any order at any time, then drain every `poll_…`.
+/// An [`Edge`](crate::edge::Edge) drives it together with a forwarder. By itself: inputs in any order at any time, then drain every
+/// `poll_…`, answer each table change, and call [`Nve::handle_timeout`] at the time of [`Nve::poll_timeout`].
 pub struct Nve {
     config: NveConfig,
     now: Instant,
