@@ -98,7 +98,8 @@ impl Link {
 
     /// Takes in a datagram; gives the hint of another edge, if it is one.
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8], counters: &mut NveCounters) -> Option<Invalidate> {
-        match self.seals.open(self.session.as_ref().map(Session::id), datagram, counters)? {
+        let session = self.session.as_ref().map(Session::id).unwrap_or_default();
+        match self.seals.open(session, datagram, counters)? {
             Opened::Hint(hint) => return Some(hint),
             Opened::Message { header, message, number } => {
                 let challenge = matches!(message, Message::HelloAck(_)) && header.session.0 == 0;

@@ -44,7 +44,7 @@ mod trusted {
 
         pub(in super::super) fn open(
             &self,
-            _: Option<SessionId>,
+            _: SessionId,
             datagram: &[u8],
             _: &mut NveCounters,
         ) -> Option<Opened> {
@@ -80,18 +80,14 @@ mod sealed {
             }))
         }
 
-        /// Opens a datagram under the session that there is; counts what is not believed.
+        /// Opens a datagram under the session that there is, 0 for none; counts what is not believed.
         pub(in super::super) fn open(
             &mut self,
-            session: Option<SessionId>,
+            session: SessionId,
             datagram: &[u8],
             counters: &mut NveCounters,
         ) -> Option<Opened> {
             let Some(seals) = &mut self.0 else { return Some(unsealed(datagram)) };
-            let Some(session) = session else {
-                counters.rejected += 1;
-                return None;
-            };
             match seals.open(session, datagram) {
                 Ok(opened) => Some(match opened.decode() {
                     Ok(message) => Opened::Message { header: opened.header, message, number: opened.number },
