@@ -1,8 +1,9 @@
 //! Whom a machine believes, and how it is believed: by seals, or by the word that the transport below is trusted.
 //!
 //! An end says so once, by its [`Transport`]; from then on it opens every datagram and seals every message in the same way. Where the
-//! transport is trusted, opening believes everything and sealing writes nothing. An edge has [`EdgeSeals`]. An authority opens with its
-//! [`Transport`], which has the keys of all edges, and has [`PeerSeals`] for each of them. What [`crate::auth`] says of seals holds here.
+//! transport is trusted, opening believes everything and sealing writes nothing. An edge has [`EdgeSeals`]. An authority opens and seals
+//! with its [`Transport`], which has the keys of all edges, and has [`NvaSeals`] for each edge. What [`crate::auth`] says of seals holds
+//! here.
 //!
 //! ```
 //! use nvo3_nva_proto::seals::{EdgeSeals, Transport};
@@ -15,7 +16,7 @@
 //! edge.seal(&mut datagram)?;
 //!
 //! let opened = transport.open(&datagram)?;
-//! assert_eq!((opened.session(), opened.sealed_by()), (SessionId(5), None));
+//! assert!(opened.sealed().is_none());
 //! assert_eq!(opened.decode()?.1, Message::Keepalive);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -26,7 +27,6 @@ use crate::header::Header;
 use crate::id::{NveId, SessionId};
 use crate::message::Message;
 use crate::message::table::code;
-use crate::time::{Instant, Micros};
 use crate::view;
 use alloc::vec::Vec;
 
@@ -58,7 +58,7 @@ impl Transport {
         }
     }
 
-    /// Opens, at the authority, a datagram of an edge. Whether it is a replay, [`PeerSeals::take`] says.
+    /// Opens, at the authority, a datagram of an edge. Whether it is a replay, [`NvaSeals::take`] says.
     ///
     /// # Errors
     /// Why it is not believed; it is not answered. A trusted transport has no such error.
@@ -69,8 +69,19 @@ impl Transport {
         }
     }
 
+    /// Seals, at the authority, a message that the session with `nve` has written; `edge` is what is remembered of that edge.
+    ///
+    /// # Errors
+    /// It must not be sent then.
+    pub fn seal(&self, edge: &mut NvaSeals, nve: NveId, message: &mut Vec<u8>) -> Result<(), SealError> {
+        match self {
+            Self::Trusted => Ok(()),
+            Self::Sealed(keys) => edge.seal(keys, nve, message),
+        }
+    }
+
     /// Seals, at the authority, an answer that belongs to no session there, under the key of what it answers. `number` is that
-    /// of [`PeerSeals::prove`] in a challenge, else 0.
+    /// of [`NvaSeals::prove`] in a challenge, else 0.
     ///
     /// # Errors
     /// It must not be sent then.
@@ -93,22 +104,12 @@ enum Source<'a> {
     Sealed(auth::Opened<'a>),
 }
 
-impl Opened<'_> {
-    /// The session that its header names, 0 where that cannot be read.
-    pub fn session(&self) -> SessionId {
-        match &self.0 {
-            Source::Plain(datagram) => {
-                Header::get(datagram).map_or_else(|error| error.session, |(header, ..)| header.session)
-            }
-            Source::Sealed(opened) => opened.header.session,
-        }
-    }
-
-    /// The NVE whose key sealed it; at an edge, the edge's own. `None` where there is no seal.
-    pub const fn sealed_by(&self) -> Option<NveId> {
+impl<'a> Opened<'a> {
+    /// Who sealed it, and with what. `None` where there is no seal.
+    pub const fn sealed(&self) -> Option<&auth::Opened<'a>> {
         match &self.0 {
             Source::Plain(_) => None,
-            Source::Sealed(opened) => Some(opened.nve),
+            Source::Sealed(opened) => Some(opened),
         }
     }
 
@@ -189,52 +190,6 @@ impl EdgeSeals {
     pub const fn challenged(&mut self, ack: &Opened<'_>) {
         if let (Some(seals), Source::Sealed(ack)) = (&mut self.seals, &ack.0) {
             seals.challenged(ack.number);
-        }
-    }
-}
-
-/// What an authority remembers of one edge, to believe it and to be believed.
-#[derive(Clone, Debug, Default)]
-pub struct PeerSeals(NvaSeals);
-
-impl PeerSeals {
-    /// Takes a message of the session that there is with `nve`.
-    ///
-    /// # Errors
-    /// Another NVE sealed it, or it came before.
-    pub fn take(&mut self, nve: NveId, session: SessionId, opened: &Opened<'_>) -> Result<(), AuthError> {
-        match &opened.0 {
-            Source::Plain(_) => Ok(()),
-            Source::Sealed(opened) if opened.nve != nve => Err(AuthError::NotBound(opened.nve)),
-            Source::Sealed(opened) => self.0.take(session, opened),
-        }
-    }
-
-    /// Whether the edge has spoken in this session under a seal, and so has its HelloAck.
-    pub fn is_heard(&self, session: SessionId) -> bool {
-        self.0.is_heard(session)
-    }
-
-    /// Whether a Hello that asks for a session was sent since the challenge that was last given, no longer than `lifetime` ago; a challenge is
-    /// answered once. A trusted transport has no challenge: every Hello is taken.
-    ///
-    /// # Errors
-    /// What to seal a HelloAck of session 0 with: the challenge in hand, or `fresh`, which must never have been one before.
-    pub fn prove(&mut self, now: Instant, lifetime: Micros, hello: &Opened<'_>, fresh: u64) -> Result<(), u64> {
-        match &hello.0 {
-            Source::Plain(_) => Ok(()),
-            Source::Sealed(hello) => self.0.prove(now, lifetime, hello, fresh),
-        }
-    }
-
-    /// Seals a message that the session has written, with the key that the edge used last.
-    ///
-    /// # Errors
-    /// It must not be sent then.
-    pub fn seal(&mut self, transport: &Transport, nve: NveId, message: &mut Vec<u8>) -> Result<(), SealError> {
-        match transport {
-            Transport::Trusted => Ok(()),
-            Transport::Sealed(keys) => self.0.seal(keys, nve, message),
         }
     }
 }

@@ -21,21 +21,18 @@ fn hint() -> Message {
 #[test]
 fn a_trusted_transport_believes_everything_and_writes_no_seal() {
     let transport = Transport::Trusted;
-    let (mut edge, mut peer) = (EdgeSeals::new(&transport, EDGE).unwrap(), PeerSeals::default());
+    let (mut edge, mut peer) = (EdgeSeals::new(&transport, EDGE).unwrap(), NvaSeals::default());
     let plain = datagram(SESSION, &Message::Keepalive);
     let mut bytes = plain.clone();
 
-    assert_eq!((edge.seal(&mut bytes), peer.seal(&transport, EDGE, &mut bytes)), (Ok(()), Ok(())));
+    assert_eq!((edge.seal(&mut bytes), transport.seal(&mut peer, EDGE, &mut bytes)), (Ok(()), Ok(())));
     let opened = transport.open(&plain).unwrap();
     edge.challenged(&opened);
     assert_eq!(transport.seal_answer(&opened, 7, &mut bytes), Ok(()));
 
     assert_eq!(bytes, plain);
-    assert_eq!((opened.session(), opened.sealed_by()), (SESSION, None));
+    assert!(opened.sealed().is_none());
     assert_eq!(edge.open(SESSION, &plain).unwrap().decode().unwrap().1, Message::Keepalive);
-    assert_eq!((peer.take(EDGE, SESSION, &opened), peer.take(NveId(2), SESSION, &opened)), (Ok(()), Ok(())));
-    assert_eq!(peer.prove(Instant(0), Micros(1), &opened, 71), Ok(()));
-    assert!(!peer.is_heard(SESSION));
 }
 
 #[test]
@@ -45,19 +42,18 @@ fn what_is_no_message_is_opened_where_the_transport_is_trusted_and_says_so_when_
 
     let opened = Transport::Trusted.open(&bytes).unwrap();
 
-    assert_eq!(opened.session(), SESSION);
     assert_eq!(opened.decode().unwrap_err().code(), ErrorCode::UnknownType);
-    assert_eq!(Transport::Trusted.open(&[]).unwrap().session(), SessionId(0));
 }
 
 #[cfg(feature = "auth")]
 mod sealed {
     use super::*;
     use crate::auth::{KeyId, Secret};
+    use crate::{Instant, Micros};
 
-    fn ring(of: &[NveId]) -> Keys {
+    fn ring(nves: &[NveId]) -> Keys {
         let mut keys = Keys::default();
-        for nve in of {
+        for nve in nves {
             let id = u16::try_from(nve.0).unwrap();
             keys.add(KeyId::new(id).unwrap(), *nve, &Secret::from([id as u8; 32])).unwrap();
         }
@@ -69,21 +65,19 @@ mod sealed {
     fn an_edge_and_its_authority_believe_each_other_once_and_nobody_else() {
         let (at_nva, other) = (Transport::Sealed(ring(&[EDGE, NveId(2)])), Transport::Sealed(ring(&[NveId(2)])));
         let mut edge = EdgeSeals::new(&Transport::Sealed(ring(&[EDGE])), EDGE).unwrap();
-        let mut peer = PeerSeals::default();
+        let mut peer = NvaSeals::default();
         let (mut there, mut back) = (datagram(SESSION, &Message::Keepalive), datagram(SESSION, &Message::Goodbye));
         edge.seal(&mut there).unwrap();
 
         let opened = at_nva.open(&there).unwrap();
-        assert_eq!((opened.session(), opened.sealed_by()), (SESSION, Some(EDGE)));
+        let sealed = opened.sealed().unwrap();
+        assert_eq!((sealed.header.session, sealed.nve), (SESSION, EDGE));
         assert_eq!(opened.decode().unwrap().1, Message::Keepalive);
-        assert!(!peer.is_heard(SESSION));
-        assert_eq!(peer.take(NveId(2), SESSION, &opened), Err(AuthError::NotBound(EDGE)));
-        assert_eq!(peer.take(EDGE, SESSION, &opened), Ok(()));
-        assert_eq!(peer.take(EDGE, SESSION, &opened), Err(AuthError::Replayed { number: 1 }));
-        assert!(peer.is_heard(SESSION));
+        assert_eq!(peer.take(SESSION, sealed), Ok(()));
+        assert_eq!(peer.take(SESSION, sealed), Err(AuthError::Replayed { number: 1 }));
         assert_eq!(other.open(&there).unwrap_err(), AuthError::UnknownKey(1));
 
-        peer.seal(&at_nva, EDGE, &mut back).unwrap();
+        at_nva.seal(&mut peer, EDGE, &mut back).unwrap();
         assert_eq!(edge.open(SESSION, &back).unwrap().decode().unwrap().1, Message::Goodbye);
         assert_eq!(edge.open(SESSION, &back).unwrap_err(), AuthError::Replayed { number: 1 });
         assert_eq!(edge.open(SESSION, &datagram(SESSION, &Message::Goodbye)).unwrap_err(), AuthError::NoSeal);
@@ -93,7 +87,7 @@ mod sealed {
     #[test]
     fn a_hello_is_taken_with_the_challenge_that_an_answer_brought() {
         let transport = Transport::Sealed(ring(&[EDGE]));
-        let (mut edge, mut peer) = (EdgeSeals::new(&transport, EDGE).unwrap(), PeerSeals::default());
+        let (mut edge, mut peer) = (EdgeSeals::new(&transport, EDGE).unwrap(), NvaSeals::default());
         let hello = |edge: &mut EdgeSeals| {
             let mut bytes = datagram(SessionId(0), &Message::Keepalive);
             edge.seal(&mut bytes).unwrap();
@@ -102,14 +96,15 @@ mod sealed {
         let first = hello(&mut edge);
         let asked = transport.open(&first).unwrap();
 
-        let challenge = peer.prove(Instant(0), Micros(9), &asked, 71).unwrap_err();
+        let challenge = peer.prove(Instant(0), Micros(9), asked.sealed().unwrap(), 71).unwrap_err();
         let mut answer = datagram(SessionId(0), &Message::Keepalive);
         transport.seal_answer(&asked, challenge, &mut answer).unwrap();
         let heard = edge.open(SessionId(0), &answer).unwrap();
         edge.challenged(&heard);
 
         let second = hello(&mut edge);
-        assert_eq!(peer.prove(Instant(1), Micros(9), &transport.open(&second).unwrap(), 72), Ok(()));
+        let proof = transport.open(&second).unwrap();
+        assert_eq!(peer.prove(Instant(1), Micros(9), proof.sealed().unwrap(), 72), Ok(()));
     }
 
     /// Checks.
