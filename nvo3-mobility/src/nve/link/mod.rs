@@ -6,7 +6,6 @@
 
 mod hints;
 mod in_force;
-mod seals;
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
@@ -16,11 +15,12 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use hints::Hints;
 use in_force::InForce;
+use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
+use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
     Deregister, DownReason, Hello, Instant, Invalidate, Message, Received, Session, SessionConfig, SessionEvent,
     SessionTimer, TsiKey, Version,
 };
-use seals::{Opened, Seals};
 
 /// The session, its seals, and what is owed to the other end.
 pub(super) struct Link {
@@ -28,7 +28,7 @@ pub(super) struct Link {
     config: SessionConfig,
     seed: u64,
     session: Option<Session>,
-    seals: Seals,
+    seals: EdgeSeals,
     in_force: InForce,
     /// The number of the last question to the NVA.
     transaction: u32,
@@ -66,13 +66,18 @@ impl Link {
             config: config.session,
             seed,
             session: None,
-            seals: Seals::new(config)?,
+            seals: EdgeSeals::new(&config.transport, config.place.nve)?,
             in_force: InForce::default(),
             transaction: 0,
             leaving: BTreeMap::new(),
             say_again: false,
             hints: Hints::new(config.place.nve, config.hint_interval, config.queue as usize),
         })
+    }
+
+    /// Another ring of keys from now on.
+    pub(super) fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
+        self.seals.set_keys(keys)
     }
 
     /// Asks for a session from now on; false where that is done already.
@@ -99,18 +104,31 @@ impl Link {
     /// Takes in a datagram; gives the hint of another edge, if it is one.
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8], counters: &mut NveCounters) -> Option<Invalidate> {
         let session = self.session.as_ref().map(Session::id).unwrap_or_default();
-        match self.seals.open(session, datagram, counters)? {
-            Opened::Hint(hint) => return Some(hint),
-            Opened::Message { header, message, number } => {
+        match self.seals.open(session, datagram) {
+            Ok(opened) => self.take(now, &opened, counters),
+            Err(error) => {
+                count_unbelieved(&error, counters);
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, now: Instant, opened: &Opened<'_>, counters: &mut NveCounters) -> Option<Invalidate> {
+        match opened.decode() {
+            // Another edge's, which nobody vouches for.
+            Ok((header, Message::Invalidate(hint))) if header.session.0 == 0 && opened.sealed().is_none() => {
+                return Some(hint);
+            }
+            Ok((header, message)) => {
                 let challenge = matches!(message, Message::HelloAck(_)) && header.session.0 == 0;
                 let taken = self.session.as_mut().map(|session| session.handle(now, &header, message));
                 match taken {
-                    Some(Ok(())) if challenge => self.seals.challenged(number),
+                    Some(Ok(())) if challenge => self.seals.challenged(opened),
                     Some(Ok(())) => {}
                     _ => counters.rejected += 1,
                 }
             }
-            Opened::Undecodable(error) => {
+            Err(error) => {
                 counters.malformed += 1;
                 if let Some(session) = &mut self.session {
                     // A datagram of no session of ours gets no answer.
@@ -225,7 +243,7 @@ impl Link {
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(session) = &mut self.session else { return false };
         while session.poll_transmit(now, out) {
-            if self.seals.seal(out) {
+            if self.seals.seal(out).is_ok() {
                 return true;
             }
         }
@@ -249,4 +267,14 @@ impl Link {
     pub(super) fn footprint(&self) -> usize {
         self.in_force.len() + self.leaving.len() + self.hints.len()
     }
+}
+
+const fn count_unbelieved(error: &AuthError, counters: &mut NveCounters) {
+    *match error {
+        AuthError::NoSeal => &mut counters.unsealed,
+        AuthError::UnknownKey(_) => &mut counters.unknown_key,
+        AuthError::Replayed { .. } => &mut counters.replayed,
+        AuthError::WrongSeal(_) | AuthError::NotBound(_) => &mut counters.wrong_seal,
+        _ => &mut counters.malformed,
+    } += 1;
 }
