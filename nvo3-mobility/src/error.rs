@@ -39,7 +39,6 @@ pub enum ConfigError {
         most: u64,
     },
     /// A ring of keys that the edge cannot use.
-    #[cfg(feature = "auth")]
     #[error(transparent)]
     Keys(#[from] nvo3_nva_proto::auth::KeyError),
     /// The session's part of it.

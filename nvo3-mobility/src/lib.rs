@@ -88,7 +88,6 @@ mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;
-mod transport;
 
 pub use error::ConfigError;
-pub use transport::Transport;
+pub use nvo3_nva_proto::seals::Transport;

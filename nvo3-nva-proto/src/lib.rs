@@ -48,7 +48,6 @@ extern crate alloc;
 #[cfg(any(test, feature = "arbitrary"))]
 extern crate std;
 
-#[cfg(feature = "auth")]
 pub mod auth;
 mod codec;
 mod display;
@@ -56,6 +55,7 @@ mod error;
 mod header;
 mod id;
 mod message;
+pub mod seals;
 mod session;
 mod stream;
 mod time;

@@ -4,9 +4,12 @@
 
 use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
 use nvo3_mobility::nve::rules::Core;
-use nvo3_mobility::nve::{self, NveCounters};
+use nvo3_mobility::nve::{self, Nve, NveConfig, NveCounters};
 use nvo3_nva_proto::auth::Party;
-use nvo3_nva_proto::{Mapping, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey, Version};
+use nvo3_nva_proto::{
+    Header, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey,
+    Version,
+};
 use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, sealed, tsi};
 use std::net::SocketAddr;
 
@@ -280,6 +283,23 @@ fn who_cuts_and_lets_through_later_only_delays() {
         assert!((1..=EDGES).all(|n| world.nva.is_connected(place(n).nve)), "each {every}th");
         assert!(world.edges.iter().all(|edge| edge.nve().is_connected()), "each {every}th");
     }
+}
+
+/// Checks VMM-10-10, VMM-5-06.
+#[test]
+fn an_edge_that_has_not_connected_yet_counts_by_its_reason_what_it_does_not_believe() {
+    let config = NveConfig { transport: sealed([1]), ..NveConfig::new(place(1)) };
+    let mut nve = Nve::new(config, 1).unwrap();
+    let hint = Invalidate { tsi: tsi(2).key, nve: place(3).nve, version: Version::default() };
+
+    for message in [Message::Invalidate(hint), Message::Keepalive] {
+        let mut datagram = Vec::new();
+        message.encode(&Header::default(), &mut datagram).unwrap();
+        nve.handle_datagram(Instant(1), &datagram);
+    }
+
+    // The hint needs no seal.
+    assert_eq!(*nve.counters(), NveCounters { unsealed: 1, ..NveCounters::default() });
 }
 
 fn set_length(bytes: &mut [u8]) {

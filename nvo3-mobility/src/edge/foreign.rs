@@ -16,7 +16,6 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::Instant;
-#[cfg(feature = "auth")]
 use nvo3_nva_proto::auth::{KeyError, Keys};
 
 /// The next thing to do for an edge with foreign planes, out of [`ForeignEdge::poll`].
@@ -175,7 +174,6 @@ impl ForeignEdge {
     ///
     /// # Errors
     /// This edge cannot use it; nothing changed.
-    #[cfg(feature = "auth")]
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.control.nve_mut().set_keys(keys)
     }

@@ -9,7 +9,6 @@ use crate::table::{TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
-#[cfg(feature = "auth")]
 use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_wire::Vni;
 
@@ -233,7 +232,6 @@ impl Edge {
     ///
     /// # Errors
     /// This edge cannot use it; nothing changed.
-    #[cfg(feature = "auth")]
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.control.nve_mut().set_keys(keys)
     }

@@ -104,10 +104,7 @@ impl NveConfig {
         fits_messages("NveConfig", self.ips_per_tsi)?;
         at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
         covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
-        #[cfg(feature = "auth")]
-        if let Transport::Sealed(keys) = &self.transport {
-            keys.validate_for(self.place.nve)?;
-        }
+        self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)
     }
 }

@@ -1,6 +1,6 @@
 //! Why a datagram is not believed, a message not sealed, a key not taken.
 
-use super::keys::KeyId;
+use super::id::KeyId;
 use crate::error::DecodeError;
 use crate::id::NveId;
 
@@ -60,11 +60,11 @@ pub enum KeyError {
     #[error("there is no key for {0}")]
     None(NveId),
     /// It has one of another NVE, which an NVE must not know.
-    #[error("key {key} is {of}'s, which this is not")]
+    #[error("key {key} is {nve}'s, which this is not")]
     Foreign {
         /// The key.
         key: KeyId,
         /// Whose it is.
-        of: NveId,
+        nve: NveId,
     },
 }

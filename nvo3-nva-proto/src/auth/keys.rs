@@ -1,10 +1,10 @@
 //! The ring of keys: who may say what, in which direction.
 
 use super::error::KeyError;
+use super::id::{KeyId, Party};
 use crate::id::NveId;
 use alloc::collections::BTreeMap;
 use core::fmt;
-use core::num::NonZeroU16;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroize;
@@ -14,31 +14,6 @@ pub(super) type Code = Hmac<Sha256>;
 
 /// What is said before it is taken for a key, so that a secret makes keys of no other use.
 const LABEL: &[u8] = b"nvo3 nva protocol 1";
-
-/// The name of a key in its domain, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(NonZeroU16);
-
-impl KeyId {
-    /// None for 0.
-    pub const fn new(id: u16) -> Option<Self> {
-        match NonZeroU16::new(id) {
-            Some(id) => Some(Self(id)),
-            None => None,
-        }
-    }
-
-    /// As a number.
-    pub const fn get(self) -> u16 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// 32 random bytes that an NVE and its NVA share; forgotten in memory when dropped, and never shown.
 #[derive(Clone)]
@@ -70,15 +45,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
-}
-
-/// Who sealed a message: a key of one direction is of no use in the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Party {
-    /// The edge.
-    Nve,
-    /// The authority.
-    Nva,
 }
 
 #[derive(Clone)]
@@ -124,7 +90,7 @@ impl Keys {
     /// Why not.
     pub fn validate_for(&self, nve: NveId) -> Result<(), KeyError> {
         match self.by_id.iter().find(|(_, pair)| pair.nve != nve) {
-            Some((key, pair)) => Err(KeyError::Foreign { key: *key, of: pair.nve }),
+            Some((key, pair)) => Err(KeyError::Foreign { key: *key, nve: pair.nve }),
             None => self.newest(nve).map(|_| ()).ok_or(KeyError::None(nve)),
         }
     }

@@ -1,9 +1,10 @@
 //! The authority's end, one for each edge.
 
+use super::Keys;
 use super::error::{AuthError, SealError};
-use super::keys::{KeyId, Keys, Party};
+use super::id::{KeyId, Party};
 use super::numbers::Numbers;
-use super::seal::{Opened, session_of};
+use super::opened::{Opened, session_of};
 use crate::id::{NveId, SessionId};
 use crate::time::{Instant, Micros};
 use alloc::vec::Vec;

@@ -1,9 +1,10 @@
 //! The edge's end.
 
+use super::Keys;
 use super::error::{AuthError, KeyError, SealError};
-use super::keys::{Keys, Party};
+use super::id::Party;
 use super::numbers::Numbers;
-use super::seal::{Opened, session_of};
+use super::opened::{Opened, session_of};
 use crate::id::{NveId, SessionId};
 use crate::message::table::code;
 use alloc::vec::Vec;

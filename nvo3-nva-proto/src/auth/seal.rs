@@ -13,13 +13,10 @@
 //! ```
 
 use super::error::{AuthError, SealError};
-use super::keys::{KeyId, Keys, Party};
-use crate::codec::Reader;
-use crate::error::DecodeError;
+use super::id::{KeyId, Party};
+use super::keys::Keys;
+use super::opened::Opened;
 use crate::header::{Header, MAX_MESSAGE, SEAL_LEN, SEALED};
-use crate::id::{NveId, SessionId};
-use crate::message::Message;
-use crate::view;
 use alloc::vec::Vec;
 use hmac::Mac;
 
@@ -27,40 +24,6 @@ use hmac::Mac;
 const NUMBER: usize = 8;
 /// A code's: half of what SHA-256 gives, as RFC 2104 §5 allows and RFC 4868 does.
 const CODE: usize = SEAL_LEN - NUMBER;
-
-/// A message whose seal is right; whether it is a replay, its number says to who counts them.
-#[derive(Clone, Copy, Debug)]
-pub struct Opened<'a> {
-    /// Its header.
-    pub header: Header,
-    /// The number of its type.
-    pub kind: u8,
-    /// The key.
-    pub key: KeyId,
-    /// Whose key it is.
-    pub nve: NveId,
-    /// The number in the seal.
-    pub number: u64,
-    body: Reader<'a>,
-}
-
-impl<'a> Opened<'a> {
-    /// What it says, as it lies in the datagram.
-    ///
-    /// # Errors
-    /// As [`Opened::decode`].
-    pub fn view(&self) -> Result<view::Message<'a>, DecodeError> {
-        view::Message::get_whole(&self.header, self.kind, self.body)
-    }
-
-    /// What it says.
-    ///
-    /// # Errors
-    /// Its sender, who has the key, said what is no message here.
-    pub fn decode(&self) -> Result<Message, DecodeError> {
-        self.view().map(Into::into)
-    }
-}
 
 impl Keys {
     /// Opens a datagram that `from` is to have sent. Nothing but its header is parsed; the code is compared in constant time.
@@ -85,7 +48,7 @@ impl Keys {
         Ok(Opened { header, kind, key, nve, number: u64::from_be_bytes(*number), body })
     }
 
-    /// Seals what [`Message::encode`] wrote, as `from` does; leaves it as it is where that fails.
+    /// Seals what [`crate::Message::encode`] wrote, as `from` does; leaves it as it is where that fails.
     ///
     /// # Errors
     /// `key` is not in the ring, or `message` is none; it must not be sent then.
@@ -106,10 +69,4 @@ impl Keys {
         message.extend(code.finalize().into_bytes().iter().take(CODE));
         Ok(())
     }
-}
-
-/// The session that the header of a message names.
-pub(super) fn session_of(message: &[u8]) -> SessionId {
-    let field = message.get(Header::SESSION_OFFSET as usize..).and_then(|rest| rest.first_chunk());
-    SessionId(field.map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }

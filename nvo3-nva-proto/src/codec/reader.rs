@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.rest.split_first_chunk() {
             Some((head, rest)) => {
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<T: Get<'a>>(&mut self) -> Result<T, DecodeError> {
         T::get(self)
     }

@@ -70,24 +70,29 @@ impl Table {
 }
 
 impl<'a> Mappings<'a> {
-    fn get_entry(&self, r: &mut Reader<'a>) -> Result<view::Mapping<'a>, DecodeError> {
-        let at = r.offset();
-        let head: u8 = r.get()?;
-        let index = head & !FULL_VERSION;
-        let place = self.places.iter().nth(index.into());
-        if place.is_none() && index != WITHDRAWN {
-            return Err(r.wrong_index(at, index, self.places.len()));
-        }
-        let mac = r.get()?;
-        let version = get_version(r, self.base, head & FULL_VERSION != 0)?;
-        Ok(view::Mapping { mac, version, ips: r.get()?, place })
+    /// The places, so that no entry has to look for its own in the message.
+    fn table(&self) -> ArrayVec<Place, MAX_PLACES> {
+        self.places.iter().take(MAX_PLACES).collect()
     }
 
     /// In their order.
     pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
-        let (of, mut entries) = (*self, self.entries);
-        core::iter::from_fn(move || of.get_entry(&mut entries).ok())
+        let (base, places, mut entries) = (self.base, self.table(), self.entries);
+        core::iter::from_fn(move || get_entry(&mut entries, base, &places).ok())
     }
+}
+
+fn get_entry<'a>(r: &mut Reader<'a>, base: Version, places: &[Place]) -> Result<view::Mapping<'a>, DecodeError> {
+    let at = r.offset();
+    let head: u8 = r.get()?;
+    let index = head & !FULL_VERSION;
+    let place = places.get(usize::from(index)).copied();
+    if place.is_none() && index != WITHDRAWN {
+        return Err(r.wrong_index(at, index, places.len()));
+    }
+    let mac = r.get()?;
+    let version = get_version(r, base, head & FULL_VERSION != 0)?;
+    Ok(view::Mapping { mac, version, ips: r.get()?, place })
 }
 
 /// An entry but for its addresses; `index` is what the entry points to.
@@ -172,9 +177,9 @@ impl<'a> Get<'a> for view::Update<'a> {
             return Err(listed.fail(r.offset(), DecodeErrorKind::TooMany { count, max }));
         }
         let mappings = Mappings { base, places, entries: entries.unwrap_or(Reader::new(&[])) };
-        let mut rest = mappings.entries;
+        let (table, mut rest) = (mappings.table(), mappings.entries);
         while !rest.is_empty() {
-            mappings.get_entry(&mut rest)?;
+            get_entry(&mut rest, base, &table)?;
         }
         let more = part.is_some();
         let members = part.or(members).map(|places| view::Members { places, more });

@@ -68,7 +68,7 @@ macro_rules! fields {
         }
 
         impl $crate::codec::value::Get<'_> for $name {
-            #[inline]
+            #[inline(always)]
             fn get(r: &mut $crate::codec::reader::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 Ok(Self { $($field: r.get()?),* })
             }
@@ -87,7 +87,7 @@ macro_rules! numbers {
         }
 
         impl Get<'_> for $number {
-            #[inline]
+            #[inline(always)]
             fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(r.array()?))
             }
@@ -119,7 +119,7 @@ impl Put for bool {
 }
 
 impl Get<'_> for bool {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -138,7 +138,7 @@ impl Put for Vni {
 }
 
 impl Get<'_> for Vni {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         let value: u32 = r.get()?;
@@ -154,7 +154,7 @@ impl Put for Mac {
 }
 
 impl Get<'_> for Mac {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self(r.array()?))
     }
@@ -167,7 +167,7 @@ impl Put for Ipv4Addr {
 }
 
 impl Get<'_> for Ipv4Addr {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<4>()?))
     }
@@ -180,7 +180,7 @@ impl Put for Ipv6Addr {
 }
 
 impl Get<'_> for Ipv6Addr {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self::from(r.array::<16>()?))
     }
@@ -208,7 +208,7 @@ impl Put for Locators {
 }
 
 impl Get<'_> for Locators {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -241,7 +241,7 @@ impl Put for Address {
 }
 
 impl Get<'_> for Address {
-    #[inline]
+    #[inline(always)]
     fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = r.offset();
         match r.get::<u8>()? {
@@ -307,6 +307,7 @@ impl<'a> Get<'a> for Addresses<'a> {
 }
 
 /// The next address of a run.
+#[inline(always)]
 fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
     Ok(if run & RUN_V6 == 0 { IpAddr::V4(r.get()?) } else { IpAddr::V6(r.get()?) })
 }

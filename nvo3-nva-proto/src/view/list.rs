@@ -15,7 +15,7 @@ pub trait Value<'a>: Sized {
 
 // A bound by `Get` itself would show in public signatures what nobody can name.
 impl<'a, T: Get<'a>> Value<'a> for T {
-    #[inline]
+    #[inline(always)]
     fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(bytes);
         let value = r.get().ok();
@@ -54,11 +54,12 @@ impl<'a, T: Value<'a>> List<'a, T> {
 /// Up to the end.
 impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (values, mut len) = (r.rest(), 0_usize);
-        while !r.is_empty() {
-            let _: T = r.get()?;
+        let (values, mut rest, mut len) = (r.rest(), *r, 0_usize);
+        while !rest.is_empty() {
+            let _: T = rest.get()?;
             len = len.saturating_add(1);
         }
+        *r = rest;
         Ok(Self { values, len, of: PhantomData })
     }
 }

@@ -21,6 +21,7 @@ use crate::health::Duty;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use health::Watches;
+use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
 
 /// The authority: the directory, who is interested in it, sessions with NVEs, and moves.
@@ -124,10 +125,7 @@ impl Nva {
 
     /// Another ring of keys from now on, sealed from now on: a key is changed without a gap as [`Keys`] says. What is under a key
     /// that is in it no more is not believed any more.
-    ///
-    /// [`Keys`]: nvo3_nva_proto::auth::Keys
-    #[cfg(feature = "auth")]
-    pub fn set_keys(&mut self, keys: nvo3_nva_proto::auth::Keys) {
+    pub fn set_keys(&mut self, keys: Keys) {
         self.peers.set_keys(keys);
     }
 

@@ -1,9 +1,9 @@
 //! One NVE of the domain.
 
 use super::letter::Receipt;
-use super::sealed::EdgeSeals;
 use crate::nva::Peer;
 use alloc::collections::VecDeque;
+use nvo3_nva_proto::auth::NvaSeals;
 use nvo3_nva_proto::{Hello, Instant, Session};
 
 /// An NVE of the domain, with a session or without.
@@ -21,5 +21,5 @@ pub(super) struct Edge {
     /// Receipts of what was sent in the session, by sequence.
     pub(super) receipts: VecDeque<(u32, Receipt)>,
     pub(super) timer: Option<Instant>,
-    pub(super) seals: EdgeSeals,
+    pub(super) seals: NvaSeals,
 }

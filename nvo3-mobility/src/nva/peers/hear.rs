@@ -4,6 +4,8 @@ use super::letter::Receipt;
 use super::room::Peers;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
+use nvo3_nva_proto::auth::AuthError;
+use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
     DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
     SessionId,
@@ -50,22 +52,59 @@ impl Peers {
         datagram: &[u8],
         counters: &mut NvaCounters,
     ) -> Heard {
-        if self.is_sealed() {
-            return self.hear_sealed(now, greeting, from, datagram, counters);
+        let opened = self.transport.open(datagram);
+        let heard = opened.and_then(|opened| self.hear_opened(now, greeting, from, &opened, datagram, counters));
+        heard.unwrap_or_else(|error| {
+            count_unbelieved(&error, counters);
+            Heard::Nothing
+        })
+    }
+
+    /// A seal says which NVE sent a message. Of a session a message comes once; outside of one there are only Hellos.
+    fn hear_opened(
+        &mut self,
+        now: Instant,
+        greeting: HelloAck,
+        from: Peer,
+        opened: &Opened<'_>,
+        datagram: &[u8],
+        counters: &mut NvaCounters,
+    ) -> Result<Heard, AuthError> {
+        let sealed = opened.sealed().map(|sealed| sealed.header.session);
+        let owner = sealed.and_then(|session| self.by_session.get(&session));
+        if let (Some(sealed), Some(nve)) = (opened.sealed(), owner) {
+            if *nve != sealed.nve {
+                return Err(AuthError::NotBound(sealed.nve));
+            }
+            if let Some(edge) = self.edges.get_mut(nve) {
+                edge.seals.take(sealed.header.session, sealed)?;
+            }
         }
-        match Message::decode(datagram) {
-            Ok((_, Message::Hello(hello))) => self.hear_hello(now, greeting, from, hello, counters),
-            Ok((header, message)) => self.hear_within(now, from, &header, message, counters),
-            Err(error) => {
+        let stranger = owner.is_none();
+        Ok(match (opened.decode(), sealed) {
+            (Ok((_, Message::Hello(hello))), None | Some(SessionId(0))) => {
+                return self.hear_hello(now, greeting, from, opened, hello, counters);
+            }
+            (Ok(_), Some(SessionId(0))) => {
+                counters.rejected += 1;
+                Heard::Nothing
+            }
+            (Ok((header, message)), _) => self.hear_within(now, from, opened, &header, message, counters),
+            (Err(error), Some(session)) if stranger && session.0 != 0 => {
+                counters.unknown_session += 1;
+                self.refuse(from, opened, session, (ErrorCode::UnknownSession, error.about), counters);
+                Heard::Nothing
+            }
+            (Err(error), _) => {
                 if let Some(refused) = Error::refused_hello(datagram, &error) {
-                    self.say_to_stranger(from, SessionId(0), &refused, counters);
+                    self.answer(from, (opened, 0), SessionId(0), &refused, counters);
                 }
                 self.hear_malformed(now, &error, counters)
             }
-        }
+        })
     }
 
-    pub(super) fn hear_malformed(&mut self, now: Instant, error: &DecodeError, counters: &mut NvaCounters) -> Heard {
+    fn hear_malformed(&mut self, now: Instant, error: &DecodeError, counters: &mut NvaCounters) -> Heard {
         counters.malformed += 1;
         let Some(nve) = self.by_session.get(&error.session).copied() else { return Heard::Nothing };
         if let Some(session) = self.session_mut(nve) {
@@ -75,10 +114,11 @@ impl Peers {
         Heard::Session(nve)
     }
 
-    pub(super) fn hear_within(
+    fn hear_within(
         &mut self,
         now: Instant,
         from: Peer,
+        opened: &Opened<'_>,
         header: &Header,
         message: Message,
         counters: &mut NvaCounters,
@@ -86,8 +126,8 @@ impl Peers {
         let Some(nve) = self.by_session.get(&header.session).copied() else {
             counters.unknown_session += 1;
             if !matches!(message, Message::Error(_)) {
-                let (code, about) = (ErrorCode::UnknownSession, message.type_code());
-                self.refuse_stranger(from, header.session, code, about, counters);
+                let error = (ErrorCode::UnknownSession, message.type_code());
+                self.refuse(from, opened, header.session, error, counters);
             }
             return Heard::Nothing;
         };
@@ -102,37 +142,53 @@ impl Peers {
         Heard::Session(nve)
     }
 
-    pub(super) fn hear_hello(
+    /// Under a seal the challenge keeps old Hellos out, without one the nonces do that were answered.
+    fn hear_hello(
         &mut self,
         now: Instant,
         greeting: HelloAck,
         from: Peer,
+        opened: &Opened<'_>,
         hello: Hello,
         counters: &mut NvaCounters,
-    ) -> Heard {
+    ) -> Result<Heard, AuthError> {
         let nve = hello.place.nve;
+        let proof = match opened.sealed() {
+            Some(sealed) if sealed.nve != nve => return Err(AuthError::NotBound(sealed.nve)),
+            sealed => sealed.map(|sealed| (sealed, self.next_session_id().0)),
+        };
         let Some(edge) = self.edges.get_mut(&nve) else {
             counters.unknown_nve += 1;
-            let about = Message::Hello(hello).type_code();
-            self.refuse_stranger(from, SessionId(0), ErrorCode::UnknownNve, about, counters);
-            return Heard::Nothing;
+            let error = (ErrorCode::UnknownNve, Message::Hello(hello).type_code());
+            self.refuse(from, opened, SessionId(0), error, counters);
+            return Ok(Heard::Nothing);
         };
         let same = edge.hello.as_ref().is_some_and(|before| before.nonce == hello.nonce);
         if same && let Some(session) = &mut edge.session {
-            let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
-            // A repeat of the Hello that made the session is answered again.
-            let _ = session.handle(now, &header, Message::Hello(hello));
-            return Heard::Session(nve);
+            if edge.seals.is_heard(session.id()) {
+                counters.old_hellos += 1;
+                return Ok(Heard::Nothing);
+            }
+            // A repeat of the Hello that made the session is answered again, to where the edge was heard last.
+            let _ = session.handle(now, &Header::default(), Message::Hello(hello));
+            return Ok(Heard::Session(nve));
         }
-        if edge.answered.contains(&hello.nonce) {
+        if let Some((sealed, fresh)) = proof {
+            if let Err(challenge) = edge.seals.prove(now, self.session_config.dead_after, sealed, fresh) {
+                counters.challenges += 1;
+                let ack = Message::HelloAck(HelloAck { session: SessionId(0), nonce: hello.nonce, ..greeting });
+                self.answer(from, (opened, challenge), SessionId(0), &ack, counters);
+                return Ok(Heard::Nothing);
+            }
+        } else if edge.answered.contains(&hello.nonce) {
             counters.old_hellos += 1;
-            return Heard::Nothing;
+            return Ok(Heard::Nothing);
         }
-        self.open(now, greeting, from, hello)
+        Ok(self.open(now, greeting, from, hello))
     }
 
     /// Begins a session in place of the one that there was.
-    pub(super) fn open(&mut self, now: Instant, greeting: HelloAck, from: Peer, hello: Hello) -> Heard {
+    fn open(&mut self, now: Instant, greeting: HelloAck, from: Peer, hello: Hello) -> Heard {
         let nve = hello.place.nve;
         let lost = self.drop_session(nve);
         let session = self.next_session_id();
@@ -178,6 +234,17 @@ impl Peers {
             session.set_in_force(sequence);
         }
     }
+}
+
+const fn count_unbelieved(error: &AuthError, counters: &mut NvaCounters) {
+    *match error {
+        AuthError::NoSeal => &mut counters.unsealed,
+        AuthError::UnknownKey(_) => &mut counters.unknown_key,
+        AuthError::WrongSeal(_) => &mut counters.wrong_seal,
+        AuthError::NotBound(_) => &mut counters.not_bound,
+        AuthError::Replayed { .. } => &mut counters.replayed,
+        _ => &mut counters.malformed,
+    } += 1;
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod edge;
 mod hear;
 mod letter;
 mod room;
-mod sealed;
 mod send;
 
 pub(super) use hear::{Heard, Said};

@@ -7,6 +7,7 @@ use crate::Transport;
 use crate::nva::{NvaConfig, Peer};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{
     Capabilities, Encapsulations, Instant, Micros, NveId, Session, SessionConfig, SessionId, SessionTimer,
 };
@@ -49,6 +50,11 @@ impl Peers {
             outbox: VecDeque::new(),
             answers: VecDeque::new(),
         }
+    }
+
+    /// Another ring of keys from now on, sealed from now on.
+    pub(in crate::nva) fn set_keys(&mut self, keys: Keys) {
+        self.transport = Transport::Sealed(keys);
     }
 
     /// An NVE belongs to the domain. False where the domain has `most` NVEs already.

@@ -4,6 +4,7 @@ use super::letter::{Letter, Receipt};
 use super::room::Peers;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
+use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{Error, ErrorCode, Header, Instant, Message, NveId, RecordNo, SessionId};
 
 /// A letter that waits for a record to be durable.
@@ -64,37 +65,42 @@ impl Peers {
         }
     }
 
-    pub(super) fn refuse_stranger(
+    /// Answers a message of this type with an error, under the session that it named.
+    pub(super) fn refuse(
         &mut self,
         to: Peer,
+        opened: &Opened<'_>,
         session: SessionId,
-        code: ErrorCode,
-        about: u8,
+        (code, about): (ErrorCode, u8),
         counters: &mut NvaCounters,
     ) {
         let error = Error { code, about, sequence: 0, offset: 0, tlv: 0 };
-        self.say_to_stranger(to, session, &Message::Error(error), counters);
+        self.answer(to, (opened, 0), session, &Message::Error(error), counters);
     }
 
-    pub(super) fn say_to_stranger(
+    /// Answers what is of no session here, under its key and this number, if the answer can be written and there is room.
+    pub(super) fn answer(
         &mut self,
         to: Peer,
+        (opened, number): (&Opened<'_>, u64),
         session: SessionId,
         message: &Message,
         counters: &mut NvaCounters,
     ) {
-        let header = Header { session, sequence: 0, transaction: 0 };
         let mut bytes = Vec::new();
-        let written = message.encode(&header, &mut bytes).is_ok();
-        self.enqueue_answer(to, written.then_some(bytes), counters);
+        let written = message.encode(&Header { session, ..Header::default() }, &mut bytes).is_ok()
+            && self.transport.seal_answer(opened, number, &mut bytes).is_ok();
+        if written && self.answers.len() < self.queue {
+            self.answers.push_back((to, bytes));
+        } else {
+            counters.shed_answers += 1;
+        }
     }
 
-    /// Lets an answer leave, if it could be written and there is room.
-    pub(super) fn enqueue_answer(&mut self, to: Peer, answer: Option<Vec<u8>>, counters: &mut NvaCounters) {
-        match answer {
-            Some(bytes) if self.answers.len() < self.queue => self.answers.push_back((to, bytes)),
-            _ => counters.shed_answers += 1,
-        }
+    /// Whether the message of an edge's session may leave, now that it is sealed.
+    fn seal(&mut self, nve: NveId, message: &mut Vec<u8>) -> bool {
+        let edge = self.edges.get_mut(&nve);
+        edge.is_some_and(|edge| self.transport.seal(&mut edge.seals, nve, message).is_ok())
     }
 
     /// How many sessions and answers may have something to send.

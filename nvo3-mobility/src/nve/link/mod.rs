@@ -6,7 +6,6 @@
 
 mod hints;
 mod in_force;
-mod seals;
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
@@ -16,11 +15,12 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use hints::Hints;
 use in_force::InForce;
+use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
+use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
     Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, Received, Reject, Session, SessionConfig,
     SessionEvent, SessionTimer, TsiKey, Version,
 };
-use seals::{Opened, Seals};
 
 /// The session, its seals, and what is owed to the other end.
 pub(super) struct Link {
@@ -28,7 +28,7 @@ pub(super) struct Link {
     config: SessionConfig,
     seed: u64,
     session: Option<Session>,
-    seals: Seals,
+    seals: EdgeSeals,
     in_force: InForce,
     /// The number of the last question to the NVA.
     transaction: u32,
@@ -74,13 +74,18 @@ impl Link {
             config: config.session,
             seed,
             session: None,
-            seals: Seals::new(config)?,
+            seals: EdgeSeals::new(&config.transport, config.place.nve)?,
             in_force: InForce::default(),
             transaction: 0,
             leaving: BTreeMap::new(),
             say_again: false,
             hints: Hints::new(config.place.nve, config.hint_interval, config.queue as usize),
         })
+    }
+
+    /// Another ring of keys from now on.
+    pub(super) fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
+        self.seals.set_keys(keys)
     }
 
     /// Asks for a session from now on; false where that is done already.
@@ -106,18 +111,32 @@ impl Link {
 
     /// Takes in a datagram; gives the hint of another edge, if it is one.
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8], counters: &mut NveCounters) -> Option<Invalidate> {
-        match self.seals.open(self.session.as_ref().map(Session::id), datagram, counters)? {
-            Opened::Hint(hint) => return Some(hint),
-            Opened::Message { header, message, number } => {
+        let session = self.session.as_ref().map(Session::id).unwrap_or_default();
+        match self.seals.open(session, datagram) {
+            Ok(opened) => self.take(now, &opened, counters),
+            Err(error) => {
+                count_unbelieved(&error, counters);
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, now: Instant, opened: &Opened<'_>, counters: &mut NveCounters) -> Option<Invalidate> {
+        match opened.decode() {
+            // Another edge's, which nobody vouches for.
+            Ok((header, Message::Invalidate(hint))) if header.session.0 == 0 && opened.sealed().is_none() => {
+                return Some(hint);
+            }
+            Ok((header, message)) => {
                 let challenge = matches!(message, Message::HelloAck(_)) && header.session.0 == 0;
-                match self.take(now, &header, message) {
-                    Taken::New if challenge => self.seals.challenged(number),
+                match self.hand_over(now, &header, message) {
+                    Taken::New if challenge => self.seals.challenged(opened),
                     Taken::New => {}
                     Taken::Repeated => counters.repeated += 1,
                     Taken::Rejected => counters.rejected += 1,
                 }
             }
-            Opened::Undecodable(error) => {
+            Err(error) => {
                 counters.malformed += 1;
                 if let Some(session) = &mut self.session {
                     // A datagram of no session of ours gets no answer.
@@ -129,7 +148,7 @@ impl Link {
     }
 
     /// Gives a message to the session.
-    fn take(&mut self, now: Instant, header: &Header, message: Message) -> Taken {
+    fn hand_over(&mut self, now: Instant, header: &Header, message: Message) -> Taken {
         let Some(session) = &mut self.session else { return Taken::Rejected };
         // The answer to a Hello that was said again before the first answer came.
         let granted = matches!(message, Message::HelloAck(_)) && session.is_up() && session.id() == header.session;
@@ -245,7 +264,7 @@ impl Link {
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(session) = &mut self.session else { return false };
         while session.poll_transmit(now, out) {
-            if self.seals.seal(out) {
+            if self.seals.seal(out).is_ok() {
                 return true;
             }
         }
@@ -269,4 +288,14 @@ impl Link {
     pub(super) fn footprint(&self) -> usize {
         self.in_force.len() + self.leaving.len() + self.hints.len()
     }
+}
+
+const fn count_unbelieved(error: &AuthError, counters: &mut NveCounters) {
+    *match error {
+        AuthError::NoSeal => &mut counters.unsealed,
+        AuthError::UnknownKey(_) => &mut counters.unknown_key,
+        AuthError::Replayed { .. } => &mut counters.replayed,
+        AuthError::WrongSeal(_) | AuthError::NotBound(_) => &mut counters.wrong_seal,
+        _ => &mut counters.malformed,
+    } += 1;
 }

@@ -24,6 +24,7 @@ use crate::table::{Change, TableChange, VapId};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use health::Watches;
+use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
 use nvo3_wire::Vni;
 
@@ -262,12 +263,11 @@ impl Nve {
     }
 
     /// Another ring of keys from now on, sealed from now on: a key is changed without a gap as
-    /// [`Keys`](nvo3_nva_proto::auth::Keys) says.
+    /// [`Keys`] says.
     ///
     /// # Errors
     /// This edge cannot use it; nothing changed.
-    #[cfg(feature = "auth")]
-    pub fn set_keys(&mut self, keys: nvo3_nva_proto::auth::Keys) -> Result<(), nvo3_nva_proto::auth::KeyError> {
+    pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.link.set_keys(keys)
     }
 
