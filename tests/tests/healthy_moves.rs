@@ -7,7 +7,6 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Message, Micros, MoveId, Report, Tsi, TsiKey};
 use nvo3_tests::direct::{Direct, Forger, Sent, To, tsi};
-use std::net::IpAddr;
 
 const VAP: VapId = VapId(1);
 
@@ -36,10 +35,10 @@ fn world(vms: &[Tsi], forger: Option<Forger>) -> Direct {
     world
 }
 
-/// A gratuitous ARP request.
+/// A gratuitous ARP request; the address of a [`tsi`] ends as its MAC does.
 fn announcement(vm: &Tsi) -> Vec<u8> {
-    let IpAddr::V4(ip) = vm.ips[0] else { panic!("{:?} is not IPv4", vm.ips) };
-    let (mac, ip, mut frame) = (vm.key.mac.0, ip.octets(), vec![0xff; 6]);
+    let (mac, mut frame) = (vm.key.mac.0, vec![0xff; 6]);
+    let ip = [192, 0, 2, mac[5]];
     frame.extend_from_slice(&mac);
     frame.extend_from_slice(&[0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1]);
     frame.extend_from_slice(&[&mac[..], &ip, &[0; 6], &ip].concat());
