@@ -192,6 +192,8 @@ pub struct NvaCounters {
     pub unknown_nve: u64,
     /// Hellos that were sent before one that was answered.
     pub old_hellos: u64,
+    /// Messages that came before: a network repeats, an acknowledgement is late.
+    pub repeated: u64,
     /// Messages that the session refused.
     pub rejected: u64,
     /// Messages that an NVE may not send.

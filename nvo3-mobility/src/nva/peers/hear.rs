@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Session, SessionEvent,
-    SessionId,
+    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Reject, Session,
+    SessionEvent, SessionId,
 };
 
 /// How many Hellos of one NVE are remembered as answered.
@@ -136,6 +136,7 @@ impl Peers {
         {
             match session.handle(now, header, message) {
                 Ok(()) => edge.peer = Some(from),
+                Err(Reject::Repeated { .. }) => counters.repeated += 1,
                 Err(_) => counters.rejected += 1,
             }
         }
