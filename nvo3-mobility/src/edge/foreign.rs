@@ -93,7 +93,7 @@ impl ForeignEdge {
         }
     }
 
-    /// A plane refused an order. The others need not undo it: the control plane orders what follows from the refusal.
+    /// A plane refused an order; it answers in the order of their numbers. The others need not undo it: the control plane orders what follows from the refusal.
     pub fn refused(&mut self, now: Instant, plane: usize, number: u64) {
         let before = self.in_force();
         let Some(answered) = self.answered.get_mut(plane) else { return };

@@ -159,7 +159,7 @@ impl Edge {
             match self.control.end_round(now, due) {
                 Round::Again => {}
                 Round::TimePasses => self.forwarder.handle_timeout(now),
-                Round::Last => return self.rest(now, due),
+                Round::Last => return self.rest(now),
             }
         }
     }
@@ -188,9 +188,8 @@ impl Edge {
         }
     }
 
-    /// The next held frame that may leave. What its sender's gate kept goes through the VAP again.
     /// Nothing is left, unless the owner is to be told that held frames wait for room.
-    fn rest(&mut self, now: Instant, due: Option<Instant>) -> Step {
+    fn rest(&mut self, now: Instant) -> Step {
         let tsis = self.forwarder.ready_tsis();
         self.held.note(now, tsis);
         if self.held.is_due(now)
@@ -198,9 +197,10 @@ impl Edge {
         {
             return Step::Event(Event::Stalled(waiting));
         }
-        Step::Wait(due.into_iter().chain(self.held.deadline()).min())
+        Step::Wait(self.poll_timeout())
     }
 
+    /// The next held frame that may leave. What its sender's gate kept goes through the VAP again.
     fn poll_held(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Option<Verdict> {
         let mut has_room = |target: &Target| matches!(target, Target::Again(_)) || room(target);
         Some(match self.forwarder.poll_flush(now, &mut has_room, out)? {
@@ -210,13 +210,13 @@ impl Edge {
         })
     }
 
-    /// The next deadline of either part; now, while the control plane waits to be polled.
+    /// The next deadline; now, while the control plane waits to be polled.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.control.poll_timeout().into_iter().chain(self.forwarder.poll_timeout()).min()
+        [self.control.poll_timeout(), self.forwarder.poll_timeout(), self.held.deadline()].into_iter().flatten().min()
     }
 
     /// What waits for the owner: what the control plane waits for, which [`Edge::poll`] gives, and held frames that may leave but
-    /// whose targets have no room.
+    /// whose targets have no room. Those wait since the last held frame of any TSI left.
     ///
     /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {

@@ -111,6 +111,12 @@ impl Convergence {
         self.timers.first().copied()
     }
 
+    /// How many moves, pushes, reports and deadlines are kept.
+    pub(super) fn footprint(&self) -> usize {
+        let each = self.moves.values().map(|f| 1 + f.early.len() + f.awaited.len() + f.reports.len());
+        each.sum::<usize>() + self.timers.len()
+    }
+
     /// A move is aborted or remembered no more: nobody is waited for.
     pub(super) fn forget(&mut self, id: MoveId) {
         if let Some(done_at) = self.moves.remove(&id).and_then(|following| following.done_at) {

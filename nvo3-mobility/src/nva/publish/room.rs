@@ -247,7 +247,7 @@ impl Publish {
 
     /// How many things are kept, besides interest in mappings.
     pub(in crate::nva) fn footprint(&self) -> usize {
-        self.lists.len() + self.interest.absent_len()
+        self.lists.len() + self.interest.absent_len() + self.convergence.footprint()
     }
 
     /// Tells everyone interested in a mapping except some.
