@@ -36,10 +36,20 @@ impl Moves {
         self.moves.len()
     }
 
-    /// Enters a move or what a new Prepare says of it; false where there is no room.
-    fn enter(&mut self, id: MoveId, version: Version, peer: Place, tsis: Vec<TsiKey>) -> bool {
+    /// Enters a move or what a new Prepare says of it; false where there is no room. A move that none of its TSIs is in any more makes
+    /// room: an aborted one has no *Done*, and that of another may be lost with its session.
+    fn enter(
+        &mut self,
+        id: MoveId,
+        version: Version,
+        peer: Place,
+        tsis: Vec<TsiKey>,
+        is_in: impl Fn(&TsiKey, MoveId) -> bool,
+    ) -> bool {
         if self.moves.len() >= self.limit && !self.moves.contains_key(&id) {
-            return false;
+            let over = self.moves.iter().find(|(id, over)| !over.tsis.iter().any(|tsi| is_in(tsi, **id)));
+            let Some(over) = over.map(|(id, _)| *id) else { return false };
+            self.moves.remove(&over);
         }
         self.moves.insert(id, Move { version, peer, tsis, said: BTreeMap::new() });
         true
@@ -70,7 +80,9 @@ impl Stations {
         }
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         let keys = tsis.iter().map(|tsi| tsi.key).collect();
-        if !(self.make_room(new) && self.moves.enter(move_id, version, peer, keys)) {
+        let room = self.make_room(new);
+        let is_in = |key: &TsiKey, id| self.tsis.get(key).and_then(|station| station.move_id()) == Some(id);
+        if !(room && self.moves.enter(move_id, version, peer, keys, is_in)) {
             return Err(Refusal::Resource);
         }
         for tsi in tsis {
@@ -110,5 +122,27 @@ impl Stations {
     /// The move is over for everyone.
     pub(crate) fn forget_move(&mut self, id: MoveId) {
         self.moves.moves.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvo3_nva_proto::{Locators, NveId};
+    use nvo3_wire::{Mac, Vni};
+
+    #[test]
+    fn a_move_that_no_tsi_is_in_any_more_makes_room() {
+        let peer = Place { nve: NveId(2), locators: Locators::V4([198, 51, 100, 2].into()) };
+        let tsis = || Vec::from([TsiKey { vn: Vni::MAX, mac: Mac::ZERO }]);
+        let mut moves = Moves::new(1);
+        let mut enter =
+            |id, hand: &[u64]| moves.enter(MoveId(id), Version::default(), peer, tsis(), |_, id| hand.contains(&id.0));
+
+        assert!(enter(1, &[]));
+        assert!(!enter(2, &[1]), "move 1 is in hand");
+        assert!(enter(2, &[]), "move 1 was aborted");
+
+        assert!(moves.get(MoveId(1)).is_none() && moves.len() == 1);
     }
 }
