@@ -80,7 +80,7 @@ impl Port {
         self.stations.iter().map(tsi).collect()
     }
 
-    /// Checks a port that was read from a file or a request. One that was parsed from text is already checked.
+    /// Validates a port that was read from a file or a request. One that was parsed from text is valid.
     ///
     /// # Errors
     /// The first field that is wrong.
