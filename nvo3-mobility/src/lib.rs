@@ -1,47 +1,26 @@
-//! A virtual machine moves to another hypervisor and keeps its addresses: what the edges (NVEs) and the authority (NVA) of
-//! a network virtualization overlay do so that no frame is lost, as state machines without I/O, clock or randomness of their
-//! own. Any runtime drives them: a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator here (feature `sim`).
+//! State machines for the edges (NVEs) and the authority (NVA) of a network virtualization overlay. A virtual machine moves to
+//! another hypervisor and keeps its addresses, and no frame is lost.
 //!
-//! | machine | what it is | in | out |
+//! The machines do no I/O. They have no clock and no random source of their own, and need no `std`. Your program gives them inputs, and does what they
+//! ask for: with a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator of this crate.
+//!
+//! # Which machine you need
+//!
+//! | you build | use | it takes | it gives |
 //! |---|---|---|---|
-//! | [`edge::Edge`] | an edge whole: the next two behind one loop | frames, datagrams, the owner's words | frames, datagrams, events |
-//! | [`nve::Nve`] | an edge's control plane | the owner's words, datagrams, ARP/ND frames, notices | table changes, datagrams, frames, events |
-//! | [`forwarder::Forwarder`] | an edge's data plane | table changes, frames | verdicts, held frames, notices |
-//! | [`nva::Nva`] | the authority | management's words, datagrams | datagrams, records to make durable, events |
+//! | an edge that forwards frames in software | [`edge::Edge`] | frames, datagrams, the hypervisor's words | frames, datagrams, events |
+//! | an edge over a kernel, eBPF, a DPU or several cores | [`edge::foreign::ForeignEdge`] | datagrams, ARP and ND frames, the hypervisor's words | table changes, datagrams, frames, events |
+//! | an authority | [`nva::Nva`] | datagrams, management's words | datagrams, records to store, events |
+//! | only a control plane, or only a data plane | [`nve::Nve`], [`forwarder::Forwarder`] | the parts of an `Edge` | |
+//! | a test of all that | `sim` (feature `sim`) | a seed | figures, a timeline, violations |
 //!
-//! Most owners drive an [`edge::Edge`]. An edge whose frames a kernel, a DPU or a switch forwards is an
-//! [`edge::foreign::ForeignEdge`].
+//! # The first lines
 //!
-//! # The contract
-//!
-//! - Inputs come in any order at any time; no call blocks, no input panics, and what is refused changes nothing.
-//! - Time is an [`Instant`](nvo3_nva_proto::Instant) of the caller's; a clock that goes back is clamped and counted.
-//! - After anything went into an edge, call [`poll`](edge::Edge::poll) until it says [`Wait`](edge::Next::Wait), and again at the
-//!   time that it says, at the latest. It lets time pass, carries table changes to the forwarder and answers them.
-//! - Who drives an `Nve`, a `Forwarder` or an `Nva` by itself drains every `poll_…` until it gives nothing. `poll_timeout` says
-//!   when to call `handle_timeout` at the latest; it answers "now" while something waits to be drained.
-//! - What an edge promises (*Ready*, *Suspended*, *Activated*, acknowledgements) is not handed out before the table changes
-//!   it rests on are reported as [applied](nve::Input::Applied); what an authority answers, not before the records it rests
-//!   on are reported as [durable](nva::Input::Persisted).
-//! - What edges and authority believe each other by is [`Transport`] in their configurations: keys, or the word that the transport
-//!   is trusted. What is not believed changes nothing and is counted.
-//! - An owner that forgets a call is told: see [`health`].
-//! - Memory is bounded by the configuration, drained or not; what was shed is counted.
-//! - Same inputs, same seed: same outputs.
-//!
-//! # A move
-//!
-//! Management gives [`nva::Input::Move`] and waits for [`nva::Event::MaySuspend`]. The source's hypervisor gives
-//! [`nve::Input::Suspend`], waits for [`nve::rules::News::Suspended`] and stops the VM. The target's gives
-//! [`nve::Input::Activate`] with the move's id and starts it if the call returns `Ok`. [`nva::Event::Ended`] says how it ended.
-//! The target's port is attached before the VM starts there, the source's is detached after it stopped. Where a move is aborted while
-//! the VM is suspended ([`nve::rules::News::Halted`]), the source's hypervisor resumes it and says *Activate* without a move.
-//! [`edge::Reports`] makes what each edge then tells of the move's cost ([`nve::Input::Report`]).
-//! A hypervisor that can say *suspend* only after the VM stopped says when that was; what the edge has delivered since then
-//! goes after the VM. Everything in between, and everything that can go wrong, is in three tables: [`nve::rules`],
-//! [`nva::rules`] and [`table::Entry`].
+//! An edge in your own loop. Hand in what happened, then call [`poll`](edge::Edge::poll) and do what it says, until it says
+//! [`Wait`](edge::Next::Wait).
 //!
 //! ```
+//! use nvo3_mobility::Transport;
 //! use nvo3_mobility::edge::{Edge, Next};
 //! use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};
@@ -49,30 +28,79 @@
 //! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
+//! // Who this edge is, and why it believes the authority. With keys: `Transport::Sealed`.
 //! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-//! let nve = Nve::new(NveConfig::new(place), 0x5eed)?;
-//! let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
-//! let vn = Vni::new(5001).ok_or("24 bits")?;
+//! let seed = 0x5eed; // from the system's random source
+//! let nve = Nve::new(NveConfig::new(place, Transport::Trusted), seed)?;
+//! let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), seed)?);
+//!
+//! // A VM is behind port 1, and runs.
+//! let now = Instant(0);
+//! let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
 //! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
-//!
-//! edge.tell(Instant(0), Input::Connect)?;
-//! edge.tell(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
-//! edge.tell(Instant(0), Input::Activate { key, move_id: None })?;
+//! edge.tell(now, Input::Connect)?;
+//! edge.tell(now, Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//! edge.tell(now, Input::Activate { key, move_id: None })?;
 //!
 //! let mut buffer = Vec::new();
 //! let until = loop {
-//!     match edge.poll(Instant(0), &mut |_| true, &mut buffer) {
-//!         Next::Frame(fate) => println!("{} bytes to {:?}", buffer.len(), fate.targets()),
-//!         Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
+//!     match edge.poll(now, &mut |_target| true, &mut buffer) {
+//!         Next::Frame(fate) => println!("send {} bytes to {:?}", buffer.len(), fate.targets()),
+//!         Next::Datagram(peer) => println!("send {} bytes to {peer:?}", buffer.len()),
 //!         Next::Event(event) => println!("{event:?}"),
-//!         Next::Changed { .. } => {}
+//!         Next::Changed { .. } => {} // the forwarder has it; for a log
 //!         Next::Wait(until) => break until,
 //!     }
 //! };
-//! assert!(until > Some(Instant(0)));
+//! assert!(until > Some(now)); // the edge waits for the authority's answer
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
+//!
+//! # A move in four calls
+//!
+//! | who | call | then |
+//! |---|---|---|
+//! | management | [`nva::Input::Move`] at the authority | waits for [`nva::Event::MaySuspend`] |
+//! | the source's hypervisor | [`nve::Input::Suspend`] at the old edge | waits for [`nve::rules::News::Suspended`], and stops the VM |
+//! | the target's hypervisor | [`nve::Input::Activate`] with the move's id at the new edge | starts the VM if the call returned `Ok` |
+//! | management | | gets [`nva::Event::Ended`], and later [`nva::Event::Converged`] |
+//!
+//! The target's port is attached before the VM starts there. The source's port is detached after the VM stopped. A move that is aborted after *Suspend* gives
+//! [`nve::rules::News::Halted`] at the old edge: its hypervisor resumes the VM and says *Activate* without a move id. [`guide::planned_move`] has the move step by step, and
+//! [`guide::failures`] what happens when a step fails.
+//!
+//! # The contract
+//!
+//! - **Inputs** come in any order at any time. No call blocks, and no input panics. An input that is refused changes nothing.
+//! - **Time** is an [`Instant`](nvo3_nva_proto::Instant) that you give: microseconds of a monotonic clock. A time that goes back is taken as the last
+//!   one, and counted.
+//! - **After each input**, poll an edge until it says [`Wait`](edge::Next::Wait), and again at the time that it names, at the latest. An owner of a bare `Nve`,
+//!   `Forwarder` or `Nva` drains each `poll_…` method, and calls `handle_timeout` at the time of `poll_timeout`.
+//! - **Promises wait.** An edge hands out *Ready*, *Suspended*, *Activated* and acknowledgements only after the table changes that they rest on are
+//!   [applied](nve::Input::Applied). An authority hands out an answer only after the records that it rests on are [durable](nva::Input::Persisted).
+//! - **Belief.** [`Transport`] says why a message is believed: by its seal, or because the transport is trusted. A message that is not believed changes nothing, and is
+//!   counted.
+//! - **Memory** is bounded by the configuration, drained or not. What a limit sheds is counted.
+//! - **Forgotten calls** are told to the owner: see [`health`].
+//! - **Determinism.** The same inputs and the same seed give the same outputs.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `auth` | yes | seals: each message of NVE and NVA is authenticated by HMAC-SHA-256. Without it every transport is a trusted one |
+//! | `serde` | no | inputs, outputs, records, counters and configurations can be stored and read back, for instance to replay a trace |
+//! | `sim` | no | the simulator: network, hypervisors, faults, and a check of every invariant |
+//!
+//! # Where to go next
+//!
+//! - [`guide`]: how the machines work together, in seven short pages.
+//! - The [examples](https://github.com/nvo3-suite/nvo3/tree/main/nvo3-mobility/examples): an edge over UDP, the same with tokio, an authority with its own store, a foreign data plane, and a
+//!   simulated move.
+//! - [`nvo3_nva_proto`]: the messages, and their specification for other languages. [`nvo3_wire`]: the frames.
+//! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;
@@ -80,6 +108,7 @@ extern crate alloc;
 pub mod edge;
 mod error;
 pub mod forwarder;
+pub mod guide;
 pub mod health;
 pub mod nva;
 pub mod nve;
