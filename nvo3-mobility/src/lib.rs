@@ -42,6 +42,7 @@
 //! [`nva::rules`] and [`table::Entry`].
 //!
 //! ```
+//! use nvo3_mobility::Transport;
 //! use nvo3_mobility::edge::{Edge, Next};
 //! use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};
@@ -50,7 +51,7 @@
 //! use nvo3_wire::{Mac, Vni};
 //!
 //! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-//! let nve = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let nve = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
 //! let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
 //! let vn = Vni::new(5001).ok_or("24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
