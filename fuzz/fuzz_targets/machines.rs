@@ -3,6 +3,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge as Machine, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Notice, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
@@ -201,53 +202,42 @@ fn move_id(no: MoveNo) -> MoveId {
 }
 
 fn session() -> SessionConfig {
-    SessionConfig { window: FEW as u16, queue: FEW as u16, ..SessionConfig::default() }
+    let mut config = SessionConfig::default();
+    (config.window, config.queue) = (FEW as u16, FEW as u16);
+    config
 }
 
 fn nva_config() -> NvaConfig {
-    NvaConfig {
-        session: session(),
-        nves: FEW,
-        tsis: FEW,
-        ips_per_tsi: FEW,
-        moves: FEW,
-        ended_moves: FEW,
-        unpersisted: FEW,
-        queue: FEW,
-        ..NvaConfig::default()
+    let mut config = NvaConfig::new(Transport::Trusted);
+    config.session = session();
+    let NvaConfig { nves, tsis, ips_per_tsi, moves, ended_moves, unpersisted, queue, .. } = &mut config;
+    for bound in [nves, tsis, ips_per_tsi, moves, ended_moves, unpersisted, queue] {
+        *bound = FEW;
     }
+    config
 }
 
 fn nve(n: usize, seed: u64) -> Nve {
-    let config = NveConfig {
-        session: session(),
-        hold: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 5_000 },
-        tsis: FEW,
-        ports: FEW,
-        mappings: FEW,
-        queries: FEW,
-        moves: FEW,
-        queue: FEW,
-        unapplied: FEW,
-        ..NveConfig::new(place(n))
-    };
+    let mut config = NveConfig::new(place(n), Transport::Trusted);
+    config.session = session();
+    config.hold = HoldLimits { frames: FEW, bytes: 4_096, age_ms: 5_000 };
+    let NveConfig { tsis, ports, mappings, queries, moves, queue, unapplied, .. } = &mut config;
+    for bound in [tsis, ports, mappings, queries, moves, queue, unapplied] {
+        *bound = FEW;
+    }
     Nve::new(config, seed).unwrap()
 }
 
 fn edge(n: usize) -> Edge {
-    let config = ForwarderConfig {
-        asked: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 3_000 },
-        total_frames: 2 * FEW,
-        total_bytes: 8_192,
-        recent: HoldLimits { frames: FEW, bytes: 4_096, age_ms: 1_000 },
-        recent_total_frames: 2 * FEW,
-        recent_total_bytes: 8_192,
-        tsis: FEW,
-        ports: FEW,
-        members_per_vn: FEW,
-        notices: FEW,
-        ..ForwarderConfig::new(place(n).locators)
-    };
+    let mut config = ForwarderConfig::new(place(n).locators);
+    config.asked = HoldLimits { frames: FEW, bytes: 4_096, age_ms: 3_000 };
+    config.recent = HoldLimits { age_ms: 1_000, ..config.asked };
+    (config.total_frames, config.total_bytes) = (2 * FEW, 8_192);
+    (config.recent_total_frames, config.recent_total_bytes) = (2 * FEW, 8_192);
+    let ForwarderConfig { tsis, ports, members_per_vn, notices, .. } = &mut config;
+    for bound in [tsis, ports, members_per_vn, notices] {
+        *bound = FEW;
+    }
     Edge {
         machine: Machine::new(nve(n, n as u64), Forwarder::new(config, n as u64).unwrap()),
         room: false,

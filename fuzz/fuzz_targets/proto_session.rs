@@ -111,7 +111,8 @@ impl World {
     fn new() -> Self {
         let mut keys = Keys::default();
         keys.add(KeyId::new(1).unwrap(), EDGE, &Secret::from([7; 32])).unwrap();
-        let config = SessionConfig { window: 8, queue: 32, ..SessionConfig::default() };
+        let mut config = SessionConfig::default();
+        (config.window, config.queue) = (8, 32);
         Self {
             now: Instant(1),
             config,

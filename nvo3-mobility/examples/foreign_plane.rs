@@ -1,5 +1,6 @@
 //! An edge whose frames another data plane forwards: here a map from MAC to action, elsewhere a kernel's FDB, eBPF maps or a DPU.
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Input, Nve, NveConfig};
 use nvo3_mobility::table::{Action, Change, Ingress, Lane, Route, VapId};
@@ -53,7 +54,7 @@ fn carry_out(now: Instant, edge: &mut ForeignEdge, plane: &mut Plane) -> Option<
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = Instant(0);
     let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-    let mut edge = ForeignEdge::new(Nve::new(NveConfig::new(place), 0x5eed)?, 1);
+    let mut edge = ForeignEdge::new(Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?, 1);
     let mut plane = Plane::new();
 
     let vn = Vni::new(5001).ok_or("24 bits")?;

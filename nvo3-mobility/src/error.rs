@@ -72,10 +72,10 @@ pub(crate) const fn covers(
 
 #[cfg(test)]
 mod tests {
-    use crate::ConfigError;
     use crate::forwarder::ForwarderConfig;
     use crate::nva::NvaConfig;
     use crate::nve::NveConfig;
+    use crate::{ConfigError, Transport};
     use alloc::string::{String, ToString};
     use core::net::Ipv4Addr;
     use nvo3_nva_proto::{Locators, Micros, NveId, Place};
@@ -87,9 +87,10 @@ mod tests {
     /// Checks R-36, VMM-5-04.
     #[test]
     fn the_defaults_are_valid_and_an_error_names_the_field() {
-        let forwarder = ForwarderConfig::default();
-        let nve = NveConfig::new(Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) });
-        let nva = NvaConfig::default();
+        let locators = Locators::V4(Ipv4Addr::LOCALHOST);
+        let forwarder = ForwarderConfig::new(locators);
+        let nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        let nva = NvaConfig::new(Transport::Trusted);
         assert_eq!((forwarder.validate(), nve.validate(), nva.validate()), (Ok(()), Ok(()), Ok(())));
 
         let no_notices = ForwarderConfig { notices: 0, ..forwarder };

@@ -27,6 +27,7 @@
 //! and when its `Wait` is over has nothing to forget but to send, and to make records durable at the authority.
 //!
 //! ```
+//! use nvo3_mobility::Transport;
 //! use nvo3_mobility::health::{Duty, PATIENCE};
 //! use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
 //! use nvo3_mobility::table::VapId;
@@ -34,7 +35,7 @@
 //! use nvo3_wire::{Mac, Vni};
 //!
 //! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-//! let mut edge = Nve::new(NveConfig::new(place), 0x5eed)?;
+//! let mut edge = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
 //! let vn = Vni::new(5001).ok_or("24 bits")?;
 //! let tsi = Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) }, ips: vec!["192.0.2.10".parse()?] };
 //! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;

@@ -93,10 +93,17 @@ pub fn tsi(n: u8) -> Tsi {
     Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
 }
 
+/// An authority that tells who is in a VN without delay.
+pub fn prompt(transport: Transport) -> NvaConfig {
+    let mut config = NvaConfig::new(transport);
+    config.members_interval = Micros(0);
+    config
+}
+
 impl Direct {
     /// As many edges, numbered from 1, all admitted and connected. Who is in a VN is told without delay: time stands still here.
     pub fn new(edges: u8) -> Self {
-        Self::with(edges, NvaConfig { members_interval: Micros(0), ..NvaConfig::default() })
+        Self::with(edges, prompt(Transport::Trusted))
     }
 
     /// The same with an authority of this kind.
@@ -160,7 +167,7 @@ impl Direct {
     pub fn restart_nva(&mut self) {
         self.restarts += 1;
         let records = self.records.clone();
-        let config = NvaConfig { transport: self.config.transport.clone(), ..NvaConfig::default() };
+        let config = NvaConfig::new(self.config.transport.clone());
         self.nva = Nva::replay(config, 7_000 + self.restarts, self.now, records).unwrap();
         for n in 1..=self.edges.len() as u8 {
             self.nva.handle(self.now, nva::Input::Admit(place(n))).unwrap();
@@ -277,12 +284,11 @@ pub fn edge(n: u8) -> Edge {
 /// An edge has of the authority's keys its own.
 fn seeded_edge(n: u8, seed: u64, transport: &Transport) -> Edge {
     let transport = if matches!(transport, Transport::Sealed(_)) { sealed([n]) } else { Transport::Trusted };
-    let config = ForwarderConfig { own: place(n).locators, ..ForwarderConfig::default() };
     Edge {
         silent: false,
         refusals: 0,
-        control: ForeignEdge::new(Nve::new(NveConfig { transport, ..NveConfig::new(place(n)) }, seed).unwrap(), 1),
-        forwarder: Forwarder::new(config, seed).unwrap(),
+        control: ForeignEdge::new(Nve::new(NveConfig::new(place(n), transport), seed).unwrap(), 1),
+        forwarder: Forwarder::new(ForwarderConfig::new(place(n).locators), seed).unwrap(),
         events: Vec::new(),
         said: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! What the authority answers, and what it says unasked.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{DropReason, Notice, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve::{self, Transmit};
@@ -175,7 +176,7 @@ fn an_answer_to_what_was_not_asked_is_not_believed() {
 /// Checks DIR-08.
 #[test]
 fn all_that_answers_a_question_is_in_one_message() {
-    let most = NvaConfig::default().ips_per_tsi as u16;
+    let most = NvaConfig::new(Transport::Trusted).ips_per_tsi as u16;
     let ip = |n| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n));
     let vm = Tsi { ips: (1..=most).map(ip).collect(), ..tsi(1) };
     let mut world = Direct::new(2);

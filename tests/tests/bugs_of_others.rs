@@ -1,6 +1,7 @@
 //! What went wrong with moves elsewhere, each named after whom it happened to, and that it does not happen here.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{DropReason, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::rules::State;
@@ -167,7 +168,8 @@ fn frr_10468_a_sequence_wraps_or_goes_back_and_the_mac_is_stuck() {
     let mut versions = Vec::new();
     // The records go on beyond 32 bits; then they are lost in part, and the authority comes back under a new epoch.
     for (epoch, records) in [(1, records.clone()), (2, records)] {
-        let (config, now) = (NvaConfig { epoch, ..NvaConfig::default() }, world.direct.now);
+        let (mut config, now) = (NvaConfig::new(Transport::Trusted), world.direct.now);
+        config.epoch = epoch;
         world.direct.nva = Nva::replay(config, 70 + u64::from(epoch), now, records).unwrap();
         for n in 1..=3 {
             world.direct.nva.handle(now, nva::Input::Admit(place(n))).unwrap();

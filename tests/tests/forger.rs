@@ -10,7 +10,7 @@ use nvo3_nva_proto::{
     Header, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey,
     Version,
 };
-use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, sealed, tsi};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, prompt, sealed, tsi};
 use std::net::SocketAddr;
 
 const EDGES: u8 = 3;
@@ -44,7 +44,7 @@ struct Refused {
 
 /// Edges come, VMs move, the authority and an edge restart, an edge is cut off.
 fn life(forger: Option<Forger>) -> (Outcome, Refused) {
-    let config = NvaConfig { members_interval: Micros(0), transport: sealed(1..=EDGES), ..NvaConfig::default() };
+    let config = prompt(sealed(1..=EDGES));
     let mut world = Direct::watched(EDGES, config, forger);
     let mut refused = Refused::default();
     let (vm, other) = (tsi(1), tsi(2));
@@ -266,7 +266,7 @@ fn who_cuts_and_lets_through_later_only_delays() {
             let late = (held.len() > 3).then(|| held.remove(0));
             [sent.clone()].into_iter().chain(late).collect()
         });
-        let config = NvaConfig { transport: sealed(1..=EDGES), ..NvaConfig::default() };
+        let config = NvaConfig::new(sealed(1..=EDGES));
         let mut world = Direct::watched(EDGES, config, Some(cutter));
         for n in 0..EDGES {
             world.start(usize::from(n), 1, tsi(n + 1));
@@ -288,7 +288,7 @@ fn who_cuts_and_lets_through_later_only_delays() {
 /// Checks VMM-10-10, VMM-5-06.
 #[test]
 fn an_edge_that_has_not_connected_yet_counts_by_its_reason_what_it_does_not_believe() {
-    let config = NveConfig { transport: sealed([1]), ..NveConfig::new(place(1)) };
+    let config = NveConfig::new(place(1), sealed([1]));
     let mut nve = Nve::new(config, 1).unwrap();
     let hint = Invalidate { tsi: tsi(2).key, nve: place(3).nve, version: Version::default() };
 

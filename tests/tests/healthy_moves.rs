@@ -1,12 +1,12 @@
 //! A counter with a bad-sounding name stays 0 on a healthy system: moves of every kind, over a network that repeats and delays.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
-use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::Transport;
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Message, Micros, MoveId, Report, Tsi, TsiKey};
-use nvo3_tests::direct::{Direct, Forger, Sent, To, tsi};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, prompt, tsi};
 
 const VAP: VapId = VapId(1);
 
@@ -26,8 +26,7 @@ enum Stop {
 }
 
 fn world(vms: &[Tsi], forger: Option<Forger>) -> Direct {
-    let config = NvaConfig { members_interval: Micros(0), ..NvaConfig::default() };
-    let mut world = Direct::watched(3, config, forger);
+    let mut world = Direct::watched(3, prompt(Transport::Trusted), forger);
     world.attach(0, VAP.0, vms.to_vec());
     for vm in vms {
         world.tell(0, nve::Input::Activate { key: vm.key, move_id: None });

@@ -1,6 +1,7 @@
 //! One planned move, step by step, between machines that are joined directly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::{Target, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve;
@@ -313,7 +314,7 @@ const fn too_large(id: u64) -> Result<(), nva::Error> {
 #[test]
 fn edges_that_come_together_are_not_told_of_each_other_again_and_again() {
     let edges = 40;
-    let mut world = Direct::with(edges, NvaConfig::default());
+    let mut world = Direct::with(edges, NvaConfig::new(Transport::Trusted));
     let before = world.to_edges;
     for n in 0..edges {
         world.start(usize::from(n), 1, tsi(n + 1));

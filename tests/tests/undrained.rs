@@ -1,6 +1,7 @@
 //! Machines that nobody drains stay within their bounds, whatever arrives.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::Notice;
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Timer};
@@ -24,16 +25,11 @@ fn numbered(n: u32) -> Tsi {
 /// Checks VMM-10-04.
 #[test]
 fn an_edge_that_nobody_drains_stays_within_its_bounds() {
-    let config = NveConfig {
-        tsis: 64,
-        ports: 64,
-        mappings: 64,
-        queries: 64,
-        moves: 64,
-        queue: 64,
-        unapplied: 64,
-        ..NveConfig::new(place(1))
-    };
+    let mut config = NveConfig::new(place(1), Transport::Trusted);
+    let NveConfig { tsis, ports, mappings, queries, moves, queue, unapplied, .. } = &mut config;
+    for bound in [tsis, ports, mappings, queries, moves, queue, unapplied] {
+        *bound = 64;
+    }
     let bound = 16 * 64;
     let mut nve = Nve::new(config, 1).unwrap();
     nve.handle(Instant(0), nve::Input::Connect).unwrap();
@@ -84,8 +80,12 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
 /// Checks VMM-10-04.
 #[test]
 fn an_authority_that_nobody_drains_stays_within_its_bounds() {
-    let config =
-        NvaConfig { nves: 8, tsis: 64, moves: 64, ended_moves: 64, unpersisted: 64, queue: 64, ..NvaConfig::default() };
+    let mut config = NvaConfig::new(Transport::Trusted);
+    config.nves = 8;
+    let NvaConfig { tsis, moves, ended_moves, unpersisted, queue, .. } = &mut config;
+    for bound in [tsis, moves, ended_moves, unpersisted, queue] {
+        *bound = 64;
+    }
     let bound = 16 * 64;
     let mut nva = Nva::new(config, 1, Instant(0)).unwrap();
     for n in 1..=8 {
@@ -165,7 +165,8 @@ fn session_of(nva: &mut Nva, n: u8) -> SessionId {
 /// A TSI that is gone leaves its floor only as long as there is room.
 #[test]
 fn floors_of_tsis_that_are_gone_make_room_for_new_ones() {
-    let config = NveConfig { tsis: 4, ..NveConfig::new(place(1)) };
+    let mut config = NveConfig::new(place(1), Transport::Trusted);
+    config.tsis = 4;
     let mut nve = Nve::new(config, 1).unwrap();
 
     for n in 0..100 {

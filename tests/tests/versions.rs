@@ -97,7 +97,7 @@ fn nothing_else_of_another_version_is_answered_by_anybody() {
 /// Checks VMM-10-10.
 #[test]
 fn under_seals_only_who_has_the_key_is_told() {
-    let mut world = Direct::with(0, NvaConfig { transport: sealed([1]), ..NvaConfig::default() });
+    let mut world = Direct::with(0, NvaConfig::new(sealed([1])));
     let ring = keys([1]);
     let seal = |mut bytes: Vec<u8>| {
         ring.seal(Party::Nve, key(1), 0, &mut bytes).unwrap();

@@ -1,5 +1,6 @@
 use super::foreign::{self, ForeignEdge};
 use super::{Edge, Next, Peer};
+use crate::Transport;
 use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, ForwarderConfig, Target, Verdict};
 use crate::health::{Duty, PATIENCE, Waiting};
 use crate::nva::{self, Nva, NvaConfig};
@@ -32,7 +33,7 @@ fn tsi(n: u8) -> Tsi {
 }
 
 fn nve() -> Nve {
-    Nve::new(NveConfig::new(place(1)), 7).unwrap()
+    Nve::new(NveConfig::new(place(1), Transport::Trusted), 7).unwrap()
 }
 
 fn attach(n: u8) -> Input {
@@ -434,8 +435,8 @@ impl Move {
 #[test]
 fn a_new_nve_is_ready_once_every_plane_has_its_orders() {
     let forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 7).unwrap();
-    let new = ForeignEdge::new(Nve::new(NveConfig::new(place(2)), 8).unwrap(), 2);
-    let nva = Nva::new(NvaConfig::default(), 9, NOW).unwrap();
+    let new = ForeignEdge::new(Nve::new(NveConfig::new(place(2), Transport::Trusted), 8).unwrap(), 2);
+    let nva = Nva::new(NvaConfig::new(Transport::Trusted), 9, NOW).unwrap();
     let mut world = Move { nva, old: Edge::new(nve(), forwarder), new, ordered: 0 };
     for n in [1, 2] {
         world.nva.handle(NOW, nva::Input::Admit(place(n))).unwrap();

@@ -7,6 +7,7 @@ use nvo3_nva_proto::{HoldLimits, Locators};
 /// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ForwarderConfig {
     /// Locators of this NVE; they decide over which address family it tunnels.
     pub own: Locators,
@@ -84,12 +85,5 @@ impl ForwarderConfig {
         covered.into_iter().try_for_each(|((field, total), (part, least))| {
             covers("ForwarderConfig", (field, total.into()), (part, least.into()))
         })
-    }
-}
-
-impl Default for ForwarderConfig {
-    /// For an NVE on 127.0.0.1, which a real one replaces.
-    fn default() -> Self {
-        Self::new(Locators::V4(core::net::Ipv4Addr::LOCALHOST))
     }
 }

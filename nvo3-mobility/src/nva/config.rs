@@ -7,6 +7,7 @@ use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
 /// An authority's times and bounds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NvaConfig {
     /// The epoch of its versions. A journal that was lost needs a larger one than any before.
     pub epoch: u32,
@@ -53,12 +54,13 @@ pub struct NvaConfig {
     pub queue: u32,
 }
 
-impl Default for NvaConfig {
-    fn default() -> Self {
+impl NvaConfig {
+    /// An authority with the defaults.
+    pub fn new(transport: Transport) -> Self {
         Self {
             epoch: 1,
             session: SessionConfig::default(),
-            transport: Transport::Trusted,
+            transport,
             lifetime: 600,
             negative_lifetime: 50,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
@@ -79,9 +81,7 @@ impl Default for NvaConfig {
             queue: 65_536,
         }
     }
-}
 
-impl NvaConfig {
     /// Whether an authority can run with it.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, Se
 /// An edge's identity, times and bounds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NveConfig {
     /// Who it is and where it is reached.
     pub place: Place,
@@ -55,13 +56,13 @@ pub struct NveConfig {
 
 impl NveConfig {
     /// An edge with the defaults.
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: Place, transport: Transport) -> Self {
         Self {
             place,
             encapsulations: Encapsulations::VXLAN,
             capabilities: Capabilities::HOLD,
             session: SessionConfig::default(),
-            transport: Transport::Trusted,
+            transport,
             hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),

@@ -34,11 +34,10 @@ use alloc::vec::Vec;
 ///
 /// Stored with `serde`, keys are left out, and what is read back believes nobody: see [`Keys`]. Without the feature `auth` there are no keys,
 /// so that every transport is a trusted one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Transport {
     /// The transport below does: nobody but edges and authority can send on it, or change what they send.
-    #[default]
     Trusted,
     /// A seal on each message does (VMM-10-10); what has none, or a wrong one, changes nothing, is counted and not answered. An
     /// edge's ring has its own keys only.

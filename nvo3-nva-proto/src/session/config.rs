@@ -5,6 +5,7 @@ use crate::time::Micros;
 /// Timers and bounds; both sides may differ, but the side with the smaller window throttles the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SessionConfig {
     /// After so long without sending anything, a Keepalive is sent; after so long without an Ack, where there was one, it is sent again.
     pub keepalive: Micros,

@@ -146,10 +146,11 @@ pub extern "C" fn nvo3_nva_proto_number(datagram: &[u8; 96], secret: &[u8; 32]) 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_mobility_takes(datagram: &[u8; 64], seed: u64, now: u64) -> u8 {
     use core::net::{Ipv4Addr, SocketAddr};
+    use nvo3_mobility::Transport;
     use nvo3_mobility::nva::{Nva, NvaConfig};
 
     let now = nvo3_nva_proto::Instant(now);
-    let Ok(mut nva) = Nva::new(NvaConfig::default(), seed, now) else { return 0 };
+    let Ok(mut nva) = Nva::new(NvaConfig::new(Transport::Trusted), seed, now) else { return 0 };
     nva.handle_datagram(now, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), datagram);
     u8::from(nva.counters().malformed == 0)
 }

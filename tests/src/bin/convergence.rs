@@ -6,6 +6,7 @@
 //! `cargo run --release -p nvo3-tests --bin convergence`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement is a test")]
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
@@ -67,10 +68,12 @@ impl World {
     /// The VM at the first edge, and from the third on a station at each that has sent to it.
     fn new(senders: usize, early_push: bool) -> Self {
         let now = Instant(1_000_000);
-        let mut nva = Nva::new(NvaConfig { early_push, ..NvaConfig::default() }, 7, now).unwrap();
+        let mut config = NvaConfig::new(Transport::Trusted);
+        config.early_push = early_push;
+        let mut nva = Nva::new(config, 7, now).unwrap();
         let edge = |n| {
             let forwarder = Forwarder::new(ForwarderConfig::new(place(n).locators), 3).unwrap();
-            Edge::new(Nve::new(NveConfig::new(place(n)), n as u64).unwrap(), forwarder)
+            Edge::new(Nve::new(NveConfig::new(place(n), Transport::Trusted), n as u64).unwrap(), forwarder)
         };
         let mut edges: Vec<Edge> = (0..senders + 2).map(edge).collect();
         for (n, edge) in edges.iter_mut().enumerate() {

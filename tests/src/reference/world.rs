@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::model::{AGE, FRAMES, Model, REMEMBERED, Seat, To};
 use super::transition::Transition;
 use crate::direct::place;
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::ForeignEdge;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
@@ -208,7 +209,9 @@ impl World {
         let (now, seed) = (self.now, self.starts);
         self.model.is_back(node, now + AGREE);
         if node == NVA {
-            let config = NvaConfig { hold: hold(Micros::from_secs(5)), duplicate_moves: 1_000, ..NvaConfig::default() };
+            let mut config = NvaConfig::new(Transport::Trusted);
+            config.hold = hold(Micros::from_secs(5));
+            config.duplicate_moves = 1_000;
             let mut nva = Nva::replay(config, seed, now, self.disk.iter().cloned()).unwrap();
             for edge in 0..EDGES {
                 nva.handle(now, nva::Input::Admit(place_of(edge))).unwrap();
@@ -223,9 +226,11 @@ impl World {
             return self.drive_authority();
         }
         let locators = place_of(node).locators;
-        let remembered = HoldLimits { frames: 1_024, ..hold(REMEMBERED) };
-        let config = ForwarderConfig { asked: hold(AGE), recent: remembered, ..ForwarderConfig::new(locators) };
-        let control = NveConfig { hold: hold(Micros::from_secs(5)), ..NveConfig::new(place_of(node)) };
+        let mut config = ForwarderConfig::new(locators);
+        config.asked = hold(AGE);
+        config.recent = HoldLimits { frames: 1_024, ..hold(REMEMBERED) };
+        let mut control = NveConfig::new(place_of(node), Transport::Trusted);
+        control.hold = hold(Micros::from_secs(5));
         let control = ForeignEdge::new(Nve::new(control, seed).unwrap(), 1);
         let forwarder = Forwarder::new(config, seed).unwrap();
         self.edges[node].live = Some(Box::new(Node { control, forwarder, refusals: 0 }));

@@ -1,6 +1,7 @@
 //! The one table of timers and bounds says what the configurations say.
 
 use crate::document::SPEC;
+use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_mobility::nve::NveConfig;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place, SessionConfig};
@@ -35,8 +36,9 @@ fn tenths(lifetime: u16) -> Micros {
 #[test]
 fn every_default_is_what_the_table_says() {
     let session = SessionConfig::default();
-    let nva = NvaConfig::default();
-    let nve = NveConfig::new(Place { nve: NveId(1), locators: Locators::V4([192, 0, 2, 1].into()) });
+    let nva = NvaConfig::new(Transport::Trusted);
+    let place = Place { nve: NveId(1), locators: Locators::V4([192, 0, 2, 1].into()) };
+    let nve = NveConfig::new(place, Transport::Trusted);
     let times = [
         (("both", "keepalive"), session.keepalive),
         (("both", "dead"), session.dead_after),

@@ -1,7 +1,9 @@
 //! What an operator says: flags, a TOML file with the same names, and what becomes of both.
 
 use clap::Parser;
+use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
+use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place};
 use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
@@ -75,7 +77,7 @@ pub(crate) struct Config {
     pub(crate) data: Option<PathBuf>,
     pub(crate) trust: Trust,
     pub(crate) socket: PathBuf,
-    /// All but the epoch, which the store has.
+    /// All but the epoch, which the store has, and the keys: it believes nobody before `start` reads them.
     pub(crate) nva: NvaConfig,
 }
 
@@ -176,7 +178,7 @@ impl Settings {
     }
 
     fn machine(&self) -> Result<NvaConfig, Error> {
-        let mut nva = NvaConfig::default();
+        let mut nva = NvaConfig::new(Transport::Sealed(Keys::default()));
         if let Some(Span(grace)) = self.grace {
             nva.grace = Micros(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
         }
@@ -342,6 +344,6 @@ mod tests {
             (config.nva.grace, config.nva.early_push, config.nva.hold.frames),
             (Micros::from_secs(30), false, 100)
         );
-        assert_eq!(config.nva.lifetime, NvaConfig::default().lifetime);
+        assert_eq!(config.nva.lifetime, NvaConfig::new(Transport::Trusted).lifetime);
     }
 }

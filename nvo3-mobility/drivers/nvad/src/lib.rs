@@ -9,6 +9,7 @@
 //!
 //! ```
 //! use nvad::store::{Store, Writer, new_epoch};
+//! use nvo3_mobility::Transport;
 //! use nvo3_mobility::nva::{Nva, NvaConfig, superseded};
 //! use nvo3_nva_proto::Instant;
 //!
@@ -16,7 +17,8 @@
 //! # let directory = tempfile::tempdir()?;
 //! let store = Store::open(directory.path(), new_epoch)?;
 //! let records = store.records()?;
-//! let config = NvaConfig { epoch: store.epoch(), ..NvaConfig::default() };
+//! let mut config = NvaConfig::new(Transport::Trusted);
+//! config.epoch = store.epoch();
 //! store.remove(&superseded(&config, &records))?;
 //! let mut nva = Nva::replay(config, 0x5eed, Instant(0), records)?;
 //!

@@ -5,14 +5,14 @@ use crate::config::Config;
 use nvad::sockets::Sockets;
 use nvad::store::{Store, Writer, new_epoch};
 use nvo3_mobility::Transport;
-use nvo3_mobility::nva::{Input, Nva, NvaConfig, superseded};
+use nvo3_mobility::nva::{Input, Nva, superseded};
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{Place, RecordNo};
 use nvoctl::{clock, daemon};
 use std::error::Error;
 
 /// Opens the store, does again what is recorded, and listens, in a runtime.
-pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
+pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>> {
     let store = config.data.as_deref().map(|directory| Store::open(directory, new_epoch)).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
     if let Some(store) = &store {
@@ -26,7 +26,8 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
     let epoch = store.as_ref().map_or_else(new_epoch, Store::epoch);
     let sockets = Sockets::bind(&config.listen)?;
 
-    let transport = match daemon::keys(&config.trust)? {
+    config.nva.epoch = epoch;
+    config.nva.transport = match daemon::keys(&config.trust)? {
         None => Transport::Trusted,
         Some(keys) => {
             warn_without_key(&keys, &config.places);
@@ -34,7 +35,7 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
         }
     };
     let now = clock::now();
-    let mut nva = Nva::replay(NvaConfig { epoch, transport, ..config.nva }, getrandom::u64()?, now, records)?;
+    let mut nva = Nva::replay(config.nva, getrandom::u64()?, now, records)?;
     for place in &config.places {
         nva.handle(now, Input::Admit(*place))?;
     }

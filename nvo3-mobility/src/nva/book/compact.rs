@@ -19,6 +19,7 @@ pub fn superseded(config: &NvaConfig, records: &[(RecordNo, Record)]) -> Vec<Rec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::nva::Plan;
     use alloc::collections::BTreeMap;
     use alloc::vec;
@@ -30,7 +31,7 @@ mod tests {
     const REMEMBERED: usize = 3;
 
     fn config() -> NvaConfig {
-        NvaConfig { ended_moves: REMEMBERED as u32, ..NvaConfig::default() }
+        NvaConfig { ended_moves: REMEMBERED as u32, ..NvaConfig::new(Transport::Trusted) }
     }
 
     fn key(n: u8) -> TsiKey {

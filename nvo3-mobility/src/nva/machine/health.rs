@@ -98,6 +98,7 @@ impl Nva {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::health::{PATIENCE, Waiting};
     use crate::nva::{Input, NvaConfig, Peer, Timer};
     use alloc::vec;
@@ -124,8 +125,9 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let session = SessionConfig { keepalive: Micros(PATIENCE.0 + 1), ..SessionConfig::default() };
-            let nva = Nva::new(NvaConfig { session, ..NvaConfig::default() }, 7, START).unwrap();
+            let mut session = SessionConfig::default();
+            session.keepalive = Micros(PATIENCE.0 + 1);
+            let nva = Nva::new(NvaConfig { session, ..NvaConfig::new(Transport::Trusted) }, 7, START).unwrap();
             let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
             let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
             let hello = Hello { place, nonce: 9, resumed: false, encapsulations, capabilities };

@@ -17,6 +17,7 @@ use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
 use crate::ConfigError;
+use crate::Transport;
 use crate::health::Duty;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -30,6 +31,7 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 /// and say so with [`Input::Persisted`]: what depends on a record does not leave before.
 ///
 /// ```
+/// use nvo3_mobility::Transport;
 /// use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer};
 /// use nvo3_nva_proto::{Instant, Locators, NveId, Place};
 ///
@@ -57,7 +59,7 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 ///     }
 /// }
 ///
-/// let mut nva = Nva::new(NvaConfig::default(), 0x5eed, Instant(0))?;
+/// let mut nva = Nva::new(NvaConfig::new(Transport::Trusted), 0x5eed, Instant(0))?;
 /// let locators = Locators::V4([198, 51, 100, 1].into());
 /// nva.handle(Instant(0), Input::Admit(Place { nve: NveId(1), locators }))?;
 /// let until = carry_out(Instant(0), &mut nva, &mut |to, datagram| println!("{} bytes to {to}", datagram.len()));
@@ -108,8 +110,8 @@ impl Nva {
     /// See [`NvaConfig::validate`].
     pub fn from_book(mut config: NvaConfig, seed: u64, now: Instant, book: Book) -> Result<Self, ConfigError> {
         config.validate()?;
-        // The keys are in one place.
-        let transport = core::mem::take(&mut config.transport);
+        // Only the peers open and seal: the keys stay in one place.
+        let transport = core::mem::replace(&mut config.transport, Transport::Trusted);
         Ok(Self {
             journal: Journal::after(book.last()),
             peers: Peers::new(&config, transport, seed, now),

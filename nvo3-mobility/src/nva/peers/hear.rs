@@ -267,7 +267,7 @@ mod tests {
     fn what_cannot_be_decoded_comes_at_its_time_and_not_before_it() {
         let (now, nve, from) = (Instant(1_000), NveId(1), Peer::from(([198, 51, 100, 1], 1)));
         let mut counters = NvaCounters::default();
-        let mut peers = Peers::new(&NvaConfig::default(), Transport::Trusted, 7, now);
+        let mut peers = Peers::new(&NvaConfig::new(Transport::Trusted), Transport::Trusted, 7, now);
         peers.admit(now, nve, 1);
         let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch: 1, published: RecordNo(0) };
         let place = Place { nve, locators: Locators::V4([198, 51, 100, 1].into()) };

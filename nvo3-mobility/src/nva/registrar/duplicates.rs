@@ -54,6 +54,7 @@ impl Duplicates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use nvo3_nva_proto::Micros;
     use nvo3_wire::{Mac, Vni};
 
@@ -61,8 +62,12 @@ mod tests {
     #[test]
     fn the_last_allowed_move_in_the_window_freezes_and_time_thaws() {
         let second = Micros::from_secs(1);
-        let config =
-            NvaConfig { duplicate_moves: 3, duplicate_window: second, duplicate_hold: second, ..NvaConfig::default() };
+        let config = NvaConfig {
+            duplicate_moves: 3,
+            duplicate_window: second,
+            duplicate_hold: second,
+            ..NvaConfig::new(Transport::Trusted)
+        };
         let key = TsiKey { vn: Vni::new(1).unwrap(), mac: Mac([2, 0, 0, 0, 0, 1]) };
         let mut duplicates = Duplicates::default();
         let mut at = |micros| duplicates.suspect(Instant(micros), &config, key);

@@ -100,6 +100,7 @@ impl Nve {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::health::PATIENCE;
     use crate::nve::{Input, NveConfig, Timer};
     use crate::table::VapId;
@@ -122,7 +123,7 @@ mod tests {
     }
 
     fn edge() -> Nve {
-        Nve::new(NveConfig { pushed: Micros::from_secs(1), ..NveConfig::new(place(1)) }, 7).unwrap()
+        Nve::new(NveConfig { pushed: Micros::from_secs(1), ..NveConfig::new(place(1), Transport::Trusted) }, 7).unwrap()
     }
 
     fn attach(nve: &mut Nve, now: Instant, n: u8) {

@@ -89,6 +89,7 @@ impl Mappings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::nve::NveConfig;
     use nvo3_nva_proto::{Locators, Mapping, NveId};
     use nvo3_wire::{Mac, Vni};
@@ -103,7 +104,7 @@ mod tests {
     }
 
     fn room() -> (Mappings, Orders, NveCounters) {
-        (Mappings::new(&NveConfig::new(place(1))), Orders::new(8), NveCounters::default())
+        (Mappings::new(&NveConfig::new(place(1), Transport::Trusted)), Orders::new(8), NveCounters::default())
     }
 
     /// What an authority has published of three TSIs of which one at a time has the address, in a new epoch now and then.

@@ -1,6 +1,7 @@
 //! The authority, its disk, and how both survive its death.
 
 use super::clock::Clock;
+use crate::Transport;
 use crate::nva::{self, Nva, NvaConfig, Record};
 use crate::sim::scenario::Scenario;
 use alloc::format;
@@ -58,7 +59,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(scenario: &Scenario, places: Vec<Place>) -> Self {
-        let config = NvaConfig { hold: scenario.hold, ..NvaConfig::default() };
+        let config = NvaConfig { hold: scenario.hold, ..NvaConfig::new(Transport::Trusted) };
         Self {
             config,
             seed: scenario.seed,

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::told::Orders;
 use super::tunnels::Tunnels;
+use crate::Transport;
 use crate::edge::{self, Next, Peer, Reports};
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Line, Target, Verdict};
 use crate::nve::{self, Nve, NveConfig};
@@ -123,7 +124,7 @@ impl Edge {
     /// It (re)starts and remembers nothing.
     pub(crate) fn start(&mut self) {
         let config = ForwarderConfig { drops: MOST_DROPPED, ..ForwarderConfig::new(self.place.locators) };
-        let nve = Nve::new(NveConfig::new(self.place), self.random.number());
+        let nve = Nve::new(NveConfig::new(self.place, Transport::Trusted), self.random.number());
         let forwarder = Forwarder::new(config, self.random.number());
         // The defaults are valid: without them there is no edge, and every run says so at once.
         self.machine = nve.ok().zip(forwarder.ok()).map(|(nve, forwarder)| Box::new(edge::Edge::new(nve, forwarder)));

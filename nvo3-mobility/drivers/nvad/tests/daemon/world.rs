@@ -1,5 +1,6 @@
 //! The real `nvad` and edges that are machines in this process, joined by UDP on the loopback interface.
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
@@ -170,7 +171,7 @@ fn edge(n: u8, ip: IpAddr) -> Edge {
     let socket = UdpSocket::bind((ip, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     Edge {
-        machine: ForeignEdge::new(Nve::new(NveConfig::new(place(n)), n.into()).unwrap(), 0),
+        machine: ForeignEdge::new(Nve::new(NveConfig::new(place(n), Transport::Trusted), n.into()).unwrap(), 0),
         events: Vec::new(),
         socket,
     }

@@ -42,8 +42,8 @@ impl Edge {
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
         let transport = daemon::keys(&config.trust)?.map_or(Transport::Trusted, Transport::Sealed);
-        let hypervisor_word_only = config.hypervisor_word_only;
-        let nve = NveConfig { hypervisor_word_only, transport, ..NveConfig::new(config.place) };
+        let mut nve = NveConfig::new(config.place, transport);
+        nve.hypervisor_word_only = config.hypervisor_word_only;
         let forwarder = ForwarderConfig::new(config.place.locators);
         let mut edge = Self {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
