@@ -14,6 +14,36 @@
 //! | only a control plane, or only a data plane | [`nve::Nve`], [`forwarder::Forwarder`] | the parts of an `Edge` | |
 //! | a test of all that | `sim` (feature `sim`) | a seed | figures, a timeline, violations |
 //!
+//! # The parts
+//!
+//! ```text
+//!    the hypervisor's words                                   management's words
+//!    attach, activate, suspend, detach                        admit, move, cancel, fenced
+//!                │                                                       │
+//!  ┌─────────────▼───────────────┐                                       │
+//!  │ edge::Edge                  │                                       │
+//!  │ ┌─────────────────────────┐ │   NVE-NVA messages:       ┌───────────▼───────────┐
+//!  │ │ nve::Nve                │ │   registration, query,    │ nva::Nva              │
+//!  │ │ control plane           │◄┼───────────────────────────► authority             │
+//!  │ │ one state for each TSI  │ │   update, move            │ one directory         │
+//!  │ └─┬─────────────────────▲─┘ │                           └─────┬───────────▲─────┘
+//!  │   │ numbered     ARP,   │   │                         records │           │ durable
+//!  │   │ table        RARP,  │   │                           ┌─────▼───────────┴─────┐
+//!  │   │ changes      ND,    │   │                           │ your store            │
+//!  │   │              notices│   │                           └───────────────────────┘
+//!  │ ┌─▼─────────────────────┴─┐ │
+//!  │ │ forwarder::Forwarder    │ │   tenant frames           ┌───────────────────────┐
+//!  │ │ data plane              │◄┼───────────────────────────► other edges           │
+//!  │ │ one entry for each TSI  │ │   in VXLAN                └───────────────────────┘
+//!  │ └───────────▲─────────────┘ │
+//!  └─────────────┼───────────────┘
+//!                │ tenant frames
+//!           tenant ports (VAPs)
+//! ```
+//!
+//! Control and forwarding are apart: `Nve` never sees tenant traffic except ARP, RARP and ND, and `Forwarder` never sees a protocol message.
+//! [`guide::parts`] says who owns which state.
+//!
 //! # The first lines
 //!
 //! An edge in your own loop. Hand in what happened, then call [`poll`](edge::Edge::poll) and do what it says, until it says
