@@ -1,12 +1,11 @@
-//! `cargo run -p nvo3-nva-proto --example decode [-- HEX… | -]` prints messages of the NVE–NVA protocol.
+//! `cargo run -p nvo3-nva-proto --example decode` prints some messages of the NVE–NVA protocol.
 //!
-//! Each argument is one datagram in hexadecimal, for instance the UDP payload that Wireshark copies "as a hex stream". With `-` the
-//! program reads one datagram per line from standard input. Without arguments it prints some examples of SPEC.md. For each message it
-//! prints the header, the name and all fields. For a datagram that a receiver refuses it prints the reason and the bytes around the
-//! fault, and exits with 1.
+//! With `-- HEX …` each argument is one datagram in hexadecimal, for instance the UDP payload that Wireshark copies "as a hex stream".
+//! With `-- -` the program reads one datagram per line from standard input. For each message it prints the header, the name and all
+//! fields. For a datagram that a receiver refuses it prints the reason and the bytes around the fault, and exits with 1.
 
 use nvo3_nva_proto::{DecodeError, Message, SEAL_LEN};
-use std::io::stdin;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// A Query, an Update, a sealed Keepalive, and an Invalidate whose VN is above 2^24 - 1.
@@ -65,41 +64,36 @@ fn fields(message: &Message) -> Vec<String> {
     fields.iter().map(|field| field.trim().to_owned()).filter(|field| !field.is_empty()).collect()
 }
 
-/// Prints one datagram; says whether it is a message.
-fn print(datagram: &[u8]) -> bool {
-    let (plain, seal) = unsealed(datagram).unwrap_or((datagram.to_vec(), String::new()));
-    match Message::decode(&plain) {
-        Ok((header, message)) => {
-            let (length, session) = (datagram.len(), header.session.0);
-            println!("{message}");
-            let (sequence, transaction) = (header.sequence, header.transaction);
-            println!("  {length} bytes, session {session:016x}, sequence {sequence}, transaction {transaction}{seal}");
-            fields(&message).iter().for_each(|field| println!("  {field}"));
-            true
-        }
-        Err(error) => {
-            println!("refused as {:?}: {error}", error.code());
-            println!("  {}", around(&plain, &error));
-            false
-        }
-    }
+/// What to print of one line of hexadecimal digits.
+///
+/// # Errors
+/// The same for a line that is no message.
+fn decode(line: &str) -> Result<String, String> {
+    let datagram = bytes(line)?;
+    let (plain, seal) = unsealed(&datagram).unwrap_or((datagram.clone(), String::new()));
+    let (header, message) = Message::decode(&plain)
+        .map_err(|error| format!("refused as {:?}: {error}\n  {}", error.code(), around(&plain, &error)))?;
+    let (length, session) = (datagram.len(), header.session.0);
+    let (sequence, transaction) = (header.sequence, header.transaction);
+    let head = format!("{length} bytes, session {session:016x}, sequence {sequence}, transaction {transaction}{seal}");
+    Ok([vec![message.to_string(), head], fields(&message)].concat().join("\n  "))
 }
 
-fn print_line(line: &str) -> bool {
-    let read = bytes(line).map(|datagram| print(&datagram));
-    read.unwrap_or_else(|error| {
-        println!("{error}");
-        false
-    })
-}
-
-fn main() -> ExitCode {
+fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let lines: Vec<String> = match arguments.as_slice() {
-        [dash] if dash == "-" => stdin().lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()).collect(),
+        [dash] if dash == "-" => io::stdin().lines().collect::<Result<_, _>>()?,
         [] => EXAMPLES.map(str::to_owned).into(),
         given => given.to_vec(),
     };
-    let refused = lines.iter().filter(|line| !print_line(line)).count();
-    if refused == 0 || arguments.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut code = ExitCode::SUCCESS;
+    for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+        let said = decode(line);
+        if said.is_err() && !arguments.is_empty() {
+            code = ExitCode::FAILURE;
+        }
+        let (Ok(text) | Err(text)) = said;
+        writeln!(io::stdout(), "{text}")?;
+    }
+    Ok(code)
 }
