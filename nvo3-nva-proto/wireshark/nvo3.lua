@@ -1,15 +1,15 @@
--- Wireshark's dissector of the NVE-NVA protocol, as SPEC.md beside it describes it (the numbers in brackets are its sections).
--- README.md says where to put it. What would refuse a message stands in the packet as nvo3.malformed; what comes after a value
--- that is only wrong is shown all the same.
+-- Wireshark dissector for the NVE-NVA protocol of SPEC.md. Numbers in brackets are sections of SPEC.md.
+-- README.md says how to install it. A fault for which a receiver refuses the message appears as nvo3.malformed. If only a value is
+-- wrong, the dissector also shows the fields after it.
 
 local nvo3 = Proto("nvo3", "NVE-NVA protocol")
 
--- The port that nvad and nved use where no other is configured.
+-- The default control port [1].
 local PORT = 61635
--- A message is at most this long with its seal.
+-- LONGEST: the most bytes of a message with its seal [1]. MOST_PLACES and WITHDRAWN: see PLACES and MAPPINGS [6.3].
 local LONGEST, SEAL, MOST_PLACES, WITHDRAWN = 1200, 24, 4, 127
 
--- Registries [5], held against SPEC.md by a test.
+-- Registries [5]. A test compares them with SPEC.md.
 
 local TYPES = {
     [0x01] = "Hello",
@@ -135,7 +135,7 @@ local FAMILIES = { [1] = "IPv4", [2] = "IPv6", [3] = "IPv4, IPv6" }
 local IP_FAMILIES = { [4] = "IPv4", [6] = "IPv6" }
 local WHATS = { [1] = "MAC", [4] = "IPv4", [6] = "IPv6" }
 
--- Fields. The second is the name in filters, behind "nvo3."; the third the name in SPEC.md.
+-- Fields: kind, name in filters after "nvo3.", name in SPEC.md.
 
 local all_fields = {}
 
@@ -277,10 +277,10 @@ nvo3.fields = all_fields
 local malformed = ProtoExpert.new("nvo3.malformed", "Malformed", expert.group.MALFORMED, expert.severity.ERROR)
 nvo3.experts = { malformed }
 
--- What follows cannot be told apart any more. Anything else that is thrown is a fault of this file.
+-- Thrown when the bytes that follow cannot be read as fields. Any other error is a bug in this file.
 local STOP = {}
 
--- A part of the message that is read from its front. `bytes` is the datagram, `state` what the message said so far.
+-- A part of the message, read from its front. `bytes` is the datagram. `state` has the values that later fields depend on.
 local Cursor = {}
 Cursor.__index = Cursor
 
@@ -308,7 +308,7 @@ function Cursor:take(tree, length, name)
     return range
 end
 
--- Values [4]: each takes what is there off the cursor and puts it in the tree.
+-- Values [4]: each function reads a value from the cursor and adds it to the tree.
 
 local function number(of, length)
     return function(cursor, tree)
@@ -328,7 +328,7 @@ local function code(of)
     end
 end
 
--- A number of bits that have names.
+-- A bit set; each named bit has a line of its own.
 local function bits(of, length, ...)
     local names = { ... }
     return function(cursor, tree)
@@ -349,7 +349,7 @@ local function all(...)
     end
 end
 
--- Under a line of its own, as long as what is in it.
+-- A value below a line of its own, which covers the bytes of the value.
 local function named(of, value)
     return function(cursor, tree)
         local start = cursor.at
@@ -367,7 +367,7 @@ local function list(value)
     end
 end
 
--- A number that does not fill its bytes.
+-- A number with an upper limit.
 local function bounded(of, length, most)
     return function(cursor, tree)
         local range = cursor:take(tree, length, "a field")
@@ -391,7 +391,7 @@ local locator4, locator6 = number(F.locator4, 4), number(F.locator6, 16)
 local locators = { [1] = locator4, [2] = locator6, [3] = all(locator4, locator6) }
 local addresses_of = { [1] = mac, [4] = ipv4, [6] = ipv6 }
 
--- A byte that says what follows: without knowing it, nothing that follows can be read.
+-- A byte that selects the value after it. After an unknown byte, nothing can be read.
 local function chosen(of, values)
     return function(cursor, tree)
         local value = values[code(of)(cursor, tree)]
@@ -434,7 +434,7 @@ local function base_version(cursor, tree)
     named(F.base_version, all(number(F.epoch, 4), number(F.generation, 8)))(cursor, tree)
 end
 
--- An entry of MAPPINGS [6.3] or CACHED [6.6]. What its index points into may come after it.
+-- An entry of MAPPINGS [6.3] or CACHED [6.6]. The table that its index points to may come later in the message.
 local function entry(of, index_field, withdrawn)
     return named(of, function(cursor, tree)
         local range = cursor:take(tree, 1, "an entry")
@@ -490,7 +490,7 @@ local function rest(of)
     end
 end
 
--- A record of a state [6.5]: what it is of, and what there is of it unless it is gone.
+-- A record of a state [6.5]: the flow or policy that it is about and, unless it is gone, its content.
 local function state_of(of, what, state)
     return named(of, function(cursor, tree)
         local record = code(C.record)(cursor, tree)
@@ -544,7 +544,7 @@ local TLV_VALUES = {
     WRONG = list(wrong_entry),
 }
 
--- Messages [6]: the body, and the TLVs with how often they come.
+-- Messages [6]: the body, and how often each TLV may come.
 
 local REQUIRED, OPTIONAL, ANY = 1, 2, 3
 local move = number(F.move, 8)
@@ -728,7 +728,7 @@ local function tlv(cursor, tree, message)
     end
     seen[name] = true
 
-    -- What is wrong inside ends at the value's end: the next TLV can be read.
+    -- A fault inside the value ends with the value: the next TLV can be read.
     local good, fault = pcall(TLV_VALUES[name], value, item)
     if not good and fault ~= STOP then
         error(fault, 0)
@@ -741,7 +741,7 @@ local function tlv(cursor, tree, message)
     end
 end
 
--- The header [2]; the message type.
+-- Reads the header [2]; returns the name of the message type, nil if unknown.
 local function header(cursor, tree)
     local range = cursor:take(tree, 1, "the header")
     local item = tree:add(F.version, range)
