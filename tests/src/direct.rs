@@ -1,4 +1,4 @@
-//! Edges and an authority joined without a network: every datagram arrives at once, every record is durable at once.
+//! Edges and an authority that are joined without a network. Each datagram arrives at once, and each record is durable at once.
 
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::Peer;
@@ -13,39 +13,39 @@ use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub const SECOND: u64 = 1_000_000;
-/// An order that changes nothing, so that after one that is refused the next number is the next.
+/// An order that changes nothing. It takes the number of a refused order, so that the numbers have no gap.
 const NOTHING: Change = Change::Port { vap: VapId(u32::MAX), port: None };
 
-/// An edge over one data plane, a forwarder, into which tests look and put what they like.
+/// An edge over one forwarder. Tests may look into both, and give them any input.
 pub struct Edge {
-    /// Nothing reaches it and nothing leaves it.
+    /// True while no message reaches the edge and none leaves it.
     pub silent: bool,
-    /// Its forwarder refuses so many of the next orders about a TSI.
+    /// How many of the next orders about a TSI the forwarder refuses.
     pub refusals: u32,
     pub control: ForeignEdge,
     pub forwarder: Forwarder,
     pub events: Vec<nve::Event>,
-    /// Frames of its own that it sent to a tenant.
+    /// The frames that the edge itself sent to tenants, each with its VAP.
     pub said: Vec<(VapId, Vec<u8>)>,
 }
 
-/// A control datagram, and where it goes.
+/// A control datagram and its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     pub to: To,
     pub bytes: Vec<u8>,
 }
 
-/// Where a control datagram goes.
+/// The destination of a control datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
-    /// To the authority, as if from there.
+    /// The authority. The address is the one that the authority sees as the source.
     Nva(SocketAddr),
-    /// To an edge, by its place in [`Direct::edges`].
+    /// An edge, by its index in [`Direct::edges`].
     Edge(usize),
 }
 
-/// Sees each datagram on its way, and says what arrives in its place.
+/// An attacker on the path: sees each datagram, and returns the datagrams that arrive in its place.
 pub type Forger = Box<dyn FnMut(&Sent) -> Vec<Sent>>;
 
 pub struct Direct {
@@ -56,7 +56,7 @@ pub struct Direct {
     pub records: Vec<(RecordNo, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
-    /// Datagrams of the authority.
+    /// How many datagrams the authority sent to edges.
     pub to_edges: u64,
     restarts: u64,
 }
@@ -65,12 +65,12 @@ pub fn place(n: u8) -> Place {
     Place { nve: NveId(u64::from(n)), locators: Locators::V4(Ipv4Addr::new(198, 51, 100, n)) }
 }
 
-/// The id of an edge's key.
+/// The id of edge `n`'s key.
 pub fn key(n: u8) -> KeyId {
     KeyId::new(u16::from(n)).unwrap()
 }
 
-/// A key for each of these edges.
+/// A ring with one key for each of `edges`.
 pub fn keys(edges: impl IntoIterator<Item = u8>) -> Keys {
     let mut keys = Keys::default();
     for n in edges {
@@ -79,7 +79,7 @@ pub fn keys(edges: impl IntoIterator<Item = u8>) -> Keys {
     keys
 }
 
-/// A transport on which whoever has these edges' keys is believed.
+/// A transport that believes only messages sealed with the keys of `edges`.
 pub fn sealed(edges: impl IntoIterator<Item = u8>) -> Transport {
     Transport::Sealed(keys(edges))
 }
@@ -101,17 +101,17 @@ pub fn prompt(transport: Transport) -> NvaConfig {
 }
 
 impl Direct {
-    /// As many edges, numbered from 1, all admitted and connected. Who is in a VN is told without delay: time stands still here.
+    /// A world of `edges` edges, numbered from 1, all admitted and connected. `members_interval` is 0, because time stands still here.
     pub fn new(edges: u8) -> Self {
         Self::with(edges, prompt(Transport::Trusted))
     }
 
-    /// The same with an authority of this kind.
+    /// The same, with this configuration of the authority.
     pub fn with(edges: u8, config: NvaConfig) -> Self {
         Self::watched(edges, config, None)
     }
 
-    /// The same where somebody is on the path from the first datagram on.
+    /// The same, with a forger on the path from the first datagram on.
     pub fn watched(edges: u8, config: NvaConfig, forger: Option<Forger>) -> Self {
         let now = Instant(SECOND);
         let mut nva = Nva::new(config.clone(), 7, now).unwrap();
@@ -152,18 +152,18 @@ impl Direct {
         self.settle();
     }
 
-    /// Nothing reaches this edge any more, and nothing leaves it.
+    /// Cuts an edge off: from now on no message reaches it and none leaves it.
     pub fn silence(&mut self, edge: usize) {
         self.edges[edge].silent = true;
     }
 
-    /// The edge remembers nothing; its owner has to attach, activate and connect again.
+    /// Restarts an edge, which remembers nothing. Its owner must attach, activate and connect again.
     pub fn restart_edge(&mut self, edge: usize) {
         self.restarts += 1;
         self.edges[edge] = seeded_edge(edge as u8 + 1, 1_000 + self.restarts, &self.config.transport);
     }
 
-    /// The authority remembers its journal.
+    /// Restarts the authority, which remembers its journal.
     pub fn restart_nva(&mut self) {
         self.restarts += 1;
         let records = self.records.clone();
@@ -174,7 +174,7 @@ impl Direct {
         }
     }
 
-    /// Exchanges everything until nobody has anything to say now.
+    /// Exchanges messages until no machine has more to send at this time.
     pub fn settle(&mut self) {
         let mut bytes = Vec::new();
         loop {
@@ -239,7 +239,7 @@ impl Direct {
         }
     }
 
-    /// Lets time pass, timer by timer.
+    /// Lets time pass, from one deadline of a machine to the next.
     pub fn run(&mut self, length: Micros) {
         let end = self.now + length;
         loop {
@@ -281,7 +281,7 @@ pub fn edge(n: u8) -> Edge {
     seeded_edge(n, u64::from(n), &Transport::Trusted)
 }
 
-/// An edge has of the authority's keys its own.
+/// The transport of edge `n`: it has only that edge's key of the authority's keys.
 fn seeded_edge(n: u8, seed: u64, transport: &Transport) -> Edge {
     let transport = if matches!(transport, Transport::Sealed(_)) { sealed([n]) } else { Transport::Trusted };
     Edge {

@@ -1,4 +1,4 @@
-//! What tests of the nvo3 suite share that cross crates or need the system; the tests are in `tests/`.
+//! Code that the tests in `tests/` share: tests that cross crates or need the system.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -10,7 +10,7 @@ use nvo3_wire::Vni;
 
 const MOVE: MoveId = MoveId(9);
 
-/// Suspended at edge 0, held at edge 1.
+/// A world in which the VM is suspended at edge 0 and its frames are held at edge 1.
 fn in_the_pause(vm: &Tsi) -> Direct {
     let mut world = Direct::new(3);
     world.start(0, 1, vm.clone());
@@ -79,7 +79,7 @@ fn a_hypervisor_that_resumes_at_the_source_aborts_the_move() {
     assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));
 }
 
-/// A move ends by its deadline and the exchange that revokes it, also when nobody says anything.
+/// A move ends by its deadline and the exchange that revokes it, even if no party sends anything.
 ///
 /// Checks SPL-06.
 #[test]
@@ -205,7 +205,7 @@ fn a_new_nve_that_restarts_in_the_pause_is_prepared_again_before_anything_else_c
     assert!(ended(&world, MoveResult::Committed));
 }
 
-/// A registration is not an activation: a VM that ran at the new NVE when that one restarted commits by *Activated*.
+/// A registration is not an activation. If the new NVE restarts while the VM runs there, only *Activated* commits the move.
 ///
 /// Checks VMM-6-03, R-35.
 #[test]
@@ -316,7 +316,7 @@ fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborte
 
     let refused = nva::Event::Refused { id: MOVE, nve: place(2).nve, why: Refusal::Forwarder };
     assert!(world.events.contains(&refused), "{:?}", world.events);
-    let moves: Vec<_> = world.nva.moves().map(|of| (of.id, of.state, of.tsis, of.old, of.new)).collect();
+    let moves: Vec<_> = world.nva.moves().map(|mv| (mv.id, mv.state, mv.tsis, mv.old, mv.new)).collect();
     let ended = nva::rules::State::Ended(MoveResult::Aborted);
     assert_eq!(moves, [(MOVE, ended, &[key][..], place(1).nve, place(2).nve)]);
     assert_eq!((world.nva.tsis(), world.nva.is_connected(place(2).nve)), (1, true));
@@ -394,7 +394,7 @@ fn a_vm_that_shows_up_at_a_third_nve_during_a_move_is_answered_when_that_has_end
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(3)));
 }
 
-/// An edge is pushed one interface's mapping early and comes to know the other one before the commit.
+/// An edge gets the mapping of one interface by an early push, and learns the other mapping before the commit.
 ///
 /// Checks VMM-3-01.
 #[test]

@@ -1,4 +1,4 @@
-//! What the authority answers, and what it says unasked.
+//! The answers of the authority, and the messages that it sends by itself.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 use nvo3_mobility::Transport;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
 
-/// The Query that edge 1 sends where it misses this address, under a number of its own.
+/// The Query that edge 1 sends for an address it lacks, with its transaction number.
 fn query(world: &mut Direct, key: TsiKey, transaction: u32) -> (Header, Query, Vec<u8>) {
     world.edges[0].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
     let mut bytes = Vec::new();
@@ -29,7 +29,7 @@ fn query(world: &mut Direct, key: TsiKey, transaction: u32) -> (Header, Query, V
     panic!("an edge that misses an address asks for it")
 }
 
-/// What the authority has to say.
+/// The messages that the authority sends now.
 fn said(world: &mut Direct) -> Vec<(Header, Message)> {
     let mut bytes = Vec::new();
     let mut said = Vec::new();
@@ -75,7 +75,7 @@ fn what_is_said_unasked_has_the_session_s_own_number() {
     assert!(header.transaction == 0 && header.sequence > 0, "{header:?}");
 }
 
-/// What arrives at edge 1 is what this makes of it; `None`: nothing.
+/// Changes each message that arrives at edge 1; `None` drops it.
 fn on_the_way_to_the_edge(mut make: impl FnMut(Header, Message) -> Option<(Header, Message)> + 'static) -> Forger {
     Box::new(move |sent| match (sent.to, Message::decode(&sent.bytes)) {
         (To::Edge(0), Ok((header, message))) => make(header, message)
@@ -90,7 +90,7 @@ fn on_the_way_to_the_edge(mut make: impl FnMut(Header, Message) -> Option<(Heade
     })
 }
 
-/// What an edge says to the authority is written down here.
+/// Records the messages that an edge sends to the authority.
 fn asked(world: &mut Direct) -> Rc<RefCell<Vec<(Header, Message)>>> {
     let all = Rc::new(RefCell::new(Vec::new()));
     let list = Rc::clone(&all);
@@ -171,7 +171,7 @@ fn an_answer_to_what_was_not_asked_is_not_believed() {
     }
 }
 
-/// One with as many addresses as a TSI may have: what has more is never registered, so that no answer is cut.
+/// A TSI with the most addresses that one may have. A TSI with more is never registered, so that no answer is cut.
 ///
 /// Checks DIR-08.
 #[test]
@@ -197,8 +197,8 @@ fn all_that_answers_a_question_is_in_one_message() {
     assert!(matches!(&answers[0].answer, Answer::Found(mapping) if mapping.ips == vm.ips));
 }
 
-/// Told that a station is elsewhere, or gone, an edge goes by that, whatever it knew. A flush of a network is no message here: that is a
-/// new session's Resync.
+/// An edge follows the message that a station is elsewhere, or gone, whatever the edge knew before. No message flushes a VN: a new
+/// session's Resync takes its place.
 ///
 /// Checks DIR-14.
 #[test]
@@ -236,7 +236,7 @@ fn an_update_replaces_what_was_known_to_be_somewhere_or_nowhere() {
     }
 }
 
-/// The authority's list of all of a network being complete is no reason to drop what is for an address not in it.
+/// A complete list of a VN from the authority is no reason to drop frames for an address that is not in the list.
 ///
 /// Checks DIR-18.
 #[test]
@@ -281,7 +281,7 @@ fn who_restarts_asks_for_all_of_its_networks_and_of_no_other() {
     assert_eq!(world.edges[0].nve().counters().queries, 0);
 }
 
-/// A gap in a session's order is filled before what follows it is taken; one that is left by a session's end is asked for as a whole.
+/// A gap in a session's order is filled before later messages are taken. After a session ends, an edge asks for all that it missed.
 ///
 /// Checks DAP-03.
 #[test]
@@ -318,7 +318,7 @@ fn a_lost_update_is_noticed_and_made_up_for() {
     }
 }
 
-/// Both hear that the other lives. An Update is said again at the session's pace, for as long as its dead time.
+/// Both ends hear that the other end lives. An Update is sent again at the session's pace, up to its dead time.
 ///
 /// Checks DIR-13.
 #[test]

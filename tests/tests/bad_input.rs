@@ -1,4 +1,4 @@
-//! Bytes that nobody should send: counted, answered with an error where there is a session, and nothing else changes.
+//! Bad input. It is counted, and answered with an error if there is a session. Nothing else changes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva;
@@ -11,7 +11,7 @@ use nvo3_nva_proto::{
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 use proptest::prelude::*;
 
-/// What may not change, in words that compare.
+/// The state that may not change, as text that can be compared.
 fn facts(world: &Direct) -> String {
     let mappings: Vec<_> = world.nva.mappings().collect();
     let edges: Vec<Vec<_>> = world.edges.iter().map(|edge| edge.nve().tsis().collect()).collect();

@@ -1,4 +1,4 @@
-//! What went wrong with moves elsewhere, each named after whom it happened to, and that it does not happen here.
+//! Bugs of other systems in moves of VMs. Each test names the system, and shows that the bug does not happen here.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::Transport;
@@ -16,7 +16,7 @@ const MOVE: MoveId = MoveId(9);
 const AT_OLD: VapId = VapId(1);
 const AT_NEW: VapId = VapId(5);
 
-/// A VM that runs at edge 0, and a port for it at edge 1; a correspondent at edge 2 that has sent it something.
+/// A VM that runs at edge 0 and has a port at edge 1, and a correspondent at edge 2 that has sent it a frame.
 struct World {
     direct: Direct,
     vm: Tsi,
@@ -135,7 +135,7 @@ fn rarp(mac: Mac) -> Vec<u8> {
     frame
 }
 
-/// OVN's strategy *rarp* activates a port by any frame of that EtherType, whoever sent it (`controller/physical.c`).
+/// OVN's strategy *rarp* activates a port by any RARP frame, whichever host sent it (`controller/physical.c`).
 ///
 /// Checks VMM-10-02.
 #[test]
@@ -213,7 +213,7 @@ fn linux_vxlan_one_late_frame_flips_the_fdb_back() {
     assert_eq!(world.sends(2), tunnel_to(2, &world), "and teaches nothing");
 }
 
-/// Tearing the source down after a move flushed what belongs to the VM where it is now (ovn-kubernetes #6581, #6598).
+/// Cleaning up the source after a move also removed the VM's state at its new place (ovn-kubernetes #6581, #6598).
 ///
 /// Checks VMM-5-01, VMM-4.2-09.
 #[test]
@@ -232,7 +232,7 @@ fn ovn_kubernetes_6581_tearing_the_source_down_cuts_the_moved_vm_off() {
     }
 }
 
-/// The VM's own gratuitous ARP, racing the word that the migration is complete, deadlocked both (Calico #13152).
+/// The VM's own gratuitous ARP raced the message that the migration was complete, and both deadlocked (Calico #13152).
 ///
 /// Checks R-35, VMM-6-03.
 #[test]
@@ -323,7 +323,7 @@ fn opte_368_creating_the_target_port_hijacks_early() {
     assert_eq!(world.sends(1), tunnel_to(1, &world), "the target's own stations reach it where it runs");
 }
 
-/// Five moves in 180 s count as a duplicate address in EVPN, also where somebody wanted each (RFC 7432 §15.1).
+/// Five moves in 180 s count as a duplicate address in EVPN, even if management ordered each of them (RFC 7432 §15.1).
 ///
 /// Checks EVM-05, R-20.
 #[test]
@@ -344,7 +344,7 @@ fn evpn_six_legitimate_moves_look_like_a_duplicate() {
     assert_eq!(world.mapped_to(), Some(1));
 }
 
-/// Neutron announces a VM that moved by IPv4 alone: who talks to it by IPv6 is not told.
+/// Neutron announces a moved VM by IPv4 only: correspondents that use IPv6 hear nothing.
 ///
 /// Checks VMM-4.2-20.
 #[test]

@@ -1,5 +1,5 @@
-//! Somebody on the path who sees every control datagram and may say anything, but has no key, or only another edge's: directory,
-//! journal, caches, moves and what the owners are told are as without that one.
+//! A forger on the path sees each control datagram and may send anything, but has no key, or only another edge's key. Directory,
+//! journal, caches, moves and the events for the owners stay the same as without the forger.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 const EDGES: u8 = 3;
 
-/// What is left of a life, and what was told in it.
+/// The final state of a run, and its events.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     records: Vec<(RecordNo, Record)>,
@@ -35,7 +35,7 @@ struct AtEdge {
     cache: Vec<Cached>,
 }
 
-/// Who was refused, in all.
+/// The counters of the authority and of each edge, which show what was refused.
 #[derive(Debug, Default)]
 struct Refused {
     nva: NvaCounters,
@@ -102,7 +102,7 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     (outcome, refused)
 }
 
-/// With this one on the path, who speaks after each datagram, it is the same; gives who was refused.
+/// Checks that a run with a forger, who sends after each datagram, ends the same. Returns the counters.
 fn changes_nothing(mut forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refused {
     let (alone, nobody) = life(None);
     let after = move |sent: &Sent| {
@@ -121,7 +121,7 @@ fn changes_nothing(mut forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refu
     refused
 }
 
-/// Not an edge's: answers to it reach nobody.
+/// An address of no edge: answers to it reach nobody.
 fn stranger() -> SocketAddr {
     "203.0.113.200:7".parse().unwrap()
 }
@@ -215,7 +215,7 @@ fn who_changes_cuts_or_splices_changes_nothing() {
     assert!(refused.nves[1].wrong_seal > 1_000 && refused.nves[1].unsealed > 1_000, "{refused:?}");
 }
 
-/// Edge 3's key is known: who has it is edge 3, and nobody else.
+/// The forger has edge 3's key. With it the forger can be edge 3, and no other edge.
 ///
 /// Checks VMM-10-10, I5.
 #[test]
@@ -245,12 +245,12 @@ fn who_has_another_edge_s_key_speaks_for_nobody_else() {
     assert!(refused.nves[1].unknown_key > 10 && refused.nves[1].wrong_seal > 10, "{refused:?}");
 }
 
-/// What an authority says of no session: to answer that with what it answers would never end.
+/// A message of the authority outside a session. An answer to it would cause another one, without end.
 fn is_answer(sent: &Sent) -> bool {
     matches!(sent.bytes[1], 2 | 5)
 }
 
-/// Whoever cuts and holds back can make the network slow and lossy, and it gets over that, the challenge of a Hello included.
+/// A forger that cuts and delays makes the network slow and lossy. The machines recover, also from a delayed challenge of a Hello.
 ///
 /// Checks VMM-10-10.
 #[test]
@@ -309,7 +309,7 @@ fn set_length(bytes: &mut [u8]) {
     }
 }
 
-/// As who has no key says it.
+/// A message as a sender without a key writes it.
 fn without_seal(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(bytes.len().saturating_sub(SEAL_LEN));
     if let Some(flags) = bytes.get_mut(2..4) {

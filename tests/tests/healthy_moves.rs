@@ -1,4 +1,4 @@
-//! A counter with a bad-sounding name stays 0 on a healthy system: moves of every kind, over a network that repeats and delays.
+//! Counters of faults stay 0 on a healthy system: in moves of each kind, over a network that repeats and delays.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
 use nvo3_mobility::Transport;
@@ -10,7 +10,7 @@ use nvo3_tests::direct::{Direct, Forger, Sent, To, prompt, tsi};
 
 const VAP: VapId = VapId(1);
 
-/// How the new NVE comes to know that the VM runs there.
+/// How the new NVE learns that the VM runs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Word,
@@ -34,7 +34,7 @@ fn world(vms: &[Tsi], forger: Option<Forger>) -> Direct {
     world
 }
 
-/// A gratuitous ARP request; the address of a [`tsi`] ends as its MAC does.
+/// A gratuitous ARP request of a [`tsi`], whose IP address and MAC end with the same byte.
 fn announcement(vm: &Tsi) -> Vec<u8> {
     let (mac, mut frame) = (vm.key.mac.0, vec![0xff; 6]);
     let ip = [192, 0, 2, mac[5]];
@@ -45,7 +45,7 @@ fn announcement(vm: &Tsi) -> Vec<u8> {
     frame
 }
 
-/// All that moves behind one port goes from one edge to another, and its old port goes.
+/// Moves all TSIs behind one port from one edge to another, and detaches the old port.
 fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize), sign: Sign, stop: Stop) {
     let keys: Vec<TsiKey> = vms.iter().map(|vm| vm.key).collect();
     let (key, move_id) = (keys[0], MoveId(id));
@@ -105,7 +105,7 @@ fn no_counter_of_faults_counts_a_thousand_moves() {
     assert_healthy(&world);
 }
 
-/// Each datagram comes twice; acknowledgements and what opens a session, too.
+/// Each datagram arrives twice, also acknowledgements and the messages that open a session.
 #[test]
 fn what_a_network_repeats_is_no_fault() {
     let twice = |sent: &Sent| vec![sent.clone(), sent.clone()];
@@ -121,7 +121,7 @@ fn what_a_network_repeats_is_no_fault() {
     assert!(world.nva.counters().repeated > 0);
 }
 
-/// The hypervisor's word that the VM runs outruns the authority's that the old NVE has stopped delivering.
+/// The hypervisor says that the VM runs before the authority's message arrives that the old NVE has stopped delivering.
 #[test]
 fn a_word_that_comes_late_because_of_its_way_is_no_fault() {
     let late = |held: &mut Vec<Sent>, sent: &Sent| {

@@ -1,5 +1,5 @@
-//! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The invariants of
-//! RULES.md are checked inside; here is which worlds have to stay free of violations.
+//! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The simulator checks the
+//! invariants of RULES.md. These tests list the worlds that must stay free of violations.
 
 use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, Scenario, run, run_scenario};
 use nvo3_nva_proto::Micros;
@@ -8,7 +8,7 @@ use std::fs;
 const SEEDS: std::ops::Range<u64> = 0..8;
 const BAD: Mischief = Mischief { loss: Chance::percent(1), duplicate: Chance::percent(2), reorder: Chance::percent(5) };
 
-/// Runs some seeds; none may break an invariant, lose without an excuse or deliver twice, and every move ends.
+/// Runs some seeds. No run may break an invariant, lose a datagram without an excuse or deliver it twice, and each move must end.
 fn worlds(shape: impl Fn(Params) -> Params) -> Vec<Run> {
     let runs: Vec<Run> = SEEDS.map(|seed| run(shape(Params::new(seed)))).collect();
     for run in &runs {
@@ -154,7 +154,7 @@ fn where_a_pause_is_too_long_for_the_hold_limit_what_is_over_it_is_lost_and_no_m
     assert_eq!((report.lost, report.duplicated), (report.held - limit, 0));
 }
 
-/// Those that a campaign found and shrank, as JSON files whose names say what happens in them.
+/// The worlds that a campaign found and shrank, as JSON files. Their names say what happens in them.
 ///
 /// Checks VMM-5-01, VMM-7-03, R-37.
 #[test]

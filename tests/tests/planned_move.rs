@@ -105,7 +105,7 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     assert_eq!(world.edges[0].nve().mapping(&neighbor.key), None);
 }
 
-/// What comes out of an edge's forwarder now, by number; what goes into a tunnel arrives at edge `to`.
+/// Delivers the frames that an edge's forwarder sends now. Frames in a tunnel arrive at edge `to`. Returns their numbers.
 fn flush(world: &mut Direct, edge: usize, to: usize) -> Vec<u32> {
     let (now, mut out, mut numbers) = (world.now, Vec::new(), Vec::new());
     while let Some(target) = world.edges[edge].forwarder.poll_flush(now, &mut |_| true, &mut out) {
@@ -118,7 +118,7 @@ fn flush(world: &mut Direct, edge: usize, to: usize) -> Vec<u32> {
     numbers
 }
 
-/// From a host behind the third edge.
+/// A frame from a host behind the third edge.
 fn frame(world: &mut Direct, edge: usize, key: TsiKey, number: u32) -> Verdict {
     let mut frame = [0; 64];
     frame[..6].copy_from_slice(&key.mac.0);
@@ -204,7 +204,7 @@ fn a_word_that_comes_after_the_commit_costs_no_frame() {
     assert_eq!((counters.replayed_frames, counters.incomplete_replays, counters.all_dropped_frames()), (2, 0, 0));
 }
 
-/// What an edge's forwarder sends into tunnels now.
+/// The frames that an edge's forwarder sends into tunnels now.
 fn leaves(world: &mut Direct, edge: usize) -> Vec<u32> {
     let (now, mut out, mut numbers) = (world.now, Vec::new(), Vec::new());
     while let Some(target) = world.edges[edge].forwarder.poll_flush(now, &mut |_| true, &mut out) {

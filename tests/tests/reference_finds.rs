@@ -1,4 +1,4 @@
-//! What the reference model found first, each in a few lines.
+//! Faults that the reference model found, each in a few lines.
 
 use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;

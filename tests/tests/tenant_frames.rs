@@ -1,4 +1,4 @@
-//! What tenants notice of a move besides that nothing is lost: who is announced to whom, and that nobody is told an error.
+//! What tenants see of a move: which addresses are announced to whom, and that no tenant gets an error.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::forwarder::{DropReason, Target, Verdict};

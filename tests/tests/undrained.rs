@@ -1,4 +1,4 @@
-//! Machines that nobody drains stay within their bounds, whatever arrives.
+//! Machines whose outputs nobody takes stay within their bounds, whatever arrives.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::Transport;

@@ -1,4 +1,4 @@
-//! A VM shows up where nobody planned it.
+//! Unplanned moves: a VM appears at an edge without an order.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::forwarder::Verdict;

@@ -1,4 +1,4 @@
-//! Edges of other versions, and with more to say than the authority knows (SPEC.md §7.4).
+//! Edges of other versions, and with capabilities that the authority does not know (SPEC.md §7.4).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva::NvaConfig;

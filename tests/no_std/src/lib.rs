@@ -1,4 +1,4 @@
-//! One call into each crate, so that the linker has something to resolve.
+//! Functions that call into each crate, so that the linker must resolve the crate's symbols.
 #![no_std]
 
 #[cfg(any(feature = "proto", feature = "mobility"))]
@@ -13,14 +13,14 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// What a frame is, 0 for none.
+/// 1 if a frame is an announcement, otherwise 0.
 #[cfg(feature = "wire")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_is_announcement(frame: &[u8; 64]) -> u8 {
     nvo3_wire::announce::classify(frame).map_or(0, |kind| u8::from(kind.is_announcement()))
 }
 
-/// How many layers and options of a frame are read and valid: of each module of nvo3-wire one call.
+/// How many layers and options of a frame are read and valid. Calls each module of nvo3-wire once.
 #[cfg(feature = "wire")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
@@ -62,7 +62,7 @@ pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     }
 }
 
-/// How many layers of a frame decode and are valid, also where it is cut short.
+/// How many layers of a frame decode and are valid, also if the frame is cut short.
 #[cfg(feature = "wire")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_dissects(frame: &[u8; 256]) -> u32 {
@@ -72,7 +72,7 @@ pub extern "C" fn nvo3_wire_dissects(frame: &[u8; 256]) -> u32 {
     valid(Dissect::new(frame)) + valid(Dissect::new(frame).lax())
 }
 
-/// How many bytes a composed frame has that was written, changed in place, and put into a tunnel; 0 where that failed.
+/// The length in bytes of a frame that was composed, changed in place and put into a tunnel; 0 if a step failed.
 #[cfg(feature = "wire")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
@@ -102,14 +102,14 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     tunnelled + (header, fields, udp.with(Field::Zero), inner).write(out).map_or(0, |_| length)
 }
 
-/// The type of a message, 0 for none.
+/// The type of a message; 0 if the bytes are no message.
 #[cfg(feature = "proto")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_nva_proto_type(datagram: &[u8; 64]) -> u8 {
     nvo3_nva_proto::Message::decode(datagram).map_or(0, |(_, message)| message.type_code())
 }
 
-/// How many messages a piece of a stream ends.
+/// How many messages end in a piece of a stream.
 #[cfg(feature = "proto")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_nva_proto_streams(piece: &[u8; 64], decoder: &mut nvo3_nva_proto::StreamDecoder) -> u32 {
@@ -120,7 +120,7 @@ pub extern "C" fn nvo3_nva_proto_streams(piece: &[u8; 64], decoder: &mut nvo3_nv
     messages
 }
 
-/// The number that a datagram, sealed with this secret, has when it is sealed again; 0 where it is not.
+/// The number of a datagram that is opened and sealed again with this secret; 0 if its seal is wrong.
 #[cfg(feature = "auth")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_nva_proto_number(datagram: &[u8; 96], secret: &[u8; 32]) -> u64 {
@@ -141,7 +141,7 @@ pub extern "C" fn nvo3_nva_proto_number(datagram: &[u8; 96], secret: &[u8; 32]) 
     keys.open(Party::Nve, &again).map_or(0, |again| again.number)
 }
 
-/// Whether an authority takes a datagram as a message.
+/// Whether an authority accepts a datagram as a message.
 #[cfg(feature = "mobility")]
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_mobility_takes(datagram: &[u8; 64], seed: u64, now: u64) -> u8 {

@@ -1,4 +1,4 @@
-//! The worlds that are explored, and how.
+//! The cases: which worlds are explored, and how.
 
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
@@ -9,20 +9,20 @@ use super::world::{Faults, World};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::time::Instant;
 
-/// A world and what may go wrong in it.
+/// A world and the faults that may happen in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     pub name: &'static str,
     faults: Faults,
     ordered: bool,
-    /// Explored to this depth only, where it is not explored whole.
+    /// The depth at which exploration stops; `None` explores the whole world.
     depth: Option<usize>,
 }
 
 const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cuts: 0, deadlines: true };
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
-/// The cases, the smallest first.
+/// All cases, the smallest first.
 pub const CASES: [Case; 9] = [
     Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
     Case {
@@ -55,12 +55,12 @@ pub const CASES: [Case; 9] = [
     },
 ];
 
-/// What was explored, and the first trace that breaks an invariant.
+/// The result of an exploration: its size, and the first trace that breaks an invariant.
 pub struct Explored {
     pub states: usize,
     pub depth: usize,
     pub violations: usize,
-    /// What else is to be said, one line each.
+    /// More lines to print.
     pub said: Vec<String>,
 }
 
@@ -127,7 +127,7 @@ impl Case {
         CASES.iter().find(|case| case.name == name).copied()
     }
 
-    /// Explores it until an invariant breaks.
+    /// Explores the case until an invariant breaks.
     pub fn explore(self, without: Option<Fence>, depth: Option<usize>, most: Option<usize>) -> Explored {
         let rules = Rules { without, ordered: self.ordered };
         let depth = depth.or(self.depth);
@@ -159,7 +159,7 @@ impl Case {
         explored
     }
 
-    /// Walks at random until a property breaks: so many walks, the first of that number. What counts as states is steps.
+    /// Does `walks` random walks, numbered from `first`, until a property breaks. The report's states are steps.
     pub fn walk(self, without: Option<Fence>, first: u64, walks: u64) -> Explored {
         let rules = Rules { without, ordered: self.ordered };
         let small = Small { case: self, rules, rests: Rests::default() };
@@ -189,7 +189,7 @@ impl Explored {
     }
 }
 
-/// A trace, a line for each event, and the run to rest after it.
+/// Prints a trace, one line for each event, and the run to rest after it.
 fn timeline(way: Way, rules: &Rules) -> Vec<String> {
     let mut lines = Vec::new();
     let mut last = None;

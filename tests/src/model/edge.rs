@@ -1,4 +1,4 @@
-//! What an edge's machine wraps around the core: its table, its cache, its session, and the words on the wire.
+//! The parts of an edge around its move table: the forwarder's entry, the cache, the session, and the messages.
 
 use super::fence::{Fence, Rules};
 use super::net::{At, Msg, Packet};
@@ -7,25 +7,25 @@ use nvo3_mobility::nve::rules::{Input, News, Output, Plan, State, Word};
 use nvo3_mobility::table::{Action, Ingress};
 use nvo3_nva_proto::{MoveId, MoveResult};
 
-/// More hops than any path of two moves and an abort has.
+/// The most hops of the frame. It is more than any path of two moves and an abort has.
 const MOST_HOPS: u8 = 9;
 
-/// A world under rules: what happens in it.
+/// A world and the rules that it runs under.
 pub struct Stage<'a> {
     pub world: &'a mut World,
     pub rules: &'a Rules,
 }
 
 impl Stage<'_> {
-    /// One input for the core of an edge; false where it is out of place.
+    /// Gives one input to the move table of an edge. Returns false if the table has no row for it.
     pub fn step(&mut self, n: At, input: Input) -> bool {
-        let before = self.world.edge(n).core.get();
+        let before = self.world.edge(n).tsi.get();
         let Some((after, outputs)) = self.rules.edge_step(before, input) else { return false };
         let edge = self.world.edge_mut(n);
-        edge.core = Interned::of(after);
+        edge.tsi = Interned::new(after);
         let waits = after.state.awaits_forwarder();
         if !waits {
-            edge.table = edge.core;
+            edge.table = edge.tsi;
             edge.dazed &= after.state == State::Away;
         }
         for output in outputs {
@@ -39,10 +39,10 @@ impl Stage<'_> {
         true
     }
 
-    /// The forwarder applied what was ordered.
+    /// The forwarder of an edge applies the order that it has.
     pub fn applied(&mut self, n: At) {
         let edge = self.world.edge_mut(n);
-        (edge.table, edge.dazed) = (edge.core, false);
+        (edge.table, edge.dazed) = (edge.tsi, false);
         self.look_after_frame(n);
         self.step(n, Input::Applied);
     }
@@ -66,16 +66,16 @@ impl Stage<'_> {
             Output::Refuse(id, v, _) => self.say(n, Msg::Refused { id: id.0 as u8, version: generation(v) }),
             Output::Register => {
                 let edge = self.world.edge(n);
-                let expected = edge.cached.0.max(generation(edge.core.get().floor));
+                let expected = edge.cached.0.max(generation(edge.tsi.get().floor));
                 self.say(n, Msg::Register { expected });
             }
             Output::Tell(news) => self.news(n, news),
-            // A VM is never detached here, and the timer may fire at any time.
+            // The model never detaches a VM, and lets the timer fire at any time.
             Output::Deregister | Output::ForwardFor(_) => {}
         }
     }
 
-    /// What the hypervisor of an edge hears.
+    /// Tells the hypervisor of an edge.
     fn news(&mut self, n: At, news: News) {
         let host = &mut self.world.host;
         match news {
@@ -87,19 +87,19 @@ impl Stage<'_> {
         }
     }
 
-    /// Without a session nothing is said, and a new one has it said again.
+    /// Sends a message to the authority if there is a session. A new session makes the edge send it again.
     fn say(&mut self, n: At, msg: Msg) {
         if self.world.edge(n).session {
             self.world.net.send(Packet { edge: n, up: true, msg }, self.rules.ordered);
         }
     }
 
-    /// A message of the authority arrives.
+    /// Takes a message that arrives from the authority.
     pub fn hear(&mut self, n: At, msg: Msg) {
         match msg {
             Msg::Prepare { id, version: v, old, peer, suspended, failover } => {
                 let edge = self.world.edge_mut(n);
-                edge.known = true;
+                edge.heard = true;
                 if !failover {
                     edge.moves |= 1 << id;
                 }
@@ -119,24 +119,24 @@ impl Stage<'_> {
             Msg::Revoke { id, version: v, .. } if self.rules.ordered && self.world.edge(n).moves & (1 << id) == 0 => {
                 self.say(n, Msg::Revoked { id, version: v });
             }
-            // A session has a Prepare before each Revoke: to answer one that overtook it would be a lie.
+            // In each session a Prepare comes before its Revoke. If the Revoke overtook it, "revoked" would be a false answer.
             Msg::Revoke { id, .. } if self.world.edge(n).moves & (1 << id) == 0 => {}
             Msg::Revoke { id, version: v, peer } => {
                 let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
                 self.step(n, Input::Revoke(plan));
             }
             Msg::Outcome { id, result, version: v, place: to } => {
-                let (name, of) = (MoveId(id.into()), version(v));
+                let (move_id, version) = (MoveId(id.into()), version(v));
                 let input = match (result, to == n) {
-                    (MoveResult::Committed, true) => Input::CommittedHere(name, of),
-                    (MoveResult::Committed, false) => Input::Committed(name, of, place(to)),
-                    (_, true) => Input::AbortedHere(name, of),
-                    (_, false) => Input::Aborted(name, of, place(to)),
+                    (MoveResult::Committed, true) => Input::CommittedHere(move_id, version),
+                    (MoveResult::Committed, false) => Input::Committed(move_id, version, place(to)),
+                    (_, true) => Input::AbortedHere(move_id, version),
+                    (_, false) => Input::Aborted(move_id, version, place(to)),
                 };
-                self.world.edge_mut(n).known = true;
+                self.world.edge_mut(n).heard = true;
                 self.step(n, input);
                 let edge = self.world.edge(n);
-                if v >= edge.cached.0.max(generation(edge.core.get().floor)) {
+                if v >= edge.cached.0.max(generation(edge.tsi.get().floor)) {
                     self.cache(n, v, to);
                 }
                 self.say(n, Msg::OutcomeInForce { id });
@@ -145,7 +145,7 @@ impl Stage<'_> {
                 self.step(n, Input::Registered(version(v)));
             }
             Msg::Stale { version: v, place: to } => {
-                // A session brings it before what is newer; here it may come late.
+                // A real session delivers this before newer messages; in the model it may come late.
                 if v >= self.world.edge(n).cached.0 {
                     self.cache(n, v, to);
                 }
@@ -156,12 +156,12 @@ impl Stage<'_> {
             }
             Msg::Update { version: v, place: to } => {
                 let edge = self.world.edge(n);
-                let floor = generation(edge.core.get().floor);
+                let floor = generation(edge.tsi.get().floor);
                 let newest = if self.rules.lacks(Fence::Floor) { 0 } else { edge.cached.0.max(floor) };
                 if v < newest {
                     return;
                 }
-                if edge.known {
+                if edge.heard {
                     let input =
                         if to == n { Input::MovedHere(version(v)) } else { Input::MovedTo(version(v), place(to)) };
                     self.step(n, input);
@@ -177,7 +177,7 @@ impl Stage<'_> {
         self.look_after_frame(n);
     }
 
-    /// It dies and starts again at once, remembering nothing.
+    /// Restarts an edge at once. It remembers nothing.
     pub fn crash(&mut self, n: At) {
         let gone = self.world.edge(n).gone;
         let host = &mut self.world.host;
@@ -193,7 +193,7 @@ impl Stage<'_> {
         }
     }
 
-    /// A held frame goes where it can go now.
+    /// Forwards a held frame, if it can go on now.
     fn look_after_frame(&mut self, n: At) {
         if let Frame::Held { at, from, hops } = self.world.frame
             && at == n
@@ -202,7 +202,7 @@ impl Stage<'_> {
         }
     }
 
-    /// The frame comes in at an edge, by its own VAP or by a tunnel.
+    /// The frame comes in at an edge: by its own VAP if `from` is `None`, otherwise by a tunnel.
     pub fn frame_in(&mut self, n: At, from: Option<At>, hops: u8) {
         let edge = self.world.edge(n);
         let held = Frame::Held { at: n, from, hops };
@@ -235,7 +235,7 @@ impl Stage<'_> {
         };
     }
 
-    /// Whether the frame waits at an edge that has to ask where the VM is, and would hear something new.
+    /// The edge that holds the frame and queries the authority, if the answer would be new to it.
     pub fn asks(&self) -> Option<At> {
         let Frame::Held { at, .. } = self.world.frame else { return None };
         let edge = self.world.edge(at);

@@ -1,4 +1,4 @@
-//! The rules of a planned move that can be taken away one at a time, and the core's tables without one of them.
+//! The rules of a planned move that can be removed one at a time, and the move tables without one of them.
 
 use nvo3_mobility::nva::rules as nva;
 use nvo3_mobility::nve::rules::{self, Core, Input, News, Output, Outputs, State, Word};
@@ -8,46 +8,46 @@ use nvo3_nva_proto::{MoveResult, Version};
 /// A rule that keeps moves safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
-    /// What is not above the floor changes nothing.
+    /// A message whose version is not above the floor changes nothing.
     Floor,
     /// A late *Prepare* changes nothing.
     LatePrepare,
-    /// A prepared NVE's own VAPs follow the mapping.
+    /// Frames from a prepared NVE's own VAPs follow the mapping.
     OwnVaps,
-    /// A forward entry may return a frame to where it came from.
+    /// A forward entry may send a frame back to the NVE that it came from.
     Return,
-    /// A forward entry outlives the frames under way and the stale senders.
+    /// A forward entry outlives the frames under way and the senders' stale mappings.
     Linger,
     /// A reserved version is in the journal.
     Journal,
     /// Only *Activated* commits.
     OnlyActivated,
-    /// A registration says what its sender knows.
+    /// A registration names the version of the mapping that its sender knows.
     Expected,
-    /// The new NVE arbitrates an abort.
+    /// The new NVE decides whether a move can still be aborted.
     Arbiter,
-    /// *Suspended* is said once the tunnel is in force.
+    /// The old NVE sends *Suspended* only when its tunnel is in force.
     Applied,
     /// Only the acknowledgement that names a move's outcome counts for it.
     Outcome,
-    /// After an abort the old NVE holds until its hypervisor speaks.
+    /// After an abort the old NVE holds frames until its hypervisor resumes the VM.
     Halt,
-    /// The old NVE hears of an abort first.
+    /// The NVA tells the old NVE of an abort before the new NVE.
     OldFirst,
-    /// An abort takes a newer version.
+    /// An abort gives the mapping a newer version.
     AbortVersion,
-    /// A restarted target is prepared again.
+    /// A new NVE that restarted is prepared again.
     PreparedAgain,
     /// A VM starts only where its move is prepared and not revoked.
     MayRun,
-    /// The next move starts when both parties have the outcome.
+    /// The next move starts when both NVEs have the outcome.
     NextMove,
-    /// Who asked for the VM during a move is answered when it has ended.
+    /// An NVE that registers the VM during a move gets its answer when the move has ended.
     Claim,
 }
 
 impl Fence {
-    /// Each with its name, the case that catches its removal, and what breaks then.
+    /// Each fence with its name, the case that catches its removal, and the invariant that breaks then.
     pub const ALL: [(Self, &'static str, &'static str); 18] = [
         (Self::Floor, "floor", "two-moves-abort"),
         (Self::LatePrepare, "late-prepare", "two-moves-abort"),
@@ -70,15 +70,15 @@ impl Fence {
     ];
 
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(fence, ..)| *fence)
+        Self::ALL.iter().find(|(_, listed, _)| *listed == name).map(|(fence, ..)| *fence)
     }
 }
 
-/// The core's tables, or those without one rule.
+/// The move tables of the product, whole or without one rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
     pub without: Option<Fence>,
-    /// The control messages of a pair keep their order and come once.
+    /// The control messages of a session keep their order and arrive once.
     pub ordered: bool,
 }
 
@@ -87,30 +87,30 @@ impl Rules {
         self.without == Some(fence)
     }
 
-    /// A step of an NVE's core.
-    pub fn edge_step(&self, core: Core, input: Input) -> Option<(Core, Outputs)> {
+    /// One step of an NVE's move table.
+    pub fn edge_step(&self, tsi: Core, input: Input) -> Option<(Core, Outputs)> {
         use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
         use State::{Leaving, Suspended, Suspending, Vacating};
-        let low = Core { floor: Version::default(), ..core };
-        match (self.without, core.state, input) {
+        let low = Core { floor: Version::default(), ..tsi };
+        match (self.without, tsi.state, input) {
             (Some(Fence::Floor), ..) => rules::step(low, input),
             (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => rules::step(low, input),
             (Some(Fence::Applied), Leaving(p), Suspend(_)) => {
-                let (after, mut outputs) = rules::step(core, input)?;
+                let (after, mut outputs) = rules::step(tsi, input)?;
                 outputs.push(Output::Say(p.id, p.version, Word::Suspended));
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
-                let (after, outputs) = rules::step(core, input)?;
+                let (after, outputs) = rules::step(tsi, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
                 Some((Core { state, ..after }, outputs))
             }
-            _ => rules::step(core, input),
+            _ => rules::step(tsi, input),
         }
     }
 
-    /// What the forwarder of an NVE does in a state.
+    /// The forwarder's entry in a state of an NVE.
     pub fn entry(&self, state: State) -> Option<Entry> {
         let entry = rules::entry(state)?;
         match (self.without, state) {
@@ -119,7 +119,7 @@ impl Rules {
         }
     }
 
-    /// A step of the NVA's core.
+    /// One step of the NVA's move table.
     pub fn nva_step(&self, state: nva::State, input: nva::Input) -> Option<(nva::State, nva::Outputs)> {
         use nva::Input::{Deadline, Resumed, Returned};
         use nva::Output::{Abort, Close, Outcome, PublishAbort};

@@ -1,4 +1,4 @@
-//! What may happen in the world: the network, the timers, the hypervisors, the faults.
+//! The events of the world: those of the network, the timers, the hypervisors, and the faults.
 
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
@@ -8,16 +8,16 @@ use nvo3_mobility::nve::rules::{Input, State};
 use nvo3_nva_proto::{MoveId, MoveResult};
 use std::fmt;
 
-/// One thing that happens.
+/// One event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A control message arrives.
     Arrives(Packet),
-    /// The forwarder applied what was ordered.
+    /// The forwarder of an edge applied its order.
     Applied(At),
-    /// The forwarder refused it.
+    /// The forwarder of an edge refused its order.
     Refused(At),
-    /// An edge's new session.
+    /// An edge opens a new session.
     Hello(At),
     /// The authority counts an edge as gone.
     Gone(At),
@@ -25,11 +25,11 @@ pub enum Event {
     Cut(At),
     /// An edge dies and starts again.
     Crash(At),
-    /// The authority does.
+    /// The authority dies and starts again.
     NvaCrash,
-    /// The timer of the move.
+    /// The timer of the move fires.
     Deadline,
-    /// The timer of a forward entry.
+    /// The timer of a forward entry fires.
     ForwardEnds(At),
     /// Management orders a move.
     Plan(At),
@@ -41,15 +41,15 @@ pub enum Event {
     Starts,
     /// The VM goes on where it is.
     Resumes,
-    /// The hypervisor says that the VM runs there.
+    /// The hypervisor says that the VM runs at this edge.
     Runs(At),
-    /// A frame of the VM shows that it is there.
+    /// A frame of the VM shows that the VM is at this edge.
     Shows(At),
     /// The frame comes in at an edge's own VAP.
     Sent(At),
-    /// It comes out of a tunnel.
+    /// The frame comes out of a tunnel.
     FrameArrives,
-    /// An edge asks where the VM is.
+    /// The edge that holds the frame asks where the VM is.
     Asks,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// What the network and the forwarders do by themselves.
+/// Adds the events of the network and of the forwarders.
 pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     for n in EDGES {
         if world.state(n).awaits_forwarder() {
@@ -101,7 +101,7 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     }
 }
 
-/// What hypervisors and management do to get a move over.
+/// Adds what hypervisors and management do to finish a move.
 pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     let host = &world.host;
     for n in EDGES {
@@ -132,13 +132,13 @@ pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     }
 }
 
-/// The timers.
+/// Adds the timers that may fire.
 pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     if world.nva.open.is_some() {
         to.push(Event::Deadline);
     }
     for n in EDGES {
-        // What configuration guarantees: it outlives what is under way, and all that are interested have followed.
+        // The configuration guarantees that an entry outlives the frames under way, and every stale mapping of a sender.
         let needed = world.under_way()
             || EDGES.into_iter().any(|other| {
                 let edge = world.edge(other);
@@ -157,7 +157,7 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     }
 }
 
-/// What may go wrong, and what may begin.
+/// Adds the faults that may happen, and what may begin.
 pub fn faults(world: &World, to: &mut Vec<Event>) {
     let left = world.left;
     if left.moves > 0 && world.nva.open.is_none() {
@@ -194,7 +194,7 @@ pub fn faults(world: &World, to: &mut Vec<Event>) {
 }
 
 impl Stage<'_> {
-    /// Lets it happen; false where nothing comes of it.
+    /// Lets an event happen. Returns false if it changes nothing.
     pub fn happen(&mut self, event: Event) -> bool {
         match event {
             Event::Arrives(packet) => {
@@ -232,7 +232,7 @@ impl Stage<'_> {
             Event::Stops => self.world.host.runs = false,
             Event::Starts => {
                 let to = self.world.host.to;
-                self.world.edge_mut(to).known = true;
+                self.world.edge_mut(to).heard = true;
                 return self.step(to, Input::Runs) && {
                     let host = &mut self.world.host;
                     (host.runs, host.at, host.may_stop) = (true, to, false);
@@ -242,13 +242,13 @@ impl Stage<'_> {
             Event::Resumes => return self.resume(),
             Event::Runs(n) => {
                 let edge = self.world.edge_mut(n);
-                (edge.untold, edge.known) = (false, true);
-                // Who says that it runs asks again before it stops.
+                (edge.untold, edge.heard) = (false, true);
+                // A hypervisor that said "runs" asks again before it stops the VM.
                 self.world.host.may_stop = false;
                 self.step(n, Input::Runs);
             }
             Event::Shows(n) => {
-                self.world.edge_mut(n).known = true;
+                self.world.edge_mut(n).heard = true;
                 return self.step(n, Input::Frame);
             }
             Event::Sent(n) => self.frame_in(n, None, 0),
@@ -277,7 +277,7 @@ impl Stage<'_> {
         true
     }
 
-    /// By itself where nothing asks for it: that is the fault.
+    /// Resumes the VM. It is a fault if no abort asks for it.
     fn resume(&mut self) -> bool {
         let mut asked = Vec::new();
         hypervisors(self.world, self.rules, &mut asked);
@@ -286,8 +286,8 @@ impl Stage<'_> {
             self.world.left.resumes -= 1;
             self.world.host.resumed = host.leg > 0 && host.at == host.from;
         }
-        self.world.edge_mut(host.at).known = true;
-        // It runs before the edge does what follows from that.
+        self.world.edge_mut(host.at).heard = true;
+        // The VM runs before the edge reacts.
         (self.world.host.runs, self.world.host.may_stop) = (true, false);
         self.step(host.at, Input::Runs)
     }

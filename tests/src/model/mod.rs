@@ -1,11 +1,11 @@
-//! Model checking of the move core itself in a small world: three edges, an authority, a frame at any instant, and control
-//! messages that are lost, repeated and reordered without limit.
+//! A model checker of the move tables. Its world has three edges, an authority, one frame that may come in at any time, and
+//! control messages that are lost, repeated and reordered without limit.
 //!
-//! The cores are the product's: [`nvo3_mobility::nve::rules::step`] and `entry`, [`nvo3_mobility::nva::rules::step`], and
-//! [`Entry::act`](nvo3_mobility::table::Entry::act). What the machines wrap around them is here again as far as a move can
-//! notice it: `edge` (cache, table, registration) and `authority` (directory, journal, sessions). `happen` has the events,
-//! `rest` what must hold, `fence` the rules that can be taken away, `case` the worlds that are
-//! explored, `inert` what makes them fewer, `walk` goes through the largest at random.
+//! The tables are those of the product: [`nvo3_mobility::nve::rules::step`] and `entry`, [`nvo3_mobility::nva::rules::step`],
+//! and [`Entry::act`](nvo3_mobility::table::Entry::act). The model has its own simple form of the parts around them, as far
+//! as a move depends on these parts: `edge` (cache, forwarder, registration) and `authority` (directory, journal, sessions).
+//! `happen` has the events, `rest` the properties, `fence` the rules that can be removed, `case` the worlds that are
+//! explored. `inert` makes worlds fewer, and `walk` goes through the largest worlds at random.
 
 mod authority;
 pub mod case;

@@ -1,12 +1,12 @@
-//! Control messages and what the network may do with them.
+//! Control messages, and the network that carries them.
 
 use nvo3_nva_proto::MoveResult;
 use std::fmt;
 
-/// The places where edges are: A, B and C.
+/// The number of an edge: 0 is A, 1 is B, 2 is C.
 pub type At = u8;
 
-/// What an edge and the authority say to each other, in as few bytes as tell messages apart.
+/// A control message, in as few bytes as tell messages apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Msg {
     Prepare { id: u8, version: u8, old: bool, peer: At, suspended: bool, failover: bool },
@@ -32,7 +32,7 @@ pub enum Msg {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packet {
     pub edge: At,
-    /// From the edge to the authority.
+    /// True from the edge to the authority, false in the other direction.
     pub up: bool,
     pub msg: Msg,
 }
@@ -48,8 +48,8 @@ pub const fn name(at: At) -> char {
     (b'A' + at) as char
 }
 
-/// What was said in the sessions of now. A set that never shrinks loses, repeats and reorders without limit, since any
-/// message may come at any time, any number of times, or never.
+/// The messages of the current sessions. A message stays in this set after it arrived. So it may arrive at any time, any
+/// number of times, or never: the network loses, repeats and reorders without limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Net(Vec<Packet>);
 
@@ -63,20 +63,21 @@ impl Net {
         }
     }
 
-    /// What can arrive now.
+    /// The messages that can arrive now.
     pub fn can_arrive(&self, ordered: bool) -> impl Iterator<Item = Packet> {
         let first = |n: &usize| *n == 0 || (self.0[n - 1].edge, self.0[n - 1].up) != (self.0[*n].edge, self.0[*n].up);
         (0..self.0.len()).filter(move |n| !ordered || first(n)).map(|n| self.0[n])
     }
 
-    /// Whether a mapping is on its way to an edge.
+    /// Whether an Update is under way to an edge.
     pub fn updates(&self, edge: At) -> bool {
         self.0.iter().any(|packet| packet.edge == edge && !packet.up && matches!(packet.msg, Msg::Update { .. }))
     }
 
-    /// The outcome of a move on its way to an edge.
-    pub fn outcome(&self, edge: At, of: u8) -> Option<Packet> {
-        let to = |packet: &&Packet| packet.edge == edge && matches!(packet.msg, Msg::Outcome { id, .. } if id == of);
+    /// The outcome of a move that is under way to an edge.
+    pub fn outcome(&self, edge: At, move_id: u8) -> Option<Packet> {
+        let to =
+            |packet: &&Packet| packet.edge == edge && matches!(packet.msg, Msg::Outcome { id, .. } if id == move_id);
         self.0.iter().find(to).copied()
     }
 
@@ -84,7 +85,7 @@ impl Net {
         self.0.contains(&packet)
     }
 
-    /// Keeps what is wanted.
+    /// Keeps the messages that `wanted` selects.
     pub fn retain(&mut self, wanted: impl FnMut(&Packet) -> bool) {
         self.0.retain(wanted);
     }
@@ -95,7 +96,7 @@ impl Net {
         }
     }
 
-    /// The session with an edge ends; a later one takes nothing of it.
+    /// Ends the session with an edge. A later session gets none of its messages.
     pub fn cut(&mut self, edge: At) {
         self.0.retain(|packet| packet.edge != edge);
     }

@@ -1,5 +1,7 @@
-//! A run without faults from any state until nothing is left to do, and what must hold then (I4, I8), and before anybody
-//! loses patience: a frame is not kept from a VM that runs and is delivered to (I2).
+//! The run to rest: from any state, without further faults, until no event is left.
+//!
+//! At rest all parties must agree where the VM is (I4), and no move may be left (I8). Before a timer fires, no edge may hold a
+//! frame while the VM runs at an edge that delivers (I2).
 
 use super::edge::Stage;
 use super::fence::Rules;
@@ -12,32 +14,32 @@ use nvo3_mobility::nve::rules::State;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// More than any run without faults takes.
+/// The most steps of a run. No run without faults needs so many.
 const MOST_STEPS: usize = 400;
 
-/// How many worlds are remembered that come to rest.
+/// How many worlds that come to rest are remembered.
 const REMEMBERED: usize = 1 << 22;
 
-/// What does not hold, and the invariant that it breaks.
+/// The invariant that is broken, and how.
 pub type Broken = (&'static str, String);
 
-/// Worlds that are known to come to rest: most runs soon meet an earlier one. Bounded; what falls out is run again.
+/// The worlds that are known to come to rest. Most runs soon meet such a world. The set is bounded; a world that falls out is run again.
 pub struct Rests {
-    known: Vec<AtomicU64>,
+    marks: Vec<AtomicU64>,
     hasher: RandomState,
 }
 
 impl Default for Rests {
     fn default() -> Self {
         Self {
-            known: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
+            marks: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::with_seeds(1, 2, 3, 4),
         }
     }
 }
 
 impl Rests {
-    /// Whether the world comes to rest, and well.
+    /// Whether the world comes to a good state of rest.
     pub fn has(&self, start: &World, rules: &Rules) -> bool {
         let mut world = World { left: Faults::default(), ..start.clone() };
         let mut new = Vec::new();
@@ -61,11 +63,11 @@ impl Rests {
     }
 
     fn place(&self, mark: u64) -> &AtomicU64 {
-        &self.known[mark as usize % REMEMBERED]
+        &self.marks[mark as usize % REMEMBERED]
     }
 }
 
-/// Runs to rest. `seen` is told every step.
+/// Runs the world to rest, and gives each step to `seen`.
 pub fn run(start: &World, rules: &Rules, mut seen: impl FnMut(Event, &World)) -> Result<(), Broken> {
     let mut world = start.clone();
     for _ in 0..MOST_STEPS {
@@ -76,7 +78,7 @@ pub fn run(start: &World, rules: &Rules, mut seen: impl FnMut(Event, &World)) ->
     Err(("I8", "it never comes to rest".into()))
 }
 
-/// The network first; hypervisors act once it is quiet, and timers once they do not either.
+/// The next event. The network goes first. Hypervisors act when the network is quiet, and timers fire when both are.
 fn next(world: &World, rules: &Rules) -> Result<Option<(Event, World)>, Broken> {
     let mut events = Vec::new();
     let classes: [fn(&World, &Rules, &mut Vec<Event>); 3] = [soon, hypervisors, timers];
@@ -90,7 +92,7 @@ fn next(world: &World, rules: &Rules) -> Result<Option<(Event, World)>, Broken> 
             let mut next = world.clone();
             let happened = Stage { world: &mut next, rules }.happen(*event);
             if let Event::Arrives(packet) = event {
-                // From now on each message comes once.
+                // In a run to rest each message arrives once.
                 if !rules.ordered {
                     let mut rest = world.clone();
                     rest.net.consume(*packet);
@@ -106,10 +108,10 @@ fn next(world: &World, rules: &Rules) -> Result<Option<(Event, World)>, Broken> 
     Ok(None)
 }
 
-/// As long as the authority has not heard that the VM leaves, nobody keeps a frame from it but what was tunnelled before.
+/// Checks that no edge holds a frame of its own VAPs while the VM runs, as long as the authority has not heard that the VM leaves.
 fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
     let at = world.host.at;
-    let leaves = |of: &Move| !matches!(of.state, PreparingNew { left: false } | PreparingOld | Ready);
+    let leaves = |mv: &Move| !matches!(mv.state, PreparingNew { left: false } | PreparingOld | Ready);
     if world.nva.open.as_ref().is_none_or(leaves) {
         return Ok(());
     }
@@ -123,8 +125,8 @@ fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
 
 fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
     let at = world.host.at;
-    if let Some(of) = world.nva.open {
-        return Err(("I8", format!("move {} never ends: {:?}", of.id, of.state)));
+    if let Some(mv) = world.nva.open {
+        return Err(("I8", format!("move {} never ends: {:?}", mv.id, mv.state)));
     }
     for n in EDGES {
         let state = world.state(n);
@@ -156,7 +158,7 @@ fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
     lost(world)
 }
 
-/// What became of the frame.
+/// Checks that the frame was neither lost nor looped.
 pub fn lost(world: &World) -> Result<(), Broken> {
     match world.frame {
         Frame::Returned { at } => {
@@ -168,7 +170,7 @@ pub fn lost(world: &World) -> Result<(), Broken> {
     }
 }
 
-/// Who delivers.
+/// Checks that at most one edge delivers, and only where the VM runs.
 pub fn one_delivers(world: &World, rules: &Rules) -> Result<(), Broken> {
     let all: Vec<_> = EDGES.into_iter().filter(|n| world.delivers(*n, rules)).collect();
     if all.len() > 1 {

@@ -1,4 +1,4 @@
-//! Random walks through a world that is too large to be explored whole.
+//! Random walks through a world that is too large to explore completely.
 
 use super::case::Small;
 use super::happen::Event;
@@ -7,13 +7,13 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use stateright::Model;
 
-/// Longer than a walk in which every fault has happened goes on to show something new.
+/// The steps of a walk. After so many steps all faults have happened, and the world shows nothing new.
 const STEPS: usize = 400;
 
-/// Each world that was come through, with the event that followed it.
+/// The worlds of a walk, each with the event that followed.
 pub type Way = Vec<(World, Option<Event>)>;
 
-/// One walk, by its number. Says how far it went, and the way to the world that breaks a property.
+/// Does the walk with this number. Returns its steps, and the path to a world that breaks a property, if there is one.
 pub fn walk(small: &Small, number: u64) -> (usize, Option<(&'static str, Way)>) {
     let mut chance = Pcg64Mcg::seed_from_u64(number);
     let properties = small.properties();

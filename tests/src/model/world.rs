@@ -1,4 +1,4 @@
-//! The whole state of the small world: three edges, an authority, hypervisors, a frame and the network between them.
+//! The state of the small world: three edges, an authority, hypervisors, a frame and the network.
 
 use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
@@ -12,34 +12,34 @@ use std::sync::{LazyLock, RwLock};
 
 pub const EDGES: [At; 3] = [0, 1, 2];
 
-/// A core by number: most of a state's bytes would be cores, and there are few different ones.
+/// A TSI's state and floor, by number. They would be most of a world's bytes, and few different ones exist.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interned(u16);
 
 #[derive(Default)]
-struct Cores {
+struct Interner {
     all: Vec<Core>,
     numbers: HashMap<Core, u16>,
 }
 
-static CORES: LazyLock<RwLock<Cores>> = LazyLock::new(RwLock::default);
+static INTERNER: LazyLock<RwLock<Interner>> = LazyLock::new(RwLock::default);
 
 impl Interned {
-    pub fn of(core: Core) -> Self {
-        if let Some(known) = CORES.read().unwrap().numbers.get(&core) {
-            return Self(*known);
+    pub fn new(tsi: Core) -> Self {
+        if let Some(number) = INTERNER.read().unwrap().numbers.get(&tsi) {
+            return Self(*number);
         }
-        let cores = &mut *CORES.write().unwrap();
-        let next = u16::try_from(cores.all.len()).unwrap();
-        let number = *cores.numbers.entry(core).or_insert(next);
+        let interner = &mut *INTERNER.write().unwrap();
+        let next = u16::try_from(interner.all.len()).unwrap();
+        let number = *interner.numbers.entry(tsi).or_insert(next);
         if number == next {
-            cores.all.push(core);
+            interner.all.push(tsi);
         }
         Self(number)
     }
 
     pub fn get(self) -> Core {
-        CORES.read().unwrap().all[usize::from(self.0)]
+        INTERNER.read().unwrap().all[usize::from(self.0)]
     }
 }
 
@@ -49,26 +49,26 @@ impl fmt::Debug for Interned {
     }
 }
 
-/// An edge: the core, and as much around it as a move can notice.
+/// An edge: the state of its TSI, and the parts around it that a move depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
-    pub core: Interned,
-    /// The core whose entry is in force in the forwarder.
+    pub tsi: Interned,
+    /// The state whose entry is in force in the forwarder.
     pub table: Interned,
-    /// The mapping that it follows without an entry: version (0: none) and place.
+    /// The cached mapping, which a frame follows if the TSI has no entry: version (0: none) and place.
     pub cached: (u8, At),
-    /// It has heard of the TSI since it started.
-    pub known: bool,
-    /// Which planned moves it was prepared for since it started, a bit each.
+    /// True if the edge has heard of the TSI since it started.
+    pub heard: bool,
+    /// The planned moves that the edge was prepared for since it started, one bit each.
     pub moves: u8,
     pub session: bool,
-    /// It remembers nothing of an earlier session.
+    /// True if the edge remembers no earlier session.
     pub fresh: bool,
-    /// The authority counts it as gone.
+    /// True if the authority counts the edge as gone.
     pub gone: bool,
-    /// It died, and what it was in a move has not been said to it again: what is sent to it was sent to a dead node.
+    /// True after a restart, until the edge has its role in the move again. A frame to it counts as sent to a dead node.
     pub dazed: bool,
-    /// Its hypervisor has yet to say that the VM runs here.
+    /// True if the hypervisor has not said yet that the VM runs here.
     pub untold: bool,
 }
 
@@ -82,11 +82,11 @@ pub struct Move {
     pub failover: bool,
     pub version: u8,
     pub aborted: u8,
-    /// Who was pushed the new mapping before the commit, a bit each.
+    /// The edges that got the new mapping before the commit, one bit each.
     pub early: u8,
 }
 
-/// The authority. A record's number is the version of what it makes or reserves.
+/// The authority. The number of a record is the version of the mapping that it makes or reserves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Authority {
     pub last: u8,
@@ -95,29 +95,29 @@ pub struct Authority {
     pub open: Option<Move>,
     pub ended: Vec<Move>,
     pub unheard: Vec<(At, u8)>,
-    /// Who asked for the VM during the move in hand, and what it knew.
+    /// The edge that registered the VM during the open move, and the version that it knew.
     pub claim: Option<(At, u8)>,
 }
 
 /// The hypervisors and the management above them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {
-    /// The VM runs; otherwise its state is stopped there.
+    /// True if the VM runs; otherwise it is stopped at `at`.
     pub runs: bool,
     pub at: At,
-    /// The last move that was asked for: its number (0: none), from where, to where.
+    /// The number of the last move that management ordered; 0 before the first.
     pub leg: u8,
     pub from: At,
     pub to: At,
-    /// The authority said that the VM may be suspended.
+    /// True if the authority said that the VM may be suspended.
     pub may_suspend: bool,
-    /// The edge said that the VM may stop.
+    /// True if the edge said that the VM may stop.
     pub may_stop: bool,
-    /// The source goes on by its own decision: management starts the VM nowhere else.
+    /// True if the source resumed the VM by itself. Management then starts the VM nowhere else.
     pub resumed: bool,
 }
 
-/// The one frame for the VM. `from` is `None` where it came in at the edge's own VAP.
+/// The one frame for the VM. `from` is `None` if the frame came in at the edge's own VAP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Frame {
     Unsent,
@@ -132,20 +132,20 @@ pub enum Frame {
         hops: u8,
     },
     Delivered,
-    /// It was in a node that died, or was sent to one.
+    /// It was in a node that died, or was sent to such a node.
     Excused,
-    /// By a cached mapping it would have gone back to where it came from.
+    /// A cached mapping would have sent it back to the edge that it came from.
     Returned {
         at: At,
     },
-    /// It was delivered where the VM does not run.
+    /// It was delivered at an edge where the VM does not run.
     Unread {
         at: At,
     },
     Looped,
 }
 
-/// What may still go wrong.
+/// The faults that may still happen, and how many of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Faults {
     pub moves: u8,
@@ -183,14 +183,14 @@ pub fn at(place: Place) -> At {
 }
 
 impl Edge {
-    /// One that has just started.
+    /// An edge that has just started.
     pub fn new() -> Self {
-        let away = Interned::of(Core::default());
+        let away = Interned::new(Core::default());
         Self {
-            core: away,
+            tsi: away,
             table: away,
             cached: (0, 0),
-            known: false,
+            heard: false,
             moves: 0,
             session: false,
             fresh: true,
@@ -208,14 +208,14 @@ impl Default for Edge {
 }
 
 impl World {
-    /// The VM runs at A, everyone has a session and the mapping. A's registration may still come once more.
+    /// The VM runs at A, and each edge has a session and the mapping. A's registration may still arrive once more.
     pub fn new(left: Faults, ordered: bool) -> Self {
         let edge = |n| {
             let mut edge = Edge { cached: (1, 0), session: true, fresh: false, ..Edge::new() };
             if n == 0 {
-                edge.core = Interned::of(Core { state: State::Here, floor: version(1) });
-                edge.table = edge.core;
-                edge.known = true;
+                edge.tsi = Interned::new(Core { state: State::Here, floor: version(1) });
+                edge.table = edge.tsi;
+                edge.heard = true;
             }
             edge
         };
@@ -259,7 +259,7 @@ impl World {
     }
 
     pub fn state(&self, at: At) -> State {
-        self.edge(at).core.get().state
+        self.edge(at).tsi.get().state
     }
 
     /// Whether the entry in force at an edge delivers.
@@ -267,22 +267,22 @@ impl World {
         rules.entry(self.edge(at).table.get().state).is_some_and(|entry| entry.delivers())
     }
 
-    /// The frame is on its way.
+    /// Whether the frame is under way or held.
     pub const fn under_way(&self) -> bool {
         matches!(self.frame, Frame::Flying { .. } | Frame::Held { .. })
     }
 
-    /// How the move ended that an edge still has in hand: a session brings that before what concerns a later one.
+    /// The outcome of the ended move that an edge still has open. A session delivers it before messages about a later move.
     pub fn missed(&self, n: At) -> Option<Packet> {
-        let MoveId(id) = self.edge(n).core.get().state.plan()?.id;
-        let over = self.nva.ended.iter().any(|of| u64::from(of.id) == id);
+        let MoveId(id) = self.edge(n).tsi.get().state.plan()?.id;
+        let over = self.nva.ended.iter().any(|mv| u64::from(mv.id) == id);
         over.then(|| self.net.outcome(n, id as u8)).flatten()
     }
 
-    /// How a move ended, where it has.
+    /// How a move ended, if it did.
     pub fn result(&self, id: u8) -> Option<MoveResult> {
-        let of = self.nva.ended.iter().find(|of| of.id == id)?;
-        Some(if of.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })
+        let mv = self.nva.ended.iter().find(|mv| mv.id == id)?;
+        Some(if mv.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })
     }
 }
 
@@ -290,9 +290,9 @@ impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for n in EDGES {
             let edge = self.edge(n);
-            let core = edge.core.get();
-            write!(f, "{} {}/{}", name(n), core.state.name(), core.floor.generation)?;
-            if edge.table.get().state != core.state {
+            let tsi = edge.tsi.get();
+            write!(f, "{} {}/{}", name(n), tsi.state.name(), tsi.floor.generation)?;
+            if edge.table.get().state != tsi.state {
                 write!(f, " (in force: {})", edge.table.get().state.name())?;
             }
             let (cached, place) = edge.cached;
@@ -302,8 +302,8 @@ impl fmt::Display for World {
             f.write_str(if edge.session { "; " } else { " no session; " })?;
         }
         write!(f, "NVA {}@{}", name(self.nva.at), self.nva.version)?;
-        if let Some(of) = self.nva.open {
-            write!(f, " {:?} {} {}->{}@{}", of.state, of.id, name(of.old), name(of.new), of.version)?;
+        if let Some(mv) = self.nva.open {
+            write!(f, " {:?} {} {}->{}@{}", mv.state, mv.id, name(mv.old), name(mv.new), mv.version)?;
         }
         write!(f, "; VM {} {}", if self.host.runs { "runs at" } else { "stopped at" }, name(self.host.at))?;
         write!(f, "; frame {:?}", self.frame)

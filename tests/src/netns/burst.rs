@@ -1,4 +1,4 @@
-//! As many equal datagrams as a socket takes, or so many a second.
+//! A flow of equal datagrams, at a fixed rate or as fast as the socket takes them.
 
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
 use std::io::{IoSlice, IoSliceMut};
@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 /// Datagrams sent or received by one call.
 pub const BATCH: usize = 32;
 
-/// Equal datagrams to the peer of a connected socket.
+/// A sender of equal datagrams to the peer of a connected socket.
 #[derive(Clone, Debug)]
 pub struct Burst {
-    /// What is sent.
+    /// The payload of each datagram.
     pub payload: Vec<u8>,
-    /// A second, if not as many as possible.
+    /// Datagrams a second; `None` sends as many as possible.
     pub rate: Option<u32>,
 }
 
 impl Burst {
-    /// Sends until `over` and counts.
+    /// Sends until `over`. Returns how many datagrams the socket took.
     pub fn send(&self, socket: &UdpSocket, over: &AtomicBool, sent: &AtomicU64) {
         let mut headers = MultiHeaders::preallocate(BATCH, None);
         let slices: [_; BATCH] = std::array::from_fn(|_| [IoSlice::new(&self.payload)]);
         let (began, mut all) = (Instant::now(), 0);
         while !over.load(Ordering::Relaxed) {
             let flags = MsgFlags::empty();
-            // A refusal is of an earlier datagram: that of an unreachable port.
+            // The kernel reports here that the port of an earlier datagram is unreachable.
             if let Ok(taken) = sendmmsg(socket.as_raw_fd(), &mut headers, &slices, [None::<()>; BATCH], [], flags) {
                 all += taken.count() as u64;
                 sent.store(all, Ordering::Relaxed);
@@ -40,7 +40,7 @@ impl Burst {
     }
 }
 
-/// Receives until `over` and counts.
+/// Receives until `over`. Returns how many datagrams arrived.
 pub fn count(socket: &UdpSocket, over: &AtomicBool, received: &AtomicU64) {
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let mut headers = MultiHeaders::<()>::preallocate(BATCH, None);

@@ -3,13 +3,13 @@
 use super::{Namespace, Station};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How many hosts with an edge there are.
+/// The number of hosts; each has an edge.
 pub const HOSTS: usize = 3;
 
-/// The number in the address of the node that `nvad` runs on.
+/// The number of the node that `nvad` runs on, as in its address.
 pub const NVA: u8 = 100;
 
-/// Of IP.
+/// The IP version of the underlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// Version 4.
@@ -19,28 +19,28 @@ pub enum Family {
 }
 
 impl Family {
-    /// An underlay address: `host` from 1, or [`NVA`].
+    /// The underlay address of a node: a host from 1, or [`NVA`].
     pub fn underlay(self, host: u8) -> IpAddr {
         match self {
             Self::V4 => Ipv4Addr::new(10, 99, 0, host).into(),
-            // Read aloud it is the same number.
+            // The decimal digits are written as hexadecimal digits.
             Self::V6 => Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, if host == NVA { 0x100 } else { host.into() }).into(),
         }
     }
 }
 
-/// An underlay: a bridge, hosts 1 to [`HOSTS`] and the node of the NVA.
+/// An underlay: a bridge, the hosts 1 to [`HOSTS`], and the node of the NVA.
 #[derive(Debug)]
 pub struct Fabric {
-    /// It goes with the fabric.
+    /// The namespace of the bridge; it lives as long as the fabric.
     _underlay: Namespace,
     hosts: Vec<Namespace>,
-    /// Where `nvad` runs.
+    /// The namespace that `nvad` runs in.
     pub control: Namespace,
 }
 
 impl Fabric {
-    /// Builds it.
+    /// Builds the namespaces and links.
     pub fn new() -> Self {
         let underlay = Namespace::new("u");
         underlay.set("ipv6/conf/all/disable_ipv6", "1");
@@ -61,12 +61,12 @@ impl Fabric {
         Self { _underlay: underlay, hosts, control }
     }
 
-    /// Host `n`, from 1.
+    /// The namespace of host `n`, from 1.
     pub fn host(&self, n: u8) -> &Namespace {
         &self.hosts[usize::from(n) - 1]
     }
 
-    /// A tenant system of its own behind `port` of a host, by a veth.
+    /// Adds a tenant system in a namespace of its own, behind `port` of a host by a veth.
     pub fn tenant(&self, name: &str, host: u8, port: &str, station: &Station) -> Namespace {
         let (tenant, host) = (Namespace::new(name), self.host(host));
         let mac = &station.mac;

@@ -1,4 +1,4 @@
-//! Numbered datagrams from one kernel socket to another, each accounted for.
+//! Numbered datagrams from one kernel socket to another. Each is accounted for.
 
 use super::{Clock, Namespace};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -8,27 +8,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Between two datagrams.
+/// The time between two datagrams.
 const INTERVAL: Duration = Duration::from_millis(1);
-/// How long after the last one left the receiver listens.
+/// How long the receiver listens after the last datagram left.
 const GRACE: Duration = Duration::from_millis(500);
 /// Bytes that may wait for the receiver.
 const RECEIVE_BUFFER: usize = 16 << 20;
-/// What is sent before counting begins, until the receiver has heard it.
+/// The datagram that is sent before counting begins, until the receiver has got it.
 const WARM_UP: u32 = u32::MAX;
 
-/// Who sends or receives.
+/// An end of a flow.
 #[derive(Clone, Copy)]
 pub struct End<'a> {
-    /// Where.
+    /// The namespace of the end.
     pub namespace: &'a Namespace,
     /// Its address.
     pub ip: IpAddr,
-    /// A VM's time; without, it never stands still.
+    /// The clock of the VM at this end; `None` for an end that never pauses.
     pub clock: Option<&'a Clock>,
 }
 
-/// Datagrams under way, one each millisecond.
+/// A running flow: one datagram each millisecond.
 #[derive(Debug)]
 pub struct Flow {
     ending: Arc<AtomicBool>,
@@ -37,23 +37,23 @@ pub struct Flow {
     receiver: JoinHandle<Vec<u32>>,
 }
 
-/// What became of them.
+/// The result of a flow.
 #[derive(Debug)]
 pub struct Counted {
-    /// When each was sent.
+    /// When each datagram was sent.
     pub sent: Vec<Instant>,
-    /// When those were sent that did not arrive.
+    /// When the lost datagrams were sent.
     pub lost: Vec<Instant>,
     /// Copies that arrived beyond the first.
     pub duplicated: usize,
 }
 
 impl Flow {
-    /// Starts; returns when the first has arrived.
+    /// Starts the flow, and returns when the first datagram has arrived.
     pub fn start(from: End<'_>, to: End<'_>, port: u16) -> Self {
         let (ending, over, heard) = <(Arc<AtomicBool>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let receiving = to.namespace.enter(|| UdpSocket::bind((to.ip, port)).unwrap());
-        // What was held for a second comes at once: a receiver's own queue is not what is measured.
+        // Frames that were held for a second arrive at once. The receiver's own queue must not overflow.
         setsockopt(&receiving, sockopt::RcvBufForce, &RECEIVE_BUFFER).unwrap();
         let sending = from.namespace.enter(|| UdpSocket::bind((from.ip, 0)).unwrap());
         let receiver = std::thread::spawn({
@@ -79,7 +79,7 @@ impl Flow {
         Self { ending, over, sender, receiver }
     }
 
-    /// Ends it.
+    /// Ends the flow.
     pub fn end(self) -> Counted {
         self.ending.store(true, Ordering::Relaxed);
         let sent = self.sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -102,7 +102,7 @@ fn send(socket: &UdpSocket, to: (IpAddr, u16), ending: &AtomicBool, clock: Optio
     while !ending.load(Ordering::Relaxed) {
         let number = u32::try_from(sent.len()).unwrap();
         let send = || {
-            // An unreachable port of the peer is reported by the next call; a second one sends.
+            // The first call may report that the peer's port is unreachable; then the second call sends.
             socket.send_to(&number.to_be_bytes(), to).or_else(|_| socket.send_to(&number.to_be_bytes(), to)).unwrap();
             Instant::now()
         };

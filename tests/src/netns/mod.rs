@@ -1,5 +1,5 @@
 //! An overlay of real programs in network namespaces: `nvad`, three `nved`, a VM that moves, a correspondent, and traffic of
-//! real kernel sockets between them. What is built here is removed when it is dropped.
+//! real kernel sockets between them. Each part is removed when its value is dropped.
 //!
 //! ```text
 //!  p  correspondent --veth cp0-- h3 --u0--+
@@ -8,8 +8,8 @@
 //!                          +- vm0 h2 --u0-+
 //! ```
 //!
-//! [`Fabric`] is the namespaces and links, [`Overlay`] the programs on it, [`Vm`] what a hypervisor does with the VM's
-//! interface, [`Flow`] numbered datagrams, [`Burst`] as many as the machine can send.
+//! [`Fabric`] has the namespaces and links, [`Overlay`] runs the programs on it, [`Vm`] does what a hypervisor does with a VM's
+//! interface, [`Flow`] sends numbered datagrams, and [`Burst`] sends as many as the machine can.
 
 mod burst;
 mod fabric;
@@ -29,7 +29,7 @@ pub use vm::{Clock, Station, Vm, open_tap};
 
 use std::process::{Command, Stdio};
 
-/// Why this machine cannot do it, if so.
+/// The reason why this machine cannot run these tests; `None` if it can.
 pub fn missing() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("needs root".to_owned());

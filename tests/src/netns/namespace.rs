@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::thread::JoinHandle;
 
-/// A network namespace with a name that no other running process uses; gone when dropped.
+/// A network namespace with a name that no other running process uses. It is removed when dropped.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
@@ -16,7 +16,7 @@ impl Namespace {
     /// Makes one.
     ///
     /// # Panics
-    /// It cannot be made.
+    /// If the namespace cannot be made.
     pub fn new(name: &str) -> Self {
         Self::try_new(name).unwrap()
     }
@@ -24,7 +24,7 @@ impl Namespace {
     /// Makes one.
     ///
     /// # Errors
-    /// What `ip` says.
+    /// The message of `ip`.
     pub fn try_new(name: &str) -> Result<Self, String> {
         let name = format!("nvo3-{}-{name}", std::process::id());
         run(Command::new("ip").args(["netns", "add", &name]))?;
@@ -33,40 +33,39 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Its name.
+    /// The name of the namespace.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// `ip` with these words, in it.
+    /// Runs `ip` with these words in the namespace.
     ///
     /// # Panics
-    /// `ip` refuses.
+    /// If `ip` fails.
     pub fn ip(&self, words: &str) {
         run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace())).unwrap();
     }
 
-    /// A program in it, not yet started.
+    /// A command that runs a program in the namespace; not yet started.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
     }
 
-    /// Sets `net.{setting}`, its parts divided by `/`.
+    /// Sets the sysctl `net.{setting}`, whose parts are separated by `/`.
     pub fn set(&self, setting: &str, value: &str) {
         let path = format!("/proc/sys/net/{setting}");
         self.enter(|| std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}")));
     }
 
-    /// What runs here finishes checksums and sends no super-frames by this interface, so that packet sockets read plain
-    /// frames.
+    /// Turns checksum and segmentation offload off for an interface, so that packet sockets read plain frames.
     pub fn plain_frames(&self, interface: &str) {
         let off = ["tx", "off", "tso", "off", "gso", "off", "gro", "off"];
         run(self.command("ethtool").arg("-K").arg(interface).args(off)).unwrap();
     }
 
-    /// Runs a function in it; the sockets it opens stay there.
+    /// Runs a function in the namespace. The sockets that it opens stay there.
     pub fn enter<T: Send>(&self, function: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let inside = || {
@@ -77,7 +76,7 @@ impl Namespace {
         })
     }
 
-    /// Starts a thread in it.
+    /// Starts a thread in the namespace.
     pub fn spawn<T: Send + 'static>(&self, function: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         let name = self.name.clone();
         std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The programs on a fabric, and what is asked of them.
+//! The programs on a fabric, and the calls to them.
 
 use super::programs::nvoctl;
 use super::{Answer, Daemon, Fabric, Family, HOSTS, NVA, Station};
@@ -16,15 +16,15 @@ pub struct Overlay {
     nved: [Option<Daemon>; HOSTS],
     ports: [Vec<String>; HOSTS],
     family: Family,
-    /// Below it the fabric; it goes after the programs.
+    /// The fabric. It is dropped after the programs.
     pub fabric: Fabric,
     directory: tempfile::TempDir,
 }
 
 impl Overlay {
-    /// An overlay over this family of underlay; nothing runs yet.
+    /// An overlay over an underlay of this family. No program runs yet.
     pub fn new(fabric: Fabric, family: Family) -> Self {
-        // In memory where that can be: what a disk does that others keep busy is not what is measured.
+        // In memory if possible, so that a busy disk does not change what is measured.
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let overlay =
             Self { nvad: None, nved: Default::default(), ports: Default::default(), family, fabric, directory };
@@ -32,7 +32,7 @@ impl Overlay {
         overlay
     }
 
-    /// A key for each edge, another one if it has one, in its file and in `nvad`'s; whoever runs does not know yet.
+    /// Makes a new key for each edge, in its file and in `nvad`'s. Running programs do not read it yet.
     pub fn make_keys(&self) {
         for n in 1..=HOSTS {
             let (all, own) = (self.keys("nvad"), self.keys(&format!("h{n}")));
@@ -42,7 +42,7 @@ impl Overlay {
         }
     }
 
-    /// Leaves each edge only the key that was made last; whoever runs does not know yet.
+    /// Leaves each edge only its newest key in the files. Running programs do not read them yet.
     pub fn drop_old_keys(&self) {
         for n in 0..=HOSTS {
             let path = self.keys(&if n == 0 { "nvad".into() } else { format!("h{n}") });
@@ -53,7 +53,7 @@ impl Overlay {
         }
     }
 
-    /// Has `nvad`, then every edge, read its keys again.
+    /// Lets `nvad`, and then each edge, read its keys again.
     pub fn reload_keys(&self) {
         for n in 0..=HOSTS {
             let answer = self.nvoctl(&if n == 0 { "nvad".into() } else { format!("h{n}") }, &["reload-keys"]);
@@ -61,14 +61,14 @@ impl Overlay {
         }
     }
 
-    /// An edge will have this port; `more` is `active`, `trusted`, or nothing.
+    /// Adds a port to the configuration of an edge; `more` is `active`, `trusted`, or empty.
     pub fn port(&mut self, host: u8, name: &str, station: &Station, more: &str) {
         let spec = format!("{name},vni={VNI},{}", station.spec());
         let spec = if more.is_empty() { spec } else { format!("{spec},{more}") };
         self.ports[usize::from(host) - 1].push(spec);
     }
 
-    /// No VM runs at this host any more: its edge will not be told so when it is started again.
+    /// Removes `active` from the ports of a host, so that a restarted edge is not told that a VM runs there.
     pub fn nobody_runs_at(&mut self, host: u8) {
         for port in &mut self.ports[usize::from(host) - 1] {
             if let Some(plain) = port.strip_suffix(",active") {
@@ -77,7 +77,7 @@ impl Overlay {
         }
     }
 
-    /// Starts everything; returns when each edge has its session.
+    /// Starts all programs, and returns when each edge has its session.
     pub fn start(&mut self) {
         self.start_nvad();
         for host in 1..=HOSTS {
@@ -88,7 +88,7 @@ impl Overlay {
         }
     }
 
-    /// Starts `nvad`, whose records are on disk; returns when it answers.
+    /// Starts `nvad`, whose records are on disk, and returns when it answers.
     pub fn start_nvad(&mut self) {
         let mut flags = vec![
             format!("--listen={}", self.family.underlay(NVA)),
@@ -101,7 +101,7 @@ impl Overlay {
         self.wait_until("nvad", |_| true);
     }
 
-    /// Starts the edge of host `n`; no VM is said to run there if it ran before.
+    /// Starts the edge of host `n` with the ports of its configuration.
     pub fn start_nved(&mut self, n: u8) {
         let name = format!("h{n}");
         let mut flags = vec![
@@ -126,7 +126,7 @@ impl Overlay {
         self.nved[usize::from(n) - 1].take().unwrap().kill();
     }
 
-    /// Ends all as an operator would.
+    /// Ends all programs as an operator would.
     pub fn terminate(&mut self) {
         self.nved.iter_mut().chain([&mut self.nvad]).filter_map(Option::take).for_each(Daemon::terminate);
     }
@@ -153,14 +153,14 @@ impl Overlay {
         nvoctl(&self.socket(daemon), words)
     }
 
-    /// The same, of one TSI.
+    /// Calls `nvoctl` about one TSI.
     pub fn about(&self, daemon: &str, command: &str, station: &Station, words: &[&str]) -> Answer {
         let (vni, mac) = (VNI.to_string(), station.mac.to_string());
         let all = [&[command, "--vni", &vni, "--mac", &mac], words].concat();
         self.nvoctl(daemon, &all)
     }
 
-    /// What `nvoctl --json show` prints.
+    /// The output of `nvoctl --json show`.
     pub fn show(&self, daemon: &str, what: &str) -> Value {
         let answer = self.nvoctl(daemon, &["--json", "show", what]);
         assert_eq!(answer.code, 0, "{answer:?}");
@@ -173,7 +173,7 @@ impl Overlay {
         counters[name].as_u64().unwrap_or_else(|| panic!("{daemon} counts no {name}: {counters}"))
     }
 
-    /// Frames that an edge holds now.
+    /// How many frames an edge holds now.
     pub fn held(&self, host: u8) -> u64 {
         let answer = self.nvoctl(&format!("h{host}"), &["--json", "status"]);
         json(&answer)["held_frames"].as_u64().unwrap()

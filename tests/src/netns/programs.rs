@@ -1,4 +1,4 @@
-//! The three programs: built once, started in namespaces, killed.
+//! The three programs: they are built once, started in namespaces, and killed.
 
 use super::Namespace;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// Where a program of the suite is, as this process was built: built on the first call.
+/// The path of a program of the suite, in the profile of this process. The first call builds the program.
 pub(super) fn program(name: &str) -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(build).join(name)
@@ -31,7 +31,7 @@ fn build() -> PathBuf {
     directory.to_owned()
 }
 
-/// A running `nvad` or `nved`; killed when dropped.
+/// A running `nvad` or `nved`. It is killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
@@ -39,7 +39,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one in a namespace; its log goes to the end of a file.
+    /// Starts a program in a namespace, and appends its log to a file.
     pub(super) fn start(namespace: &Namespace, name: &str, flags: &[String], log: PathBuf) -> Self {
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = namespace.command(program(name));
@@ -47,12 +47,12 @@ impl Daemon {
         Self { child, log }
     }
 
-    /// As a crash would: SIGKILL.
+    /// Kills the program by SIGKILL, like a crash.
     pub fn kill(mut self) {
         self.end();
     }
 
-    /// As an operator would: SIGTERM, and it ends by itself.
+    /// Ends the program by SIGTERM, as an operator would, and waits for its end.
     pub fn terminate(mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -65,7 +65,7 @@ impl Daemon {
         let _ = self.child.wait();
     }
 
-    /// What a test that has failed ought to say.
+    /// The text that a failed test prints: the end of the program's log.
     fn last_words(&mut self) {
         let status = self.child.try_wait();
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -84,12 +84,12 @@ impl Drop for Daemon {
     }
 }
 
-/// What `nvoctl` said.
+/// The result of a call of `nvoctl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Its exit code.
+    /// The exit code.
     pub code: i32,
-    /// Its output and errors.
+    /// The output and the errors.
     pub text: String,
 }
 

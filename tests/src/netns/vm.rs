@@ -1,4 +1,4 @@
-//! What a hypervisor does with a VM's interface: it stays up while it is connected to one host's tap, to none, to another's.
+//! A VM's interface under a hypervisor. It stays up while it is connected to the tap of one host, of no host, or of another.
 
 use super::Namespace;
 use nvo3_wire::Mac;
@@ -13,14 +13,14 @@ use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 /// The addresses of a tenant system.
 #[derive(Clone, Debug)]
 pub struct Station {
-    /// Its MAC.
+    /// The MAC address.
     pub mac: Mac,
-    /// One of each family at most.
+    /// The IP addresses, at most one of each family.
     pub ips: Vec<IpAddr>,
 }
 
 impl Station {
-    /// `52:54:00:77:00:NN`, `192.168.77.NN`, `fd77::NN`, all read as decimal digits.
+    /// The addresses of tenant `number`: `52:54:00:77:00:NN`, `192.168.77.NN` and `fd77::NN`, where NN are decimal digits.
     pub fn new(number: u8) -> Self {
         let ips = [format!("192.168.77.{number}"), format!("fd77::{number}")];
         Self {
@@ -29,7 +29,7 @@ impl Station {
         }
     }
 
-    /// `mac=M,ip=A,ip=B`, as in a port's specification.
+    /// The addresses as a port's specification has them: `mac=M,ip=A,ip=B`.
     pub fn spec(&self) -> String {
         let ips: String = self.ips.iter().map(|ip| format!(",ip={ip}")).collect();
         format!("mac={}{ips}", self.mac)
@@ -47,12 +47,12 @@ impl Station {
     }
 }
 
-/// Runs and stands still; what a VM's processes do they do while it runs.
+/// The clock of a VM, which can be paused. The VM's processes act only while it runs.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<RwLock<bool>>);
 
 impl Clock {
-    /// Does it, unless the VM stands still; the VM does not stop meanwhile.
+    /// Calls a function, unless the VM is paused. The VM is not paused during the call.
     pub fn while_running<T>(&self, function: impl FnOnce() -> T) -> Option<T> {
         let running = self.0.read().unwrap();
         running.then(function)
@@ -62,11 +62,11 @@ impl Clock {
 /// A VM and its hypervisors.
 #[derive(Debug)]
 pub struct Vm {
-    /// Where its processes are.
+    /// The namespace of the VM's processes.
     pub namespace: Namespace,
-    /// Its addresses.
+    /// The addresses of the VM.
     pub station: Station,
-    /// Its time.
+    /// The clock of the VM.
     pub clock: Clock,
     shared: Arc<Shared>,
     relay: Option<JoinHandle<()>>,
@@ -75,7 +75,7 @@ pub struct Vm {
 struct Shared {
     interface: SyncDevice,
     hosts: Vec<SyncDevice>,
-    /// Of `hosts`; none while the VM is paused.
+    /// The index in `hosts` of the host that the VM runs at; `None` while it is paused.
     connected: Mutex<Option<usize>>,
     ended: AtomicBool,
 }
@@ -87,7 +87,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Vm {
-    /// A VM with a tap `vm0` in each host, running at the first.
+    /// A VM with a tap `vm0` in each host. It runs at the first host.
     pub fn new(name: &str, station: Station, hosts: &[&Namespace]) -> Self {
         let namespace = Namespace::new(name);
         let interface = open_tap(&namespace, "eth0", Some(station.mac));
@@ -102,7 +102,7 @@ impl Vm {
         Self { namespace, station, clock: Clock(Arc::new(RwLock::new(true))), shared, relay: Some(relay) }
     }
 
-    /// Stops it. What it sent has left, what was in the queue of its port it has read. When: nanoseconds of
+    /// Stops the VM, after it has sent all its frames and read the queue of its port. Returns when: nanoseconds of
     /// CLOCK_MONOTONIC.
     pub fn pause(&self) -> i64 {
         *self.clock.0.write().unwrap() = false;
@@ -114,13 +114,13 @@ impl Vm {
         now.tv_sec * 1_000_000_000 + now.tv_nsec
     }
 
-    /// It goes on, connected to the tap of this host (as given to [`Vm::new`], from 0), whose queue it finds as it is.
+    /// Resumes the VM at the tap of a host (as given to [`Vm::new`], from 0). The tap's queue is left as it is.
     pub fn resume_at(&self, host: usize) {
         *self.shared.connected.lock().unwrap() = Some(host);
         *self.clock.0.write().unwrap() = true;
     }
 
-    /// Frames that wait at this host's tap although the VM is elsewhere: nobody will read them. They are gone after this.
+    /// Removes the frames that wait at a host's tap although the VM is elsewhere. Returns how many.
     pub fn stranded(&self, host: usize) -> usize {
         let mut frame = [0; 2_048];
         std::iter::from_fn(|| self.shared.hosts[host].recv(&mut frame).ok()).count()
@@ -153,7 +153,7 @@ impl Shared {
         }
     }
 
-    /// Carries what there is, up to a batch each way; whether there was anything.
+    /// Carries the waiting frames, up to a batch in each direction. Returns whether there were any.
     fn carry(&self, host: usize) -> bool {
         let host = &self.hosts[host];
         carry(&self.interface, host) | carry(host, &self.interface)
@@ -166,13 +166,13 @@ fn carry(from: &SyncDevice, to: &SyncDevice) -> bool {
     for _ in 0..64 {
         let Ok(length) = from.recv(&mut frame) else { break };
         any = true;
-        // As from a network card: what the other side cannot take is gone.
+        // Like a network card, this drops a frame that the other side cannot take.
         let _ = to.send(&frame[..length]);
     }
     any
 }
 
-/// A tap that the caller reads and writes, in a namespace; the host's own stack stays out of it unless it has a MAC.
+/// Opens a tap in a namespace, for the caller to read and write. The host's own stack does not use it unless it has a MAC.
 pub fn open_tap(namespace: &Namespace, name: &str, mac: Option<Mac>) -> SyncDevice {
     let device = namespace.enter(|| {
         let builder = DeviceBuilder::new().name(name).layer(Layer::L2);

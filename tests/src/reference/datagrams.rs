@@ -1,4 +1,4 @@
-//! Numbered datagrams on their way: out of a station, through forwarders and tunnels, to a port.
+//! Numbered datagrams on their path: from a station, through forwarders and tunnels, to a port.
 
 use super::model::{Excuse, Seat, To, Where};
 use super::world::{World, place_of, vap};
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 impl World {
-    /// A station that runs sends one.
+    /// A station sends a datagram, if its VM runs.
     pub fn send(&mut self, from: usize, to: To) {
         let Seat::Runs(edge) = self.model.seats[self.stations[from].0] else { return };
         let number = self.model.sends(self.now, from, to);
@@ -32,7 +32,7 @@ impl World {
         self.follow(edge, verdict, bytes);
     }
 
-    /// Lets an edge's forwarder do something, and tells the model of what it drops from its memory meanwhile.
+    /// Lets an edge's forwarder act, and tells the model which held datagrams it dropped.
     pub fn forward(&mut self, edge: usize, act: impl FnOnce(&mut Forwarder) -> Option<Verdict>) -> Option<Verdict> {
         let node = self.edges[edge].live.as_mut().unwrap();
         let dropped = |forwarder: &Forwarder| DropReason::ALL.map(|why| forwarder.counters().dropped_frames(why));
@@ -51,7 +51,7 @@ impl World {
                     self.model.sheds_old(self.now, edge);
                 }
                 DropReason::HoldOverflow => self.model.sheds_many(self.now, edge),
-                // Group frames come at most once, and need not come.
+                // A group frame arrives at most once, and need not arrive.
                 DropReason::BumNotTunnelled | DropReason::BumPortShared => {}
                 other => self.model.sheds(self.now, edge, &format!("{other:?}")),
             }

@@ -1,4 +1,4 @@
-//! Taking from the machines all that they have to give.
+//! The loop that takes all outputs from the machines.
 
 use super::datagrams::{edge_at, number_of};
 use super::transition::Queue;
@@ -11,16 +11,16 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::Instant;
 
-/// An order that changes nothing, so that after one that is refused the next number is the next.
+/// An order that changes nothing. It takes the number of a refused order, so that the numbers have no gap.
 const NOTHING: Change = Change::Port { vap: VapId(u32::MAX), port: None };
-/// So often at most an edge has something to give at one instant.
+/// The most outputs of an edge at one instant.
 const ENOUGH: usize = 10_000;
 
-/// An edge while it lives: over one data plane, a forwarder that the world looks into.
+/// A running edge over one forwarder. The world may look into the forwarder.
 pub struct Node {
     pub control: ForeignEdge,
     pub forwarder: Forwarder,
-    /// Promises that its forwarder is going to refuse.
+    /// How many of the next promises the forwarder refuses.
     pub refusals: u8,
 }
 
@@ -37,7 +37,7 @@ impl World {
         edges.chain(self.nva.iter().filter_map(|nva| nva_timer(nva))).min()
     }
 
-    /// Time goes on to then.
+    /// Moves time on to `at`.
     pub fn tick(&mut self, at: Instant) {
         self.now = self.now.max(at);
         let now = self.now;
@@ -63,7 +63,7 @@ impl World {
         self.drive_authority();
     }
 
-    /// Takes from an edge all that it has to give.
+    /// Takes all outputs from an edge.
     pub fn drive(&mut self, edge: usize) {
         for _ in 0..ENOUGH {
             if !self.drive_once(edge) {
@@ -147,7 +147,8 @@ impl World {
     }
 }
 
-/// A forwarder may refuse what a promise rests on, but for the one of an unplanned move, after which nobody asks again.
+/// Whether the forwarder may refuse an order in this state: one behind a promise of a planned move. After an unplanned move
+/// nobody would ask again.
 fn may_refuse(state: State) -> bool {
     const UNPLANNED: u64 = 1 << 63;
     state.awaits_forwarder() && state.plan().is_some_and(|plan| plan.id.0 & UNPLANNED == 0)

@@ -1,5 +1,5 @@
-//! Management and the hypervisors, which keep their side of the contract: they stop a VM after *suspended*, or say
-//! afterwards when it stopped, start it where that is not refused, and resume it where it was when a move has failed.
+//! Management and the hypervisors, which keep their side of the contract. They stop a VM after *suspended*, or say afterwards
+//! when it stopped. They start it at the new NVE unless that is refused, and resume it at the old NVE after a failed move.
 
 use super::model::{Excuse, REMEMBERED, Seat, Where};
 use super::transition::Act;
@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 
 const DEADLINES: [Micros; 3] = [Micros(300_000), Micros(1_000_000), Micros(4_000_000)];
 
-/// A VM as its hypervisors and management know it.
+/// A VM, as its hypervisors and management know it.
 #[derive(Default)]
 pub struct Vm {
-    /// The move in hand.
+    /// The open move.
     pub leg: Option<Leg>,
     pub unread: Option<Unread>,
-    /// Its edge waits for the word that it runs there, or whether it does.
+    /// True if the edge waits for the hypervisor's word that the VM runs there, or whether it does.
     pub owed: bool,
 }
 
@@ -27,28 +27,28 @@ pub struct Leg {
     id: MoveId,
     from: usize,
     to: usize,
-    /// Management may have it suspended.
+    /// True if management may suspend the VM.
     may_suspend: bool,
-    /// The interfaces of which the old edge knows that they will leave.
+    /// The interfaces that the old edge prepared to leave.
     prepared: BTreeSet<TsiKey>,
-    /// Those that the old edge calls suspended.
+    /// The interfaces that the old edge reported as suspended.
     heard: BTreeSet<TsiKey>,
-    /// The old hypervisor has told it to run: it is stopped and started for this move no more.
+    /// True if the old hypervisor resumed the VM. This move then neither stops nor starts it.
     resumed: bool,
-    /// The new edge asked for the word that it runs there once more.
+    /// True if the new edge asked the hypervisor to repeat that the VM runs.
     again: bool,
 }
 
-/// What the ports of a VM that stopped without a word have for it, until its edge knows. Whoever resumes it there before
-/// reads it; then nobody does.
+/// The frames in the ports of a VM that stopped before its edge was told. The VM reads them if it resumes there before the edge
+/// is told; after that nobody reads them.
 pub struct Unread {
     id: MoveId,
     at: usize,
     since: Instant,
     frames: Vec<(usize, usize, Instant)>,
-    /// The interfaces of which the edge knows it.
-    known: BTreeSet<usize>,
-    /// The edge died since.
+    /// The interfaces whose stop the edge was told.
+    told: BTreeSet<usize>,
+    /// True if the edge died since the stop.
     forgotten: bool,
 }
 
@@ -74,7 +74,7 @@ impl World {
         self.log(|| format!("authority is asked to move VM {vm} to edge {to} as {id}: {result:?}"));
         if result == Some(Ok(())) {
             let stopped = matches!(seat, Seat::Stopped(_));
-            // One that stayed suspended is so for this move too.
+            // An interface that stayed suspended is suspended for this move too.
             let (prepared, heard) = if stopped { (tsis.clone(), tsis) } else { Default::default() };
             let (from, again) = (seat.edge(), false);
             self.vms[vm].owed = false;
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// It stops after its edge said *suspended*, or, where that is said afterwards, once the edge knows of the move.
+    /// Stops the VM: after its edge said *suspended*, or, if the hypervisor speaks late, once the edge knows of the move.
     fn stop(&mut self, vm: usize, said: bool) {
         let (now, all) = (self.now, self.of_vm(vm).len());
         let Some(leg) = &self.vms[vm].leg else { return };
@@ -150,18 +150,18 @@ impl World {
                 at: from,
                 since: now,
                 frames: Vec::new(),
-                known: BTreeSet::new(),
+                told: BTreeSet::new(),
                 forgotten: !self.is_up(from),
             });
         }
     }
 
-    /// The word that comes late. What came to the port since the stop is not read there once the edge has it.
+    /// Gives the edge the late word that the VM stopped. After that nobody reads what came to the port since the stop.
     pub fn say_stopped(&mut self, vm: usize) {
         let key = self.first_key(vm);
         let Some(unread) = &self.vms[vm].unread else { return };
         let (id, at, stopped_at) = (unread.id, unread.at, Some(unread.since));
-        // Where the move has failed, the VM reads it yet.
+        // If the move failed, the VM resumes and still reads it.
         let stays = self.model.seats[vm].edge() == at && self.vms[vm].leg.as_ref().is_none_or(|leg| leg.resumed);
         if stays {
             return;
@@ -169,18 +169,18 @@ impl World {
         let taken = self.tell(at, nve::Input::Suspend { key, move_id: id, stopped_at }).is_some();
         self.drive(at);
         let over = self.vms[vm].leg.is_none();
-        // After the outcome nothing changes any more: an edge that is up and does not take it has nothing to send.
+        // After the outcome nothing changes. An edge that is up and refuses the word has nothing to send.
         if over && !taken && self.is_up(at) {
             self.of_vm(vm).into_iter().for_each(|station| self.nobody_reads(vm, station));
         }
     }
 
-    /// The edge knows of one interface, and has what it remembers sent after the VM; what it could not remember is lost.
-    fn nobody_reads(&mut self, vm: usize, of: usize) {
+    /// The edge is told of one interface. It sends the frames that it remembers after the VM; the others are lost.
+    fn nobody_reads(&mut self, vm: usize, interface: usize) {
         let Some(unread) = &mut self.vms[vm].unread else { return };
         let (now, at, forgotten) = (self.now, unread.at, unread.forgotten);
         unread.frames.retain(|(station, number, delivered)| {
-            if *station != of {
+            if *station != interface {
                 return true;
             }
             if forgotten {
@@ -191,8 +191,8 @@ impl World {
             self.model.unread(now, *number, at);
             false
         });
-        unread.known.insert(of);
-        if unread.known.len() == self.of_vm(vm).len() {
+        unread.told.insert(interface);
+        if unread.told.len() == self.of_vm(vm).len() {
             self.vms[vm].unread = None;
             if self.vms[vm].leg.is_none() {
                 self.detach(vm, at);
@@ -205,7 +205,7 @@ impl World {
         let Some(leg) = &self.vms[vm].leg else { return };
         let (id, from, to) = (leg.id, leg.from, leg.to);
         let seat = self.model.seats[vm];
-        // Said again where the edge asked for that.
+        // The hypervisor repeats it if the edge asked for that.
         if leg.resumed || seat != Seat::Stopped(from) && !(seat == Seat::Runs(to) && leg.again) {
             return;
         }
@@ -217,7 +217,7 @@ impl World {
         }
     }
 
-    /// The source's hypervisor lets it run, of its own accord or since the move failed.
+    /// The source's hypervisor resumes the VM, by its own decision or because the move failed.
     pub fn resume(&mut self, vm: usize) {
         let seat = self.model.seats[vm];
         let edge = seat.edge();
@@ -232,7 +232,7 @@ impl World {
             let key = self.key(station);
             told &= self.tell(edge, nve::Input::Activate { key, move_id: None }).is_some();
         }
-        // An edge that is down is told when it returns.
+        // An edge that is down gets the word when it returns.
         self.vms[vm].owed = !told && self.is_up(edge);
         self.runs(vm, edge);
     }
@@ -252,7 +252,7 @@ impl World {
         self.drive(edge);
     }
 
-    // ---- what comes out of ports
+    // ---- frames that leave ports
 
     pub fn out_of_port(&mut self, edge: usize, VapId(station): VapId, number: usize) {
         let (station, now) = (station as usize, self.now);
@@ -261,7 +261,7 @@ impl World {
         if self.model.seats[vm] == Seat::Runs(edge) {
             return self.receive(number, station, edge);
         }
-        match self.vms[vm].unread.as_mut().filter(|unread| unread.at == edge && !unread.known.contains(&station)) {
+        match self.vms[vm].unread.as_mut().filter(|unread| unread.at == edge && !unread.told.contains(&station)) {
             Some(unread) => {
                 unread.frames.push((station, number, now));
                 if unicast {
@@ -281,7 +281,7 @@ impl World {
         self.model.receives(number, station, edge);
     }
 
-    // ---- what is heard
+    // ---- events of edges and authority
 
     pub fn edge_said(&mut self, edge: usize, event: nve::Event) {
         self.log(|| format!("edge {edge}: {event:?}"));
@@ -301,7 +301,7 @@ impl World {
             }
             News::SuspendFailed => _ = leg.filter(|leg| leg.from == edge).map(|leg| leg.heard.remove(&key)),
             News::ActivateFailed => _ = leg.filter(|leg| leg.to == edge).map(|leg| leg.again = true),
-            // Who runs there has to be said once more.
+            // The edge forgot which VMs run there, so the hypervisor says it again.
             News::Halted | News::NotRegistered | News::Displaced if self.model.seats[vm].edge() == edge => {
                 self.vms[vm].owed = true
             }
@@ -330,21 +330,21 @@ impl World {
             if seat != Seat::Runs(leg.to) {
                 self.model.wrong.push(format!("{id} is committed, and VM {vm} is {seat:?}"));
             }
-            // The port stays until it is said that the VM left it.
+            // The port stays until the edge is told that the VM left it.
             if self.vms[vm].unread.is_none() {
                 self.detach(vm, leg.from);
             }
         } else {
             self.vms[vm].owed = true;
-            // An edge that died and could not prepare again may be called the wrong one although the VM runs there: that it
-            // does is said once more, and counts.
+            // An edge that died and could not prepare again may be called the wrong one although the VM runs there. The
+            // hypervisor says again that the VM runs, and this counts.
             if seat.edge() != leg.to {
                 self.detach(vm, leg.to);
             }
         }
     }
 
-    /// An authority that died may have forgotten an order, or had no time to say how a move ended: management asks.
+    /// Management asks again after a restart of the authority, which may have forgotten an order, or not reported an outcome.
     pub fn ask_for_outcomes(&mut self) {
         let ids: Vec<MoveId> = self.vms.iter().filter_map(|vm| vm.leg.as_ref()).map(|leg| leg.id).collect();
         for id in ids {
@@ -375,7 +375,7 @@ impl World {
         self.sync_ports(edge);
     }
 
-    /// Detaches what no hypervisor wants any more; an edge that is not ready for it is told again.
+    /// Detaches the ports that no hypervisor wants any more. An edge that is not ready for it is told again.
     pub fn sync_ports(&mut self, edge: usize) {
         let unwanted: Vec<usize> = self.edges[edge].attached.difference(&self.edges[edge].wanted).copied().collect();
         for station in unwanted {
@@ -386,23 +386,23 @@ impl World {
         self.drive(edge);
     }
 
-    /// Tells the model which VMs do not run, or are waited for.
+    /// Tells the model which VMs do not run, or have an edge that waits for a word.
     pub fn note_questions(&mut self) {
-        for (vm, known) in self.vms.iter().enumerate() {
+        for (vm, state) in self.vms.iter().enumerate() {
             let stopped = matches!(self.model.seats[vm], Seat::Stopped(_));
-            if stopped || known.owed || known.leg.as_ref().is_some_and(|leg| leg.again) {
+            if stopped || state.owed || state.leg.as_ref().is_some_and(|leg| leg.again) {
                 self.model.is_in_question(self.now, vm);
             }
         }
     }
 
-    /// Whether a VM has nothing left that its hypervisors or management have to do.
+    /// Whether hypervisors and management have nothing left to do for a VM.
     pub fn is_settled(&self, vm: usize) -> bool {
-        let known = &self.vms[vm];
-        known.leg.is_none() && known.unread.is_none() && !known.owed && matches!(self.model.seats[vm], Seat::Runs(_))
+        let state = &self.vms[vm];
+        state.leg.is_none() && state.unread.is_none() && !state.owed && matches!(self.model.seats[vm], Seat::Runs(_))
     }
 
-    /// Management and the hypervisors do what is left to do, and begin nothing.
+    /// Lets management and the hypervisors finish what they began. They begin nothing new.
     pub fn finish(&mut self, vm: usize) {
         if self.vms[vm].unread.as_ref().is_some_and(|unread| self.model.seats[vm] != Seat::Stopped(unread.at)) {
             self.say_stopped(vm);

@@ -1,5 +1,4 @@
-//! What is under way for a while: control messages, what the disk is given, and packets in tunnels; and time, which lets it
-//! arrive.
+//! The queues of the world: control messages, records for the disk, and packets in tunnels. Time lets their contents arrive.
 
 use super::transition::{Fate, Queue};
 use super::world::World;
@@ -9,17 +8,17 @@ use nvo3_nva_proto::{Instant, Message, Micros, RecordNo};
 use nvo3_wire::Vni;
 use std::collections::{BTreeMap, VecDeque};
 
-/// The underlay's and the disk's longest delay.
+/// The longest delay of the underlay and of the disk.
 const DELAY: Micros = Micros::from_millis(300);
-/// So many control messages of one direction may be lost one after another: more is a cut, and has to be said.
+/// The most control messages of one direction that are lost in a row. More would be a cut, which is a transition of its own.
 const LOSSES: u8 = 3;
-/// So often at most everything arrives at one instant.
+/// The most rounds in which everything arrives at one instant.
 const ENOUGH: usize = 10_000;
 
-/// A frame in a tunnel: since when, its VN, and itself.
+/// A frame in a tunnel: since when, its VN, and its bytes.
 type Packet = (Instant, Vni, Vec<u8>);
 
-/// What is under way, each since when.
+/// The contents of the queues, each with the time since when it is under way.
 #[derive(Default)]
 pub struct Lines {
     pub tunnels: BTreeMap<(usize, usize), VecDeque<Packet>>,
@@ -30,12 +29,12 @@ pub struct Lines {
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<(Instant, Vec<u8>)>,
-    /// Lost since one was delivered.
+    /// How many messages were lost since the last delivery.
     lost: u8,
 }
 
 impl Lines {
-    /// The oldest of each line.
+    /// The time of the oldest element of each queue.
     fn oldest(&self) -> impl Iterator<Item = Instant> {
         let control = self.control.values().filter_map(|line| line.waiting.front().map(|(since, _)| *since));
         let tunnels = self.tunnels.values().filter_map(|line| line.front().map(|(since, ..)| *since));
@@ -53,7 +52,7 @@ impl World {
         self.lines.control.entry(queue).or_default().waiting.push_back((self.now, bytes));
     }
 
-    /// Something becomes of the head of a queue.
+    /// Applies a fate to the head of a queue.
     pub fn control(&mut self, queue: Queue, fate: Fate) {
         let line = self.lines.control.entry(queue).or_default();
         let Some((since, bytes)) = line.waiting.pop_front() else { return };
@@ -95,7 +94,7 @@ impl World {
         }
     }
 
-    /// The disk has what it was given until then.
+    /// The disk has written the records that it got until `until`.
     pub fn sync(&mut self, until: Instant) {
         let done = self.lines.writing.iter().take_while(|(since, ..)| *since <= until).count();
         let Some((_, upto, _)) = done.checked_sub(1).map(|last| &self.lines.writing[last]) else { return };
@@ -108,7 +107,7 @@ impl World {
         }
     }
 
-    /// Everything under way since then arrives, in turn.
+    /// Delivers in turn everything that was sent until `until`. Returns false if there was nothing.
     fn arrive(&mut self, until: Instant) -> bool {
         let mut any = self.lines.writing.first().is_some_and(|(since, ..)| *since <= until);
         self.sync(until);
@@ -130,7 +129,7 @@ impl World {
         any
     }
 
-    /// Everything arrives until nobody has anything to say now.
+    /// Delivers everything, until no machine has more to send at this time.
     pub fn carry(&mut self) {
         for _ in 0..ENOUGH {
             if !self.arrive(self.now) {
@@ -140,7 +139,7 @@ impl World {
         self.model.wrong.push("the machines talk for ever".into());
     }
 
-    /// Time passes, and nothing stays under way for too long.
+    /// Lets time pass. Nothing stays under way longer than the longest delay.
     pub fn pass(&mut self, length: Micros, coarse: Micros) {
         let end = self.now + length;
         while self.now < end {

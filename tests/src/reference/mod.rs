@@ -1,10 +1,10 @@
-//! A reference model beside the machines: transitions drawn from bytes are applied to real edges and a real authority, and
-//! to a page that says who should receive what; both must agree.
+//! A reference model beside the machines. Transitions that are drawn from bytes go to real edges and a real authority, and to
+//! a simple model that says who should receive which datagram. Both must agree.
 //!
-//! [`model`] is the page. [`world`] has the machines, which [`drive`] takes what they give, and what is under way in
-//! [`lines`]: control messages in queues whose head the bytes deliver, lose, repeat or delay, and tunnels that lose nothing
-//! and may be late. [`datagrams`] tells the model where each one is. [`hypervisor`] keeps the contract of those who start and
-//! stop VMs, [`transition`] is what the bytes may say, and [`rest`] is what must be true when everything was carried.
+//! [`model`] is the simple model. [`world`] has the machines, and [`drive`] takes their outputs. [`lines`] has the queues: the
+//! bytes deliver, lose, repeat or delay the head of a queue of control messages; tunnels lose nothing but may be late.
+//! [`datagrams`] tells the model where each datagram is. [`hypervisor`] starts and stops VMs by the contract, [`transition`]
+//! lists what the bytes may ask for, and [`rest`] checks what must be true when everything has arrived.
 
 pub mod datagrams;
 pub mod drive;
@@ -20,10 +20,10 @@ use std::fmt;
 use transition::Transition;
 use world::World;
 
-/// Longer runs find the same with more bytes.
+/// The most transitions of a run. Longer runs find the same faults with more bytes.
 const STEPS: usize = 400;
 
-/// What must not be, and what happened before.
+/// A claim that does not hold, and the timeline that led to it.
 #[derive(Clone, Debug)]
 pub struct Violation {
     pub what: Vec<String>,
@@ -39,7 +39,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The transitions that bytes say.
+/// Draws the transitions from bytes.
 pub fn transitions(bytes: &[u8]) -> Vec<Transition> {
     let mut from = Unstructured::new(bytes);
     let mut all = Vec::new();
@@ -52,10 +52,10 @@ pub fn transitions(bytes: &[u8]) -> Vec<Transition> {
     all
 }
 
-/// Lets these things happen, then everything be carried and time pass.
+/// Applies the transitions, delivers everything, lets time pass, and checks all claims.
 ///
 /// # Errors
-/// What the machines did that the model does not allow, and the timeline of as few of the transitions as do it too.
+/// The claim that does not hold, with the timeline of the shortest list of transitions that still breaks it.
 pub fn run(transitions: &[Transition]) -> Result<(), Violation> {
     if played(transitions, false).is_ok() {
         return Ok(());

@@ -1,17 +1,17 @@
-//! Who should receive what. Facts and words only: where each VM runs, what was sent, who died when, how much may be held.
-//! Nothing here knows a message, a version or a state of the machines.
+//! The simple model: which station should receive which datagram. It knows only facts of the world: where each VM runs, what
+//! was sent, which node died when, and how much may be held. It knows no message, version or state of the machines.
 
 use nvo3_nva_proto::{Instant, Micros};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Held or remembered at most for one station.
+/// The most frames that an edge holds or remembers for one station.
 pub const FRAMES: usize = 32;
-/// The least time after which a held frame may be too old.
+/// The time after which a held frame may be dropped as too old.
 pub const AGE: Micros = Micros::from_secs(3);
-/// What was delivered is remembered for so long, for a late word.
+/// How long an edge remembers a delivered frame, in case the word that the VM stopped comes late.
 pub const REMEMBERED: Micros = Micros::from_secs(1);
 
-/// Where a VM is.
+/// The place of a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
     Runs(usize),
@@ -26,7 +26,7 @@ impl Seat {
     }
 }
 
-/// For whom a datagram is.
+/// The receivers of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
     One(usize),
@@ -34,30 +34,30 @@ pub enum To {
     All,
 }
 
-/// Where a unicast datagram was last seen.
+/// The place where a unicast datagram was last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Where {
-    /// In the tunnel out of an edge.
+    /// In a tunnel that leaves this edge.
     Tunnel(usize),
-    /// Kept by an edge, since then.
+    /// Held by this edge, since this time.
     In(usize, Instant),
-    /// In the port of a stopped VM at an edge, since then.
+    /// In the port of a stopped VM at this edge, since this time.
     Port(usize, Instant),
 }
 
-/// Why a datagram need not arrive.
+/// The reason why a datagram need not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excuse {
     /// It was in the memory of an edge that died.
     InDeadNode,
     /// It was sent to an edge that was down.
     ToDownNode,
-    /// It came to an edge that had died since its receiver was there, or was to come there: that edge's memory would have
-    /// sent it on.
+    /// It came to an edge that had died since its receiver was there, or was about to come there. The edge lost the entry that
+    /// would have sent it on.
     Forgotten,
-    /// It came to, by or from an edge that was cut off, and may follow what others have given up meanwhile.
+    /// It came to, by or from an edge that was cut off. Such an edge may follow what the others have given up meanwhile.
     Cut,
-    /// It was held for too long, or with too many others.
+    /// It was held for too long, or together with too many others.
     OverLimit,
 }
 
@@ -68,31 +68,31 @@ struct Datagram {
     sender_at: usize,
     sent: Instant,
     seen: Option<Where>,
-    /// The edges that it came by.
+    /// The edges on its path.
     came_by: BTreeSet<usize>,
-    /// By which station, at which edge.
+    /// The stations that received it, each with its edge.
     received: BTreeSet<(usize, usize)>,
     excuse: Option<Excuse>,
 }
 
-/// What is known of the world.
+/// What the model knows of the world.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The VM and the VN of each station.
     stations: Vec<(usize, usize)>,
-    /// Where each VM is.
+    /// The place of each VM.
     pub seats: Vec<Seat>,
     datagrams: Vec<Datagram>,
-    /// When a VM was last at an edge, or was to come there.
+    /// When each VM was last at each edge, or was about to come there.
     there: BTreeMap<(usize, usize), Instant>,
     died: BTreeMap<usize, Instant>,
-    /// Until when what comes to or from an edge that was cut off is excused.
+    /// Until when datagrams to or from an edge that was cut off are excused.
     cut: BTreeMap<usize, Instant>,
     /// Until when a node that died may keep the others waiting.
     down: BTreeMap<usize, Instant>,
     /// When a VM last did not run, or its edge waited for a word about it.
     in_question: BTreeMap<usize, Instant>,
-    /// What must not be.
+    /// The claims that do not hold.
     pub wrong: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl Model {
         Self { stations, seats, datagrams, there, died, cut, down, in_question, wrong }
     }
 
-    /// A station sends: the datagram's number.
+    /// A station sends a datagram. Returns the number of the datagram.
     pub fn sends(&mut self, now: Instant, from: usize, to: To) -> usize {
         let (seen, sender_at) = (None, self.seats[self.stations[from].0].edge());
         let (came_by, received, excuse) = ([sender_at].into(), BTreeSet::new(), None);
@@ -117,7 +117,7 @@ impl Model {
         self.datagrams[number].came_by.insert(edge);
     }
 
-    /// A VM will not read what is in its port any more: the edge keeps it, unless that was sent on already.
+    /// A VM will not read a datagram in its port any more. The edge keeps the datagram, unless it was sent on already.
     pub fn unread(&mut self, now: Instant, number: usize, edge: usize) {
         if matches!(self.datagrams[number].seen, Some(Where::Port(at, _)) if at == edge) {
             self.seen(number, Where::In(edge, now));
@@ -134,8 +134,8 @@ impl Model {
 
     /// A station reads a datagram at an edge.
     ///
-    /// Copies of a broadcast go to each edge by themselves: one that is under way while a VM moves may meet it, or its
-    /// sender, again at the edge where it runs then. Only what an edge does is judged, so that is allowed once an edge.
+    /// A copy of a broadcast goes to each edge. A copy that is under way while a VM moves may meet the VM, or its sender, again
+    /// at the new edge. The model judges each edge by itself, so one copy at each edge is allowed.
     pub fn receives(&mut self, number: usize, station: usize, edge: usize) {
         let (stations, datagram) = (&self.stations, &mut self.datagrams[number]);
         let meant = match datagram.to {
@@ -181,7 +181,7 @@ impl Model {
         self.down.insert(node, Instant(u64::MAX));
     }
 
-    /// It is back, and will have told and heard everything by then.
+    /// A node is back. By `by` it has sent and received everything that it missed.
     pub fn is_back(&mut self, node: usize, by: Instant) {
         self.down.insert(node, by);
     }
@@ -196,12 +196,12 @@ impl Model {
         self.cut.insert(edge, Instant(u64::MAX));
     }
 
-    /// An edge that was cut off and the authority hear each other again, and will have told each other everything by then.
+    /// An edge that was cut off reaches the authority again. By `by` both have exchanged everything that they missed.
     pub fn agrees(&mut self, edge: usize, by: Instant) {
         self.cut.entry(edge).and_modify(|until| *until = by.min(*until));
     }
 
-    /// Why an edge may drop a datagram for another reason than its limits.
+    /// The reason why an edge may drop a datagram, apart from its limits.
     fn may_drop(&self, now: Instant, datagram: &Datagram, edge: usize) -> Option<Excuse> {
         let To::One(to) = datagram.to else { return None };
         let was_there = self.there.get(&(self.stations[to].0, edge)).copied();
@@ -221,7 +221,7 @@ impl Model {
         }
     }
 
-    /// An edge drops something that it kept.
+    /// An edge drops a datagram that it held.
     pub fn sheds(&mut self, now: Instant, edge: usize, why: &str) {
         let here = |one: &Datagram| matches!(one.seen, Some(Where::In(at, _)) if at == edge);
         let excused: Vec<(usize, Excuse)> = (0..)
@@ -237,7 +237,7 @@ impl Model {
         }
     }
 
-    /// Whether anything gave an edge a reason to hold a datagram: somebody down or cut off, or a VM in question.
+    /// Whether an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
     fn may_wait(&self, datagram: &Datagram, since: Instant) -> bool {
         let To::One(to) = datagram.to else { return true };
         let vms = [self.stations[to].0, self.stations[datagram.from].0];
@@ -245,7 +245,7 @@ impl Model {
             || vms.iter().any(|vm| self.in_question.get(vm).is_some_and(|at| *at >= since))
     }
 
-    /// An edge drops what is too old. Its limits excuse that only for what was there so long, with a reason.
+    /// An edge drops datagrams as too old. That is excused only for datagrams that were held so long, with a reason.
     pub fn sheds_old(&mut self, now: Instant, edge: usize) {
         let old = |one: &Datagram| match one.seen {
             Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(one, since),
@@ -260,7 +260,7 @@ impl Model {
         }
     }
 
-    /// An edge drops what is too much. Its limits excuse that only where it has so much for, or from, one station.
+    /// An edge drops datagrams as too many. That is excused only if it holds that many for, or from, one station.
     pub fn sheds_many(&mut self, now: Instant, edge: usize) {
         let here =
             |datagram: &Datagram| matches!(datagram.seen, Some(Where::In(at, _) | Where::Port(at, _)) if at == edge);
@@ -268,11 +268,11 @@ impl Model {
             self.datagrams.iter().filter(|one| one.to == To::All && now < one.sent + Micros(2 * AGE.0)).count();
         let mut any = false;
         for station in 0..self.stations.len() {
-            let of =
+            let counts =
                 |datagram: &Datagram| here(datagram) && (datagram.to == To::One(station) || datagram.from == station);
-            if self.datagrams.iter().filter(|one| of(one)).count() + groups >= FRAMES {
+            if self.datagrams.iter().filter(|one| counts(one)).count() + groups >= FRAMES {
                 any = true;
-                for datagram in self.datagrams.iter_mut().filter(|one| of(one)) {
+                for datagram in self.datagrams.iter_mut().filter(|one| counts(one)) {
                     datagram.excuse.get_or_insert(Excuse::OverLimit);
                 }
             }
@@ -282,7 +282,7 @@ impl Model {
         }
     }
 
-    /// When everything was carried and time has passed: who had to receive a datagram has it.
+    /// Checks, at rest, that each receiver of a datagram has received it.
     pub fn judge(&mut self) {
         for (number, datagram) in self.datagrams.iter().enumerate() {
             if matches!(datagram.to, To::One(_)) && datagram.excuse.is_none() && datagram.received.is_empty() {

@@ -1,17 +1,17 @@
-//! What must be true once everything was carried and time has passed.
+//! The claims that must hold once everything has arrived and time has passed.
 
 use super::model::{Seat, To};
 use super::world::{EDGES, STATIONS, VMS, World};
 use nvo3_mobility::nve::rules::{self, State};
 use nvo3_nva_proto::Micros;
 
-/// Moves end by their deadlines, authorities wait for edges that do not come, sessions are found dead: all within this.
+/// Within this time moves end by their deadlines, the authority gives up edges that do not come, and dead sessions are detected.
 const ENOUGH: Micros = Micros::from_secs(60);
-/// A dead session is found, another one made, and what was lost said again.
+/// Within this time a dead session is detected, a new one is made, and what was lost is sent again.
 const LEAST: Micros = Micros::from_secs(8);
 
 impl World {
-    /// All who are down return, nothing more goes wrong, hypervisors finish what they began; then every claim is checked.
+    /// Brings back all nodes that are down, lets hypervisors finish what they began without further faults, and checks every claim.
     pub fn come_to_rest(&mut self) {
         self.log(|| "-- rest".into());
         for edge in 0..EDGES {
@@ -44,7 +44,7 @@ impl World {
         self.model.judge();
     }
 
-    /// Everyone reaches everyone, once.
+    /// Checks that each station reaches each other station of its VN, once.
     fn probe(&mut self) {
         self.log(|| "-- probes".into());
         for from in 0..STATIONS {
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// What is left over of moves, and where directory, caches and entries differ from where the VMs run.
+    /// Checks that no move is left, and that directory, caches and entries name the edges where the VMs run.
     fn disagreements(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let Some(nva) = &self.nva else { return vec!["the authority is down".into()] };

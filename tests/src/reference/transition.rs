@@ -1,9 +1,9 @@
-//! What may happen next, drawn from bytes: one for the kind, a few for what it is about.
+//! Transitions, drawn from bytes: one byte for the kind, and a few for its parameters.
 
 use super::world::{EDGES, STATIONS, VMS};
 use arbitrary::{Arbitrary, Unstructured};
 
-/// One thing that happens. What cannot happen now changes nothing.
+/// One transition. It changes nothing if it cannot happen now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// A station sends datagrams to another one.
@@ -16,43 +16,43 @@ pub enum Transition {
     CallOff { vm: usize },
     /// The hypervisor says or does something.
     Hypervisor { vm: usize, act: Act },
-    /// The head of a queue of control messages.
+    /// The head of a queue of control messages meets a fate.
     Control { queue: Queue, fate: Fate },
     /// The head of a tunnel arrives.
     Tunnel { from: usize, to: usize },
-    /// Everything under way arrives, until nothing more is said.
+    /// Everything under way arrives, until no machine sends more.
     Carry,
-    /// The authority's disk has what it was given.
+    /// The authority's disk has written what it got.
     Sync,
-    /// Time passes, by steps not shorter than `coarse`.
+    /// Time passes, in steps of at least `coarse`.
     Wait { length: usize, coarse: usize },
-    /// A node dies; the authority is the one after the last edge.
+    /// A node dies. The number after the last edge is the authority.
     Die { node: usize },
-    /// It is started again.
+    /// A node is started again.
     Return { node: usize },
-    /// What the authority and an edge say to each other is lost from now on.
+    /// The messages between the authority and an edge are lost from now on.
     Cut { edge: usize },
-    /// No longer.
+    /// The messages between the authority and an edge arrive again.
     Mend { edge: usize },
-    /// The edge's forwarder refuses the next promise that control asks of it.
+    /// The forwarder of an edge refuses the next promise that the control plane asks for.
     Refuse { edge: usize },
 }
 
 /// What a hypervisor does for a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// What comes next where nothing goes wrong.
+    /// The next step of a move without faults.
     Next,
     Suspend,
     Stop,
-    /// Stop without a word to the edge.
+    /// Stop the VM and tell the edge only later.
     StopUnsaid,
     SayStopped,
     Start,
     Resume,
 }
 
-/// Which way control messages go.
+/// The direction of control messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     ToAuthority(usize),
@@ -61,14 +61,14 @@ pub enum Queue {
     Hints(usize),
 }
 
-/// What becomes of a message.
+/// The fate of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Delivered,
     Lost,
     /// It arrives and stays under way.
     Repeated,
-    /// All others of its queue go before it.
+    /// It goes to the end of its queue.
     Overtaken,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Arbitrary<'a> for Transition {
         Ok(match kind {
             0..=6 => {
                 let (from, to) = (u.choose_index(STATIONS)?, u.choose_index(STATIONS)?);
-                // Seldom more than a few, and now and then more than may be held.
+                // Mostly a few datagrams, and sometimes more than an edge may hold.
                 let count = match u.int_in_range(0..=15_u8)? {
                     15 => 40,
                     14 => 8,

@@ -1,4 +1,4 @@
-//! Edges, an authority with its disk, and what is under way between them.
+//! The world: edges, an authority with its disk, and the queues between them.
 
 use super::Violation;
 use super::drive::Node;
@@ -19,9 +19,9 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 pub const EDGES: usize = 4;
-/// Where each VM runs first, and the VNs of its interfaces.
+/// The VMs: the edge where each VM runs first, and the VNs of its interfaces.
 pub const VMS: [(usize, &[usize]); 5] = [(0, &[0, 1]), (1, &[0]), (2, &[0, 1]), (3, &[1]), (0, &[0])];
-/// All interfaces together.
+/// The number of interfaces of all VMs.
 pub const STATIONS: usize = 7;
 const NVA: usize = EDGES;
 const LENGTHS: [Micros; 7] = [
@@ -34,13 +34,13 @@ const LENGTHS: [Micros; 7] = [
     Micros(35_000_000),
 ];
 const COARSE: [Micros; 3] = [Micros(1), Micros(20_000), Micros(200_000)];
-/// How long after a cut its edge may not know what the others do.
+/// How long after a cut the edge may lack what the others know.
 const AGREE: Micros = Micros::from_secs(8);
 
 #[derive(Default)]
 pub struct Edge {
     pub live: Option<Box<Node>>,
-    /// The stations of which its hypervisor wants a port.
+    /// The stations that the edge's hypervisor wants a port for.
     pub wanted: BTreeSet<usize>,
     pub attached: BTreeSet<usize>,
     pub cut: bool,
@@ -141,7 +141,7 @@ impl World {
         if node == NVA { self.nva.is_some() } else { self.edges[node].live.is_some() }
     }
 
-    /// One transition.
+    /// Applies one transition.
     pub fn happen(&mut self, transition: Transition) {
         // No two things happen in one instant.
         self.now = self.now + Micros(1);
@@ -256,7 +256,7 @@ impl World {
         }
     }
 
-    /// Tells an edge something as its hypervisor; `None` where it is down or does not take it.
+    /// Gives an edge an input of its hypervisor. `None` if the edge is down or refuses it.
     pub fn tell(&mut self, edge: usize, input: nve::Input) -> Option<()> {
         let now = self.now;
         let result = self.edges[edge].live.as_mut()?.control.tell(now, input.clone());
