@@ -74,6 +74,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 #![no_std]
+#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 

@@ -15,6 +15,7 @@ use crate::table::{TableChange, VapId};
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 use nvo3_nva_proto::Instant;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 
@@ -42,6 +43,15 @@ pub struct ForeignEdge {
     answered: Vec<u64>,
     /// Orders that some plane refused and not every plane has answered.
     refused: BTreeSet<u64>,
+}
+
+impl fmt::Debug for ForeignEdge {
+    /// The control plane in short, and up to which change each data plane has answered.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut edge = f.debug_struct("ForeignEdge");
+        edge.field("nve", self.nve()).field("ordered", &self.ordered).field("answered", &self.answered);
+        edge.finish_non_exhaustive()
+    }
 }
 
 impl ForeignEdge {

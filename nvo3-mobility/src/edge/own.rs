@@ -7,6 +7,7 @@ use crate::health::{Duty, Health, Waiting, Watch};
 use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
 use nvo3_nva_proto::auth::{KeyError, Keys};
@@ -69,6 +70,13 @@ pub struct Edge {
     handed: Option<u64>,
     /// Held frames that may leave and have no room.
     held: Watch,
+}
+
+impl fmt::Debug for Edge {
+    /// Its two parts in short.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge").field("nve", self.nve()).field("forwarder", &self.forwarder).finish_non_exhaustive()
+    }
 }
 
 impl Edge {

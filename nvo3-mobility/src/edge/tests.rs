@@ -6,6 +6,7 @@ use crate::nva::{self, Nva, NvaConfig};
 use crate::nve::rules::State;
 use crate::nve::{Event, Handled, Input, Nve, NveConfig};
 use crate::table::{Action, Bum, Change, Entry, Gate, TableChange, VapId};
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -460,4 +461,14 @@ fn a_new_nve_is_ready_once_every_plane_has_its_orders() {
     world.new.applied(NOW, 1, world.ordered);
     world.exchange();
     assert!(matches!(state(&world), State::Prepared(_)));
+}
+
+#[test]
+fn debug_of_a_machine_is_a_short_summary() {
+    let (edge, nva) = (edge(), Nva::new(NvaConfig::default(), 7, NOW).unwrap());
+    let foreign = ForeignEdge::new(nve(), 2);
+
+    for text in [format!("{edge:?}"), format!("{foreign:?}"), format!("{nva:?}"), format!("{:?}", nva.book())] {
+        assert!(text.len() < 600 && text.contains(".."), "{text}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What a forwarder counts: in all, and for each TSI.
 
 use super::DropReason;
+use core::fmt;
 
 /// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,23 +38,36 @@ pub struct ForwarderCounters {
     pub shed_drops: u64,
     /// Inputs whose time was before that of an earlier input; the later time was used instead.
     pub clock_backwards: u64,
-    dropped: [u64; DropReason::ALL.len()],
+    dropped: Drops,
+}
+
+/// Dropped frames, by the number of the reason.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Drops([u64; DropReason::ALL.len()]);
+
+impl fmt::Debug for Drops {
+    /// The reasons that occurred, by name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = DropReason::ALL.iter().map(|reason| reason.name()).zip(self.0);
+        f.debug_map().entries(named.filter(|(_, frames)| *frames > 0)).finish()
+    }
 }
 
 impl ForwarderCounters {
     /// Frames dropped for this reason.
     pub fn dropped_frames(&self, reason: DropReason) -> u64 {
-        self.dropped.get(reason as usize).copied().unwrap_or(0)
+        self.dropped.0.get(reason as usize).copied().unwrap_or(0)
     }
 
     /// Frames dropped for whatever reason.
     pub fn all_dropped_frames(&self) -> u64 {
-        self.dropped.iter().sum()
+        self.dropped.0.iter().sum()
     }
 
     #[inline]
     pub(super) fn count_drop(&mut self, reason: DropReason) {
-        if let Some(count) = self.dropped.get_mut(reason as usize) {
+        if let Some(count) = self.dropped.0.get_mut(reason as usize) {
             *count += 1;
         }
     }
@@ -73,4 +87,19 @@ pub struct TsiCounters {
     pub dropped_frames: u64,
     /// [`Notice::Stale`](super::Notice::Stale)s raised: how often an NVE was seen to send here what belongs elsewhere.
     pub stale_senders: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_names_the_reasons_of_dropped_frames() {
+        let mut counters = ForwarderCounters::default();
+        counters.count_drop(DropReason::HoldAge);
+
+        let text = alloc::format!("{counters:?}");
+
+        assert!(text.ends_with("dropped: {\"hold_age\": 1} }"), "{text}");
+    }
 }

@@ -94,7 +94,6 @@ impl Slots {
     }
 
     /// How many control knows, and how many are being asked for.
-    #[cfg(test)]
     pub(super) const fn counts(&self) -> (u32, u32) {
         (self.known, self.asked)
     }

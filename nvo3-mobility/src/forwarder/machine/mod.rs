@@ -23,6 +23,7 @@ use crate::forwarder::{
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, TsiKey};
 use nvo3_wire::Vni;
@@ -44,6 +45,21 @@ pub struct Forwarder {
     /// The kept frame that was given back and has not come in again: its VAP and its sender.
     again: Option<(VapId, TsiKey)>,
     replicas: Vec<Target>,
+}
+
+impl fmt::Debug for Forwarder {
+    /// Its locators, the last change, and counts of what it has; neither frames nor tables.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (held_frames, held_bytes) = self.held_in_all();
+        f.debug_struct("Forwarder")
+            .field("own", &self.config.own)
+            .field("applied", &self.applied)
+            .field("tsis", &self.slots.counts().0)
+            .field("held_frames", &held_frames)
+            .field("held_bytes", &held_bytes)
+            .field("dropped_frames", &self.tally.counters.all_dropped_frames())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Forwarder {

@@ -5,6 +5,7 @@ use super::moves::{Moves, Outcome, PlannedMove};
 use super::record::{Plan, Record};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, MoveId, MoveResult, NveId, RecordNo, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
@@ -51,12 +52,24 @@ pub enum Effects {
 /// assert_eq!(standby.get(&key).map(|registration| registration.nve()), Some(NveId(7)));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Book {
     epoch: u32,
     last: RecordNo,
     directory: Directory,
     moves: Moves,
+}
+
+impl fmt::Debug for Book {
+    /// The epoch, the last record, and how many TSIs and moves there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book")
+            .field("epoch", &self.epoch)
+            .field("last", &self.last)
+            .field("tsis", &self.tsis())
+            .field("open_moves", &self.open_moves())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Book {

@@ -20,6 +20,7 @@ use crate::ConfigError;
 use crate::health::Duty;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
@@ -74,6 +75,18 @@ pub struct Nva {
     events: VecDeque<Event>,
     counters: NvaCounters,
     watches: Watches,
+}
+
+impl fmt::Debug for Nva {
+    /// The book in short, and how many sessions, records and events there are; never keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nva")
+            .field("book", self.book())
+            .field("sessions", &self.peers.sessions())
+            .field("records_not_durable", &self.journal.backlog())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Nva {

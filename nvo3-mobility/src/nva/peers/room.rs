@@ -102,6 +102,11 @@ impl Peers {
         self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
     }
 
+    /// How many NVEs have a session.
+    pub(in crate::nva) fn sessions(&self) -> usize {
+        self.by_session.len()
+    }
+
     /// What an NVE said in Hello that it can do; `None` without a session, and for a fenced NVE.
     pub(in crate::nva) fn abilities(&self, nve: NveId) -> Option<(Encapsulations, Capabilities)> {
         let edge = self.edges.get(&nve).filter(|edge| !edge.fenced)?;

@@ -23,6 +23,7 @@ use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
@@ -43,6 +44,19 @@ pub struct Nve {
     events: VecDeque<Event>,
     counters: NveCounters,
     watches: Watches,
+}
+
+impl fmt::Debug for Nve {
+    /// Who it is, and how many TSIs, mappings and events it has; never keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nve")
+            .field("place", self.place())
+            .field("connected", &self.is_connected())
+            .field("tsis", &self.stations.iter().count())
+            .field("mappings", &self.mappings.keys().count())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Nve {
