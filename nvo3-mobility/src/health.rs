@@ -118,6 +118,7 @@ impl fmt::Display for Duty {
 /// One duty that waits for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Waiting {
     /// What is to be done.
     pub duty: Duty,

@@ -20,6 +20,8 @@ use nvo3_nva_proto::Instant;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 
 /// The next thing to do for an edge with foreign planes, out of [`ForeignEdge::poll`].
+///
+/// This enum is exhaustive on purpose: a loop that ignores a kind of work loses orders, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Give this order to every plane. Each answers, at any time, by [`ForeignEdge::applied`] or [`ForeignEdge::refused`].

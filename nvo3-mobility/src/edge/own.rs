@@ -14,6 +14,8 @@ use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_wire::Vni;
 
 /// The next thing to do for an edge, out of [`Edge::poll`].
+///
+/// This enum is exhaustive on purpose: a loop that ignores a kind of work loses frames, so a new kind must not compile in it.
 #[derive(Debug)]
 pub enum Next<'a> {
     /// Send the frame in the buffer to each target: it was held, or the edge answers for a station elsewhere.

@@ -6,6 +6,7 @@ use core::fmt;
 /// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ForwarderCounters {
     /// Unicast frames, and held group frames, given to a VAP.
     pub delivered_frames: u64,
@@ -76,6 +77,7 @@ impl ForwarderCounters {
 /// What was done for one TSI since its entry was created: its part of the move's report (VMM-5-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct TsiCounters {
     /// Frames that were held for it, and kept from it.
     pub held_frames: u64,

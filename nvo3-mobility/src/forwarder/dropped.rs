@@ -5,6 +5,7 @@ use nvo3_nva_proto::{Instant, TsiKey};
 
 /// A frame that the forwarder dropped, or one TSI's copy of a group frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Dropped {
     /// Why.
     pub reason: DropReason,

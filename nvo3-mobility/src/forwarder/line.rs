@@ -28,6 +28,7 @@ impl From<Lane> for Line {
 
 /// What is held for a TSI now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HeldFrames {
     /// Frames in all.
     pub frames: u32,

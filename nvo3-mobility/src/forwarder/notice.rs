@@ -11,6 +11,7 @@ use nvo3_wire::{Mac, Vni};
 
 /// What control should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Notice {
     /// Frames are held for an address that control has said nothing of. Said once, until control orders something for the
     /// address or none of its frames is held.

@@ -3,6 +3,7 @@
 /// An order that is not in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("change {number} refused: {reason}")]
+#[non_exhaustive]
 pub struct RefusedChange {
     /// The order's number.
     pub number: u64,
@@ -12,6 +13,7 @@ pub struct RefusedChange {
 
 /// Why an order was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangeRefusal {
     /// An order before it is missing; the forwarder still waits for that one.
     #[error("change {expected} must come first")]

@@ -24,6 +24,8 @@ pub enum Target {
 }
 
 /// What is to be done with a frame.
+///
+/// This enum is exhaustive on purpose: a caller that ignores a verdict loses the frame, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Out of a VAP.

@@ -12,6 +12,7 @@ use nvo3_wire::Vni;
 /// What management and the journal tell an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Input {
     /// An NVE belongs to the domain and is reached there.
     Admit(Place),
@@ -40,6 +41,7 @@ pub enum Input {
 /// What management should know or do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Event {
     /// An NVE has a session; `restarted` if it remembers nothing.
     NveUp {
@@ -106,6 +108,7 @@ pub enum Event {
 
 /// What the next deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Timer {
     /// Something waits to be polled.
     Output,
@@ -151,6 +154,7 @@ pub enum Error {
 
 /// What [`Nva::moves`](super::Nva::moves) says of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Standing<'a> {
     /// Which.
     pub id: MoveId,
@@ -171,6 +175,7 @@ pub struct Standing<'a> {
 /// Counters of an [`Nva`](super::Nva); they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NvaCounters {
     /// Datagrams that are no message.
     pub malformed: u64,

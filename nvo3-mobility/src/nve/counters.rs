@@ -3,6 +3,7 @@
 /// Counters of an [`Nve`](super::Nve); they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NveCounters {
     /// Inputs that no row of the move core takes.
     pub out_of_place: u64,

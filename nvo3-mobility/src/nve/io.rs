@@ -10,6 +10,7 @@ use nvo3_wire::{Mac, Vni};
 /// What an owner (a hypervisor's hook, a driver's loop) tells an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Input {
     /// Ask the NVA for a session, and again whenever it is lost. What ran here before is told first.
     Connect,
@@ -120,6 +121,7 @@ pub enum Error {
 /// What the owner should know or do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Event {
     /// There is a session with the NVA.
     SessionUp,
@@ -177,6 +179,7 @@ pub enum Transmit {
 
 /// What the next deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Timer {
     /// Something waits to be polled.
     Output,

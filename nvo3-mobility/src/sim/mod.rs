@@ -44,6 +44,7 @@ use random::Random;
 
 /// What a run leaves.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Run {
     /// The figures.
     pub report: Report,

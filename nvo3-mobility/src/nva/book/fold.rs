@@ -12,6 +12,7 @@ use nvo3_wire::{Mac, Vni};
 
 /// What a record changed in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effects {
     /// Nothing: the record names a TSI or a move that the book does not have.
     Nothing,

@@ -5,6 +5,7 @@ use core::fmt;
 
 /// Why a datagram will not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Loss {
     /// The forwarder dropped it and said why.
     Dropped(DropReason),

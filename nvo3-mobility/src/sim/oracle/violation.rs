@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// The invariants of RULES.md that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub enum Invariant {
     /// At most one edge delivers, and only where the VM runs.
     I1,
@@ -28,6 +29,7 @@ pub enum Invariant {
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// When it was seen.
     pub at: Instant,

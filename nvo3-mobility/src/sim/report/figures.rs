@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// The figures of one run. Datagrams are those of the hosts, numbered per sender and receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Report {
     /// The seed that gives the same run again.
     pub seed: u64,
@@ -54,6 +55,7 @@ pub struct Report {
 
 /// One move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MoveReport {
     /// Its number.
     pub id: u64,

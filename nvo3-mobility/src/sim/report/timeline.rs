@@ -17,6 +17,7 @@ pub struct Line {
 
 /// What one line tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What {
     /// A message was sent.
     Said {

@@ -179,6 +179,7 @@ impl Trouble {
 
 /// Why a value is no world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unfit {
     /// Not as many as there may be.
     #[error("{field}: {count} are not between {least} and {most}")]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// What became of the tenant's own frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TenantReport {
     /// Frames that were sent.
     pub sent: u64,

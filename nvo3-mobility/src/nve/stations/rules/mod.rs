@@ -210,6 +210,7 @@ pub enum Word {
 /// What the owner is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum News {
     /// Prepared to leave: the VM may be suspended once management says so.
     Prepared,
