@@ -130,7 +130,7 @@ pub struct Waiting {
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wait for {} since {} us", self.count, self.duty.name(), self.since.0)
+        write!(f, "{} ({} wait since {} s)", self.duty, self.count, self.since)
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Forwarder`](crate::forwarder::Forwarder) is one such; the same changes can program a kernel's FDB, eBPF maps or a DPU.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
@@ -12,6 +13,12 @@ use nvo3_wire::{Mac, Vni};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VapId(pub u32);
+
+impl fmt::Display for VapId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {}", self.0)
+    }
+}
 
 /// Which pass a held frame leaves in (VMM-5-09): first what the move's other party tunnelled here, then
 /// what came direct.

@@ -3,6 +3,7 @@
 use crate::nve::{Event, Nve, Transmit};
 use crate::table::TableChange;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
 
@@ -13,6 +14,15 @@ pub enum Peer {
     Nva,
     /// Another NVE's control port.
     Nve(IpAddr),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nva => f.write_str("the NVA"),
+            Self::Nve(to) => write!(f, "the NVE at {to}"),
+        }
+    }
 }
 
 /// What is polled next. The order is part of what an edge does: see [`super`].

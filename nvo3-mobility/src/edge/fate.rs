@@ -1,6 +1,7 @@
 //! What becomes of one frame.
 
 use crate::forwarder::{Forwarder, Target, Verdict};
+use core::fmt;
 
 /// What becomes of a frame, and the targets that it is sent to: none, one or many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,5 +33,15 @@ impl<'a> Fate<'a> {
     /// The forwarder's verdict, for who counts. [`Verdict::Punt`]: the control plane took the frame.
     pub const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+}
+
+impl fmt::Display for Fate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.verdict {
+            Verdict::Punt => f.write_str("taken by the control plane"),
+            Verdict::Replicate => write!(f, "replicated to {} targets", self.many.len()),
+            verdict => verdict.fmt(f),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Why frames are dropped.
 
+use core::fmt;
+
 /// Why a frame was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -90,6 +92,31 @@ impl DropReason {
             Self::Detached => "detached",
             Self::Reset => "reset",
         }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownPort => "the VAP that it came in at is not a port",
+            Self::UnknownVn => "its VN has no port and no TSI here",
+            Self::Malformed => "it is shorter than its Ethernet header, or longer than 65,535 bytes",
+            Self::GroupSource => "its source is a group address",
+            Self::SourceNotAllowed => "its source may not send at that port",
+            Self::UnknownDestination => "the NVA says that its destination is nowhere",
+            Self::NoReceiver => "the group has no receiver",
+            Self::Hairpin => "its destination is behind the VAP that it came from",
+            Self::Loop => "the mapping would return it to the NVE that it came from",
+            Self::NoCommonUnderlay => "its NVE has no underlay address family in common with this NVE",
+            Self::HoldOverflow => "the TSI's limit of held frames is reached",
+            Self::HoldAge => "it was held for too long",
+            Self::HoldTotal => "the limit of frames held for all TSIs is reached",
+            Self::TooManyAsked => "the limit of destinations that are being resolved is reached",
+            Self::BumNotTunnelled => "a held copy of a group frame is never tunnelled",
+            Self::BumPortShared => "the port may have had the group frame already",
+            Self::Detached => "its sender was detached before its gate opened",
+            Self::Reset => "the forwarder was reset",
+        })
     }
 }
 

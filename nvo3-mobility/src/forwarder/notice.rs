@@ -4,6 +4,7 @@ use super::ForwarderCounters;
 use crate::table::VapId;
 use ahash::RandomState;
 use alloc::collections::VecDeque;
+use core::fmt;
 use core::net::IpAddr;
 use hashbrown::HashSet;
 use nvo3_nva_proto::{TsiKey, Version};
@@ -39,6 +40,20 @@ pub enum Notice {
         /// The version of the mapping that this NVE follows; the highest version if the VN is not here.
         version: Version,
     },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Miss { vn, mac } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
+            Self::Seen { key, vap } => {
+                write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
+            }
+            Self::Stale { key, from, version } => {
+                write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
+            }
+        }
+    }
 }
 
 /// The notices that wait to be polled.

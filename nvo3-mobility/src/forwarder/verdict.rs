@@ -2,6 +2,7 @@
 
 use super::DropReason;
 use crate::table::VapId;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_wire::Vni;
 
@@ -46,4 +47,27 @@ pub enum Verdict {
     Punt,
     /// Nothing: it is dropped and counted.
     Drop(DropReason),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(vap) => vap.fmt(f),
+            Self::Tunnel { to, vn } => write!(f, "the tunnel to {to} in VN {vn}"),
+            Self::Again(vap) => write!(f, "the forwarder again, at {vap}"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deliver(vap) => write!(f, "delivered to {vap}"),
+            Self::Tunnel { to, vn } => write!(f, "tunnelled to {to} in VN {vn}"),
+            Self::Replicate => f.write_str("replicated"),
+            Self::Held => f.write_str("held"),
+            Self::Punt => f.write_str("given to the control plane"),
+            Self::Drop(reason) => write!(f, "dropped: {reason}"),
+        }
+    }
 }

@@ -2,6 +2,10 @@
 
 use super::rules::State;
 use crate::health::Waiting;
+use crate::words;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
@@ -36,6 +40,20 @@ pub enum Input {
     Fenced(NveId),
     /// Every record up to this one is durable.
     Persisted(RecordNo),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admit(place) => write!(f, "admit {}", place.nve),
+            Self::Move { id, tsis, to, deadline, .. } => {
+                write!(f, "{id}: move {} TSIs to {to} within {} ms", tsis.len(), deadline.0.div_ceil(1_000))
+            }
+            Self::Cancel(id) => write!(f, "cancel {id}"),
+            Self::Fenced(nve) => write!(f, "{nve} will not return and runs no VM"),
+            Self::Persisted(upto) => write!(f, "every record up to {} is durable", upto.0),
+        }
+    }
 }
 
 /// What management should know or do.
@@ -106,6 +124,34 @@ pub enum Event {
     Stalled(Waiting),
 }
 
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NveUp { nve, restarted: true } => write!(f, "{nve} has a session; it has restarted"),
+            Self::NveUp { nve, restarted: false } => write!(f, "{nve} has a session"),
+            Self::NveDown { nve, reason } => write!(f, "{nve} has no session any more: {}", words::down(*reason)),
+            Self::Move { id, from, to } => write!(f, "{id}: {} -> {}", from.name(), to.name()),
+            Self::Refused { id, nve, why } => write!(f, "{id}: {nve} refused: {}", words::refusal(*why)),
+            Self::MaySuspend(id) => write!(f, "{id}: both NVEs are ready; the VM may be suspended"),
+            Self::Ended { id, result } => write!(f, "{id} has ended: {}", words::result(*result)),
+            Self::Converged { id, after_us } => {
+                write!(f, "{id}: every interested NVE follows it, {after_us} us after the commit")
+            }
+            Self::Report { id, nve, report } => write!(
+                f,
+                "{id}: {nve} reports {} us, {} frames held, {} tunnelled, {} dropped, {} stale senders",
+                report.duration_us,
+                report.held_frames,
+                report.tunnelled_frames,
+                report.dropped_frames,
+                report.stale_senders
+            ),
+            Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
+            Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+        }
+    }
+}
+
 /// What the next deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -126,30 +172,68 @@ pub enum Timer {
     Health,
 }
 
-/// Why an input was not taken. Nothing changed.
+/// Why an NVA did not take an input. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The move is refused; the reason names the check.
-    #[error("{id} refused: {why:?}")]
+    /// The move is refused.
+    #[error("{id} is refused: {}", words::refusal(*why))]
     Refused {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Why.
+        /// The check that failed.
         why: Refusal,
     },
-    /// No such move, or one that is decided.
-    #[error("{0} is not in hand")]
+    /// Another move of one of the TSIs has not ended.
+    #[error("{id} is refused: {key} still takes part in {other}, which is {state}; {}", end_of(state, left))]
+    Busy {
+        /// The move that is refused.
+        id: MoveId,
+        /// The TSI that takes part in both moves.
+        key: TsiKey,
+        /// The move that has not ended.
+        other: MoveId,
+        /// The state of that move.
+        state: State,
+        /// The time until the NVA revokes that move; `None` where no deadline ends it.
+        left: Option<Micros>,
+    },
+    /// The NVA has no such move, or has forgotten how it ended.
+    #[error("{0} is not in hand: the NVA has no such move")]
     UnknownMove(MoveId),
-    /// No such NVE.
-    #[error("{0} is not admitted")]
+    /// The move is being revoked, or it is decided how it ends, so it cannot be cancelled.
+    #[error("{id} cannot be cancelled: it is {state}")]
+    NotCancellable {
+        /// The move.
+        id: MoveId,
+        /// The state of the move.
+        state: State,
+    },
+    /// A move has had this id.
+    #[error("{0} has been used: each move needs an id that was never used before")]
+    UsedId(MoveId),
+    /// The id is one of those that the NVA gives to moves that nobody planned.
+    #[error("{0} is reserved for the NVA: an id must be below 9223372036854775808 (2^63)")]
+    ReservedId(MoveId),
+    /// The NVE is not admitted.
+    #[error("{0} is not admitted: admit it first (Input::Admit)")]
     UnknownNve(NveId),
-    /// More TSIs, or more addresses of them, than the message that prepares a move can name.
-    #[error("{0} has too many TSIs and addresses for one message")]
+    /// The move has more TSIs, or more addresses of them, than the message that prepares a move can name.
+    #[error("{0} has too many TSIs and addresses for one Prepare message: move them in parts")]
     TooLarge(MoveId),
     /// A bound of the configuration is reached.
-    #[error("no room: {0}")]
+    #[error("no room: the limit {0} is reached")]
     Full(&'static str),
+}
+
+/// How a move in this state ends.
+fn end_of(state: &State, left: &Option<Micros>) -> String {
+    match (state, left) {
+        (_, Some(left)) => format!("the NVA revokes it in {} ms at the latest", left.0.div_ceil(1_000)),
+        (State::Revoking { .. }, None) => "it ends after the new NVE has answered Revoke".into(),
+        (State::Yielding, None) => "it ends after the old NVE has stopped delivering".into(),
+        (_, None) => "it ends after its NVEs have acknowledged the outcome".into(),
+    }
 }
 
 /// What [`Nva::moves`](super::Nva::moves) says of a move.

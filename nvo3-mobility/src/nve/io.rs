@@ -1,8 +1,12 @@
 //! What goes into an edge's control plane and what comes out, besides bytes.
 
-use super::rules::{News, State};
+use super::rules::{self, News, State};
 use crate::health::Waiting;
 use crate::table::VapId;
+use crate::words;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
@@ -76,46 +80,96 @@ pub enum Input {
     },
 }
 
-/// Why an input was not taken. Nothing changed.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("connect to the NVA"),
+            Self::Goodbye => f.write_str("end the session with the NVA"),
+            Self::Attach { vap, vn, tsis, trusted: false } => {
+                write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len())
+            }
+            Self::Attach { vap, vn, trusted: true, .. } => write!(f, "attach {vap} in VN {vn} for any source"),
+            Self::Detach { vap } => write!(f, "detach {vap}"),
+            Self::Activate { key, move_id: Some(id) } => write!(f, "{key} runs here by {id}"),
+            Self::Activate { key, move_id: None } => write!(f, "{key} runs here"),
+            Self::Suspend { key, move_id, stopped_at: None } => write!(f, "{key} will stop for {move_id}"),
+            Self::Suspend { key, move_id, stopped_at: Some(at) } => {
+                write!(f, "{key} stopped for {move_id} at {at} s")
+            }
+            Self::Applied(number) => write!(f, "the forwarder applied the changes up to {number}"),
+            Self::Refused { number } => write!(f, "the forwarder refused change {number}"),
+            Self::ForwarderReset => f.write_str("the forwarder lost its table"),
+            Self::Subscribe(vn) => write!(f, "subscribe to VN {vn}"),
+            Self::Unsubscribe(vn) => write!(f, "unsubscribe from VN {vn}"),
+            Self::Report { move_id, .. } => write!(f, "report the cost of {move_id}"),
+        }
+    }
+}
+
+/// Why an NVE did not take an input. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A port that is not attached.
-    #[error("port {} is not attached", .0.0)]
+    /// The port is not attached.
+    #[error("{0} is not attached: attach it first (Input::Attach)")]
     UnknownPort(VapId),
-    /// A TSI that no port has and no move brings.
-    #[error("{0} is not known here")]
+    /// No port has the TSI, and no move brings it.
+    #[error("{0} is not known here: attach a port for it first (Input::Attach)")]
     UnknownTsi(TsiKey),
-    /// A TSI that is behind another port.
-    #[error("{0} is behind another port")]
+    /// The TSI is behind another port.
+    #[error("{0} is behind another port: detach that port first")]
     Taken(TsiKey),
-    /// An activation without a port.
-    #[error("{0} has no port")]
+    /// The VM was to run here, and its TSI has no port.
+    #[error("{0} has no port: attach its port before the VM runs here")]
     NoPort(TsiKey),
-    /// A TSI without addresses, or in another VN than its port (VMM-4.4-01).
-    #[error("{0} needs at least one IP address and the VN of its port")]
+    /// The TSI has no address, or is in another VN than its port (VMM-4.4-01 wants both).
+    #[error("{0} cannot be attached: it needs at least one IP address, and the VN of its port")]
     Malformed(TsiKey),
-    /// The edge is not prepared for that move.
-    #[error("{key}, {state}, is not prepared for {move_id}")]
+    /// The NVE is not prepared for the move, so the VM must not start here by it.
+    #[error(
+        "{key} is not prepared for {move_id}: it is {state}; the VM must not start here by this move before the NVA has \
+         prepared this NVE for it"
+    )]
     NotPrepared {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
         /// The move.
         move_id: MoveId,
-        /// What the TSI is.
-        state: &'static str,
+        /// The TSI's state.
+        state: State,
     },
-    /// The input does not fit the TSI's state.
-    #[error("{key}, {state}: out of place")]
+    /// The TSI's state does not take the input.
+    #[error("{key} cannot {} now: it is {state}; {}", asked(input), accepted(input))]
     OutOfPlace {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// What the TSI is.
-        state: &'static str,
+        /// The TSI's state.
+        state: State,
+        /// The input that the state does not take.
+        input: rules::Input,
     },
     /// A bound of the configuration is reached.
-    #[error("no room: {0}")]
+    #[error("no room: the limit {0} is reached")]
     Full(&'static str),
+}
+
+/// What an input asks of a TSI.
+fn asked(input: &rules::Input) -> String {
+    match input {
+        rules::Input::Suspend(id) => format!("be suspended for {id}"),
+        rules::Input::Detach => "be detached".into(),
+        rules::Input::Runs => "run here".into(),
+        _ => "take this input".into(),
+    }
+}
+
+/// When such an input is taken.
+const fn accepted(input: &rules::Input) -> &'static str {
+    match input {
+        rules::Input::Suspend(_) => "Suspend is taken once the NVA has prepared this NVE for the move (News::Prepared)",
+        rules::Input::Detach => "Detach is taken once the NVA has answered that the move is committed or aborted",
+        _ => "the table of nve::rules says what each state takes",
+    }
 }
 
 /// What the owner should know or do.
@@ -164,6 +218,28 @@ pub enum Event {
     /// The owner has done nothing for [`PATIENCE`](crate::health::PATIENCE) about what only it can do: said once, and again after it
     /// has done something and stopped anew.
     Stalled(Waiting),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SessionUp => f.write_str("the session with the NVA is up"),
+            Self::SessionDown(reason) => {
+                write!(f, "the session with the NVA is down ({}); forwarding goes on", words::down(*reason))
+            }
+            Self::State { key, from, to } => write!(f, "{key}: {} -> {}", from.name(), to.name()),
+            Self::News { key, move_id: Some(id), news } => write!(f, "{key}, {id}: {news}"),
+            Self::News { key, move_id: None, news } => write!(f, "{key}: {news}"),
+            Self::Refused { key, result } => {
+                write!(f, "{key}: the NVA refused the registration: {}", words::registration(*result))
+            }
+            Self::Spoofed { vap, mac, ip: Some(ip) } => {
+                write!(f, "{vap}: {mac} claimed {ip}, which is not bound to it")
+            }
+            Self::Spoofed { vap, mac, ip: None } => write!(f, "{vap}: {mac} sent, which is not bound to the port"),
+            Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+        }
+    }
 }
 
 /// Where a message or frame goes.

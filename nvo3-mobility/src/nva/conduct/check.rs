@@ -1,5 +1,6 @@
 //! What is checked before a planned move is recorded.
 
+use super::room::Conduct;
 use super::words::preparation;
 use crate::nva::book::Plan;
 use crate::nva::facts::Facts;
@@ -16,45 +17,67 @@ pub(in crate::nva) const UNPLANNED: u64 = 1 << 63;
 /// An NVE that is to take part: where it is, and what it can do if it has a session and is not fenced.
 pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
 
-/// The plan of a move that the book allows. `full`: no more records can be made now.
-pub(in crate::nva) fn draft(
-    facts: &Facts,
-    full: bool,
-    id: MoveId,
-    tsis: Vec<TsiKey>,
-    to: NveId,
-    kind: MoveKind,
-    deadline: Micros,
-) -> Result<Plan, Error> {
-    let book = facts.book();
-    let refused = |why| Err(Error::Refused { id, why });
-    if id.0 & UNPLANNED != 0 || book.get_move(id).is_some() {
-        return Err(Error::UnknownMove(id));
-    }
-    if full || book.open_moves() >= facts.config().moves as usize {
-        return Err(Error::Full("NvaConfig.moves"));
-    }
-    let Some(first) = tsis.first().and_then(|key| book.get(key)) else { return refused(Refusal::UnknownTsi) };
-    let old = first.nve();
-    if kind != MoveKind::Hot {
-        return refused(Refusal::NotSupported);
-    }
-    for key in &tsis {
-        let Some(known) = book.get(key) else { return refused(Refusal::UnknownTsi) };
-        if known.nve() != old {
-            return refused(Refusal::WrongPlace);
+/// What management wants to move.
+pub(in crate::nva) struct Wanted {
+    pub(in crate::nva) id: MoveId,
+    pub(in crate::nva) tsis: Vec<TsiKey>,
+    pub(in crate::nva) to: NveId,
+    pub(in crate::nva) kind: MoveKind,
+    pub(in crate::nva) deadline: Micros,
+}
+
+impl Conduct {
+    /// The plan of a move that the book allows. `full`: no more records can be made now.
+    ///
+    /// # Errors
+    /// The first check that fails: the id, the room, the new NVE, the TSIs, their other moves.
+    pub(in crate::nva) fn draft(&self, facts: &Facts, full: bool, wanted: Wanted) -> Result<Plan, Error> {
+        let Wanted { id, tsis, to, kind, deadline } = wanted;
+        let book = facts.book();
+        let refused = |why| Err(Error::Refused { id, why });
+        if id.0 & UNPLANNED != 0 {
+            return Err(Error::ReservedId(id));
         }
-        if book.move_with(key).is_some() {
-            return refused(Refusal::Busy);
+        if book.get_move(id).is_some() {
+            return Err(Error::UsedId(id));
+        }
+        if full || book.open_moves() >= facts.config().moves as usize {
+            return Err(Error::Full("NvaConfig.moves"));
+        }
+        if facts.place(to).is_none() {
+            return Err(Error::UnknownNve(to));
+        }
+        let Some(first) = tsis.first().and_then(|key| book.get(key)) else { return refused(Refusal::UnknownTsi) };
+        let old = first.nve();
+        if kind != MoveKind::Hot {
+            return refused(Refusal::NotSupported);
+        }
+        for key in &tsis {
+            let Some(registration) = book.get(key) else { return refused(Refusal::UnknownTsi) };
+            if registration.nve() != old {
+                return refused(Refusal::WrongPlace);
+            }
+            if let Some(other) = book.move_with(key) {
+                return Err(self.busy(facts, id, *key, other));
+            }
+        }
+        Ok(Plan { id, tsis, old, new: to, kind, deadline })
+    }
+
+    /// The refusal of a move whose TSI takes part in another one.
+    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, other: MoveId) -> Error {
+        match self.state(facts.book(), other) {
+            Some(state) => Error::Busy { id, key, other, state, left: self.time_left(facts, other) },
+            None => Error::Refused { id, why: Refusal::Busy },
         }
     }
-    Ok(Plan { id, tsis, old, new: to, kind, deadline })
 }
 
 /// Whether the parties can carry out a plan.
 pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new: Option<Party>) -> Result<(), Error> {
     let refused = |why| Err(Error::Refused { id: plan.id, why });
-    let (Some((from, here)), Some((target, there))) = (old, new) else { return Err(Error::UnknownNve(plan.new)) };
+    let Some((target, there)) = new else { return Err(Error::UnknownNve(plan.new)) };
+    let Some((from, here)) = old else { return Err(Error::UnknownNve(plan.old)) };
     if plan.old == plan.new {
         return refused(Refusal::WrongPlace);
     }

@@ -112,6 +112,12 @@ impl Conduct {
         }
     }
 
+    /// The time until the deadline of a move revokes it; `None` where the NVA has revoked it, or it is decided how it ends.
+    pub(super) fn time_left(&self, facts: &Facts, id: MoveId) -> Option<Micros> {
+        let running = self.running.get(&id).filter(|running| !running.state.decided())?;
+        running.timer.map(|at| at - facts.now())
+    }
+
     /// A party has another whole deadline to answer.
     pub(in crate::nva) fn wait_again(&mut self, facts: &Facts, id: MoveId) {
         self.set_timer(id, Some(facts.now() + deadline(facts, id).max(Micros(1))));

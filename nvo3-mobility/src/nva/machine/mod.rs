@@ -8,7 +8,7 @@ mod hear;
 mod moves;
 
 use super::book::{Book, Effects, Journal, Record};
-use super::conduct::Conduct;
+use super::conduct::{Conduct, Wanted};
 use super::config::NvaConfig;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
@@ -150,7 +150,7 @@ impl Nva {
         self.set_time(now);
         let taken = match input {
             Input::Admit(place) => self.admit(place),
-            Input::Move { id, tsis, to, kind, deadline } => self.plan(id, tsis, to, kind, deadline),
+            Input::Move { id, tsis, to, kind, deadline } => self.plan(Wanted { id, tsis, to, kind, deadline }),
             Input::Cancel(id) => self.cancel(id),
             Input::Fenced(nve) => self.fence(nve),
             Input::Persisted(upto) => {

@@ -3,22 +3,15 @@
 use super::Nva;
 use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
-use crate::nva::conduct::{self, Due, UNPLANNED};
+use crate::nva::conduct::{self, Due, UNPLANNED, Wanted};
 use crate::nva::io::{Error, Event};
-use alloc::vec::Vec;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
 
 impl Nva {
     /// Management plans a move: every check, then the record.
-    pub(super) fn plan(
-        &mut self,
-        id: MoveId,
-        tsis: Vec<TsiKey>,
-        to: NveId,
-        kind: MoveKind,
-        deadline: Micros,
-    ) -> Result<(), Error> {
-        let plan = conduct::draft(&self.facts, self.is_full(), id, tsis, to, kind, deadline)?;
+    pub(super) fn plan(&mut self, wanted: Wanted) -> Result<(), Error> {
+        let id = wanted.id;
+        let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
         let party = |nve| Some((self.facts.place(nve)?, self.peers.abilities(nve)));
         conduct::check(&self.facts, &plan, party(plan.old), party(plan.new))?;
         self.record(Record::Planned(plan));
@@ -36,7 +29,10 @@ impl Nva {
     }
 
     pub(super) fn cancel(&mut self, id: MoveId) -> Result<(), Error> {
-        if self.step(id, rules::Input::Deadline) { Ok(()) } else { Err(Error::UnknownMove(id)) }
+        if self.step(id, rules::Input::Deadline) {
+            return Ok(());
+        }
+        Err(self.move_state(id).map_or(Error::UnknownMove(id), |state| Error::NotCancellable { id, state }))
     }
 
     pub(super) fn fence(&mut self, nve: NveId) -> Result<(), Error> {

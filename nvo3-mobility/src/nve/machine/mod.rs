@@ -137,7 +137,7 @@ impl Nve {
     fn detach(&mut self, vap: VapId) -> Result<(), Error> {
         for key in self.stations.behind(vap)? {
             if !self.step(key, rules::Input::Detach) {
-                return Err(self.out_of_place(key));
+                return Err(self.out_of_place(key, rules::Input::Detach));
             }
             self.stations.unbind(key, &mut self.orders);
         }

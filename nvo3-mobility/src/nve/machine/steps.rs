@@ -31,7 +31,7 @@ impl Nve {
     pub(super) fn step_together(&mut self, key: TsiKey, input: Input) -> Result<(), Error> {
         let others = self.stations.moving_with(&key);
         if !self.step(key, input) {
-            return Err(self.out_of_place(key));
+            return Err(self.out_of_place(key, input));
         }
         for other in others {
             self.step(other, input);
@@ -46,8 +46,8 @@ impl Nve {
         }
     }
 
-    pub(super) fn out_of_place(&self, key: TsiKey) -> Error {
-        Error::OutOfPlace { key, state: self.stations.state(&key).state.name() }
+    pub(super) fn out_of_place(&self, key: TsiKey, input: Input) -> Error {
+        Error::OutOfPlace { key, state: self.stations.state(&key).state, input }
     }
 
     /// Brings an effect of a step to the room that it is for.

@@ -24,11 +24,7 @@ impl Stations {
             return Ok(false);
         }
         let state = station.core.state;
-        if state.may_run_for(move_id) {
-            Ok(true)
-        } else {
-            Err(Error::NotPrepared { key, move_id, state: state.name() })
-        }
+        if state.may_run_for(move_id) { Ok(true) } else { Err(Error::NotPrepared { key, move_id, state }) }
     }
 
     /// Whether the move took the VM away already and is committed.

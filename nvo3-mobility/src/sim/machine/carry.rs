@@ -12,7 +12,7 @@ use crate::sim::nodes::{Edge, Effect, Told};
 use crate::sim::oracle::Loss;
 use crate::sim::scenario::Since;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Message, Micros, TsiKey};
 
@@ -43,10 +43,7 @@ impl World {
             if let nva::Event::Move { from, to, .. } = &event {
                 self.oracle.authority_state(from, to);
             }
-            self.did("NVA", || match &event {
-                nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
-                other => format!("{other:?}"),
-            });
+            self.did("NVA", || event.to_string());
             let deeds = self.hypervisor.hear_authority(now, Told::from(&event));
             self.act(deeds);
         }
@@ -94,7 +91,7 @@ impl World {
 
     /// An edge that died has forgotten a VN of which the authority could not tell it yet.
     fn dropped(&mut self, n: EdgeNo, id: frame::Numbered, reason: DropReason) {
-        self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+        self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason}", id.flow, id.number));
         let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
         let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
         if forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
@@ -106,7 +103,7 @@ impl World {
         let (now, name) = (self.now(), Node::Edge(n).name());
         match event {
             nve::Event::News { key, move_id, news } => {
-                self.timeline.did(now, name, || format!("{}: {news:?}", self.tenants.name_by_key(&key)));
+                self.timeline.did(now, name, || format!("{}: {news}", self.tenants.name_by_key(&key)));
                 let host = self.tenants.host_by_key(&key);
                 let Some((vm, host)) = host.and_then(|host| Some((self.tenants.vm(host)?, host))) else { return };
                 let deed = self.hypervisor.hear_edge(n, (vm, host), move_id, news);
@@ -117,7 +114,7 @@ impl World {
                 let who = |key: &TsiKey| self.tenants.name_by_key(key);
                 self.timeline.did(now, name, || format!("{}: {} -> {}", who(&key), from.name(), to.name()));
             }
-            other => self.did(name, || format!("{other:?}")),
+            other => self.did(name, || other.to_string()),
         }
     }
 
@@ -239,7 +236,7 @@ impl World {
             nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
                 format!("{} has stopped for {move_id}, {} us ago", name(key), (self.now() - *at).0)
             }
-            other => format!("{other:?}"),
+            other => other.to_string(),
         }
     }
 
@@ -248,7 +245,7 @@ impl World {
         let now = self.now();
         let words = match &input {
             nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
-            other => format!("{other:?}"),
+            other => other.to_string(),
         };
         let result = self.authority.tell(now, input);
         self.did("NVA", || match &result {

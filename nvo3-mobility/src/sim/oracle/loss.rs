@@ -43,7 +43,7 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dropped(reason) => write!(f, "{reason:?}"),
+            Self::Dropped(reason) => f.write_str(reason.name()),
             Self::AskedOverflow => f.write_str("asked-overflow"),
             Self::Unresolved => f.write_str("unresolved"),
             Self::StoppedVm => f.write_str("to-stopped-vm"),

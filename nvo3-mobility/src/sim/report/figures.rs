@@ -86,6 +86,7 @@ impl Report {
         let excused: u64 = excused.into_iter().map(count).sum();
         let mut dropped = BTreeMap::new();
         for (reason, frames) in edges.iter().flat_map(Edge::dropped) {
+            // The key is a contract: the variant's name.
             *dropped.entry(format!("{reason:?}")).or_insert(0) += frames;
         }
         let [sent, delivered, duplicated, reordered] = oracle.counts();

@@ -112,6 +112,6 @@ pub(super) fn event(event: &Event) -> Value {
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
-        _ => json!({ "event": "other" }),
+        other => json!({ "event": "other", "what": other.to_string() }),
     }
 }

@@ -14,7 +14,9 @@
 #![doc = include_str!("table.txt")]
 //! ```
 
+use crate::words;
 use arrayvec::ArrayVec;
+use core::fmt;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
 
 /// What the NVA waits for in a move.
@@ -220,6 +222,25 @@ impl State {
             Self::Committing { .. } => "committing",
             Self::Ended(_) => "ended",
         }
+    }
+}
+
+impl fmt::Display for State {
+    /// The state's name, and what it means in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self {
+            Self::PreparingNew { .. } => "the NVA has asked the new NVE to prepare",
+            Self::PreparingOld => "the new NVE is ready, and the NVA has asked the old NVE to prepare",
+            Self::Ready => "both NVEs are ready, and the VM may be suspended",
+            Self::Suspended => "the old NVE has stopped delivering, and the VM runs nowhere",
+            Self::Revoking { .. } => "the NVA has asked the new NVE never to activate the move",
+            Self::AbortingOld => "aborted, and the old NVE has not acknowledged that",
+            Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
+            Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
+            Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
+            Self::Ended(result) => words::result(*result),
+        };
+        write!(f, "{} ({meaning})", self.name())
     }
 }
 

@@ -21,6 +21,7 @@ mod old;
 
 use crate::table::{Action, Bum, Entry, Gate, Lane};
 use arrayvec::ArrayVec;
+use core::fmt;
 use nvo3_nva_proto::{MoveId, Place, Refusal, Version};
 
 /// One move as one of its parties knows it.
@@ -255,6 +256,24 @@ impl News {
     }
 }
 
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepared => "prepared to leave; the VM may be suspended once management says so",
+            Self::Suspended => "the tunnel to the new NVE is in force; the VM may stop",
+            Self::SuspendFailed => "the forwarder refused the tunnel; the VM must go on here",
+            Self::ActivateFailed => "the forwarder refused to deliver to the VM; say again that the VM runs",
+            Self::Running => "the VM runs here and is delivered to",
+            Self::Hint => "the VM sent a frame before it may run here; its frames are kept",
+            Self::Revoked => "the move was revoked; the VM must not run here",
+            Self::Halted => "the move was aborted; the VM is suspended here until its hypervisor resumes it",
+            Self::Gone => "the VM has moved away for good",
+            Self::Displaced => "the NVA moved the mapping away although the VM runs here",
+            Self::NotRegistered => "the NVA refused to register the VM here",
+        })
+    }
+}
+
 /// What is to be done, in order.
 pub type Outputs = ArrayVec<Output, 3>;
 
@@ -355,6 +374,34 @@ impl State {
             Self::Active(_) => "active",
             Self::Revoked(_) => "revoked",
         }
+    }
+}
+
+impl fmt::Display for State {
+    /// The state's name, and what it means in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (", self.name())?;
+        match self {
+            Self::Away => f.write_str("no VM of it is here"),
+            Self::Claiming { .. } => f.write_str("the VM showed up here, and the NVA has not answered"),
+            Self::Here => f.write_str("the VM runs here, and the mapping names this NVE"),
+            Self::Leaving(p) => write!(f, "the VM runs here, and {} will move it to {}", p.id, p.peer.nve),
+            Self::Suspending(p) => write!(f, "the tunnel to {} is ordered for {}", p.peer.nve, p.id),
+            Self::Vacating(p) => {
+                write!(f, "the VM does not run here, and the tunnel to {} is ordered for {}", p.peer.nve, p.id)
+            }
+            Self::Suspended(p) => write!(f, "the tunnel to {} is in force for {}", p.peer.nve, p.id),
+            Self::Resuming(p) => write!(f, "the VM was resumed here, and the NVA has not decided {}", p.id),
+            Self::Halted { .. } => f.write_str("the move was aborted, and the VM is suspended here"),
+            Self::Forwarding { to } => write!(f, "the VM is at {}, and late frames are tunnelled there", to.nve),
+            Self::Installing(t) => write!(f, "the attachment for {} is ordered", t.plan.id),
+            Self::Prepared(t) => write!(f, "prepared for {}, and the VM still runs at {}", t.plan.id, t.plan.peer.nve),
+            Self::Holding(t) => write!(f, "the VM runs nowhere, and frames are held for {}", t.plan.id),
+            Self::Activating(p) => write!(f, "the VM runs here by {}, and delivery is ordered", p.id),
+            Self::Active(p) => write!(f, "the VM runs here by {}, and the NVA has not answered", p.id),
+            Self::Revoked(t) => write!(f, "{} will never be activated here", t.plan.id),
+        }?;
+        f.write_str(")")
     }
 }
 
