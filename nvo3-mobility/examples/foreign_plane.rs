@@ -35,7 +35,7 @@ fn carry_out(now: Instant, edge: &mut ForeignEdge, plane: &mut Plane) -> Option<
     let mut buffer = Vec::new();
     loop {
         match edge.poll(now, &mut buffer) {
-            Next::Order(order) => match program(plane, order.change) {
+            Next::Change(order) => match program(plane, order.change) {
                 Ok(()) => edge.applied(now, 0, order.number),
                 Err(why) => {
                     println!("order {} refused: {why}", order.number);

@@ -36,7 +36,7 @@
 //! [`nve::Input::Activate`] with the move's id and starts it if the call returns `Ok`. [`nva::Event::Ended`] says how it ended.
 //! The target's port is attached before the VM starts there, the source's is detached after it stopped. Where a move is aborted while
 //! the VM is suspended ([`nve::rules::News::Halted`]), the source's hypervisor resumes it and says *Activate* without a move.
-//! [`edge::Reports`] makes what each edge then tells of the move's cost ([`nve::Input::Report`]).
+//! [`edge::MoveTally`] makes what each edge then tells of the move's cost ([`nve::Input::Report`]).
 //! A hypervisor that can say *suspend* only after the VM stopped says when that was; what the edge has delivered since then
 //! goes after the VM. Everything in between, and everything that can go wrong, is in three tables: [`nve::rules`],
 //! [`nva::rules`] and [`table::Entry`].

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
-use nvo3_mobility::nve::rules::Core;
+use nvo3_mobility::nve::rules::TsiState;
 use nvo3_mobility::nve::{self, Nve, NveConfig, NveCounters};
 use nvo3_nva_proto::auth::Party;
 use nvo3_nva_proto::{
@@ -31,7 +31,7 @@ type Cached = (TsiKey, Option<(Version, Option<Place>)>);
 #[derive(Debug, PartialEq)]
 struct AtEdge {
     told: Vec<nve::Event>,
-    tsis: Vec<(TsiKey, Core)>,
+    tsis: Vec<(TsiKey, TsiState)>,
     cache: Vec<Cached>,
 }
 

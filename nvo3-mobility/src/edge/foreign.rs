@@ -25,7 +25,7 @@ use nvo3_nva_proto::auth::{KeyError, Keys};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Give this order to every plane. Each answers, at any time, by [`ForeignEdge::applied`] or [`ForeignEdge::refused`].
-    Order(TableChange),
+    Change(TableChange),
     /// Send the frame in the buffer out of this VAP: the edge answers for a station elsewhere.
     Frame(VapId),
     /// Send the datagram in the buffer.
@@ -147,11 +147,11 @@ impl ForeignEdge {
     /// The next thing to do. A frame or datagram is written into `out`, which is cleared first; time that is due passes.
     pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> Next {
         loop {
-            if let Some(order) = self.control.poll_change() {
+            if let Some(change) = self.control.poll_change() {
                 let before = self.in_force();
-                self.ordered = order.number;
+                self.ordered = change.number;
                 self.settle(now, before);
-                return Next::Order(order);
+                return Next::Change(change);
             }
             if let Some(to) = self.control.poll_transmit(now, out) {
                 return match to {

@@ -12,11 +12,11 @@ mod control;
 mod fate;
 pub mod foreign;
 mod own;
-mod reports;
+mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use control::Peer;
 pub use fate::Fate;
 pub use own::{Edge, Next};
-pub use reports::Reports;
+pub use tally::MoveTally;

@@ -292,7 +292,7 @@ fn orders(edge: &mut ForeignEdge) -> Vec<TableChange> {
     let (mut orders, mut buffer) = (Vec::new(), Vec::new());
     for _ in 0..ENOUGH {
         match edge.poll(NOW, &mut buffer) {
-            foreign::Next::Order(order) => orders.push(order),
+            foreign::Next::Change(order) => orders.push(order),
             foreign::Next::Wait(_) => return orders,
             _ => {}
         }
@@ -410,7 +410,7 @@ impl Move {
             loop {
                 match self.new.poll(NOW, &mut buffer) {
                     foreign::Next::Datagram(Peer::Nva) => self.nva.handle_datagram(NOW, address(2), &buffer),
-                    foreign::Next::Order(order) => self.ordered = order.number,
+                    foreign::Next::Change(order) => self.ordered = order.number,
                     foreign::Next::Wait(_) => break,
                     _ => {}
                 }

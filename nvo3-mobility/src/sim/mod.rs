@@ -11,7 +11,7 @@
 //! use nvo3_mobility::sim::{Params, run};
 //!
 //! let run = run(Params::new(7));
-//! assert_eq!((run.report.lost, run.report.duplicated), (0, 0));
+//! assert_eq!((run.summary.lost, run.summary.duplicated), (0, 0));
 //! assert_eq!(run.violations, []);
 //! ```
 
@@ -31,11 +31,11 @@ pub use frame::Numbered;
 pub use net::{Capture, Interface, LinkType, Mischief, Packet};
 pub use oracle::{Invariant, Loss, Violation, Visited};
 pub use random::Chance;
-pub use report::{Line, MoveReport, Report, Timeline, What};
+pub use report::{Line, MoveOutcome, RunSummary, Timeline, What};
 pub use scenario::{
     Correspondent, EDGES, Fault, Mishap, Move, Params, Path, Record, Scenario, Since, Spot, Trouble, Unfit, Vm,
 };
-pub use tenants::TenantReport;
+pub use tenants::TenantSummary;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -47,7 +47,7 @@ use random::Random;
 #[non_exhaustive]
 pub struct Run {
     /// The figures.
-    pub report: Report,
+    pub summary: RunSummary,
     /// What was lost, by reason.
     pub losses: BTreeMap<Loss, u64>,
     /// How many mishaps of each kind came about.

@@ -55,14 +55,14 @@ impl Stage<'_> {
 
     /// One input for the move in hand; false where it is out of place.
     pub fn decide(&mut self, input: Input) -> bool {
-        let Some(of) = &mut self.world.nva.open else { return false };
-        let before = of.state;
+        let Some(mv) = &mut self.world.nva.open else { return false };
+        let before = mv.state;
         let Some((after, outputs)) = self.rules.nva_step(before, input) else { return false };
-        of.state = after;
+        mv.state = after;
         self.carry_out_all(outputs);
         if before != after {
             for side in [Side::Old, Side::New] {
-                if self.world.nva.open.is_some_and(|of| self.world.edge(of.party(side)).gone) {
+                if self.world.nva.open.is_some_and(|mv| self.world.edge(mv.party(side)).gone) {
                     self.decide(Input::Lost(side));
                 }
             }
@@ -72,13 +72,13 @@ impl Stage<'_> {
 
     fn carry_out_all(&mut self, outputs: impl IntoIterator<Item = Output>) {
         for output in outputs {
-            let Some(of) = self.world.nva.open else { return };
-            self.order(of, output);
+            let Some(mv) = self.world.nva.open else { return };
+            self.order(mv, output);
         }
     }
 
-    fn order(&mut self, of: Move, output: Output) {
-        let Move { id, old, new, version, failover, .. } = of;
+    fn order(&mut self, mv: Move, output: Output) {
+        let Move { id, old, new, version, failover, .. } = mv;
         match output {
             Output::PrepareNew => {
                 self.tell(new, Msg::Prepare { id, version, old: false, peer: old, suspended: false, failover });
@@ -90,23 +90,23 @@ impl Stage<'_> {
             Output::PassSuspended => self.tell(new, Msg::Left { id }),
             Output::EarlyPush => {
                 let early = self.push(version, new, |n| n != old && n != new);
-                self.note(|of| of.early |= early);
+                self.note(|mv| mv.early |= early);
             }
             Output::Commit => {
                 self.record();
                 (self.world.nva.at, self.world.nva.version) = (new, version);
-                self.push(version, new, |n| n != old && n != new && of.early & (1 << n) == 0);
+                self.push(version, new, |n| n != old && n != new && mv.early & (1 << n) == 0);
             }
             Output::Abort => {
                 let number = self.record();
                 let number = if self.rules.lacks(Fence::AbortVersion) { version } else { number };
                 (self.world.nva.at, self.world.nva.version) = (old, number);
-                self.note(|of| of.aborted = number);
+                self.note(|mv| mv.aborted = number);
             }
             Output::PublishAbort => {
                 self.push(self.world.nva.version, old, |n| n != old && n != new);
             }
-            Output::Outcome(side) => self.send_outcome(id, of.party(side)),
+            Output::Outcome(side) => self.send_outcome(id, mv.party(side)),
             Output::Grant => self.tell(new, Msg::Accepted { version }),
             Output::Deny(_) => self.tell(new, Msg::Denied),
             Output::MaySuspend => {
@@ -117,7 +117,7 @@ impl Stage<'_> {
             Output::Close(_) => {
                 self.record();
                 self.world.nva.open = None;
-                self.world.nva.ended.push(of);
+                self.world.nva.ended.push(mv);
                 for n in [old, new] {
                     if self.world.edge(n).gone {
                         self.world.nva.unheard.push((n, id));
@@ -131,8 +131,8 @@ impl Stage<'_> {
     }
 
     fn note(&mut self, change: impl FnOnce(&mut Move)) {
-        if let Some(of) = &mut self.world.nva.open {
-            change(of);
+        if let Some(mv) = &mut self.world.nva.open {
+            change(mv);
         }
     }
 
@@ -148,16 +148,16 @@ impl Stage<'_> {
 
     fn send_outcome(&mut self, id: u8, n: At) {
         let nva = &self.world.nva;
-        let Some(of) = nva.open.iter().chain(&nva.ended).find(|of| of.id == id).copied() else { return };
-        let Some(side) = of.side(n) else { return };
+        let Some(mv) = nva.open.iter().chain(&nva.ended).find(|mv| mv.id == id).copied() else { return };
+        let Some(side) = mv.side(n) else { return };
         let unheard_of = self.rules.lacks(Fence::OldFirst);
-        let (result, version, place) = match (of.state, side) {
+        let (result, version, place) = match (mv.state, side) {
             (State::Committing { .. } | State::Ended(MoveResult::Committed), _) => {
-                (MoveResult::Committed, of.version, of.new)
+                (MoveResult::Committed, mv.version, mv.new)
             }
             (State::AbortingOld, Side::New) if !unheard_of => return,
             (State::AbortingOld | State::AbortingNew | State::Ended(MoveResult::Aborted), _) => {
-                (MoveResult::Aborted, of.aborted, of.old)
+                (MoveResult::Aborted, mv.aborted, mv.old)
             }
             _ => return,
         };
@@ -177,7 +177,7 @@ impl Stage<'_> {
             Msg::OutcomeQuery { id } => self.send_outcome(id, n),
             Msg::OutcomeInForce { id } => {
                 let any = self.rules.lacks(Fence::Outcome);
-                if let Some(side) = self.world.nva.open.filter(|of| of.id == id || any).and_then(|of| of.side(n)) {
+                if let Some(side) = self.world.nva.open.filter(|mv| mv.id == id || any).and_then(|mv| mv.side(n)) {
                     self.decide(Input::InForce(side));
                 }
             }
@@ -187,14 +187,14 @@ impl Stage<'_> {
     }
 
     fn word(&mut self, n: At, id: u8, version: u8, input: impl Fn(Side) -> Input) {
-        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+        if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
             self.word_of(side, n, id, version, input(side));
         }
     }
 
     /// A word counts only from the party that may say it, about the version that is reserved.
     fn word_of(&mut self, side: Side, n: At, id: u8, version: u8, input: Input) {
-        if self.world.nva.open.is_some_and(|of| of.id == id && of.version == version && of.side(n) == Some(side)) {
+        if self.world.nva.open.is_some_and(|mv| mv.id == id && mv.version == version && mv.side(n) == Some(side)) {
             self.decide(input);
         }
     }
@@ -203,11 +203,11 @@ impl Stage<'_> {
         let (current, owner) = (self.world.nva.version, self.world.nva.at);
         if owner == n {
             self.tell(n, Msg::Accepted { version: current });
-        } else if let Some(of) = self.world.nva.open {
+        } else if let Some(mv) = self.world.nva.open {
             if !self.rules.lacks(Fence::Claim) {
                 self.world.nva.claim = Some((n, expected));
             }
-            if self.rules.lacks(Fence::OnlyActivated) && of.new == n {
+            if self.rules.lacks(Fence::OnlyActivated) && mv.new == n {
                 self.decide(Input::Activated);
             }
         } else if expected < current && !self.rules.lacks(Fence::Expected) {
@@ -228,12 +228,12 @@ impl Stage<'_> {
         let edge = self.world.edge_mut(n);
         let restarted = edge.fresh;
         (edge.session, edge.gone, edge.fresh) = (true, false, false);
-        let (missed, kept): (Vec<_>, Vec<_>) = self.world.nva.unheard.iter().partition(|(of, _)| *of == n);
+        let (missed, kept): (Vec<_>, Vec<_>) = self.world.nva.unheard.iter().partition(|(mv, _)| *mv == n);
         self.world.nva.unheard = kept;
         for (_, id) in missed {
             self.send_outcome(id, n);
         }
-        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+        if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
             self.decide(Input::Returned(side, restarted));
         }
         self.step(n, nvo3_mobility::nve::rules::Input::Again);
@@ -250,9 +250,9 @@ impl Stage<'_> {
     pub fn cut(&mut self, n: At) {
         self.world.edge_mut(n).session = false;
         self.world.net.cut(n);
-        self.note(|of| {
-            if !of.state.decided() {
-                of.early &= !(1 << n);
+        self.note(|mv| {
+            if !mv.state.decided() {
+                mv.early &= !(1 << n);
             }
         });
     }
@@ -260,22 +260,22 @@ impl Stage<'_> {
     /// The authority counts an edge as gone.
     pub fn lose(&mut self, n: At) {
         self.world.edge_mut(n).gone = true;
-        if let Some(side) = self.world.nva.open.and_then(|of| of.side(n)) {
+        if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
             self.decide(Input::Lost(side));
         }
     }
 
     /// The timer of the move in hand: its deadline, or an outcome's that nobody acknowledges.
     pub fn timer(&mut self) -> bool {
-        let Some(of) = self.world.nva.open else { return false };
-        let silent = match of.state {
+        let Some(mv) = self.world.nva.open else { return false };
+        let silent = match mv.state {
             State::AbortingOld => Side::Old,
             State::AbortingNew => Side::New,
             State::Revoking { .. } | State::Committing { .. } | State::Yielding => return false,
             _ => return self.decide(Input::Deadline),
         };
         // What lives has a session again within a deadline.
-        let edge = self.world.edge(of.party(silent));
+        let edge = self.world.edge(mv.party(silent));
         edge.gone && edge.fresh && self.decide(Input::GoneForGood(silent))
     }
 
@@ -285,14 +285,14 @@ impl Stage<'_> {
         let nva = &mut self.world.nva;
         nva.unheard.clear();
         nva.claim = None;
-        nva.open = nva.open.filter(|of| !forgets || of.state.decided()).map(|of| {
-            let state = match of.state {
-                State::Committing { .. } => State::Committing { old: false, new: of.failover },
+        nva.open = nva.open.filter(|mv| !forgets || mv.state.decided()).map(|mv| {
+            let state = match mv.state {
+                State::Committing { .. } => State::Committing { old: false, new: mv.failover },
                 State::AbortingOld | State::AbortingNew => State::AbortingOld,
-                _ if of.failover => State::Yielding,
+                _ if mv.failover => State::Yielding,
                 _ => State::PreparingNew { left: false },
             };
-            Move { state, early: 0, ..of }
+            Move { state, early: 0, ..mv }
         });
         self.world.net = Net::default();
         for n in EDGES {

@@ -19,13 +19,13 @@ pub struct Stage<'a> {
 impl Stage<'_> {
     /// One input for the core of an edge; false where it is out of place.
     pub fn step(&mut self, n: At, input: Input) -> bool {
-        let before = self.world.edge(n).core.get();
+        let before = self.world.edge(n).tsi.get();
         let Some((after, outputs)) = self.rules.edge_step(before, input) else { return false };
         let edge = self.world.edge_mut(n);
-        edge.core = Interned::of(after);
+        edge.tsi = Interned::new(after);
         let waits = after.state.awaits_forwarder();
         if !waits {
-            edge.table = edge.core;
+            edge.table = edge.tsi;
             edge.dazed &= after.state == State::Away;
         }
         for output in outputs {
@@ -42,7 +42,7 @@ impl Stage<'_> {
     /// The forwarder applied what was ordered.
     pub fn applied(&mut self, n: At) {
         let edge = self.world.edge_mut(n);
-        (edge.table, edge.dazed) = (edge.core, false);
+        (edge.table, edge.dazed) = (edge.tsi, false);
         self.look_after_frame(n);
         self.step(n, Input::Applied);
     }
@@ -66,7 +66,7 @@ impl Stage<'_> {
             Output::Refuse(id, v, _) => self.say(n, Msg::Refused { id: id.0 as u8, version: generation(v) }),
             Output::Register => {
                 let edge = self.world.edge(n);
-                let expected = edge.cached.0.max(generation(edge.core.get().floor));
+                let expected = edge.cached.0.max(generation(edge.tsi.get().floor));
                 self.say(n, Msg::Register { expected });
             }
             Output::Tell(news) => self.news(n, news),
@@ -126,17 +126,17 @@ impl Stage<'_> {
                 self.step(n, Input::Revoke(plan));
             }
             Msg::Outcome { id, result, version: v, place: to } => {
-                let (name, of) = (MoveId(id.into()), version(v));
+                let (name, outcome_version) = (MoveId(id.into()), version(v));
                 let input = match (result, to == n) {
-                    (MoveResult::Committed, true) => Input::CommittedHere(name, of),
-                    (MoveResult::Committed, false) => Input::Committed(name, of, place(to)),
-                    (_, true) => Input::AbortedHere(name, of),
-                    (_, false) => Input::Aborted(name, of, place(to)),
+                    (MoveResult::Committed, true) => Input::CommittedHere(name, outcome_version),
+                    (MoveResult::Committed, false) => Input::Committed(name, outcome_version, place(to)),
+                    (_, true) => Input::AbortedHere(name, outcome_version),
+                    (_, false) => Input::Aborted(name, outcome_version, place(to)),
                 };
                 self.world.edge_mut(n).known = true;
                 self.step(n, input);
                 let edge = self.world.edge(n);
-                if v >= edge.cached.0.max(generation(edge.core.get().floor)) {
+                if v >= edge.cached.0.max(generation(edge.tsi.get().floor)) {
                     self.cache(n, v, to);
                 }
                 self.say(n, Msg::OutcomeInForce { id });
@@ -156,7 +156,7 @@ impl Stage<'_> {
             }
             Msg::Update { version: v, place: to } => {
                 let edge = self.world.edge(n);
-                let floor = generation(edge.core.get().floor);
+                let floor = generation(edge.tsi.get().floor);
                 let newest = if self.rules.lacks(Fence::Floor) { 0 } else { edge.cached.0.max(floor) };
                 if v < newest {
                     return;

@@ -1,7 +1,7 @@
 //! The rules of a planned move that can be taken away one at a time, and the core's tables without one of them.
 
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{self, Core, Input, News, Output, Outputs, State, Word};
+use nvo3_mobility::nve::rules::{self, Input, News, Output, Outputs, State, TsiState, Word};
 use nvo3_mobility::table::{Action, Entry, Lane};
 use nvo3_nva_proto::{MoveResult, Version};
 
@@ -88,25 +88,25 @@ impl Rules {
     }
 
     /// A step of an NVE's core.
-    pub fn edge_step(&self, core: Core, input: Input) -> Option<(Core, Outputs)> {
+    pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
         use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
         use State::{Leaving, Suspended, Suspending, Vacating};
-        let low = Core { floor: Version::default(), ..core };
-        match (self.without, core.state, input) {
+        let low = TsiState { floor: Version::default(), ..tsi };
+        match (self.without, tsi.state, input) {
             (Some(Fence::Floor), ..) => rules::step(low, input),
             (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => rules::step(low, input),
             (Some(Fence::Applied), Leaving(p), Suspend(_)) => {
-                let (after, mut outputs) = rules::step(core, input)?;
+                let (after, mut outputs) = rules::step(tsi, input)?;
                 outputs.push(Output::Say(p.id, p.version, Word::Suspended));
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
-                let (after, outputs) = rules::step(core, input)?;
+                let (after, outputs) = rules::step(tsi, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
-                Some((Core { state, ..after }, outputs))
+                Some((TsiState { state, ..after }, outputs))
             }
-            _ => rules::step(core, input),
+            _ => rules::step(tsi, input),
         }
     }
 

@@ -36,23 +36,23 @@ impl Stage<'_> {
 }
 
 fn find(world: &World, id: u8) -> Option<&Move> {
-    world.nva.open.iter().chain(&world.nva.ended).find(|of| of.id == id)
+    world.nva.open.iter().chain(&world.nva.ended).find(|mv| mv.id == id)
 }
 
 /// Its move is over, or is decided and this side's part in it is done.
 fn inert_at_authority(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
-    let open = |id| world.nva.open.filter(|of| of.id == id);
+    let open = |id| world.nva.open.filter(|mv| mv.id == id);
     let answered = |answer| said(answer) || inert_at_edge(world, answer, said);
     match packet.msg {
         Msg::Ready { id, .. }
         | Msg::Refused { id, .. }
         | Msg::Suspended { id, .. }
         | Msg::Resumed { id, .. }
-        | Msg::Revoked { id, .. } => open(id).is_none_or(|of| of.state.decided()),
+        | Msg::Revoked { id, .. } => open(id).is_none_or(|mv| mv.state.decided()),
         Msg::Activated { id, .. } => {
-            open(id).is_none_or(|of| of.state.decided() && outcome(world, id, packet.edge).is_none_or(answered))
+            open(id).is_none_or(|mv| mv.state.decided() && outcome(world, id, packet.edge).is_none_or(answered))
         }
-        Msg::OutcomeInForce { id } => open(id).is_none_or(|of| match (of.state, of.side(packet.edge)) {
+        Msg::OutcomeInForce { id } => open(id).is_none_or(|mv| match (mv.state, mv.side(packet.edge)) {
             (Committing { old, .. }, Some(Side::Old)) => old,
             (Committing { new, .. }, Some(Side::New)) => new,
             (state, Some(Side::Old)) => state == AbortingNew,
@@ -65,15 +65,15 @@ fn inert_at_authority(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bo
 
 /// What an edge is answered that asks how a move ended, once nothing can change that.
 fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
-    let of = find(world, id)?;
-    let side = of.side(n)?;
-    let (result, version, place) = match of.state {
-        Committing { .. } => (MoveResult::Committed, of.version, of.new),
+    let mv = find(world, id)?;
+    let side = mv.side(n)?;
+    let (result, version, place) = match mv.state {
+        Committing { .. } => (MoveResult::Committed, mv.version, mv.new),
         AbortingOld if side == Side::New => return None,
-        AbortingOld | AbortingNew => (MoveResult::Aborted, of.aborted, of.old),
+        AbortingOld | AbortingNew => (MoveResult::Aborted, mv.aborted, mv.old),
         _ if world.nva.open.is_some_and(|open| open.id == id) => return None,
-        _ if of.aborted == 0 => (MoveResult::Committed, of.version, of.new),
-        _ => (MoveResult::Aborted, of.aborted, of.old),
+        _ if mv.aborted == 0 => (MoveResult::Committed, mv.version, mv.new),
+        _ => (MoveResult::Aborted, mv.aborted, mv.old),
     };
     Some(Packet { edge: n, up: false, msg: Msg::Outcome { id, result, version, place } })
 }
@@ -81,20 +81,20 @@ fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
 /// What it says is below what the edge knows, or is what it knows.
 fn inert_at_edge(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
     let edge = world.edge(packet.edge);
-    let core = edge.core.get();
-    let floor = generation(core.floor);
-    let in_hand = |id: u8| core.state.plan().is_some_and(|plan| plan.id == MoveId(id.into()));
+    let tsi = edge.tsi.get();
+    let floor = generation(tsi.floor);
+    let in_hand = |id: u8| tsi.state.plan().is_some_and(|plan| plan.id == MoveId(id.into()));
     let heard_of = |id: u8, failover| edge.known && (failover || edge.moves & (1 << id) != 0);
     match packet.msg {
         Msg::Update { version, place } => {
-            let arms = matches!(core.state, Installing(of) | Prepared(of) if generation(of.plan.version) == version);
+            let arms = matches!(tsi.state, Installing(mv) | Prepared(mv) if generation(mv.plan.version) == version);
             let known = edge.known && version <= floor && !arms;
             version < edge.cached.0.max(floor) || known && edge.cached == (version, place)
         }
         Msg::Prepare { id, version, failover, .. } => version <= floor && !in_hand(id) && heard_of(id, failover),
         Msg::Left { id } => {
-            let waits = matches!(core.state, Installing(of) | Prepared(of) if !of.left);
-            let over = find(world, id).is_some_and(|of| of.version <= floor);
+            let waits = matches!(tsi.state, Installing(mv) | Prepared(mv) if !mv.left);
+            let over = find(world, id).is_some_and(|mv| mv.version <= floor);
             if in_hand(id) { world.left.refusals == 0 && !waits } else { over }
         }
         Msg::Revoke { id, version, .. } => version < floor && !in_hand(id) && heard_of(id, false),

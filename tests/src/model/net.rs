@@ -75,8 +75,8 @@ impl Net {
     }
 
     /// The outcome of a move on its way to an edge.
-    pub fn outcome(&self, edge: At, of: u8) -> Option<Packet> {
-        let to = |packet: &&Packet| packet.edge == edge && matches!(packet.msg, Msg::Outcome { id, .. } if id == of);
+    pub fn outcome(&self, edge: At, mv: u8) -> Option<Packet> {
+        let to = |packet: &&Packet| packet.edge == edge && matches!(packet.msg, Msg::Outcome { id, .. } if id == mv);
         self.0.iter().find(to).copied()
     }
 

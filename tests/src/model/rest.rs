@@ -109,7 +109,7 @@ fn next(world: &World, rules: &Rules) -> Result<Option<(Event, World)>, Broken> 
 /// As long as the authority has not heard that the VM leaves, nobody keeps a frame from it but what was tunnelled before.
 fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
     let at = world.host.at;
-    let leaves = |of: &Move| !matches!(of.state, PreparingNew { left: false } | PreparingOld | Ready);
+    let leaves = |mv: &Move| !matches!(mv.state, PreparingNew { left: false } | PreparingOld | Ready);
     if world.nva.open.as_ref().is_none_or(leaves) {
         return Ok(());
     }
@@ -123,8 +123,8 @@ fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
 
 fn check(world: &World, rules: &Rules) -> Result<(), Broken> {
     let at = world.host.at;
-    if let Some(of) = world.nva.open {
-        return Err(("I8", format!("move {} never ends: {:?}", of.id, of.state)));
+    if let Some(mv) = world.nva.open {
+        return Err(("I8", format!("move {} never ends: {:?}", mv.id, mv.state)));
     }
     for n in EDGES {
         let state = world.state(n);

@@ -3,7 +3,7 @@
 use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{Core, State};
+use nvo3_mobility::nve::rules::{State, TsiState};
 use nvo3_nva_proto::{Locators, MoveId, MoveResult, NveId, Place, Version};
 use std::collections::HashMap;
 use std::fmt;
@@ -18,27 +18,27 @@ pub struct Interned(u16);
 
 #[derive(Default)]
 struct Cores {
-    all: Vec<Core>,
-    numbers: HashMap<Core, u16>,
+    all: Vec<TsiState>,
+    numbers: HashMap<TsiState, u16>,
 }
 
 static CORES: LazyLock<RwLock<Cores>> = LazyLock::new(RwLock::default);
 
 impl Interned {
-    pub fn of(core: Core) -> Self {
-        if let Some(known) = CORES.read().unwrap().numbers.get(&core) {
+    pub fn new(tsi: TsiState) -> Self {
+        if let Some(known) = CORES.read().unwrap().numbers.get(&tsi) {
             return Self(*known);
         }
         let cores = &mut *CORES.write().unwrap();
         let next = u16::try_from(cores.all.len()).unwrap();
-        let number = *cores.numbers.entry(core).or_insert(next);
+        let number = *cores.numbers.entry(tsi).or_insert(next);
         if number == next {
-            cores.all.push(core);
+            cores.all.push(tsi);
         }
         Self(number)
     }
 
-    pub fn get(self) -> Core {
+    pub fn get(self) -> TsiState {
         CORES.read().unwrap().all[usize::from(self.0)]
     }
 }
@@ -52,7 +52,7 @@ impl fmt::Debug for Interned {
 /// An edge: the core, and as much around it as a move can notice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
-    pub core: Interned,
+    pub tsi: Interned,
     /// The core whose entry is in force in the forwarder.
     pub table: Interned,
     /// The mapping that it follows without an entry: version (0: none) and place.
@@ -185,9 +185,9 @@ pub fn at(place: Place) -> At {
 impl Edge {
     /// One that has just started.
     pub fn new() -> Self {
-        let away = Interned::of(Core::default());
+        let away = Interned::new(TsiState::default());
         Self {
-            core: away,
+            tsi: away,
             table: away,
             cached: (0, 0),
             known: false,
@@ -213,8 +213,8 @@ impl World {
         let edge = |n| {
             let mut edge = Edge { cached: (1, 0), session: true, fresh: false, ..Edge::new() };
             if n == 0 {
-                edge.core = Interned::of(Core { state: State::Here, floor: version(1) });
-                edge.table = edge.core;
+                edge.tsi = Interned::new(TsiState { state: State::Here, floor: version(1) });
+                edge.table = edge.tsi;
                 edge.known = true;
             }
             edge
@@ -259,7 +259,7 @@ impl World {
     }
 
     pub fn state(&self, at: At) -> State {
-        self.edge(at).core.get().state
+        self.edge(at).tsi.get().state
     }
 
     /// Whether the entry in force at an edge delivers.
@@ -274,15 +274,15 @@ impl World {
 
     /// How the move ended that an edge still has in hand: a session brings that before what concerns a later one.
     pub fn missed(&self, n: At) -> Option<Packet> {
-        let MoveId(id) = self.edge(n).core.get().state.plan()?.id;
-        let over = self.nva.ended.iter().any(|of| u64::from(of.id) == id);
+        let MoveId(id) = self.edge(n).tsi.get().state.plan()?.id;
+        let over = self.nva.ended.iter().any(|mv| u64::from(mv.id) == id);
         over.then(|| self.net.outcome(n, id as u8)).flatten()
     }
 
     /// How a move ended, where it has.
     pub fn result(&self, id: u8) -> Option<MoveResult> {
-        let of = self.nva.ended.iter().find(|of| of.id == id)?;
-        Some(if of.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })
+        let mv = self.nva.ended.iter().find(|mv| mv.id == id)?;
+        Some(if mv.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })
     }
 }
 
@@ -290,9 +290,9 @@ impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for n in EDGES {
             let edge = self.edge(n);
-            let core = edge.core.get();
-            write!(f, "{} {}/{}", name(n), core.state.name(), core.floor.generation)?;
-            if edge.table.get().state != core.state {
+            let tsi = edge.tsi.get();
+            write!(f, "{} {}/{}", name(n), tsi.state.name(), tsi.floor.generation)?;
+            if edge.table.get().state != tsi.state {
                 write!(f, " (in force: {})", edge.table.get().state.name())?;
             }
             let (cached, place) = edge.cached;
@@ -302,8 +302,8 @@ impl fmt::Display for World {
             f.write_str(if edge.session { "; " } else { " no session; " })?;
         }
         write!(f, "NVA {}@{}", name(self.nva.at), self.nva.version)?;
-        if let Some(of) = self.nva.open {
-            write!(f, " {:?} {} {}->{}@{}", of.state, of.id, name(of.old), name(of.new), of.version)?;
+        if let Some(mv) = self.nva.open {
+            write!(f, " {:?} {} {}->{}@{}", mv.state, mv.id, name(mv.old), name(mv.new), mv.version)?;
         }
         write!(f, "; VM {} {}", if self.host.runs { "runs at" } else { "stopped at" }, name(self.host.at))?;
         write!(f, "; frame {:?}", self.frame)

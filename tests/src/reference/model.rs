@@ -268,11 +268,11 @@ impl Model {
             self.datagrams.iter().filter(|one| one.to == To::All && now < one.sent + Micros(2 * AGE.0)).count();
         let mut any = false;
         for station in 0..self.stations.len() {
-            let of =
+            let is_about =
                 |datagram: &Datagram| here(datagram) && (datagram.to == To::One(station) || datagram.from == station);
-            if self.datagrams.iter().filter(|one| of(one)).count() + groups >= FRAMES {
+            if self.datagrams.iter().filter(|one| is_about(one)).count() + groups >= FRAMES {
                 any = true;
-                for datagram in self.datagrams.iter_mut().filter(|one| of(one)) {
+                for datagram in self.datagrams.iter_mut().filter(|one| is_about(one)) {
                     datagram.excuse.get_or_insert(Excuse::OverLimit);
                 }
             }

@@ -57,8 +57,8 @@ impl Registrar {
     ) -> Verdict {
         let (book, config, tsi) = (facts.book(), facts.config(), &request.tsi);
         let key = tsi.key;
-        let known = book.get(&key);
-        let current = known.map(|known| known.version()).unwrap_or_default();
+        let registration = book.get(&key);
+        let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Verdict::Answer(result, current);
         if tsi.ips.is_empty() || tsi.ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
             return refused(RegistrationResult::Malformed);
@@ -66,15 +66,15 @@ impl Registrar {
         if book.conflict(tsi).is_some() {
             return refused(RegistrationResult::Duplicate);
         }
-        let Some(known) = known else {
+        let Some(registration) = registration else {
             if full || book.tsis() >= config.tsis as usize {
                 return refused(RegistrationResult::Resource);
             }
             return Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from });
         };
         let moving = book.move_with(&key).is_some();
-        if known.nve() == from {
-            return match (known.ips() == tsi.ips, moving) {
+        if registration.nve() == from {
+            return match (registration.ips() == tsi.ips, moving) {
                 // The owner attaching again makes no new version.
                 (true, _) => refused(RegistrationResult::Accepted),
                 // A change waits for the outcome.
@@ -94,7 +94,7 @@ impl Registrar {
             return refused(RegistrationResult::Resource);
         }
         match self.duplicates.suspect(facts.now(), config, key) {
-            Suspicion::None => Verdict::Yield(known.nve()),
+            Suspicion::None => Verdict::Yield(registration.nve()),
             Suspicion::Freezes => Verdict::Freeze(current),
             Suspicion::Frozen => refused(RegistrationResult::Duplicate),
         }
@@ -106,8 +106,10 @@ impl Registrar {
         if self.claims.get(&key).is_some_and(|(nve, ..)| *nve == from) {
             self.claims.remove(&key);
         }
-        let known = facts.book().get(&key);
-        if known.is_none_or(|known| known.nve() != from || request.version < known.version()) {
+        let registration = facts.book().get(&key);
+        if registration
+            .is_none_or(|registration| registration.nve() != from || request.version < registration.version())
+        {
             return Departure::None;
         }
         match facts.book().move_with(&key) {
@@ -145,7 +147,7 @@ impl Registrar {
     ) -> RegistrationReply {
         let current = match result {
             RegistrationResult::Accepted => None,
-            _ => facts.book().get(&tsi).and_then(|known| facts.place(known.nve())),
+            _ => facts.book().get(&tsi).and_then(|registration| facts.place(registration.nve())),
         };
         RegistrationReply { tsi, result, version, lifetime: u16::MAX, current }
     }

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::mappings::Mappings;
 use super::orders::{Orders, Row};
 use super::proxy::Proxy;
-use super::rules::{self, Core};
+use super::rules::{self, TsiState};
 use super::stations::Stations;
 use crate::ConfigError;
 use crate::health::Duty;
@@ -286,12 +286,12 @@ impl Nve {
     }
 
     /// What a TSI is to this edge.
-    pub fn state(&self, key: &TsiKey) -> Core {
+    pub fn state(&self, key: &TsiKey) -> TsiState {
         self.stations.state(key)
     }
 
     /// The TSIs that are, were or will be here.
-    pub fn tsis(&self) -> impl Iterator<Item = (TsiKey, Core)> + '_ {
+    pub fn tsis(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
         self.stations.iter()
     }
 

@@ -110,22 +110,22 @@ mod tests {
     fn history() -> impl Strategy<Value = Vec<Mapping>> {
         vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
             let (mut said, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
-            for (of, nve, takes, restart) in steps {
+            for (tsi, nve, takes, restart) in steps {
                 // With its journal lost it numbers from the beginning.
                 version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
-                let mut say = |of: u8, owner: Option<u8>| {
+                let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
-                    let ips = owner.filter(|owner| *owner == of).map(|_| IP).into_iter().collect();
-                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, of]), ips, version, place: Some(place(nve)) });
+                    let ips = owner.filter(|owner| *owner == tsi).map(|_| IP).into_iter().collect();
+                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
                 };
                 if takes
-                    && owner != Some(of)
+                    && owner != Some(tsi)
                     && let Some(before) = owner.take()
                 {
                     say(before, None);
                 }
-                owner = if takes { Some(of) } else { owner };
-                say(of, owner);
+                owner = if takes { Some(tsi) } else { owner };
+                say(tsi, owner);
             }
             said
         })

@@ -1,7 +1,7 @@
 //! One step of the table for one TSI, and what is to be done outside for it.
 
 use super::Stations;
-use super::rules::{self, Core, Input, News, Output, State, Word};
+use super::rules::{self, Input, News, Output, State, TsiState, Word};
 use super::station::Station;
 use crate::nve::orders::{Orders, Row};
 use arrayvec::ArrayVec;
@@ -59,7 +59,7 @@ impl Stations {
         true
     }
 
-    fn enter(&mut self, key: TsiKey, after: Core, orders: &mut Orders) {
+    fn enter(&mut self, key: TsiKey, after: TsiState, orders: &mut Orders) {
         let hold = self.hold;
         let station = self.tsis.entry(key).or_insert_with(|| Station::new(hold));
         if station.enter(after) {
@@ -71,7 +71,7 @@ impl Stations {
     }
 
     /// What an output of the table asks of the other rooms, if anything.
-    fn effect(&mut self, now: Instant, key: TsiKey, after: Core, output: Output) -> Option<Effect> {
+    fn effect(&mut self, now: Instant, key: TsiKey, after: TsiState, output: Output) -> Option<Effect> {
         Some(match output {
             Output::Say(id, version, word) => {
                 let all_say = match word {

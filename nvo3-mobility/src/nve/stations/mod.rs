@@ -24,7 +24,7 @@ use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
-use rules::Core;
+use rules::TsiState;
 use station::Station;
 
 /// The ports and TSIs of this edge, bounded.
@@ -70,13 +70,13 @@ impl Stations {
 
     /// What a TSI is to this edge.
     #[inline]
-    pub(super) fn state(&self, key: &TsiKey) -> Core {
-        self.tsis.get(key).map(|station| station.core).unwrap_or_default()
+    pub(super) fn state(&self, key: &TsiKey) -> TsiState {
+        self.tsis.get(key).map(|station| station.now).unwrap_or_default()
     }
 
     /// The TSIs that are, were or will be here.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, Core)> + '_ {
-        self.tsis.iter().map(|(key, station)| (*key, station.core))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
+        self.tsis.iter().map(|(key, station)| (*key, station.now))
     }
 
     /// The addresses of a TSI that is, was or will be here.
@@ -98,7 +98,7 @@ impl Stations {
             vap: station.and_then(|station| station.vap),
             entry: station.and_then(Station::entry),
             route,
-            version: station.map_or(said, |station| station.core.floor.max(said)),
+            version: station.map_or(said, |station| station.now.floor.max(said)),
             limits: station.map_or(self.hold, |station| station.limits),
             replay_since: station.and_then(|station| station.stopped_at),
         }

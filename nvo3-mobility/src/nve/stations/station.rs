@@ -1,6 +1,6 @@
 //! One TSI that is, was or will be here: what the move core says of it, and what hangs on that.
 
-use super::rules::{self, Core, State};
+use super::rules::{self, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -9,7 +9,7 @@ use nvo3_nva_proto::{HoldLimits, Instant, MoveId};
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
 pub(super) struct Station {
-    pub(super) core: Core,
+    pub(super) now: TsiState,
     pub(super) ips: Vec<IpAddr>,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
@@ -27,7 +27,7 @@ pub(super) struct Station {
 impl Station {
     pub(super) const fn new(limits: HoldLimits) -> Self {
         Self {
-            core: Core { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
+            now: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
             vap: None,
             limits,
@@ -41,36 +41,36 @@ impl Station {
 
     /// What the forwarder does for it.
     pub(super) const fn entry(&self) -> Option<Entry> {
-        if self.alone { rules::entry_alone(self.core.state) } else { rules::entry(self.core.state) }
+        if self.alone { rules::entry_alone(self.now.state) } else { rules::entry(self.now.state) }
     }
 
     /// Whether only its floor is left.
     pub(super) fn is_gone(&self) -> bool {
-        self.vap.is_none() && self.core.state == State::Away
+        self.vap.is_none() && self.now.state == State::Away
     }
 
     /// The move in hand.
     pub(super) fn move_id(&self) -> Option<MoveId> {
-        self.core.state.plan().map(|plan| plan.id)
+        self.now.state.plan().map(|plan| plan.id)
     }
 
     /// The session is lost: the NVA may end the move without this edge. True where the entry changes with it.
     pub(super) fn go_on_alone(&mut self) -> bool {
         let before = self.entry();
-        self.alone |= self.core.state.plan().is_some();
+        self.alone |= self.now.state.plan().is_some();
         self.entry() != before
     }
 
     /// The table said what comes next. True where the entry changes with it.
-    pub(super) fn enter(&mut self, after: Core) -> bool {
-        let (before, entry_before) = (self.core, self.entry());
-        self.core = after;
+    pub(super) fn enter(&mut self, after: TsiState) -> bool {
+        let (before, entry_before) = (self.now, self.entry());
+        self.now = after;
         if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
             self.stopped_at = None;
         }
         if before.state != after.state {
             // What this edge may have missed of a move it may still miss in that move's next state.
-            let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
+            let in_hand = |tsi: TsiState| tsi.state.plan().map(|plan| plan.id);
             self.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
             self.brought_by = brought_by(before.state, after.state);
             self.taken_by = match (before.state, after.state) {
@@ -91,7 +91,7 @@ const fn brought_by(before: State, after: State) -> Option<MoveId> {
 }
 
 /// The move whose commit took the VM away.
-fn taken_by(before: State, after: Core) -> Option<MoveId> {
+fn taken_by(before: State, after: TsiState) -> Option<MoveId> {
     match (before, after.state) {
         (
             State::Leaving(plan) | State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan),

@@ -23,7 +23,7 @@ impl Stations {
         if station.brought_by == Some(move_id) {
             return Ok(false);
         }
-        let state = station.core.state;
+        let state = station.now.state;
         if state.may_run_for(move_id) { Ok(true) } else { Err(Error::NotPrepared { key, move_id, state }) }
     }
 
@@ -41,7 +41,7 @@ impl Stations {
         for tsi in of_move.iter().chain([&key]) {
             // In a later state the tunnel is in force, and what it was to replay has been ordered.
             if let Some(station) = self.tsis.get_mut(tsi)
-                && matches!(station.core.state, State::Suspending(_))
+                && matches!(station.now.state, State::Suspending(_))
             {
                 station.stopped_at = stopped_at.or(station.stopped_at);
             }
@@ -83,7 +83,7 @@ impl Stations {
         let elsewhere = old.is_some_and(|nve| nve != self.place.nve);
         let kind = if elsewhere { MoveKind::Failover } else { MoveKind::Cold };
         // A request that comes late, after the mapping has changed, is refused: what it says may not be so any more.
-        let expected = Some(version.max(station.core.floor));
+        let expected = Some(version.max(station.now.floor));
         Some(RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX })
     }
 

@@ -10,7 +10,7 @@ use crate::sim::net::{EdgeNo, Net, Node, place};
 use crate::sim::nodes::{Authority, Edge};
 use crate::sim::oracle::{Oracle, Truth, disagreements, leftovers};
 use crate::sim::random::Random;
-use crate::sim::report::{Report, Timeline};
+use crate::sim::report::{RunSummary, Timeline};
 use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
 use alloc::string::String;
@@ -116,11 +116,11 @@ impl World {
         let now = self.now();
         self.oracle.check_ledger(now, &self.hypervisor);
         self.check();
-        let report = Report::new(self.seed, &self.oracle, &self.edges, &self.hypervisor, &self.tenants);
+        let summary = RunSummary::new(self.seed, &self.oracle, &self.edges, &self.hypervisor, &self.tenants);
         let losses = self.oracle.losses();
         let (violations, visited) = self.oracle.into_findings();
         Run {
-            report,
+            summary,
             losses,
             mishaps: self.mishaps.into_counts(),
             visited,

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::told::Orders;
 use super::tunnels::Tunnels;
-use crate::edge::{self, Next, Peer, Reports};
+use crate::edge::{self, MoveTally, Next, Peer};
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Line, Target, Verdict};
 use crate::nve::{self, Nve, NveConfig};
 use crate::sim::frame::{self, Numbered};
@@ -72,7 +72,7 @@ pub(crate) struct Edge {
     random: Random,
     machine: Option<Box<edge::Edge>>,
     orders: Orders,
-    reports: Reports,
+    reports: MoveTally,
     tunnels: Tunnels,
     /// The ports that its hypervisor wants.
     ports: BTreeMap<VapId, nve::Input>,
@@ -103,7 +103,7 @@ impl Edge {
             random,
             machine: None,
             orders: Orders::new(place.nve, ForwarderConfig::new(place.locators).asked),
-            reports: Reports::default(),
+            reports: MoveTally::default(),
             tunnels: Tunnels::new(place.locators),
             ports: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -135,7 +135,7 @@ impl Edge {
         (self.machine, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
         self.orders.clear();
-        self.reports = Reports::default();
+        self.reports = MoveTally::default();
     }
 
     // ---- what it is

@@ -3,7 +3,7 @@
 use crate::sim::hypervisor::{Hypervisor, Leg};
 use crate::sim::nodes::Edge;
 use crate::sim::oracle::{Loss, Oracle, Violation};
-use crate::sim::tenants::{TenantReport, Tenants};
+use crate::sim::tenants::{TenantSummary, Tenants};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -14,7 +14,7 @@ use serde::Serialize;
 /// The figures of one run. Datagrams are those of the hosts, numbered per sender and receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct RunSummary {
     /// The seed that gives the same run again.
     pub seed: u64,
     /// Datagrams sent.
@@ -46,9 +46,9 @@ pub struct Report {
     /// How long the VM ran nowhere, in the last move in which it was stopped.
     pub pause_us: Option<u64>,
     /// The moves, in order.
-    pub moves: Vec<MoveReport>,
+    pub moves: Vec<MoveOutcome>,
     /// The tenant's own frames.
-    pub tenant: Option<TenantReport>,
+    pub tenant: Option<TenantSummary>,
     /// What was violated, in words.
     pub violations: Vec<String>,
 }
@@ -56,7 +56,7 @@ pub struct Report {
 /// One move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct MoveReport {
+pub struct MoveOutcome {
     /// Its number.
     pub id: u64,
     /// From when it was asked for to its end.
@@ -65,7 +65,7 @@ pub struct MoveReport {
     pub result: Option<&'static str>,
 }
 
-impl From<&Leg> for MoveReport {
+impl From<&Leg> for MoveOutcome {
     fn from(leg: &Leg) -> Self {
         let took_us = leg.asked().zip(leg.ended()).map(|(asked, (ended, _))| (ended - asked).0);
         let result = leg.ended().map(|(_, result)| match result {
@@ -77,7 +77,7 @@ impl From<&Leg> for MoveReport {
     }
 }
 
-impl Report {
+impl RunSummary {
     /// The figures as they stand.
     pub(crate) fn new(seed: u64, oracle: &Oracle, edges: &[Edge], moves: &Hypervisor, tenants: &Tenants) -> Self {
         let losses = oracle.losses();
@@ -106,7 +106,7 @@ impl Report {
             dropped,
             converged_us: moves.last_convergence().map(|time| time.0),
             pause_us: moves.last_pause().map(|time| time.0),
-            moves: moves.legs().iter().filter(|leg| !leg.is_skipped()).map(MoveReport::from).collect(),
+            moves: moves.legs().iter().filter(|leg| !leg.is_skipped()).map(MoveOutcome::from).collect(),
             tenant: tenants.own_report(),
             violations: oracle.violations().iter().map(Violation::to_string).collect(),
         }

@@ -84,17 +84,17 @@ impl Draw {
         // By a clock that goes back, the time at which a VM stopped says nothing.
         let back = moves.iter().all(|one| one.late.is_none());
         let moves = moves.len();
-        let of = self.number(0, moves - 1);
+        let mv = self.number(0, moves - 1);
         let since = match self.number(0, 9) {
             0 => Since::Traffic,
-            1..=6 => Since::Asked(of),
-            _ => Since::Stopped(of),
+            1..=6 => Since::Asked(mv),
+            _ => Since::Stopped(mv),
         };
         let (wait, drawn) = (self.magnitude(10, 500_000), self.percent(50));
         let wait = Some(wait).filter(|_| !drawn);
         let what = match self.number(0, 15) {
-            0 | 1 => Trouble::Abort(of),
-            2 | 3 => Trouble::SelfResume(of),
+            0 | 1 => Trouble::Abort(mv),
+            2 | 3 => Trouble::SelfResume(mv),
             4..=7 => Trouble::Restart { node: self.spot(edges), down: Some(self.magnitude(1_000, 900_000)) },
             8..=10 => {
                 let a = self.spot(edges);
@@ -111,7 +111,7 @@ impl Draw {
             _ => Trouble::Fence(self.number(0, edges - 1)),
         };
         // Nobody resumes by itself a VM that runs.
-        let since = if matches!(what, Trouble::SelfResume(_)) { Since::Stopped(of) } else { since };
+        let since = if matches!(what, Trouble::SelfResume(_)) { Since::Stopped(mv) } else { since };
         Mishap { since, wait, what }
     }
 }

@@ -80,15 +80,15 @@ impl Scenario {
         world.moves.remove(n);
         let other = |number: usize| if number > n { number - 1 } else { number };
         world.mishaps.retain(|mishap| {
-            !matches!(mishap.since, Since::Asked(of) | Since::Stopped(of) if of == n)
-                && !matches!(mishap.what, Trouble::Abort(of) | Trouble::SelfResume(of) if of == n)
+            !matches!(mishap.since, Since::Asked(mv) | Since::Stopped(mv) if mv == n)
+                && !matches!(mishap.what, Trouble::Abort(mv) | Trouble::SelfResume(mv) if mv == n)
         });
         for Mishap { since, what, .. } in &mut world.mishaps {
-            if let Since::Asked(of) | Since::Stopped(of) = since {
-                *of = other(*of);
+            if let Since::Asked(mv) | Since::Stopped(mv) = since {
+                *mv = other(*mv);
             }
-            if let Trouble::Abort(of) | Trouble::SelfResume(of) = what {
-                *of = other(*of);
+            if let Trouble::Abort(mv) | Trouble::SelfResume(mv) = what {
+                *mv = other(*mv);
             }
         }
         world

@@ -9,5 +9,5 @@ mod own;
 mod traffic;
 
 pub(crate) use host::Received;
-pub use own::TenantReport;
+pub use own::TenantSummary;
 pub(crate) use traffic::Tenants;

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What became of the tenant's own frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct TenantReport {
+pub struct TenantSummary {
     /// Frames that were sent.
     pub sent: u64,
     /// Of them: ARP and ND that the edge answered or suppressed by itself.
@@ -87,7 +87,7 @@ impl OwnFrames {
     }
 
     /// The comparison.
-    pub(super) fn report(&self) -> Option<TenantReport> {
+    pub(super) fn report(&self) -> Option<TenantSummary> {
         if !self.plays() {
             return None;
         }
@@ -100,7 +100,7 @@ impl OwnFrames {
         }
         let missing = balance.values().filter(|n| **n > 0).sum::<i64>().unsigned_abs();
         let again = balance.values().filter(|n| **n < 0).sum::<i64>().unsigned_abs();
-        Some(TenantReport {
+        Some(TenantSummary {
             sent: self.sent.len() as u64 + self.answered + self.refused,
             answered: self.answered,
             refused: self.refused,

@@ -280,7 +280,7 @@ pub type Outputs = ArrayVec<Output, 3>;
 /// A TSI's state and its floor: what is not above the floor changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Core {
+pub struct TsiState {
     /// What the TSI is to this NVE.
     pub state: State,
     /// The newest statement that was accepted about it.
@@ -288,8 +288,8 @@ pub struct Core {
 }
 
 /// One step of the table. `None`: out of place, nothing changes.
-pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
-    let Core { state, floor } = core;
+pub fn step(before: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
+    let TsiState { state, floor } = before;
     let (state, outputs) = old::step(state, floor, input)
         .or_else(|| new::step(state, floor, input))
         .or_else(|| home::step(state, floor, input))?;
@@ -298,7 +298,7 @@ pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
         State::Activating(plan) | State::Holding(Target { plan, .. }) => floor.max(plan.version),
         _ => floor,
     };
-    Some((Core { state, floor }, outputs))
+    Some((TsiState { state, floor }, outputs))
 }
 
 /// The floor that an accepted statement sets. A refused Prepare sets none: the mapping of now may still be registered.

@@ -10,7 +10,7 @@ use nvo3_nva_proto::{Instant, MoveId, Report, TsiKey};
 /// An owner hands it each [`Event::State`](crate::nve::Event::State), and tells the edge the report that comes of it as
 /// [`Input::Report`](crate::nve::Input::Report). There is one report of a move, when the last of its TSIs has ended its part.
 #[derive(Debug, Default)]
-pub struct Reports {
+pub struct MoveTally {
     parts: BTreeMap<TsiKey, Part>,
     moves: BTreeMap<MoveId, Sum>,
 }
@@ -44,7 +44,7 @@ impl Part {
     }
 }
 
-impl Reports {
+impl MoveTally {
     /// A TSI's state changed, from the first to the second; the report if that ended this edge's part of a move.
     pub fn note(
         &mut self,
@@ -117,7 +117,8 @@ mod tests {
     /// Checks VMM-5-16.
     #[test]
     fn a_move_of_several_tsis_has_one_report_when_the_last_has_ended() {
-        let (mut reports, forwarder) = (Reports::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
+        let (mut reports, forwarder) =
+            (MoveTally::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
         let mut note = |now, n, states| reports.note(Instant(now), key(n), states, &forwarder);
         let (here, leaving) = (State::Here, State::Leaving(plan(1)));
         let (suspending, gone) = (State::Suspending(plan(1)), State::Forwarding { to: plan(1).peer });
@@ -135,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_move_that_another_takes_the_place_of_leaves_nothing() {
-        let (mut reports, forwarder) = (Reports::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
+        let (mut reports, forwarder) =
+            (MoveTally::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
         let mut note = |states| reports.note(Instant(1), key(1), states, &forwarder);
 
         note((State::Here, State::Leaving(plan(1))));
