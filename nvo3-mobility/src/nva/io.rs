@@ -256,59 +256,61 @@ pub struct Standing<'a> {
     pub version: Version,
 }
 
-/// Counters of an [`Nva`](super::Nva); they only grow.
+/// The counters of an [`Nva`](super::Nva). They start at 0 and only grow.
+///
+/// "Healthy: 0" marks a counter that stays 0 while every part works and nobody attacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NvaCounters {
-    /// Datagrams that are no message.
+    /// Datagrams that are not a message of the protocol. Healthy: 0.
     pub malformed: u64,
-    /// Datagrams without the seal that they should have.
+    /// Datagrams without a seal, where the configuration demands one. Healthy: 0.
     pub unsealed: u64,
-    /// Datagrams under a key that is not known.
+    /// Datagrams sealed under a key that this NVA does not have. Healthy: 0, except while keys change.
     pub unknown_key: u64,
-    /// Datagrams whose seal is not that of their key.
+    /// Datagrams whose seal does not fit the key that they name. Healthy: 0.
     pub wrong_seal: u64,
-    /// Messages under one NVE's key that say that they are another's.
+    /// Messages sealed under the key of one NVE that name another NVE as the sender. Healthy: 0.
     pub not_bound: u64,
-    /// Datagrams that came before.
+    /// Sealed datagrams that arrived a second time. A network that duplicates raises it.
     pub replayed: u64,
-    /// Hellos answered by a challenge: the first of each start, and old ones.
+    /// *Hello* messages answered by a challenge: the first after each start of an NVE, and replayed ones.
     pub challenges: u64,
-    /// Messages of sessions that it does not have.
+    /// Messages of a session that this NVA does not have. A restart of the NVA raises it.
     pub unknown_session: u64,
-    /// Hellos of NVEs that are not admitted.
+    /// *Hello* messages of NVEs that are not admitted ([`Input::Admit`]). Healthy: 0.
     pub unknown_nve: u64,
-    /// Hellos that were sent before one that was answered.
+    /// *Hello* messages that the NVE sent before a *Hello* that was answered. A network that reorders raises it.
     pub old_hellos: u64,
-    /// Messages that came before: a network repeats, an acknowledgement is late.
+    /// Messages that arrived again: the network duplicated them, or the NVE did not get the acknowledgement in time.
     pub repeated: u64,
-    /// Messages that the session refused.
+    /// Messages that the session refused: of another session, or outside the window.
     pub rejected: u64,
-    /// Messages that an NVE may not send.
+    /// Messages that an NVE must not send to an NVA. Healthy: 0.
     pub unexpected: u64,
-    /// Words about a move by an NVE that is not the party that may say them, or about another version.
+    /// Messages about a move from an NVE that must not send them, or with another version than the move's.
     pub not_party: u64,
-    /// Inputs that no row of the move core takes.
+    /// Inputs that the table of [`rules`](super::rules) has no row for. A lossy network can raise it.
     pub out_of_place: u64,
-    /// Registrations refused.
+    /// Registrations that the NVA refused.
     pub refused_registrations: u64,
-    /// Questions answered.
+    /// Queries that the NVA answered.
     pub queries: u64,
-    /// Mappings pushed.
+    /// Mappings that the NVA pushed to NVEs.
     pub updates: u64,
-    /// Events dropped because nobody took them.
+    /// Events dropped because the owner did not poll them. Healthy: 0.
     pub shed_events: u64,
-    /// Answers to strangers not given.
+    /// Answers to senders without a session that were not sent, because the queue was full. Healthy: 0.
     pub shed_answers: u64,
-    /// Sessions closed because the NVE or the journal did not keep up.
+    /// Sessions closed because the NVE or the journal did not keep up. Healthy: 0.
     pub shed_sessions: u64,
-    /// Calls with a time before that of an earlier one.
+    /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
 }
 
 impl NvaCounters {
-    /// Datagrams that were not believed: their seal said so, or they came before.
+    /// The datagrams that this NVA did not believe: the sum of `unsealed`, `unknown_key`, `wrong_seal`, `not_bound` and `replayed`.
     pub const fn unbelieved(&self) -> u64 {
         let sealed = self.unknown_key.saturating_add(self.wrong_seal).saturating_add(self.not_bound);
         sealed.saturating_add(self.unsealed).saturating_add(self.replayed)
