@@ -1,4 +1,4 @@
-//! What goes into an authority and what comes out, besides bytes.
+//! The inputs and outputs of an NVA, besides bytes.
 
 use super::rules::State;
 use crate::health::Waiting;
@@ -13,32 +13,32 @@ use nvo3_nva_proto::{
 };
 use nvo3_wire::Vni;
 
-/// What management and the journal tell an authority.
+/// An input of management or of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Input {
-    /// An NVE belongs to the domain and is reached there.
+    /// An NVE belongs to the domain, with these locators. An NVE that is not admitted gets no session.
     Admit(Place),
-    /// Move TSIs that are all at one NVE to another, as one.
+    /// Move TSIs together from one NVE to another. All of them must be at the same NVE.
     Move {
-        /// Management's name for it, never used before.
+        /// The id of the move, chosen by management: below 2^63 and never used before.
         id: MoveId,
-        /// What moves.
+        /// The TSIs that move.
         tsis: alloc::vec::Vec<TsiKey>,
-        /// Where to.
+        /// The new NVE.
         to: NveId,
-        /// How.
+        /// The kind of move; only [`MoveKind::Hot`] is supported.
         kind: MoveKind,
-        /// How long until it is revoked if it is not activated.
+        /// The time after which the NVA revokes the move if the new NVE has not activated it.
         deadline: Micros,
     },
-    /// Call a move off; the new NVE decides whether it is too late.
+    /// Cancel a move. The new NVE decides whether it is too late: it answers with *Revoked* or *Activated*.
     Cancel(MoveId),
-    /// This NVE will not return and runs nothing any more. Not in the journal: to be told again after a restart, until the NVE says
-    /// *Hello* again.
+    /// This NVE will not return and runs no VM any more. The journal does not have this: give it again after each restart of the
+    /// NVA, until the NVE sends *Hello* again.
     Fenced(NveId),
-    /// Every record up to this one is durable.
+    /// Every record up to this number is durable.
     Persisted(RecordNo),
 }
 
@@ -56,71 +56,72 @@ impl fmt::Display for Input {
     }
 }
 
-/// What management should know or do.
+/// An event for management.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Event {
-    /// An NVE has a session; `restarted` if it remembers nothing.
+    /// An NVE has a session.
     NveUp {
-        /// Which.
+        /// The NVE.
         nve: NveId,
-        /// It remembers nothing.
+        /// True if the NVE has restarted and remembers nothing.
         restarted: bool,
     },
-    /// An NVE has none any more.
+    /// An NVE has no session any more.
     NveDown {
-        /// Which.
+        /// The NVE.
         nve: NveId,
-        /// Why.
+        /// The reason.
         reason: DownReason,
     },
-    /// A move's state changed.
+    /// The state of a move changed.
     Move {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Before.
+        /// The state before.
         from: State,
-        /// Now.
+        /// The state now.
         to: State,
     },
-    /// A party will not take part: the move is going to be aborted.
+    /// An NVE refused to take part in a move. The NVA is going to abort the move.
     Refused {
         /// The move.
         id: MoveId,
-        /// Who.
+        /// The NVE that refused.
         nve: NveId,
-        /// Why.
+        /// The reason.
         why: Refusal,
     },
-    /// Both parties are ready: the VM may be suspended.
+    /// Both NVEs are ready: the VM may be suspended.
     MaySuspend(MoveId),
-    /// A move has ended and the TSIs' next one may start.
+    /// A move has ended, and the next move of its TSIs may start.
     Ended {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// How.
+        /// The result.
         result: MoveResult,
     },
-    /// Everyone interested follows a committed move.
+    /// Every interested NVE uses the new mapping of a committed move.
     Converged {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Microseconds since it was committed.
+        /// The time since the commit, in microseconds.
         after_us: u64,
     },
-    /// An NVE's part of a move's report.
+    /// The report of one NVE about a move.
     Report {
         /// The move.
         id: MoveId,
-        /// Who counted.
+        /// The NVE that counted.
         nve: NveId,
-        /// What.
+        /// The report.
         report: Report,
     },
-    /// A TSI moved too often without being planned and is frozen (EVM-05).
+    /// A TSI moved too often without a plan: the NVA takes it as a duplicate address and freezes it (EVM-05).
     Duplicate(TsiKey),
-    /// The owner of the authority has forgotten a call of its loop for a while. It is said once, until the owner makes the call.
+    /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
+    /// done the duty and stopped again.
     Stalled(Waiting),
 }
 
@@ -152,23 +153,23 @@ impl fmt::Display for Event {
     }
 }
 
-/// What the next deadline is for.
+/// The purpose of the next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timer {
-    /// Something waits to be polled.
+    /// An output waits to be polled.
     Output,
-    /// The session with an NVE.
+    /// The session with an NVE is due.
     Session(NveId, SessionTimer),
-    /// A move's deadline.
+    /// The deadline of a move.
     Move(MoveId),
-    /// The NVEs of a VN are told who they are.
+    /// The NVEs of a VN get its replication list.
     Members(Vni),
-    /// A move that has converged is done, whether its parties have reported or not.
+    /// The NVA stops waiting for the reports of a move that has converged.
     Done(MoveId),
-    /// NVEs that have not come back since the start count as gone.
+    /// The grace after the start ends: NVEs without a session count as gone.
     Grace,
-    /// The owner is told what it forgot.
+    /// The owner is told about a duty that it has not done.
     Health,
 }
 
@@ -236,23 +237,23 @@ fn end_of(state: &State, left: &Option<Micros>) -> String {
     }
 }
 
-/// What [`Nva::moves`](super::Nva::moves) says of a move.
+/// A move as [`Nva::moves`](super::Nva::moves) gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Standing<'a> {
-    /// Which.
+    /// The id of the move.
     pub id: MoveId,
-    /// What is waited for, or how it ended.
+    /// The state of the move.
     pub state: State,
-    /// How it moves.
+    /// The kind of the move.
     pub kind: MoveKind,
-    /// What moves.
+    /// The TSIs that move.
     pub tsis: &'a [TsiKey],
-    /// From where.
+    /// The old NVE.
     pub old: NveId,
-    /// To where.
+    /// The new NVE.
     pub new: NveId,
-    /// The version that is reserved for it.
+    /// The version that is reserved for the move.
     pub version: Version,
 }
 
@@ -317,5 +318,5 @@ impl NvaCounters {
     }
 }
 
-/// Where a datagram goes.
+/// The address and UDP port of an NVE, where a datagram goes to or comes from.
 pub type Peer = SocketAddr;
