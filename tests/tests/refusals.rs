@@ -92,7 +92,7 @@ fn an_input_that_a_tsi_does_not_take_says_its_state_and_when_it_is_taken() {
 
     assert_eq!(
         suspend.unwrap_err().to_string(),
-        "02:00:00:00:00:01@7 cannot be suspended for move9 now: it is here (the VM runs here, and the mapping names this \
+        "02:00:00:00:00:01@7 does not take Suspend for move9 now: it is here (the VM runs here, and the mapping names this \
          NVE); Suspend is taken once the NVA has prepared this NVE for the move (News::Prepared)"
     );
     let activate = activate.unwrap_err().to_string();

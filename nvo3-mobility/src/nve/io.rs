@@ -1,6 +1,6 @@
 //! The inputs and outputs of an NVE's control plane, besides bytes.
 
-use super::rules::{self, News, State};
+use super::rules::{self, News, State, Summary};
 use crate::health::Waiting;
 use crate::table::VapId;
 use crate::words;
@@ -140,40 +140,42 @@ pub enum Error {
         /// The move.
         move_id: MoveId,
         /// The TSI's state.
-        state: State,
+        state: Summary,
     },
     /// The TSI's state does not take the input.
-    #[error("{key} cannot {} now: it is {state}; {}", asked(input), accepted(input))]
+    #[error("{key} does not take {input}{} now: it is {state}; {input} is taken {accepted}", for_move(*move_id))]
     OutOfPlace {
         /// The TSI.
         key: TsiKey,
         /// The TSI's state.
-        state: State,
-        /// The input that the state does not take.
-        input: rules::Input,
+        state: Summary,
+        /// The name of the input.
+        input: &'static str,
+        /// The move that the input names, if any.
+        move_id: Option<MoveId>,
+        /// The time at which such an input is taken, as the end of a sentence.
+        accepted: &'static str,
     },
     /// A bound of the configuration is reached.
     #[error("no room: the limit {0} is reached")]
     Full(&'static str),
 }
 
-/// What an input asks of a TSI.
-fn asked(input: &rules::Input) -> String {
-    match input {
-        rules::Input::Suspend(id) => format!("be suspended for {id}"),
-        rules::Input::Detach => "be detached".into(),
-        rules::Input::Runs => "run here".into(),
-        _ => "take this input".into(),
+impl Error {
+    pub(super) fn out_of_place(key: TsiKey, state: &State, input: &rules::Input) -> Self {
+        let (input, move_id, accepted) = match input {
+            rules::Input::Suspend(id) => {
+                ("Suspend", Some(*id), "once the NVA has prepared this NVE for the move (News::Prepared)")
+            }
+            rules::Input::Detach => ("Detach", None, "once the NVA has said how the move ended"),
+            _ => ("this input", None, "in the states that the table of nve::rules names"),
+        };
+        Self::OutOfPlace { key, state: state.summary(), input, move_id, accepted }
     }
 }
 
-/// When such an input is taken.
-const fn accepted(input: &rules::Input) -> &'static str {
-    match input {
-        rules::Input::Suspend(_) => "Suspend is taken once the NVA has prepared this NVE for the move (News::Prepared)",
-        rules::Input::Detach => "Detach is taken once the NVA has answered that the move is committed or aborted",
-        _ => "the table of nve::rules says what each state takes",
-    }
+fn for_move(move_id: Option<MoveId>) -> String {
+    move_id.map(|id| format!(" for {id}")).unwrap_or_default()
 }
 
 /// An event for the owner of an NVE.

@@ -47,7 +47,7 @@ impl Nve {
     }
 
     pub(super) fn out_of_place(&self, key: TsiKey, input: Input) -> Error {
-        Error::OutOfPlace { key, state: self.stations.state(&key).state, input }
+        Error::out_of_place(key, &self.stations.state(&key).state, &input)
     }
 
     /// Brings an effect of a step to the room that it is for.

@@ -378,31 +378,56 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
-    /// The state's name, and what it means in brackets.
+/// A [`State`] in short, for a person: its name, its meaning and the move in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The name of the state, as [`State::name`] gives it.
+    pub name: &'static str,
+    /// The meaning of the state.
+    pub meaning: &'static str,
+    /// The move in hand, if any.
+    pub move_id: Option<MoveId>,
+}
+
+impl State {
+    /// The state in short.
+    pub fn summary(&self) -> Summary {
+        let meaning = match self {
+            Self::Away => "no VM of it is here",
+            Self::Claiming { .. } => "the VM showed up here, and the NVA has not answered",
+            Self::Here => "the VM runs here, and the mapping names this NVE",
+            Self::Leaving(_) => "the VM runs here, and will move to the new NVE",
+            Self::Suspending(_) => "the tunnel to the new NVE is ordered",
+            Self::Vacating(_) => "the VM does not run here, and the tunnel to the new NVE is ordered",
+            Self::Suspended(_) => "the tunnel to the new NVE is in force",
+            Self::Resuming(_) => "the VM was resumed here, and the NVA has not decided",
+            Self::Halted { .. } => "the move was aborted, and the VM is suspended here",
+            Self::Forwarding { .. } => "the VM is at another NVE, and late frames are tunnelled there",
+            Self::Installing(_) => "the attachment is ordered",
+            Self::Prepared(_) => "this NVE is prepared, and the VM still runs at the old NVE",
+            Self::Holding(_) => "the VM runs nowhere, and its frames are held",
+            Self::Activating(_) => "the VM runs here, and delivery is ordered",
+            Self::Active(_) => "the VM runs here, and the NVA has not answered",
+            Self::Revoked(_) => "the move will never be activated here",
+        };
+        Summary { name: self.name(), meaning, move_id: self.plan().map(|plan| plan.id) }
+    }
+}
+
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (", self.name())?;
-        match self {
-            Self::Away => f.write_str("no VM of it is here"),
-            Self::Claiming { .. } => f.write_str("the VM showed up here, and the NVA has not answered"),
-            Self::Here => f.write_str("the VM runs here, and the mapping names this NVE"),
-            Self::Leaving(p) => write!(f, "the VM runs here, and {} will move it to {}", p.id, p.peer.nve),
-            Self::Suspending(p) => write!(f, "the tunnel to {} is ordered for {}", p.peer.nve, p.id),
-            Self::Vacating(p) => {
-                write!(f, "the VM does not run here, and the tunnel to {} is ordered for {}", p.peer.nve, p.id)
-            }
-            Self::Suspended(p) => write!(f, "the tunnel to {} is in force for {}", p.peer.nve, p.id),
-            Self::Resuming(p) => write!(f, "the VM was resumed here, and the NVA has not decided {}", p.id),
-            Self::Halted { .. } => f.write_str("the move was aborted, and the VM is suspended here"),
-            Self::Forwarding { to } => write!(f, "the VM is at {}, and late frames are tunnelled there", to.nve),
-            Self::Installing(t) => write!(f, "the attachment for {} is ordered", t.plan.id),
-            Self::Prepared(t) => write!(f, "prepared for {}, and the VM still runs at {}", t.plan.id, t.plan.peer.nve),
-            Self::Holding(t) => write!(f, "the VM runs nowhere, and frames are held for {}", t.plan.id),
-            Self::Activating(p) => write!(f, "the VM runs here by {}, and delivery is ordered", p.id),
-            Self::Active(p) => write!(f, "the VM runs here by {}, and the NVA has not answered", p.id),
-            Self::Revoked(t) => write!(f, "{} will never be activated here", t.plan.id),
-        }?;
-        f.write_str(")")
+        let Self { name, meaning, move_id } = self;
+        match move_id {
+            Some(id) => write!(f, "{name} in {id} ({meaning})"),
+            None => write!(f, "{name} ({meaning})"),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.summary().fmt(f)
     }
 }
 
