@@ -1,44 +1,49 @@
-//! A virtual machine moves to another hypervisor and keeps its addresses: what the edges (NVEs) and the authority (NVA) of
-//! a network virtualization overlay do so that no frame is lost, as state machines without I/O, clock or randomness of their
-//! own. Any runtime drives them: a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator here (feature `sim`).
+//! State machines for the mobility of virtual machines in a network virtualization overlay.
+//!
+//! A virtual machine moves to another hypervisor, keeps its addresses and loses no frame. The machines are the edges (NVEs) and
+//! the authority (NVA) of the overlay. They have no I/O, clock or randomness of their own. Any runtime drives them: a blocking
+//! loop, tokio, io_uring, DPDK, a DPU, or this crate's simulator (feature `sim`).
 //!
 //! | machine | what it is | in | out |
 //! |---|---|---|---|
-//! | [`edge::Edge`] | an edge whole: the next two behind one loop | frames, datagrams, the owner's words | frames, datagrams, events |
-//! | [`nve::Nve`] | an edge's control plane | the owner's words, datagrams, ARP/ND frames, notices | table changes, datagrams, frames, events |
+//! | [`edge::Edge`] | a whole edge: the next two behind one loop | frames, datagrams, the owner's inputs | frames, datagrams, events |
+//! | [`nve::Nve`] | an edge's control plane | the owner's inputs, datagrams, ARP/ND frames, notices | table changes, datagrams, frames, events |
 //! | [`forwarder::Forwarder`] | an edge's data plane | table changes, frames | verdicts, held frames, notices |
-//! | [`nva::Nva`] | the authority | management's words, datagrams | datagrams, records to make durable, events |
+//! | [`nva::Nva`] | the authority | management's inputs, datagrams | datagrams, records to make durable, events |
 //!
-//! Most owners drive an [`edge::Edge`]. An edge whose frames a kernel, a DPU or a switch forwards is an
+//! Most owners drive an [`edge::Edge`]. If a kernel, a DPU or a switch forwards the frames, drive an
 //! [`edge::foreign::ForeignEdge`].
 //!
 //! # The contract
 //!
-//! - Inputs come in any order at any time; no call blocks, no input panics, and what is refused changes nothing.
-//! - Time is an [`Instant`](nvo3_nva_proto::Instant) of the caller's; a clock that goes back is clamped and counted.
-//! - After anything went into an edge, call [`poll`](edge::Edge::poll) until it says [`Wait`](edge::Next::Wait), and again at the
-//!   time that it says, at the latest. It lets time pass, carries table changes to the forwarder and answers them.
-//! - Who drives an `Nve`, a `Forwarder` or an `Nva` by itself drains every `poll_…` until it gives nothing. `poll_timeout` says
-//!   when to call `handle_timeout` at the latest; it answers "now" while something waits to be drained.
-//! - What an edge promises (*Ready*, *Suspended*, *Activated*, acknowledgements) is not handed out before the table changes
-//!   it rests on are reported as [applied](nve::Input::Applied); what an authority answers, not before the records it rests
-//!   on are reported as [durable](nva::Input::Persisted).
-//! - What edges and authority believe each other by is [`Transport`] in their configurations: keys, or the word that the transport
-//!   is trusted. What is not believed changes nothing and is counted.
-//! - An owner that forgets a call is told: see [`health`].
-//! - Memory is bounded by the configuration, drained or not; what was shed is counted.
-//! - Same inputs, same seed: same outputs.
+//! - Inputs may come in any order at any time. No call blocks, and no input panics. A refused input changes nothing.
+//! - The caller gives the time as an [`Instant`](nvo3_nva_proto::Instant). A machine's clock never goes back: it counts an earlier
+//!   time and uses the later one.
+//! - After each input, call [`poll`](edge::Edge::poll) of an edge until it returns [`Wait`](edge::Next::Wait), and again at the time
+//!   of that `Wait` at the latest. `poll` handles deadlines, carries table changes to the forwarder and answers them.
+//! - An owner that drives an `Nve`, a `Forwarder` or an `Nva` alone drains every `poll_…` until it gives nothing. `poll_timeout` is
+//!   the latest time to call `handle_timeout`. It is the current time while an output waits to be drained.
+//! - An NVE sends a promise (*Ready*, *Suspended*, *Activated*, an acknowledgement) only after the owner has reported the table
+//!   changes behind it as [applied](nve::Input::Applied). An NVA sends an answer only after the owner has reported the records
+//!   behind it as [durable](nva::Input::Persisted).
+//! - [`Transport`] in the configurations says why NVEs and NVA believe each other: by keys, or because the transport is trusted. A
+//!   datagram that is not believed changes nothing and is counted.
+//! - An owner that forgets a call gets an event: see [`health`].
+//! - The configuration bounds the memory, whether the outputs are drained or not. The machine counts whatever it sheds.
+//! - The same inputs and the same seed give the same outputs.
 //!
 //! # A move
 //!
-//! Management gives [`nva::Input::Move`] and waits for [`nva::Event::MaySuspend`]. The source's hypervisor gives
-//! [`nve::Input::Suspend`], waits for [`nve::rules::News::Suspended`] and stops the VM. The target's gives
-//! [`nve::Input::Activate`] with the move's id and starts it if the call returns `Ok`. [`nva::Event::Ended`] says how it ended.
-//! The target's port is attached before the VM starts there, the source's is detached after it stopped. Where a move is aborted while
-//! the VM is suspended ([`nve::rules::News::Halted`]), the source's hypervisor resumes it and says *Activate* without a move.
-//! [`edge::MoveTally`] makes what each edge then tells of the move's cost ([`nve::Input::Report`]).
-//! A hypervisor that can say *suspend* only after the VM stopped says when that was; what the edge has delivered since then
-//! goes after the VM. Everything in between, and everything that can go wrong, is in three tables: [`nve::rules`],
+//! 1. The hypervisor of the new NVE attaches the VM's port there ([`nve::Input::Attach`]).
+//! 2. Management gives [`nva::Input::Move`] and waits for [`nva::Event::MaySuspend`].
+//! 3. The hypervisor of the old NVE gives [`nve::Input::Suspend`], waits for [`nve::rules::News::Suspended`] and stops the VM.
+//! 4. The hypervisor of the new NVE gives [`nve::Input::Activate`] with the id of the move, and starts the VM if the call returns `Ok`.
+//! 5. [`nva::Event::Ended`] says how the move ended. The hypervisor of the old NVE detaches the port.
+//!
+//! If the move is aborted while the VM is suspended ([`nve::rules::News::Halted`]), the hypervisor of the old NVE resumes the VM and
+//! gives *Activate* without a move. A hypervisor that can give *Suspend* only after the VM stopped also gives the time of the stop:
+//! the NVE sends the frames that it has delivered since then after the VM. [`edge::MoveTally`] computes the cost of a move for
+//! [`nve::Input::Report`]. Everything in between, and everything that can go wrong, is in three tables: [`nve::rules`],
 //! [`nva::rules`] and [`table::Entry`].
 //!
 //! ```

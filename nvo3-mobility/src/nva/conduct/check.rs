@@ -1,4 +1,4 @@
-//! What is checked before a planned move is recorded.
+//! The checks before a planned move is recorded.
 
 use super::room::Conduct;
 use super::words::preparation;
@@ -11,13 +11,13 @@ use nvo3_nva_proto::{
     SessionId, Side, TsiKey, Version,
 };
 
-/// Moves that nobody planned are named by the authority: by their record, with the top bit set.
+/// The bit that the NVA sets in the id of a move that nobody planned. The other bits are the number of its record.
 pub(in crate::nva) const UNPLANNED: u64 = 1 << 63;
 
-/// An NVE that is to take part: where it is, and what it can do if it has a session and is not fenced.
+/// An NVE of the move: its place, and its abilities if it has a session and is not fenced.
 pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
 
-/// What management wants to move.
+/// The move that management asks for.
 pub(in crate::nva) struct Wanted {
     pub(in crate::nva) id: MoveId,
     pub(in crate::nva) tsis: Vec<TsiKey>,
@@ -27,7 +27,7 @@ pub(in crate::nva) struct Wanted {
 }
 
 impl Conduct {
-    /// The plan of a move that the book allows. `full`: no more records can be made now.
+    /// Makes the plan of a move that the book allows. `full`: no more records can be made now.
     ///
     /// # Errors
     /// The first check that fails: the id, the room, the new NVE, the TSIs, their other moves.
@@ -64,7 +64,7 @@ impl Conduct {
         Ok(Plan { id, tsis, old, new: to, kind, deadline })
     }
 
-    /// The refusal of a move whose TSI takes part in another one.
+    /// The refusal of a move whose TSI still takes part in another move.
     fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, other: MoveId) -> Error {
         match self.state(facts.book(), other) {
             Some(state) => Error::Busy { id, key, other, state, left: self.time_left(facts, other) },
@@ -73,7 +73,10 @@ impl Conduct {
     }
 }
 
-/// Whether the parties can carry out a plan.
+/// Checks that both NVEs can carry out a plan.
+///
+/// # Errors
+/// The first check that fails: the NVEs, their sessions, the underlay, the new NVE's ability to hold, the size of *Prepare*.
 pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new: Option<Party>) -> Result<(), Error> {
     let refused = |why| Err(Error::Refused { id: plan.id, why });
     let Some((target, there)) = new else { return Err(Error::UnknownNve(plan.new)) };
@@ -93,7 +96,7 @@ pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new:
     if fits(facts, plan) { Ok(()) } else { Err(Error::TooLarge(plan.id)) }
 }
 
-/// Whether a *Prepare* can name its TSIs: one that cannot be sent would end the session, again and again.
+/// True if one *Prepare* can name the TSIs of the plan. A *Prepare* that cannot be sent would end the session, again and again.
 fn fits(facts: &Facts, plan: &Plan) -> bool {
     let longest = Place { nve: NveId(0), locators: Locators::Both([0; 4].into(), [0; 16].into()) };
     let prepare = preparation(facts, plan, Version::default(), Side::New, false, longest);

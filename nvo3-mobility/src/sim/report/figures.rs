@@ -1,4 +1,4 @@
-//! What a run comes to.
+//! The summary of a run.
 
 use crate::sim::hypervisor::{Hypervisor, Leg};
 use crate::sim::nodes::Edge;
@@ -21,47 +21,47 @@ pub struct RunSummary {
     pub sent: u64,
     /// Datagrams that arrived.
     pub delivered: u64,
-    /// Datagrams that did not, and that no excuse covers.
+    /// Datagrams that did not arrive and that no excuse covers. 0 in a good run.
     pub lost: u64,
-    /// Datagrams that arrived once too often.
+    /// Datagrams that arrived twice. 0 in a good run.
     pub duplicated: u64,
-    /// Datagrams that were overtaken by a later one of their sender.
+    /// Datagrams that a later datagram of their sender overtook.
     pub reordered: u64,
     /// Datagrams in the memory of a node when it died.
     pub in_dead_node: u64,
     /// Datagrams sent to a node while it was down.
     pub to_down_node: u64,
-    /// Datagrams over the limit of what is held for an address being asked for.
+    /// Datagrams dropped at the limit of frames held for a destination that is being resolved.
     pub asked_overflow: u64,
-    /// Frames held by edges.
+    /// Frames that edges held.
     pub held: u64,
-    /// Frames that the entry of a move tunnelled on.
+    /// Frames that the entry of a move tunnelled to the other NVE.
     pub tunnelled: u64,
-    /// Of those: delivered before, to the VM that had stopped and whose edge was told late.
+    /// Tunnelled frames that had been delivered to a VM that had stopped, because its NVE got *Suspend* late.
     pub replayed: u64,
-    /// Frames that edges dropped, by reason; hosts' questions and broadcasts count as well.
+    /// Frames that edges dropped, by reason; requests and broadcasts of hosts count too.
     pub dropped: BTreeMap<String, u64>,
-    /// From the end of the pause until everyone interested follows the last committed move.
+    /// The time from the end of the pause until every interested NVE uses the mapping of the last committed move, in microseconds.
     pub converged_us: Option<u64>,
-    /// How long the VM ran nowhere, in the last move in which it was stopped.
+    /// The time for which the VM ran nowhere, in the last move that stopped it, in microseconds.
     pub pause_us: Option<u64>,
     /// The moves, in order.
     pub moves: Vec<MoveOutcome>,
-    /// The tenant's own frames.
+    /// The result of the tenant's own frames, if the parameters have some.
     pub tenant: Option<TenantSummary>,
-    /// What was violated, in words.
+    /// The violations, as text.
     pub violations: Vec<String>,
 }
 
-/// One move.
+/// The outcome of one move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MoveOutcome {
-    /// Its number.
+    /// The id of the move.
     pub id: u64,
-    /// From when it was asked for to its end.
+    /// The time from the request to the end of the move, in microseconds.
     pub took_us: Option<u64>,
-    /// How it ended.
+    /// The result: `committed`, `aborted` or `unknown`; `None` if the move did not end.
     pub result: Option<&'static str>,
 }
 

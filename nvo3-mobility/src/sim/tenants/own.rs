@@ -5,23 +5,23 @@ use alloc::vec::Vec;
 use nvo3_wire::Mac;
 use serde::Serialize;
 
-/// What became of the tenant's own frames.
+/// The result of the tenant's own frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TenantSummary {
     /// Frames that were sent.
     pub sent: u64,
-    /// Of them: ARP and ND that the edge answered or suppressed by itself.
+    /// Sent ARP and ND frames that the edge answered or suppressed itself.
     pub answered: u64,
-    /// Of them: refused by the edge, such as those without a unicast source.
+    /// Sent frames that the edge refused, such as those without a unicast source.
     pub refused: u64,
     /// Frames that arrived.
     pub received: u64,
     /// Frames that should have arrived and did not, or arrived changed.
     pub missing: u64,
-    /// Frames that arrived once too often.
+    /// Frames that arrived twice.
     pub again: u64,
-    /// Everything that should have arrived did, byte for byte and in order.
+    /// True if every expected frame arrived, byte for byte and in order.
     pub identical: bool,
 }
 
