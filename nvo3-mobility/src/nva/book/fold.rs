@@ -228,7 +228,7 @@ impl Book {
 
     /// The moves in hand of the TSIs of a move that has ended, in the order of their ids.
     pub fn moves_after(&self, id: MoveId) -> BTreeSet<MoveId> {
-        let ended = self.get_move(id).filter(|known| known.is_closed());
+        let ended = self.get_move(id).filter(|mv| mv.is_closed());
         ended.iter().flat_map(|ended| &ended.plan().tsis).filter_map(|key| self.move_with(key)).collect()
     }
 
@@ -237,7 +237,7 @@ impl Book {
     /// A TSI needs its last registration and the move that put it where it is. A move needs all its records. The last record gives
     /// the next number.
     pub fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
-        let moves = self.moves.iter().flat_map(|known| known.records().all());
+        let moves = self.moves.iter().flat_map(|mv| mv.records().all());
         self.directory.iter().flat_map(|(_, registration)| registration.rests_on()).chain(moves).chain([self.last])
     }
 }

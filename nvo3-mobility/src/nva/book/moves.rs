@@ -130,7 +130,7 @@ impl Moves {
     }
 
     fn open_mut(&mut self, id: MoveId) -> Option<&mut PlannedMove> {
-        self.moves.get_mut(&id).filter(|known| !known.is_closed())
+        self.moves.get_mut(&id).filter(|mv| !mv.is_closed())
     }
 
     pub(super) fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Option<&PlannedMove> {

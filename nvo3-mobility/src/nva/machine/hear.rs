@@ -172,7 +172,7 @@ impl Nva {
 
     fn deregister(&mut self, from: NveId, transaction: u32, request: Deregister) {
         let tsi = request.tsi;
-        let version = self.facts.book().get(&tsi).map(|known| known.version()).unwrap_or_default();
+        let version = self.facts.book().get(&tsi).map(|registration| registration.version()).unwrap_or_default();
         match self.registrar.deregister(&self.facts, from, request) {
             Departure::None => {}
             Departure::Withdraw => {

@@ -86,7 +86,7 @@ impl Publish {
     fn catch_up_with(&mut self, facts: &Facts, nve: NveId, key: TsiKey, told: Version) -> Option<Letter> {
         self.note_interest(facts, key, nve);
         match facts.book().get(&key) {
-            Some(known) if known.version() <= told => return None,
+            Some(registration) if registration.version() <= told => return None,
             Some(_) => {}
             None => self.note_absent(facts, key.vn, Address::Mac(key.mac), nve),
         }

@@ -45,10 +45,10 @@ impl Publish {
 
     /// A TSI is registered: everyone interested hears of it, but not its own NVE.
     pub(in crate::nva) fn registered(&mut self, facts: &Facts, number: RecordNo, key: TsiKey) -> Vec<Letter> {
-        let Some(known) = facts.book().get(&key) else { return Vec::new() };
-        self.interest.appears(key, known.ips());
+        let Some(registration) = facts.book().get(&key) else { return Vec::new() };
+        self.interest.appears(key, registration.ips());
         self.published = number;
-        let mut letters = self.push(facts, &key, &[known.nve()]);
+        let mut letters = self.push(facts, &key, &[registration.nve()]);
         letters.extend(self.push_list(facts, key.vn));
         letters
     }
@@ -104,15 +104,15 @@ impl Publish {
         let book = facts.book();
         let mut pulled = self.interest.pulled_by(facts.now(), vn, plan.old).peekable();
         let some = book.in_vn(vn).take(facts.config().handover as usize);
-        let used = some.filter(|(key, known)| {
+        let used = some.filter(|(key, registration)| {
             while pulled.next_if(|pulled| pulled < key).is_some() {}
-            let used = known.nve() == plan.old || pulled.peek() == Some(key);
+            let used = registration.nve() == plan.old || pulled.peek() == Some(key);
             // What is coming there too needs no mapping: by it, what its old NVE tunnels there would be sent back.
             let comes = || {
                 let other = book.move_with(key).and_then(|id| book.plan(id));
                 other.is_some_and(|other| other.new == plan.new)
             };
-            used && known.nve() != plan.new && !plan.tsis.contains(key) && !comes()
+            used && registration.nve() != plan.new && !plan.tsis.contains(key) && !comes()
         });
         used.map(|(key, _)| *key).collect()
     }

@@ -176,8 +176,8 @@ impl Nve {
         self.mappings.is_current(key, version, self.stations.state(key).floor)
     }
 
-    fn keep(&mut self, key: TsiKey, said: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
-        self.mappings.keep(self.now, key, said, lifetime, &mut self.orders, &mut self.counters);
+    fn keep(&mut self, key: TsiKey, statement: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
+        self.mappings.keep(self.now, key, statement, lifetime, &mut self.orders, &mut self.counters);
     }
 
     fn prepare(&mut self, prepare: Prepare) {

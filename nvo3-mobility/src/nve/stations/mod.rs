@@ -71,12 +71,12 @@ impl Stations {
     /// The state and the floor of a TSI.
     #[inline]
     pub(super) fn state(&self, key: &TsiKey) -> TsiState {
-        self.tsis.get(key).map(|station| station.now).unwrap_or_default()
+        self.tsis.get(key).map(|station| station.tsi).unwrap_or_default()
     }
 
     /// The TSIs that are, were or will be here.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
-        self.tsis.iter().map(|(key, station)| (*key, station.now))
+        self.tsis.iter().map(|(key, station)| (*key, station.tsi))
     }
 
     /// The addresses of a TSI that is, was or will be here.
@@ -91,14 +91,14 @@ impl Stations {
     }
 
     /// The table row of a TSI, with the route and the version that the directory has.
-    pub(super) fn row(&self, key: TsiKey, route: Option<Route>, said: Version) -> Change {
+    pub(super) fn row(&self, key: TsiKey, route: Option<Route>, mapping_version: Version) -> Change {
         let station = self.tsis.get(&key);
         Change::Tsi {
             key,
             vap: station.and_then(|station| station.vap),
             entry: station.and_then(Station::entry),
             route,
-            version: station.map_or(said, |station| station.now.floor.max(said)),
+            version: station.map_or(mapping_version, |station| station.tsi.floor.max(mapping_version)),
             limits: station.map_or(self.hold, |station| station.limits),
             replay_since: station.and_then(|station| station.stopped_at),
         }

@@ -9,7 +9,7 @@ use nvo3_nva_proto::{HoldLimits, Instant, MoveId};
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
 pub(super) struct Station {
-    pub(super) now: TsiState,
+    pub(super) tsi: TsiState,
     pub(super) ips: Vec<IpAddr>,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
@@ -27,7 +27,7 @@ pub(super) struct Station {
 impl Station {
     pub(super) const fn new(limits: HoldLimits) -> Self {
         Self {
-            now: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
+            tsi: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
             vap: None,
             limits,
@@ -41,30 +41,30 @@ impl Station {
 
     /// The forwarder's entry for the TSI.
     pub(super) const fn entry(&self) -> Option<Entry> {
-        if self.alone { rules::entry_alone(self.now.state) } else { rules::entry(self.now.state) }
+        if self.alone { rules::entry_alone(self.tsi.state) } else { rules::entry(self.tsi.state) }
     }
 
     /// True if only the floor of the TSI is left.
     pub(super) fn is_gone(&self) -> bool {
-        self.vap.is_none() && self.now.state == State::Away
+        self.vap.is_none() && self.tsi.state == State::Away
     }
 
     /// The move in hand.
     pub(super) fn move_id(&self) -> Option<MoveId> {
-        self.now.state.plan().map(|plan| plan.id)
+        self.tsi.state.plan().map(|plan| plan.id)
     }
 
     /// The session is lost: the NVA may end the move without this NVE. True if the entry changes.
     pub(super) fn go_on_alone(&mut self) -> bool {
         let before = self.entry();
-        self.alone |= self.now.state.plan().is_some();
+        self.alone |= self.tsi.state.plan().is_some();
         self.entry() != before
     }
 
     /// Enters the state that the table gave. True if the entry changes.
     pub(super) fn enter(&mut self, after: TsiState) -> bool {
-        let (before, entry_before) = (self.now, self.entry());
-        self.now = after;
+        let (before, entry_before) = (self.tsi, self.entry());
+        self.tsi = after;
         if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
             self.stopped_at = None;
         }

@@ -23,7 +23,7 @@ impl Stations {
         if station.brought_by == Some(move_id) {
             return Ok(false);
         }
-        let state = station.now.state;
+        let state = station.tsi.state;
         if state.may_run_for(move_id) {
             Ok(true)
         } else {
@@ -45,7 +45,7 @@ impl Stations {
         for tsi in of_move.iter().chain([&key]) {
             // In a later state the tunnel is in force, and the replay has been ordered.
             if let Some(station) = self.tsis.get_mut(tsi)
-                && matches!(station.now.state, State::Suspending(_))
+                && matches!(station.tsi.state, State::Suspending(_))
             {
                 station.stopped_at = stopped_at.or(station.stopped_at);
             }
@@ -87,7 +87,7 @@ impl Stations {
         let is_remote = old.is_some_and(|nve| nve != self.place.nve);
         let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
         // The NVA refuses a request that comes after the mapping has changed, because it may be out of date.
-        let expected = Some(version.max(station.now.floor));
+        let expected = Some(version.max(station.tsi.floor));
         Some(RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX })
     }
 

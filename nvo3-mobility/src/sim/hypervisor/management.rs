@@ -362,8 +362,8 @@ impl Hypervisor {
 
     /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order
     /// that was not yet on its disk, or had no time to say how a move ended.
-    pub(crate) fn learn(&mut self, now: Instant, n: usize, known: Option<Known>) -> Vec<Deed> {
-        match (known, self.legs.get(n).map(Leg::id)) {
+    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<Known>) -> Vec<Deed> {
+        match (answer, self.legs.get(n).map(Leg::id)) {
             (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
             (Some(Known::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);

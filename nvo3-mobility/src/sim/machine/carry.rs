@@ -261,8 +261,8 @@ impl World {
     pub(super) fn ask_for_outcomes(&mut self) {
         for n in 0..self.hypervisor.legs().len() {
             if let Some(leg) = self.hypervisor.legs().get(n).filter(|leg| leg.is_in_hand()) {
-                let known = self.authority.knows(leg.id());
-                let deeds = self.hypervisor.learn(self.queue.now(), n, known);
+                let answer = self.authority.knows(leg.id());
+                let deeds = self.hypervisor.learn(self.queue.now(), n, answer);
                 self.act(deeds);
             }
         }

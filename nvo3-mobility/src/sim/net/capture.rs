@@ -68,7 +68,7 @@ impl Capture {
             return;
         }
         let name = name();
-        let interface = self.interfaces.iter().position(|known| known.name == name).unwrap_or_else(|| {
+        let interface = self.interfaces.iter().position(|interface| interface.name == name).unwrap_or_else(|| {
             self.interfaces.push(Interface { name, link_type });
             self.interfaces.len() - 1
         });

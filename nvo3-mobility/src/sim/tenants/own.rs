@@ -29,7 +29,7 @@ pub struct TenantSummary {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnFrames {
     frames: Vec<Vec<u8>>,
-    known: BTreeSet<Vec<u8>>,
+    played: BTreeSet<Vec<u8>>,
     sent: Vec<Vec<u8>>,
     received: Vec<Vec<u8>>,
     answered: u64,
@@ -43,7 +43,7 @@ impl OwnFrames {
             .iter()
             .map(|frame| vm.0.iter().chain(frame.get(6..).unwrap_or_default()).copied().collect())
             .collect();
-        Self { known: frames.iter().cloned().collect(), frames, ..Self::default() }
+        Self { played: frames.iter().cloned().collect(), frames, ..Self::default() }
     }
 
     /// Whether there is anything to play.
@@ -70,7 +70,7 @@ impl OwnFrames {
 
     /// The edge answered or suppressed it by itself, or refused it.
     pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
-        if !self.known.contains(frame) {
+        if !self.played.contains(frame) {
             return;
         }
         if let Some(at) = self.sent.iter().rposition(|sent| sent == frame) {
@@ -81,7 +81,7 @@ impl OwnFrames {
 
     /// The VM has a frame.
     pub(super) fn received(&mut self, frame: &[u8]) {
-        if self.known.contains(frame) {
+        if self.played.contains(frame) {
             self.received.push(frame.into());
         }
     }
