@@ -1,4 +1,4 @@
-//! What the NVA says of TSIs: which of its statements is newer, and how long each is kept (DIR-03, R-03).
+//! The NVA's statements about TSIs: which one is newer, and the lifetime of each (DIR-03).
 
 use super::Mappings;
 use super::cache::Statement;
@@ -8,26 +8,26 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Invalidate, Micros, Place, TsiKey, Version};
 
-/// How long a statement is kept.
+/// The lifetime of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
-    /// So many hundreds of milliseconds; `u16::MAX` as long as the session lives (DIR-03).
+    /// The NVA gave it in units of 100 ms; `u16::MAX`: until the session ends (DIR-03).
     Said(u16),
-    /// The authority pushed it and said nothing: as long as the statement that it replaces.
+    /// The NVA pushed the statement without a lifetime: it has the lifetime of the statement that it replaces.
     Pushed,
-    /// That a TSI is gone is not believed for longer than that there is none.
+    /// The statement says that the TSI is gone: it has the lifetime of a negative answer.
     Gone,
-    /// As long as the session lives.
+    /// The lifetime ends with the session.
     Session,
 }
 
 impl Mappings {
-    /// Whether a statement of this version is not older than what is known of the TSI here.
+    /// True if a statement of this version is not older than the cached one and the floor of the TSI.
     pub(crate) fn is_current(&self, key: &TsiKey, version: Version, floor: Version) -> bool {
         version >= self.version(key).max(floor)
     }
 
-    /// Keeps a statement, in place of what was said before.
+    /// Caches a statement, in place of the older one.
     pub(crate) fn keep(
         &mut self,
         now: Instant,
@@ -58,21 +58,21 @@ impl Mappings {
         }
     }
 
-    /// The TSI is registered here with this version: where it was before is not where it goes when it leaves here.
+    /// Forgets an older mapping of a TSI that is registered here with this version: the TSI does not go back there when it leaves.
     pub(crate) fn forget_older(&mut self, key: TsiKey, version: Version, orders: &mut Orders) {
         if self.cache.get(&key).is_some_and(|statement| statement.version < version) {
             self.forget(key, orders);
         }
     }
 
-    /// The NVA times a mapping out; one that is newer stays.
+    /// Removes a mapping that the NVA invalidated. A newer one stays.
     pub(crate) fn invalidate(&mut self, stale: &Invalidate, orders: &mut Orders) {
         if self.is_stale(stale) {
             self.forget(stale.tsi, orders);
         }
     }
 
-    /// Whether the mapping that is kept is the one that is said to be stale.
+    /// True if the cached mapping is the one that a hint calls stale.
     pub(crate) fn is_stale(&self, stale: &Invalidate) -> bool {
         self.cache.get(&stale.tsi).is_some_and(|statement| {
             statement.version <= stale.version && statement.place.is_some_and(|place| place.nve == stale.nve)
