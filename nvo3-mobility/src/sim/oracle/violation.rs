@@ -1,4 +1,4 @@
-//! Something that must not be.
+//! The violation of an invariant.
 
 use crate::sim::report::Line;
 use alloc::string::String;
@@ -13,13 +13,13 @@ use serde::Serialize;
 pub enum Invariant {
     /// At most one edge delivers, and only where the VM runs.
     I1,
-    /// No datagram is lost, delivered twice, or overtaken where order is promised.
+    /// No datagram is lost, delivered twice, or overtaken while order is promised.
     I2,
     /// No frame loops.
     I3,
-    /// Caches, directory and truth agree in the end.
+    /// Caches, directory and truth agree at the end.
     I4,
-    /// Acknowledged registrations and outcomes survive the authority's death.
+    /// Acknowledged registrations and outcomes survive the death of the NVA.
     I6,
     /// Memory stays within its bounds.
     I7,
@@ -48,17 +48,17 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// Something that must not be.
+/// The violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// When it was seen.
+    /// The time at which the oracle saw it.
     pub at: Instant,
-    /// Which rule it breaks.
+    /// The invariant.
     pub invariant: Invariant,
-    /// What is wrong.
+    /// The description.
     pub what: String,
-    /// What happened last before, where the timeline is recorded.
+    /// The last lines of the timeline before it, if the timeline is recorded.
     pub trace: Vec<Line>,
 }
 
