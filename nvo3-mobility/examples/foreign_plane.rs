@@ -42,9 +42,9 @@ fn carry_out(now: Instant, edge: &mut ForeignEdge, plane: &mut Plane) -> Option<
                     edge.refused(now, 0, order.number);
                 }
             },
-            Next::Frame(vap) => println!("{} bytes out of {vap:?}", buffer.len()),
-            Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
-            Next::Event(event) => println!("{event:?}"),
+            Next::Frame(vap) => println!("{} bytes out of {vap}", buffer.len()),
+            Next::Datagram(peer) => println!("{} bytes to {peer}", buffer.len()),
+            Next::Event(event) => println!("{event}"),
             Next::Wait(until) => return until,
         }
     }

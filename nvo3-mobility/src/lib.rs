@@ -68,9 +68,9 @@
 //! let mut buffer = Vec::new();
 //! let until = loop {
 //!     match edge.poll(Instant(0), &mut |_| true, &mut buffer) {
-//!         Next::Frame(fate) => println!("{} bytes to {:?}", buffer.len(), fate.targets()),
-//!         Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
-//!         Next::Event(event) => println!("{event:?}"),
+//!         Next::Frame(fate) => println!("{} bytes {fate}", buffer.len()),
+//!         Next::Datagram(peer) => println!("{} bytes to {peer}", buffer.len()),
+//!         Next::Event(event) => println!("{event}"),
 //!         Next::Changed { .. } => {}
 //!         Next::Wait(until) => break until,
 //!     }

@@ -57,8 +57,8 @@ enum Step {
 ///     loop {
 ///         match edge.poll(now, &mut |_| true, buffer) {
 ///             Next::Frame(fate) => fate.targets().iter().for_each(|target| send(target, buffer)),
-///             Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
-///             Next::Event(event) => println!("{event:?}"),
+///             Next::Datagram(peer) => println!("{} bytes to {peer}", buffer.len()),
+///             Next::Event(event) => println!("{event}"),
 ///             Next::Changed { .. } => {}
 ///             Next::Wait(until) => return until,
 ///         }

@@ -243,7 +243,9 @@ impl fmt::Display for Event {
             Self::Spoofed { vap, mac, ip: Some(ip) } => {
                 write!(f, "{vap}: {mac} claimed {ip}, which is not bound to it")
             }
-            Self::Spoofed { vap, mac, ip: None } => write!(f, "{vap}: {mac} sent, which is not bound to the port"),
+            Self::Spoofed { vap, mac, ip: None } => {
+                write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
+            }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
         }
     }

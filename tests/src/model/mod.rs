@@ -1,4 +1,4 @@
-//! Model checking of the move core itself in a small world: three edges, an authority, a frame at any instant, and control
+//! Model checking of the two tables of a move in a small world: three edges, an authority, a frame at any instant, and control
 //! messages that are lost, repeated and reordered without limit.
 //!
 //! The cores are the product's: [`nvo3_mobility::nve::rules::step`] and `entry`, [`nvo3_mobility::nva::rules::step`], and

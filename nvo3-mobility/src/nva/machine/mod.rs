@@ -42,14 +42,14 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 ///             nva.handle_timeout(now);
 ///         }
 ///         while let Some((number, record)) = nva.poll_persist() {
-///             println!("{number:?} {record:?} goes to the disk"); // many at once, then say the last
+///             println!("record {}: {record:?}", number.0); // many at once, then say the last
 ///             let _ = nva.handle(now, Input::Persisted(number)); // always taken
 ///         }
 ///         while let Some(to) = nva.poll_transmit(now, &mut buffer) {
 ///             send(to, &buffer);
 ///         }
 ///         while let Some(event) = nva.poll_event() {
-///             println!("{event:?}");
+///             println!("{event}");
 ///         }
 ///         match nva.poll_timeout() {
 ///             Some((at, _)) if at <= now => {}
