@@ -42,7 +42,7 @@ fn chance(u: &mut Unstructured<'_>, percent: u32) -> arbitrary::Result<Chance> {
 
 fuzz_target!(|world: World| {
     let run = sim::run(world.0.clone());
-    assert!(run.violations.is_empty(), "{:#?}", run.report.violations);
-    assert_eq!(run.report.lost, 0);
-    assert_eq!(run.report.duplicated, 0);
+    assert!(run.violations.is_empty(), "{:#?}", run.summary.violations);
+    assert_eq!(run.summary.lost, 0);
+    assert_eq!(run.summary.duplicated, 0);
 });

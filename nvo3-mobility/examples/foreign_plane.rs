@@ -36,16 +36,16 @@ fn carry_out(now: Instant, edge: &mut ForeignEdge, plane: &mut Plane) -> Option<
     let mut buffer = Vec::new();
     loop {
         match edge.poll(now, &mut buffer) {
-            Next::Order(order) => match program(plane, order.change) {
+            Next::Change(order) => match program(plane, order.change) {
                 Ok(()) => edge.applied(now, 0, order.number),
                 Err(why) => {
                     println!("order {} refused: {why}", order.number);
                     edge.refused(now, 0, order.number);
                 }
             },
-            Next::Frame(vap) => println!("{} bytes out of {vap:?}", buffer.len()),
-            Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
-            Next::Event(event) => println!("{event:?}"),
+            Next::Frame(vap) => println!("{} bytes out of {vap}", buffer.len()),
+            Next::Datagram(peer) => println!("{} bytes to {peer}", buffer.len()),
+            Next::Event(event) => println!("{event}"),
             Next::Wait(until) => return until,
         }
     }

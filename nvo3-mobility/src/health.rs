@@ -1,30 +1,31 @@
-//! What a machine waits for from its owner, how much of it, and since when.
+//! The duties of a machine's owner: which ones wait, how much waits, and since when.
 //!
 //! # When nothing happens
 //!
-//! A machine does nothing by itself. An owner that forgets one call of its loop stops a part of the machine, and no input is
-//! refused for that. So each machine watches what only its owner can do. Ask it by [`Edge::health`](crate::edge::Edge::health),
-//! [`Nve::health`](crate::nve::Nve::health) or [`Nva::health`](crate::nva::Nva::health): the answer has one [`Waiting`] for each
-//! [`Duty`] that waits, with how much waits and since when. A drained machine has an empty one. Between an input and the drain after it
-//! something always waits, so alarm on [`Health::overdue`] and not on [`Health::waiting`].
+//! A machine does nothing by itself. If its owner forgets one call of its loop, a part of the machine stops, and no input is
+//! refused for that. So each machine watches the duties of its owner. [`Edge::health`](crate::edge::Edge::health),
+//! [`Nve::health`](crate::nve::Nve::health) and [`Nva::health`](crate::nva::Nva::health) give one [`Waiting`] for each [`Duty`] that
+//! waits. A drained machine gives none. Between an input and the drain after it something always waits, so alarm on
+//! [`Health::overdue`] and not on [`Health::waiting`].
 //!
-//! What has waited for [`PATIENCE`] without progress makes one event, `Stalled`. It comes also when nothing else comes in, by the
-//! deadline `Timer::Health`; only a forgotten `handle_timeout` must wait for the next input. A slow owner that goes on is told nothing.
+//! A duty that has waited for [`PATIENCE`] without progress makes one `Stalled` event. The deadline `Timer::Health` brings the
+//! event without any input; only a forgotten `handle_timeout` is noticed at the next input. A slow owner that makes progress gets
+//! no event.
 //!
-//! | what you see | duty | what was forgotten |
+//! | what you see | duty | what the owner forgot |
 //! |---|---|---|
 //! | at an edge: VMs attach and no frame passes; a planned move stays *preparing* | [`PollTableChanges`](Duty::PollTableChanges) | polling table changes: the forwarder never hears of a port |
 //! | at an edge: *Ready* or *Suspended* is never said. A move is revoked at its deadline and has no end; from *Suspend* on, a VM that still runs here gets nothing | [`AnswerTableChanges`](Duty::AnswerTableChanges) | `Input::Applied` or `Refused` for each change that was polled |
 //! | at an edge: no session. At the authority: no *NveUp* | [`PollTransmit`](Duty::PollTransmit) | sending what `poll_transmit` gives |
 //! | at the authority: edges get answers until the first registration or move, and none from then on. The edges show nothing, their VMs stay *claiming* | [`PollRecords`](Duty::PollRecords) | polling records |
-//! | the same, and the records are on the disk | [`SayPersisted`](Duty::SayPersisted) | `Input::Persisted` after the disk has them |
-//! | nothing is said again, no deadline ends a move, a forward entry never ends, a loop that wakes spins | [`HandleTimeout`](Duty::HandleTimeout) | calling `handle_timeout` at `poll_timeout` |
+//! | the same, but the records are on the disk | [`SayPersisted`](Duty::SayPersisted) | `Input::Persisted` after the disk has them |
+//! | no message is sent again, no deadline ends a move, a forward entry never ends, the loop spins | [`HandleTimeout`](Duty::HandleTimeout) | calling `handle_timeout` at `poll_timeout` |
 //! | the hypervisor never hears that the VM may stop | [`PollEvents`](Duty::PollEvents) | polling events |
-//! | a VM that has moved gets nothing of what was held | [`MakeRoom`](Duty::MakeRoom) | room at the VM's port, and polling again when there is some |
-//! | no session, and nothing waits | none | look at [`NvaCounters`](crate::nva::NvaCounters): `unknown_nve` (no `Input::Admit`), `unbelieved` (keys). What was polled and then not sent no machine can see |
+//! | a VM that has moved gets no held frames | [`MakeRoom`](Duty::MakeRoom) | room at the VM's port, and polling again when there is room |
+//! | no session, and nothing waits | none | look at [`NvaCounters`](crate::nva::NvaCounters): `unknown_nve` (no `Input::Admit`), `unbelieved` (keys). A machine cannot see that a polled datagram was not sent |
 //!
-//! [`Edge::poll`](crate::edge::Edge::poll) carries out or gives everything that its two parts wait for. An owner of an `Edge` that polls it after each input
-//! and when its `Wait` is over has nothing to forget but to send, and to make records durable at the authority.
+//! [`Edge::poll`](crate::edge::Edge::poll) carries out or gives everything that its two parts wait for. Its owner polls after each
+//! input and at the time of the last `Wait`, and sends what it gets: nothing else can be forgotten.
 //!
 //! ```
 //! use nvo3_mobility::Transport;
@@ -56,10 +57,10 @@ use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{Instant, Micros};
 
-/// One second: an owner that has done nothing about a [`Duty`] for so long is told by an event.
+/// The time after which an owner that has done nothing about a [`Duty`] gets an event: one second.
 pub const PATIENCE: Micros = Micros::from_secs(1);
 
-/// What only the owner of a machine can do.
+/// A duty that only the owner of a machine can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -72,17 +73,17 @@ pub enum Duty {
     PollTransmit,
     /// Drain `poll_table_change` and hand each change to the forwarder.
     PollTableChanges,
-    /// Answer the table changes that were polled, by *Applied* or *Refused*.
+    /// Answer the table changes that were polled, by `Input::Applied` or `Input::Refused`.
     AnswerTableChanges,
     /// Drain `poll_persist` and make each record durable.
     PollRecords,
-    /// Say *Persisted* of the records that were polled.
+    /// Give `Input::Persisted` for the records that were polled and are durable.
     SayPersisted,
-    /// Make room at the ports and tunnels that held frames of so many TSIs may leave by, and poll.
+    /// Make room at the ports and tunnels by which held frames may leave, and poll. `count` is the number of TSIs with such frames.
     MakeRoom,
 }
 
-/// How many duties there are.
+/// The number of duties.
 const DUTIES: usize = Duty::MakeRoom as usize + 1;
 
 impl Duty {
@@ -119,39 +120,40 @@ impl fmt::Display for Duty {
 /// One duty that waits for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Waiting {
-    /// What is to be done.
+    /// The duty.
     pub duty: Duty,
-    /// How many messages, events, changes, records, deadlines or TSIs with held frames wait for it.
+    /// The number of messages, events, changes, records, deadlines or TSIs with held frames that wait for it.
     pub count: usize,
-    /// When the owner last did something about it, or since when there has been something to do.
+    /// The time at which the owner last did something about it, or at which it began to wait.
     pub since: Instant,
 }
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wait for {} since {} us", self.count, self.duty.name(), self.since.0)
+        write!(f, "{} ({} wait since {} s)", self.duty, self.count, self.since)
     }
 }
 
-/// Everything that waits for the owner. A machine whose owner keeps up has an empty one.
+/// The duties that wait for the owner. It is empty while the owner keeps up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     waiting: ArrayVec<Waiting, DUTIES>,
 }
 
 impl Health {
-    /// Whether nothing waits for the owner.
+    /// True if no duty waits for the owner.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// What waits, in the order of [`Duty`].
+    /// The duties that wait, in the order of [`Duty`].
     pub fn waiting(&self) -> &[Waiting] {
         &self.waiting
     }
 
-    /// What has waited for [`PATIENCE`] and longer at `now`.
+    /// The duties that have waited for [`PATIENCE`] or longer at `now`.
     pub fn overdue(&self, now: Instant) -> impl Iterator<Item = &Waiting> {
         self.waiting.iter().filter(move |waiting| now - waiting.since >= PATIENCE)
     }
@@ -163,7 +165,7 @@ impl FromIterator<Waiting> for Health {
     }
 }
 
-/// Since when one duty has waited, and whether the owner has been told.
+/// The time since which one duty has waited, and whether the owner has been told.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watch {
     since: Option<Instant>,

@@ -76,9 +76,9 @@
 //! let mut buffer = Vec::new();
 //! let until = loop {
 //!     match edge.poll(now, &mut |_target| true, &mut buffer) {
-//!         Next::Frame(fate) => println!("send {} bytes to {:?}", buffer.len(), fate.targets()),
-//!         Next::Datagram(peer) => println!("send {} bytes to {peer:?}", buffer.len()),
-//!         Next::Event(event) => println!("{event:?}"),
+//!         Next::Frame(fate) => println!("send a frame of {} bytes: {fate}", buffer.len()),
+//!         Next::Datagram(peer) => println!("send a datagram of {} bytes to {peer}", buffer.len()),
+//!         Next::Event(event) => println!("{event}"),
 //!         Next::Changed { .. } => {} // the forwarder has it; for a log
 //!         Next::Wait(until) => break until,
 //!     }
@@ -132,6 +132,7 @@
 //! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
+#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 
@@ -147,6 +148,7 @@ mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;
+mod words;
 
 pub use error::ConfigError;
 pub use nvo3_nva_proto::seals::Transport;

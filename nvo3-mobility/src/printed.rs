@@ -1,5 +1,4 @@
-//! A move core's table as text, for reviewers: a file beside the code that a test compares, so that each change of a row is
-//! seen in the diff.
+//! A table of rules as text, for reviewers. A test compares the file beside the code, so each change of a row shows in the diff.
 
 extern crate std;
 

@@ -1,109 +1,119 @@
-//! What control orders and forwarding obeys: entries with an action per ingress, and numbered changes of them.
+//! The forwarding table that the control plane orders: entries with an action per ingress, and numbered changes.
 //!
-//! [`Nve`](crate::nve::Nve) emits [`TableChange`]s; a forwarder applies them in order and reports how far it got. The shipped
-//! [`Forwarder`](crate::forwarder::Forwarder) is one such; the same changes can program a kernel's FDB, eBPF maps or a DPU.
+//! [`Nve`](crate::nve::Nve) emits [`TableChange`]s. A data plane applies them in order and reports the last one that it applied.
+//! This crate's [`Forwarder`](crate::forwarder::Forwarder) is such a data plane. The same changes can program a kernel's FDB, eBPF
+//! maps or a DPU.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
-/// A virtual access point: the tenant-facing port of an NVE, numbered by its owner.
+/// The number of a virtual access point (VAP), the tenant-facing port of an NVE. The owner chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VapId(pub u32);
 
-/// Which pass a held frame leaves in (VMM-5-09): first what the move's other party tunnelled here, then
-/// what came direct.
+impl fmt::Display for VapId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {}", self.0)
+    }
+}
+
+/// The line of held frames that a frame waits in. All tunnelled frames leave before the first direct one, so that the
+/// VM gets frames in the order in which they were sent (VMM-5-09).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Lane {
-    /// Tunnelled here by the other party of the move.
+    /// Frames that the other party of the move tunnelled here.
     Tunnelled,
-    /// Everything else.
+    /// All other frames.
     Direct,
 }
 
-/// What is done with a unicast frame for a TSI.
+/// The treatment of a unicast frame for a TSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
-    /// Out of the TSI's own VAP.
+    /// The frame leaves by the TSI's own VAP.
     Deliver,
-    /// To another NVE.
+    /// The frame leaves by the tunnel to this NVE.
     Tunnel(Place),
-    /// Kept, in order, until the entry says otherwise.
+    /// The frame is held in this line, in order, until the entry changes.
     Hold(Lane),
 }
 
-/// What is done with frames that a TSI sends.
+/// The treatment of frames that a TSI sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Gate {
-    /// They go their way.
+    /// The frames are forwarded.
     Open,
-    /// They are kept, and control is told that there are some.
+    /// The frames are kept, and the forwarder tells the control plane once. A VM's frames must not leave before the VM may
+    /// run here.
     Hold,
 }
 
-/// What is done with the TSI's own copy of a broadcast or multicast frame.
+/// The treatment of a TSI's own copy of a broadcast, unknown-unicast or multicast (BUM) frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Bum {
-    /// Out of its VAP.
+    /// The copy leaves by the TSI's VAP.
     Deliver,
-    /// Kept in the direct lane.
+    /// The copy is held in [`Lane::Direct`].
     Hold,
-    /// No copy.
+    /// The TSI gets no copy.
     Skip,
 }
 
-/// Where a frame came in, as far as the entry of its destination is concerned.
+/// The place where a frame came in, as the entry of its destination sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ingress {
     /// A VAP of this NVE.
     Vap,
-    /// The tunnel of the move's other party.
+    /// The tunnel of [`Entry::party`], the other party of the move.
     Party,
     /// Any other tunnel.
     Tunnel,
 }
 
-/// What is done for one TSI: an action per ingress.
+/// The treatment of frames for one TSI: an action per ingress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
     /// The other party of the move, whose tunnel is [`Ingress::Party`].
     pub party: Option<Place>,
-    /// For frames of this NVE's own VAPs.
+    /// The action for frames of this NVE's own VAPs.
     pub vap: Action,
-    /// For frames of the other party's tunnel.
+    /// The action for frames of the other party's tunnel.
     pub from_party: Action,
-    /// For frames of any other tunnel.
+    /// The action for frames of any other tunnel.
     pub tunnel: Action,
-    /// For its copy of BUM frames.
+    /// The treatment of the TSI's copy of BUM frames.
     pub bum: Bum,
-    /// For what it sends.
+    /// The treatment of frames that the TSI sends.
     pub gate: Gate,
-    /// Unicast frames delivered to it are remembered for a short while, for the sake of [`Change::Tsi`]'s `replay_since`.
-    /// A forwarder that cannot remember them need not: a late word then costs what was delivered since the stop.
+    /// True: the forwarder remembers the unicast frames that it delivers to the TSI, for a short time.
+    /// [`Change::Tsi`]'s `replay_since` needs them. A forwarder may ignore this. Then the frames that were delivered between
+    /// the VM's stop and a late *Suspend* are lost.
     pub remember: bool,
 }
 
 impl Entry {
-    /// The same action whatever the ingress.
+    /// An entry with the same action for every ingress, without a party.
     pub const fn all(action: Action, bum: Bum, gate: Gate) -> Self {
         Self { party: None, vap: action, from_party: action, tunnel: action, bum, gate, remember: false }
     }
 
-    /// Delivered, whatever the ingress.
+    /// The entry of a VM that runs here: every frame is delivered.
     pub const DELIVER: Self = Self::all(Action::Deliver, Bum::Deliver, Gate::Open);
 
-    /// The same, and what is delivered is remembered.
+    /// [`Entry::DELIVER`] with [`Entry::remember`].
     pub const DELIVER_AND_REMEMBER: Self = Self { remember: true, ..Self::DELIVER };
 
-    /// What is done with a unicast frame that came in at `ingress`.
+    /// The action for a unicast frame that came in at `ingress`.
     pub const fn act(&self, ingress: Ingress) -> Action {
         match ingress {
             Ingress::Vap => self.vap,
@@ -112,78 +122,82 @@ impl Entry {
         }
     }
 
-    /// Whether a frame of any ingress is delivered here.
+    /// True if the entry delivers frames of at least one ingress.
     pub fn delivers(&self) -> bool {
         [self.vap, self.from_party, self.tunnel].contains(&Action::Deliver)
     }
 }
 
-/// What a mapping pulled or pushed from the NVA says of a TSI that has no [`Entry`].
+/// The place of a TSI without an [`Entry`], as the NVA's mapping says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Route {
-    /// Behind this NVE.
+    /// The TSI is behind this NVE.
     At(Place),
-    /// Nowhere, says the NVA: frames for it are dropped, not held.
+    /// The NVA says that the TSI is nowhere: frames for it are dropped, not held.
     Nowhere,
 }
 
-/// A tenant-facing port.
+/// A tenant-facing port of an NVE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Port {
-    /// The VN that it is in.
+    /// The VN of the port.
     pub vn: Vni,
-    /// The MACs that may send there; `None` for any (a trusted port, towards a gateway or a bridge).
+    /// The source MACs that may send at the port. `None`: any MAC may send (a trusted port, with a gateway or a bridge behind it).
     pub macs: Option<Vec<Mac>>,
 }
 
-/// One thing that changes in the forwarder.
+/// One change of the forwarder's tables.
+///
+/// This enum is exhaustive on purpose: a data plane that skips a kind of change forwards wrongly, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Change {
-    /// Everything known of one TSI, replacing what was known before; all `None` removes it.
+    /// The whole row of one TSI; it replaces the row before. A row with no VAP, entry and route removes the TSI.
     Tsi {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// Its port, where it has one here.
+        /// The TSI's port, if it has one here.
         vap: Option<VapId>,
-        /// What a move or an attachment orders; it wins over the route.
+        /// The entry that a move or an attachment orders. It has precedence over the route.
         entry: Option<Entry>,
-        /// What the directory says.
+        /// The place that the NVA's directory has.
         route: Option<Route>,
-        /// The version of the mapping, for hints to stale senders.
+        /// The version of the mapping. Hints to NVEs that send to a stale place carry it.
         version: Version,
-        /// How much may be held for it.
+        /// The most that may be held for the TSI.
         limits: HoldLimits,
-        /// Where this entry delivers nothing: the remembered frames that were delivered at this time or later go where the
-        /// entry sends frames, before any other. Without it they are kept while no entry delivers, as long as their age
-        /// allows, since the word may come with a later change; with an entry that delivers, or none, they are forgotten.
+        /// The time at which the VM stopped. If the entry delivers nothing, the forwarder sends the frames that it
+        /// delivered at this time or later where the entry sends frames, before any other frame. `None`: the forwarder keeps
+        /// remembered frames up to their age while no entry delivers, because a later change may bring the time. With an
+        /// entry that delivers, or without an entry, it forgets them.
         replay_since: Option<Instant>,
     },
-    /// A port; `None` removes it.
+    /// One port; `None` removes it.
     Port {
-        /// Which.
+        /// The number of the port.
         vap: VapId,
-        /// What it is.
+        /// The new content.
         port: Option<Port>,
     },
-    /// The underlay addresses to which BUM frames of a VN are replicated; empty removes the list.
+    /// The replication list of one VN: the underlay addresses that get its BUM frames. An empty list removes it.
     Members {
         /// The VN.
         vn: Vni,
-        /// The other NVEs' locators.
+        /// The locators of the other NVEs of the VN.
         locators: Vec<IpAddr>,
     },
 }
 
-/// A numbered order for the forwarder. Numbers grow by one; whoever applies it reports the highest number up to which
-/// everything is applied, and each number that it refused.
+/// A numbered change for a data plane. Numbers grow by one.
+///
+/// The data plane reports the highest number up to which it has applied every change, and each number that it refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableChange {
-    /// Its number.
+    /// The number of the change.
     pub number: u64,
-    /// What changes.
+    /// The change.
     pub change: Change,
 }

@@ -188,7 +188,7 @@ impl Direct {
                             None => break,
                         },
                         Next::Event(event) => edge.events.push(event),
-                        Next::Order(order) => edge.apply(self.now, order),
+                        Next::Change(order) => edge.apply(self.now, order),
                         Next::Frame(vap) if !edge.silent => edge.said.push((vap, bytes.clone())),
                         Next::Datagram(to) if !edge.silent => match to {
                             Peer::Nva => self.bring(To::Nva(peer(n as u8 + 1)), &bytes),

@@ -12,7 +12,7 @@ const BAD: Mischief = Mischief { loss: Chance::percent(1), duplicate: Chance::pe
 fn worlds(shape: impl Fn(Params) -> Params) -> Vec<Run> {
     let runs: Vec<Run> = SEEDS.map(|seed| run(shape(Params::new(seed)))).collect();
     for run in &runs {
-        let report = &run.report;
+        let report = &run.summary;
         assert_eq!(run.violations, [], "seed {}", report.seed);
         assert_eq!((report.lost, report.duplicated), (0, 0), "seed {}", report.seed);
         assert!(report.sent > 0 && report.moves.iter().all(|done| done.result.is_some()), "seed {}", report.seed);
@@ -21,11 +21,11 @@ fn worlds(shape: impl Fn(Params) -> Params) -> Vec<Run> {
 }
 
 fn committed(runs: &[Run]) -> bool {
-    runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("committed"))
+    runs.iter().flat_map(|run| &run.summary.moves).all(|done| done.result == Some("committed"))
 }
 
 fn excused(run: &Run) -> u64 {
-    run.report.in_dead_node + run.report.to_down_node + run.report.asked_overflow
+    run.summary.in_dead_node + run.summary.to_down_node + run.summary.asked_overflow
 }
 
 /// Checks VMM-5-01, VMM-5-04, VMM-5-08, VMM-5-09, R-34.
@@ -34,9 +34,9 @@ fn a_move_costs_no_datagram_and_no_order() {
     let runs = worlds(|plain| plain);
 
     assert!(committed(&runs));
-    assert!(runs.iter().all(|run| run.report.reordered == 0 && excused(run) == 0));
-    assert!(runs.iter().all(|run| run.report.held > 0 && run.report.tunnelled > 0));
-    assert!(runs.iter().all(|run| run.report.converged_us.is_some() && run.report.pause_us == Some(30_000)));
+    assert!(runs.iter().all(|run| run.summary.reordered == 0 && excused(run) == 0));
+    assert!(runs.iter().all(|run| run.summary.held > 0 && run.summary.tunnelled > 0));
+    assert!(runs.iter().all(|run| run.summary.converged_us.is_some() && run.summary.pause_us == Some(30_000)));
 }
 
 /// Checks VMM-5-01, VMM-5-09.
@@ -45,7 +45,7 @@ fn a_hypervisor_that_says_late_that_the_vm_stopped_costs_no_datagram_and_no_orde
     for late in [Micros(0), Micros::from_millis(1), Micros::from_millis(20), Micros::from_millis(50)] {
         let runs = worlds(|plain| Params { late: Some(late), ..plain });
         assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0));
-        assert!(late.0 < 1_000 || runs.iter().any(|run| run.report.replayed > 0), "{late:?}");
+        assert!(late.0 < 1_000 || runs.iter().any(|run| run.summary.replayed > 0), "{late:?}");
 
         let runs = worlds(|plain| Params { late: Some(late), path: Path::ABA, control: BAD, ..plain });
         assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0));
@@ -57,7 +57,7 @@ fn a_hypervisor_that_says_late_that_the_vm_stopped_costs_no_datagram_and_no_orde
 fn a_hypervisor_that_says_it_when_the_vm_runs_elsewhere_costs_no_datagram() {
     for (late, path) in [(35, Path::AB), (60, Path::AB), (500, Path::AB), (60, Path::ABA), (60, Path::ABC)] {
         let runs = worlds(|plain| Params { late: Some(Micros::from_millis(late)), path, control: BAD, ..plain });
-        assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0 && run.report.replayed > 0), "{late} ms");
+        assert!(committed(&runs) && runs.iter().all(|run| excused(run) == 0 && run.summary.replayed > 0), "{late} ms");
     }
 }
 
@@ -88,14 +88,14 @@ fn a_pause_shorter_than_the_detour_costs_order_at_most() {
 fn two_moves_without_rest_there_and_back_and_on_to_a_third() {
     for path in [Path::ABA, Path::ABC] {
         let runs = worlds(|plain| Params { path, control: BAD, ..plain });
-        assert!(committed(&runs) && runs.iter().all(|run| run.report.moves.len() == 2 && excused(run) == 0));
+        assert!(committed(&runs) && runs.iter().all(|run| run.summary.moves.len() == 2 && excused(run) == 0));
     }
 }
 
 #[test]
 fn a_move_that_is_called_off_leaves_the_vm_reachable_where_it_was() {
     let early = worlds(|plain| Params { fault: Some(Fault::Abort), fault_at: Some(Micros(3_000)), ..plain });
-    assert!(early.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+    assert!(early.iter().flat_map(|run| &run.summary.moves).all(|done| done.result == Some("aborted")));
 
     worlds(|plain| Params { fault: Some(Fault::Abort), control: BAD, ..plain });
 }
@@ -103,13 +103,13 @@ fn a_move_that_is_called_off_leaves_the_vm_reachable_where_it_was() {
 #[test]
 fn a_move_past_its_deadline_is_called_off() {
     let runs = worlds(|plain| Params { deadline: Micros::from_millis(20), ..plain });
-    assert!(runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+    assert!(runs.iter().flat_map(|run| &run.summary.moves).all(|done| done.result == Some("aborted")));
 }
 
 #[test]
 fn a_hypervisor_that_resumes_at_the_source_ends_the_move() {
     let runs = worlds(|plain| Params { fault: Some(Fault::SelfResume), control: BAD, ..plain });
-    assert!(runs.iter().flat_map(|run| &run.report.moves).all(|done| done.result == Some("aborted")));
+    assert!(runs.iter().flat_map(|run| &run.summary.moves).all(|done| done.result == Some("aborted")));
 }
 
 /// Checks VMM-5-01.
@@ -131,7 +131,7 @@ fn the_tenants_own_frames_arrive_byte_for_byte_and_in_order() {
     let runs = worlds(|plain| Params { tenant: (1..60).map(frame).collect(), ..plain });
 
     for run in &runs {
-        let tenant = run.report.tenant.as_ref().unwrap();
+        let tenant = run.summary.tenant.as_ref().unwrap();
         assert!(tenant.identical && tenant.received == 59, "{tenant:?}");
     }
 }
@@ -139,7 +139,7 @@ fn the_tenants_own_frames_arrive_byte_for_byte_and_in_order() {
 #[test]
 fn a_seed_gives_the_same_run_again() {
     let params = Params { fault: Some(Fault::NewRestart), control: BAD, ..Params::new(11) };
-    assert_eq!(run(params.clone()).report, run(params).report);
+    assert_eq!(run(params.clone()).summary, run(params).summary);
 }
 
 /// Checks R-36, VMM-5-08.
@@ -148,7 +148,7 @@ fn where_a_pause_is_too_long_for_the_hold_limit_what_is_over_it_is_lost_and_no_m
     let params = Params { pause: Micros::from_secs(2), rate: 1_000, deadline: Micros::from_secs(9), ..Params::new(1) };
     let limit = u64::from(params.hold.frames);
 
-    let report = run(params).report;
+    let report = run(params).summary;
 
     assert!(report.held > limit, "{}", report.held);
     assert_eq!((report.lost, report.duplicated), (report.held - limit, 0));

@@ -46,10 +46,10 @@ fn one(flags: &Flags) -> Result<bool, Box<dyn Error>> {
         std::fs::write(path, run.timeline.mermaid(run.began))?;
     }
     if flags.json {
-        println!("{}", serde_json::to_string(&run.report)?);
+        println!("{}", serde_json::to_string(&run.summary)?);
     } else {
         show::timeline(&run, flags.verbose);
-        show::table(&run.report);
+        show::table(&run.summary);
     }
     for violation in &run.violations {
         eprintln!("violation: {violation}");
@@ -68,7 +68,7 @@ fn many(flags: &Flags, seeds: u64) -> Result<bool, Box<dyn Error>> {
                 eprintln!("  violation: {violation}");
             }
         }
-        sum.add(&run.report, good(&run));
+        sum.add(&run.summary, good(&run));
     }
     println!("{sum}");
     Ok(sum.violated == 0)

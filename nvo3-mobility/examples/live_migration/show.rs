@@ -1,6 +1,6 @@
 //! What is printed.
 
-use nvo3_mobility::sim::{Line, Report, Run, What};
+use nvo3_mobility::sim::{Line, Run, RunSummary, What};
 use std::fmt;
 
 /// The lines from the beginning of traffic on, in milliseconds since then.
@@ -8,7 +8,7 @@ pub(crate) fn timeline(run: &Run, verbose: bool) {
     let wanted = |line: &&Line| {
         let noise = match &line.what {
             What::Said { message, .. } => message.starts_with("Ack") || message.starts_with("Keepalive"),
-            What::Did { .. } => false,
+            _ => false,
         };
         line.at >= run.began && (verbose || !noise)
     };
@@ -21,7 +21,7 @@ pub(crate) fn timeline(run: &Run, verbose: bool) {
 }
 
 /// What the move cost.
-pub(crate) fn table(report: &Report) {
+pub(crate) fn table(report: &RunSummary) {
     println!();
     let time = |us: Option<u64>| us.map_or("-".to_string(), |us| format!("{}.{:03} ms", us / 1_000, us % 1_000));
     for done in &report.moves {
@@ -67,7 +67,7 @@ pub(crate) fn table(report: &Report) {
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     seeds: u64,
-    total: Report,
+    total: RunSummary,
     moves: usize,
     ended: usize,
     committed: usize,
@@ -75,7 +75,7 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    pub(crate) fn add(&mut self, run: &Report, good: bool) {
+    pub(crate) fn add(&mut self, run: &RunSummary, good: bool) {
         let total = &mut self.total;
         for (sum, value) in [
             (&mut total.sent, run.sent),
@@ -101,8 +101,8 @@ impl Sum {
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { sent, lost, duplicated, reordered, held, tunnelled, .. } = self.total;
-        let Report { replayed, in_dead_node, to_down_node, asked_overflow, .. } = self.total;
+        let RunSummary { sent, lost, duplicated, reordered, held, tunnelled, .. } = self.total;
+        let RunSummary { replayed, in_dead_node, to_down_node, asked_overflow, .. } = self.total;
         let Self { seeds, moves, ended, committed, violated, .. } = self;
         write!(f, "seeds {seeds} sent {sent} lost {lost} duplicated {duplicated} reordered {reordered} held {held} ")?;
         write!(

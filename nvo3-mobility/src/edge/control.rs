@@ -1,21 +1,31 @@
-//! What both kinds of edge do with their control plane, and how far their loop is.
+//! The control plane of both kinds of edge, and the position of their loop.
 
 use crate::nve::{Event, Nve, Transmit};
 use crate::table::TableChange;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
 
-/// Who a control datagram is for.
+/// The destination of a control datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// The NVA.
     Nva,
-    /// Another NVE's control port.
+    /// The control port of another NVE, at this address.
     Nve(IpAddr),
 }
 
-/// What is polled next. The order is part of what an edge does: see [`super`].
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nva => f.write_str("the NVA"),
+            Self::Nve(to) => write!(f, "the NVE at {to}"),
+        }
+    }
+}
+
+/// The next thing that the loop polls. [`super`] says why the order matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Changes,
@@ -24,23 +34,23 @@ enum Stage {
     Events,
 }
 
-/// What follows a round.
+/// The result of a round of the loop.
 pub(super) enum Round {
-    /// Another one.
+    /// Another round follows.
     Again,
-    /// Another one, for a deadline has come: the data plane must hear of it too.
+    /// Another round follows, because a deadline has passed: the data plane must hear of the time too.
     TimePasses,
-    /// Nothing until the next deadline or input.
+    /// Nothing is left before the next deadline or input.
     Last,
 }
 
-/// A control plane and the stage of its owner's loop.
+/// A control plane, with the stage of the loop around it.
 pub(super) struct Control {
     nve: Nve,
     stage: Stage,
-    /// Something came out in this round, so there is another one.
+    /// True if this round gave something: another round follows.
     busy: bool,
-    /// Time has passed since the owner last waited.
+    /// True if time has passed since the owner last waited.
     time_passed: bool,
 }
 
@@ -70,12 +80,12 @@ impl Control {
         change
     }
 
-    /// Whether the data plane has its turn. It ends by [`Self::poll_transmit`].
+    /// True while it is the data plane's turn; [`Self::poll_transmit`] ends the turn.
     pub(super) fn is_planes_turn(&self) -> bool {
         self.stage == Stage::Plane
     }
 
-    /// The data plane gave something: there is another round.
+    /// Notes that the data plane gave something: another round follows.
     pub(super) const fn stay_busy(&mut self) {
         self.busy = true;
     }
@@ -98,7 +108,7 @@ impl Control {
         event
     }
 
-    /// Ends the round; `due` is the next deadline. Time passes once in a drain, so every drain ends.
+    /// Ends the round; `due` is the next deadline. Time passes once per drain, so every drain ends.
     pub(super) fn end_round(&mut self, now: Instant, due: Option<Instant>) -> Round {
         self.stage = Stage::Changes;
         if core::mem::take(&mut self.busy) {

@@ -1,8 +1,9 @@
-//! What becomes of one frame.
+//! The result of one frame for an edge's owner.
 
 use crate::forwarder::{Forwarder, Target, Verdict};
+use core::fmt;
 
-/// What becomes of a frame, and the targets that it is sent to: none, one or many.
+/// The forwarder's verdict about a frame, with the targets that the owner sends the frame to: none, one or many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate<'a> {
     verdict: Verdict,
@@ -21,7 +22,7 @@ impl<'a> Fate<'a> {
         Self { verdict, one, many }
     }
 
-    /// Where to send the frame: a copy to each. Never [`Target::Again`].
+    /// The targets of the frame; each gets a copy. Never [`Target::Again`].
     pub const fn targets(&self) -> &[Target] {
         match &self.one {
             Some(target) => core::slice::from_ref(target),
@@ -29,8 +30,18 @@ impl<'a> Fate<'a> {
         }
     }
 
-    /// The forwarder's verdict, for who counts. [`Verdict::Punt`]: the control plane took the frame.
+    /// The forwarder's verdict. [`Verdict::Punt`] means here that the control plane took the frame.
     pub const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+}
+
+impl fmt::Display for Fate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.verdict {
+            Verdict::Punt => f.write_str("taken by the control plane"),
+            Verdict::Replicate => write!(f, "replicated to {} targets", self.many.len()),
+            verdict => verdict.fmt(f),
+        }
     }
 }

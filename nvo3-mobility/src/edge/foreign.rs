@@ -1,7 +1,7 @@
-//! An edge whose frames others forward: a kernel, eBPF, a DPU, a switch, or several forwarders.
+//! An edge with foreign data planes: a kernel, eBPF, a DPU, a switch, or several forwarders.
 //!
-//! Each data plane takes the same numbered orders, in order, and answers each. The control plane counts an order as applied
-//! once every plane has applied it, and as refused once one of them has refused it.
+//! Each data plane takes the same numbered table changes, in order, and answers each. The control plane takes a change as
+//! applied once every data plane has applied it, and as refused once one data plane has refused it.
 //!
 #![doc = "```"]
 #![doc = include_str!("../../examples/foreign_plane.rs")]
@@ -15,64 +15,77 @@ use crate::table::{TableChange, VapId};
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 use nvo3_nva_proto::Instant;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 
-/// The next thing to do for an edge with foreign planes, out of [`ForeignEdge::poll`].
+/// The next thing to do for an edge with foreign data planes, from [`ForeignEdge::poll`].
+///
+/// This enum is exhaustive on purpose: a loop that ignores a kind of work loses orders, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Give this order to every plane. Each answers, at any time, by [`ForeignEdge::applied`] or [`ForeignEdge::refused`].
-    Order(TableChange),
-    /// Send the frame in the buffer out of this VAP: the edge answers for a station elsewhere.
+    /// Give this change to every data plane. Each one answers, at any time, by [`ForeignEdge::applied`] or
+    /// [`ForeignEdge::refused`].
+    Change(TableChange),
+    /// Send the frame in the buffer out of this VAP: the edge's ARP or ND answer for a remote TSI.
     Frame(VapId),
-    /// Send the datagram in the buffer.
+    /// Send the datagram in the buffer to this peer, from the control port.
     Datagram(Peer),
-    /// The hypervisor or the operator should know this, or do it.
+    /// Give this event to the hypervisor or the operator.
     Event(Event),
-    /// Nothing is left. Poll again after the next input, and at this time at the latest.
+    /// Nothing is left. Poll again after the next input, and at this time at the latest. `None`: there is no deadline.
     Wait(Option<Instant>),
 }
 
-/// An [`Nve`] that orders one or more data planes of the owner's, behind the same loop as [`Edge`](super::Edge).
+/// An [`Nve`] that programs the owner's data planes, behind the same loop as [`Edge`](super::Edge).
 pub struct ForeignEdge {
     control: Control,
-    /// The last order that was polled.
+    /// The number of the last change that was polled.
     ordered: u64,
-    /// Up to where each plane has answered.
+    /// For each data plane: the number up to which it has answered every change.
     answered: Vec<u64>,
-    /// Orders that some plane refused and not every plane has answered.
+    /// Changes that a data plane refused and that not every data plane has answered.
     refused: BTreeSet<u64>,
 }
 
+impl fmt::Debug for ForeignEdge {
+    /// The control plane in short, and up to which change each data plane has answered.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut edge = f.debug_struct("ForeignEdge");
+        edge.field("nve", self.nve()).field("ordered", &self.ordered).field("answered", &self.answered);
+        edge.finish_non_exhaustive()
+    }
+}
+
 impl ForeignEdge {
-    /// An edge of this control plane over so many data planes, numbered from 0. Without any, its orders are for a log: each
-    /// counts as applied at once.
+    /// Joins this control plane to `planes` data planes, numbered from 0. With 0 planes, each change counts as applied at once.
     pub fn new(nve: Nve, planes: usize) -> Self {
         Self { control: Control::new(nve), ordered: 0, answered: vec![0; planes], refused: BTreeSet::new() }
     }
 
-    /// An ARP, RARP or ND frame that a tenant sent into a VAP. [`Handled::Pass`]: the plane forwards it.
+    /// Takes an ARP, RARP or ND frame that a tenant sent into a VAP. [`Handled::Pass`]: the data plane forwards the frame.
     pub fn punted(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.control.nve_mut().handle_frame(now, vap, frame)
     }
 
-    /// A thing that a plane noticed.
+    /// Takes a notice of a data plane.
     pub fn notice(&mut self, now: Instant, notice: Notice) {
         self.control.nve_mut().handle_notice(now, notice);
     }
 
-    /// A datagram of the control port, from the NVA or another NVE.
+    /// Takes a datagram of the control port, from the NVA or another NVE.
     pub fn datagram(&mut self, now: Instant, datagram: &[u8]) {
         self.control.nve_mut().handle_datagram(now, datagram);
     }
 
-    /// What the owner tells. [`Input::Applied`] and [`Input::Refused`] change nothing: planes answer by the calls below.
-    /// [`Input::ForwarderReset`]: a plane has lost its table; every plane gets all orders again.
+    /// Takes an input of the owner. [`Input::Applied`] and [`Input::Refused`] change nothing: data planes answer by
+    /// [`ForeignEdge::applied`] and [`ForeignEdge::refused`]. [`Input::ForwarderReset`] says that a data plane has lost its table:
+    /// every data plane gets all changes again.
     ///
     /// # Errors
-    /// Why the word was not taken; then nothing changed.
-    pub fn tell(&mut self, now: Instant, word: Input) -> Result<(), Error> {
-        match word {
+    /// The reason why the edge did not take the input. Nothing has changed then.
+    pub fn tell(&mut self, now: Instant, input: Input) -> Result<(), Error> {
+        match input {
             Input::Applied(_) | Input::Refused { .. } => return Ok(()),
             Input::ForwarderReset => {
                 self.answered.fill(self.ordered);
@@ -80,11 +93,10 @@ impl ForeignEdge {
             }
             _ => {}
         }
-        self.control.nve_mut().handle(now, word)
+        self.control.nve_mut().handle(now, input)
     }
 
-    /// A plane has applied every order up to this number that it did not refuse. A plane or an order that there is not
-    /// changes nothing.
+    /// A data plane has applied every change up to `upto` that it did not refuse. An unknown plane or number changes nothing.
     pub fn applied(&mut self, now: Instant, plane: usize, upto: u64) {
         let before = self.in_force();
         if let Some(answered) = self.answered.get_mut(plane) {
@@ -93,7 +105,8 @@ impl ForeignEdge {
         }
     }
 
-    /// A plane refused an order; it answers in the order of their numbers. The others need not undo it: the control plane orders what follows from the refusal.
+    /// A data plane refused a change. It answers changes in the order of their numbers. The other data planes need not undo the
+    /// change: the control plane orders whatever follows from the refusal.
     pub fn refused(&mut self, now: Instant, plane: usize, number: u64) {
         let before = self.in_force();
         let Some(answered) = self.answered.get_mut(plane) else { return };
@@ -109,12 +122,12 @@ impl ForeignEdge {
         self.settle(now, before);
     }
 
-    /// Orders that this plane has not answered.
+    /// The number of changes that this data plane has not answered.
     pub fn unanswered(&self, plane: usize) -> u64 {
         self.answered.get(plane).map_or(0, |answered| self.ordered - answered)
     }
 
-    /// Up to where every plane has answered.
+    /// The number up to which every data plane has answered every change.
     fn in_force(&self) -> u64 {
         self.answered.iter().copied().min().unwrap_or(self.ordered)
     }
@@ -128,18 +141,18 @@ impl ForeignEdge {
     }
 
     fn answer(&mut self, now: Instant, answer: Input) {
-        // An answer to an order is always taken.
+        // The control plane always takes an answer to a change.
         let _ = self.control.nve_mut().handle(now, answer);
     }
 
-    /// The next thing to do. A frame or datagram is written into `out`, which is cleared first; time that is due passes.
+    /// Gives the next thing to do. Clears `out` and writes a frame or datagram into it. Handles deadlines that have passed.
     pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> Next {
         loop {
-            if let Some(order) = self.control.poll_change() {
+            if let Some(change) = self.control.poll_change() {
                 let before = self.in_force();
-                self.ordered = order.number;
+                self.ordered = change.number;
                 self.settle(now, before);
-                return Next::Order(order);
+                return Next::Change(change);
             }
             if let Some(to) = self.control.poll_transmit(now, out) {
                 return match to {
@@ -158,33 +171,33 @@ impl ForeignEdge {
         }
     }
 
-    /// The next deadline; now, while the control plane waits to be polled.
+    /// The next deadline. While the control plane waits to be polled, this is the current time.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.control.poll_timeout()
     }
 
-    /// What waits for the owner: what [`ForeignEdge::poll`] gives, and orders that not every plane has answered.
+    /// The duties that wait for the owner: those that [`ForeignEdge::poll`] carries out, and changes that not every data plane has
+    /// answered.
     ///
-    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
+    /// A duty that has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
         self.control.nve().health(now)
     }
 
-    /// Another ring of keys from now on: see [`Nve::set_keys`].
+    /// Replaces the keys: see [`Nve::set_keys`].
     ///
     /// # Errors
-    /// This edge cannot use it; nothing changed.
+    /// The reason why this edge cannot use the keys. Nothing has changed then.
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.control.nve_mut().set_keys(keys)
     }
 
-    /// The control plane: its states, mappings and counters.
+    /// The control plane, for its states, mappings and counters.
     pub const fn nve(&self) -> &Nve {
         self.control.nve()
     }
 
-    /// The control plane, to put something into it that an edge has no call for. What comes of it leaves by
-    /// [`ForeignEdge::poll`].
+    /// The control plane, for inputs that an edge has no call for. The results leave by [`ForeignEdge::poll`].
     pub const fn nve_mut(&mut self) -> &mut Nve {
         self.control.nve_mut()
     }

@@ -1,4 +1,4 @@
-//! An edge that forwards its frames itself.
+//! An edge with its own forwarder.
 
 use super::control::{Control, Peer, Round};
 use super::fate::Fate;
@@ -7,32 +7,35 @@ use crate::health::{Duty, Health, Waiting, Watch};
 use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::Instant;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_wire::Vni;
 
-/// The next thing to do for an edge, out of [`Edge::poll`].
+/// The next thing to do for an edge, from [`Edge::poll`].
+///
+/// This enum is exhaustive on purpose: a loop that ignores a kind of work loses frames, so a new kind must not compile in it.
 #[derive(Debug)]
 pub enum Next<'a> {
-    /// Send the frame in the buffer to each target: it was held, or the edge answers for a station elsewhere.
+    /// Send the frame in the buffer to each target. It was held, or it is the edge's ARP or ND answer for a remote TSI.
     Frame(Fate<'a>),
-    /// Send the datagram in the buffer.
+    /// Send the datagram in the buffer to this peer, from the control port.
     Datagram(Peer),
-    /// The hypervisor or the operator should know this, or do it.
+    /// Give this event to the hypervisor or the operator.
     Event(Event),
-    /// Nothing to do: the edge has handed this change to its forwarder. For a log, or for a copy of the table.
+    /// Nothing to do: the edge has given this change to its forwarder. Use it for a log, or for a copy of the table.
     Changed {
         /// The change.
         change: TableChange,
-        /// Why the forwarder refused it; the control plane knows.
+        /// The reason if the forwarder refused the change. The control plane has been told.
         refused: Option<ChangeRefusal>,
     },
-    /// Nothing is left. Poll again after the next input, and at this time at the latest.
+    /// Nothing is left. Poll again after the next input, and at this time at the latest. `None`: there is no deadline.
     Wait(Option<Instant>),
 }
 
-/// The same before the forwarder is borrowed for a frame's targets.
+/// A [`Next`] before the forwarder is borrowed for the targets of a frame.
 enum Step {
     Frame(Verdict),
     Datagram(Peer),
@@ -41,9 +44,9 @@ enum Step {
     Wait(Option<Instant>),
 }
 
-/// An edge whole: an [`Nve`] and a [`Forwarder`] behind one loop.
+/// A whole edge: an [`Nve`] and a [`Forwarder`] behind one loop.
 ///
-/// After each input, and when the time of the last [`Next::Wait`] has come, call [`Edge::poll`] until it says `Wait`:
+/// Call [`Edge::poll`] until it returns [`Next::Wait`], after each input and at the time of the last `Wait`:
 ///
 /// ```
 /// # use nvo3_mobility::edge::{Edge, Next};
@@ -54,8 +57,8 @@ enum Step {
 ///     loop {
 ///         match edge.poll(now, &mut |_| true, buffer) {
 ///             Next::Frame(fate) => fate.targets().iter().for_each(|target| send(target, buffer)),
-///             Next::Datagram(peer) => println!("{} bytes to {peer:?}", buffer.len()),
-///             Next::Event(event) => println!("{event:?}"),
+///             Next::Datagram(peer) => println!("{} bytes to {peer}", buffer.len()),
+///             Next::Event(event) => println!("{event}"),
 ///             Next::Changed { .. } => {}
 ///             Next::Wait(until) => return until,
 ///         }
@@ -65,44 +68,51 @@ enum Step {
 pub struct Edge {
     control: Control,
     forwarder: Forwarder,
-    /// Changes up to here were handed to the forwarder and are not answered yet.
+    /// The last change that the forwarder has and that the control plane has no answer for.
     handed: Option<u64>,
-    /// Held frames that may leave and have no room.
+    /// Watches held frames that may leave and whose targets have no room.
     held: Watch,
 }
 
+impl fmt::Debug for Edge {
+    /// Its two parts in short.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge").field("nve", self.nve()).field("forwarder", &self.forwarder).finish_non_exhaustive()
+    }
+}
+
 impl Edge {
-    /// An edge of these two parts. Nothing was polled from them or put into them before, or all of it was carried out.
+    /// Joins two parts to an edge. Both are new, or everything that was polled from them was carried out.
     pub fn new(nve: Nve, forwarder: Forwarder) -> Self {
         Self { control: Control::new(nve), forwarder, handed: None, held: Watch::default() }
     }
 
-    /// A frame that a tenant sent into a VAP, without FCS; what becomes of it. ARP, RARP and ND go through the control plane.
+    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP and ND go through the control plane.
     #[inline]
     pub fn frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Fate<'_> {
         let verdict = self.enter(now, vap, frame);
         Fate::new(verdict, &self.forwarder)
     }
 
-    /// A frame that came out of a tunnel: the outer source, the VN and the inner frame; what becomes of it.
+    /// Takes a frame that came out of a tunnel. `from` is the outer source address, `frame` the inner frame.
     #[inline]
     pub fn tunnelled(&mut self, now: Instant, from: IpAddr, vn: Vni, frame: &[u8]) -> Fate<'_> {
         let verdict = self.forwarder.tunnel_frame(now, from, vn, frame);
         Fate::new(verdict, &self.forwarder)
     }
 
-    /// A datagram of the control port, from the NVA or another NVE.
+    /// Takes a datagram of the control port, from the NVA or another NVE.
     pub fn datagram(&mut self, now: Instant, datagram: &[u8]) {
         self.control.nve_mut().handle_datagram(now, datagram);
     }
 
-    /// What the owner tells. [`Input::ForwarderReset`] resets the forwarder, too. [`Input::Applied`] and [`Input::Refused`] change
-    /// nothing: the edge itself answers for its forwarder.
+    /// Takes an input of the owner. [`Input::ForwarderReset`] also resets the forwarder. [`Input::Applied`] and
+    /// [`Input::Refused`] change nothing: the edge itself answers for its forwarder.
     ///
     /// # Errors
-    /// Why the word was not taken; then nothing changed.
-    pub fn tell(&mut self, now: Instant, word: Input) -> Result<(), Error> {
-        match word {
+    /// The reason why the edge did not take the input. Nothing has changed then.
+    pub fn tell(&mut self, now: Instant, input: Input) -> Result<(), Error> {
+        match input {
             Input::Applied(_) | Input::Refused { .. } => return Ok(()),
             Input::ForwarderReset => {
                 self.forwarder.reset();
@@ -110,13 +120,13 @@ impl Edge {
             }
             _ => {}
         }
-        self.control.nve_mut().handle(now, word)
+        self.control.nve_mut().handle(now, input)
     }
 
-    /// The next thing to do. A frame or datagram is written into `out`, which is cleared first; time that is due passes.
+    /// Gives the next thing to do. Clears `out` and writes a frame or datagram into it. Handles deadlines that have passed.
     ///
-    /// `room` says whether a target takes a held frame. One that does not keeps its frames and their order: poll again
-    /// when it may have room.
+    /// `room` says whether a target takes a held frame now. Frames of a target without room stay held, in order. Poll again when
+    /// the target may have room.
     pub fn poll(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Next<'_> {
         match self.step(now, room, out) {
             Step::Frame(verdict) => Next::Frame(Fate::new(verdict, &self.forwarder)),
@@ -164,7 +174,7 @@ impl Edge {
         }
     }
 
-    /// A frame goes in at a VAP, through the control plane where the forwarder wants that.
+    /// Takes a frame at a VAP, through the control plane if the forwarder punts it.
     fn enter(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         let verdict = self.forwarder.vap_frame(now, vap, frame);
         if verdict == Verdict::Punt && self.control.nve_mut().handle_frame(now, vap, frame) == Handled::Pass {
@@ -176,19 +186,19 @@ impl Edge {
     fn apply(&mut self, now: Instant, change: &TableChange) -> Option<ChangeRefusal> {
         self.handed = Some(change.number);
         let refused = self.forwarder.apply(change).err()?;
-        // An answer to an order is always taken.
+        // The control plane always takes an answer to a change.
         let _ = self.control.nve_mut().handle(now, Input::Refused { number: refused.number });
         Some(refused.reason)
     }
 
     fn answer(&mut self, now: Instant) {
         if let Some(upto) = self.handed.take() {
-            // An answer to an order is always taken.
+            // The control plane always takes an answer to a change.
             let _ = self.control.nve_mut().handle(now, Input::Applied(upto));
         }
     }
 
-    /// Nothing is left, unless the owner is to be told that held frames wait for room.
+    /// Ends a drain: waits, or tells the owner that held frames wait for room.
     fn rest(&mut self, now: Instant) -> Step {
         let tsis = self.forwarder.ready_tsis();
         self.held.note(now, tsis);
@@ -200,7 +210,7 @@ impl Edge {
         Step::Wait(self.poll_timeout())
     }
 
-    /// The next held frame that may leave. What its sender's gate kept goes through the VAP again.
+    /// The next held frame that may leave. A frame that its sender's gate kept goes through the VAP again.
     fn poll_held(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Option<Verdict> {
         let mut has_room = |target: &Target| matches!(target, Target::Again(_)) || room(target);
         Some(match self.forwarder.poll_flush(now, &mut has_room, out)? {
@@ -210,15 +220,15 @@ impl Edge {
         })
     }
 
-    /// The next deadline; now, while the control plane waits to be polled.
+    /// The next deadline. While the control plane waits to be polled, this is the current time.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.control.poll_timeout(), self.forwarder.poll_timeout(), self.held.deadline()].into_iter().flatten().min()
     }
 
-    /// What waits for the owner: what the control plane waits for, which [`Edge::poll`] gives, and held frames that may leave but
-    /// whose targets have no room. Those wait since the last held frame of any TSI left.
+    /// The duties that wait for the owner: those of the control plane, which [`Edge::poll`] carries out, and held frames that may
+    /// leave and whose targets have no room. Held frames wait since the last held frame of any TSI left.
     ///
-    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
+    /// A duty that has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
         let control = self.control.nve().health(now);
         let due = self.forwarder.poll_timeout().filter(|at| *at <= now);
@@ -228,30 +238,30 @@ impl Edge {
         control.waiting().iter().copied().chain(late).chain(held).collect()
     }
 
-    /// Another ring of keys from now on: see [`Nve::set_keys`].
+    /// Replaces the keys: see [`Nve::set_keys`].
     ///
     /// # Errors
-    /// This edge cannot use it; nothing changed.
+    /// The reason why this edge cannot use the keys. Nothing has changed then.
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.control.nve_mut().set_keys(keys)
     }
 
-    /// The control plane: its states, mappings and counters.
+    /// The control plane, for its states, mappings and counters.
     pub const fn nve(&self) -> &Nve {
         self.control.nve()
     }
 
-    /// The data plane: what it holds, and its counters.
+    /// The data plane, for its held frames and counters.
     pub const fn forwarder(&self) -> &Forwarder {
         &self.forwarder
     }
 
-    /// The control plane, to put something into it that an edge has no call for. What comes of it leaves by [`Edge::poll`].
+    /// The control plane, for inputs that an edge has no call for. The results leave by [`Edge::poll`].
     pub const fn nve_mut(&mut self) -> &mut Nve {
         self.control.nve_mut()
     }
 
-    /// The data plane, for the same.
+    /// The data plane, for inputs that an edge has no call for. The results leave by [`Edge::poll`].
     pub const fn forwarder_mut(&mut self) -> &mut Forwarder {
         &mut self.forwarder
     }

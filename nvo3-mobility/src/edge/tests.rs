@@ -7,6 +7,7 @@ use crate::nva::{self, Nva, NvaConfig};
 use crate::nve::rules::State;
 use crate::nve::{Event, Handled, Input, Nve, NveConfig};
 use crate::table::{Action, Bum, Change, Entry, Gate, TableChange, VapId};
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -292,7 +293,7 @@ fn orders(edge: &mut ForeignEdge) -> Vec<TableChange> {
     let (mut orders, mut buffer) = (Vec::new(), Vec::new());
     for _ in 0..ENOUGH {
         match edge.poll(NOW, &mut buffer) {
-            foreign::Next::Order(order) => orders.push(order),
+            foreign::Next::Change(order) => orders.push(order),
             foreign::Next::Wait(_) => return orders,
             _ => {}
         }
@@ -410,7 +411,7 @@ impl Move {
             loop {
                 match self.new.poll(NOW, &mut buffer) {
                     foreign::Next::Datagram(Peer::Nva) => self.nva.handle_datagram(NOW, address(2), &buffer),
-                    foreign::Next::Order(order) => self.ordered = order.number,
+                    foreign::Next::Change(order) => self.ordered = order.number,
                     foreign::Next::Wait(_) => break,
                     _ => {}
                 }
@@ -461,4 +462,14 @@ fn a_new_nve_is_ready_once_every_plane_has_its_orders() {
     world.new.applied(NOW, 1, world.ordered);
     world.exchange();
     assert!(matches!(state(&world), State::Prepared(_)));
+}
+
+#[test]
+fn debug_of_a_machine_is_a_short_summary() {
+    let (edge, nva) = (edge(), Nva::new(NvaConfig::new(Transport::Trusted), 7, NOW).unwrap());
+    let foreign = ForeignEdge::new(nve(), 2);
+
+    for text in [format!("{edge:?}"), format!("{foreign:?}"), format!("{nva:?}"), format!("{:?}", nva.book())] {
+        assert!(text.len() < 600 && text.contains(".."), "{text}");
+    }
 }

@@ -1,17 +1,17 @@
-//! The part of a frame that forwarding reads: its MACs, and whether control has to see it.
+//! The part of a frame that forwarding reads: its MACs, and whether the frame is for the control plane.
 
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{EtherType, icmpv6, ipv6};
 
-/// Longest frame taken, in bytes.
+/// The longest frame that the forwarder takes, in bytes.
 pub(super) const MAX_FRAME: usize = 65_535;
 
-/// Reads the Ethernet header and at most one tag.
+/// Reads the Ethernet header and at most one tag; `None` if the frame is too short or too long.
 pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     if frame.len() > MAX_FRAME { None } else { Frame::parse(frame).ok() }
 }
 
-/// Whether it is ARP, RARP, a neighbour solicitation or a neighbour advertisement.
+/// True if the frame is ARP, RARP, a neighbour solicitation or a neighbour advertisement.
 pub(super) fn for_control(frame: &Frame<'_>) -> bool {
     match frame.ether_type() {
         EtherType::ARP | EtherType::RARP => true,

@@ -1,76 +1,109 @@
-//! What a forwarder counts: in all, and for each TSI.
+//! The counters of a forwarder, in total and per TSI.
 
 use super::DropReason;
+use core::fmt;
 
-/// What a forwarder has done since it was made, in frames where nothing else is said. A reset keeps it.
+/// The counters of a [`Forwarder`](super::Forwarder) since it was made. They count frames and only grow; a reset keeps them.
+///
+/// "Healthy: 0" marks a counter that stays 0 while every part works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ForwarderCounters {
-    /// Unicast frames, and held group frames, given to a VAP.
+    /// Unicast frames, and held copies of group frames, given to a VAP.
     pub delivered_frames: u64,
     /// Unicast frames given to a tunnel.
     pub tunnelled_frames: u64,
-    /// Group frames replicated.
+    /// Group frames that were replicated.
     pub replicated_frames: u64,
-    /// Copies of them that left at once.
+    /// Copies of replicated frames that left at once.
     pub replicas: u64,
-    /// Frames and copies that were held, frames kept from their sender included.
+    /// Frames and copies that were held. Frames kept at their sender's gate count too.
     pub held_frames: u64,
-    /// Kept frames that were given back to be looked at again.
+    /// Kept frames that were forwarded again after their sender's gate opened.
     pub again_frames: u64,
-    /// Given to control: ARP, RARP, NS, NA.
+    /// Frames given to the control plane: ARP, RARP, neighbour solicitations and advertisements.
     pub punted_frames: u64,
-    /// From the move's other party, delivered behind what came direct.
+    /// Frames from the other party of a move that were delivered after direct frames, so possibly out of order.
     pub reordered_frames: u64,
-    /// Delivered frames that were taken back because the VM had stopped before it could read them. Each is counted again
-    /// when it is tunnelled, dropped or delivered.
+    /// Delivered frames that were taken back, because the VM had stopped before it read them. Each is counted again when it is
+    /// tunnelled, dropped or delivered.
     pub replayed_frames: u64,
-    /// Replays that did not reach back to the VM's stop: the first frames that were delivered after it are lost.
+    /// Replays that did not reach back to the VM's stop: the first frames delivered after the stop are lost. Healthy: 0.
     pub incomplete_replays: u64,
-    /// Delivered frames that were forgotten before they were too old, because newer ones needed the room
+    /// Remembered frames that were forgotten before they were too old, because newer frames needed the room
     /// (`ForwarderConfig.recent`).
     pub shed_recent_frames: u64,
-    /// Notices for which there was no room.
+    /// Notices that were dropped because the owner did not poll them (`ForwarderConfig.notices`). Healthy: 0.
     pub shed_notices: u64,
-    /// Dropped frames for which there was no room among those that wait to be polled; none where
-    /// [`ForwarderConfig::drops`](super::ForwarderConfig::drops) is 0.
+    /// Dropped frames that could not wait to be polled, because [`ForwarderConfig::drops`](super::ForwarderConfig::drops) of them
+    /// waited already. 0 if that limit is 0.
     pub shed_drops: u64,
-    /// Inputs whose time was before that of an earlier input; the later time was used instead.
+    /// Inputs with an earlier time than an input before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
-    dropped: [u64; DropReason::ALL.len()],
+    dropped: Drops,
+}
+
+/// Dropped frames, by the number of the [`DropReason`].
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Drops([u64; DropReason::ALL.len()]);
+
+impl fmt::Debug for Drops {
+    /// The reasons that occurred, by name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = DropReason::ALL.iter().map(|reason| reason.name()).zip(self.0);
+        f.debug_map().entries(named.filter(|(_, frames)| *frames > 0)).finish()
+    }
 }
 
 impl ForwarderCounters {
-    /// Frames dropped for this reason.
+    /// The frames that were dropped for this reason.
     pub fn dropped_frames(&self, reason: DropReason) -> u64 {
-        self.dropped.get(reason as usize).copied().unwrap_or(0)
+        self.dropped.0.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// Frames dropped for whatever reason.
+    /// The frames that were dropped, for all reasons.
     pub fn all_dropped_frames(&self) -> u64 {
-        self.dropped.iter().sum()
+        self.dropped.0.iter().sum()
     }
 
     #[inline]
     pub(super) fn count_drop(&mut self, reason: DropReason) {
-        if let Some(count) = self.dropped.get_mut(reason as usize) {
+        if let Some(count) = self.dropped.0.get_mut(reason as usize) {
             *count += 1;
         }
     }
 }
 
-/// What was done for one TSI since its entry was created: its part of the move's report (VMM-5-16).
+/// The counters of one TSI since its entry was created. The report of a move is computed from them (VMM-5-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct TsiCounters {
-    /// Frames that were held for it, and kept from it.
+    /// Frames for the TSI that were held, and frames of the TSI that were kept.
     pub held_frames: u64,
-    /// Frames for it that went into a tunnel.
+    /// Frames for the TSI that went into a tunnel.
     pub tunnelled_frames: u64,
-    /// Frames for it that had been delivered and were taken back to go after it.
+    /// Delivered frames for the TSI that were taken back and sent after its VM.
     pub replayed_frames: u64,
-    /// Frames for it, and kept from it, that were dropped.
+    /// Frames for the TSI, and kept frames of the TSI, that were dropped.
     pub dropped_frames: u64,
-    /// [`Notice::Stale`](super::Notice::Stale)s raised: how often an NVE was seen to send here what belongs elsewhere.
+    /// [`Notice::Stale`](super::Notice::Stale) notices: an NVE sent a frame for the TSI here while the TSI was at another NVE.
     pub stale_senders: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_names_the_reasons_of_dropped_frames() {
+        let mut counters = ForwarderCounters::default();
+        counters.count_drop(DropReason::HoldAge);
+
+        let text = alloc::format!("{counters:?}");
+
+        assert!(text.ends_with("dropped: {\"hold_age\": 1} }"), "{text}");
+    }
 }

@@ -1,14 +1,14 @@
-//! When something is due for which TSI: at most one time for each.
+//! The deadlines of TSIs: at most one for each.
 
 use alloc::collections::BTreeSet;
 use nvo3_nva_proto::{Instant, TsiKey};
 
-/// Times in order. The TSI's slot has its own time as well, so that it can be found here.
+/// The deadlines in order of time. The TSI's slot has a copy of its deadline, so that it can be found here.
 #[derive(Default)]
 pub(super) struct Deadlines(BTreeSet<(Instant, TsiKey)>);
 
 impl Deadlines {
-    /// Replaces the TSI's time `was`.
+    /// Replaces the TSI's deadline `was` by `due`.
     pub(super) fn set(&mut self, key: TsiKey, was: &mut Option<Instant>, due: Option<Instant>) {
         if *was == due {
             return;
@@ -20,7 +20,7 @@ impl Deadlines {
         *was = due;
     }
 
-    /// Takes the first that is due; its slot's own time is to be cleared.
+    /// Takes the first deadline that has passed. The caller clears the copy in the slot.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<TsiKey> {
         self.0.first().filter(|(due, _)| *due <= now)?;
         self.0.pop_first().map(|(_, key)| key)

@@ -1,15 +1,15 @@
-//! What control ordered for one TSI, and which way a frame for the TSI goes.
+//! The order of the control plane for one TSI, and the way of a frame for the TSI.
 
 use super::way::Way;
 use super::{DropReason, Origin};
 use crate::table::{Action, Bum, Entry, Gate, Ingress, Route, VapId};
 use nvo3_nva_proto::{Locators, Version};
 
-/// The newest order for a TSI; without any, the forwarder is only asking control where the TSI is.
+/// The newest order for a TSI. Without an order, the forwarder is only asking the control plane for the TSI.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Directive {
     vap: Option<VapId>,
-    /// The VAP, once it is a port of the TSI's VN.
+    /// The TSI's VAP, once it is a port of the TSI's VN.
     out: Option<VapId>,
     entry: Option<Entry>,
     route: Option<Route>,
@@ -21,12 +21,12 @@ impl Directive {
         Self { vap, out: None, entry, route, version }
     }
 
-    /// Control said something of the TSI.
+    /// True if the control plane has ordered something for the TSI.
     pub(super) const fn is_known(&self) -> bool {
         self.is_local() || self.route.is_some()
     }
 
-    /// The TSI has a VAP or an entry here.
+    /// True if the TSI has a VAP or an entry here.
     pub(super) const fn is_local(&self) -> bool {
         self.vap.is_some() || self.entry.is_some()
     }
@@ -39,7 +39,7 @@ impl Directive {
         self.out
     }
 
-    /// Its VAP becomes a port of its VN, or is none any more; whether that has changed.
+    /// Sets the port of the TSI. True if it changed.
     pub(super) fn set_out(&mut self, out: Option<VapId>) -> bool {
         core::mem::replace(&mut self.out, out) != out
     }
@@ -57,24 +57,23 @@ impl Directive {
         self.entry.and_then(|entry| entry.party).map(|party| party.locators)
     }
 
-    /// What is done with frames that the TSI sends. Without an entry an attached TSI is not active yet (SPL-02).
+    /// The treatment of frames that the TSI sends. An attached TSI without an entry is not active, so no traffic of it passes (SPL-02).
     pub(super) fn gate(&self) -> Gate {
         self.entry.map_or(Gate::Hold, |entry| entry.gate)
     }
 
-    /// What is done with the TSI's copy of a group frame.
+    /// The treatment of the TSI's copy of a group frame.
     pub(super) fn bum(&self) -> Bum {
         self.entry.map_or(Bum::Skip, |entry| entry.bum)
     }
 
-    /// Whether the frames that are delivered to the TSI are remembered.
+    /// True if the frames that are delivered to the TSI are remembered.
     #[inline]
     pub(super) fn remembers(&self) -> bool {
         self.entry.as_ref().is_some_and(|entry| entry.remember)
     }
 
-    /// Which way a unicast frame for the TSI goes. A route never returns it to the NVE that it came from; an entry may
-    ///
+    /// The way of a unicast frame for the TSI. A route never returns a frame to the NVE that it came from; an entry may.
     #[inline]
     pub(super) fn way(&self, own: &Locators, origin: Origin) -> Way {
         match (&self.entry, &self.route) {

@@ -1,51 +1,55 @@
-//! Why frames are dropped.
+//! The reasons for which frames are dropped.
 
-/// Why a frame was dropped.
+use core::fmt;
+
+/// The reason for which the forwarder dropped a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum DropReason {
-    /// It came in at a VAP that is not a port.
+    /// The frame came in at a VAP that is not a port.
     UnknownPort,
-    /// Its VN has no port and no TSI here (VXL-09).
+    /// The frame's VN has no port and no TSI here; such a frame must not be forwarded (VXL-09).
     UnknownVn,
-    /// Shorter than its Ethernet header and tag, or longer than 65,535 bytes.
+    /// The frame is shorter than its Ethernet header and tag, or longer than 65,535 bytes.
     Malformed,
-    /// Its source is a group address.
+    /// The frame's source is a group address.
     GroupSource,
-    /// Its source may not send at that port (VMM-10-02).
+    /// The frame's source may not send at that port: a port accepts only addresses that are bound to it (VMM-10-02).
     SourceNotAllowed,
-    /// The NVA says that its destination is nowhere.
+    /// The NVA says that the frame's destination is nowhere.
     UnknownDestination,
-    /// A group frame without a receiver.
+    /// The group frame has no receiver.
     NoReceiver,
-    /// Its destination is behind the VAP that it came from.
+    /// The frame's destination is behind the VAP that it came from.
     Hairpin,
-    /// A cached mapping would return it to the NVE that it came from.
+    /// A mapping would return the frame to the NVE that it came from; that could loop.
     Loop,
-    /// No underlay address family in common with the NVE that it should go to.
+    /// This NVE and the destination's NVE have no underlay address family in common.
     NoCommonUnderlay,
-    /// The oldest held for its TSI when another came and the TSI's limit was reached (VMM-5-08).
+    /// The TSI's limit of held frames was reached. The oldest held frame makes room for a new one (VMM-5-08).
     HoldOverflow,
-    /// Held for too long (VMM-5-08).
+    /// The frame was held longer than the TSI's limit (VMM-5-08).
     HoldAge,
-    /// The limit of what is held for all TSIs was reached (`ForwarderConfig.total_frames`, `total_bytes`).
+    /// The limit of frames held for all TSIs was reached (`ForwarderConfig.total_frames`, `total_bytes`).
     HoldTotal,
-    /// Control is already being asked for as many destinations as the limit allows (`ForwarderConfig.tsis`).
+    /// The limit of destinations that are being resolved was reached (`ForwarderConfig.tsis`).
     TooManyAsked,
-    /// A held copy of a group frame whose TSI turned out to be elsewhere: such a copy never goes into a tunnel.
+    /// The frame is a held copy of a group frame, and its TSI is at another NVE. The new NVE already holds its own copy, so this
+    /// copy never goes into a tunnel.
     BumNotTunnelled,
-    /// A held copy of a group frame whose TSI came to a port that may have had the frame for other TSIs: the copy would
-    /// be a duplicate there.
+    /// The frame is a held copy of a group frame, and its TSI came to a port that may have had the frame for other TSIs. The copy
+    /// would be a duplicate there.
     BumPortShared,
-    /// Kept for a sender that was detached before its gate opened.
+    /// The frame was kept at its sender's gate, and the sender was detached before the gate opened.
     Detached,
-    /// Held when the forwarder was reset.
+    /// The frame was held when the forwarder was reset.
     Reset,
 }
 
 impl DropReason {
-    /// All of them, in the order of their numbers.
+    /// Every reason, in the order of the numbers.
     pub const ALL: [Self; 18] = [
         Self::UnknownPort,
         Self::UnknownVn,
@@ -89,6 +93,31 @@ impl DropReason {
             Self::Detached => "detached",
             Self::Reset => "reset",
         }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownPort => "the VAP that it came in at is not a port",
+            Self::UnknownVn => "its VN has no port and no TSI here",
+            Self::Malformed => "it is shorter than its Ethernet header, or longer than 65,535 bytes",
+            Self::GroupSource => "its source is a group address",
+            Self::SourceNotAllowed => "its source may not send at that port",
+            Self::UnknownDestination => "the NVA says that its destination is nowhere",
+            Self::NoReceiver => "the group has no receiver",
+            Self::Hairpin => "its destination is behind the VAP that it came from",
+            Self::Loop => "the mapping would return it to the NVE that it came from",
+            Self::NoCommonUnderlay => "its NVE has no underlay address family in common with this NVE",
+            Self::HoldOverflow => "the TSI's limit of held frames is reached",
+            Self::HoldAge => "it was held for too long",
+            Self::HoldTotal => "the limit of frames held for all TSIs is reached",
+            Self::TooManyAsked => "the limit of destinations that are being resolved is reached",
+            Self::BumNotTunnelled => "a held copy of a group frame is never tunnelled",
+            Self::BumPortShared => "the port may have had the group frame already",
+            Self::Detached => "its sender was detached before its gate opened",
+            Self::Reset => "the forwarder was reset",
+        })
     }
 }
 

@@ -1,24 +1,25 @@
-//! What the forwarder tells of a frame that it dropped.
+//! The description of a frame that the forwarder dropped.
 
 use super::{DropReason, Line, Origin};
 use nvo3_nva_proto::{Instant, TsiKey};
 
 /// A frame that the forwarder dropped, or one TSI's copy of a group frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Dropped {
-    /// Why.
+    /// The reason.
     pub reason: DropReason,
-    /// The TSI whose frame it was: its destination, or its sender where [`line`](Self::line) is [`Line::Kept`] or the
-    /// frame was to be kept. `None` if it was dropped before the forwarder looked for one.
+    /// The TSI of the frame: its destination, or its sender if [`line`](Self::line) is [`Line::Kept`] or the frame was to be kept.
+    /// `None` if the forwarder dropped the frame before it looked for a TSI.
     pub tsi: Option<TsiKey>,
-    /// Where it came in.
+    /// The place where the frame came in.
     pub origin: Origin,
-    /// The line that it left; `None` if it was never held.
+    /// The line in which the frame was held; `None` if it was never held.
     pub line: Option<Line>,
-    /// It was the TSI's own copy of a group frame; other receivers may have theirs.
+    /// True if the frame was the TSI's own copy of a group frame. Other receivers may have their copies.
     pub copy: bool,
-    /// It had been delivered to a VM that stopped before it could read it, and was to go after the VM.
+    /// True if the frame was taken back from a VM that stopped before it read the frame, to be sent after the VM.
     pub replayed: bool,
-    /// When it came in; when it was taken back, if it is [`replayed`](Self::replayed).
+    /// The time at which the frame came in, or was taken back if it is [`replayed`](Self::replayed).
     pub arrived: Instant,
 }

@@ -1,8 +1,8 @@
-//! Where a TSI's frames wait, and how many of them.
+//! The lines in which the frames of a TSI wait.
 
 use crate::table::Lane;
 
-/// Where a TSI's frames wait.
+/// A line in which frames of a TSI wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Line {
     /// Frames for the TSI that the other party of its move tunnelled here.
@@ -26,12 +26,13 @@ impl From<Lane> for Line {
     }
 }
 
-/// What is held for a TSI now.
+/// The frames that are held for a TSI now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HeldFrames {
-    /// Frames in all.
+    /// The frames of all lines.
     pub frames: u32,
-    /// Their bytes.
+    /// The bytes of these frames.
     pub bytes: u32,
     /// Frames in [`Line::Tunnelled`].
     pub tunnelled: u32,

@@ -1,23 +1,28 @@
 //! The software data plane: a frame comes in, a verdict goes out.
 //!
-//! In come control's orders ([`Forwarder::apply`]), and the frames of VAPs and tunnels ([`Forwarder::vap_frame`],
-//! [`Forwarder::tunnel_frame`]). Out go verdicts; held frames, in order, once control or a port's room lets them
-//! ([`Forwarder::poll_flush`], VMM-5-09); what control should know ([`Forwarder::poll_notice`]); and, if the owner asks for
-//! them, the frames that were dropped ([`Forwarder::poll_drop`]).
+//! In go table changes of the control plane ([`Forwarder::apply`]), and frames of VAPs and tunnels ([`Forwarder::vap_frame`],
+//! [`Forwarder::tunnel_frame`]). Out come:
 //!
-//! A frame that cannot go yet is held: bounded by frames, bytes and age for each TSI and in all. Unknown unicast is
-//! never flooded (DIR-24). No mapping is learned from frames (VXL-10). Nothing crosses a VN (VXL-11). A route never returns
-//! a frame to the NVE that it came from. What an entry means is [`Entry::act`](crate::table::Entry::act)'s to say.
-//! What is delivered to a TSI that is about to leave is remembered for a moment, so that the word that its VM stopped may
-//! come late ([`Change::Tsi`](crate::table::Change::Tsi)'s `replay_since`). Once warm, a frame costs no allocation.
+//! - verdicts about frames;
+//! - held frames, in order, once the control plane and the room at a port let them leave ([`Forwarder::poll_flush`]; held frames
+//!   leave before newer ones, VMM-5-09);
+//! - notices for the control plane ([`Forwarder::poll_notice`]);
+//! - dropped frames, if the owner asks for them ([`Forwarder::poll_drop`]).
+//!
+//! The forwarder holds a frame that cannot leave yet, within bounds of frames, bytes and age, for each TSI and in total. It
+//! never floods unknown unicast (DIR-24), learns no mapping from frames (VXL-10) and lets no frame cross a VN (VXL-11). A route
+//! never returns a frame to the NVE that it came from. [`Entry::act`](crate::table::Entry::act) says what an entry does.
+//!
+//! The forwarder remembers the frames that it delivers to a TSI that is about to leave, for a short time. So *Suspend* may come
+//! after the VM stopped ([`Change::Tsi`](crate::table::Change::Tsi)'s `replay_since`). Once warm, a frame costs no allocation.
 //!
 //! | room | holds |
 //! |---|---|
 //! | `ports`, `vns`, `slots` | the tables: ports, virtual networks with their receivers of group frames, TSIs |
 //! | `hold` | held frames, their limits, ages and turns |
-//! | `recent` | frames that were delivered lately |
-//! | `notice`, `tally` | what waits to be polled, and what is counted |
-//! | `machine` | the clock, and which room each input goes to |
+//! | `recent` | remembered frames, which were delivered lately |
+//! | `notice`, `tally` | notices and dropped frames that wait to be polled, and counters |
+//! | `machine` | the clock, and the way of each input to its room |
 
 mod classify;
 mod config;

@@ -1,43 +1,59 @@
-//! What the forwarder tells control: each thing once, and never more than the configured number.
+//! The notices of the forwarder for the control plane: each comes once, and a bounded number waits.
 
 use super::ForwarderCounters;
 use crate::table::VapId;
 use ahash::RandomState;
 use alloc::collections::VecDeque;
+use core::fmt;
 use core::net::IpAddr;
 use hashbrown::HashSet;
 use nvo3_nva_proto::{TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
-/// What control should know.
+/// A notice for the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Notice {
-    /// Frames are held for an address that control has said nothing of. Said once, until control orders something for the
-    /// address or none of its frames is held.
+    /// Frames are held for an address that the control plane has ordered nothing for. The notice comes once, until the control
+    /// plane orders something for the address or none of its frames is held.
     Miss {
-        /// Its VN.
+        /// The VN of the address.
         vn: Vni,
         /// The address.
         mac: Mac,
     },
-    /// A TSI whose gate is closed, or that has no entry yet, sent a frame, which is kept. Said once, until its entry
-    /// changes.
+    /// A TSI whose gate is closed, or that has no entry yet, sent a frame. The frame is kept. The notice comes once, until
+    /// the TSI's entry changes.
     Seen {
         /// The TSI.
         key: TsiKey,
-        /// The VAP at which it sent.
+        /// The VAP at which the frame came in.
         vap: VapId,
     },
-    /// An NVE other than the move's party sent a frame for a TSI that is elsewhere (VMM-5-06), or whose VN is not here
-    /// (VMM-5-12). Said once for each NVE and TSI while the notice waits to be polled.
+    /// An NVE that is not the move's other party sent a frame here for a TSI that is at another NVE (VMM-5-06), or whose VN is not
+    /// here (VMM-5-12). The control plane sends it a hint. The notice comes once for each NVE and TSI while it waits to be polled.
     Stale {
         /// The TSI that the frame was for.
         key: TsiKey,
-        /// The sender.
+        /// The outer source address: the locator of the sending NVE.
         from: IpAddr,
-        /// The version of the mapping that this NVE follows; the highest version if the VN is not here.
+        /// The version of the mapping that this NVE uses; the highest version if the VN is not here.
         version: Version,
     },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Miss { vn, mac } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
+            Self::Seen { key, vap } => {
+                write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
+            }
+            Self::Stale { key, from, version } => {
+                write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
+            }
+        }
+    }
 }
 
 /// The notices that wait to be polled.

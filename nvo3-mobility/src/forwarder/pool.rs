@@ -1,7 +1,7 @@
 //! The memory of held and of remembered frames: one slab with lists through it, and buffers that are used again.
 //!
-//! A buffer is the power of two above its frame, so that what is reserved stays within twice what is held; spare ones
-//! are given back to the allocator when the sum would pass that.
+//! The size of a buffer is the power of two above its frame, so the reserved memory stays within twice the held bytes. Spare buffers
+//! go back to the allocator if the sum would exceed that.
 
 use super::classify::MAX_FRAME;
 use super::tag::Tag;
@@ -17,7 +17,7 @@ const fn class(length: usize) -> usize {
     (above.next_power_of_two().ilog2() - LEAST.ilog2()) as usize
 }
 
-/// Frames in order; they are in the pool.
+/// A queue of frames. The frames are in the pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
     head: u32,
@@ -51,20 +51,20 @@ impl Queue {
 
 struct Held {
     tag: Tag,
-    /// Which of two frames came first.
+    /// The order of two frames by arrival.
     order: u64,
     bytes: Vec<u8>,
     next: u32,
 }
 
-/// Frames with their buffers, in any number of queues; no more than the limits.
+/// Frames with their buffers, in any number of queues, within the limits.
 pub(super) struct Pool {
     most_frames: u32,
     most_bytes: u32,
     slab: Vec<Held>,
     free: u32,
     spare: [Vec<Vec<u8>>; CLASSES],
-    /// Of all buffers, used and spare.
+    /// The bytes of all buffers, used and spare.
     capacity: usize,
     budget: usize,
     order: u64,
@@ -98,13 +98,13 @@ impl Pool {
         self.bytes
     }
 
-    /// Whether a frame of this length is within the limits.
+    /// True if one more frame of this length is within the limits.
     #[inline]
     pub(super) fn has_room(&self, length: u64) -> bool {
         self.frames < self.most_frames && u64::from(self.bytes) + length <= u64::from(self.most_bytes)
     }
 
-    /// Moves the frames of `queue` that are `wanted` behind those of `to`; each queue keeps its order.
+    /// Moves the `wanted` frames of `queue` behind those of `to`. Each queue keeps its order.
     pub(super) fn split(&mut self, queue: &mut Queue, to: &mut Queue, wanted: impl Fn(&Tag) -> bool) {
         let mut place = core::mem::replace(queue, Queue::EMPTY).head;
         while let Some(held) = self.slab.get_mut(place as usize) {
@@ -137,7 +137,7 @@ impl Pool {
         queue.bytes += length;
     }
 
-    /// Copies a frame behind the others of `queue`.
+    /// Copies a frame to the end of `queue`.
     pub(super) fn push(&mut self, queue: &mut Queue, tag: Tag, frame: &[u8]) {
         let mut bytes = self.buffer(frame.len());
         bytes.extend_from_slice(frame);
@@ -161,12 +161,12 @@ impl Pool {
         self.bytes += length;
     }
 
-    /// The oldest of `queue`.
+    /// The oldest frame of `queue`.
     pub(super) fn head(&self, queue: &Queue) -> Option<&Tag> {
         self.slab.get(queue.head as usize).map(|held| &held.tag)
     }
 
-    /// Takes the oldest off `queue`, its bytes into `out` where there is one.
+    /// Removes the oldest frame of `queue`, and writes its bytes into `out` if that is given.
     pub(super) fn pop(&mut self, queue: &mut Queue, out: Option<&mut Vec<u8>>) -> Option<Tag> {
         let (tag, bytes) = self.take(queue)?;
         if let Some(out) = out {
@@ -177,7 +177,7 @@ impl Pool {
         Some(tag)
     }
 
-    /// Takes the oldest off `queue` with its buffer, which may be given back.
+    /// Removes the oldest frame of `queue` with its buffer, which the caller may give back.
     pub(super) fn take(&mut self, queue: &mut Queue) -> Option<(Tag, Vec<u8>)> {
         let place = queue.head;
         let held = self.slab.get_mut(place as usize)?;
@@ -196,7 +196,7 @@ impl Pool {
         Some((tag, bytes))
     }
 
-    /// Which of the first frames of two queues came first: that with the lower number.
+    /// The order of the first frames of two queues: the lower number came first.
     pub(super) fn order(&self, queue: &Queue) -> Option<u64> {
         self.slab.get(queue.head as usize).map(|held| held.order)
     }

@@ -1,4 +1,4 @@
-//! The tenant-facing ports, and which TSIs are behind each VAP.
+//! The tenant-facing ports, and the TSIs behind each VAP.
 
 use crate::table::{Port, VapId};
 use ahash::RandomState;
@@ -11,7 +11,7 @@ use nvo3_wire::{Mac, Vni};
 /// A tenant-facing port.
 pub(super) struct PortState {
     vn: Vni,
-    /// The MACs that may send there, sorted; `None` for any.
+    /// The MACs that may send there, sorted; `None`: any MAC may send.
     macs: Option<Vec<Mac>>,
 }
 
@@ -25,7 +25,7 @@ impl PortState {
         self.macs.as_ref().is_none_or(|macs| macs.binary_search(source).is_ok())
     }
 
-    /// Any MAC may send there: it leads to a gateway or a bridge.
+    /// True if any MAC may send there: the port leads to a gateway or a bridge.
     pub(super) const fn is_trusted(&self) -> bool {
         self.macs.is_none()
     }
@@ -33,7 +33,7 @@ impl PortState {
 
 pub(super) struct Ports {
     ports: HashMap<VapId, PortState, RandomState>,
-    /// Which TSIs are behind which VAP, whether it is a port or not.
+    /// The TSIs behind each VAP, whether it is a port or not.
     attached: BTreeSet<(VapId, TsiKey)>,
     most: u32,
 }
@@ -64,7 +64,7 @@ impl Ports {
         }
     }
 
-    /// A TSI moves from one VAP to another.
+    /// Moves a TSI from one VAP to another.
     pub(super) fn reattach(&mut self, key: TsiKey, from: Option<VapId>, to: Option<VapId>) {
         if let Some(from) = from {
             self.attached.remove(&(from, key));

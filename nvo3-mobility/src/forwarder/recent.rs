@@ -1,10 +1,9 @@
-//! What was delivered lately to a TSI that is about to leave, so that it can be sent after a VM that did not read it.
+//! The remembered frames: those delivered lately to a TSI that is about to leave. They can be sent after a VM that did not read them.
 //!
-//! A ring for each such TSI, bounded by frames, bytes and age, in a pool of its own, so that it never costs held frames
-//! their room. It grows while the entry asks for it. It stays, until its frames are too old, while the entry then tunnels or
-//! holds: the word that the VM stopped may come even later than the order that ended the move. With the word, the frames
-//! that were delivered since the stop are taken back, and leave before those that are held in their lane: no sender is
-//! overtaken.
+//! Each such TSI has a ring, bounded by frames, bytes and age. The rings have their own pool, so that they never take room from held
+//! frames. A ring grows while the entry asks for it. While the entry then tunnels or holds, the ring stays until its frames are too
+//! old, because *Suspend* may come even later than the change that ended the move. With *Suspend* and the time of the stop, the frames
+//! delivered since the stop are taken back. They leave before the held frames of their lane, so no sender is overtaken.
 
 use super::deadlines::Deadlines;
 use super::pool::{Pool, Queue};
@@ -12,13 +11,13 @@ use super::tag::Tag;
 use super::{ForwarderCounters, Origin};
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, TsiKey};
 
-/// What was delivered lately to one TSI.
+/// The remembered frames of one TSI.
 #[derive(Default)]
 pub(super) struct Trail {
     frames: Queue,
-    /// When the frames are forgotten, once no more is remembered.
+    /// The time at which the frames are forgotten, once no more are remembered.
     forgets: Option<Instant>,
-    /// When the newest frame was delivered that is no longer in the ring.
+    /// The delivery time of the newest frame that is not in the ring any more.
     forgotten: Option<Instant>,
 }
 
@@ -30,7 +29,7 @@ impl Trail {
     }
 }
 
-/// What was delivered lately to all TSIs.
+/// The remembered frames of all TSIs.
 pub(super) struct Recent {
     pool: Pool,
     forgets: Deadlines,
@@ -42,12 +41,12 @@ impl Recent {
         Self { pool, forgets: Deadlines::default(), limits }
     }
 
-    /// Frames and bytes that are remembered.
+    /// The frames and bytes that are remembered.
     pub(super) const fn total(&self) -> (u32, u32) {
         (self.pool.frames(), self.pool.bytes())
     }
 
-    /// Copies a unicast frame that is delivered now; the oldest of the same TSI make room. Other TSIs never pay for it.
+    /// Remembers a copy of a unicast frame that is delivered now. The oldest frames of the same TSI make room; other TSIs keep theirs.
     pub(super) fn remember(
         &mut self,
         trail: &mut Trail,
@@ -75,19 +74,19 @@ impl Recent {
         self.pool.push(&mut trail.frames, Tag::frame(origin, now), bytes);
     }
 
-    /// No more is remembered: the frames stay until the last is too old.
+    /// Stops remembering. The frames stay until the last one is too old.
     pub(super) fn forget_later(&mut self, key: TsiKey, trail: &mut Trail, now: Instant) {
         if trail.forgets.is_none() && !trail.frames.is_empty() {
             self.forgets.set(key, &mut trail.forgets, Some(now + self.age()));
         }
     }
 
-    /// When the first frames are to be forgotten.
+    /// The time at which the first frames are forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.forgets.first()
     }
 
-    /// A TSI whose frames no word can call back any more; [`Recent::forget`] is to be called for it.
+    /// A TSI whose frames are too old to be taken back. The caller calls [`Recent::forget`] for it.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<TsiKey> {
         self.forgets.take_due(now)
     }
@@ -99,8 +98,8 @@ impl Recent {
         }
     }
 
-    /// Forgets the TSI's frames, and gives those that were delivered at `since` or later. Whether some of these were
-    /// forgotten before or are too old.
+    /// Forgets the TSI's frames, and gives those that were delivered at `since` or later. True if some of these were forgotten before
+    /// or are too old.
     pub(super) fn take_back(
         &mut self,
         key: TsiKey,

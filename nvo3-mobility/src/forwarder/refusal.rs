@@ -1,34 +1,36 @@
-//! Why an order is not carried out.
+//! The refusal of a table change.
 
-/// An order that is not in force.
+/// A table change that the forwarder refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("change {number} refused: {reason}")]
+#[non_exhaustive]
 pub struct RefusedChange {
-    /// The order's number.
+    /// The number of the change.
     pub number: u64,
-    /// Why.
+    /// The reason.
     pub reason: ChangeRefusal,
 }
 
-/// Why an order was refused.
+/// The reason for which the forwarder refused a table change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangeRefusal {
-    /// An order before it is missing; the forwarder still waits for that one.
-    #[error("change {expected} must come first")]
+    /// A change before this one is missing; the forwarder waits for the missing change.
+    #[error("change {expected} is missing and must come first")]
     Gap {
-        /// The number of the missing order.
+        /// The number of the missing change.
         expected: u64,
     },
-    /// There is no room for another TSI.
+    /// The limit of TSIs is reached.
     #[error("the limit of TSIs is reached (ForwarderConfig.tsis)")]
     TooManyTsis,
-    /// There is no room for another port.
+    /// The limit of ports is reached.
     #[error("the limit of ports is reached (ForwarderConfig.ports)")]
     TooManyPorts,
-    /// The replication list is too long.
+    /// The replication list has too many members.
     #[error("the list has more members than the limit (ForwarderConfig.members_per_vn)")]
     TooManyMembers,
-    /// There is no room for another VN.
+    /// The limit of VNs is reached.
     #[error("the limit of VNs is reached (ForwarderConfig.tsis + ForwarderConfig.ports)")]
     TooManyVns,
     /// The TSI's MAC is a group address.

@@ -1,4 +1,4 @@
-//! All that the forwarder has of one TSI.
+//! Everything that the forwarder has of one TSI.
 
 use super::TsiCounters;
 use super::directive::Directive;
@@ -6,15 +6,15 @@ use super::hold::Lines;
 use super::recent::Trail;
 use nvo3_nva_proto::HoldLimits;
 
-/// The parts of a TSI, one for each room; a slot is what one look-up finds.
+/// The parts of a TSI, one for each room. One look-up finds them all.
 pub(super) struct Slot {
     pub(super) directive: Directive,
     pub(super) lines: Lines,
     pub(super) trail: Trail,
     pub(super) counters: TsiCounters,
-    /// Control was told of a frame for an address that it has said nothing of.
+    /// True if the control plane was told that frames are held for an address without an order.
     pub(super) missed: bool,
-    /// Control was told that the TSI sends behind its closed gate.
+    /// True if the control plane was told that the TSI sends while its gate is closed.
     pub(super) seen: bool,
 }
 

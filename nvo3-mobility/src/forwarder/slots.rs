@@ -1,4 +1,4 @@
-//! The TSIs: those that control knows, and those that it is being asked for.
+//! The TSIs: those with an order of the control plane, and those that the control plane is being asked for.
 
 use super::slot::Slot;
 use ahash::RandomState;
@@ -11,9 +11,9 @@ pub(super) struct Slots {
     slots: HashMap<TsiKey, Slot, RandomState>,
     known: u32,
     asked: u32,
-    /// Most that are known, and most that are being asked for.
+    /// The most known TSIs, and the most TSIs that are being asked for.
     most: u32,
-    /// What is held for a TSI that is being asked for.
+    /// The limits for a TSI that is being asked for.
     limits: HoldLimits,
 }
 
@@ -32,7 +32,7 @@ impl Slots {
         self.slots.get_mut(key)
     }
 
-    /// The slot of a destination; a new one if the limit allows to ask control for it.
+    /// The slot of a destination. A new one if the limit allows to ask the control plane for it.
     #[inline]
     pub(super) fn get_or_ask(&mut self, key: TsiKey) -> Option<&mut Slot> {
         match self.slots.entry(key) {
@@ -49,17 +49,17 @@ impl Slots {
         self.slots.get(key).is_some_and(|slot| slot.directive.is_known())
     }
 
-    /// Whether control may make no other TSI known.
+    /// True if the limit of known TSIs is reached.
     pub(super) const fn is_full(&self) -> bool {
         self.known >= self.most
     }
 
-    /// Whether more TSIs are asked for than the limit: control forgot one while frames were held for it.
+    /// True if more TSIs are being asked for than the limit: the control plane removed one while frames were held for it.
     pub(super) const fn asks_too_much(&self) -> bool {
         self.asked > self.most
     }
 
-    /// Makes a TSI known.
+    /// Makes a TSI known: the control plane has an order for it.
     pub(super) fn learn(&mut self, key: TsiKey) {
         self.known += 1;
         match self.slots.entry(key) {
@@ -68,20 +68,20 @@ impl Slots {
         }
     }
 
-    /// Control knows a TSI no more. Its slot stays until [`Slots::release`].
+    /// Makes a TSI unknown: the control plane removed it. Its slot stays until [`Slots::release`].
     pub(super) const fn unlearn(&mut self) {
         self.known -= 1;
         self.asked += 1;
     }
 
-    /// Removes the slot of a TSI that is not known, once nothing is held for it.
+    /// Removes the slot of an unknown TSI, once no frame is held for it.
     pub(super) fn release(&mut self, key: &TsiKey) {
         if !self.is_known(key) && self.slots.remove(key).is_some() {
             self.asked -= 1;
         }
     }
 
-    /// In order, so that what is done for each is the same in each run.
+    /// The TSIs in order, so that each run does the same.
     pub(super) fn keys(&self) -> Vec<TsiKey> {
         let mut keys: Vec<TsiKey> = self.slots.keys().copied().collect();
         keys.sort_unstable();
@@ -93,8 +93,7 @@ impl Slots {
         self.slots.iter()
     }
 
-    /// How many control knows, and how many are being asked for.
-    #[cfg(test)]
+    /// The number of known TSIs, and of TSIs that are being asked for.
     pub(super) const fn counts(&self) -> (u32, u32) {
         (self.known, self.asked)
     }

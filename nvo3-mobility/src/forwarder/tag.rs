@@ -1,16 +1,16 @@
-//! What the forwarder knows of a frame besides its bytes.
+//! The properties of a held or remembered frame, besides its bytes.
 
 use super::{DropReason, Dropped, Line, Origin};
 use nvo3_nva_proto::{Instant, TsiKey};
 
-/// What is known of a frame besides its bytes.
+/// The properties of a frame, besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tag {
     pub(super) origin: Origin,
-    /// It is one TSI's copy of a group frame.
+    /// True if the frame is one TSI's copy of a group frame.
     pub(super) copy: bool,
     pub(super) arrived: Instant,
-    /// It had been delivered to a VM that did not read it: the NVE that sent it was right to send it here.
+    /// True if the frame was taken back from a VM that did not read it: the NVE that sent it here was right to do so.
     pub(super) replayed: bool,
 }
 
@@ -27,7 +27,7 @@ impl Tag {
         Self { origin, copy: false, arrived: taken_back, replayed: true }
     }
 
-    /// What is told of the frame when it is dropped.
+    /// The description of the frame when it is dropped.
     pub(super) const fn dropped(&self, reason: DropReason, tsi: Option<TsiKey>, line: Option<Line>) -> Dropped {
         let Self { origin, copy, arrived, replayed } = *self;
         Dropped { reason, tsi, origin, line, copy, replayed, arrived }

@@ -1,4 +1,4 @@
-//! What the forwarder counts, and the dropped frames that wait to be polled: the place to which all its parts write.
+//! The counters, and the dropped frames that wait to be polled. Every room writes here.
 
 use super::classify::MAX_FRAME;
 use super::{Dropped, ForwarderCounters};
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 pub(super) struct Tally {
     pub(super) counters: ForwarderCounters,
-    /// Dropped frames with their bytes: none, unless the configuration asks for some.
+    /// The dropped frames with their bytes: none, unless `ForwarderConfig.drops` asks for some.
     dropped: VecDeque<(Dropped, Vec<u8>)>,
     bound: usize,
 }
@@ -17,8 +17,8 @@ impl Tally {
         Self { counters: ForwarderCounters::default(), dropped: VecDeque::new(), bound: drops as usize }
     }
 
-    /// Counts a frame that is dropped as it comes in, and keeps a copy of it where there is room. A frame that is too long
-    /// for any port is cut to the longest length.
+    /// Counts a frame that is dropped as it comes in, and keeps a copy if there is room. A frame that is too long is cut to the longest
+    /// length.
     #[inline]
     pub(super) fn drop_new(&mut self, dropped: Dropped, bytes: &[u8]) {
         if self.count_drop(&dropped) {
@@ -27,7 +27,7 @@ impl Tally {
         }
     }
 
-    /// Counts a held frame that is dropped, and keeps it where there is room; otherwise gives its buffer back.
+    /// Counts a held frame that is dropped, and keeps it if there is room. Otherwise gives its buffer back.
     pub(super) fn drop_held(&mut self, dropped: Dropped, bytes: Vec<u8>) -> Option<Vec<u8>> {
         if !self.count_drop(&dropped) {
             return Some(bytes);
@@ -42,7 +42,7 @@ impl Tally {
         Some(dropped)
     }
 
-    /// Whether there is room to keep the frame.
+    /// True if there is room to keep the frame.
     #[inline]
     fn count_drop(&mut self, dropped: &Dropped) -> bool {
         self.counters.count_drop(dropped.reason);

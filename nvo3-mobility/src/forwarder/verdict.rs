@@ -1,47 +1,73 @@
-//! What is to be done with a frame.
+//! The forwarder's verdict about a frame, and the targets of frames.
 
 use super::DropReason;
 use crate::table::VapId;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_wire::Vni;
 
-/// Where a frame leaves.
+/// The target of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// Out of a VAP.
+    /// The frame leaves by this VAP.
     Port(VapId),
-    /// To another NVE.
+    /// The frame leaves by the tunnel to another NVE.
     Tunnel {
-        /// Its locator.
+        /// The locator of the other NVE.
         to: IpAddr,
-        /// The VN, which an encapsulation carries.
+        /// The VN that the encapsulation carries.
         vn: Vni,
     },
-    /// Nowhere yet: the TSI behind this VAP had sent it while its gate was closed. Give it to
+    /// The frame leaves nowhere yet. The TSI behind this VAP sent it while the TSI's gate was closed. Give the frame to
     /// [`Forwarder::vap_frame`](super::Forwarder::vap_frame) again, before the next
     /// [`Forwarder::poll_flush`](super::Forwarder::poll_flush).
     Again(VapId),
 }
 
-/// What is to be done with a frame.
+/// The treatment of a frame.
+///
+/// This enum is exhaustive on purpose: a caller that ignores a verdict loses the frame, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Out of a VAP.
+    /// Send the frame out of this VAP.
     Deliver(VapId),
-    /// To another NVE.
+    /// Send the frame to another NVE.
     Tunnel {
-        /// Its locator.
+        /// The locator of the other NVE.
         to: IpAddr,
-        /// The VN, which an encapsulation carries.
+        /// The VN that the encapsulation carries.
         vn: Vni,
     },
-    /// A copy to each of [`Forwarder::replicas`](super::Forwarder::replicas).
+    /// Send a copy to each target of [`Forwarder::replicas`](super::Forwarder::replicas).
     Replicate,
-    /// Nothing: it is held here, for [`Forwarder::held_for`](super::Forwarder::held_for).
+    /// Do nothing: the forwarder holds the frame, for the TSIs of [`Forwarder::held_for`](super::Forwarder::held_for).
     Held,
-    /// To control, which answers it itself or lets it pass by
+    /// Give the frame to the control plane. It answers the frame, or lets it pass: then call
     /// [`Forwarder::vap_frame_passed`](super::Forwarder::vap_frame_passed).
     Punt,
-    /// Nothing: it is dropped and counted.
+    /// Do nothing: the forwarder dropped and counted the frame.
     Drop(DropReason),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(vap) => vap.fmt(f),
+            Self::Tunnel { to, vn } => write!(f, "the tunnel to {to} in VN {vn}"),
+            Self::Again(vap) => write!(f, "the forwarder again, at {vap}"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deliver(vap) => write!(f, "delivered to {vap}"),
+            Self::Tunnel { to, vn } => write!(f, "tunnelled to {to} in VN {vn}"),
+            Self::Replicate => f.write_str("replicated"),
+            Self::Held => f.write_str("held"),
+            Self::Punt => f.write_str("given to the control plane"),
+            Self::Drop(reason) => write!(f, "dropped: {reason}"),
+        }
+    }
 }

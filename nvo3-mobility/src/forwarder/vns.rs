@@ -1,4 +1,4 @@
-//! The virtual networks that have something here, and who gets the group frames of each (VXL-14).
+//! The virtual networks with a port or a TSI here, and the receivers of their group frames (VXL-14).
 
 use super::ChangeRefusal;
 use super::ports::Ports;
@@ -12,28 +12,28 @@ use hashbrown::HashMap;
 use nvo3_nva_proto::TsiKey;
 use nvo3_wire::{Mac, Vni};
 
-/// Who gets a copy of a group frame here.
+/// A local receiver of a copy of a group frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Receiver {
     /// The port; `None` if the TSI has no port yet.
     pub(super) vap: Option<VapId>,
     /// The TSI for which the copy is held; `None` for a port without a TSI.
     pub(super) tsi: Option<TsiKey>,
-    /// Held for the TSI even if nothing else is held for it.
+    /// True if the copy is held for the TSI even if nothing else is held for it.
     pub(super) held: bool,
 }
 
-/// What is here of a VN.
+/// The local part of a VN.
 #[derive(Default)]
 pub(super) struct Vn {
     ports: BTreeSet<VapId>,
     /// The MACs with a VAP or an entry.
     local: BTreeSet<Mac>,
-    /// TSIs that control knows.
+    /// The number of known TSIs.
     known: u32,
-    /// The other NVEs that get its group frames.
+    /// The other NVEs that get the VN's group frames.
     members: Vec<IpAddr>,
-    /// Computed again when a frame needs them after a change.
+    /// True if the receivers must be computed again before the next frame.
     receivers: Vec<Receiver>,
     computed: bool,
 }
@@ -43,7 +43,7 @@ impl Vn {
         &self.members
     }
 
-    /// The last that [`Vns::compute`] has found.
+    /// The last result of [`Vns::compute`].
     pub(super) fn receivers(&self) -> &[Receiver] {
         &self.receivers
     }
@@ -70,7 +70,7 @@ impl Vn {
         self.known -= 1;
     }
 
-    /// A TSI has a VAP or an entry here, or neither; its other state may have changed too.
+    /// Notes a change of a TSI: it has a VAP or an entry here, or neither.
     pub(super) fn set_local(&mut self, mac: Mac, local: bool) {
         if local {
             self.local.insert(mac)
@@ -88,7 +88,7 @@ impl Vn {
         self.ports.is_empty() && self.known == 0
     }
 
-    /// One receiver for each port, however many TSIs are behind it, and one for each TSI that has no port yet.
+    /// Computes the receivers: one for each port, however many TSIs are behind it, and one for each TSI without a port.
     fn compute(&mut self, vn: Vni, ports: &Ports, slots: &Slots) {
         let bum = |key: &TsiKey| slots.get(key).map_or(Bum::Skip, |slot| slot.directive.bum());
         self.receivers.clear();
@@ -125,7 +125,7 @@ impl Vns {
         Self { vns: HashMap::with_hasher(hasher), most }
     }
 
-    /// Whether the VN has a port or a TSI here.
+    /// True if the VN has a port or a TSI here.
     #[inline]
     pub(super) fn is_here(&self, vn: Vni) -> bool {
         self.vns.get(&vn).is_some_and(|vn| !vn.has_nothing())
@@ -135,7 +135,7 @@ impl Vns {
         self.vns.get_mut(&vn)
     }
 
-    /// The VN, made if it is new.
+    /// The VN. Makes it if it is new.
     pub(super) fn get_or_make(&mut self, vn: Vni) -> Result<&mut Vn, ChangeRefusal> {
         if self.vns.len() >= self.most && !self.vns.contains_key(&vn) {
             return Err(ChangeRefusal::TooManyVns);
@@ -143,7 +143,7 @@ impl Vns {
         Ok(self.vns.entry(vn).or_default())
     }
 
-    /// The VN with its receivers as they are now.
+    /// The VN with its current receivers.
     pub(super) fn compute(&mut self, vn: Vni, ports: &Ports, slots: &Slots) -> Option<&Vn> {
         let state = self.vns.get_mut(&vn)?;
         if !state.computed {
@@ -152,7 +152,7 @@ impl Vns {
         Some(state)
     }
 
-    /// Removes a VN that has neither port, TSI nor member; whether it has no port and no TSI.
+    /// Removes a VN that has neither port, TSI nor member. True if it has no port and no TSI.
     pub(super) fn release(&mut self, vn: Vni) -> bool {
         let Some(state) = self.vns.get(&vn) else { return true };
         let nothing = state.has_nothing();

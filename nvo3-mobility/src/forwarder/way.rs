@@ -1,35 +1,35 @@
-//! Which way a frame goes.
+//! The way of a frame.
 
 use super::DropReason;
 use crate::table::{Lane, VapId};
 use core::net::IpAddr;
 
-/// Which way a unicast frame, or a held copy of a group frame, goes.
+/// The way of a unicast frame, or of a held copy of a group frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Deliver(VapId),
-    /// Into a tunnel. `stale`: it came out of a tunnel whose NVE should have sent it there itself.
+    /// The frame goes into a tunnel. `stale`: it came out of a tunnel, and its NVE should have sent it there directly.
     Tunnel {
         to: IpAddr,
         stale: bool,
     },
-    /// Held in this lane until the entry says otherwise.
+    /// The frame is held in this lane until the entry changes.
     Hold(Lane),
-    /// Held until the TSI's VAP is a port of its VN.
+    /// The frame is held until the TSI's VAP is a port of its VN.
     AwaitPort,
-    /// Held until control says where the TSI is.
+    /// The frame is held until the control plane says where the TSI is.
     AwaitAnswer,
     Drop(DropReason),
 }
 
 impl Way {
-    /// The frame leaves this forwarder.
+    /// True if the frame leaves this forwarder.
     #[inline]
     pub(super) const fn leaves(&self) -> bool {
         matches!(self, Self::Deliver(_) | Self::Tunnel { .. })
     }
 
-    /// The frame stays here.
+    /// True if the frame is held.
     pub(super) const fn is_held(&self) -> bool {
         matches!(self, Self::Hold(_) | Self::AwaitPort | Self::AwaitAnswer)
     }

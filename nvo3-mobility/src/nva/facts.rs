@@ -1,16 +1,16 @@
-//! What every room may read and only the machine changes.
+//! The facts that every room may read and only the machine changes.
 
 use super::NvaConfig;
 use super::book::{Book, Effects, Record};
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::{Instant, Mapping, NveId, Place, RecordNo, TsiKey};
 
-/// The time, the configuration, the book, and where each NVE is reached.
+/// The time, the configuration, the book, and the place of each NVE.
 pub(super) struct Facts {
     now: Instant,
     config: NvaConfig,
     book: Book,
-    /// Management's word. It is told again at each start, so it is no record.
+    /// The places that management admitted. Management admits again after each start, so there is no record of them.
     places: BTreeMap<NveId, Place>,
 }
 
@@ -42,19 +42,19 @@ impl Facts {
         Some(Mapping { mac: key.mac, ips, version, place: self.place(registration.nve()) })
     }
 
-    /// Time passes, and never goes back; false where it was to.
+    /// Sets the time, which never goes back. False if `now` is earlier.
     pub(super) fn set_time(&mut self, now: Instant) -> bool {
         let forward = now >= self.now;
         self.now = self.now.max(now);
         forward
     }
 
-    /// An NVE is reached there.
+    /// Sets the place of an NVE.
     pub(super) fn set_place(&mut self, place: Place) {
         self.places.insert(place.nve, place);
     }
 
-    /// The next record of the book.
+    /// Applies the next record to the book.
     pub(super) fn apply(&mut self, number: RecordNo, record: &Record) -> Effects {
         self.book.apply(number, record)
     }

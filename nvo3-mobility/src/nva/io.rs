@@ -1,7 +1,11 @@
-//! What goes into an authority and what comes out, besides bytes.
+//! The inputs and outputs of an NVA, besides bytes.
 
 use super::rules::State;
 use crate::health::Waiting;
+use crate::words;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
@@ -9,222 +13,310 @@ use nvo3_nva_proto::{
 };
 use nvo3_wire::Vni;
 
-/// What management and the journal tell an authority.
+/// An input of management or of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Input {
-    /// An NVE belongs to the domain and is reached there.
+    /// An NVE belongs to the domain, with these locators. An NVE that is not admitted gets no session.
     Admit(Place),
-    /// Move TSIs that are all at one NVE to another, as one.
+    /// Move TSIs together from one NVE to another. All of them must be at the same NVE.
     Move {
-        /// Management's name for it, never used before.
+        /// The id of the move, chosen by management: below 2^63 and never used before.
         id: MoveId,
-        /// What moves.
+        /// The TSIs that move.
         tsis: alloc::vec::Vec<TsiKey>,
-        /// Where to.
+        /// The new NVE.
         to: NveId,
-        /// How.
+        /// The kind of move; only [`MoveKind::Hot`] is supported.
         kind: MoveKind,
-        /// How long until it is revoked if it is not activated.
+        /// The time after which the NVA revokes the move if the new NVE has not activated it.
         deadline: Micros,
     },
-    /// Call a move off; the new NVE decides whether it is too late.
+    /// Cancel a move. The new NVE decides whether it is too late: it answers with *Revoked* or *Activated*.
     Cancel(MoveId),
-    /// This NVE will not return and runs nothing any more. Not in the journal: to be told again after a restart, until the NVE says
-    /// *Hello* again.
+    /// This NVE will not return and runs no VM any more. The journal does not have this: give it again after each restart of the
+    /// NVA, until the NVE sends *Hello* again.
     Fenced(NveId),
-    /// Every record up to this one is durable.
+    /// Every record up to this number is durable.
     Persisted(RecordNo),
 }
 
-/// What management should know or do.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admit(place) => write!(f, "admit {}", place.nve),
+            Self::Move { id, tsis, to, deadline, .. } => {
+                write!(f, "{id}: move {} TSIs to {to} within {} ms", tsis.len(), deadline.0.div_ceil(1_000))
+            }
+            Self::Cancel(id) => write!(f, "cancel {id}"),
+            Self::Fenced(nve) => write!(f, "{nve} will not return and runs no VM"),
+            Self::Persisted(upto) => write!(f, "every record up to {} is durable", upto.0),
+        }
+    }
+}
+
+/// An event for management.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Event {
-    /// An NVE has a session; `restarted` if it remembers nothing.
+    /// An NVE has a session.
     NveUp {
-        /// Which.
+        /// The NVE.
         nve: NveId,
-        /// It remembers nothing.
+        /// True if the NVE has restarted and remembers nothing.
         restarted: bool,
     },
-    /// An NVE has none any more.
+    /// An NVE has no session any more.
     NveDown {
-        /// Which.
+        /// The NVE.
         nve: NveId,
-        /// Why.
+        /// The reason.
         reason: DownReason,
     },
-    /// A move's state changed.
+    /// The state of a move changed.
     Move {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Before.
+        /// The state before.
         from: State,
-        /// Now.
+        /// The state now.
         to: State,
     },
-    /// A party will not take part: the move is going to be aborted.
+    /// An NVE refused to take part in a move. The NVA is going to abort the move.
     Refused {
         /// The move.
         id: MoveId,
-        /// Who.
+        /// The NVE that refused.
         nve: NveId,
-        /// Why.
+        /// The reason.
         why: Refusal,
     },
-    /// Both parties are ready: the VM may be suspended.
+    /// Both NVEs are ready: the VM may be suspended.
     MaySuspend(MoveId),
-    /// A move has ended and the TSIs' next one may start.
+    /// A move has ended, and the next move of its TSIs may start.
     Ended {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// How.
+        /// The result.
         result: MoveResult,
     },
-    /// Everyone interested follows a committed move.
+    /// Every interested NVE uses the new mapping of a committed move.
     Converged {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Microseconds since it was committed.
+        /// The time since the commit, in microseconds.
         after_us: u64,
     },
-    /// An NVE's part of a move's report.
+    /// The report of one NVE about a move.
     Report {
         /// The move.
         id: MoveId,
-        /// Who counted.
+        /// The NVE that counted.
         nve: NveId,
-        /// What.
+        /// The report.
         report: Report,
     },
-    /// A TSI moved too often without being planned and is frozen (EVM-05).
+    /// A TSI moved too often without a plan: the NVA takes it as a duplicate address and freezes it (EVM-05).
     Duplicate(TsiKey),
-    /// The owner of the authority has forgotten a call of its loop for a while. It is said once, until the owner makes the call.
+    /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
+    /// done the duty and stopped again.
     Stalled(Waiting),
 }
 
-/// What the next deadline is for.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NveUp { nve, restarted: true } => write!(f, "{nve} has a session; it has restarted"),
+            Self::NveUp { nve, restarted: false } => write!(f, "{nve} has a session"),
+            Self::NveDown { nve, reason } => write!(f, "{nve} has no session any more: {}", words::down(*reason)),
+            Self::Move { id, from, to } => write!(f, "{id}: {} -> {}", from.name(), to.name()),
+            Self::Refused { id, nve, why } => write!(f, "{id}: {nve} refused: {}", words::refusal(*why)),
+            Self::MaySuspend(id) => write!(f, "{id}: both NVEs are ready; the VM may be suspended"),
+            Self::Ended { id, result } => write!(f, "{id} has ended: {}", words::result(*result)),
+            Self::Converged { id, after_us } => {
+                write!(f, "{id}: every interested NVE follows it, {after_us} us after the commit")
+            }
+            Self::Report { id, nve, report } => write!(
+                f,
+                "{id}: {nve} reports {} us, {} frames held, {} tunnelled, {} dropped, {} stale senders",
+                report.duration_us,
+                report.held_frames,
+                report.tunnelled_frames,
+                report.dropped_frames,
+                report.stale_senders
+            ),
+            Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
+            Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+        }
+    }
+}
+
+/// The purpose of the next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Timer {
-    /// Something waits to be polled.
+    /// An output waits to be polled.
     Output,
-    /// The session with an NVE.
+    /// The session with an NVE is due.
     Session(NveId, SessionTimer),
-    /// A move's deadline.
+    /// The deadline of a move.
     Move(MoveId),
-    /// The NVEs of a VN are told who they are.
+    /// The NVEs of a VN get its replication list.
     Members(Vni),
-    /// A move that has converged is done, whether its parties have reported or not.
+    /// The NVA stops waiting for the reports of a move that has converged.
     Done(MoveId),
-    /// NVEs that have not come back since the start count as gone.
+    /// The grace after the start ends: NVEs without a session count as gone.
     Grace,
-    /// The owner is told what it forgot.
+    /// The owner is told about a duty that it has not done.
     Health,
 }
 
-/// Why an input was not taken. Nothing changed.
+/// Why an NVA did not take an input. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The move is refused; the reason names the check.
-    #[error("{id} refused: {why:?}")]
+    /// The move is refused.
+    #[error("{id} is refused: {}", words::refusal(*why))]
     Refused {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// Why.
+        /// The check that failed.
         why: Refusal,
     },
-    /// No such move, or one that is decided.
-    #[error("{0} is not in hand")]
+    /// Another move of one of the TSIs has not ended.
+    #[error("{id} is refused: {key} still takes part in {other}, which is {state}; {}", end_of(state, left))]
+    Busy {
+        /// The move that is refused.
+        id: MoveId,
+        /// The TSI that takes part in both moves.
+        key: TsiKey,
+        /// The move that has not ended.
+        other: MoveId,
+        /// The state of that move.
+        state: State,
+        /// The time until the NVA revokes that move; `None` where no deadline ends it.
+        left: Option<Micros>,
+    },
+    /// The NVA has no such move, or has forgotten how it ended.
+    #[error("{0} is not in hand: the NVA has no such move")]
     UnknownMove(MoveId),
-    /// No such NVE.
-    #[error("{0} is not admitted")]
+    /// The move is being revoked, or it is decided how it ends, so it cannot be cancelled.
+    #[error("{id} cannot be cancelled: it is {state}")]
+    NotCancellable {
+        /// The move.
+        id: MoveId,
+        /// The state of the move.
+        state: State,
+    },
+    /// A move has had this id.
+    #[error("{0} has been used: each move needs an id that was never used before")]
+    UsedId(MoveId),
+    /// The id is one of those that the NVA gives to moves that nobody planned.
+    #[error("{0} is reserved for the NVA: an id must be below 9223372036854775808 (2^63)")]
+    ReservedId(MoveId),
+    /// The NVE is not admitted.
+    #[error("{0} is not admitted: admit it first (Input::Admit)")]
     UnknownNve(NveId),
-    /// More TSIs, or more addresses of them, than the message that prepares a move can name.
-    #[error("{0} has too many TSIs and addresses for one message")]
+    /// The move has more TSIs, or more addresses of them, than the message that prepares a move can name.
+    #[error("{0} has too many TSIs and addresses for one Prepare message: move them in parts")]
     TooLarge(MoveId),
     /// A bound of the configuration is reached.
-    #[error("no room: {0}")]
+    #[error("no room: the limit {0} is reached")]
     Full(&'static str),
 }
 
-/// What [`Nva::moves`](super::Nva::moves) says of a move.
+/// How a move in this state ends.
+fn end_of(state: &State, left: &Option<Micros>) -> String {
+    match (state, left) {
+        (_, Some(left)) => format!("the NVA revokes it in {} ms at the latest", left.0.div_ceil(1_000)),
+        (State::Revoking { .. }, None) => "it ends after the new NVE has answered Revoke".into(),
+        (State::Yielding, None) => "it ends after the old NVE has stopped delivering".into(),
+        (_, None) => "it ends after its NVEs have acknowledged the outcome".into(),
+    }
+}
+
+/// A move as [`Nva::moves`](super::Nva::moves) gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Standing<'a> {
-    /// Which.
+    /// The id of the move.
     pub id: MoveId,
-    /// What is waited for, or how it ended.
+    /// The state of the move.
     pub state: State,
-    /// How it moves.
+    /// The kind of the move.
     pub kind: MoveKind,
-    /// What moves.
+    /// The TSIs that move.
     pub tsis: &'a [TsiKey],
-    /// From where.
+    /// The old NVE.
     pub old: NveId,
-    /// To where.
+    /// The new NVE.
     pub new: NveId,
-    /// The version that is reserved for it.
+    /// The version that is reserved for the move.
     pub version: Version,
 }
 
-/// Counters of an [`Nva`](super::Nva); they only grow.
+/// The counters of an [`Nva`](super::Nva). They start at 0 and only grow.
+///
+/// "Healthy: 0" marks a counter that stays 0 while every part works and nobody attacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NvaCounters {
-    /// Datagrams that are no message.
+    /// Datagrams that are not a message of the protocol. Healthy: 0.
     pub malformed: u64,
-    /// Datagrams without the seal that they should have.
+    /// Datagrams without a seal, where the configuration demands one. Healthy: 0.
     pub unsealed: u64,
-    /// Datagrams under a key that is not known.
+    /// Datagrams sealed under a key that this NVA does not have. Healthy: 0, except while keys change.
     pub unknown_key: u64,
-    /// Datagrams whose seal is not that of their key.
+    /// Datagrams whose seal does not fit the key that they name. Healthy: 0.
     pub wrong_seal: u64,
-    /// Messages under one NVE's key that say that they are another's.
+    /// Messages sealed under the key of one NVE that name another NVE as the sender. Healthy: 0.
     pub not_bound: u64,
-    /// Datagrams that came before.
+    /// Sealed datagrams that arrived a second time. A network that duplicates raises it.
     pub replayed: u64,
-    /// Hellos answered by a challenge: the first of each start, and old ones.
+    /// *Hello* messages answered by a challenge: the first after each start of an NVE, and replayed ones.
     pub challenges: u64,
-    /// Messages of sessions that it does not have.
+    /// Messages of a session that this NVA does not have. A restart of the NVA raises it.
     pub unknown_session: u64,
-    /// Hellos of NVEs that are not admitted.
+    /// *Hello* messages of NVEs that are not admitted ([`Input::Admit`]). Healthy: 0.
     pub unknown_nve: u64,
-    /// Hellos that were sent before one that was answered.
+    /// *Hello* messages that the NVE sent before a *Hello* that was answered. A network that reorders raises it.
     pub old_hellos: u64,
-    /// Messages that came before: a network repeats, an acknowledgement is late.
+    /// Messages that arrived again: the network duplicated them, or the NVE did not get the acknowledgement in time.
     pub repeated: u64,
-    /// Messages that the session refused.
+    /// Messages that the session refused: of another session, or outside the window.
     pub rejected: u64,
-    /// Messages that an NVE may not send.
+    /// Messages that an NVE must not send to an NVA. Healthy: 0.
     pub unexpected: u64,
-    /// Words about a move by an NVE that is not the party that may say them, or about another version.
+    /// Messages about a move from an NVE that must not send them, or with another version than the move's.
     pub not_party: u64,
-    /// Inputs that no row of the move core takes.
+    /// Inputs that the table of [`rules`](super::rules) has no row for. A lossy network can raise it.
     pub out_of_place: u64,
-    /// Registrations refused.
+    /// Registrations that the NVA refused.
     pub refused_registrations: u64,
-    /// Questions answered.
+    /// Queries that the NVA answered.
     pub queries: u64,
-    /// Mappings pushed.
+    /// Mappings that the NVA pushed to NVEs.
     pub updates: u64,
-    /// Events dropped because nobody took them.
+    /// Events dropped because the owner did not poll them. Healthy: 0.
     pub shed_events: u64,
-    /// Answers to strangers not given.
+    /// Answers to senders without a session that were not sent, because the queue was full. Healthy: 0.
     pub shed_answers: u64,
-    /// Sessions closed because the NVE or the journal did not keep up.
+    /// Sessions closed because the NVE or the journal did not keep up. Healthy: 0.
     pub shed_sessions: u64,
-    /// Calls with a time before that of an earlier one.
+    /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
 }
 
 impl NvaCounters {
-    /// Datagrams that were not believed: their seal said so, or they came before.
+    /// The datagrams that this NVA did not believe: the sum of `unsealed`, `unknown_key`, `wrong_seal`, `not_bound` and `replayed`.
     pub const fn unbelieved(&self) -> u64 {
         let sealed = self.unknown_key.saturating_add(self.wrong_seal).saturating_add(self.not_bound);
         sealed.saturating_add(self.unsealed).saturating_add(self.replayed)
     }
 }
 
-/// Where a datagram goes.
+/// The address and UDP port of an NVE, where a datagram goes to or comes from.
 pub type Peer = SocketAddr;

@@ -1,17 +1,17 @@
-//! The authority: the directory, who is interested in it, sessions with NVEs, moves and their journal.
+//! The NVA: the directory, the NVEs' interest in it, sessions with NVEs, moves and their journal.
 //!
-//! In come management's words ([`Input`]) and datagrams of NVEs. Out go datagrams, [`Record`]s to be made durable before what
-//! depends on them leaves, and [`Event`]s for management. The state that survives is the [`Book`], a fold of the records. How a
-//! move goes is the table in [`rules`]. (VMM-4.2-03, VMM-6, DAP, DIR-06 … DIR-13, EVM-05, R-03, R-34.)
+//! In go management's [`Input`]s and datagrams of NVEs. Out come datagrams, [`Record`]s, and [`Event`]s for management. A record must
+//! be durable before a message that depends on it leaves. The state that survives a restart is the [`Book`], a fold of the records.
+//! The table in [`rules`] says how a move goes. (Rules: VMM-4.2-03, VMM-6, DAP, DIR-06 … DIR-13, EVM-05, R-03, R-34.)
 //!
 //! | room | what it does |
 //! |---|---|
 //! | `book` | folds records into the directory and the moves |
-//! | `peers` | keeps sessions with NVEs, and lets messages leave when their records are durable |
+//! | `peers` | keeps the sessions with NVEs, and lets a message leave when its records are durable |
 //! | `registrar` | decides what an NVE may register and withdraw |
-//! | `conduct` | steps moves by the rules, and keeps their timers |
-//! | `publish` | decides who hears of what, and notes when they follow |
-//! | `machine` | hands each input to its room and carries each effect to the next room |
+//! | `conduct` | steps moves by the table, and keeps their timers |
+//! | `publish` | decides which NVE gets which mapping, and notes when the NVE uses it |
+//! | `machine` | gives each input to its room and carries each effect to the next room |
 
 mod book;
 mod conduct;

@@ -1,69 +1,72 @@
-//! What an edge's control plane counts.
+//! The counters of an NVE's control plane.
 
-/// Counters of an [`Nve`](super::Nve); they only grow.
+/// The counters of an [`Nve`](super::Nve). They start at 0 and only grow.
+///
+/// "Healthy: 0" marks a counter that stays 0 while every part works and nobody attacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct NveCounters {
-    /// Inputs that no row of the move core takes.
+    /// Inputs that the table of [`rules`](super::rules) has no row for. A lossy network can raise it.
     pub out_of_place: u64,
-    /// Datagrams that are no message.
+    /// Datagrams that are not a message of the protocol. Healthy: 0.
     pub malformed: u64,
-    /// Datagrams without the seal that they should have.
+    /// Datagrams without a seal, where the configuration demands one. Healthy: 0.
     pub unsealed: u64,
-    /// Datagrams under a key that is not known.
+    /// Datagrams sealed under a key that this NVE does not have. Healthy: 0, except while keys change.
     pub unknown_key: u64,
-    /// Datagrams whose seal is not that of their key.
+    /// Datagrams whose seal does not fit the key that they name. Healthy: 0.
     pub wrong_seal: u64,
-    /// Datagrams that came before.
+    /// Sealed datagrams that arrived a second time. A network that duplicates raises it.
     pub replayed: u64,
-    /// Messages that the session refused: another session's, out of its window.
+    /// Messages that the session refused: of another session, or outside the window. A restart raises it.
     pub rejected: u64,
-    /// Messages that came again: a network repeats, and a peer whose acknowledgement is late or lost.
+    /// Messages that arrived again: the network duplicated them, or the NVA did not get the acknowledgement in time.
     pub repeated: u64,
-    /// Errors that the NVA answered with.
+    /// *Error* messages of the NVA. Healthy: 0.
     pub peer_errors: u64,
-    /// Messages that the NVA may not send.
+    /// Messages that an NVA must not send to an NVE. Healthy: 0.
     pub unexpected: u64,
-    /// Answers to what was not asked, or not any more.
+    /// Answers to a query that this NVE did not send, or that was answered before.
     pub unasked: u64,
-    /// Statements that were older than what is known.
+    /// Mappings of the NVA that were older than the one known here, and changed nothing.
     pub stale: u64,
-    /// Hints of other edges that were taken.
+    /// Hints of other NVEs that made this NVE query the NVA.
     pub hints_received: u64,
-    /// Hints sent to stale senders.
+    /// Hints sent to NVEs that use a stale mapping.
     pub hints_sent: u64,
-    /// Hints not sent, by rate or for want of room.
+    /// Hints not sent, because of `NveConfig.hint_interval` or because the queue was full.
     pub shed_hints: u64,
-    /// Events dropped because nobody took them.
+    /// Events dropped because the owner did not poll them. Healthy: 0.
     pub shed_events: u64,
-    /// Frames for ports dropped because nobody took them.
+    /// Answer frames dropped because the owner did not poll them. Healthy: 0.
     pub shed_frames: u64,
-    /// Mappings dropped for want of room.
+    /// Mappings dropped because the cache was full.
     pub shed_mappings: u64,
-    /// Questions not asked for want of room.
+    /// Queries not sent because the limit of open queries was reached (`NveConfig.queries`).
     pub shed_queries: u64,
-    /// Prepares refused for want of room.
+    /// *Prepare* messages that this NVE refused: no room, or a move that it cannot take part in. Healthy: 0.
     pub shed_moves: u64,
-    /// Messages that did not fit the session's queue; what they said is said again.
+    /// Messages that did not fit the session's queue. The NVE sends their content again. Healthy: 0.
     pub shed_messages: u64,
-    /// Questions asked.
+    /// Queries sent to the NVA.
     pub queries: u64,
-    /// Changes that the forwarder refused.
+    /// Table changes that the forwarder refused. Healthy: 0.
     pub refused_changes: u64,
-    /// ARP and ND requests answered for somebody else.
+    /// ARP and ND requests that this NVE answered for a TSI behind another NVE.
     pub proxy_answers: u64,
-    /// ARP and ND requests dropped because the NVA knows no such address.
+    /// ARP and ND requests dropped because the NVA does not have the address.
     pub unknown_targets: u64,
-    /// Frames that claimed an address which is not bound to their sender (VMM-10-02).
+    /// Frames that claimed an address which is not bound to their sender; they are dropped (VMM-10-02). Healthy: 0.
     pub spoofed: u64,
-    /// ARP and ND frames that are not valid.
+    /// ARP and ND frames that break a rule of their RFC. Healthy: 0.
     pub invalid_neighbor_frames: u64,
-    /// Calls with a time before that of an earlier one.
+    /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
 }
 
 impl NveCounters {
-    /// Datagrams that were not believed: their seal said so, or they came before.
+    /// The datagrams that this NVE did not believe: the sum of `unsealed`, `unknown_key`, `wrong_seal` and `replayed`.
     pub const fn unbelieved(&self) -> u64 {
         let sealed = self.unknown_key.saturating_add(self.wrong_seal);
         sealed.saturating_add(self.unsealed).saturating_add(self.replayed)

@@ -1,200 +1,288 @@
-//! What goes into an edge's control plane and what comes out, besides bytes.
+//! The inputs and outputs of an NVE's control plane, besides bytes.
 
-use super::rules::{News, State};
+use super::rules::{self, News, State, Summary};
 use crate::health::Waiting;
 use crate::table::VapId;
+use crate::words;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
-/// What an owner (a hypervisor's hook, a driver's loop) tells an edge.
+/// An input of the owner of an NVE: a hypervisor's hook or a driver's loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Input {
-    /// Ask the NVA for a session, and again whenever it is lost. What ran here before is told first.
+    /// Open the session with the NVA, and open it again whenever it is lost. Attach and activate the VMs that run here before this.
     Connect,
-    /// End the session in order.
+    /// Close the session with the NVA.
     Goodbye,
-    /// A port exists. It registers nothing (creating the target's port of a move must hijack nothing).
+    /// A port exists. This registers no TSI with the NVA: creating the port at the new NVE must not move the mapping.
     Attach {
-        /// Its number, the owner's choice.
+        /// The number of the port, chosen by the owner.
         vap: VapId,
-        /// Its VN.
+        /// The VN of the port.
         vn: Vni,
-        /// Which TSIs may be behind it: the binding of MAC and IPs (VMM-10-02).
+        /// The TSIs behind the port, with the IP addresses that each may claim. A frame that claims another address is dropped
+        /// (VMM-10-02).
         tsis: alloc::vec::Vec<Tsi>,
-        /// Frames of any source may come in: a gateway or a bridge is behind it.
+        /// True: frames of any source may come in, because a gateway or a bridge is behind the port.
         trusted: bool,
     },
     /// A port is gone.
     Detach {
-        /// Its number.
+        /// The number of the port.
         vap: VapId,
     },
     /// The VM behind this TSI runs here.
     Activate {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// With a move: refused unless prepared for it, and the VM may start only if it is not refused. Without: a
-        /// plain fact, also for a VM that its hypervisor resumed here.
+        /// `Some`: the VM is about to start here by this move. The NVE refuses the input unless it is prepared for the move, and
+        /// the VM may start only if the NVE takes it. `None`: the VM runs here, for instance because its hypervisor resumed it.
         move_id: Option<MoveId>,
     },
-    /// The VM will stop here for this move, or has stopped. Better before than after: without `stopped_at` it may stop once
-    /// [`News::Suspended`] is heard, and no frame is in question.
+    /// The VM will stop here for this move, or has stopped.
+    ///
+    /// Give this before the VM stops, without `stopped_at`, and stop the VM after [`News::Suspended`]: then no frame is at risk.
     Suspend {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
         /// The move.
         move_id: MoveId,
-        /// Where the word only comes after the VM stopped: when that was, by the clock of the inputs; a time to come is
-        /// taken as now. What was delivered at that time or later goes to the new NVE, before anything newer, also where
-        /// the move has been committed meanwhile, as long as that is remembered. This says that
-        /// the VM never reads it here: a hypervisor that resumes the VM here after all empties its port first, or the VM
-        /// has those frames twice. Group frames delivered since the stop are lost.
+        /// The time at which the VM stopped, for a hypervisor that can give *Suspend* only afterwards. It is a time of the
+        /// inputs' clock; a time in the future counts as now.
+        ///
+        /// The NVE sends the frames that it delivered at that time or later to the new NVE, before newer frames, as long as the
+        /// forwarder remembers them. This also works after the move was committed. Group frames that were delivered since the
+        /// stop are lost. A hypervisor that resumes the VM here must empty the VM's port first: otherwise the VM gets those
+        /// frames twice.
         stopped_at: Option<Instant>,
     },
     /// The forwarder has applied every change up to this number that it did not refuse.
     Applied(u64),
     /// The forwarder refused this change.
     Refused {
-        /// Its number.
+        /// The number of the change.
         number: u64,
     },
-    /// The forwarder lost its table.
+    /// The forwarder lost its table; it gets every change again.
     ForwarderReset,
-    /// Have every mapping of a VN pushed, not only those asked for (a gateway does so, DIR-23).
+    /// Ask the NVA to push every mapping of a VN, not only those that this NVE queried. A gateway does so (DIR-23).
     Subscribe(Vni),
-    /// No longer.
+    /// End the subscription to a VN.
     Unsubscribe(Vni),
-    /// What the forwarder counted for a move, for the NVA's report.
+    /// The cost of a move at this NVE, for the NVA's report. [`MoveTally`](crate::edge::MoveTally) computes it.
     Report {
         /// The move.
         move_id: MoveId,
-        /// The figures.
+        /// The report.
         report: Report,
     },
 }
 
-/// Why an input was not taken. Nothing changed.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("connect to the NVA"),
+            Self::Goodbye => f.write_str("end the session with the NVA"),
+            Self::Attach { vap, vn, tsis, trusted: false } => {
+                write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len())
+            }
+            Self::Attach { vap, vn, trusted: true, .. } => write!(f, "attach {vap} in VN {vn} for any source"),
+            Self::Detach { vap } => write!(f, "detach {vap}"),
+            Self::Activate { key, move_id: Some(id) } => write!(f, "{key} runs here by {id}"),
+            Self::Activate { key, move_id: None } => write!(f, "{key} runs here"),
+            Self::Suspend { key, move_id, stopped_at: None } => write!(f, "{key} will stop for {move_id}"),
+            Self::Suspend { key, move_id, stopped_at: Some(at) } => {
+                write!(f, "{key} stopped for {move_id} at {at} s")
+            }
+            Self::Applied(number) => write!(f, "the forwarder applied the changes up to {number}"),
+            Self::Refused { number } => write!(f, "the forwarder refused change {number}"),
+            Self::ForwarderReset => f.write_str("the forwarder lost its table"),
+            Self::Subscribe(vn) => write!(f, "subscribe to VN {vn}"),
+            Self::Unsubscribe(vn) => write!(f, "unsubscribe from VN {vn}"),
+            Self::Report { move_id, .. } => write!(f, "report the cost of {move_id}"),
+        }
+    }
+}
+
+/// Why an NVE did not take an input. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A port that is not attached.
-    #[error("port {} is not attached", .0.0)]
+    /// The port is not attached.
+    #[error("{0} is not attached: attach it first (Input::Attach)")]
     UnknownPort(VapId),
-    /// A TSI that no port has and no move brings.
-    #[error("{0} is not known here")]
+    /// No port has the TSI, and no move brings it.
+    #[error("{0} is not known here: attach a port for it first (Input::Attach)")]
     UnknownTsi(TsiKey),
-    /// A TSI that is behind another port.
-    #[error("{0} is behind another port")]
+    /// The TSI is behind another port.
+    #[error("{0} is behind another port: detach that port first")]
     Taken(TsiKey),
-    /// An activation without a port.
-    #[error("{0} has no port")]
+    /// The VM was to run here, and its TSI has no port.
+    #[error("{0} has no port: attach its port before the VM runs here")]
     NoPort(TsiKey),
-    /// A TSI without addresses, or in another VN than its port (VMM-4.4-01).
-    #[error("{0} needs at least one IP address and the VN of its port")]
+    /// The TSI has no address, or is in another VN than its port (VMM-4.4-01 wants both).
+    #[error("{0} cannot be attached: it needs at least one IP address, and the VN of its port")]
     Malformed(TsiKey),
-    /// The edge is not prepared for that move.
-    #[error("{key}, {state}, is not prepared for {move_id}")]
+    /// The NVE is not prepared for the move, so the VM must not start here by it.
+    #[error(
+        "{key} is not prepared for {move_id}: it is {state}; the VM must not start here by this move before the NVA has \
+         prepared this NVE for it"
+    )]
     NotPrepared {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
         /// The move.
         move_id: MoveId,
-        /// What the TSI is.
-        state: &'static str,
+        /// The TSI's state.
+        state: Summary,
     },
-    /// The input does not fit the TSI's state.
-    #[error("{key}, {state}: out of place")]
+    /// The TSI's state does not take the input.
+    #[error("{key} does not take {input}{} now: it is {state}; {input} is taken {accepted}", for_move(*move_id))]
     OutOfPlace {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// What the TSI is.
-        state: &'static str,
+        /// The TSI's state.
+        state: Summary,
+        /// The name of the input.
+        input: &'static str,
+        /// The move that the input names, if any.
+        move_id: Option<MoveId>,
+        /// The time at which such an input is taken, as the end of a sentence.
+        accepted: &'static str,
     },
     /// A bound of the configuration is reached.
-    #[error("no room: {0}")]
+    #[error("no room: the limit {0} is reached")]
     Full(&'static str),
 }
 
-/// What the owner should know or do.
+impl Error {
+    pub(super) fn out_of_place(key: TsiKey, state: &State, input: &rules::Input) -> Self {
+        let (input, move_id, accepted) = match input {
+            rules::Input::Suspend(id) => {
+                ("Suspend", Some(*id), "once the NVA has prepared this NVE for the move (News::Prepared)")
+            }
+            rules::Input::Detach => ("Detach", None, "once the NVA has said how the move ended"),
+            _ => ("this input", None, "in the states that the table of nve::rules names"),
+        };
+        Self::OutOfPlace { key, state: state.summary(), input, move_id, accepted }
+    }
+}
+
+fn for_move(move_id: Option<MoveId>) -> String {
+    move_id.map(|id| format!(" for {id}")).unwrap_or_default()
+}
+
+/// An event for the owner of an NVE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Event {
-    /// There is a session with the NVA.
+    /// The session with the NVA is up.
     SessionUp,
-    /// There is none any more; forwarding goes on as it is.
+    /// The session with the NVA is down. Forwarding goes on unchanged.
     SessionDown(DownReason),
-    /// A TSI's state changed.
+    /// The state of a TSI changed.
     State {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// Before.
+        /// The state before.
         from: State,
-        /// Now.
+        /// The state now.
         to: State,
     },
-    /// Something of a TSI that its hypervisor waits for.
+    /// News about a TSI that its hypervisor waits for.
     News {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// The move it is about, if any.
+        /// The move that the news is about, if any.
         move_id: Option<MoveId>,
-        /// What.
+        /// The news.
         news: News,
     },
-    /// The NVA refused a registration.
+    /// The NVA refused to register a TSI.
     Refused {
-        /// Whose.
+        /// The TSI.
         key: TsiKey,
-        /// Why.
+        /// The reason.
         result: RegistrationResult,
     },
-    /// A station claimed an address that is not bound to it (VMM-10-02). At most one per port and interval.
+    /// A station claimed an address that is not bound to it; its frame was dropped (VMM-10-02). At most one event per port and
+    /// `NveConfig.hint_interval`.
     Spoofed {
         /// The port.
         vap: VapId,
-        /// Who claimed.
+        /// The MAC of the station.
         mac: Mac,
-        /// What.
+        /// The IP address that the station claimed, if any.
         ip: Option<IpAddr>,
     },
-    /// The owner has done nothing for [`PATIENCE`](crate::health::PATIENCE) about what only it can do: said once, and again after it
-    /// has done something and stopped anew.
+    /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
+    /// done the duty and stopped again.
     Stalled(Waiting),
 }
 
-/// Where a message or frame goes.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SessionUp => f.write_str("the session with the NVA is up"),
+            Self::SessionDown(reason) => {
+                write!(f, "the session with the NVA is down ({}); forwarding goes on", words::down(*reason))
+            }
+            Self::State { key, from, to } => write!(f, "{key}: {} -> {}", from.name(), to.name()),
+            Self::News { key, move_id: Some(id), news } => write!(f, "{key}, {id}: {news}"),
+            Self::News { key, move_id: None, news } => write!(f, "{key}: {news}"),
+            Self::Refused { key, result } => {
+                write!(f, "{key}: the NVA refused the registration: {}", words::registration(*result))
+            }
+            Self::Spoofed { vap, mac, ip: Some(ip) } => {
+                write!(f, "{vap}: {mac} claimed {ip}, which is not bound to it")
+            }
+            Self::Spoofed { vap, mac, ip: None } => {
+                write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
+            }
+            Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+        }
+    }
+}
+
+/// The destination of a datagram or frame from [`Nve::poll_transmit`](super::Nve::poll_transmit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transmit {
-    /// To the NVA, a datagram.
+    /// A datagram to the NVA.
     Nva,
-    /// To another NVE's control port, a datagram.
+    /// A datagram to the control port of the NVE at this address.
     Nve(IpAddr),
-    /// Out of a port, an Ethernet frame.
+    /// An Ethernet frame out of a port.
     Port(VapId),
 }
 
-/// What the next deadline is for.
+/// The purpose of the next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Timer {
-    /// Something waits to be polled.
+    /// An output waits to be polled.
     Output,
-    /// The session with the NVA.
+    /// The session with the NVA is due.
     Session(SessionTimer),
     /// A forward entry ends.
     Forward,
     /// A mapping's lifetime ends.
     Mapping,
-    /// The owner is told what it has not done (see [`Nve::health`](super::Nve::health)).
+    /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).
     Health,
 }
 
-/// What happened to a punted frame.
+/// The control plane's decision about a punted frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Handled {
-    /// Let the forwarder send it on.
+    /// The forwarder forwards the frame.
     Pass,
-    /// It was answered, kept or dropped here.
+    /// The control plane answered, kept or dropped the frame.
     Taken,
 }

@@ -1,8 +1,8 @@
-//! Table changes for the forwarder: which rows changed, the numbered orders about them, and how far those are in force.
+//! The changed rows of the forwarder's table, the numbered orders about them, and the orders in force.
 //!
-//! The other rooms get [`Orders`] handed and mark the rows that they changed. The machine hands the orders out and takes the
-//! forwarder's answers. A row that changes again before its order is handed out keeps its place: the newest content leaves
-//! in the oldest order. So "everything that changed until now is in force" is one comparison.
+//! The other rooms mark the rows that they changed in [`Orders`]. The machine gives the orders to the owner and takes the
+//! forwarder's answers. A row that changes again before its order leaves keeps its place: the oldest order carries the newest
+//! content. So one comparison shows that every change until now is in force.
 
 use crate::table::VapId;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -13,11 +13,11 @@ use nvo3_wire::Vni;
 /// A row of the forwarder's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Row {
-    /// A port.
+    /// The row of a port.
     Port(VapId),
-    /// A VN's replication list.
+    /// The row of a VN's replication list.
     Members(Vni),
-    /// A TSI.
+    /// The row of a TSI.
     Tsi(TsiKey),
 }
 
@@ -28,7 +28,7 @@ struct Order {
     row: Row,
 }
 
-/// The orders that are due and those that the forwarder has not answered, bounded.
+/// The orders that are due, and the orders that the forwarder has not answered, bounded.
 #[derive(Debug)]
 pub(super) struct Orders {
     limit: usize,
@@ -37,7 +37,7 @@ pub(super) struct Orders {
     dirty: BTreeMap<u64, Row>,
     stamps: BTreeMap<Row, u64>,
     handed_out: VecDeque<Order>,
-    /// How many of `handed_out` are about a row.
+    /// Per row: the number of orders in `handed_out` about it.
     pending: BTreeMap<Row, u32>,
 }
 
@@ -54,7 +54,7 @@ impl Orders {
         }
     }
 
-    /// The row changed: an order about it is due.
+    /// Marks a changed row: an order about it is due.
     pub(super) fn mark(&mut self, row: Row) {
         if !self.stamps.contains_key(&row) {
             self.last_stamp += 1;
@@ -63,17 +63,17 @@ impl Orders {
         }
     }
 
-    /// How many orders can be handed out.
+    /// The number of orders that can leave now.
     pub(super) fn due(&self) -> usize {
         if self.handed_out.len() < self.limit { self.dirty.len() } else { 0 }
     }
 
-    /// How many orders the forwarder has not answered.
+    /// The number of orders that the forwarder has not answered.
     pub(super) fn unanswered(&self) -> usize {
         self.handed_out.len()
     }
 
-    /// The next order: its number and its row.
+    /// The number and the row of the next order.
     pub(super) fn hand_out(&mut self) -> Option<(u64, Row)> {
         if self.handed_out.len() >= self.limit {
             return None;
@@ -86,7 +86,7 @@ impl Orders {
         Some((self.last_number, row))
     }
 
-    /// Takes everything up to `number` as in force; gives what it was about.
+    /// Notes that every order up to `number` is in force. Gives their rows.
     pub(super) fn applied(&mut self, number: u64) -> Vec<Row> {
         let mut rows = Vec::new();
         while self.handed_out.front().is_some_and(|order| order.number <= number) {
@@ -98,7 +98,7 @@ impl Orders {
         rows
     }
 
-    /// Takes one order out; gives what it was about.
+    /// Removes a refused order. Gives its row.
     pub(super) fn refused(&mut self, number: u64) -> Option<Row> {
         let at = self.handed_out.iter().position(|order| order.number == number)?;
         let order = self.handed_out.remove(at)?;
@@ -115,25 +115,25 @@ impl Orders {
         }
     }
 
-    /// Whether something about it is not in force yet.
+    /// True while a change of the row is not in force.
     pub(super) fn is_pending(&self, row: Row) -> bool {
         self.stamps.contains_key(&row) || self.pending.contains_key(&row)
     }
 
-    /// The newest change that is not in force yet; 0 where all are.
+    /// The newest change that is not in force; 0 if all are in force.
     pub(super) fn newest_waiting(&self) -> u64 {
         let dirty = self.dirty.last_key_value().map_or(0, |(stamp, _)| *stamp);
         self.handed_out.back().map_or(0, |order| order.stamp).max(dirty)
     }
 
-    /// Every change up to here is in force.
+    /// The number up to which every change is in force.
     pub(super) fn in_force(&self) -> u64 {
         let dirty = self.dirty.first_key_value().map(|(stamp, _)| *stamp);
         let handed_out = self.handed_out.front().map(|order| order.stamp);
         [dirty, handed_out].into_iter().flatten().min().map_or(self.last_stamp, |oldest| oldest - 1)
     }
 
-    /// The forwarder knows nothing any more.
+    /// Forgets every order: the forwarder lost its table.
     pub(super) fn reset(&mut self) {
         for order in core::mem::take(&mut self.handed_out) {
             self.mark(order.row);
@@ -141,7 +141,7 @@ impl Orders {
         self.pending.clear();
     }
 
-    /// How much is kept, for bounds.
+    /// The number of all things that the room keeps, for a test of bounds.
     pub(super) fn len(&self) -> usize {
         self.dirty.len() + self.handed_out.len()
     }

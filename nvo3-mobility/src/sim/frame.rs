@@ -8,18 +8,18 @@ use nvo3_wire::tunnel::{Accept, decap};
 use nvo3_wire::udp::Datagram;
 use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, ipv4, ipv6};
 
-/// What the payload of a numbered datagram begins with.
+/// The first bytes of the payload of a numbered datagram.
 const MAGIC: [u8; 8] = *b"nvo3-sim";
 /// The port that hosts send from and to: discard (RFC 863).
 const PORT: u16 = 9;
 const UDP_HEADER: usize = 8;
 
-/// Which datagram of which flow.
+/// The number of a datagram in its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Numbered {
-    /// The flow: who sends to whom.
+    /// The flow: a sender and a receiver.
     pub flow: u32,
-    /// Its place in the flow, from 0.
+    /// The position in the flow, from 0.
     pub number: u32,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Station {
     pub(crate) v6: Ipv6Addr,
 }
 
-/// The frame that carries `id` over IPv4, `size` bytes of payload (at least what the number needs).
+/// Makes the frame that carries `id` over IPv4, with `size` bytes of payload, at least as many as the number needs.
 pub(crate) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered, size: usize) -> Vec<u8> {
     let payload = payload(id, size);
     let (source, destination) = (Ipv4::from(from.v4), Ipv4::from(to));
@@ -57,7 +57,7 @@ pub(crate) fn over_ipv4(from: &Station, to_mac: Mac, to: Ipv4Addr, id: Numbered,
     frame
 }
 
-/// The same over IPv6.
+/// Makes the frame that carries `id` over IPv6, with `size` bytes of payload, at least as many as the number needs.
 pub(crate) fn over_ipv6(from: &Station, to_mac: Mac, to: Ipv6Addr, id: Numbered, size: usize) -> Vec<u8> {
     let payload = payload(id, size);
     let (source, destination) = (Ipv6::from(from.v6), Ipv6::from(to));
@@ -74,7 +74,7 @@ pub(crate) fn over_ipv6(from: &Station, to_mac: Mac, to: Ipv6Addr, id: Numbered,
     frame
 }
 
-/// An IPv4 packet around a control datagram, as a capture shows it.
+/// Makes an IPv4 packet around a control datagram, as a capture shows it.
 pub(crate) fn control(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]) -> Vec<u8> {
     let station = Station { mac: Mac::ZERO, v4: from.0, v6: Ipv6Addr::UNSPECIFIED };
     let (source, destination) = (Ipv4::from(station.v4), Ipv4::from(to.0));
@@ -92,7 +92,7 @@ pub(crate) fn control(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]
     packet
 }
 
-/// The number of the datagram in a frame, if it is one of ours. The address it was sent to comes with it.
+/// The number of the datagram in a frame, with its destination address, if the frame carries a numbered datagram.
 pub(crate) fn numbered(frame: &[u8]) -> Option<Numbered> {
     let frame = Frame::parse(frame).ok()?;
     let udp = match frame.ether_type() {
@@ -106,7 +106,7 @@ pub(crate) fn numbered(frame: &[u8]) -> Option<Numbered> {
     Some(Numbered { flow: u32::from_be_bytes(*flow), number: u32::from_be_bytes(*number) })
 }
 
-/// The same of a frame in an outer packet.
+/// The number of the datagram in a frame inside an outer packet.
 pub(crate) fn tunnelled(packet: &[u8]) -> Option<Numbered> {
     let accept = Accept { inner_vlan: true, ..Accept::default() };
     numbered(decap(packet, &accept).ok()??.carried.inner)

@@ -1,7 +1,7 @@
-//! What goes wrong in a run: when each mishap is due, how far it has come, and who has died for good.
+//! The mishaps of a run: the time and the progress of each, and the nodes that died for good.
 //!
-//! In goes what mishaps wait for and that one is over; out come the times at which they are due. What a mishap does,
-//! others do.
+//! In go the events that mishaps wait for, and the ends of mishaps. Out come the times at which they are due. Other rooms carry the
+//! mishaps out.
 
 use super::net::{EdgeNo, Node};
 use super::random::Random;
@@ -10,17 +10,17 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros};
 
-/// How long a dead node stays down, unless the scenario says.
+/// The time for which a dead node stays down, unless the scenario gives one.
 const DOWN: (Micros, Micros) = (Micros(20_000), Micros(400_000));
 
-/// How far one has come.
+/// The progress of a mishap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// What it waits for has not happened.
+    /// The event that it waits for has not happened.
     Waiting,
-    /// Its time is set, or it lasts.
+    /// The time of the mishap is set, or it lasts.
     Coming,
-    /// It is over, or nothing waits for it.
+    /// The mishap is over, or nothing waits for it.
     Over,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct Mishaps {
     all: Vec<(Mishap, Progress)>,
     /// How many of each kind have happened.
     happened: BTreeMap<&'static str, u64>,
-    /// Who died for good.
+    /// The edges that died for good.
     fenced: BTreeSet<EdgeNo>,
-    /// When a node last came back, a cut was mended or a clock that jumped had caught up.
+    /// The time at which a node last returned, a cut ended, or a clock that jumped had caught up.
     last_return: Instant,
     rtt: Micros,
 }
@@ -47,7 +47,7 @@ impl Mishaps {
         }
     }
 
-    /// What mishaps wait for has happened; `pause` is that of the move in which. When each of them is due.
+    /// Sets the times of the mishaps that waited for an event. `pause` is the pause of the event's move.
     pub(super) fn begin(
         &mut self,
         now: Instant,
@@ -59,7 +59,7 @@ impl Mishaps {
         let waiting = self.all.iter_mut().enumerate();
         let waiting = waiting.filter(|(_, one)| one.0.since == since && one.1 == Progress::Waiting);
         for (n, (mishap, progress)) in waiting {
-            // A VM that does not stop is not resumed: the run need not wait for that.
+            // A VM that does not stop is not resumed, so the run does not wait for this mishap.
             let waited_for = !matches!(mishap.what, Trouble::SelfResume(_));
             *progress = if waited_for { Progress::Coming } else { Progress::Over };
             let drawn = match since {
@@ -72,25 +72,25 @@ impl Mishaps {
         due
     }
 
-    /// What one does, and how long a node is down that dies by it and for which the scenario does not say.
+    /// The trouble of a mishap, and the time for which a node stays down if the scenario gives none.
     pub(super) fn due(&self, n: usize, random: &mut Random) -> Option<(Trouble, Micros)> {
         let down = random.between(DOWN.0, DOWN.1);
         Some((self.all.get(n)?.0.what, down))
     }
 
-    /// One came about.
+    /// Notes that a mishap happened.
     pub(super) fn happened(&mut self, what: &Trouble) {
         *self.happened.entry(what.kind()).or_default() += 1;
     }
 
-    /// One is over.
+    /// Notes that a mishap is over.
     pub(super) fn over(&mut self, n: usize) {
         if let Some((_, progress)) = self.all.get_mut(n) {
             *progress = Progress::Over;
         }
     }
 
-    /// Whether one is still to come or lasts.
+    /// True if a mishap is still to come, or lasts.
     pub(super) fn more(&self) -> bool {
         self.all.iter().any(|(_, progress)| *progress == Progress::Coming)
     }
@@ -102,17 +102,17 @@ impl Mishaps {
 
     // ---- who is gone, and who is back
 
-    /// An edge died for good.
+    /// Notes that an edge died for good.
     pub(super) fn fence(&mut self, edge: EdgeNo) {
         self.fenced.insert(edge);
     }
 
-    /// Whether it did.
+    /// True if an edge died for good.
     pub(super) fn is_fenced(&self, edge: EdgeNo) -> bool {
         self.fenced.contains(&edge)
     }
 
-    /// All is as it should be from `at` on, as far as this mishap goes.
+    /// Notes that this mishap has no effect any more from `at` on.
     pub(super) fn returned(&mut self, at: Instant) {
         self.last_return = self.last_return.max(at);
     }
@@ -122,12 +122,12 @@ impl Mishaps {
         self.last_return = at;
     }
 
-    /// From when times count.
+    /// The time from which time limits count.
     pub(super) const fn last_return(&self) -> Instant {
         self.last_return
     }
 
-    /// Whether a cut between the authority and an edge is over.
+    /// True if a cut between the NVA and an edge is over.
     pub(super) fn was_cut_off(&self, edge: EdgeNo) -> bool {
         let is_between = |(a, b): (Spot, Spot)| {
             let pair = (Node::from(a), Node::from(b));

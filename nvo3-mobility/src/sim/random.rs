@@ -1,4 +1,4 @@
-//! Everything that chance decides, out of one seed.
+//! Random numbers, all from one seed.
 
 use nvo3_nva_proto::Micros;
 use rand_pcg::Pcg64Mcg;
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 pub struct Chance(pub u32);
 
 impl Chance {
-    /// It never happens.
+    /// The probability 0.
     pub const NEVER: Self = Self(0);
 
-    /// `percent` of 100.
+    /// The probability of `percent` in 100.
     pub const fn percent(percent: u32) -> Self {
         Self(percent.saturating_mul(10_000))
     }
 }
 
-/// One stream of chance. Each part of the world has its own, so that what one draws does not move what another gets.
+/// One stream of random numbers. Each part of the world has its own, so that the draws of one part do not change those of another.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(Pcg64Mcg);
 
@@ -34,17 +34,17 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// From 0 up to, not including, `end`; 0 where that is empty.
+    /// A number from 0 up to `end`, without `end`; 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.number().checked_rem(end).unwrap_or(0)
     }
 
-    /// Between the two, both included.
+    /// A number between the two, both included.
     pub(crate) fn between(&mut self, least: Micros, most: Micros) -> Micros {
         Micros(least.0 + self.below(most.0.saturating_sub(least.0).saturating_add(1)))
     }
 
-    /// Whether it happens this time.
+    /// True if the event of this probability happens this time.
     pub(crate) fn happens(&mut self, chance: Chance) -> bool {
         chance != Chance::NEVER && self.below(1_000_000) < u64::from(chance.0)
     }

@@ -1,4 +1,4 @@
-//! Explores small worlds of the move core and says whether an invariant breaks. The last line is fixed: `states N depth D
+//! Explores small worlds of the two tables of a move and says whether an invariant breaks. The last line is fixed: `states N depth D
 //! violations V`; the exit code is 1 where V is not 0.
 
 use clap::Parser;
@@ -6,7 +6,7 @@ use nvo3_tests::model::case::{CASES, Case};
 use nvo3_tests::model::fence::Fence;
 use std::process::ExitCode;
 
-/// Explores small worlds of the move core.
+/// Explores small worlds of the two tables of a move.
 #[derive(Parser)]
 struct Flags {
     /// Prints the cases, and the fences with the case that catches the removal of each.

@@ -4,7 +4,7 @@
 //! `cargo run --release -p nvo3-tests --bin sweep`
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
-use nvo3_mobility::sim::{Params, Report, run};
+use nvo3_mobility::sim::{Params, RunSummary, run};
 use nvo3_nva_proto::Micros;
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ fn cell(pause: u64, rate: u32, rtt: u64) -> bool {
         ..Params::new(1)
     };
     let limit = u64::from(params.hold.frames);
-    let Report { sent, held, lost, duplicated, asked_overflow, .. } = run(params).report;
+    let RunSummary { sent, held, lost, duplicated, asked_overflow, .. } = run(params).summary;
     let over = held.saturating_sub(limit);
     let right = lost == over && duplicated == 0 && asked_overflow == 0;
     let mark = if right { "" } else { " **wrong**" };

@@ -60,8 +60,8 @@ fn measure(underlay: Family, time: Duration, rounds: u32) {
             overlaid.push(a);
             plainly.push(b);
         }
-        let bits = Spread::of(overlaid.iter().map(|rate| rate.received)).median * frame as f64 * 8.0 / 1e9;
-        let ratio = Spread::of(ratios.into_iter());
+        let bits = Spread::new(overlaid.iter().map(|rate| rate.received)).median * frame as f64 * 8.0 / 1e9;
+        let ratio = Spread::new(ratios.into_iter());
         let (overlaid, plainly) = (in_words(&overlaid), in_words(&plainly));
         println!("| {underlay:?} | {frame} | {overlaid} | {plainly} | {ratio:.2} | {bits:.2} |");
     }
@@ -74,8 +74,8 @@ struct Rate {
 }
 
 fn in_words(rates: &[Rate]) -> String {
-    let share = Spread::of(rates.iter().map(|rate| 100.0 * rate.received / rate.sent)).median;
-    format!("{:.0} [{share:.0} %]", Spread::of(rates.iter().map(|rate| rate.received)))
+    let share = Spread::new(rates.iter().map(|rate| 100.0 * rate.received / rate.sent)).median;
+    format!("{:.0} [{share:.0} %]", Spread::new(rates.iter().map(|rate| rate.received)))
 }
 
 impl Path<'_> {
@@ -119,7 +119,7 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(all: impl Iterator<Item = f64>) -> Self {
+    fn new(all: impl Iterator<Item = f64>) -> Self {
         let mut all: Vec<f64> = all.collect();
         all.sort_by(f64::total_cmp);
         Self { median: all[all.len() / 2], low: all[0], high: all[all.len() - 1] }

@@ -1,7 +1,7 @@
 //! The rules of a planned move that can be removed one at a time, and the move tables without one of them.
 
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{self, Core, Input, News, Output, Outputs, State, Word};
+use nvo3_mobility::nve::rules::{self, Input, News, Output, Outputs, State, TsiState, Word};
 use nvo3_mobility::table::{Action, Entry, Lane};
 use nvo3_nva_proto::{MoveResult, Version};
 
@@ -88,10 +88,10 @@ impl Rules {
     }
 
     /// One step of an NVE's move table.
-    pub fn edge_step(&self, tsi: Core, input: Input) -> Option<(Core, Outputs)> {
+    pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
         use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
         use State::{Leaving, Suspended, Suspending, Vacating};
-        let low = Core { floor: Version::default(), ..tsi };
+        let low = TsiState { floor: Version::default(), ..tsi };
         match (self.without, tsi.state, input) {
             (Some(Fence::Floor), ..) => rules::step(low, input),
             (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => rules::step(low, input),
@@ -104,7 +104,7 @@ impl Rules {
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
                 let (after, outputs) = rules::step(tsi, input)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
-                Some((Core { state, ..after }, outputs))
+                Some((TsiState { state, ..after }, outputs))
             }
             _ => rules::step(tsi, input),
         }

@@ -3,7 +3,7 @@
 use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{Core, State};
+use nvo3_mobility::nve::rules::{State, TsiState};
 use nvo3_nva_proto::{Locators, MoveId, MoveResult, NveId, Place, Version};
 use std::collections::HashMap;
 use std::fmt;
@@ -18,14 +18,14 @@ pub struct Interned(u16);
 
 #[derive(Default)]
 struct Interner {
-    all: Vec<Core>,
-    numbers: HashMap<Core, u16>,
+    all: Vec<TsiState>,
+    numbers: HashMap<TsiState, u16>,
 }
 
 static INTERNER: LazyLock<RwLock<Interner>> = LazyLock::new(RwLock::default);
 
 impl Interned {
-    pub fn new(tsi: Core) -> Self {
+    pub fn new(tsi: TsiState) -> Self {
         if let Some(number) = INTERNER.read().unwrap().numbers.get(&tsi) {
             return Self(*number);
         }
@@ -38,7 +38,7 @@ impl Interned {
         Self(number)
     }
 
-    pub fn get(self) -> Core {
+    pub fn get(self) -> TsiState {
         INTERNER.read().unwrap().all[usize::from(self.0)]
     }
 }
@@ -185,7 +185,7 @@ pub fn at(place: Place) -> At {
 impl Edge {
     /// An edge that has just started.
     pub fn new() -> Self {
-        let away = Interned::new(Core::default());
+        let away = Interned::new(TsiState::default());
         Self {
             tsi: away,
             table: away,
@@ -213,7 +213,7 @@ impl World {
         let edge = |n| {
             let mut edge = Edge { cached: (1, 0), session: true, fresh: false, ..Edge::new() };
             if n == 0 {
-                edge.tsi = Interned::new(Core { state: State::Here, floor: version(1) });
+                edge.tsi = Interned::new(TsiState { state: State::Here, floor: version(1) });
                 edge.table = edge.tsi;
                 edge.heard = true;
             }

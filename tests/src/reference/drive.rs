@@ -77,7 +77,7 @@ impl World {
         let (now, mut bytes) = (self.now, Vec::new());
         let Some(node) = &mut self.edges[edge].live else { return false };
         match node.control.poll(now, &mut bytes) {
-            Next::Order(order) => self.apply(edge, order),
+            Next::Change(order) => self.apply(edge, order),
             Next::Datagram(Peer::Nva) => self.say(Queue::ToAuthority(edge), bytes),
             Next::Datagram(Peer::Nve(to)) => self.say(Queue::Hints(edge_at(to)), bytes),
             Next::Frame(_) => {}

@@ -84,6 +84,7 @@ pub(crate) fn event(event: &Event) -> Value {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
         Event::Duplicate(key) => json!({ "event": "duplicate", "vni": key.vn, "mac": key.mac }),
+        other => json!({ "event": "other", "what": other.to_string() }),
     }
 }
 

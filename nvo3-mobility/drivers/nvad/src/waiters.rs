@@ -111,5 +111,6 @@ fn log(event: &Event) {
         Event::Converged { id, after_us } => tracing::debug!(move_id = id.0, after_us, "everyone follows"),
         Event::Stalled(waiting) => tracing::warn!(%waiting, "{}", waiting.duty),
         Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
+        other => tracing::info!("{other}"),
     }
 }

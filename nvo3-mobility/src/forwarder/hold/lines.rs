@@ -5,17 +5,17 @@ use crate::forwarder::{HeldFrames, Line, Origin};
 use crate::table::Lane;
 use nvo3_nva_proto::{HoldLimits, Instant, Locators};
 
-/// The frames held for one TSI, and how they are held.
+/// The frames held for one TSI, with their limits.
 pub(in crate::forwarder) struct Lines {
     tunnelled: Queue,
     direct: Queue,
     kept: Queue,
     limits: HoldLimits,
-    /// The other party of the move, as long as a frame is held: a newer entry may no longer name it.
+    /// The other party of the move, while a frame is held: a newer entry may not name it any more.
     party: Option<Locators>,
-    /// The first pass is over: a frame of the direct lane has left.
+    /// True once a frame of the direct lane has left: the first pass is over.
     direct_began: bool,
-    /// When the age of the frames is looked at.
+    /// The time at which the age of the frames is checked.
     pub(super) armed: Option<Instant>,
 }
 
@@ -34,13 +34,12 @@ impl Lines {
         }
     }
 
-    /// The lane of a frame that comes now: the other party's frames are too late for the first pass once the second has
-    /// begun.
+    /// The lane of a frame that comes now. After the first pass, frames of the other party go into the direct lane too.
     pub(in crate::forwarder) fn pass(&self, origin: Origin) -> Lane {
         if self.direct_began { Lane::Direct } else { self.lane(origin) }
     }
 
-    /// No frame is held that a frame for the TSI could overtake.
+    /// True if no frame is held that a frame for the TSI could overtake.
     #[inline]
     pub(in crate::forwarder) const fn lanes_are_empty(&self) -> bool {
         self.tunnelled.is_empty() && self.direct.is_empty()
@@ -65,12 +64,12 @@ impl Lines {
         self.limits
     }
 
-    /// Another entry is in force, or another VAP: the first pass begins again.
+    /// Begins the first pass again: another entry or another VAP is in force.
     pub(in crate::forwarder) const fn begin_again(&mut self) {
         self.direct_began = false;
     }
 
-    /// What an order says of holding. The party stays if the entry names none.
+    /// Takes the limits and the party of an order. The party stays if the entry names none.
     pub(in crate::forwarder) fn set(&mut self, limits: HoldLimits, party: Option<Locators>) {
         self.limits = limits;
         self.party = party.or(self.party);
@@ -80,13 +79,13 @@ impl Lines {
         self.party
     }
 
-    /// Nothing for the TSI is held any more.
+    /// Notes that no frame for the TSI is held any more.
     pub(super) const fn lanes_emptied(&mut self, party: Option<Locators>) {
         self.direct_began = false;
         self.party = party;
     }
 
-    /// A frame of this line leaves.
+    /// Notes that a frame of this line leaves.
     pub(super) fn leaves(&mut self, line: Line) {
         self.direct_began |= line == Line::Direct && self.tunnelled.is_empty();
     }
@@ -96,7 +95,7 @@ impl Lines {
         held.frames > self.limits.frames || held.bytes > self.limits.bytes
     }
 
-    /// Whether one more frame of this length would exceed the limits.
+    /// True if one more frame of this length would exceed the limits.
     pub(super) fn would_exceed(&self, length: u64) -> bool {
         let held = self.held();
         held.frames >= self.limits.frames || u64::from(held.bytes) + length > u64::from(self.limits.bytes)
@@ -118,12 +117,12 @@ impl Lines {
         }
     }
 
-    /// Both lanes, first the tunnelled one.
+    /// Both lanes, the tunnelled one first.
     pub(super) const fn lanes_mut(&mut self) -> (&mut Queue, &mut Queue) {
         (&mut self.tunnelled, &mut self.direct)
     }
 
-    /// The line whose first frame came first of all.
+    /// The line with the oldest frame.
     pub(super) fn oldest(&self, pool: &Pool) -> Option<Line> {
         let first = Line::ALL.into_iter().filter_map(|line| Some((pool.order(self.queue(line))?, line)));
         first.min_by_key(|(order, _)| *order).map(|(_, line)| line)

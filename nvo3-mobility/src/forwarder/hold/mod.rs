@@ -28,7 +28,7 @@ pub(super) struct Hold {
     pool: Pool,
     ages: Deadlines,
     turns: Turns,
-    /// For whom the last frame was held.
+    /// The TSIs for which the last frame was held.
     held_for: Vec<(TsiKey, Line)>,
 }
 
@@ -56,7 +56,7 @@ impl Hold {
         Self { own, pool, ages: Deadlines::default(), turns: Turns::default(), held_for: Vec::new() }
     }
 
-    /// Frames and bytes that are held.
+    /// The frames and bytes that are held.
     pub(super) const fn total(&self) -> (u32, u32) {
         (self.pool.frames(), self.pool.bytes())
     }
@@ -65,13 +65,13 @@ impl Hold {
         &self.held_for
     }
 
-    /// Another frame comes in.
+    /// Begins a new frame: forgets the TSIs of the last one.
     #[inline]
     pub(super) fn begin_frame(&mut self) {
         self.held_for.clear();
     }
 
-    /// Holds a frame; drops the oldest of the same TSI where a limit is reached, or the frame itself.
+    /// Holds a frame. If a limit is reached, drops the oldest frame of the same TSI, or the new frame.
     pub(super) fn hold(
         &mut self,
         key: TsiKey,
@@ -113,13 +113,13 @@ impl Hold {
         }
     }
 
-    /// The TSI's frames may leave, as far as their ways allow.
+    /// Notes that the TSI's frames may leave, if their ways allow it.
     pub(super) fn set_ready(&mut self, key: TsiKey) {
         self.turns.add(key);
     }
 
-    /// Whether a frame that could leave would overtake held ones. A frame for the tunnel does not wait for those of the
-    /// other party that are held while the VM still runs there (the prepared attachment).
+    /// True if a frame that could leave must wait, because it would overtake held frames. A frame for the tunnel does not wait for the
+    /// frames of the other party that are held while the VM still runs there (the prepared attachment).
     pub(super) fn must_wait(
         &mut self,
         key: TsiKey,
@@ -134,8 +134,8 @@ impl Hold {
         !(may_pass && self.front(key, slot, Lane::Tunnelled, tally).is_none_or(|way| way.is_held()))
     }
 
-    /// Brings what is held in line with a new order: within the TSI's limits, without the frames that go nowhere, ready
-    /// to leave, under the right deadline. Whether the slot is to be released.
+    /// Adapts the held frames to a new order: applies the limits, drops frames that go nowhere, and sets the turn and the deadline.
+    /// True if the slot is to be released.
     pub(super) fn settle(&mut self, key: TsiKey, slot: &mut Slot, tally: &mut Tally) -> bool {
         while slot.lines.exceed_limits()
             && let Some(oldest) = slot.lines.oldest(&self.pool)
@@ -149,8 +149,8 @@ impl Hold {
         self.tidy(key, slot)
     }
 
-    /// After frames have left or were dropped: the TSI is ready if more may leave. Whether the slot is to be released:
-    /// nothing is held, and control knows nothing of the TSI.
+    /// Sets the turn after frames left or were dropped. True if the slot is to be released: no frame is held, and the control plane
+    /// has ordered nothing for the TSI.
     pub(super) fn tidy(&mut self, key: TsiKey, slot: &mut Slot) -> bool {
         if slot.lines.lanes_are_empty() {
             slot.lines.lanes_emptied(slot.directive.party());
@@ -168,7 +168,7 @@ impl Hold {
         !slot.directive.is_known()
     }
 
-    /// How many TSIs may have frames that leave.
+    /// The number of TSIs that may have frames that can leave.
     pub(super) fn ready_count(&self) -> usize {
         self.turns.count()
     }
@@ -181,12 +181,12 @@ impl Hold {
         self.turns.last()
     }
 
-    /// Nothing of the TSI may leave for now.
+    /// Ends the turn of a TSI: no frame of it may leave for now.
     pub(super) fn end_turn(&mut self, key: &TsiKey) {
         self.turns.remove(key);
     }
 
-    /// What of the TSI's frames may leave: the first that it sent before its gate opened, and the first that is for it.
+    /// The frames of the TSI that may leave: the first one that it sent before its gate opened, and the first one for it.
     pub(super) fn leaving(&mut self, key: TsiKey, slot: &mut Slot, tally: &mut Tally) -> [Option<Leaving>; 2] {
         let open = slot.directive.gate() == Gate::Open && !slot.lines.is_empty(Line::Kept);
         let kept = slot.directive.vap().filter(|_| open).map(|vap| Leaving {
@@ -197,8 +197,8 @@ impl Hold {
         [kept, self.leaving_lane(key, slot, tally)]
     }
 
-    /// First what was tunnelled here, then what came direct. While the other party's frames are held, a frame that is to
-    /// be delivered stays behind them, and one that goes into a tunnel does not.
+    /// The next frame for the TSI that may leave: tunnelled frames first, then direct ones. While frames of the other party are held,
+    /// a frame for delivery waits behind them, and a frame for a tunnel does not.
     fn leaving_lane(&mut self, key: TsiKey, slot: &mut Slot, tally: &mut Tally) -> Option<Leaving> {
         let (lane, way) = match self.front(key, slot, Lane::Tunnelled, tally) {
             Some(way) if way.leaves() => (Lane::Tunnelled, way),
@@ -222,7 +222,7 @@ impl Hold {
         self.pool.pop(slot.lines.queue_mut(line), Some(out))
     }
 
-    /// The way of the first frame of a lane; drops those before it that go nowhere.
+    /// The way of the first frame of a lane. Drops the frames before it that go nowhere.
     fn front(&mut self, key: TsiKey, slot: &mut Slot, lane: Lane, tally: &mut Tally) -> Option<Way> {
         loop {
             let tag = self.pool.head(slot.lines.queue(lane.into()))?;
@@ -233,17 +233,17 @@ impl Hold {
         }
     }
 
-    /// When the first frames may be too old.
+    /// The time at which the first frames may be too old.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.ages.first()
     }
 
-    /// A TSI whose frames may be too old by now; [`Hold::expire`] is to be called for it.
+    /// A TSI whose frames may be too old. The caller calls [`Hold::expire`] for it.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<TsiKey> {
         self.ages.take_due(now)
     }
 
-    /// Drops the TSI's frames that are too old. Whether the slot is to be released.
+    /// Drops the TSI's frames that are too old. True if the slot is to be released.
     pub(super) fn expire(&mut self, key: TsiKey, slot: &mut Slot, now: Instant, tally: &mut Tally) -> bool {
         slot.lines.armed = None;
         for line in Line::ALL {
@@ -258,7 +258,7 @@ impl Hold {
         self.tidy(key, slot)
     }
 
-    /// Sets the deadline to that of the oldest frame that waits for control.
+    /// Sets the deadline to that of the oldest frame that waits for the control plane.
     fn arm(&mut self, key: TsiKey, slot: &mut Slot) {
         let due = Line::ALL
             .into_iter()
@@ -268,7 +268,8 @@ impl Hold {
         self.ages.set(key, &mut slot.lines.armed, due);
     }
 
-    /// A sender's frames stay in one lane: what the other party sent before control named it leaves in the first pass too.
+    /// Moves the frames of the other party into the tunnelled lane: frames that it sent before the control plane named it leave in the
+    /// first pass too, so that all frames of a sender are in one lane.
     pub(super) fn follow_party(&mut self, slot: &mut Slot) {
         let Some(party) = slot.lines.party() else { return };
         let (tunnelled, direct) = slot.lines.lanes_mut();
@@ -276,7 +277,7 @@ impl Hold {
         self.pool.split(direct, tunnelled, from_party);
     }
 
-    /// Takes back a delivered frame; whether there was room.
+    /// Takes back a delivered frame. True if there was room.
     pub(super) fn take_back(&mut self, replay: &mut Replay, lines: &Lines, tag: Tag, bytes: &[u8]) -> bool {
         let room = self.pool.has_room(bytes.len() as u64);
         if room {
@@ -289,7 +290,7 @@ impl Hold {
         room
     }
 
-    /// The frames that were taken back go before those that are held.
+    /// Puts the frames that were taken back before the held frames.
     pub(super) fn put_first(&mut self, lines: &mut Lines, replay: Replay) {
         let (tunnelled, direct) = lines.lanes_mut();
         for (lane, before) in [(tunnelled, replay.tunnelled), (direct, replay.direct)] {
@@ -298,7 +299,7 @@ impl Hold {
         }
     }
 
-    /// Drops what is held in these lines.
+    /// Drops the frames of these lines.
     pub(super) fn drop_lines(
         &mut self,
         key: TsiKey,
@@ -312,7 +313,7 @@ impl Hold {
         }
     }
 
-    /// Drops the held copies of group frames: the TSI comes to a port that had the frames for other TSIs.
+    /// Drops the held copies of group frames, because the TSI comes to a port that had the frames for other TSIs.
     pub(super) fn drop_copies(&mut self, key: TsiKey, slot: &mut Slot, tally: &mut Tally) {
         let mut copies = Queue::EMPTY;
         self.pool.split(slot.lines.queue_mut(Line::Direct), &mut copies, |tag| tag.copy);
@@ -321,7 +322,7 @@ impl Hold {
         }
     }
 
-    /// Drops the oldest frame of a line; whether there was one.
+    /// Drops the oldest frame of a line. True if there was one.
     fn drop_oldest(&mut self, key: TsiKey, slot: &mut Slot, line: Line, reason: DropReason, tally: &mut Tally) -> bool {
         let Some(taken) = self.pool.take(slot.lines.queue_mut(line)) else { return false };
         self.drop_taken(taken, key, slot, line, reason, tally);
@@ -365,7 +366,7 @@ fn way(own: &Locators, slot: &Slot, tag: &Tag) -> Way {
     if tag.copy { slot.directive.way_of_copy(own, tag.origin) } else { slot.directive.way(own, tag.origin) }
 }
 
-/// Whether a held frame waits for control, and not only for room at its port.
+/// True if a held frame waits for the control plane, and not only for room at its port.
 fn waits(own: &Locators, slot: &Slot, line: Line, tag: &Tag) -> bool {
     match line {
         Line::Kept => slot.directive.gate() == Gate::Hold,

@@ -1,4 +1,4 @@
-//! The forwarder: the clock, and which room each input goes to.
+//! The forwarder: the clock, and the way of each input to its room.
 
 #[cfg(test)]
 mod check;
@@ -23,6 +23,7 @@ use crate::forwarder::{
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, TsiKey};
 use nvo3_wire::Vni;
@@ -32,7 +33,7 @@ pub struct Forwarder {
     config: ForwarderConfig,
     hasher: RandomState,
     now: Instant,
-    /// The number of the last order; `None` takes any.
+    /// The number of the last change; `None`: the next change may have any number.
     applied: Option<u64>,
     ports: Ports,
     vns: Vns,
@@ -41,16 +42,31 @@ pub struct Forwarder {
     recent: Recent,
     notices: Notices,
     tally: Tally,
-    /// The kept frame that was given back and has not come in again: its VAP and its sender.
+    /// The VAP and the sender of the kept frame that was given back and has not come in again.
     again: Option<(VapId, TsiKey)>,
     replicas: Vec<Target>,
 }
 
+impl fmt::Debug for Forwarder {
+    /// Its locators, the last change, and counts of what it has; neither frames nor tables.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (held_frames, held_bytes) = self.held_in_all();
+        f.debug_struct("Forwarder")
+            .field("own", &self.config.own)
+            .field("applied", &self.applied)
+            .field("tsis", &self.slots.counts().0)
+            .field("held_frames", &held_frames)
+            .field("held_bytes", &held_bytes)
+            .field("dropped_frames", &self.tally.counters.all_dropped_frames())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Forwarder {
-    /// A forwarder without orders. `seed` keys its hash tables.
+    /// Makes a forwarder with empty tables. `seed` keys its hash tables.
     ///
     /// # Errors
-    /// What [`ForwarderConfig::validate`] finds.
+    /// The error of [`ForwarderConfig::validate`].
     pub fn new(config: ForwarderConfig, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), seed ^ 0x9e37_79b9_7f4a_7c15);
@@ -78,17 +94,17 @@ impl Forwarder {
         }
     }
 
-    /// Carries out an order. The first may have any number, each other the next. An order that was carried out or refused
-    /// before is ignored; only one that was refused for a gap may come again.
+    /// Applies a table change. The first change may have any number, each further one has the next number. A change that was
+    /// applied or refused before is ignored; only a change that was refused for a gap may come again.
     ///
     /// # Errors
-    /// The order is not in force; nothing has changed.
+    /// The refusal: the change is not in force, and nothing has changed.
     pub fn apply(&mut self, change: &TableChange) -> Result<(), RefusedChange> {
         self.carry_out(change)
     }
 
-    /// Drops all held frames and forgets all orders; the counters and the dropped frames that wait to be polled stay. The
-    /// next order may have any number.
+    /// Drops all held frames and empties the tables. The counters and the dropped frames that wait to be polled stay. The next
+    /// change may have any number.
     pub fn reset(&mut self) {
         for key in self.slots.keys() {
             if let Some(slot) = self.slots.get_mut(&key) {
@@ -100,19 +116,19 @@ impl Forwarder {
         *self = Self { now: self.now, ..empty };
     }
 
-    /// A frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS and NA are punted.
+    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP and neighbour discovery frames are punted.
     pub fn vap_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.begin_frame(now);
         self.vap_in(vap, frame, false)
     }
 
-    /// A punted frame that control lets pass.
+    /// Takes a punted frame that the control plane lets pass.
     pub fn vap_frame_passed(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.begin_frame(now);
         self.vap_in(vap, frame, true)
     }
 
-    /// A frame that came out of a tunnel: the outer source, the VN and the inner frame.
+    /// Takes a frame that came out of a tunnel. `from` is the outer source address, `frame` the inner frame.
     pub fn tunnel_frame(&mut self, now: Instant, from: IpAddr, vn: Vni, frame: &[u8]) -> Verdict {
         self.begin_frame(now);
         self.tunnel_in(from, vn, frame)
@@ -123,14 +139,14 @@ impl Forwarder {
         &self.replicas
     }
 
-    /// The TSIs for which the last frame that came in was held: one for [`Verdict::Held`], and one for each held copy of a
-    /// group frame, whose verdict may also be [`Verdict::Replicate`]. With [`Line::Kept`] the TSI is the frame's sender.
+    /// The TSIs for which the last frame was held: one for [`Verdict::Held`], and one for each held copy of a group frame, whose
+    /// verdict may also be [`Verdict::Replicate`]. With [`Line::Kept`] the TSI is the frame's sender.
     pub fn held_for(&self) -> &[(TsiKey, Line)] {
         self.hold.held_for()
     }
 
-    /// The next held frame that may leave now, into `out`. `room` says whether a target takes a frame; one that does not
-    /// keeps its frames and their order.
+    /// Writes the next held frame that may leave now into `out`, and gives its target. `room` says whether a target takes a frame
+    /// now. Frames of a target without room stay held, in order.
     pub fn poll_flush(
         &mut self,
         now: Instant,
@@ -141,28 +157,28 @@ impl Forwarder {
         self.flush(room, out)
     }
 
-    /// The TSI whose held frame the last [`Forwarder::poll_flush`] gave.
+    /// The TSI of the held frame that the last [`Forwarder::poll_flush`] gave.
     pub fn flushed_for(&self) -> Option<TsiKey> {
         self.hold.last_turn()
     }
 
-    /// The next dropped frame, its bytes in `out`. There is one for each frame that
-    /// [`ForwarderCounters::all_dropped_frames`] counts, as far as [`ForwarderConfig::drops`] has room.
+    /// Writes the next dropped frame into `out` and describes it. Each frame that [`ForwarderCounters::all_dropped_frames`] counts
+    /// comes once, as far as [`ForwarderConfig::drops`] has room.
     pub fn poll_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
         self.tally.next_drop(out)
     }
 
-    /// The next thing that control should know.
+    /// The next notice for the control plane.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop()
     }
 
-    /// When held or remembered frames may have become too old: never later than the first of them has.
+    /// The time at which a held or remembered frame may be too old: never later than the first such frame.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.hold.deadline(), self.recent.deadline()].into_iter().flatten().min()
     }
 
-    /// Drops the held frames that are too old by now, and forgets the remembered frames that are.
+    /// Drops the held frames that are too old at `now`, and forgets such remembered frames.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tick(now);
         while let Some(key) = self.hold.take_due(self.now) {
@@ -179,32 +195,32 @@ impl Forwarder {
         }
     }
 
-    /// What is held for, and kept from, a TSI.
+    /// The frames that are held for a TSI, and those that were kept at its gate.
     pub fn held(&self, key: &TsiKey) -> HeldFrames {
         self.slots.get(key).map(|slot| slot.lines.held()).unwrap_or_default()
     }
 
-    /// What is held in all: frames and bytes.
+    /// The frames and bytes that are held for all TSIs.
     pub fn held_in_all(&self) -> (u32, u32) {
         self.hold.total()
     }
 
-    /// How many TSIs have held frames that may leave: after [`Forwarder::poll_flush`] gave nothing, those whose targets have no room.
+    /// The number of TSIs with held frames that may leave. After [`Forwarder::poll_flush`] gave none, their targets have no room.
     pub fn ready_tsis(&self) -> usize {
         self.hold.ready_count()
     }
 
-    /// What is remembered in all: frames and bytes.
+    /// The frames and bytes that are remembered for all TSIs.
     pub fn remembered_in_all(&self) -> (u32, u32) {
         self.recent.total()
     }
 
-    /// What was counted.
+    /// The counters.
     pub fn counters(&self) -> &ForwarderCounters {
         &self.tally.counters
     }
 
-    /// What was counted for a TSI since its entry was created.
+    /// The counters of a TSI since its entry was created.
     pub fn tsi_counters(&self, key: &TsiKey) -> Option<&TsiCounters> {
         self.slots.get(key).map(|slot| &slot.counters)
     }
@@ -215,7 +231,7 @@ impl Forwarder {
         self.hold.begin_frame();
     }
 
-    /// Never before the latest time that was seen.
+    /// Sets the clock, which never goes back.
     #[inline]
     fn tick(&mut self, now: Instant) {
         if now < self.now {

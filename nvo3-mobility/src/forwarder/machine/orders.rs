@@ -36,17 +36,17 @@ impl Forwarder {
     /// held. Without the time of the stop it is kept; where the entry delivers, it is forgotten.
     fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
-        let away = next.is_some_and(|entry| !entry.delivers());
+        let delivers_nothing = next.is_some_and(|entry| !entry.delivers());
         if slot.directive.remembers() && next.is_some_and(|entry| entry.remember) {
             return;
         }
-        if away && replay_since.is_none() {
+        if delivers_nothing && replay_since.is_none() {
             return self.recent.forget_later(key, &mut slot.trail, self.now);
         }
         let Slot { lines, trail, counters, .. } = slot;
         let (now, hold, tally) = (self.now, &mut self.hold, &mut self.tally);
         let mut replay = Replay::EMPTY;
-        let since = replay_since.filter(|_| away);
+        let since = replay_since.filter(|_| delivers_nothing);
         let incomplete = self.recent.take_back(key, trail, since, now, |origin, bytes| {
             let tag = Tag::replayed(origin, now);
             counters.replayed_frames += 1;

@@ -47,7 +47,7 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
     assert!(w.f.counters().shed_notices > 0);
 }
 
-/// What can happen to a forwarder, with orders as the move core gives them.
+/// What can happen to a forwarder, with table changes as the table of nve::rules makes them.
 #[derive(Clone, Debug)]
 enum Happening {
     Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits, Option<u64>),

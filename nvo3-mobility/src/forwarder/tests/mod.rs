@@ -69,7 +69,7 @@ const fn tunnel(nve: u8) -> Entry {
     Entry::all(Action::Tunnel(place(nve)), Bum::Skip, Gate::Open)
 }
 
-/// As the move core's `Prepared`: the VM still runs at the peer.
+/// The entry of `nve::rules::State::Prepared`: the VM still runs at the peer.
 const fn prepared(peer: u8) -> Entry {
     Entry { party: Some(place(peer)), from_party: Action::Hold(Lane::Tunnelled), gate: Gate::Hold, ..tunnel(peer) }
 }

@@ -1,4 +1,4 @@
-//! Which records a journal no longer needs.
+//! The records that a journal does not need any more.
 
 use super::fold::Book;
 use super::record::Record;
@@ -7,10 +7,10 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use nvo3_nva_proto::RecordNo;
 
-/// The records that change nothing of the [`Book`] that all of these make, in order.
+/// The numbers, in order, of the records that are not needed to make the [`Book`] of all these records.
 ///
-/// An owner may remove them from its journal, all or some; the others keep their numbers. The last one always stays, since
-/// it says which number comes next.
+/// An owner may remove these records from its journal, all or some. The other records keep their numbers. The last record always
+/// stays, because it gives the next number.
 pub fn superseded(config: &NvaConfig, records: &[(RecordNo, Record)]) -> Vec<RecordNo> {
     let needed: BTreeSet<RecordNo> = Book::fold(config.epoch, config.ended_moves, records).rests_on().collect();
     records.iter().map(|(number, _)| *number).filter(|number| !needed.contains(number)).collect()

@@ -1,4 +1,4 @@
-//! Which TSI is where, and which NVEs take part in a VN.
+//! The directory: the NVE of each TSI, and the NVEs that take part in a VN.
 
 use super::moves::Records;
 use alloc::collections::BTreeMap;
@@ -7,29 +7,29 @@ use core::net::IpAddr;
 use nvo3_nva_proto::{Address, NveId, RecordNo, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
-/// What the book has of one TSI.
+/// The registration of one TSI in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     ips: Vec<IpAddr>,
     nve: NveId,
     version: Version,
     registered: RecordNo,
-    /// The move that put it where it is, since it was registered.
+    /// The records of the move that put the TSI at its NVE, if one did since the registration.
     settled: Option<Records>,
 }
 
 impl Registration {
-    /// Its IP addresses.
+    /// The IP addresses of the TSI.
     pub fn ips(&self) -> &[IpAddr] {
         &self.ips
     }
 
-    /// Where it is.
+    /// The NVE of the TSI.
     pub const fn nve(&self) -> NveId {
         self.nve
     }
 
-    /// The version of its mapping.
+    /// The version of the TSI's mapping.
     pub const fn version(&self) -> Version {
         self.version
     }
@@ -40,12 +40,12 @@ impl Registration {
     }
 }
 
-/// See the module.
+/// The registrations of all TSIs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Directory {
     registrations: BTreeMap<TsiKey, Registration>,
     by_ip: BTreeMap<(Vni, IpAddr), Mac>,
-    /// How many mappings and moves give an NVE a part in a VN.
+    /// Per VN and NVE: the number of mappings and moves that make the NVE take part in the VN.
     members: BTreeMap<Vni, BTreeMap<NveId, u32>>,
 }
 
@@ -79,7 +79,7 @@ impl Directory {
         self.registrations.range(TsiKey { vn, mac: Mac::ZERO }..=TsiKey { vn, mac: Mac::BROADCAST })
     }
 
-    /// Enters a TSI, or its new addresses and place.
+    /// Enters a TSI, or the new addresses and the new NVE of a TSI.
     pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
         let key = tsi.key;
         let (ips, registered) = (tsi.ips.clone(), RecordNo(version.generation));
@@ -92,7 +92,7 @@ impl Directory {
         self.change_member(key.vn, before.map(|before| before.nve), nve);
     }
 
-    /// Points a mapping to where a move's outcome says.
+    /// Points a mapping to the NVE that the outcome of a move names.
     pub(super) fn settle(&mut self, key: &TsiKey, nve: NveId, version: Version, by: Records) {
         let Some(registration) = self.registrations.get_mut(key) else { return };
         let before = core::mem::replace(&mut registration.nve, nve);
@@ -101,7 +101,7 @@ impl Directory {
         self.change_member(key.vn, Some(before), nve);
     }
 
-    /// The move that put a TSI where it is has ended.
+    /// Notes the last record of the move that put a TSI at its NVE.
     pub(super) fn note_closed(&mut self, key: &TsiKey, by: Records) {
         let registration = self.registrations.get_mut(key);
         if let Some(settled) = registration.and_then(|registration| registration.settled.as_mut())
@@ -129,12 +129,12 @@ impl Directory {
         }
     }
 
-    /// Counts one more mapping or move that gives the NVE a part in the VN.
+    /// Counts one more mapping or move that makes the NVE take part in the VN.
     pub(super) fn join(&mut self, vn: Vni, nve: NveId) {
         *self.members.entry(vn).or_default().entry(nve).or_default() += 1;
     }
 
-    /// Counts one fewer.
+    /// Counts one mapping or move fewer that makes the NVE take part in the VN.
     pub(super) fn leave(&mut self, vn: Vni, nve: NveId) {
         let Some(members) = self.members.get_mut(&vn) else { return };
         if let Some(count) = members.get_mut(&nve) {

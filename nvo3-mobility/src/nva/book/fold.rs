@@ -1,22 +1,24 @@
-//! What records mean.
+//! The book, and the effect of each record on it.
 
 use super::directory::{Directory, Registration};
 use super::moves::{Moves, Outcome, PlannedMove};
 use super::record::{Plan, Record};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, MoveId, MoveResult, NveId, RecordNo, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
-/// What a record changed in the book.
+/// The change that a record made in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effects {
-    /// Nothing: the record names a TSI or a move that the book does not have.
+    /// No change: the record names a TSI or a move that the book does not have.
     Nothing,
-    /// A TSI is new, or has other addresses, or is elsewhere.
+    /// A TSI is new, or has other addresses, or is at another NVE.
     Registered(TsiKey),
-    /// A TSI is gone. This is what the book had of it.
+    /// A TSI is gone. The registration is the one that the book had.
     Withdrawn(TsiKey, Registration),
     /// A move has begun.
     Planned(MoveId),
@@ -26,16 +28,16 @@ pub enum Effects {
     Aborted(MoveId),
     /// A move has ended and its TSIs are free.
     Closed {
-        /// Which.
+        /// The move.
         id: MoveId,
-        /// How.
+        /// The result.
         result: MoveResult,
-        /// The move whose outcome is remembered no longer, since only so many are.
+        /// The oldest ended move, if the book forgot it to stay within its bound.
         forgotten: Option<PlannedMove>,
     },
 }
 
-/// All that the authority's records say.
+/// The state of an NVA: the directory and the moves, folded from the records.
 ///
 /// ```
 /// use nvo3_mobility::nva::{Book, Record};
@@ -51,7 +53,7 @@ pub enum Effects {
 /// assert_eq!(standby.get(&key).map(|registration| registration.nve()), Some(NveId(7)));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Book {
     epoch: u32,
     last: RecordNo,
@@ -59,14 +61,26 @@ pub struct Book {
     moves: Moves,
 }
 
+impl fmt::Debug for Book {
+    /// The epoch, the last record, and how many TSIs and moves there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book")
+            .field("epoch", &self.epoch)
+            .field("last", &self.last)
+            .field("tsis", &self.tsis())
+            .field("open_moves", &self.open_moves())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Book {
-    /// A book without records. Its versions have this `epoch`; it remembers the last `ended_moves` moves that ended, at least one.
+    /// Makes an empty book. Its versions have this `epoch`. It remembers the last `ended_moves` moves that ended, at least one.
     pub fn new(epoch: u32, ended_moves: u32) -> Self {
         let (directory, moves) = (Directory::default(), Moves::remembering(ended_moves.max(1)));
         Self { epoch, last: RecordNo(0), directory, moves }
     }
 
-    /// A book that has these records, in order.
+    /// Makes a book from these records, in order.
     pub fn fold<'a>(epoch: u32, ended_moves: u32, records: impl IntoIterator<Item = &'a (RecordNo, Record)>) -> Self {
         let mut book = Self::new(epoch, ended_moves);
         for (number, record) in records {
@@ -75,7 +89,7 @@ impl Book {
         book
     }
 
-    /// Changes the book as a record says. Numbers grow from record to record.
+    /// Applies a record to the book. Numbers grow from record to record.
     pub fn apply(&mut self, number: RecordNo, record: &Record) -> Effects {
         self.last = number;
         match record {
@@ -122,42 +136,42 @@ impl Book {
         Effects::Closed { id, result, forgotten: self.moves.forget_oldest() }
     }
 
-    /// The version that this record makes or reserves.
+    /// The version that the record with this number makes or reserves.
     pub const fn version_at(&self, number: RecordNo) -> Version {
         Version { epoch: self.epoch, generation: number.0 }
     }
 
-    /// The epoch of its versions.
+    /// The epoch of the book's versions.
     pub const fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// The newest record; 0 where there is none.
+    /// The number of the newest record; 0 if there is none.
     pub const fn last(&self) -> RecordNo {
         self.last
     }
 
-    /// How many TSIs are registered.
+    /// The number of registered TSIs.
     pub fn tsis(&self) -> usize {
         self.directory.len()
     }
 
-    /// What the book has of a TSI.
+    /// The registration of a TSI.
     pub fn get(&self, key: &TsiKey) -> Option<&Registration> {
         self.directory.get(key)
     }
 
-    /// Every TSI, in order.
+    /// Every TSI with its registration, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Registration)> {
         self.directory.iter()
     }
 
-    /// The TSIs of a VN, in order.
+    /// The TSIs of a VN with their registrations, in order.
     pub fn in_vn(&self, vn: Vni) -> impl Iterator<Item = (&TsiKey, &Registration)> {
         self.directory.in_vn(vn)
     }
 
-    /// The TSI that has an address in a VN.
+    /// The TSI of a VN that has this address.
     pub fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
         self.directory.find(vn, address)
     }
@@ -167,12 +181,12 @@ impl Book {
         self.directory.conflict(tsi)
     }
 
-    /// The addresses of a TSI; none for one that the book does not have.
+    /// The IP addresses of a TSI; empty if the book does not have the TSI.
     pub fn ips(&self, key: &TsiKey) -> &[IpAddr] {
         self.get(key).map_or(&[], Registration::ips)
     }
 
-    /// The NVEs that take part in a VN: where a TSI of it is, or is going to be. In order.
+    /// The NVEs that take part in a VN, in order: each has a TSI of the VN, or is going to have one.
     pub fn members(&self, vn: Vni) -> impl Iterator<Item = NveId> {
         self.directory.members(vn)
     }
@@ -182,48 +196,48 @@ impl Book {
         self.directory.vns_with(nve)
     }
 
-    /// The moves under way and the last ones that ended, in the order of their ids.
+    /// The moves in hand and the last moves that ended, in the order of their ids.
     pub fn moves(&self) -> impl ExactSizeIterator<Item = &PlannedMove> {
         self.moves.iter()
     }
 
-    /// How many moves are under way.
+    /// The number of moves in hand.
     pub fn open_moves(&self) -> usize {
         self.moves.open()
     }
 
-    /// A move that is under way, or that ended and is remembered.
+    /// A move that is in hand, or that ended and is remembered.
     pub fn get_move(&self, id: MoveId) -> Option<&PlannedMove> {
         self.moves.get(id)
     }
 
-    /// The plan of such a move.
+    /// The plan of a move that is in hand, or that ended and is remembered.
     pub fn plan(&self, id: MoveId) -> Option<&Plan> {
         self.get_move(id).map(PlannedMove::plan)
     }
 
-    /// The move under way that a TSI takes part in.
+    /// The move in hand that a TSI takes part in.
     pub fn move_with(&self, key: &TsiKey) -> Option<MoveId> {
         self.moves.with_tsi(key)
     }
 
-    /// The moves under way that an NVE is a party of, in the order of their ids.
+    /// The moves in hand that an NVE is a party of, in the order of their ids.
     pub fn moves_with(&self, nve: NveId) -> Vec<MoveId> {
         self.moves.with_nve(nve)
     }
 
-    /// The moves under way of the TSIs of a move that has ended, in the order of their ids.
+    /// The moves in hand of the TSIs of a move that has ended, in the order of their ids.
     pub fn moves_after(&self, id: MoveId) -> BTreeSet<MoveId> {
-        let ended = self.get_move(id).filter(|known| known.is_closed());
+        let ended = self.get_move(id).filter(|mv| mv.is_closed());
         ended.iter().flat_map(|ended| &ended.plan().tsis).filter_map(|key| self.move_with(key)).collect()
     }
 
-    /// The records that make this book when they are applied in order; a record may come more than once.
+    /// The numbers of the records that make this book when they are applied in order. A number may come more than once.
     ///
-    /// A TSI rests on its last registration and on the move that put it where it is; a move rests on all its records. The last
-    /// record says which number comes next.
+    /// A TSI needs its last registration and the move that put it where it is. A move needs all its records. The last record gives
+    /// the next number.
     pub fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
-        let moves = self.moves.iter().flat_map(|known| known.records().all());
+        let moves = self.moves.iter().flat_map(|mv| mv.records().all());
         self.directory.iter().flat_map(|(_, registration)| registration.rests_on()).chain(moves).chain([self.last])
     }
 }

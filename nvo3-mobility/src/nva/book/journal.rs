@@ -1,10 +1,10 @@
-//! Records that were made and are not durable yet.
+//! The records that were made and are not durable yet.
 
 use super::record::Record;
 use alloc::collections::VecDeque;
 use nvo3_nva_proto::RecordNo;
 
-/// Records made and not yet handed to the owner, and how far they are durable.
+/// The records that the owner has not polled, and the number up to which records are durable.
 #[derive(Debug)]
 pub(in crate::nva) struct Journal {
     last: RecordNo,
@@ -13,7 +13,7 @@ pub(in crate::nva) struct Journal {
 }
 
 impl Journal {
-    /// A journal that ends with this record, which is durable.
+    /// Makes a journal whose last record, which is durable, has this number.
     pub(in crate::nva) const fn after(last: RecordNo) -> Self {
         Self { last, durable: last, waiting: VecDeque::new() }
     }
@@ -23,7 +23,7 @@ impl Journal {
         RecordNo(self.last.0 + 1)
     }
 
-    /// Takes the next record, to be made durable.
+    /// Appends the next record, which waits to be polled.
     pub(in crate::nva) fn append(&mut self, record: Record) {
         self.last = self.next();
         self.waiting.push_back((self.last, record));
@@ -33,19 +33,19 @@ impl Journal {
         self.waiting.pop_front()
     }
 
-    /// Every record up to this one is durable. True if that says something new.
+    /// Notes that every record up to this number is durable. True if that is new.
     pub(in crate::nva) fn persisted(&mut self, upto: RecordNo) -> bool {
         let before = self.durable;
         self.durable = before.max(upto.min(self.last));
         before < self.durable
     }
 
-    /// The newest record.
+    /// The number of the newest record.
     pub(in crate::nva) const fn last(&self) -> RecordNo {
         self.last
     }
 
-    /// The newest record before which nothing is not durable.
+    /// The number up to which every record is durable.
     pub(in crate::nva) const fn durable(&self) -> RecordNo {
         self.durable
     }
@@ -54,17 +54,17 @@ impl Journal {
         !self.waiting.is_empty()
     }
 
-    /// How many records the owner has not taken.
+    /// The number of records that the owner has not polled.
     pub(in crate::nva) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How many records the owner has taken and not called durable.
+    /// The number of records that the owner has polled and not reported as durable.
     pub(in crate::nva) fn polled(&self) -> usize {
         usize::try_from(self.backlog()).unwrap_or(usize::MAX).saturating_sub(self.waiting.len())
     }
 
-    /// How many records are not durable.
+    /// The number of records that are not durable.
     pub(in crate::nva) const fn backlog(&self) -> u64 {
         self.last.0 - self.durable.0
     }

@@ -1,8 +1,8 @@
-//! The authority's memory: its records, and the state that they fold into.
+//! The memory of the NVA: its records, and the state that they fold into.
 //!
-//! In come [`Record`]s in the order of their numbers. Out come the directory, the moves, and [`Effects`] that say what a record
-//! changed. [`Book::apply`] is the only function that changes a book. A live authority, a replay after a start, a stand-by and
-//! the check of a compaction all use it. It reads no clock and no configuration. (I6, DIR-06, DAP.)
+//! In go [`Record`]s in the order of their numbers. Out come the directory, the moves, and [`Effects`] that say what a record
+//! changed. Only [`Book::apply`] changes a book. A running NVA, a replay after a start, a stand-by and the check of a compaction all
+//! use it. It reads no clock and no configuration, so the same records make the same book (I6, DIR-06).
 
 mod compact;
 mod directory;

@@ -1,11 +1,11 @@
-//! What records say of moves: those under way, and the last ones that ended.
+//! The moves of the book: those in hand, and the last ones that ended.
 
 use super::record::Plan;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, MoveResult, NveId, RecordNo, TsiKey, Version};
 
-/// How a move was decided.
+/// The decision about a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The TSIs are at the new NVE, under the version that was reserved.
@@ -27,13 +27,13 @@ impl Records {
         [Some(self.planned), self.decided, self.closed].into_iter().flatten()
     }
 
-    /// Whether both are records of one move. An id may name two, long after each other; a number names one.
+    /// True if both are records of one move. A move id may name two moves long after each other; a record number names one.
     pub(super) fn is_same_move(&self, other: &Self) -> bool {
         self.planned == other.planned
     }
 }
 
-/// A move as records have it.
+/// A move of the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedMove {
     plan: Plan,
@@ -43,27 +43,27 @@ pub struct PlannedMove {
 }
 
 impl PlannedMove {
-    /// What was planned.
+    /// The plan.
     pub const fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The version that is reserved for it.
+    /// The version that is reserved for the move.
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// How it was decided; `None` before that, and for a move that its old NVE refused.
+    /// The decision; `None` before it, and for a move that its old NVE refused.
     pub const fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }
 
-    /// Whether it has ended.
+    /// True once the move has ended.
     pub const fn is_closed(&self) -> bool {
         self.records.closed.is_some()
     }
 
-    /// How it ends, if nothing more happens than that it ends.
+    /// The result of the move, as decided so far. An undecided move counts as aborted.
     pub const fn result(&self) -> MoveResult {
         match self.outcome {
             Some(Outcome::Committed) => MoveResult::Committed,
@@ -76,7 +76,7 @@ impl PlannedMove {
     }
 }
 
-/// See the module.
+/// The moves in hand, and the last ones that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moves {
     remembered: usize,
@@ -87,7 +87,7 @@ pub(super) struct Moves {
 }
 
 impl Moves {
-    /// No moves; the last `remembered` ones that end are kept.
+    /// Makes an empty set of moves. It keeps the last `remembered` moves that end.
     pub(super) fn remembering(remembered: u32) -> Self {
         Self {
             remembered: remembered as usize,
@@ -124,13 +124,13 @@ impl Moves {
         self.by_nve.extend([(plan.old, id), (plan.new, id)]);
         let records = Records { planned: RecordNo(version.generation), decided: None, closed: None };
         if self.moves.insert(id, PlannedMove { plan, version, outcome: None, records }).is_some() {
-            // An outcome that is still remembered only because the journal is shorter now.
+            // The book still remembered an older move of this id, because a compaction made the journal shorter.
             self.ended.retain(|ended| *ended != id);
         }
     }
 
     fn open_mut(&mut self, id: MoveId) -> Option<&mut PlannedMove> {
-        self.moves.get_mut(&id).filter(|known| !known.is_closed())
+        self.moves.get_mut(&id).filter(|mv| !mv.is_closed())
     }
 
     pub(super) fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Option<&PlannedMove> {
@@ -154,7 +154,7 @@ impl Moves {
         Some(closed)
     }
 
-    /// Forgets the move that ended first, if more than the bound have ended.
+    /// Forgets the move that ended first, if more moves than the bound have ended.
     pub(super) fn forget_oldest(&mut self) -> Option<PlannedMove> {
         if self.ended.len() <= self.remembered {
             return None;

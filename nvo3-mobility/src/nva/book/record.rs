@@ -1,58 +1,60 @@
-//! What an authority makes durable.
+//! The records that an NVA makes durable.
 
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Side, Tsi, TsiKey};
 
-/// One change of the authority's state. Its number is the version of what it makes or reserves.
+/// One change of the NVA's state. The number of the record is the version of the mapping that it makes or reserves.
+///
+/// This enum is exhaustive on purpose: a store that skips a kind of record loses state, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Record {
     /// A TSI is behind an NVE.
     Registered {
-        /// What.
+        /// The TSI with its addresses.
         tsi: Tsi,
-        /// Where.
+        /// The NVE.
         nve: NveId,
     },
     /// A TSI is gone.
     Withdrawn {
-        /// What.
+        /// The TSI.
         tsi: TsiKey,
     },
-    /// A move is under way; its version is reserved.
+    /// A move is planned, and its version is reserved.
     Planned(Plan),
     /// A move is committed under its reserved version.
     Committed {
-        /// Which.
+        /// The move.
         id: MoveId,
     },
-    /// A move is aborted; the record's number is the mapping's new version.
+    /// A move is aborted. The number of this record is the new version of the mapping.
     Aborted {
-        /// Which.
+        /// The move.
         id: MoveId,
     },
-    /// Both parties know.
+    /// A move has ended: both NVEs know the outcome.
     Closed {
-        /// Which.
+        /// The move.
         id: MoveId,
     },
 }
 
-/// What is planned for a move. It does not change while the move is under way.
+/// The plan of a move. It does not change while the move is in hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
-    /// Which move.
+    /// The id of the move.
     pub id: MoveId,
-    /// What moves.
+    /// The TSIs that move.
     pub tsis: Vec<TsiKey>,
-    /// From where.
+    /// The old NVE.
     pub old: NveId,
-    /// To where.
+    /// The new NVE.
     pub new: NveId,
-    /// How.
+    /// The kind of the move.
     pub kind: MoveKind,
-    /// Until when, counted from its start or the authority's.
+    /// The time after which the NVA revokes the move, counted from the plan or from the start of the NVA.
     pub deadline: Micros,
 }
 
@@ -65,7 +67,7 @@ impl Plan {
         }
     }
 
-    /// Which party of the move an NVE is.
+    /// The side of the move that an NVE is on, if any.
     pub fn side(&self, nve: NveId) -> Option<Side> {
         [Side::New, Side::Old].into_iter().find(|side| self.party(*side) == nve)
     }

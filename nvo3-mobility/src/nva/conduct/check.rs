@@ -1,5 +1,6 @@
-//! What is checked before a planned move is recorded.
+//! The checks before a planned move is recorded.
 
+use super::room::Conduct;
 use super::words::preparation;
 use crate::nva::book::Plan;
 use crate::nva::facts::Facts;
@@ -10,51 +11,76 @@ use nvo3_nva_proto::{
     SessionId, Side, TsiKey, Version,
 };
 
-/// Moves that nobody planned are named by the authority: by their record, with the top bit set.
+/// The bit that the NVA sets in the id of a move that nobody planned. The other bits are the number of its record.
 pub(in crate::nva) const UNPLANNED: u64 = 1 << 63;
 
-/// An NVE that is to take part: where it is, and what it can do if it has a session and is not fenced.
+/// An NVE of the move: its place, and its abilities if it has a session and is not fenced.
 pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
 
-/// The plan of a move that the book allows. `full`: no more records can be made now.
-pub(in crate::nva) fn draft(
-    facts: &Facts,
-    full: bool,
-    id: MoveId,
-    tsis: Vec<TsiKey>,
-    to: NveId,
-    kind: MoveKind,
-    deadline: Micros,
-) -> Result<Plan, Error> {
-    let book = facts.book();
-    let refused = |why| Err(Error::Refused { id, why });
-    if id.0 & UNPLANNED != 0 || book.get_move(id).is_some() {
-        return Err(Error::UnknownMove(id));
-    }
-    if full || book.open_moves() >= facts.config().moves as usize {
-        return Err(Error::Full("NvaConfig.moves"));
-    }
-    let Some(first) = tsis.first().and_then(|key| book.get(key)) else { return refused(Refusal::UnknownTsi) };
-    let old = first.nve();
-    if kind != MoveKind::Hot {
-        return refused(Refusal::NotSupported);
-    }
-    for key in &tsis {
-        let Some(known) = book.get(key) else { return refused(Refusal::UnknownTsi) };
-        if known.nve() != old {
-            return refused(Refusal::WrongPlace);
-        }
-        if book.move_with(key).is_some() {
-            return refused(Refusal::Busy);
-        }
-    }
-    Ok(Plan { id, tsis, old, new: to, kind, deadline })
+/// The move that management asks for.
+pub(in crate::nva) struct Wanted {
+    pub(in crate::nva) id: MoveId,
+    pub(in crate::nva) tsis: Vec<TsiKey>,
+    pub(in crate::nva) to: NveId,
+    pub(in crate::nva) kind: MoveKind,
+    pub(in crate::nva) deadline: Micros,
 }
 
-/// Whether the parties can carry out a plan.
+impl Conduct {
+    /// Makes the plan of a move that the book allows. `full`: no more records can be made now.
+    ///
+    /// # Errors
+    /// The first check that fails: the id, the room, the new NVE, the TSIs, their other moves.
+    pub(in crate::nva) fn draft(&self, facts: &Facts, full: bool, wanted: Wanted) -> Result<Plan, Error> {
+        let Wanted { id, tsis, to, kind, deadline } = wanted;
+        let book = facts.book();
+        let refused = |why| Err(Error::Refused { id, why });
+        if id.0 & UNPLANNED != 0 {
+            return Err(Error::ReservedId(id));
+        }
+        if book.get_move(id).is_some() {
+            return Err(Error::UsedId(id));
+        }
+        if full || book.open_moves() >= facts.config().moves as usize {
+            return Err(Error::Full("NvaConfig.moves"));
+        }
+        if facts.place(to).is_none() {
+            return Err(Error::UnknownNve(to));
+        }
+        let Some(first) = tsis.first().and_then(|key| book.get(key)) else { return refused(Refusal::UnknownTsi) };
+        let old = first.nve();
+        if kind != MoveKind::Hot {
+            return refused(Refusal::NotSupported);
+        }
+        for key in &tsis {
+            let Some(registration) = book.get(key) else { return refused(Refusal::UnknownTsi) };
+            if registration.nve() != old {
+                return refused(Refusal::WrongPlace);
+            }
+            if let Some(other) = book.move_with(key) {
+                return Err(self.busy(facts, id, *key, other));
+            }
+        }
+        Ok(Plan { id, tsis, old, new: to, kind, deadline })
+    }
+
+    /// The refusal of a move whose TSI still takes part in another move.
+    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, other: MoveId) -> Error {
+        match self.state(facts.book(), other) {
+            Some(state) => Error::Busy { id, key, other, state, left: self.time_left(facts, other) },
+            None => Error::Refused { id, why: Refusal::Busy },
+        }
+    }
+}
+
+/// Checks that both NVEs can carry out a plan.
+///
+/// # Errors
+/// The first check that fails: the NVEs, their sessions, the underlay, the new NVE's ability to hold, the size of *Prepare*.
 pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new: Option<Party>) -> Result<(), Error> {
     let refused = |why| Err(Error::Refused { id: plan.id, why });
-    let (Some((from, here)), Some((target, there))) = (old, new) else { return Err(Error::UnknownNve(plan.new)) };
+    let Some((target, there)) = new else { return Err(Error::UnknownNve(plan.new)) };
+    let Some((from, here)) = old else { return Err(Error::UnknownNve(plan.old)) };
     if plan.old == plan.new {
         return refused(Refusal::WrongPlace);
     }
@@ -70,7 +96,7 @@ pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new:
     if fits(facts, plan) { Ok(()) } else { Err(Error::TooLarge(plan.id)) }
 }
 
-/// Whether a *Prepare* can name its TSIs: one that cannot be sent would end the session, again and again.
+/// True if one *Prepare* can name the TSIs of the plan. A *Prepare* that cannot be sent would end the session, again and again.
 fn fits(facts: &Facts, plan: &Plan) -> bool {
     let longest = Place { nve: NveId(0), locators: Locators::Both([0; 4].into(), [0; 16].into()) };
     let prepare = preparation(facts, plan, Version::default(), Side::New, false, longest);

@@ -1,4 +1,4 @@
-//! The moves under way: the state and the timer of each.
+//! The moves in hand: the state and the timer of each.
 
 use super::rules::{self, Input, Outputs, State};
 use crate::nva::book::{Book, Outcome, Plan, PlannedMove};
@@ -7,12 +7,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Side};
 
-/// What a move's timer means.
+/// The meaning of a move's timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nva) enum Due {
-    /// The deadline is over.
+    /// The deadline of the move has passed.
     Deadline,
-    /// A party had a whole deadline to answer. If it is not gone, it has another one: see [`Conduct::wait_again`].
+    /// An NVE had a whole deadline to answer. If it is not gone, it gets another one: see [`Conduct::wait_again`].
     Absence(Side),
 }
 
@@ -23,17 +23,17 @@ struct Running {
     planned_at: Instant,
 }
 
-/// See the module.
+/// The state and the timer of each move in hand.
 #[derive(Debug, Default)]
 pub(in crate::nva) struct Conduct {
     running: BTreeMap<MoveId, Running>,
     timers: BTreeSet<(Instant, MoveId)>,
-    /// Moves that ended while a party of theirs was gone: the party hears of them before anything newer.
+    /// Moves that ended while one of their NVEs was gone. The NVE hears of them before anything newer.
     unheard: BTreeSet<(NveId, MoveId)>,
 }
 
 impl Conduct {
-    /// The moves of a book that are under way, as after a start: each deadline counts from now.
+    /// Makes the room from the moves in hand of a book, after a start. Each deadline counts from now.
     pub(in crate::nva) fn resume(now: Instant, book: &Book) -> Self {
         let mut conduct = Self::default();
         for this_move in book.moves().filter(|this_move| !this_move.is_closed()) {
@@ -42,7 +42,7 @@ impl Conduct {
         conduct
     }
 
-    /// A move is planned.
+    /// Enters a move that was planned.
     pub(in crate::nva) fn enter(&mut self, facts: &Facts, id: MoveId) {
         if let Some(this_move) = facts.book().get_move(id) {
             self.run(facts.now(), this_move);
@@ -62,7 +62,7 @@ impl Conduct {
         self.set_timer(id, has_deadline.then_some(now + deadline));
     }
 
-    /// Where a move stands; `None` where it is not remembered.
+    /// The state of a move; `None` if it is not remembered.
     pub(in crate::nva) fn state(&self, book: &Book, id: MoveId) -> Option<State> {
         match self.running.get(&id) {
             Some(running) => Some(running.state),
@@ -70,12 +70,12 @@ impl Conduct {
         }
     }
 
-    /// When a move under way was planned, or taken over after a start.
+    /// The time at which a move in hand was planned, or taken over after a start.
     pub(in crate::nva) fn planned_at(&self, id: MoveId) -> Option<Instant> {
         self.running.get(&id).map(|running| running.planned_at)
     }
 
-    /// One input for one move: the state before, the state after, and what is now to be done. `None` where it is out of place.
+    /// Gives one input to one move. Returns the state before, the state after and the outputs; `None` if the input is out of place.
     pub(in crate::nva) fn step(&mut self, facts: &Facts, id: MoveId, input: Input) -> Option<(State, State, Outputs)> {
         let running = self.running.get_mut(&id)?;
         let before = running.state;
@@ -83,7 +83,7 @@ impl Conduct {
         running.state = after;
         if before != after {
             match after {
-                // The deadline is over; from here on the parties' answers decide, or a whole deadline without one.
+                // From here on the answers of the NVEs decide, or a whole deadline without an answer.
                 State::AbortingOld | State::AbortingNew => self.set_timer(id, Some(facts.now() + deadline(facts, id))),
                 State::Revoking { .. } | State::Committing { .. } | State::Ended(_) => self.set_timer(id, None),
                 _ => {}
@@ -92,17 +92,17 @@ impl Conduct {
         Some((before, after, outputs))
     }
 
-    /// Whether a word about a move says nothing new because the move is decided. The outcome answers it.
+    /// True if an input changes nothing because the move is decided. The NVA answers it with the outcome.
     pub(in crate::nva) fn is_late(&self, book: &Book, id: MoveId, input: Input) -> bool {
         self.state(book, id).is_some_and(|state| state.decided() && rules::step(state, input).is_none())
     }
 
-    /// The next deadline.
+    /// The next deadline of a move.
     pub(in crate::nva) fn next_timer(&self) -> Option<(Instant, MoveId)> {
         self.timers.first().copied()
     }
 
-    /// A move's timer has run out.
+    /// Takes the timer of a move that has run out. Gives its meaning.
     pub(in crate::nva) fn time_out(&mut self, id: MoveId) -> Due {
         self.set_timer(id, None);
         match self.running.get(&id).map(|running| running.state) {
@@ -112,7 +112,13 @@ impl Conduct {
         }
     }
 
-    /// A party has another whole deadline to answer.
+    /// The time until the deadline of a move revokes it; `None` where the NVA has revoked it, or it is decided how it ends.
+    pub(super) fn time_left(&self, facts: &Facts, id: MoveId) -> Option<Micros> {
+        let running = self.running.get(&id).filter(|running| !running.state.decided())?;
+        running.timer.map(|at| at - facts.now())
+    }
+
+    /// Gives an NVE another whole deadline to answer.
     pub(in crate::nva) fn wait_again(&mut self, facts: &Facts, id: MoveId) {
         self.set_timer(id, Some(facts.now() + deadline(facts, id).max(Micros(1))));
     }
@@ -127,26 +133,26 @@ impl Conduct {
         }
     }
 
-    /// A move has ended. These parties are gone and have to hear of it when they are back.
+    /// Closes a move that has ended. The NVEs of `gone` hear of it when they return.
     pub(in crate::nva) fn close(&mut self, id: MoveId, gone: impl IntoIterator<Item = NveId>) {
         self.set_timer(id, None);
         self.running.remove(&id);
         self.unheard.extend(gone.into_iter().map(|nve| (nve, id)));
     }
 
-    /// A move is remembered no more.
+    /// Forgets a move that the book does not remember any more.
     pub(in crate::nva) fn forget(&mut self, plan: &Plan) {
         for nve in [plan.old, plan.new] {
             self.unheard.remove(&(nve, plan.id));
         }
     }
 
-    /// The moves that ended while this party was gone, and whose outcome it does not have in force yet.
+    /// The moves that ended while this NVE was gone, and whose outcome it does not have in force.
     pub(in crate::nva) fn unheard(&self, nve: NveId) -> Vec<MoveId> {
         self.unheard.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX))).map(|(_, id)| *id).collect()
     }
 
-    /// A party has the outcome in force.
+    /// Notes that an NVE has the outcome of a move in force.
     pub(in crate::nva) fn note_heard(&mut self, nve: NveId, id: MoveId) {
         self.unheard.remove(&(nve, id));
     }

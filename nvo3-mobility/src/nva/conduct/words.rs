@@ -1,4 +1,4 @@
-//! What is said to the parties of a move.
+//! The messages to the parties of a move.
 
 use super::room::Conduct;
 use super::rules::State;
@@ -9,7 +9,7 @@ use nvo3_nva_proto::{
     Message, MoveId, MoveResult, MoveWord, NveId, Outcome, Place, Prepare, Side, Tsi, TsiKey, Version,
 };
 
-/// *Prepare*, for one party. `suspended`: the old NVE has to stop delivering at once.
+/// *Prepare* for one NVE. `suspended`: the old NVE must stop delivering at once.
 pub(in crate::nva) fn prepare(facts: &Facts, id: MoveId, side: Side, suspended: bool) -> Option<Letter> {
     let this_move = facts.book().get_move(id)?;
     let plan = this_move.plan();
@@ -32,12 +32,12 @@ pub(super) fn preparation(
     Prepare { move_id, version, side, kind, suspended, tsis, peer, limits }
 }
 
-/// *Revoke*, for the new NVE.
+/// *Revoke* for the new NVE.
 pub(in crate::nva) fn revoke(facts: &Facts, id: MoveId) -> Option<Letter> {
     to_new(facts, id, Message::Revoke)
 }
 
-/// *Suspended*, passed on to the new NVE.
+/// *Suspended* of the old NVE, passed on to the new NVE.
 pub(in crate::nva) fn suspended(facts: &Facts, id: MoveId) -> Option<Letter> {
     to_new(facts, id, Message::Suspended)
 }
@@ -49,8 +49,8 @@ fn to_new(facts: &Facts, id: MoveId, message: fn(MoveWord) -> Message) -> Option
 }
 
 impl Conduct {
-    /// *Outcome*, for a party that may hear by now how a move ended, and the version that it names. The old NVE hears of an abort
-    /// first.
+    /// *Outcome* for an NVE that may already hear how a move ended, with the version that it names. The old NVE hears of an abort
+    /// before the new NVE.
     pub(in crate::nva) fn outcome(&self, facts: &Facts, id: MoveId, to: NveId) -> Option<(Letter, Version)> {
         let this_move = facts.book().get_move(id)?;
         let plan = this_move.plan();

@@ -1,11 +1,11 @@
-//! What the authority waits for from its owner.
+//! The duties that the NVA waits for.
 
 use super::Nva;
 use crate::health::{Duty, Health, Watch};
 use crate::nva::io::Event;
 use nvo3_nva_proto::Instant;
 
-/// What is watched: since when each duty has waited.
+/// The watch on each duty.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watches([(Duty, Watch); 5]);
 
@@ -21,16 +21,16 @@ impl Watches {
         self.0.iter_mut().find(|(duty, _)| *duty == wanted).map(|(_, watch)| watch)
     }
 
-    /// When the owner is to be told that it forgot something.
+    /// The time at which the owner is told about a duty.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.0.iter().filter_map(|(_, watch)| watch.deadline()).min()
     }
 }
 
 impl Nva {
-    /// What waits for the owner at `now`, how much of it, and since when. Empty while the owner keeps up.
+    /// The duties that wait for the owner at `now`. Empty while the owner keeps up.
     ///
-    /// What has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
+    /// A duty that has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
         let now = now.max(self.facts.now());
         let waiting = self.watches.0.iter().filter_map(|(duty, watch)| {
@@ -41,7 +41,7 @@ impl Nva {
         waiting.collect()
     }
 
-    /// How much waits for one duty.
+    /// The number of things that wait for one duty.
     fn owed(&self, now: Instant, duty: Duty) -> usize {
         match duty {
             Duty::HandleTimeout => {
@@ -56,12 +56,12 @@ impl Nva {
             Duty::PollTransmit => self.peers.outputs(),
             Duty::PollRecords => self.journal.waiting(),
             Duty::SayPersisted => self.journal.polled(),
-            // Duties of an edge's owner.
+            // These are duties of an NVE's owner.
             _ => 0,
         }
     }
 
-    /// Notes what waits after an input, and tells once what has waited for too long.
+    /// Notes the duties that wait after an input, and tells once about each that has waited for too long.
     pub(super) fn watch_owner(&mut self) {
         let now = self.facts.now();
         let mut watches = self.watches;
@@ -77,7 +77,7 @@ impl Nva {
         self.watches = watches;
     }
 
-    /// The owner did something about a duty. What is left of it has waited since now.
+    /// Notes that the owner did something about a duty. The rest of it waits since now.
     pub(super) fn served(&mut self, duty: Duty) {
         let (now, count) = (self.facts.now(), self.owed(self.facts.now(), duty));
         if let Some(watch) = self.watches.get_mut(duty) {
@@ -86,7 +86,7 @@ impl Nva {
         }
     }
 
-    /// Something may wait for a duty from now on.
+    /// Notes that something may wait for a duty from now on.
     pub(super) fn note(&mut self, duty: Duty) {
         let (now, count) = (self.facts.now(), self.owed(self.facts.now(), duty));
         if let Some(watch) = self.watches.get_mut(duty) {

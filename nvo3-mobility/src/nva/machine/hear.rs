@@ -1,4 +1,4 @@
-//! What NVEs say, on its way to the rooms.
+//! The messages of NVEs, on their way to the rooms.
 
 use super::Nva;
 use crate::nva::book::Record;
@@ -11,7 +11,7 @@ use nvo3_nva_proto::{
 };
 
 impl Nva {
-    /// What came of a datagram.
+    /// Handles the result of a datagram.
     pub(super) fn heard(&mut self, heard: Heard) {
         match heard {
             Heard::Nothing => {}
@@ -28,7 +28,7 @@ impl Nva {
         }
     }
 
-    /// Takes everything that a session has to say.
+    /// Handles every output of a session.
     pub(super) fn pump(&mut self, nve: NveId) {
         while let Some(said) = self.peers.poll(nve) {
             match said {
@@ -52,7 +52,7 @@ impl Nva {
         self.release();
     }
 
-    /// An NVE has lost its session.
+    /// Handles the loss of an NVE's session.
     fn lose(&mut self, nve: NveId, receipts: impl IntoIterator<Item = Receipt>) {
         self.publish.forget_early(nve);
         for receipt in receipts {
@@ -118,7 +118,7 @@ impl Nva {
         self.facts.book().plan(id)?.side(nve)
     }
 
-    /// A word about a move counts only from the party that may say it, about the version that is reserved (I5).
+    /// Handles a message about a move. It counts only from the NVE that may send it, with the reserved version (I5).
     fn handle_word(&mut self, from: NveId, side: Side, id: MoveId, version: Version, input: rules::Input) {
         let book = self.facts.book();
         let this_move = book.get_move(id).filter(|this_move| this_move.version() == version);
@@ -129,7 +129,7 @@ impl Nva {
         }
     }
 
-    /// Who asks about a move that has ended could not do what it was told since about the same TSIs: that is said again.
+    /// Sends the newer moves of the same TSIs again to an NVE that asks about a move that has ended: it could not take part in them.
     fn answer_outcome_query(&mut self, id: MoveId, from: NveId) {
         self.send_outcome(id, from);
         for newer in self.facts.book().moves_after(id) {
@@ -172,7 +172,7 @@ impl Nva {
 
     fn deregister(&mut self, from: NveId, transaction: u32, request: Deregister) {
         let tsi = request.tsi;
-        let version = self.facts.book().get(&tsi).map(|known| known.version()).unwrap_or_default();
+        let version = self.facts.book().get(&tsi).map(|registration| registration.version()).unwrap_or_default();
         match self.registrar.deregister(&self.facts, from, request) {
             Departure::None => {}
             Departure::Withdraw => {

@@ -1,14 +1,14 @@
-//! The machine: the clock, and the way of each input and each effect from room to room.
+//! The machine of the NVA: the clock, and the way of each input and each effect from room to room.
 //!
-//! It holds the rooms and decides nothing. An input goes to its room. What the room answers goes to the next room at once, before
-//! anything else is looked at. (R-03.)
+//! It has the rooms and decides nothing. An input goes to its room. The machine carries the room's answer to the next room at once,
+//! before it looks at anything else, so that versions stay in order (R-03).
 
 mod health;
 mod hear;
 mod moves;
 
 use super::book::{Book, Effects, Journal, Record};
-use super::conduct::Conduct;
+use super::conduct::{Conduct, Wanted};
 use super::config::NvaConfig;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
@@ -21,21 +21,22 @@ use crate::Transport;
 use crate::health::Duty;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
 
-/// The authority: the directory, who is interested in it, sessions with NVEs, and moves.
+/// The NVA: the directory, the NVEs' interest in it, sessions with NVEs, and moves.
 ///
-/// After each input, and at the time of [`Nva::poll_timeout`], drain every `poll_…`. Make each record of [`Nva::poll_persist`] durable
-/// and say so with [`Input::Persisted`]: what depends on a record does not leave before.
+/// Drain every `poll_…` after each input, and at the time of [`Nva::poll_timeout`]. Make each record of [`Nva::poll_persist`] durable
+/// and then give [`Input::Persisted`]: a message that depends on a record does not leave before.
 ///
 /// ```
 /// use nvo3_mobility::Transport;
 /// use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer};
 /// use nvo3_nva_proto::{Instant, Locators, NveId, Place};
 ///
-/// /// Carries out what the authority wants; gives the time until when nothing is due.
+/// /// Carries out the wishes of the NVA; gives its next deadline.
 /// fn carry_out(now: Instant, nva: &mut Nva, send: &mut impl FnMut(Peer, &[u8])) -> Option<Instant> {
 ///     let mut buffer = Vec::new();
 ///     loop {
@@ -43,14 +44,14 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 ///             nva.handle_timeout(now);
 ///         }
 ///         while let Some((number, record)) = nva.poll_persist() {
-///             println!("{number:?} {record:?} goes to the disk"); // many at once, then say the last
+///             println!("record {}: {record:?}", number.0); // many at once, then say the last
 ///             let _ = nva.handle(now, Input::Persisted(number)); // always taken
 ///         }
 ///         while let Some(to) = nva.poll_transmit(now, &mut buffer) {
 ///             send(to, &buffer);
 ///         }
 ///         while let Some(event) = nva.poll_event() {
-///             println!("{event:?}");
+///             println!("{event}");
 ///         }
 ///         match nva.poll_timeout() {
 ///             Some((at, _)) if at <= now => {}
@@ -78,19 +79,31 @@ pub struct Nva {
     watches: Watches,
 }
 
+impl fmt::Debug for Nva {
+    /// The book in short, and how many sessions, records and events there are; never keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nva")
+            .field("book", self.book())
+            .field("sessions", &self.peers.sessions())
+            .field("records_not_durable", &self.journal.backlog())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Nva {
-    /// An authority that knows nothing. `seed` makes its session ids, which nobody outside should be able to guess.
+    /// Makes an NVA with an empty directory. Its session ids come from `seed`: choose one that nobody can guess.
     ///
     /// # Errors
-    /// See [`NvaConfig::validate`].
+    /// The error of [`NvaConfig::validate`].
     pub fn new(config: NvaConfig, seed: u64, now: Instant) -> Result<Self, ConfigError> {
         Self::replay(config, seed, now, [])
     }
 
-    /// An authority that goes on where the one that made these records, all of them in order, stopped.
+    /// Makes an NVA that continues after the one that made these records. Give all records, in order.
     ///
     /// # Errors
-    /// See [`NvaConfig::validate`].
+    /// The error of [`NvaConfig::validate`].
     pub fn replay(
         config: NvaConfig,
         seed: u64,
@@ -104,10 +117,11 @@ impl Nva {
         Self::from_book(config, seed, now, book)
     }
 
-    /// An authority that goes on from a book, for instance that of a stand-by. Epoch and remembered moves are the book's.
+    /// Makes an NVA that continues with a book, for instance the book of a stand-by. The epoch and the number of remembered moves
+    /// are those of the book.
     ///
     /// # Errors
-    /// See [`NvaConfig::validate`].
+    /// The error of [`NvaConfig::validate`].
     pub fn from_book(mut config: NvaConfig, seed: u64, now: Instant, book: Book) -> Result<Self, ConfigError> {
         config.validate()?;
         // Only the peers open and seal: the keys stay in one place.
@@ -125,21 +139,21 @@ impl Nva {
         })
     }
 
-    /// Another ring of keys from now on, sealed from now on: a key is changed without a gap as [`Keys`] says. What is under a key
-    /// that is in it no more is not believed any more.
+    /// Replaces the keys, and seals every message from now on. [`Keys`] says how to change a key without a gap. A message under a
+    /// removed key is not believed any more.
     pub fn set_keys(&mut self, keys: Keys) {
         self.peers.set_keys(keys);
     }
 
-    /// What management and the journal tell.
+    /// Takes an input of management or of the journal.
     ///
     /// # Errors
-    /// Why the input was not taken; then nothing changed.
+    /// The reason why the NVA did not take the input. Nothing has changed then.
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Error> {
         self.set_time(now);
         let taken = match input {
             Input::Admit(place) => self.admit(place),
-            Input::Move { id, tsis, to, kind, deadline } => self.plan(id, tsis, to, kind, deadline),
+            Input::Move { id, tsis, to, kind, deadline } => self.plan(Wanted { id, tsis, to, kind, deadline }),
             Input::Cancel(id) => self.cancel(id),
             Input::Fenced(nve) => self.fence(nve),
             Input::Persisted(upto) => {
@@ -168,7 +182,7 @@ impl Nva {
         Ok(())
     }
 
-    /// A datagram of the control port.
+    /// Takes a datagram of the control port, from an NVE at this address.
     pub fn handle_datagram(&mut self, now: Instant, from: Peer, datagram: &[u8]) {
         self.set_time(now);
         let (epoch, published) = (self.facts.book().epoch(), self.publish.published());
@@ -178,7 +192,7 @@ impl Nva {
         self.watch_owner();
     }
 
-    /// The next record to make durable, in order. Say so with [`Input::Persisted`].
+    /// The next record to make durable, in order. Answer it with [`Input::Persisted`] once it is durable.
     pub fn poll_persist(&mut self) -> Option<(RecordNo, Record)> {
         let record = self.journal.poll()?;
         self.served(Duty::PollRecords);
@@ -186,7 +200,7 @@ impl Nva {
         Some(record)
     }
 
-    /// The next datagram to send, written into `out`, which is cleared first.
+    /// Clears `out`, writes the next datagram to send into it, and gives the destination.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
         self.set_time(now);
         out.clear();
@@ -195,14 +209,14 @@ impl Nva {
         to
     }
 
-    /// What management should know or do.
+    /// The next event for management.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         self.served(Duty::PollEvents);
         Some(event)
     }
 
-    /// The next deadline and what it is for; "now" while something waits to be polled.
+    /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         if self.journal.waits() || self.peers.outputs() > 0 || !self.events.is_empty() {
             return Some((self.facts.now(), Timer::Output));
@@ -216,7 +230,7 @@ impl Nva {
         [session, deadline, grace, members, done, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    /// Lets time pass.
+    /// Handles every deadline that has passed at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_time(now);
         for nve in self.peers.due(now) {
@@ -239,7 +253,7 @@ impl Nva {
         self.watch_owner();
     }
 
-    /// Makes a record: the book changes, and the rooms hear how.
+    /// Makes a record: changes the book, and tells the rooms how it changed.
     fn record(&mut self, record: Record) -> RecordNo {
         let number = self.journal.next();
         let effects = self.facts.apply(number, &record);
@@ -271,12 +285,12 @@ impl Nva {
         number
     }
 
-    /// Whether so many records wait for the owner that no more are made.
+    /// True while the limit of records that are not durable is reached (`NvaConfig.unpersisted`): no more are made.
     fn is_full(&self) -> bool {
         self.journal.backlog() >= u64::from(self.facts.config().unpersisted)
     }
 
-    /// Lets a letter leave once every record made until now is durable.
+    /// Sends a letter. It leaves once every record that was made before is durable.
     fn send(&mut self, letter: Letter) {
         self.counters.updates += letter.mappings() as u64;
         self.peers.send(self.journal.last(), letter, &mut self.counters);
@@ -288,14 +302,14 @@ impl Nva {
         }
     }
 
-    /// Lets go what waited for records that are durable now.
+    /// Sends the letters whose records are durable now.
     fn release(&mut self) {
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
         }
     }
 
-    /// A receipt can come no more: who is gone is not waited for.
+    /// A receipt cannot come any more: the NVA does not wait for an NVE that is gone.
     fn lost(&mut self, nve: NveId, receipt: Receipt) {
         if let Receipt::Update(id) = receipt {
             self.follows(id, nve);
@@ -310,22 +324,22 @@ impl Nva {
         }
     }
 
-    /// The mapping of a TSI as the directory has it.
+    /// The mapping of a TSI in the directory.
     pub fn lookup(&self, key: &TsiKey) -> Option<Mapping> {
         self.facts.mapping(key)
     }
 
-    /// Every mapping, in order.
+    /// Every mapping of the directory, in the order of the TSIs.
     pub fn mappings(&self) -> impl Iterator<Item = (TsiKey, Mapping)> + '_ {
         self.facts.book().iter().filter_map(|(key, _)| Some((*key, self.lookup(key)?)))
     }
 
-    /// Where a move stands; `None` where it is not remembered.
+    /// The state of a move; `None` if the NVA does not remember the move.
     pub fn move_state(&self, id: MoveId) -> Option<State> {
         self.conduct.state(self.facts.book(), id)
     }
 
-    /// The moves in hand and the last ones that ended, in the order of their ids.
+    /// The moves in hand and the last moves that ended (`NvaConfig.ended_moves`), in the order of their ids.
     pub fn moves(&self) -> impl Iterator<Item = Standing<'_>> + '_ {
         self.facts.book().moves().filter_map(|this_move| {
             let (plan, version) = (this_move.plan(), this_move.version());
@@ -335,27 +349,27 @@ impl Nva {
         })
     }
 
-    /// The directory and the moves, as the records say.
+    /// The book: the directory and the moves, folded from the records.
     pub const fn book(&self) -> &Book {
         self.facts.book()
     }
 
-    /// How many TSIs the directory has.
+    /// The number of TSIs in the directory.
     pub fn tsis(&self) -> usize {
         self.facts.book().tsis()
     }
 
-    /// Whether an NVE has a session.
+    /// True while the NVE has a session.
     pub fn is_connected(&self, nve: NveId) -> bool {
         self.peers.is_up(nve)
     }
 
-    /// What was counted.
+    /// The counters.
     pub const fn counters(&self) -> &NvaCounters {
         &self.counters
     }
 
-    /// How many things are kept in all, for a test of bounds.
+    /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
         self.facts.book().tsis()
             + self.facts.book().moves().len()

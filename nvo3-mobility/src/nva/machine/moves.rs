@@ -1,24 +1,17 @@
-//! Moves: from inputs through the rules to the rooms that carry out what they say.
+//! Moves: the way of an input through the table to the rooms that carry out its outputs.
 
 use super::Nva;
 use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
-use crate::nva::conduct::{self, Due, UNPLANNED};
+use crate::nva::conduct::{self, Due, UNPLANNED, Wanted};
 use crate::nva::io::{Error, Event};
-use alloc::vec::Vec;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
 
 impl Nva {
-    /// Management plans a move: every check, then the record.
-    pub(super) fn plan(
-        &mut self,
-        id: MoveId,
-        tsis: Vec<TsiKey>,
-        to: NveId,
-        kind: MoveKind,
-        deadline: Micros,
-    ) -> Result<(), Error> {
-        let plan = conduct::draft(&self.facts, self.is_full(), id, tsis, to, kind, deadline)?;
+    /// Plans a move for management: makes every check, then the record.
+    pub(super) fn plan(&mut self, wanted: Wanted) -> Result<(), Error> {
+        let id = wanted.id;
+        let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
         let party = |nve| Some((self.facts.place(nve)?, self.peers.abilities(nve)));
         conduct::check(&self.facts, &plan, party(plan.old), party(plan.new))?;
         self.record(Record::Planned(plan));
@@ -26,7 +19,7 @@ impl Nva {
         Ok(())
     }
 
-    /// A TSI shows up at another NVE than its mapping says, and may: its old NVE is asked to stop delivering.
+    /// A TSI shows up at another NVE than its mapping names, and may move: asks its old NVE to stop delivering.
     pub(super) fn plan_unplanned(&mut self, key: TsiKey, old: NveId, new: NveId) {
         let id = MoveId(UNPLANNED | self.journal.next().0);
         let (kind, deadline) = (MoveKind::Failover, Micros(0));
@@ -36,7 +29,10 @@ impl Nva {
     }
 
     pub(super) fn cancel(&mut self, id: MoveId) -> Result<(), Error> {
-        if self.step(id, rules::Input::Deadline) { Ok(()) } else { Err(Error::UnknownMove(id)) }
+        if self.step(id, rules::Input::Deadline) {
+            return Ok(());
+        }
+        Err(self.move_state(id).map_or(Error::UnknownMove(id), |state| Error::NotCancellable { id, state }))
     }
 
     pub(super) fn fence(&mut self, nve: NveId) -> Result<(), Error> {
@@ -52,14 +48,14 @@ impl Nva {
         Ok(())
     }
 
-    /// One input for one move; false where it is out of place, which is counted.
+    /// Gives one input to one move. False if it is out of place, which is counted.
     pub(super) fn step(&mut self, id: MoveId, input: rules::Input) -> bool {
         let stepped = self.try_step(id, input);
         self.counters.out_of_place += u64::from(!stepped && self.facts.book().get_move(id).is_some());
         stepped
     }
 
-    /// As [`Nva::step`], for an input that says nothing new in some states.
+    /// As [`Nva::step`], for an input that changes nothing in some states: it is not counted.
     pub(super) fn try_step(&mut self, id: MoveId, input: rules::Input) -> bool {
         let Some((from, to, outputs)) = self.conduct.step(&self.facts, id, input) else { return false };
         if from != to {
@@ -79,7 +75,7 @@ impl Nva {
         true
     }
 
-    /// One input for each move under way that an NVE is a party of.
+    /// Gives one input to each move in hand that an NVE is a party of.
     pub(super) fn step_each(&mut self, nve: NveId, input: impl Fn(Side) -> rules::Input) {
         for id in self.facts.book().moves_with(nve) {
             if let Some(side) = self.facts.book().plan(id).and_then(|plan| plan.side(nve)) {
@@ -88,7 +84,7 @@ impl Nva {
         }
     }
 
-    /// What a party that has been gone for a while means in the state that was just entered.
+    /// Gives the move the inputs of NVEs that are gone already, after it entered a state.
     fn note_gone_parties(&mut self, id: MoveId) {
         for side in [Side::Old, Side::New] {
             let Some(nve) = self.facts.book().plan(id).map(|plan| plan.party(side)) else { return };
@@ -108,7 +104,7 @@ impl Nva {
             }
             Due::Absence(side) => {
                 let Some(nve) = self.facts.book().plan(id).map(|plan| plan.party(side)) else { return };
-                // By then it knows that it is alone, and takes no part any more.
+                // By then the NVE knows that it has no session, and takes no part in the move any more.
                 let alone = self.facts.config().session.dead_after;
                 if self.peers.is_gone_for(nve, self.facts.now(), alone) {
                     self.try_step(id, rules::Input::GoneForGood(side));
@@ -170,7 +166,7 @@ impl Nva {
         }
     }
 
-    /// How a move ended, to one who may know by now, and what came after it.
+    /// Sends the outcome of a move to an NVE that may hear it already, and every newer mapping.
     pub(super) fn send_outcome(&mut self, id: MoveId, to: NveId) {
         let Some((letter, version)) = self.conduct.outcome(&self.facts, id, to) else { return };
         self.send(letter);
@@ -178,7 +174,7 @@ impl Nva {
         self.send_all(newer);
     }
 
-    /// A move has ended, and the book has it. Its TSIs are free.
+    /// Handles the end of a move, which the book has. The move's TSIs are free.
     pub(super) fn closed(&mut self, id: MoveId, result: MoveResult, forgotten: Option<&PlannedMove>) {
         if let Some(forgotten) = forgotten {
             self.conduct.forget(forgotten.plan());
@@ -202,7 +198,7 @@ impl Nva {
         }
     }
 
-    /// A move has ended: who asked for its TSI meanwhile is answered now. One that is gone asks again itself.
+    /// Decides about a registration that came during a move that has ended. An NVE that is gone asks again itself.
     fn take_claim(&mut self, key: &TsiKey) {
         if let Some((nve, transaction, request)) = self.registrar.take_claim(key)
             && !self.peers.is_gone(nve)
@@ -211,7 +207,7 @@ impl Nva {
         }
     }
 
-    /// Someone interested follows a move, or is gone.
+    /// Notes that an interested NVE uses the new mapping of a move, or is gone.
     pub(super) fn follows(&mut self, id: MoveId, nve: NveId) {
         if self.publish.note_follower(id, nve) {
             self.tell_if_converged(id);
@@ -225,7 +221,7 @@ impl Nva {
         }
     }
 
-    /// *Done* leaves once the parties' reports are in it.
+    /// Sends *Done* once the parties' reports are in it.
     pub(super) fn send_if_done(&mut self, id: MoveId) {
         if let Some(letters) = self.publish.take_done(&self.facts, id) {
             self.send_all(letters);

@@ -12,13 +12,13 @@ pub(super) struct Edge {
     pub(super) peer: Option<Peer>,
     pub(super) session: Option<Session>,
     pub(super) hello: Option<Hello>,
-    /// Since when it has no session any more, or had a start's grace and has none.
+    /// The time since which the NVE has no session: it ended, or the grace after a start ended without one.
     pub(super) gone: Option<Instant>,
-    /// Management says that it will not return; a session says otherwise.
+    /// True if management said that the NVE will not return. A new session clears it.
     pub(super) fenced: bool,
-    /// Nonces of Hellos that were answered: a late copy asks for nothing.
+    /// The nonces of *Hello* messages that were answered. A late copy of such a *Hello* is ignored.
     pub(super) answered: VecDeque<u64>,
-    /// Receipts of what was sent in the session, by sequence.
+    /// The receipts of the session's letters, by sequence.
     pub(super) receipts: VecDeque<(u32, Receipt)>,
     pub(super) timer: Option<Instant>,
     pub(super) seals: NvaSeals,

@@ -1,4 +1,4 @@
-//! What NVEs say: datagrams in, messages of sessions out.
+//! The messages of NVEs: datagrams in, messages of sessions out.
 
 use super::letter::Receipt;
 use super::room::Peers;
@@ -11,39 +11,39 @@ use nvo3_nva_proto::{
     SessionEvent, SessionId,
 };
 
-/// How many Hellos of one NVE are remembered as answered.
+/// The number of answered *Hello* messages that are remembered per NVE.
 const ANSWERED_HELLOS: usize = 16;
 
-/// What came of a datagram.
+/// The result of a datagram.
 #[derive(Debug)]
 pub(in crate::nva) enum Heard {
-    /// Nothing that concerns another room.
+    /// Nothing for another room.
     Nothing,
-    /// The session of an NVE may have something to say: see [`Peers::poll`].
+    /// The session of an NVE may have messages: see [`Peers::poll`].
     Session(NveId),
     /// An NVE has a new session.
     Opened {
         nve: NveId,
-        /// It remembers nothing.
+        /// True if the NVE has restarted and remembers nothing.
         restarted: bool,
-        /// The receipts of its last session that can come no more.
+        /// The receipts of the NVE's last session, which cannot come any more.
         lost: Vec<Receipt>,
     },
 }
 
-/// What a session says.
+/// An output of a session.
 #[derive(Debug)]
 pub(in crate::nva) enum Said {
-    /// It is over, and these receipts can come no more.
+    /// The session is over, and these receipts cannot come any more.
     Down(DownReason, Vec<Receipt>),
-    /// What these receipts stand for is in force.
+    /// The messages of these receipts are in force.
     InForce(Vec<Receipt>),
-    /// The NVE's next message. [`Peers::set_in_force`] wants its sequence.
+    /// The NVE's next message. Give its sequence to [`Peers::set_in_force`].
     Message { sequence: u32, transaction: u32, message: Message },
 }
 
 impl Peers {
-    /// A datagram of the control port. `greeting` is what a HelloAck says besides the session and the nonce.
+    /// Takes a datagram of the control port. `greeting` is a *HelloAck* without session and nonce.
     pub(in crate::nva) fn hear(
         &mut self,
         now: Instant,
@@ -60,7 +60,7 @@ impl Peers {
         })
     }
 
-    /// A seal says which NVE sent a message. Of a session a message comes once; outside of one there are only Hellos.
+    /// Finds the NVE of a message by its seal. A message of a session counts once. Outside a session only *Hello* counts.
     fn hear_opened(
         &mut self,
         now: Instant,
@@ -108,7 +108,7 @@ impl Peers {
         counters.malformed += 1;
         let Some(nve) = self.by_session.get(&error.session).copied() else { return Heard::Nothing };
         if let Some(session) = self.session_mut(nve) {
-            // Whatever it is, the session counts it.
+            // The session counts the reason.
             let _ = session.handle_undecodable(now, error);
         }
         Heard::Session(nve)
@@ -143,7 +143,7 @@ impl Peers {
         Heard::Session(nve)
     }
 
-    /// Under a seal the challenge keeps old Hellos out, without one the nonces do that were answered.
+    /// Refuses old *Hello* messages: by a challenge under a seal, by the answered nonces without a seal.
     fn hear_hello(
         &mut self,
         now: Instant,
@@ -170,7 +170,7 @@ impl Peers {
                 counters.old_hellos += 1;
                 return Ok(Heard::Nothing);
             }
-            // A repeat of the Hello that made the session is answered again, to where the edge was heard last.
+            // A repetition of the Hello that made the session is answered again, at the address that the NVE used last.
             let _ = session.handle(now, &Header::default(), Message::Hello(hello));
             return Ok(Heard::Session(nve));
         }
@@ -188,7 +188,7 @@ impl Peers {
         Ok(self.open(now, greeting, from, hello))
     }
 
-    /// Begins a session in place of the one that there was.
+    /// Begins a session, in place of an older one.
     fn open(&mut self, now: Instant, greeting: HelloAck, from: Peer, hello: Hello) -> Heard {
         let nve = hello.place.nve;
         let lost = self.drop_session(nve);
@@ -208,7 +208,7 @@ impl Peers {
         Heard::Opened { nve, restarted, lost }
     }
 
-    /// The next thing that the session of an NVE says.
+    /// The next output of the session of an NVE.
     pub(in crate::nva) fn poll(&mut self, nve: NveId) -> Option<Said> {
         loop {
             let edge = self.edges.get_mut(&nve)?;
@@ -229,7 +229,7 @@ impl Peers {
         }
     }
 
-    /// Everything that an NVE said up to this message is in force.
+    /// Notes that every message of an NVE up to this one is in force.
     pub(in crate::nva) fn set_in_force(&mut self, nve: NveId, sequence: u32) {
         if let Some(session) = self.session_mut(nve) {
             session.set_in_force(sequence);

@@ -1,13 +1,13 @@
-//! A message for one NVE, and what its acknowledgement means.
+//! A message for one NVE, and the meaning of its acknowledgement.
 
 use nvo3_nva_proto::{Message, MoveId, NveId, Side};
 
-/// What it means that a message is in force. The room that wrote the message understands it.
+/// The meaning of a message that is in force at the NVE. The room that wrote the message understands it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nva) enum Receipt {
-    /// A party has the outcome of a move in force.
+    /// The NVE on this side has the outcome of the move in force.
     Outcome(MoveId, Side),
-    /// An NVE that is interested follows a move.
+    /// An interested NVE uses the new mapping of the move.
     Update(MoveId),
 }
 
@@ -21,22 +21,22 @@ pub(in crate::nva) struct Letter {
 }
 
 impl Letter {
-    /// A message that answers nothing.
+    /// Makes a letter that answers no message.
     pub(in crate::nva) const fn new(to: NveId, message: Message) -> Self {
         Self { to, transaction: 0, message, receipt: None }
     }
 
-    /// The answer to a message of this transaction.
+    /// Makes the answer to a message of this transaction.
     pub(in crate::nva) const fn answer(to: NveId, transaction: u32, message: Message) -> Self {
         Self { to, transaction, message, receipt: None }
     }
 
-    /// The same letter. Its receipt comes back when the message is in force, or when it cannot be any more.
+    /// Adds a receipt. It comes back when the message is in force, or when it cannot be in force any more.
     pub(in crate::nva) fn with_receipt(self, receipt: Receipt) -> Self {
         Self { receipt: Some(receipt), ..self }
     }
 
-    /// How many mappings it publishes.
+    /// The number of mappings in the letter.
     pub(in crate::nva) fn mappings(&self) -> usize {
         if let Message::Update(update) = &self.message { update.mappings.len() } else { 0 }
     }

@@ -1,9 +1,9 @@
-//! Sessions with NVEs: who has one, what they say, and what may leave.
+//! The sessions with NVEs: their messages, and the letters that may leave.
 //!
-//! In come datagrams, [`Letter`]s to be sent, and how far records are durable. Out come messages of NVEs in order, the
-//! [`Receipt`]s of letters that are in force or got lost, and datagrams. The room knows no book and no move: it hands a receipt
-//! back and does not look into it. A letter leaves when every record that was made before it is durable (I6), and what is under
-//! no valid seal changes nothing (VMM-10-10, SPL-14, R-38).
+//! In go datagrams, [`Letter`]s to send, and the number up to which records are durable. Out come messages of NVEs in order, the
+//! [`Receipt`]s of letters that are in force or lost, and datagrams. The room knows no book and no move: it returns a receipt and
+//! does not look into it. A letter leaves when every record that was made before it is durable (I6). A message without a valid
+//! seal changes nothing (VMM-10-10, SPL-14, R-38).
 
 mod edge;
 mod hear;

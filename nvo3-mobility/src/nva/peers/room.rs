@@ -1,4 +1,4 @@
-//! The NVEs of the domain, and which of them are there.
+//! The NVEs of the domain, and the NVEs with a session.
 
 use super::edge::Edge;
 use super::letter::Receipt;
@@ -12,20 +12,20 @@ use nvo3_nva_proto::{
     Capabilities, Encapsulations, Instant, Micros, NveId, Session, SessionConfig, SessionId, SessionTimer,
 };
 
-/// See the module.
+/// The NVEs of the domain with their sessions, and the letters and answers that wait.
 pub(in crate::nva) struct Peers {
     pub(super) transport: Transport,
     pub(super) session_config: SessionConfig,
-    /// How many answers to strangers may wait.
+    /// The most answers to senders without a session that may wait.
     pub(super) queue: usize,
-    /// How many letters may wait for the journal.
+    /// The most letters that may wait for the journal.
     pub(super) unpersisted: usize,
     seed: u64,
     sessions_given: u64,
     grace: Option<Instant>,
     pub(super) edges: BTreeMap<NveId, Edge>,
     pub(super) by_session: BTreeMap<SessionId, NveId>,
-    /// Edges whose session may have something to send.
+    /// NVEs whose session may have something to send.
     pub(super) talkative: BTreeSet<NveId>,
     timers: BTreeSet<(Instant, NveId)>,
     pub(super) outbox: VecDeque<Waiting>,
@@ -33,7 +33,7 @@ pub(in crate::nva) struct Peers {
 }
 
 impl Peers {
-    /// No NVEs. `seed` makes session ids. After a start NVEs have the configured grace to come back.
+    /// Makes a room without NVEs. Session ids come from `seed`. After a start, NVEs have `NvaConfig.grace` to return.
     pub(in crate::nva) fn new(config: &NvaConfig, transport: Transport, seed: u64, now: Instant) -> Self {
         Self {
             transport,
@@ -52,12 +52,12 @@ impl Peers {
         }
     }
 
-    /// Another ring of keys from now on, sealed from now on.
+    /// Replaces the keys, and seals every message from now on.
     pub(in crate::nva) fn set_keys(&mut self, keys: Keys) {
         self.transport = Transport::Sealed(keys);
     }
 
-    /// An NVE belongs to the domain. False where the domain has `most` NVEs already.
+    /// Admits an NVE to the domain. False if the domain has `most` NVEs already.
     pub(in crate::nva) fn admit(&mut self, now: Instant, nve: NveId, most: usize) -> bool {
         if !self.edges.contains_key(&nve) {
             if self.edges.len() >= most {
@@ -69,7 +69,7 @@ impl Peers {
         true
     }
 
-    /// Management says that an NVE will not return. False where there is no such NVE.
+    /// Notes that an NVE will not return. False if it is not admitted.
     pub(in crate::nva) fn fence(&mut self, nve: NveId) -> bool {
         let edge = self.edges.get_mut(&nve);
         edge.map(|edge| edge.fenced = true).is_some()
@@ -82,34 +82,39 @@ impl Peers {
         }
     }
 
-    /// Whether an NVE has no session and is not expected to have one.
+    /// True if an NVE has no session and is not expected to return.
     pub(in crate::nva) fn is_gone(&self, nve: NveId) -> bool {
         self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some())
     }
 
-    /// Whether an NVE has been gone for this long.
+    /// True if an NVE has been gone for this long.
     pub(in crate::nva) fn is_gone_for(&self, nve: NveId, now: Instant, time: Micros) -> bool {
         self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| now >= since + time))
     }
 
-    /// Whether management said that an NVE will not return.
+    /// True if management said that an NVE will not return.
     pub(in crate::nva) fn is_fenced(&self, nve: NveId) -> bool {
         self.edges.get(&nve).is_some_and(|edge| edge.fenced)
     }
 
-    /// Whether an NVE has a session.
+    /// True while an NVE has a session.
     pub(in crate::nva) fn is_up(&self, nve: NveId) -> bool {
         self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
     }
 
-    /// What an NVE said in Hello that it can do; `None` without a session, and for a fenced NVE.
+    /// The number of NVEs with a session.
+    pub(in crate::nva) fn sessions(&self) -> usize {
+        self.by_session.len()
+    }
+
+    /// The abilities that an NVE named in *Hello*; `None` without a session, and for a fenced NVE.
     pub(in crate::nva) fn abilities(&self, nve: NveId) -> Option<(Encapsulations, Capabilities)> {
         let edge = self.edges.get(&nve).filter(|edge| !edge.fenced)?;
         edge.session.as_ref().filter(|session| session.is_up())?;
         edge.hello.as_ref().map(|hello| (hello.encapsulations, hello.capabilities))
     }
 
-    /// When the grace after a start ends.
+    /// The time at which the grace after a start ends.
     pub(in crate::nva) const fn grace(&self) -> Option<Instant> {
         self.grace
     }
@@ -130,7 +135,7 @@ impl Peers {
         Some((at, *nve, which))
     }
 
-    /// The next deadline of a session. None while a session may have something to send: that alone can be what is due.
+    /// The next deadline of a session; `None` while a session may have something to send, since that may be what is due.
     pub(in crate::nva) fn next_deadline(&self) -> Option<Instant> {
         self.timers.first().map(|(at, _)| *at).filter(|_| self.talkative.is_empty())
     }
@@ -140,14 +145,14 @@ impl Peers {
         self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, nve)| *nve).collect()
     }
 
-    /// Lets time pass for a session.
+    /// Handles the deadlines of a session that have passed.
     pub(in crate::nva) fn handle_timeout(&mut self, now: Instant, nve: NveId) {
         if let Some(session) = self.session_mut(nve) {
             session.handle_timeout(now);
         }
     }
 
-    /// How many things are kept.
+    /// The number of all things that the room keeps.
     pub(in crate::nva) fn footprint(&self) -> usize {
         let in_edges: usize = self.edges.values().map(|edge| edge.receipts.len() + edge.answered.len()).sum();
         self.edges.len() + in_edges + self.by_session.len() + self.outbox.len() + self.answers.len()
@@ -167,7 +172,7 @@ impl Peers {
         }
     }
 
-    /// Forgets a session. Gives the receipts that can come no more.
+    /// Forgets a session. Gives the receipts that cannot come any more.
     pub(super) fn drop_session(&mut self, nve: NveId) -> Vec<Receipt> {
         let Some(edge) = self.edges.get_mut(&nve) else { return Vec::new() };
         if let Some(session) = edge.session.take() {
@@ -180,7 +185,7 @@ impl Peers {
         edge.receipts.drain(..).map(|(_, receipt)| receipt).collect()
     }
 
-    /// A session was used: its timer may be another, and it may have something to send.
+    /// Updates the timer of a session that was used, and notes that it may have something to send.
     pub(in crate::nva) fn touch(&mut self, nve: NveId) {
         let Some(edge) = self.edges.get_mut(&nve) else { return };
         let next = edge.session.as_ref().and_then(Session::poll_timeout).map(|(at, _)| at);

@@ -1,4 +1,4 @@
-//! What may leave, and when: letters wait for the journal, answers to strangers only for the owner.
+//! Outgoing messages: letters wait for the journal, answers to senders without a session wait only for the owner.
 
 use super::letter::{Letter, Receipt};
 use super::room::Peers;
@@ -14,7 +14,7 @@ pub(super) struct Waiting {
 }
 
 impl Peers {
-    /// Lets a letter leave once this record is durable.
+    /// Queues a letter. It leaves once this record is durable.
     pub(in crate::nva) fn send(&mut self, after: RecordNo, letter: Letter, counters: &mut NvaCounters) {
         if self.outbox.len() >= self.unpersisted {
             return self.shed(letter.to, counters);
@@ -22,8 +22,8 @@ impl Peers {
         self.outbox.push_back(Waiting { after, letter });
     }
 
-    /// Gives the sessions their letters that wait for no other record than these. Stops at a letter whose receipt cannot come any
-    /// more, since its NVE has no session that takes it, and gives that.
+    /// Gives the sessions the letters whose records are durable. Stops at a letter whose NVE has no session that takes it, and gives
+    /// the receipt of the letter, which cannot come any more.
     pub(in crate::nva) fn release(
         &mut self,
         durable: RecordNo,
@@ -56,7 +56,7 @@ impl Peers {
         None
     }
 
-    /// An NVE that cannot be told everything is told so: its next session begins with all it missed (DIR-13).
+    /// Closes the session of an NVE that cannot get every message. Its next session begins with everything that it missed (DIR-13).
     fn shed(&mut self, nve: NveId, counters: &mut NvaCounters) {
         counters.shed_sessions += 1;
         if let Some(session) = self.session_mut(nve) {
@@ -78,7 +78,7 @@ impl Peers {
         self.answer(to, (opened, 0), session, &Message::Error(error), counters);
     }
 
-    /// Answers what is of no session here, under its key and this number, if the answer can be written and there is room.
+    /// Answers a message of no session, under its key and this number, if the answer can be written and there is room.
     pub(super) fn answer(
         &mut self,
         to: Peer,
@@ -97,18 +97,18 @@ impl Peers {
         }
     }
 
-    /// Whether the message of an edge's session may leave, now that it is sealed.
+    /// Seals a message of an NVE's session. True if the message may leave.
     fn seal(&mut self, nve: NveId, message: &mut Vec<u8>) -> bool {
         let edge = self.edges.get_mut(&nve);
         edge.is_some_and(|edge| self.transport.seal(&mut edge.seals, nve, message).is_ok())
     }
 
-    /// How many sessions and answers may have something to send.
+    /// The number of sessions and answers that may have something to send.
     pub(in crate::nva) fn outputs(&self) -> usize {
         self.talkative.len() + self.answers.len()
     }
 
-    /// The next datagram, written into `out`, which is empty.
+    /// Writes the next datagram into `out`, which is empty, and gives its destination.
     pub(in crate::nva) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
         if let Some((to, bytes)) = self.answers.pop_front() {
             out.extend_from_slice(&bytes);

@@ -1,71 +1,72 @@
-//! Who does not follow a move yet, and what its parties report of it.
+//! The NVEs that do not use the new mapping of a move yet, and the reports of its parties.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use nvo3_nva_proto::{Instant, Micros, MoveId, NveId, Report, TsiKey};
 
-/// The parties' reports are waited for so long after a move has converged. Until *Done*, the old NVE keeps its forward entry.
+/// The time for which the NVA waits for the parties' reports after a move has converged. The old NVE keeps its forward entry
+/// until *Done*.
 const REPORT_WAIT: Micros = Micros::from_millis(500);
 
 #[derive(Debug, Default)]
 struct Following {
-    /// When it was planned, and when it was committed.
+    /// The times of the plan and of the commit.
     committed: Option<(Instant, Instant)>,
-    /// Who was pushed the new mapping before the commit.
+    /// The NVEs that got the new mapping before the commit.
     early: BTreeSet<(TsiKey, NveId)>,
-    /// Who was pushed it and has not said that it is in force.
+    /// The NVEs that got the new mapping and have not acknowledged it.
     awaited: BTreeSet<NveId>,
-    /// Since everyone follows: until when the parties' reports are waited for.
+    /// Once every interested NVE uses the new mapping: the end of the wait for the parties' reports.
     done_at: Option<Instant>,
-    /// What the parties have reported.
+    /// The reports of the parties.
     reports: BTreeMap<NveId, Report>,
 }
 
-/// The moves whose new mappings were pushed, until everyone who was pushed them follows.
+/// The moves whose new mappings were pushed, until every NVE that got them uses them.
 #[derive(Debug, Default)]
 pub(super) struct Convergence {
     moves: BTreeMap<MoveId, Following>,
-    /// When which converged move is done at the latest.
+    /// The converged moves, by the time at which they are done at the latest.
     timers: BTreeSet<(Instant, MoveId)>,
 }
 
 impl Convergence {
-    /// An NVE was pushed the new mapping of a TSI before the commit.
+    /// Notes that an NVE got the new mapping of a TSI before the commit.
     pub(super) fn note_early(&mut self, id: MoveId, key: TsiKey, nve: NveId) {
         let following = self.moves.entry(id).or_default();
         following.early.insert((key, nve));
         following.awaited.insert(nve);
     }
 
-    /// A move is committed.
+    /// Notes that a move is committed.
     pub(super) fn commit(&mut self, id: MoveId, planned_at: Instant, now: Instant) {
         self.moves.entry(id).or_default().committed = Some((planned_at, now));
     }
 
-    /// Whether an NVE was pushed the new mapping of this TSI before the commit.
+    /// True if an NVE got the new mapping of this TSI before the commit.
     pub(super) fn is_early(&self, id: MoveId, key: TsiKey, nve: NveId) -> bool {
         self.moves.get(&id).is_some_and(|following| following.early.contains(&(key, nve)))
     }
 
-    /// An NVE was pushed the commit.
+    /// Notes that an NVE got the new mapping with the commit.
     pub(super) fn note_pushed(&mut self, id: MoveId, nve: NveId) {
         if let Some(following) = self.moves.get_mut(&id) {
             following.awaited.insert(nve);
         }
     }
 
-    /// An NVE lost its session, and maybe what it was pushed early: it is pushed the commit too.
+    /// Notes that an NVE lost its session, and maybe the early mapping: the NVA pushes it again with the commit.
     pub(super) fn forget_early(&mut self, nve: NveId) {
         for following in self.moves.values_mut().filter(|following| following.committed.is_none()) {
             following.early.retain(|(_, pushed)| *pushed != nve);
         }
     }
 
-    /// An NVE follows a move, or is gone. True if it was awaited.
+    /// Notes that an NVE uses the new mapping of a move, or is gone. True if the move waited for it.
     pub(super) fn note_follower(&mut self, id: MoveId, nve: NveId) -> bool {
         self.moves.get_mut(&id).is_some_and(|following| following.awaited.remove(&nve))
     }
 
-    /// When a move was committed, once everyone follows. It is said once; from then on the reports are waited for.
+    /// The time of the commit, once every interested NVE uses the new mapping. It comes once. Then the wait for the reports begins.
     pub(super) fn take_converged(&mut self, id: MoveId, now: Instant) -> Option<Instant> {
         let following = self.moves.get_mut(&id)?;
         let (_, committed_at) = following.committed.filter(|_| following.awaited.is_empty())?;
@@ -78,14 +79,14 @@ impl Convergence {
         Some(committed_at)
     }
 
-    /// A party of a move reports.
+    /// Notes the report of a party.
     pub(super) fn note_report(&mut self, id: MoveId, nve: NveId, report: Report) {
         if let Some(following) = self.moves.get_mut(&id) {
             following.reports.insert(nve, report);
         }
     }
 
-    /// What a move cost in all, once it has converged and both parties have reported or had the time to. It is said once.
+    /// The total cost of a move, once it has converged and both parties have reported or had the time to. It comes once.
     pub(super) fn take_done(&mut self, id: MoveId, parties: [NveId; 2], now: Instant) -> Option<Report> {
         let following = self.moves.get(&id)?;
         let (done_at, (planned_at, _)) = (following.done_at?, following.committed?);
@@ -93,7 +94,7 @@ impl Convergence {
         if !reported && now < done_at {
             return None;
         }
-        // The authority's own figure: from the plan until everyone followed.
+        // The NVA's own figure: from the plan until every interested NVE used the new mapping.
         let converged_at = Instant(done_at.0 - REPORT_WAIT.0);
         let mut done = Report { duration_us: (converged_at - planned_at).0, ..Report::default() };
         for report in following.reports.values() {
@@ -106,18 +107,18 @@ impl Convergence {
         Some(done)
     }
 
-    /// The converged move that is done next, whoever has reported.
+    /// The converged move that is done next, even without reports.
     pub(super) fn next_timer(&self) -> Option<(Instant, MoveId)> {
         self.timers.first().copied()
     }
 
-    /// How many moves, pushes, reports and deadlines are kept.
+    /// The number of moves, pushes, reports and deadlines that are kept.
     pub(super) fn footprint(&self) -> usize {
         let each = self.moves.values().map(|f| 1 + f.early.len() + f.awaited.len() + f.reports.len());
         each.sum::<usize>() + self.timers.len()
     }
 
-    /// A move is aborted or remembered no more: nobody is waited for.
+    /// Forgets a move that is aborted or not remembered any more: it waits for no NVE.
     pub(super) fn forget(&mut self, id: MoveId) {
         if let Some(done_at) = self.moves.remove(&id).and_then(|following| following.done_at) {
             self.timers.remove(&(done_at, id));

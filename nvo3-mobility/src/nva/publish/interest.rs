@@ -1,20 +1,20 @@
-//! Who wants to know of a mapping (VMM-4.2-08, DIR-11, DIR-12).
+//! The interest of NVEs in mappings: an NVE that queried a mapping gets its changes (VMM-4.2-08, DIR-11, DIR-12).
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, NveId, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
-/// NVEs, and until when each is interested.
+/// The NVEs, with the end of the interest of each.
 type Until = BTreeMap<NveId, Instant>;
 
-/// See the module.
+/// The interest of all NVEs.
 #[derive(Debug, Default)]
 pub(super) struct Interest {
-    /// Who pulled a mapping (DIR-12, method 3).
+    /// Per mapping: the NVEs that queried it (DIR-12, method 3).
     pulled: BTreeMap<TsiKey, Until>,
     subscribers: BTreeMap<Vni, BTreeSet<NveId>>,
-    /// Who was told that there is no such address (DIR-11).
+    /// Per address: the NVEs that were told that it does not exist (DIR-11).
     absent: BTreeMap<(Vni, Address), Until>,
 }
 
@@ -31,18 +31,19 @@ impl Interest {
         }
     }
 
-    /// An NVE wants to know of a mapping at least until then.
+    /// Notes that an NVE is interested in a mapping at least until this time.
     pub(super) fn extend(&mut self, key: TsiKey, nve: NveId, until: Instant) {
         let before = self.pulled.entry(key).or_default().entry(nve).or_insert(until);
         *before = (*before).max(until);
     }
 
-    /// An NVE wants to know of a mapping until then, and not longer.
+    /// Notes that an NVE is interested in a mapping until this time, and not longer.
     pub(super) fn set(&mut self, key: TsiKey, nve: NveId, until: Instant) {
         self.pulled.entry(key).or_default().insert(nve, until);
     }
 
-    /// An NVE was told that there is no such address; it is told when there is. At most `most` addresses are remembered.
+    /// Notes that an NVE was told that an address does not exist; it is told once the address exists. At most `most` addresses are
+    /// remembered.
     pub(super) fn note_absent(
         &mut self,
         now: Instant,
@@ -60,7 +61,7 @@ impl Interest {
         }
     }
 
-    /// A TSI has these addresses now: who was told that there is none is interested in its mapping.
+    /// A TSI has these addresses now. NVEs that were told that an address does not exist become interested in its mapping.
     pub(super) fn appears(&mut self, key: TsiKey, ips: &[IpAddr]) {
         if self.absent.is_empty() {
             return;
@@ -71,14 +72,14 @@ impl Interest {
         }
     }
 
-    /// A TSI is gone. Gives who wants to know that.
+    /// A TSI is gone. Gives the interested NVEs.
     pub(super) fn disappears(&mut self, now: Instant, key: &TsiKey) -> BTreeSet<NveId> {
         let all = self.interested(now, key);
         self.pulled.remove(key);
         all
     }
 
-    /// Who wants to know of a mapping now.
+    /// The NVEs that are interested in a mapping now.
     pub(super) fn interested(&mut self, now: Instant, key: &TsiKey) -> BTreeSet<NveId> {
         let mut all = self.subscribers.get(&key.vn).cloned().unwrap_or_default();
         if let Some(pulled) = self.pulled.get_mut(key) {
@@ -91,7 +92,7 @@ impl Interest {
         all
     }
 
-    /// The mappings of a VN that an NVE pulled and may still use, in order.
+    /// The mappings of a VN that an NVE queried and may still use, in order.
     pub(super) fn pulled_by(&self, now: Instant, vn: Vni, nve: NveId) -> impl Iterator<Item = &TsiKey> {
         let range = TsiKey { vn, mac: Mac::ZERO }..=TsiKey { vn, mac: Mac::BROADCAST };
         let pulled = self.pulled.range(range);

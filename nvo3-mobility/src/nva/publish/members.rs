@@ -1,5 +1,5 @@
-//! Telling the NVEs of a VN who they are (VMM-4.3-06): each change at once, but a VN of which much changes not again and
-//! again. A thousand NVEs that come together are told of a thousand, not a thousand times.
+//! The replication lists of VNs (VMM-4.3-06). The NVA pushes a change at once, but a list that changes often at most once per
+//! interval: if a thousand NVEs come together, each gets one list of a thousand, not a thousand lists.
 
 use super::room::Publish;
 use crate::nva::facts::Facts;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Members, Message, NveId, TsiKey, Update};
 use nvo3_wire::Vni;
 
-/// What was pushed of each VN, and what is to be pushed when.
+/// The list that was pushed for each VN, and the time of its next push.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     pushed: BTreeMap<Vni, (Instant, Vec<NveId>)>,
@@ -25,7 +25,7 @@ impl Lists {
         self.pushed.len() + self.due.len()
     }
 
-    /// The list of a VN that is to be pushed now, if it has changed and may be pushed again.
+    /// The list of a VN to push now, if it has changed and its interval has passed.
     fn take(&mut self, facts: &Facts, vn: Vni) -> Option<Vec<NveId>> {
         let (now, book) = (facts.now(), facts.book());
         if let Some((at, pushed)) = self.pushed.get(&vn) {
@@ -55,13 +55,13 @@ impl Lists {
 }
 
 impl Publish {
-    /// Tells the NVEs of these TSIs' VNs who they are, where that changed.
+    /// Pushes the lists of these TSIs' VNs that have changed.
     pub(super) fn push_lists(&mut self, facts: &Facts, keys: &[TsiKey]) -> Vec<Letter> {
         let vns: BTreeSet<Vni> = keys.iter().map(|key| key.vn).collect();
         vns.into_iter().flat_map(|vn| self.push_list(facts, vn)).collect()
     }
 
-    /// Tells what waited for its time.
+    /// Pushes the lists whose interval has passed.
     pub(in crate::nva) fn push_due_lists(&mut self, facts: &Facts) -> Vec<Letter> {
         let mut letters = Vec::new();
         while let Some(vn) = self.lists.take_due(facts.now()) {
@@ -82,7 +82,7 @@ impl Publish {
     }
 }
 
-/// Where these NVEs are reached.
+/// The places of these NVEs.
 pub(super) fn members(facts: &Facts, nves: &[NveId]) -> Members {
     Members { places: nves.iter().filter_map(|nve| facts.place(*nve)).collect(), more: false }
 }

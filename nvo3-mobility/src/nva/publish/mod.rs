@@ -1,8 +1,8 @@
-//! Who hears of what, and when they have it in force.
+//! The publication of mappings and replication lists to interested NVEs.
 //!
-//! In come questions, subscriptions, and what a record changed. Out come the letters that say it. The room remembers who is
-//! interested in which mapping, who was told that there is no such address, which replication list was pushed, and who does not
-//! follow a move yet. (VMM-4.2-08, VMM-4.3-06, DAP-03, DIR-03, DIR-11 … DIR-13, R-34.)
+//! In go queries, subscriptions, and the changes of records. Out come letters to NVEs. The room remembers which NVE is interested
+//! in which mapping, which NVE was told that an address does not exist, which replication list was pushed, and which NVEs do not
+//! use the new mapping of a move yet. (Rules: VMM-4.2-08, VMM-4.3-06, DAP-03, DIR-03, DIR-11 … DIR-13, R-34.)
 
 mod convergence;
 mod interest;

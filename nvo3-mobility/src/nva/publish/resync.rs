@@ -1,4 +1,4 @@
-//! Answers to NVEs that ask: one address, or everything that they may have missed.
+//! The answers to queries and *Resync*: one address, or everything that an NVE may have missed.
 
 use super::members::members;
 use super::room::Publish;
@@ -12,7 +12,7 @@ use nvo3_nva_proto::{
 use nvo3_wire::Vni;
 
 impl Publish {
-    /// What the directory has for an address. Who asks hears of what comes after it.
+    /// The directory's answer for an address. The NVE that asks becomes interested in it.
     pub(in crate::nva) fn answer(&mut self, facts: &Facts, from: NveId, transaction: u32, query: Query) -> Letter {
         let Query { vn, address } = query;
         let found = facts.book().find(vn, address).and_then(|key| Some((key, facts.mapping(&key)?)));
@@ -30,7 +30,7 @@ impl Publish {
         Letter::answer(from, transaction, Message::Response(response))
     }
 
-    /// Interest restated, and everything that the NVE may have missed (DAP-03).
+    /// Takes the restated interest of an NVE, and gives everything that it may have missed (DAP-03).
     pub(in crate::nva) fn resync(
         &mut self,
         facts: &Facts,
@@ -77,7 +77,7 @@ impl Publish {
         letters
     }
 
-    /// An NVE is told of a move's outcome under this version, which may be an old one: it also wants to know what came after it.
+    /// The newer mappings for an NVE that is told the outcome of a move under this version, which may be old.
     pub(in crate::nva) fn catch_up(&mut self, facts: &Facts, nve: NveId, id: MoveId, told: Version) -> Vec<Letter> {
         let keys = facts.book().plan(id).map_or(&[][..], |plan| &plan.tsis);
         keys.iter().filter_map(|key| self.catch_up_with(facts, nve, *key, told)).collect()
@@ -86,7 +86,7 @@ impl Publish {
     fn catch_up_with(&mut self, facts: &Facts, nve: NveId, key: TsiKey, told: Version) -> Option<Letter> {
         self.note_interest(facts, key, nve);
         match facts.book().get(&key) {
-            Some(known) if known.version() <= told => return None,
+            Some(registration) if registration.version() <= told => return None,
             Some(_) => {}
             None => self.note_absent(facts, key.vn, Address::Mac(key.mac), nve),
         }
@@ -94,7 +94,7 @@ impl Publish {
     }
 }
 
-/// The mapping of a TSI, or that there is no such TSI any more.
+/// The mapping of a TSI, or a mapping without a place if the TSI is gone.
 fn mapping_or_gone(facts: &Facts, key: &TsiKey) -> Mapping {
     let book = facts.book();
     let gone = || Mapping { mac: key.mac, ips: Vec::new(), version: book.version_at(book.last()), place: None };

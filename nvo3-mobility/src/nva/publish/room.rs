@@ -1,4 +1,4 @@
-//! What a record changed, and who is told.
+//! The letters that follow a change of the book.
 
 use super::convergence::Convergence;
 use super::interest::Interest;
@@ -13,7 +13,7 @@ use nvo3_nva_proto::{
 };
 use nvo3_wire::Vni;
 
-/// See the module.
+/// The interest, the lists and the converging moves.
 #[derive(Debug)]
 pub(in crate::nva) struct Publish {
     /// The newest record that changed what is published.
@@ -24,7 +24,7 @@ pub(in crate::nva) struct Publish {
 }
 
 impl Publish {
-    /// Everything up to this record is published, and nobody is interested.
+    /// Makes a room without interest. Every change up to this record is published.
     pub(in crate::nva) fn after(published: RecordNo) -> Self {
         let (interest, lists, convergence) = (Interest::default(), Lists::default(), Convergence::default());
         Self { published, interest, lists, convergence }
@@ -43,17 +43,17 @@ impl Publish {
         self.interest.unsubscribe(vn, nve);
     }
 
-    /// A TSI is registered: everyone interested hears of it, but not its own NVE.
+    /// A TSI is registered: tells every interested NVE except its own.
     pub(in crate::nva) fn registered(&mut self, facts: &Facts, number: RecordNo, key: TsiKey) -> Vec<Letter> {
-        let Some(known) = facts.book().get(&key) else { return Vec::new() };
-        self.interest.appears(key, known.ips());
+        let Some(registration) = facts.book().get(&key) else { return Vec::new() };
+        self.interest.appears(key, registration.ips());
         self.published = number;
-        let mut letters = self.push(facts, &key, &[known.nve()]);
+        let mut letters = self.push(facts, &key, &[registration.nve()]);
         letters.extend(self.push_list(facts, key.vn));
         letters
     }
 
-    /// A TSI is gone: everyone interested hears of that, and of the next TSI with this MAC.
+    /// A TSI is gone: tells every interested NVE. They stay interested in the next TSI with this MAC.
     pub(in crate::nva) fn withdrawn(
         &mut self,
         facts: &Facts,
@@ -73,13 +73,13 @@ impl Publish {
         letters
     }
 
-    /// A move is planned: the new NVE takes part in its VNs.
+    /// A move is planned: the new NVE takes part in the move's VNs.
     pub(in crate::nva) fn planned(&mut self, facts: &Facts, id: MoveId) -> Vec<Letter> {
         facts.book().plan(id).map_or_else(Vec::new, |plan| self.push_lists(facts, &plan.tsis))
     }
 
-    /// Tells the new NVE of a move, before the VM runs there, where those are whom the old one knows: with them the VM goes
-    /// on to speak whether the authority can be asked then or not. Looks through a bounded part of a large VN.
+    /// Gives the new NVE the mappings that the old NVE uses, before the VM runs at the new NVE. So the VM's flows go on, even if the
+    /// NVA cannot be asked then. Looks through at most `NvaConfig.handover` mappings of a VN.
     pub(in crate::nva) fn hand_over(&mut self, facts: &Facts, id: MoveId) -> Vec<Letter> {
         let Some(plan) = facts.book().plan(id) else { return Vec::new() };
         let vns: BTreeSet<Vni> = plan.tsis.iter().map(|key| key.vn).collect();
@@ -99,25 +99,25 @@ impl Publish {
         letters
     }
 
-    /// The TSIs of a VN that the VM may speak to and whose mappings the new NVE of its move has no other way to get in time.
+    /// The TSIs of a VN that the VM may talk to, and whose mappings the new NVE would not get in time otherwise.
     fn used_by_old(&self, facts: &Facts, plan: &Plan, vn: Vni) -> Vec<TsiKey> {
         let book = facts.book();
         let mut pulled = self.interest.pulled_by(facts.now(), vn, plan.old).peekable();
         let some = book.in_vn(vn).take(facts.config().handover as usize);
-        let used = some.filter(|(key, known)| {
+        let used = some.filter(|(key, registration)| {
             while pulled.next_if(|pulled| pulled < key).is_some() {}
-            let used = known.nve() == plan.old || pulled.peek() == Some(key);
-            // What is coming there too needs no mapping: by it, what its old NVE tunnels there would be sent back.
+            let used = registration.nve() == plan.old || pulled.peek() == Some(key);
+            // A TSI that moves to the new NVE too needs no mapping there: by it, the new NVE would send the old NVE's frames back.
             let comes = || {
                 let other = book.move_with(key).and_then(|id| book.plan(id));
                 other.is_some_and(|other| other.new == plan.new)
             };
-            used && known.nve() != plan.new && !plan.tsis.contains(key) && !comes()
+            used && registration.nve() != plan.new && !plan.tsis.contains(key) && !comes()
         });
         used.map(|(key, _)| *key).collect()
     }
 
-    /// Pushes the new mappings of a move before the commit. Who has one is not pushed it again.
+    /// Pushes the new mappings of a move before the commit. An NVE that has one does not get it again.
     pub(in crate::nva) fn push_early(&mut self, facts: &Facts, id: MoveId) -> Vec<Letter> {
         let Some(this_move) = facts.book().get_move(id) else { return Vec::new() };
         let plan = this_move.plan();
@@ -137,7 +137,7 @@ impl Publish {
         letters
     }
 
-    /// A move is committed: everyone interested hears of it. The old NVE stays interested while frames may be in flight.
+    /// A move is committed: tells every interested NVE. The old NVE stays interested while frames may be in flight.
     pub(in crate::nva) fn committed(
         &mut self,
         facts: &Facts,
@@ -154,7 +154,7 @@ impl Publish {
         for key in &plan.tsis {
             let Some(mapping) = facts.mapping(key) else { continue };
             for nve in self.interest.interested(now, key) {
-                // Who was pushed one TSI early may have come to know another one since.
+                // An NVE that got the mapping of one TSI early may have become interested in another TSI since.
                 if nve != plan.old && nve != plan.new && !self.convergence.is_early(id, *key, nve) {
                     self.convergence.note_pushed(id, nve);
                     let letter = self.update_one(nve, key.vn, mapping.clone());
@@ -179,14 +179,14 @@ impl Publish {
         }
     }
 
-    /// The old NVE knows that a move is aborted: now everyone interested hears of it.
+    /// The old NVE knows that a move is aborted: tells every interested NVE now.
     pub(in crate::nva) fn abort_is_known(&mut self, facts: &Facts, id: MoveId) -> Vec<Letter> {
         let Some(plan) = facts.book().plan(id) else { return Vec::new() };
         self.published = facts.book().last();
         plan.tsis.iter().flat_map(|key| self.push(facts, key, &[plan.old, plan.new])).collect()
     }
 
-    /// A move has ended. After an abort the new NVE takes no part in its VNs any more.
+    /// A move has ended. After an abort the new NVE may take no part in the move's VNs any more.
     pub(in crate::nva) fn closed(&mut self, facts: &Facts, id: MoveId, result: MoveResult) -> Vec<Letter> {
         match facts.book().plan(id) {
             Some(plan) if result == MoveResult::Aborted => {
@@ -197,34 +197,34 @@ impl Publish {
         }
     }
 
-    /// A move is remembered no more.
+    /// Forgets a move that the book does not remember any more.
     pub(in crate::nva) fn forget(&mut self, id: MoveId) {
         self.convergence.forget(id);
     }
 
-    /// An NVE lost its session.
+    /// Notes that an NVE lost its session.
     pub(in crate::nva) fn forget_early(&mut self, nve: NveId) {
         self.convergence.forget_early(nve);
     }
 
-    /// An NVE follows a move, or is gone. True if it was awaited.
+    /// Notes that an NVE uses the new mapping of a move, or is gone. True if the move waited for it.
     pub(in crate::nva) fn note_follower(&mut self, id: MoveId, nve: NveId) -> bool {
         self.convergence.note_follower(id, nve)
     }
 
-    /// How long ago a move that has ended was committed, once everyone follows. It is said once.
+    /// The time since the commit of a move that has ended, once every interested NVE uses the new mapping. It comes once.
     pub(in crate::nva) fn take_converged(&mut self, facts: &Facts, id: MoveId) -> Option<Micros> {
         facts.book().get_move(id).filter(|this_move| this_move.is_closed())?;
         let committed_at = self.convergence.take_converged(id, facts.now())?;
         Some(facts.now() - committed_at)
     }
 
-    /// A party of a move reports what the move cost there.
+    /// Notes the report of a party of a move.
     pub(in crate::nva) fn note_report(&mut self, id: MoveId, nve: NveId, report: Report) {
         self.convergence.note_report(id, nve, report);
     }
 
-    /// *Done* for the parties of a move that has converged, once both have reported or had the time to. It is said once.
+    /// *Done* for the parties of a move that has converged, once both have reported or had the time to. It comes once.
     pub(in crate::nva) fn take_done(&mut self, facts: &Facts, id: MoveId) -> Option<[Letter; 2]> {
         let Some(plan) = facts.book().plan(id) else {
             self.convergence.forget(id);
@@ -235,22 +235,22 @@ impl Publish {
         Some(parties.map(|nve| Letter::new(nve, Message::Done(Done { move_id: id, report }))))
     }
 
-    /// The converged move that is done next, whoever has reported.
+    /// The converged move that is done next, even without reports.
     pub(in crate::nva) fn next_done(&self) -> Option<(Instant, MoveId)> {
         self.convergence.next_timer()
     }
 
-    /// The next deadline: a VN's NVEs are to be told who they are.
+    /// The next time at which a replication list is pushed.
     pub(in crate::nva) fn next_timer(&self) -> Option<(Instant, Vni)> {
         self.lists.next()
     }
 
-    /// How many things are kept, besides interest in mappings.
+    /// The number of all things that the room keeps, except interest in mappings.
     pub(in crate::nva) fn footprint(&self) -> usize {
         self.lists.len() + self.interest.absent_len() + self.convergence.footprint()
     }
 
-    /// Tells everyone interested in a mapping except some.
+    /// Pushes a mapping to every interested NVE except some.
     fn push(&mut self, facts: &Facts, key: &TsiKey, except: &[NveId]) -> Vec<Letter> {
         let interested = self.interest.interested(facts.now(), key);
         let mut interested = interested.into_iter().filter(|nve| !except.contains(nve)).peekable();

@@ -1,17 +1,17 @@
-//! TSIs that move too often without being planned (EVM-05, R-20, R-31).
+//! TSIs that move too often without a plan: their address is a duplicate and is frozen (EVM-05, R-20, R-31).
 
 use crate::nva::NvaConfig;
 use alloc::collections::{BTreeMap, VecDeque};
 use nvo3_nva_proto::{Instant, TsiKey};
 
-/// What a claim by another NVE means.
+/// The meaning of a claim by another NVE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Suspicion {
     /// The VM moved.
     None,
-    /// There have been too many claims: the address is a duplicate, and frozen from now on.
+    /// There were too many claims: the address is a duplicate, and it is frozen from now on.
     Freezes,
-    /// It is frozen already.
+    /// The address is frozen already.
     Frozen,
 }
 
@@ -21,14 +21,14 @@ struct History {
     frozen_until: Option<Instant>,
 }
 
-/// When TSIs moved without being planned.
+/// The times at which TSIs moved without a plan.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
     histories: BTreeMap<TsiKey, History>,
 }
 
 impl Duplicates {
-    /// Another NVE claims a TSI.
+    /// Judges the claim of another NVE for a TSI.
     pub(super) fn suspect(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) -> Suspicion {
         let history = self.histories.entry(key).or_default();
         if history.frozen_until.is_some_and(|until| now < until) {
@@ -45,7 +45,7 @@ impl Duplicates {
         Suspicion::Freezes
     }
 
-    /// A TSI is gone.
+    /// Forgets a TSI that is gone.
     pub(super) fn forget(&mut self, key: &TsiKey) {
         self.histories.remove(key);
     }

@@ -1,4 +1,4 @@
-//! Requests of NVEs, and the decisions.
+//! The requests of NVEs, and the decisions about them.
 
 use super::duplicates::{Duplicates, Suspicion};
 use crate::nva::book::Record;
@@ -8,45 +8,45 @@ use nvo3_nva_proto::{
     Deregister, MoveId, NveId, RegistrationReply, RegistrationRequest, RegistrationResult, TsiKey, Version,
 };
 
-/// What is decided about a registration.
+/// The decision about a registration.
 #[derive(Debug)]
 pub(in crate::nva) enum Verdict {
-    /// The NVE is answered so.
+    /// Answer the NVE with this result and version.
     Answer(RegistrationResult, Version),
-    /// The record is made, and its version is the answer.
+    /// Make this record, and answer with its version.
     Enter(Record),
-    /// The TSI moved too often: it is frozen from now on, and the NVE is answered that it is a duplicate.
+    /// The TSI moved too often: freeze it, and answer that it is a duplicate.
     Freeze(Version),
-    /// The NVE that has the TSI has to yield it first. The outcome of that move is the answer.
+    /// The NVE that has the TSI must yield it first. The outcome of that move is the answer.
     Yield(NveId),
 }
 
-/// What is decided about a deregistration.
+/// The decision about a deregistration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nva) enum Departure {
-    /// Nothing: the NVE does not have the TSI, or speaks of an older mapping.
+    /// Do nothing: the NVE does not have the TSI, or names an older mapping.
     None,
-    /// The TSI is withdrawn.
+    /// Withdraw the TSI.
     Withdraw,
-    /// The TSI's move is called off first.
+    /// Cancel this move of the TSI first.
     CallOff(MoveId),
 }
 
-/// A registration that waits for the end of a move: by whom, in which transaction, and what.
+/// A registration that waits for the end of a move: the NVE, the transaction and the request.
 pub(in crate::nva) type Claim = (NveId, u32, RegistrationRequest);
 
-/// See the module.
+/// The claims, withdrawals and unplanned moves that wait or count.
 #[derive(Debug, Default)]
 pub(in crate::nva) struct Registrar {
     duplicates: Duplicates,
-    /// Who asked for a TSI during its move. The registrar asks again on its behalf when the move has ended.
+    /// Registrations that came during a move of their TSI. The NVA decides about them when the move has ended.
     claims: BTreeMap<TsiKey, Claim>,
-    /// TSIs that their NVE took back during a move.
+    /// TSIs that their NVE withdrew during a move.
     withdrawals: BTreeSet<TsiKey>,
 }
 
 impl Registrar {
-    /// An NVE says that a TSI is behind it. `full`: no more records can be made now.
+    /// Decides about the registration of a TSI. `full`: no more records can be made now.
     pub(in crate::nva) fn register(
         &mut self,
         facts: &Facts,
@@ -57,8 +57,8 @@ impl Registrar {
     ) -> Verdict {
         let (book, config, tsi) = (facts.book(), facts.config(), &request.tsi);
         let key = tsi.key;
-        let known = book.get(&key);
-        let current = known.map(|known| known.version()).unwrap_or_default();
+        let registration = book.get(&key);
+        let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Verdict::Answer(result, current);
         if tsi.ips.is_empty() || tsi.ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
             return refused(RegistrationResult::Malformed);
@@ -66,18 +66,18 @@ impl Registrar {
         if book.conflict(tsi).is_some() {
             return refused(RegistrationResult::Duplicate);
         }
-        let Some(known) = known else {
+        let Some(registration) = registration else {
             if full || book.tsis() >= config.tsis as usize {
                 return refused(RegistrationResult::Resource);
             }
             return Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from });
         };
         let moving = book.move_with(&key).is_some();
-        if known.nve() == from {
-            return match (known.ips() == tsi.ips, moving) {
-                // The owner attaching again makes no new version.
+        if registration.nve() == from {
+            return match (registration.ips() == tsi.ips, moving) {
+                // The NVE attached the TSI again: that makes no new version.
                 (true, _) => refused(RegistrationResult::Accepted),
-                // A change waits for the outcome.
+                // A change of addresses waits for the outcome of the move.
                 (false, true) => refused(RegistrationResult::Moving),
                 (false, false) if full => refused(RegistrationResult::Resource),
                 (false, false) => Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from }),
@@ -94,20 +94,22 @@ impl Registrar {
             return refused(RegistrationResult::Resource);
         }
         match self.duplicates.suspect(facts.now(), config, key) {
-            Suspicion::None => Verdict::Yield(known.nve()),
+            Suspicion::None => Verdict::Yield(registration.nve()),
             Suspicion::Freezes => Verdict::Freeze(current),
             Suspicion::Frozen => refused(RegistrationResult::Duplicate),
         }
     }
 
-    /// An NVE says that a TSI left it. A late word never undoes a newer mapping.
+    /// Decides about a deregistration. A late one never undoes a newer mapping.
     pub(in crate::nva) fn deregister(&mut self, facts: &Facts, from: NveId, request: Deregister) -> Departure {
         let key = request.tsi;
         if self.claims.get(&key).is_some_and(|(nve, ..)| *nve == from) {
             self.claims.remove(&key);
         }
-        let known = facts.book().get(&key);
-        if known.is_none_or(|known| known.nve() != from || request.version < known.version()) {
+        let registration = facts.book().get(&key);
+        if registration
+            .is_none_or(|registration| registration.nve() != from || request.version < registration.version())
+        {
             return Departure::None;
         }
         match facts.book().move_with(&key) {
@@ -119,7 +121,7 @@ impl Registrar {
         }
     }
 
-    /// Whether a TSI was taken back during a move.
+    /// True if the NVE of a TSI withdrew it during a move.
     pub(in crate::nva) fn is_taken_back(&self, key: &TsiKey) -> bool {
         self.withdrawals.contains(key)
     }
@@ -129,14 +131,14 @@ impl Registrar {
         self.claims.remove(key)
     }
 
-    /// A TSI is gone, and everything that was about it.
+    /// Forgets everything about a TSI that is gone.
     pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
         self.duplicates.forget(key);
         self.claims.remove(key);
         self.withdrawals.remove(key);
     }
 
-    /// The answer to a registration. One that is refused says where the TSI is.
+    /// The answer to a registration. A refusal names the NVE that the mapping points to.
     pub(in crate::nva) fn reply(
         facts: &Facts,
         tsi: TsiKey,
@@ -145,7 +147,7 @@ impl Registrar {
     ) -> RegistrationReply {
         let current = match result {
             RegistrationResult::Accepted => None,
-            _ => facts.book().get(&tsi).and_then(|known| facts.place(known.nve())),
+            _ => facts.book().get(&tsi).and_then(|registration| facts.place(registration.nve())),
         };
         RegistrationReply { tsi, result, version, lifetime: u16::MAX, current }
     }

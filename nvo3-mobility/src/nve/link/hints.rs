@@ -1,11 +1,12 @@
-//! Hints to other edges that their mapping is old (VMM-5-06): of no session, and at most one an interval to each about each TSI.
+//! Hints to other NVEs that their mapping is old (VMM-5-06). They belong to no session. Each NVE gets at most one hint per interval
+//! and TSI.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Header, Instant, Invalidate, Message, Micros, NveId, SessionId, TsiKey, Version};
 
-/// Hints that wait to be sent, and those sent of late; bounded, each.
+/// The hints that wait to be sent, and the hints of the last interval, each bounded.
 #[derive(Debug)]
 pub(super) struct Hints {
     own: NveId,
@@ -20,7 +21,7 @@ impl Hints {
         Self { own, interval, limit, waiting: VecDeque::new(), recent: BTreeMap::new() }
     }
 
-    /// Hints to `to` that its mapping is older than `version`; false where that is not done, by rate or for want of room.
+    /// Queues the hint to `to` that its mapping is older than `version`. False if the rate or the bound forbids it.
     pub(super) fn say(&mut self, now: Instant, tsi: TsiKey, to: IpAddr, version: Version) -> bool {
         let recent = self.recent.get(&(tsi, to)).is_some_and(|at| now - *at < self.interval);
         if recent || self.waiting.len() >= self.limit || self.recent.len() >= self.limit {
@@ -31,7 +32,7 @@ impl Hints {
         true
     }
 
-    /// The next hint, written into `out`; gives where it goes.
+    /// Writes the next hint into `out`, and gives its destination.
     #[inline]
     pub(super) fn poll(&mut self, out: &mut Vec<u8>) -> Option<IpAddr> {
         while let Some((to, hint)) = self.waiting.pop_front() {
@@ -43,13 +44,13 @@ impl Hints {
         None
     }
 
-    /// Forgets which hints an interval does not cover any more.
+    /// Forgets the hints that are older than the interval.
     pub(super) fn forget_before(&mut self, now: Instant) {
         let oldest = Instant(now.0.saturating_sub(self.interval.0));
         self.recent.retain(|_, at| *at > oldest);
     }
 
-    /// How many wait to be sent.
+    /// The number of hints that wait to be sent.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }

@@ -1,4 +1,4 @@
-//! How far the NVA's messages are in force in the forwarder.
+//! The NVA's messages that are not in force in the forwarder yet.
 
 use alloc::collections::VecDeque;
 
@@ -11,17 +11,17 @@ pub(super) struct InForce {
 }
 
 impl InForce {
-    /// A new session numbers from the beginning.
+    /// Starts again for a new session, which numbers its messages from the beginning.
     pub(super) fn restart(&mut self) {
         *self = Self::default();
     }
 
-    /// Nobody wants to know any more.
+    /// Forgets every message: the session is over.
     pub(super) fn forget_waiting(&mut self) {
         self.waiting.clear();
     }
 
-    /// This message is in force once this change is, and those before it are.
+    /// Notes that a message is in force once this table change and all messages before it are.
     pub(super) fn waits_for(&mut self, sequence: u32, change: u64) {
         match self.waiting.back_mut() {
             Some((last, newest)) if *newest == change => *last = sequence,
@@ -29,7 +29,7 @@ impl InForce {
         }
     }
 
-    /// Every change up to this one is in force; gives up to which message that makes it.
+    /// Notes that every change up to this one is in force. Gives the last message that is in force by that.
     pub(super) fn advance(&mut self, change: u64) -> u32 {
         while let Some((sequence, _)) = self.waiting.front().filter(|(_, newest)| *newest <= change) {
             self.upto = *sequence;

@@ -1,8 +1,8 @@
 //! The session with the NVA, and hints to and from other edges.
 //!
-//! In come datagrams, messages to send, and how far the forwarder's table is in force. Out go datagrams, the messages of the NVA
-//! in their order ([`Heard`]), and hints. Whatever is said without a session, or finds no room in it, is not kept here: the
-//! rooms say it again from what they hold. Knows no TSI's state, no port and no mapping. (DAP, VMM-5-06, VMM-10-10, R-38.)
+//! In go datagrams, messages to send, and the number up to which table changes are in force. Out come datagrams, the messages of
+//! the NVA in order ([`Heard`]), and hints. The room does not keep a message that has no session or no room: the other rooms send
+//! it again from their own state. It knows no state of a TSI, no port and no mapping. (Rules: DAP, VMM-5-06, VMM-10-10, R-38.)
 
 mod hints;
 mod in_force;
@@ -22,7 +22,7 @@ use nvo3_nva_proto::{
     SessionEvent, SessionTimer, TsiKey, Version,
 };
 
-/// The session, its seals, and what is owed to the other end.
+/// The session with the NVA, its seals, and the messages that the NVA must still acknowledge or get.
 pub(super) struct Link {
     hello: Hello,
     config: SessionConfig,
@@ -30,29 +30,29 @@ pub(super) struct Link {
     session: Option<Session>,
     seals: EdgeSeals,
     in_force: InForce,
-    /// The number of the last question to the NVA.
+    /// The transaction number of the last query.
     transaction: u32,
-    /// Registrations taken back and not acknowledged yet.
+    /// Withdrawn registrations that the NVA has not acknowledged.
     leaving: BTreeMap<TsiKey, Version>,
-    /// The session had no room: everything unanswered is said again once it has.
+    /// True if the session had no room for a message: everything unanswered is sent again once there is room.
     say_again: bool,
     hints: Hints,
 }
 
-/// What comes out of the session.
+/// An output of the session.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// There is a new session.
+    /// A new session is up.
     Up,
-    /// There is none any more.
+    /// The session is down.
     Down(DownReason),
-    /// There is room again after a message found none.
+    /// The session has room again after a message found none.
     RoomAgain,
-    /// A message of the NVA. [`Link::waits_for`] follows once it has been carried out.
+    /// A message of the NVA. Call [`Link::waits_for`] once it is carried out.
     Message(Received),
 }
 
-/// What a message is to the session.
+/// The session's verdict about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     New,
@@ -83,12 +83,12 @@ impl Link {
         })
     }
 
-    /// Another ring of keys from now on.
+    /// Replaces the keys.
     pub(super) fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.seals.set_keys(keys)
     }
 
-    /// Asks for a session from now on; false where that is done already.
+    /// Asks for a session from now on. False if that is done already.
     pub(super) fn connect(&mut self) -> bool {
         let over = self.session.as_ref().is_none_or(Session::is_over);
         if over {
@@ -97,19 +97,19 @@ impl Link {
         over
     }
 
-    /// Ends the session in order.
+    /// Closes the session with *Goodbye*.
     pub(super) fn close(&mut self) {
         if let Some(session) = &mut self.session {
             session.close();
         }
     }
 
-    /// Whether there is a session.
+    /// True while the session is up.
     pub(super) fn is_up(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_up)
     }
 
-    /// Takes in a datagram; gives the hint of another edge, if it is one.
+    /// Takes a datagram. Gives the hint if it is one of another NVE.
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8], counters: &mut NveCounters) -> Option<Invalidate> {
         let session = self.session.as_ref().map(Session::id).unwrap_or_default();
         match self.seals.open(session, datagram) {
@@ -123,7 +123,7 @@ impl Link {
 
     fn take(&mut self, now: Instant, opened: &Opened<'_>, counters: &mut NveCounters) -> Option<Invalidate> {
         match opened.decode() {
-            // Another edge's, which nobody vouches for.
+            // A hint of another NVE has no seal. All it can cause is a query.
             Ok((header, Message::Invalidate(hint))) if header.session.0 == 0 && opened.sealed().is_none() => {
                 return Some(hint);
             }
@@ -139,7 +139,7 @@ impl Link {
             Err(error) => {
                 counters.malformed += 1;
                 if let Some(session) = &mut self.session {
-                    // A datagram of no session of ours gets no answer.
+                    // A datagram of another session gets no answer.
                     let _ = session.handle_undecodable(now, &error);
                 }
             }
@@ -150,7 +150,7 @@ impl Link {
     /// Gives a message to the session.
     fn hand_over(&mut self, now: Instant, header: &Header, message: Message) -> Taken {
         let Some(session) = &mut self.session else { return Taken::Rejected };
-        // The answer to a Hello that was said again before the first answer came.
+        // The answer to a Hello that was sent again before the first answer came.
         let granted = matches!(message, Message::HelloAck(_)) && session.is_up() && session.id() == header.session;
         match session.handle(now, header, message) {
             Ok(()) => Taken::New,
@@ -160,7 +160,7 @@ impl Link {
         }
     }
 
-    /// The next thing that the session has to say.
+    /// The next output of the session.
     pub(super) fn poll(&mut self, counters: &mut NveCounters) -> Option<Heard> {
         let session = self.session.as_mut()?;
         while let Some(event) = session.poll_event() {
@@ -181,12 +181,12 @@ impl Link {
         session.poll_message().map(Heard::Message)
     }
 
-    /// A message was carried out; it is in force once this change of the table is.
+    /// Notes that a message was carried out: it is in force once this table change is.
     pub(super) fn waits_for(&mut self, sequence: u32, change: u64) {
         self.in_force.waits_for(sequence, change);
     }
 
-    /// Acknowledges what has come into force in the forwarder: every change up to this one.
+    /// Acknowledges the messages whose table changes are in force: every change up to this number is.
     pub(super) fn acknowledge(&mut self, change: u64) {
         let upto = self.in_force.advance(change);
         if let Some(session) = &mut self.session {
@@ -194,7 +194,7 @@ impl Link {
         }
     }
 
-    /// Sends within the session. Without one nothing is lost: a new session has everything unanswered said again.
+    /// Sends a message in the session. Without a session nothing is lost: a new session sends everything unanswered again.
     pub(super) fn send(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) {
         let Some(session) = self.session.as_mut().filter(|session| session.is_up()) else { return };
         if session.send(transaction, message).is_err() {
@@ -203,35 +203,35 @@ impl Link {
         }
     }
 
-    /// Sends what the NVA is to answer, under the next number.
+    /// Sends a message that the NVA answers, under the next transaction number.
     pub(super) fn request(&mut self, message: &Message, counters: &mut NveCounters) {
         let transaction = self.next_transaction();
         self.send(transaction, message, counters);
     }
 
-    /// What names the next question to the NVA; 0 is for what is said unasked.
+    /// The next transaction number. 0 is for messages that need no answer.
     pub(super) fn next_transaction(&mut self) -> u32 {
         self.transaction = self.transaction.checked_add(1).unwrap_or(1);
         self.transaction
     }
 
-    /// Takes a registration back, until the NVA acknowledges that.
+    /// Withdraws a registration, and repeats that until the NVA acknowledges it.
     pub(super) fn deregister(&mut self, tsi: TsiKey, version: Version, counters: &mut NveCounters) {
         self.leaving.insert(tsi, version);
         self.request(&Message::Deregister(Deregister { tsi, version }), counters);
     }
 
-    /// The NVA has taken a registration back.
+    /// Notes that the NVA acknowledged a withdrawal.
     pub(super) fn deregistered(&mut self, tsi: &TsiKey) {
         self.leaving.remove(tsi);
     }
 
-    /// Everything unanswered is about to be said again.
+    /// Notes that everything unanswered is about to be sent again.
     pub(super) const fn begin_again(&mut self) {
         self.say_again = false;
     }
 
-    /// Says again which registrations are taken back.
+    /// Sends the withdrawals again that the NVA has not acknowledged.
     pub(super) fn deregister_again(&mut self, counters: &mut NveCounters) {
         let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
         for (tsi, version) in leaving {
@@ -239,7 +239,7 @@ impl Link {
         }
     }
 
-    /// Hints to another edge that its mapping is old (VMM-5-06).
+    /// Sends another NVE the hint that its mapping is old (VMM-5-06).
     pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: IpAddr, version: Version, counters: &mut NveCounters) {
         if self.hints.say(now, tsi, to, version) {
             counters.hints_sent += 1;
@@ -248,18 +248,18 @@ impl Link {
         }
     }
 
-    /// How many hints wait to be sent.
+    /// The number of hints that wait to be sent.
     pub(super) fn hints(&self) -> usize {
         self.hints.waiting()
     }
 
-    /// The next hint, written into `out`, which is empty; gives where it goes.
+    /// Writes the next hint into `out`, which is empty, and gives its destination.
     #[inline]
     pub(super) fn poll_hint(&mut self, out: &mut Vec<u8>) -> Option<IpAddr> {
         self.hints.poll(out)
     }
 
-    /// The next message to the NVA, written into `out`.
+    /// Writes the next datagram to the NVA into `out`. False if there is none.
     #[inline]
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         let Some(session) = &mut self.session else { return false };
@@ -276,7 +276,7 @@ impl Link {
         self.session.as_ref().and_then(Session::poll_timeout)
     }
 
-    /// Lets time pass.
+    /// Handles the session's deadlines that have passed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if let Some(session) = &mut self.session {
             session.handle_timeout(now);
@@ -284,7 +284,7 @@ impl Link {
         self.hints.forget_before(now);
     }
 
-    /// How many things are kept.
+    /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         self.in_force.len() + self.leaving.len() + self.hints.len()
     }

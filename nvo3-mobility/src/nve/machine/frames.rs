@@ -1,4 +1,4 @@
-//! What comes of a punted frame, or of a thing that the forwarder noticed.
+//! The effects of a punted frame and of a notice of the forwarder.
 
 use super::Nve;
 use crate::forwarder::Notice;
@@ -11,12 +11,12 @@ use nvo3_nva_proto::{Address, Instant, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 impl Nve {
-    /// A frame that the forwarder punted: ARP, RARP, NS or NA from a port.
+    /// Takes a frame that the forwarder punted: ARP, RARP or neighbour discovery from a port.
     pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.clock(now);
         let Some((vn, trusted)) = self.stations.ingress(vap) else { return Handled::Taken };
         let Some(frame) = Reading::new(frame) else {
-            // Not for us to judge on a trusted port: the receiver has its own rules.
+            // On a trusted port the receiver judges the frame.
             self.counters.invalid_neighbor_frames += 1;
             return if trusted { Handled::Pass } else { Handled::Taken };
         };
@@ -41,7 +41,7 @@ impl Nve {
         }
     }
 
-    /// A thing that the forwarder noticed.
+    /// Takes a notice of the forwarder.
     pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
         self.clock(now);
         match notice {
@@ -57,7 +57,7 @@ impl Nve {
         }
     }
 
-    /// Somebody claims what is not bound to its port (VMM-10-02).
+    /// Counts and reports a frame that claims an address which is not bound to its port (VMM-10-02).
     fn alarm(&mut self, vap: VapId, mac: Mac, ip: Option<IpAddr>) {
         self.counters.spoofed += 1;
         if let Some(event) = self.stations.alarm(self.now, vap, mac, ip) {
@@ -65,15 +65,15 @@ impl Nve {
         }
     }
 
-    /// A TSI showed itself on its own port.
+    /// Handles a frame by which a TSI shows that it is at its port.
     fn shown(&mut self, key: TsiKey) {
         if !self.config.hypervisor_word_only {
-            // Where it has no row, the frame says nothing new.
+            // In a state without a row for it, the frame changes nothing.
             let _ = self.step_together(key, Input::Frame);
         }
     }
 
-    /// Answers for the target's owner, or asks the NVA who that is.
+    /// Answers for the station that has the target address, or queries the NVA for it.
     fn answer(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> Handled {
         let here = self.stations.holder(vn, target).map(|(mac, vap)| (mac, Some(vap)));
         let holder = here.or_else(|| self.mappings.holder(vn, target).map(|mac| (mac, None)));

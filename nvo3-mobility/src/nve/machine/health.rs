@@ -1,18 +1,18 @@
-//! What the machine waits for from its owner, and telling the owner when it has waited too long.
+//! The duties that the machine waits for, and the event for an owner that forgot one.
 
 use super::Nve;
 use crate::health::{Duty, Health, Watch};
 use crate::nve::io::Event;
 use nvo3_nva_proto::{Instant, Micros, SessionTimer};
 
-/// The machine looks at most this often: a look at each frame would cost more than the frame.
+/// The shortest time between two looks at the duties: a look at each frame would cost more than the frame.
 const INTERVAL: Micros = Micros::from_millis(100);
 
-/// The duties of an edge's owner: the first of all, in their order.
+/// The duties of an NVE's owner: the first ones of [`Duty`], in their order.
 const DUTIES: [Duty; 5] =
     [Duty::HandleTimeout, Duty::PollEvents, Duty::PollTransmit, Duty::PollTableChanges, Duty::AnswerTableChanges];
 
-/// The watch on each of [`DUTIES`], and when to look next.
+/// The watch on each of [`DUTIES`], and the time of the next look.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watches {
     each: [Watch; DUTIES.len()],
@@ -20,19 +20,19 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    /// The owner does something about a duty at `now`.
+    /// Notes that the owner does something about a duty at `now`.
     pub(super) fn served(&mut self, duty: Duty, now: Instant) {
         if let Some(watch) = self.each.get_mut(duty as usize) {
             watch.served(now);
         }
     }
 
-    /// Whether it is time to look.
+    /// True if it is time to look.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now >= self.next
     }
 
-    /// Notes how much waits for each duty, and since when; gives each watch with that.
+    /// Notes the number of things that wait for each duty. Gives each watch with its number.
     fn note(&mut self, left: Left) -> impl Iterator<Item = (Duty, &mut Watch, usize)> {
         let watches = DUTIES.into_iter().zip(&mut self.each).zip(left);
         watches.map(|((duty, watch), (count, since))| {
@@ -42,17 +42,17 @@ impl Watches {
     }
 }
 
-/// How much waits for each of [`DUTIES`], and since when as far as one call can tell.
+/// The number of things that wait for each of [`DUTIES`], and since when as far as one call can tell.
 type Left = [(usize, Instant); DUTIES.len()];
 
 impl Nve {
-    /// What waits for the owner at `now`. Once an edge was drained, nothing waits but for the forwarder's answers.
+    /// The duties that wait for the owner at `now`. After a drain only the forwarder's answers may wait.
     pub fn health(&self, now: Instant) -> Health {
         let mut watches = self.watches;
         watches.note(self.left(now)).filter_map(|(duty, watch, count)| watch.waiting(duty, count)).collect()
     }
 
-    /// Looks at what the last call left to the owner; tells what has waited too long at `now`.
+    /// Looks at the duties that the last call left to the owner. Tells about each that has waited too long at `now`.
     pub(super) fn look(&mut self, now: Instant) {
         let mut watches = self.watches;
         for (duty, watch, count) in watches.note(self.left(self.now)) {
@@ -66,8 +66,8 @@ impl Nve {
         self.watches = watches;
     }
 
-    /// When the owner must be told, if nothing comes in until then. A forgotten deadline is not among it: another deadline would be
-    /// forgotten too, so the next input tells.
+    /// The time at which the owner is told about a duty, if no input comes before. A forgotten `handle_timeout` is not included: its
+    /// owner would forget this deadline too, so the next input tells.
     pub(super) fn next_stall(&self) -> Option<Instant> {
         let mut watches = self.watches;
         let noted = watches.note(self.left(self.now)).filter(|(duty, ..)| *duty != Duty::HandleTimeout);
@@ -75,7 +75,7 @@ impl Nve {
     }
 
     fn left(&self, now: Instant) -> Left {
-        // The session's other deadlines are times to send.
+        // The other deadlines of the session are times to send.
         let (deadline, send) = match self.link.poll_timeout() {
             Some((at, SessionTimer::Retransmit | SessionTimer::Dead)) => (Some(at), None),
             other => (None, other.map(|(at, _)| at)),

@@ -1,4 +1,4 @@
-//! What comes of a datagram: the session's events, the NVA's messages, other edges' hints.
+//! The effects of a datagram: the session's events, the NVA's messages, hints of other NVEs.
 
 use super::Nve;
 use crate::nve::io::Event;
@@ -13,11 +13,11 @@ use nvo3_nva_proto::{
 use nvo3_wire::Vni;
 
 impl Nve {
-    /// A datagram of the control port: from the NVA, or a hint from another edge.
+    /// Takes a datagram of the control port: from the NVA, or a hint of another NVE.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
         self.clock(now);
         if let Some(hint) = self.link.receive(self.now, datagram, &mut self.counters) {
-            // Another edge says that its mapping is newer. All it can cause is a question (VMM-5-06).
+            // Another NVE says that it has a newer mapping. All a hint can cause is a query (VMM-5-06).
             if self.mappings.is_stale(&hint) {
                 self.counters.hints_received += 1;
                 self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac));
@@ -26,7 +26,7 @@ impl Nve {
         self.pump();
     }
 
-    /// Takes everything that the session has to say.
+    /// Handles every output of the session.
     pub(super) fn pump(&mut self) {
         while let Some(heard) = self.link.poll(&mut self.counters) {
             match heard {
@@ -49,7 +49,7 @@ impl Nve {
         self.link.acknowledge(self.orders.in_force());
     }
 
-    /// A new session, or room in it again: everything unanswered is said again.
+    /// Sends everything unanswered again, in a new session or when the session has room again.
     fn say_again(&mut self) {
         self.link.begin_again();
         let keys: Vec<TsiKey> = self.stations.iter().map(|(key, _)| key).collect();
@@ -62,7 +62,7 @@ impl Nve {
         }
     }
 
-    /// Restates what this edge holds and asks for all of it (DAP-03).
+    /// Restates the mappings that this NVE has, and asks for the newer ones (DAP-03).
     fn resync(&mut self) {
         let transaction = self.link.next_transaction();
         for part in self.mappings.resync().split() {
@@ -76,14 +76,14 @@ impl Nve {
             Message::DeregisterReply(reply) => self.link.deregistered(&reply.tsi),
             Message::Response(response) => self.response(transaction, response),
             Message::Update(update) => self.update(update),
-            // Times a mapping out if it still is that one.
+            // It removes the mapping only if the mapping still is the named one.
             Message::Invalidate(stale) => self.mappings.invalidate(&stale, &mut self.orders),
             Message::Prepare(prepare) => self.prepare(prepare),
             Message::Suspended(word) => self.step_move(word.move_id, Input::Left(word.move_id)),
             Message::Revoke(word) => self.revoke(word),
             Message::Outcome(outcome) => self.outcome(outcome),
             Message::Done(done) => {
-                // Only a forward entry of the move ends sooner: where the VM came to, and in its next move, this is nothing new.
+                // Only a forward entry ends sooner by it. At the new NVE, and in the TSI's next move, it changes nothing.
                 for key in self.stations.in_move(done.move_id) {
                     self.step_if_it_fits(key, Input::Converged);
                 }
@@ -100,13 +100,13 @@ impl Nve {
                 self.step(key, Input::Registered(reply.version));
                 self.mappings.forget_older(key, reply.version, &mut self.orders);
             }
-            // The move's own messages follow.
+            // The messages of the move follow.
             RegistrationResult::Moving => {}
             RegistrationResult::Stale => {
                 if let Some(ips) = self.stations.ips(&key) {
                     let ips = ips.to_vec();
                     self.keep(key, (reply.version, ips, reply.current), Lifetime::Session);
-                    // Still here, and knowing more now: asked again.
+                    // The VM is still here, and this NVE has the newer version now: it asks again.
                     self.step(key, Input::Again);
                 }
             }
@@ -151,7 +151,7 @@ impl Nve {
         }
     }
 
-    /// A statement of the directory: first for the TSI if it is one of this edge, then for the mapping.
+    /// Takes a statement of the directory: first for the TSI if this NVE has it, then for the mapping.
     fn statement(&mut self, vn: Vni, mapping: Mapping, lifetime: Lifetime) {
         let Mapping { mac, version, ips, place, .. } = mapping;
         let key = TsiKey { vn, mac };
@@ -171,13 +171,13 @@ impl Nve {
         self.keep(key, (version, ips, place), lifetime);
     }
 
-    /// Whether a statement of this version is not older than what either room holds of the TSI.
+    /// True if a statement of this version is not older than the mapping and the floor of the TSI.
     fn is_current(&self, key: &TsiKey, version: Version) -> bool {
         self.mappings.is_current(key, version, self.stations.state(key).floor)
     }
 
-    fn keep(&mut self, key: TsiKey, said: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
-        self.mappings.keep(self.now, key, said, lifetime, &mut self.orders, &mut self.counters);
+    fn keep(&mut self, key: TsiKey, statement: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
+        self.mappings.keep(self.now, key, statement, lifetime, &mut self.orders, &mut self.counters);
     }
 
     fn prepare(&mut self, prepare: Prepare) {
@@ -194,7 +194,7 @@ impl Nve {
     fn revoke(&mut self, word: MoveWord) {
         match self.stations.plan(word.move_id) {
             Some(plan) => self.step_move(word.move_id, Input::Revoke(plan)),
-            // Never prepared here, so never activated.
+            // The move was never prepared here, so it was never activated.
             None => self.say(&Message::Revoked(word)),
         }
     }

@@ -1,8 +1,8 @@
-//! The machine: the clock, the rooms, and the way of each input and effect between them.
+//! The machine of an NVE: the clock, the rooms, and the way of each input and effect between them.
 //!
-//! An input goes to its room. What the room wants done comes back as a value and goes to the next room, before anything else
-//! happens. No room sees another one, so this is where one reads what leads to what: `messages` what comes from the NVA and from
-//! other edges, `steps` what comes of a step of the table, `frames` what comes of a punted frame.
+//! An input goes to its room. The room returns its wishes as values, and the machine carries them to the next room before anything
+//! else happens. No room sees another one, so this folder shows what leads to what: `messages` for messages of the NVA and of
+//! other NVEs, `steps` for a step of the table, `frames` for a punted frame.
 
 mod frames;
 mod health;
@@ -16,22 +16,24 @@ use super::link::Link;
 use super::mappings::Mappings;
 use super::orders::{Orders, Row};
 use super::proxy::Proxy;
-use super::rules::{self, Core};
+use super::rules::{self, TsiState};
 use super::stations::Stations;
 use crate::ConfigError;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
 use nvo3_wire::Vni;
 
-/// An edge's control plane.
+/// The control plane of an NVE.
 ///
-/// An [`Edge`](crate::edge::Edge) drives it together with a forwarder. By itself: inputs in any order at any time, then drain every
-/// `poll_…`, answer each table change, and call [`Nve::handle_timeout`] at the time of [`Nve::poll_timeout`].
+/// An [`Edge`](crate::edge::Edge) drives it together with a forwarder. An owner that drives it alone gives inputs in any order at any
+/// time, drains every `poll_…` after each, answers each table change, and calls [`Nve::handle_timeout`] at the time of
+/// [`Nve::poll_timeout`].
 pub struct Nve {
     config: NveConfig,
     now: Instant,
@@ -45,11 +47,25 @@ pub struct Nve {
     watches: Watches,
 }
 
+impl fmt::Debug for Nve {
+    /// Who it is, and how many TSIs, mappings and events it has; never keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nve")
+            .field("place", self.place())
+            .field("connected", &self.is_connected())
+            .field("tsis", &self.stations.iter().count())
+            .field("mappings", &self.mappings.keys().count())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Nve {
-    /// An edge that knows nothing. `seed` makes its session's nonces, which nobody outside should be able to guess.
+    /// Makes a control plane without ports and mappings. The nonces of its session come from `seed`: choose one that nobody can
+    /// guess.
     ///
     /// # Errors
-    /// See [`NveConfig::validate`].
+    /// The error of [`NveConfig::validate`].
     pub fn new(config: NveConfig, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
@@ -66,10 +82,10 @@ impl Nve {
         })
     }
 
-    /// What the owner tells.
+    /// Takes an input of the owner.
     ///
     /// # Errors
-    /// Why the input was not taken; then nothing changed.
+    /// The reason why the NVE did not take the input. Nothing has changed then.
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Error> {
         self.clock(now);
         match input {
@@ -99,7 +115,7 @@ impl Nve {
         Ok(())
     }
 
-    /// Time only goes forward here (a clock that does not is counted). Before it does, what the owner has left to do is looked at.
+    /// Sets the clock, which never goes back; an earlier time is counted. Before that, it looks at the owner's duties.
     fn clock(&mut self, now: Instant) {
         if self.watches.is_due(now) {
             self.look(now);
@@ -110,7 +126,8 @@ impl Nve {
         self.now = self.now.max(now);
     }
 
-    /// Interest that a new session restates; the answer to a Resync is what is there already (ARC-16).
+    /// Subscribes to a VN. Each new session restates the subscription. The answer to the *Resync* has the mappings that exist
+    /// already (ARC-16).
     fn subscribe(&mut self, vn: Vni) -> Result<(), Error> {
         if self.mappings.subscribe(vn)? {
             self.say(&Message::Subscribe(vn));
@@ -123,7 +140,7 @@ impl Nve {
     fn detach(&mut self, vap: VapId) -> Result<(), Error> {
         for key in self.stations.behind(vap)? {
             if !self.step(key, rules::Input::Detach) {
-                return Err(self.out_of_place(key));
+                return Err(self.out_of_place(key, rules::Input::Detach));
             }
             self.stations.unbind(key, &mut self.orders);
         }
@@ -169,7 +186,7 @@ impl Nve {
         self.link.acknowledge(self.orders.in_force());
     }
 
-    /// The forwarder answered an order: a TSI that waits for the last of its orders goes on.
+    /// The forwarder answered a change: a TSI that waits for the last of its changes takes a step.
     fn settle(&mut self, row: Row, input: rules::Input) {
         if let Row::Tsi(key) = row
             && !self.orders.is_pending(row)
@@ -187,7 +204,7 @@ impl Nve {
         self.mappings.mark_mappings(&mut self.orders);
     }
 
-    /// The next order for the forwarder, numbered. Answer with [`Input::Applied`] or [`Input::Refused`].
+    /// The next numbered table change for the forwarder. Answer it with [`Input::Applied`] or [`Input::Refused`].
     pub fn poll_table_change(&mut self) -> Option<TableChange> {
         let (number, row) = self.orders.hand_out()?;
         self.watches.served(Duty::PollTableChanges, self.now);
@@ -202,7 +219,7 @@ impl Nve {
         Some(TableChange { number, change })
     }
 
-    /// The next message or frame to send, written into `out`, which is cleared first.
+    /// Clears `out`, writes the next datagram or frame to send into it, and gives the destination.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.clock(now);
         out.clear();
@@ -214,19 +231,19 @@ impl Nve {
         } else if self.link.poll_transmit(self.now, out) {
             Some(Transmit::Nva)
         } else {
-            // Time passed for the session: it may have ended.
+            // The session has seen the time, so it may have ended.
             self.pump();
             None
         }
     }
 
-    /// What the owner should know or do.
+    /// The next event for the owner.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.watches.served(Duty::PollEvents, self.now);
         self.events.pop_front()
     }
 
-    /// The next deadline and what it is for; "now" while something waits to be polled.
+    /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         if self.has_output() {
             return Some((self.now, Timer::Output));
@@ -242,12 +259,12 @@ impl Nve {
         self.orders.due() > 0 || !self.events.is_empty() || self.proxy.frames() > 0 || self.link.hints() > 0
     }
 
-    /// When the next mapping's lifetime ends. Without an authority to ask, what was last heard is better than nothing.
+    /// The time at which the lifetime of the next mapping ends. Without a session no mapping ends: the NVE cannot ask for a newer one.
     fn next_expiry(&self) -> Option<Instant> {
         self.mappings.next_expiry().filter(|_| self.link.is_up())
     }
 
-    /// Lets time pass.
+    /// Handles every deadline that has passed at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watches.served(Duty::HandleTimeout, now);
         self.look(now);
@@ -262,51 +279,50 @@ impl Nve {
         }
     }
 
-    /// Another ring of keys from now on, sealed from now on: a key is changed without a gap as
-    /// [`Keys`] says.
+    /// Replaces the keys, and seals every message from now on. [`Keys`] says how to change a key without a gap.
     ///
     /// # Errors
-    /// This edge cannot use it; nothing changed.
+    /// The reason why this NVE cannot use the keys. Nothing has changed then.
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         self.link.set_keys(keys)
     }
 
-    /// What a TSI is to this edge.
-    pub fn state(&self, key: &TsiKey) -> Core {
+    /// The state and the floor of a TSI at this NVE.
+    pub fn state(&self, key: &TsiKey) -> TsiState {
         self.stations.state(key)
     }
 
-    /// The TSIs that are, were or will be here.
-    pub fn tsis(&self) -> impl Iterator<Item = (TsiKey, Core)> + '_ {
+    /// The TSIs that are, were or will be here, with their states and floors.
+    pub fn tsis(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
         self.stations.iter()
     }
 
-    /// What the NVA last said of a TSI, if that is kept here.
+    /// The version and the place of the cached mapping of a TSI; the place is `None` if the NVA says that the TSI is nowhere.
     pub fn mapping(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         self.mappings.get(key)
     }
 
-    /// The TSIs of which the NVA's word is kept here.
+    /// The TSIs with a cached mapping.
     pub fn mappings(&self) -> impl Iterator<Item = TsiKey> + '_ {
         self.mappings.keys().copied()
     }
 
-    /// Who it is and where it is reached.
+    /// The id and the locators of this NVE.
     pub const fn place(&self) -> &Place {
         &self.config.place
     }
 
-    /// Whether there is a session with the NVA.
+    /// True while the session with the NVA is up.
     pub fn is_connected(&self) -> bool {
         self.link.is_up()
     }
 
-    /// What was counted.
+    /// The counters.
     pub const fn counters(&self) -> &NveCounters {
         &self.counters
     }
 
-    /// How many things are kept in all, for a test of bounds.
+    /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
         let rooms = self.link.footprint() + self.stations.footprint() + self.mappings.footprint();
         rooms + self.proxy.footprint() + self.orders.len() + self.events.len()

@@ -1,4 +1,4 @@
-//! What comes of a step of the table, effect by effect.
+//! The effects of a step of the table, one by one.
 
 use super::Nve;
 use crate::nve::io::{Error, Event};
@@ -9,14 +9,14 @@ use nvo3_nva_proto::{Address, Message, MoveId, MoveWord, Query, Ready, Refusal, 
 use nvo3_wire::Vni;
 
 impl Nve {
-    /// One input for one TSI; false where it is out of place.
+    /// Gives one input to one TSI. False if it is out of place, which is counted.
     pub(super) fn step(&mut self, key: TsiKey, input: Input) -> bool {
         let in_place = self.step_if_it_fits(key, input);
         self.counters.out_of_place += u64::from(!in_place);
         in_place
     }
 
-    /// As [`Nve::step`], for an input that says nothing new in some states.
+    /// As [`Nve::step`], for an input that changes nothing in some states: it is not counted.
     #[inline]
     pub(super) fn step_if_it_fits(&mut self, key: TsiKey, input: Input) -> bool {
         let mut effects = Effects::new();
@@ -27,11 +27,11 @@ impl Nve {
         in_place
     }
 
-    /// Any TSI's word stands for all that move with it.
+    /// Gives an input of one TSI to all TSIs that move with it.
     pub(super) fn step_together(&mut self, key: TsiKey, input: Input) -> Result<(), Error> {
         let others = self.stations.moving_with(&key);
         if !self.step(key, input) {
-            return Err(self.out_of_place(key));
+            return Err(self.out_of_place(key, input));
         }
         for other in others {
             self.step(other, input);
@@ -39,18 +39,18 @@ impl Nve {
         Ok(())
     }
 
-    /// One input for each TSI of a move.
+    /// Gives one input to each TSI of a move.
     pub(super) fn step_move(&mut self, id: MoveId, input: Input) {
         for key in self.stations.in_move(id) {
             self.step(key, input);
         }
     }
 
-    pub(super) fn out_of_place(&self, key: TsiKey) -> Error {
-        Error::OutOfPlace { key, state: self.stations.state(&key).state.name() }
+    pub(super) fn out_of_place(&self, key: TsiKey, input: Input) -> Error {
+        Error::out_of_place(key, &self.stations.state(&key).state, &input)
     }
 
-    /// Brings an effect of a step to the room that it is for.
+    /// Carries an effect of a step to its room.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Changed { key, from, to } => self.tell(Event::State { key, from, to }),
@@ -79,14 +79,14 @@ impl Nve {
         }
     }
 
-    /// The VM is delivered to here: whoever waits for its addresses has an answer now.
+    /// Answers the stations that wait for the addresses of a VM that runs here now.
     fn answer_for(&mut self, key: TsiKey) {
         for ip in self.stations.ips(&key).unwrap_or_default() {
             self.proxy.found(key.vn, *ip, key.mac, &mut self.counters);
         }
     }
 
-    /// Asks where an address is: one question an address until it is answered (VMM-4.2-10).
+    /// Queries the NVA for an address. There is at most one open query per address (VMM-4.2-10).
     pub(super) fn ask(&mut self, vn: Vni, address: nvo3_nva_proto::Address) {
         if self.mappings.needs_query(vn, address, &mut self.counters) {
             let transaction = self.link.next_transaction();
@@ -95,7 +95,7 @@ impl Nve {
         }
     }
 
-    /// A question that is asked again keeps its number (DIR-04).
+    /// Sends a query. A query that is sent again keeps its transaction number (DIR-04).
     pub(super) fn query(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.counters.queries += 1;
         self.link.send(transaction, &Message::Query(Query { vn, address }), &mut self.counters);
@@ -105,7 +105,7 @@ impl Nve {
         self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 
-    /// Says something to the NVA that it did not ask for and does not answer.
+    /// Sends a message to the NVA that is no answer and gets none.
     pub(super) fn say(&mut self, message: &Message) {
         self.link.send(0, message, &mut self.counters);
     }
@@ -119,7 +119,7 @@ impl Nve {
     }
 }
 
-/// What the NVA is told about a move.
+/// The message about a move.
 const fn message(move_id: MoveId, version: Version, word: Word) -> Message {
     let named = MoveWord { move_id, version };
     match word {

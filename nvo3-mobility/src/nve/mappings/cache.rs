@@ -1,4 +1,4 @@
-//! What the NVA said of TSIs, bounded: the mapping that was entered first leaves first.
+//! The cache of the NVA's statements about TSIs, bounded: the oldest mapping leaves first.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -6,21 +6,21 @@ use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
-/// What the NVA said of one TSI.
+/// A statement of the NVA about one TSI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) version: Version,
     pub(super) ips: Vec<IpAddr>,
-    /// `None`: nowhere.
+    /// The place of the TSI; `None`: the TSI is nowhere.
     pub(super) place: Option<Place>,
-    /// `None`: as long as the session lives.
+    /// The end of the lifetime; `None`: the session's end.
     pub(super) expires: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Cached {
     statement: Statement,
-    /// The place in the order of entering.
+    /// The position in the order of entering.
     age: u64,
 }
 
@@ -44,7 +44,7 @@ impl Cache {
         self.mappings.get(key).map(|cached| &cached.statement)
     }
 
-    /// Who has an address.
+    /// The MAC that has an address.
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<Mac> {
         self.by_ip.get(&(vn, ip)).copied()
     }
@@ -57,12 +57,12 @@ impl Cache {
         self.mappings.len()
     }
 
-    /// Enters a statement that is not older than what is there; gives a TSI whose statement had to leave for it.
+    /// Enters a statement that is not older than the cached one. Gives a TSI whose statement had to leave for it.
     pub(super) fn enter(&mut self, key: TsiKey, statement: Statement) -> Option<TsiKey> {
         self.remove(&key);
         self.entered += 1;
         for ip in &statement.ips {
-            // It may have passed to another TSI, and this be the older word of both.
+            // The address may have passed to another TSI, and this statement may be the older one of the two.
             let holder = self.holder(key.vn, *ip).and_then(|mac| self.get(&TsiKey { mac, ..key }));
             if holder.is_none_or(|holder| holder.version <= statement.version) {
                 self.by_ip.insert((key.vn, *ip), key.mac);
@@ -95,12 +95,12 @@ impl Cache {
         true
     }
 
-    /// When the next statement ends.
+    /// The time at which the next statement ends.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.expiries.first().map(|(when, _)| *when)
     }
 
-    /// Removes a statement that has ended; gives its TSI.
+    /// Removes a statement that has ended, and gives its TSI.
     pub(super) fn expire(&mut self, now: Instant) -> Option<TsiKey> {
         let (_, key) = *self.expiries.first().filter(|(when, _)| *when <= now)?;
         self.remove(&key);

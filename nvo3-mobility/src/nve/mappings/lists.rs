@@ -1,4 +1,4 @@
-//! To which NVEs a VN's BUM frames are replicated.
+//! The replication lists: the NVEs that get the BUM frames of each VN.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -6,24 +6,24 @@ use core::net::IpAddr;
 use nvo3_nva_proto::{Members, Place};
 use nvo3_wire::Vni;
 
-/// The replication lists, bounded: so many VNs, so many members each.
+/// The replication lists, with a bounded number of VNs and of members per VN.
 #[derive(Debug)]
 pub(super) struct Lists {
     vns: usize,
     members: usize,
     whole: BTreeMap<Vni, Vec<Place>>,
-    /// Lists of which the end has not come yet.
+    /// The lists whose last part has not arrived.
     partial: BTreeMap<Vni, Vec<Place>>,
 }
 
-/// What became of a list, or of a part of it.
+/// The result of a list or of a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listed {
-    /// The list is whole and takes the place of the last one.
+    /// The list is complete and replaces the last one.
     Whole,
-    /// More of it is to come.
+    /// More parts of the list follow.
     Partial,
-    /// No room for another VN.
+    /// There is no room for another VN.
     Shed,
 }
 
@@ -32,7 +32,7 @@ impl Lists {
         Self { vns, members, whole: BTreeMap::new(), partial: BTreeMap::new() }
     }
 
-    /// Takes in a list or a part of one. An empty list is none.
+    /// Takes a list or a part of one. An empty list removes the list of the VN.
     pub(super) fn take(&mut self, vn: Vni, part: Members) -> Listed {
         let listed = self.whole.contains_key(&vn) || self.partial.contains_key(&vn);
         if !listed && self.whole.len() + self.partial.len() >= self.vns {
@@ -52,12 +52,12 @@ impl Lists {
         Listed::Whole
     }
 
-    /// What has not come to an end comes again from its beginning.
+    /// Forgets incomplete lists: they come again from the beginning.
     pub(super) fn forget_partial(&mut self) {
         self.partial.clear();
     }
 
-    /// Where the members of a VN are reached from `own`, which is none of them.
+    /// The addresses of the members of a VN, as reachable from the locators `own`. This NVE is not among them.
     pub(super) fn locators(&self, vn: Vni, own: &Place) -> Vec<IpAddr> {
         let others = self.whole.get(&vn).into_iter().flatten().filter(|member| member.nve != own.nve);
         others.filter_map(|member| member.locators.reachable_from(&own.locators)).collect()

@@ -1,8 +1,8 @@
-//! What is elsewhere: where the NVA says that TSIs are, what it is being asked, and to whom a VN's BUM frames are replicated.
+//! The mappings of remote TSIs, the open queries, and the replication lists of VNs.
 //!
-//! In come the NVA's statements and invalidations, questions, subscriptions. Out go answers about a TSI or an address, what to
-//! ask, and marks of rows that changed. Knows no session, no port and no move: what a TSI's floor says, the machine passes on.
-//! (VMM-4.2-10, DIR-03, DIR-04, DIR-06, R-03.)
+//! In go the NVA's statements and invalidations, queries, and subscriptions. Out come answers about a TSI or an address, addresses
+//! to query, and marks of changed rows. The room knows no session, port or move: the machine passes the floor of a TSI in. (Rules:
+//! VMM-4.2-10, DIR-03, DIR-04, DIR-06, R-03.)
 
 mod cache;
 mod lists;
@@ -25,7 +25,7 @@ use nvo3_nva_proto::{Address, Instant, Members, Micros, Place, RecordNo, Resync,
 use nvo3_wire::{Mac, Vni};
 use queries::Queries;
 
-/// The mappings, queries, subscriptions and replication lists of this edge, bounded.
+/// The mappings, queries, subscriptions and replication lists of this NVE, bounded.
 #[derive(Debug)]
 pub(super) struct Mappings {
     place: Place,
@@ -35,7 +35,7 @@ pub(super) struct Mappings {
     cache: Cache,
     queries: Queries,
     lists: Lists,
-    /// VNs of which every mapping is pushed here.
+    /// The VNs that this NVE subscribed to: the NVA pushes all their mappings.
     subscribed: BTreeSet<Vni>,
 }
 
@@ -48,67 +48,67 @@ impl Mappings {
             subscriptions: config.ports as usize,
             cache: Cache::new(config.mappings as usize),
             queries: Queries::new(config.queries as usize),
-            // As many VNs as there may be TSIs.
+            // Each TSI may be in a VN of its own.
             lists: Lists::new(config.tsis as usize, config.members as usize),
             subscribed: BTreeSet::new(),
         }
     }
 
-    /// The version and place of what was last said of a TSI, if that is kept.
+    /// The version and the place of a cached mapping.
     pub(super) fn get(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         self.cache.get(key).map(|statement| (statement.version, statement.place))
     }
 
-    /// What the table's row of a TSI says of it, and the version of that.
+    /// The route of a TSI for its table row, with the version of the mapping.
     pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
         let said = self.get(key);
         (said.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
     }
 
-    /// The version of what was last said of a TSI; the lowest where nothing is kept.
+    /// The version of a cached mapping; the lowest version if there is none.
     pub(super) fn version(&self, key: &TsiKey) -> Version {
         self.cache.get(key).map(|statement| statement.version).unwrap_or_default()
     }
 
-    /// The addresses that were last said of a TSI.
+    /// The addresses of a cached mapping.
     pub(super) fn ips(&self, key: &TsiKey) -> Option<&[IpAddr]> {
         self.cache.get(key).map(|statement| statement.ips.as_slice())
     }
 
-    /// Who has an address, as the NVA said.
+    /// The MAC that has an address, as the NVA said.
     #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<Mac> {
         self.cache.holder(vn, ip)
     }
 
-    /// The TSIs of which something is kept.
+    /// The TSIs with a cached mapping.
     pub(super) fn keys(&self) -> impl Iterator<Item = &TsiKey> {
         self.cache.keys()
     }
 
-    /// Whether the NVA must be asked where an address is: it is not being asked yet, and there is room.
+    /// True if this NVE must query the NVA for an address: there is no open query for it, and there is room for one.
     pub(super) fn needs_query(&self, vn: Vni, address: Address, counters: &mut NveCounters) -> bool {
         let full = self.queries.is_full();
         counters.shed_queries += u64::from(full);
         !full && !self.queries.is_asked(vn, address)
     }
 
-    /// The NVA is asked, under this number.
+    /// Notes that the NVA is queried, under this transaction number.
     pub(super) fn asked(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.queries.enter(vn, address, transaction);
     }
 
-    /// Whether this answers a question, which then is none any more.
+    /// True if this answers an open query, which is closed then.
     pub(super) fn answered(&mut self, vn: Vni, address: Address, transaction: u32) -> bool {
         self.queries.answer(vn, address, transaction)
     }
 
-    /// What the NVA has not answered yet.
+    /// The open queries.
     pub(super) fn unanswered(&self) -> Vec<(Vni, Address, u32)> {
         self.queries.iter().collect()
     }
 
-    /// Every mapping of a VN is wanted from now on; true where that is new.
+    /// Subscribes to every mapping of a VN. True if that is new.
     pub(super) fn subscribe(&mut self, vn: Vni) -> Result<bool, Error> {
         if self.subscribed.len() >= self.subscriptions && !self.subscribed.contains(&vn) {
             return Err(Error::Full("NveConfig.ports"));
@@ -116,13 +116,13 @@ impl Mappings {
         Ok(self.subscribed.insert(vn))
     }
 
-    /// Not any more; true where that is new.
+    /// Ends a subscription. True if there was one.
     pub(super) fn unsubscribe(&mut self, vn: Vni) -> bool {
         self.subscribed.remove(&vn)
     }
 
-    /// What a new session begins with: a list that was cut off comes again, and everything that is kept here is asked for anew
-    /// (DAP-03).
+    /// The *Resync* of a new session. It asks for everything that is cached here (DAP-03). A replication list that was cut off comes
+    /// again.
     pub(super) fn resync(&mut self) -> Resync {
         self.lists.forget_partial();
         let mappings = self.cache.keys().map(|key| (key.vn, Address::Mac(key.mac))).collect();
@@ -130,7 +130,7 @@ impl Mappings {
         Resync { since: RecordNo(0), vns, mappings, more: false }
     }
 
-    /// A VN's replication list, or a part of it.
+    /// Takes the replication list of a VN, or a part of it.
     pub(super) fn take_members(&mut self, vn: Vni, part: Members, orders: &mut Orders, counters: &mut NveCounters) {
         match self.lists.take(vn, part) {
             Listed::Whole => orders.mark(Row::Members(vn)),
@@ -139,12 +139,12 @@ impl Mappings {
         }
     }
 
-    /// Where the other members of a VN are reached.
+    /// The addresses of the other members of a VN.
     pub(super) fn members(&self, vn: Vni) -> Vec<IpAddr> {
         self.lists.locators(vn, &self.place)
     }
 
-    /// When the next mapping's lifetime ends.
+    /// The time at which the lifetime of the next mapping ends.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.cache.next_expiry()
     }
@@ -161,12 +161,12 @@ impl Mappings {
         self.lists.vns().for_each(|vn| orders.mark(Row::Members(*vn)));
     }
 
-    /// Marks every TSI of which something is kept, for a forwarder that lost its table.
+    /// Marks every TSI with a cached mapping, for a forwarder that lost its table.
     pub(super) fn mark_mappings(&self, orders: &mut Orders) {
         self.cache.keys().for_each(|key| orders.mark(Row::Tsi(*key)));
     }
 
-    /// How many things are kept.
+    /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         self.cache.len() + self.queries.len() + self.lists.len() + self.subscribed.len()
     }

@@ -1,11 +1,11 @@
-//! What the NVA is being asked.
+//! The open queries to the NVA.
 
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::Address;
 use nvo3_wire::Vni;
 
-/// Addresses that the NVA was asked for and has not answered: one query each (VMM-4.2-10), with the number by which its answer
-/// is known (DIR-06). Bounded.
+/// The addresses that the NVA was queried for and has not answered, bounded. Each has one query (VMM-4.2-10), with the transaction
+/// number that its answer carries (DIR-06).
 #[derive(Debug)]
 pub(super) struct Queries {
     limit: usize,
@@ -17,12 +17,12 @@ impl Queries {
         Self { limit, asked: BTreeMap::new() }
     }
 
-    /// Whether the question is asked already.
+    /// True if there is an open query for the address.
     pub(super) fn is_asked(&self, vn: Vni, address: Address) -> bool {
         self.asked.contains_key(&(vn, address))
     }
 
-    /// Enters a question, under the number of its transaction, where [`Queries::is_full`] says that there is room.
+    /// Enters a query under its transaction number. The caller has checked [`Queries::is_full`].
     pub(super) fn enter(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.asked.insert((vn, address), transaction);
     }
@@ -31,7 +31,7 @@ impl Queries {
         self.asked.len() >= self.limit
     }
 
-    /// Whether this answers a question, which then is none any more.
+    /// True if this answers an open query, which is closed then.
     pub(super) fn answer(&mut self, vn: Vni, address: Address, transaction: u32) -> bool {
         let asked = self.asked.get(&(vn, address)) == Some(&transaction);
         asked && self.asked.remove(&(vn, address)).is_some()

@@ -1,4 +1,4 @@
-//! What the NVA says of TSIs: which of its statements is newer, and how long each is kept (DIR-03, R-03).
+//! The NVA's statements about TSIs: which one is newer, and the lifetime of each (DIR-03).
 
 use super::Mappings;
 use super::cache::Statement;
@@ -8,26 +8,26 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Invalidate, Micros, Place, TsiKey, Version};
 
-/// How long a statement is kept.
+/// The lifetime of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
-    /// So many hundreds of milliseconds; `u16::MAX` as long as the session lives (DIR-03).
+    /// The NVA gave it in units of 100 ms; `u16::MAX`: until the session ends (DIR-03).
     Said(u16),
-    /// The authority pushed it and said nothing: as long as the statement that it replaces.
+    /// The NVA pushed the statement without a lifetime: it has the lifetime of the statement that it replaces.
     Pushed,
-    /// That a TSI is gone is not believed for longer than that there is none.
+    /// The statement says that the TSI is gone: it has the lifetime of a negative answer.
     Gone,
-    /// As long as the session lives.
+    /// The lifetime ends with the session.
     Session,
 }
 
 impl Mappings {
-    /// Whether a statement of this version is not older than what is known of the TSI here.
+    /// True if a statement of this version is not older than the cached one and the floor of the TSI.
     pub(crate) fn is_current(&self, key: &TsiKey, version: Version, floor: Version) -> bool {
         version >= self.version(key).max(floor)
     }
 
-    /// Keeps a statement, in place of what was said before.
+    /// Caches a statement, in place of the older one.
     pub(crate) fn keep(
         &mut self,
         now: Instant,
@@ -58,21 +58,21 @@ impl Mappings {
         }
     }
 
-    /// The TSI is registered here with this version: where it was before is not where it goes when it leaves here.
+    /// Forgets an older mapping of a TSI that is registered here with this version: the TSI does not go back there when it leaves.
     pub(crate) fn forget_older(&mut self, key: TsiKey, version: Version, orders: &mut Orders) {
         if self.cache.get(&key).is_some_and(|statement| statement.version < version) {
             self.forget(key, orders);
         }
     }
 
-    /// The NVA times a mapping out; one that is newer stays.
+    /// Removes a mapping that the NVA invalidated. A newer one stays.
     pub(crate) fn invalidate(&mut self, stale: &Invalidate, orders: &mut Orders) {
         if self.is_stale(stale) {
             self.forget(stale.tsi, orders);
         }
     }
 
-    /// Whether the mapping that is kept is the one that is said to be stale.
+    /// True if the cached mapping is the one that a hint calls stale.
     pub(crate) fn is_stale(&self, stale: &Invalidate) -> bool {
         self.cache.get(&stale.tsi).is_some_and(|statement| {
             statement.version <= stale.version && statement.place.is_some_and(|place| place.nve == stale.nve)
@@ -111,22 +111,22 @@ mod tests {
     fn history() -> impl Strategy<Value = Vec<Mapping>> {
         vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
             let (mut said, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
-            for (of, nve, takes, restart) in steps {
+            for (tsi, nve, takes, restart) in steps {
                 // With its journal lost it numbers from the beginning.
                 version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
-                let mut say = |of: u8, owner: Option<u8>| {
+                let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
-                    let ips = owner.filter(|owner| *owner == of).map(|_| IP).into_iter().collect();
-                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, of]), ips, version, place: Some(place(nve)) });
+                    let ips = owner.filter(|owner| *owner == tsi).map(|_| IP).into_iter().collect();
+                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
                 };
                 if takes
-                    && owner != Some(of)
+                    && owner != Some(tsi)
                     && let Some(before) = owner.take()
                 {
                     say(before, None);
                 }
-                owner = if takes { Some(of) } else { owner };
-                say(of, owner);
+                owner = if takes { Some(tsi) } else { owner };
+                say(tsi, owner);
             }
             said
         })

@@ -1,7 +1,7 @@
-//! ARP and Neighbor Discovery: what a punted frame says, answers for stations elsewhere, and who waits for one.
+//! The ARP and ND proxy: it reads punted frames, answers for remote TSIs, and keeps the stations that wait for an answer.
 //!
-//! In come frames, and who has an address. Out go readings of frames, whether the NVA must be asked, and frames for ports. Knows
-//! no port, no TSI and no mapping. (OPT-03, PXY-07 … PXY-11, ARMD-13 … ARMD-16, R-01, R-13, R-14.)
+//! In go frames, and the MAC that has an address. Out come readings of frames, addresses to query, and frames for ports. The room
+//! knows no port, TSI or mapping. (Rules: OPT-03, PXY-07 … PXY-11, ARMD-13 … ARMD-16, R-01, R-13, R-14.)
 
 mod reading;
 mod waiting;
@@ -19,27 +19,27 @@ use nvo3_wire::nd::Advertise;
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 use waiting::Waiting;
 
-/// Who asks for an address.
+/// A station that asks for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Asker {
     vap: VapId,
     mac: Mac,
-    /// `None` for a probe: nobody has the address that asks.
+    /// The address of the station; `None` for a probe, whose sender has no address yet.
     ip: Option<IpAddr>,
 }
 
-/// What becomes of a question.
+/// The treatment of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The owner of the address answers itself.
+    /// The request is forwarded: the station that has the address answers itself.
     ByItself,
-    /// Answered here, or dropped.
+    /// The request was answered here, or dropped.
     Taken,
-    /// The asker waits until the NVA has said who has the address.
+    /// The station waits for the NVA's answer.
     Waits,
 }
 
-/// Who waits for an answer, and the answers that wait to leave; bounded, each.
+/// The stations that wait for an answer, and the answers that wait to leave, each bounded.
 #[derive(Debug)]
 pub(super) struct Proxy {
     waiting: Waiting,
@@ -52,7 +52,7 @@ impl Proxy {
         Self { waiting: Waiting::new(config.queries as usize), frames: VecDeque::new(), limit: config.queue as usize }
     }
 
-    /// A question for `target`, which `holder` has, behind that port if it is here.
+    /// Takes a request for `target`. `holder` is the MAC that has the address, with its port if it is behind this NVE.
     #[inline]
     pub(super) fn ask(
         &mut self,
@@ -62,7 +62,7 @@ impl Proxy {
         counters: &mut NveCounters,
     ) -> Asked {
         match holder {
-            // On its own port (PXY-09), or its own probe (ARMD-16).
+            // The holder is on the same port and answers itself (PXY-09), or it probes its own address (ARMD-16).
             Some((mac, vap)) if vap == Some(asker.vap) || mac == asker.mac => Asked::ByItself,
             Some((mac, _)) => {
                 self.reply(mac, target, asker, counters);
@@ -76,7 +76,7 @@ impl Proxy {
         }
     }
 
-    /// Who waits for the address has an answer now.
+    /// Answers the stations that wait for an address.
     pub(super) fn found(&mut self, vn: Vni, target: IpAddr, mac: Mac, counters: &mut NveCounters) {
         for asker in self.waiting.take(vn, target) {
             if asker.mac != mac {
@@ -85,22 +85,22 @@ impl Proxy {
         }
     }
 
-    /// Nobody has the address, as far as the NVA knows.
+    /// Drops the requests for an address that the NVA does not have.
     pub(super) fn not_found(&mut self, vn: Vni, target: IpAddr, counters: &mut NveCounters) {
         counters.unknown_targets += self.waiting.take(vn, target).len() as u64;
     }
 
-    /// Nobody waits behind this port any more.
+    /// Forgets the stations that wait behind a port.
     pub(super) fn forget(&mut self, vap: VapId) {
         self.waiting.forget(vap);
     }
 
-    /// How many frames wait to leave.
+    /// The number of frames that wait to leave.
     pub(super) fn frames(&self) -> usize {
         self.frames.len()
     }
 
-    /// The next frame, written into `out`, which is empty; gives its port.
+    /// Writes the next frame into `out`, which is empty, and gives its port.
     #[inline]
     pub(super) fn poll_frame(&mut self, out: &mut Vec<u8>) -> Option<VapId> {
         let (vap, frame) = self.frames.pop_front()?;
@@ -108,12 +108,12 @@ impl Proxy {
         Some(vap)
     }
 
-    /// How many things are kept.
+    /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         self.waiting.len() + self.frames.len()
     }
 
-    /// The owner's own MAC and address, as it would answer itself.
+    /// Makes the answer with the MAC and the address of the holder, as if it answered itself.
     fn reply(&mut self, mac: Mac, target: IpAddr, asker: Asker, counters: &mut NveCounters) {
         if self.frames.len() >= self.limit {
             counters.shed_frames += 1;

@@ -1,4 +1,4 @@
-//! What a punted ARP, RARP or ND frame says.
+//! The reading of a punted ARP, RARP or ND frame.
 
 use super::Asker;
 use crate::table::VapId;
@@ -13,25 +13,25 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// `None` where the frame breaks a rule of its protocol.
+    /// Reads a frame; `None` if it breaks a rule of its protocol.
     #[inline]
     pub(crate) fn new(frame: &'a [u8]) -> Option<Self> {
         Some(Self { frame, kind: classify(frame).ok()? })
     }
 
-    /// Whether its sender shows by it where it is. A probe does not.
+    /// True if the frame shows where its sender is. A probe does not.
     #[inline]
     pub(crate) fn is_announcement(&self) -> bool {
         self.kind.is_announcement()
     }
 
-    /// The MAC that sent it.
+    /// The MAC that sent the frame.
     #[inline]
     pub(crate) fn source(&self) -> Option<Mac> {
         self.frame.get(6..12).and_then(|mac| <[u8; 6]>::try_from(mac).ok()).map(Mac)
     }
 
-    /// The MAC and address that it claims for its sender.
+    /// The MAC and the address that the frame claims for its sender.
     #[inline]
     pub(crate) fn claim(&self) -> Option<(Mac, Option<IpAddr>)> {
         match &self.kind {
@@ -46,7 +46,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The address that it asks a group for, and who asks. A question to one station goes to that station (PXY-09).
+    /// The address that the frame asks a group for, with the station that asks. A request to one station goes to that station
+    /// (PXY-09).
     #[inline]
     pub(crate) fn question(&self, vap: VapId) -> Option<(IpAddr, Asker)> {
         if self.frame.first().is_none_or(|first| first & 1 == 0) {

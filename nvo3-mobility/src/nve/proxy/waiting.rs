@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
 
-/// Who waits for which address, bounded.
+/// The waiting stations, by address, bounded.
 #[derive(Debug)]
 pub(super) struct Waiting {
     limit: usize,
@@ -19,7 +19,7 @@ impl Waiting {
         Self { limit, askers: BTreeSet::new() }
     }
 
-    /// Lets one more wait; false where there is no room.
+    /// Adds a station. False if there is no room.
     pub(super) fn enter(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> bool {
         let room = self.askers.len() < self.limit;
         if room {
@@ -28,7 +28,7 @@ impl Waiting {
         room
     }
 
-    /// Those that wait for an address; they wait no more.
+    /// Removes and gives the stations that wait for an address.
     pub(super) fn take(&mut self, vn: Vni, target: IpAddr) -> Vec<Asker> {
         let first = (vn, target, Asker { vap: VapId(0), mac: Mac::ZERO, ip: None });
         let same = self.askers.range(first..).take_while(|(v, t, _)| *v == vn && *t == target);

@@ -1,37 +1,37 @@
-//! One step of the table for one TSI, and what is to be done outside for it.
+//! One step of the table for one TSI, and its effects on the other rooms.
 
 use super::Stations;
-use super::rules::{self, Core, Input, News, Output, State, Word};
+use super::rules::{self, Input, News, Output, State, TsiState, Word};
 use super::station::Station;
 use crate::nve::orders::{Orders, Row};
 use arrayvec::ArrayVec;
 use nvo3_nva_proto::{Instant, MoveId, Refusal, TsiKey, Version};
 
-/// What a step asks of the other rooms.
+/// An effect of a step on the other rooms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Effect {
-    /// The TSI's state changed: the owner is told.
+    /// The state of the TSI changed: tell the owner.
     Changed { key: TsiKey, from: State, to: State },
-    /// Something of the TSI that the owner waits for.
+    /// News about the TSI: tell the owner.
     News { key: TsiKey, move_id: Option<MoveId>, news: News },
-    /// The NVA is told about a move, for all its TSIs.
+    /// Send a message about a move to the NVA, for all TSIs of the move.
     Say(MoveId, Version, Word),
-    /// The NVA is told that this edge takes no part in a move.
+    /// Tell the NVA that this NVE refuses a move.
     Refuse(MoveId, Version, Refusal),
-    /// The NVA is asked to point the mapping here.
+    /// Ask the NVA to point the mapping here.
     Register(TsiKey),
-    /// The NVA is told that the VM is gone.
+    /// Tell the NVA that the VM is gone.
     Deregister(TsiKey, Version),
-    /// What the state promises holds once the TSI's orders are in force.
+    /// The state waits for the TSI's table changes to be in force.
     AwaitForwarder(TsiKey),
 }
 
-/// What one step asks, in order: a change of state, what the row says, a wait.
+/// The effects of one step, in order: a change of state, the outputs of the row, a wait.
 pub(crate) type Effects = ArrayVec<Effect, 5>;
 
 impl Stations {
-    /// One input for one TSI; adds what is to be done then to `effects`, which is empty. False where the table has no row for the
-    /// input: nothing changed.
+    /// Gives one input to one TSI, and adds the effects to `effects`, which is empty. False if the table has no row for the input:
+    /// then nothing has changed.
     #[inline]
     pub(crate) fn step(
         &mut self,
@@ -59,7 +59,7 @@ impl Stations {
         true
     }
 
-    fn enter(&mut self, key: TsiKey, after: Core, orders: &mut Orders) {
+    fn enter(&mut self, key: TsiKey, after: TsiState, orders: &mut Orders) {
         let hold = self.hold;
         let station = self.tsis.entry(key).or_insert_with(|| Station::new(hold));
         if station.enter(after) {
@@ -70,8 +70,8 @@ impl Stations {
         }
     }
 
-    /// What an output of the table asks of the other rooms, if anything.
-    fn effect(&mut self, now: Instant, key: TsiKey, after: Core, output: Output) -> Option<Effect> {
+    /// The effect of an output on the other rooms, if any.
+    fn effect(&mut self, now: Instant, key: TsiKey, after: TsiState, output: Output) -> Option<Effect> {
         Some(match output {
             Output::Say(id, version, word) => {
                 let all_say = match word {
@@ -92,7 +92,8 @@ impl Stations {
         })
     }
 
-    /// One TSI asks how a move ended for all that are still in it: others may have left it, refused by the forwarder.
+    /// True for one TSI of a move, which asks for all: the first that is still in the move. A TSI whose change the forwarder
+    /// refused has left the move.
     fn asks_for_all(&self, id: MoveId, key: &TsiKey) -> bool {
         let in_it = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
         self.moves.get(id).is_none_or(|found| found.tsis.iter().find(in_it) == Some(key))

@@ -1,11 +1,11 @@
-//! How long forward entries stay (VMM-5-04, R-37).
+//! The timers of forward entries. An entry outlives the frames in flight (VMM-5-04, R-37).
 
 use super::Stations;
 use super::rules::Duration;
 use alloc::collections::BTreeSet;
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
 
-/// When each forward entry ends, and how long a new one stays.
+/// The end of each forward entry, and the configured times.
 #[derive(Debug)]
 pub(super) struct ForwardTimers {
     in_flight: Micros,
@@ -18,7 +18,7 @@ impl ForwardTimers {
         Self { in_flight, linger, ends: BTreeSet::new() }
     }
 
-    /// Starts the timer of `key`; `end` is the TSI's own note of it. The linger never makes it longer.
+    /// Starts the timer of `key`; `end` is the TSI's copy of it. [`Duration::Linger`] never makes a running timer longer.
     pub(super) fn start(&mut self, now: Instant, which: Duration, key: TsiKey, end: &mut Option<Instant>) {
         let at = match (which, *end) {
             (Duration::Linger, Some(before)) => before.min(now + self.linger),
@@ -43,12 +43,12 @@ impl ForwardTimers {
 }
 
 impl Stations {
-    /// When the next forward entry ends.
+    /// The time at which the next forward entry ends.
     pub(crate) fn next_forward_end(&self) -> Option<Instant> {
         self.forward_timers.ends.first().map(|(at, _)| *at)
     }
 
-    /// A TSI whose forward entry ends now; each is given once.
+    /// A TSI whose forward entry has ended; each comes once.
     pub(crate) fn pop_forward_end(&mut self, now: Instant) -> Option<TsiKey> {
         let (_, key) = self.forward_timers.ends.first().filter(|(at, _)| *at <= now)?;
         let key = *key;

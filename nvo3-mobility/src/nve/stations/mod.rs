@@ -1,8 +1,8 @@
-//! What is attached here: ports, the TSIs that may be behind them with their addresses, and their moves.
+//! The ports of this NVE, the TSIs behind them with their addresses, and their moves.
 //!
-//! In come the owner's words about ports and VMs, owner-checked frames, and what the NVA says about a TSI or a move, each as
-//! an input of the table in [`rules`]. Out go [`Effect`]s, and marks of rows that changed. Knows no session and no mapping.
-//! (VMM-4.2, VMM-5-01 … VMM-5-17, VMM-10-02, SPL.)
+//! In go the owner's inputs about ports and VMs, frames whose source was checked, and the NVA's statements about a TSI or a move.
+//! Each becomes an input of the table in [`rules`]. Out come [`Effect`]s, and marks of changed rows. The room knows no session and no
+//! mapping. (Rules: VMM-4.2, VMM-5-01 … VMM-5-17, VMM-10-02, SPL.)
 
 mod effects;
 mod forwarding;
@@ -24,10 +24,10 @@ use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
-use rules::Core;
+use rules::TsiState;
 use station::Station;
 
-/// The ports and TSIs of this edge, bounded.
+/// The ports and TSIs of this NVE, bounded.
 #[derive(Debug)]
 pub(super) struct Stations {
     place: Place,
@@ -36,7 +36,7 @@ pub(super) struct Stations {
     alarm_interval: Micros,
     ports: BTreeMap<VapId, Attached>,
     tsis: BTreeMap<TsiKey, Station>,
-    /// Which attached TSI has an address.
+    /// Per address: the attached TSI that has it, and its port.
     local_ips: BTreeMap<(Vni, IpAddr), (Mac, VapId)>,
     forward_timers: ForwardTimers,
     moves: Moves,
@@ -68,15 +68,15 @@ impl Stations {
         }
     }
 
-    /// What a TSI is to this edge.
+    /// The state and the floor of a TSI.
     #[inline]
-    pub(super) fn state(&self, key: &TsiKey) -> Core {
-        self.tsis.get(key).map(|station| station.core).unwrap_or_default()
+    pub(super) fn state(&self, key: &TsiKey) -> TsiState {
+        self.tsis.get(key).map(|station| station.tsi).unwrap_or_default()
     }
 
     /// The TSIs that are, were or will be here.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, Core)> + '_ {
-        self.tsis.iter().map(|(key, station)| (*key, station.core))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
+        self.tsis.iter().map(|(key, station)| (*key, station.tsi))
     }
 
     /// The addresses of a TSI that is, was or will be here.
@@ -84,27 +84,27 @@ impl Stations {
         self.tsis.get(key).map(|station| station.ips.as_slice())
     }
 
-    /// Who has an address behind a port of this edge.
+    /// The MAC and the port of the attached TSI that has an address.
     #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<(Mac, VapId)> {
         self.local_ips.get(&(vn, ip)).copied()
     }
 
-    /// The table's row of a TSI, with what the directory says of it.
-    pub(super) fn row(&self, key: TsiKey, route: Option<Route>, said: Version) -> Change {
+    /// The table row of a TSI, with the route and the version that the directory has.
+    pub(super) fn row(&self, key: TsiKey, route: Option<Route>, mapping_version: Version) -> Change {
         let station = self.tsis.get(&key);
         Change::Tsi {
             key,
             vap: station.and_then(|station| station.vap),
             entry: station.and_then(Station::entry),
             route,
-            version: station.map_or(said, |station| station.core.floor.max(said)),
+            version: station.map_or(mapping_version, |station| station.tsi.floor.max(mapping_version)),
             limits: station.map_or(self.hold, |station| station.limits),
             replay_since: station.and_then(|station| station.stopped_at),
         }
     }
 
-    /// Room for `new` TSIs, by forgetting the floors of some that are gone.
+    /// Makes room for `new` TSIs: forgets the floors of TSIs that are gone. False if there is no room.
     pub(super) fn make_room(&mut self, new: usize) -> bool {
         while self.tsis.len() + new > self.limits.tsis {
             let Some(gone) = self.tsis.iter().find(|(_, station)| station.is_gone()).map(|(key, _)| *key) else {
@@ -129,7 +129,7 @@ impl Stations {
         self.tsis.keys().for_each(|key| orders.mark(Row::Tsi(*key)));
     }
 
-    /// How many things are kept.
+    /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
         self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.moves.len()

@@ -1,4 +1,4 @@
-//! The moves that this edge is a party of, and how their TSIs speak as one.
+//! The moves that this NVE is a party of. The TSIs of a move send one message together.
 
 use super::Stations;
 use super::rules::{Input, Plan, Word};
@@ -6,13 +6,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, TsiKey, Version};
 
-/// What one move is besides its TSIs' states.
+/// One move, without the states of its TSIs.
 #[derive(Clone, Debug)]
 pub(super) struct Move {
     version: Version,
     peer: Place,
     pub(super) tsis: Vec<TsiKey>,
-    /// Which TSIs have said a word that the others have not said yet.
+    /// Per message: the TSIs that have said it, until all TSIs of the move have.
     said: BTreeMap<Word, BTreeSet<TsiKey>>,
 }
 
@@ -36,8 +36,8 @@ impl Moves {
         self.moves.len()
     }
 
-    /// Enters a move or what a new Prepare says of it; false where there is no room. A move that none of its TSIs is in any more makes
-    /// room: an aborted one has no *Done*, and that of another may be lost with its session.
+    /// Enters a move, or replaces it after a new *Prepare*. False if there is no room. A move that none of its TSIs is in any more
+    /// makes room: an aborted move gets no *Done*, and a *Done* may be lost with its session.
     fn enter(
         &mut self,
         id: MoveId,
@@ -55,7 +55,7 @@ impl Moves {
         true
     }
 
-    /// Whether all TSIs of the move have now said the word.
+    /// Notes that a TSI said a message. True if all TSIs of the move have now said it.
     pub(super) fn says(&mut self, id: MoveId, word: Word, key: TsiKey) -> bool {
         let Some(found) = self.moves.get_mut(&id) else { return true };
         let said = found.said.entry(word).or_default();
@@ -69,7 +69,7 @@ impl Moves {
 }
 
 impl Stations {
-    /// Takes in a Prepare; gives what it is to each of its TSIs, or why this edge refuses it.
+    /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
     pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Input, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() || tsis.iter().any(|tsi| tsi.ips.is_empty()) {
@@ -100,7 +100,7 @@ impl Stations {
         })
     }
 
-    /// A move in hand, as its TSIs know it.
+    /// The plan of a move in hand, as its TSIs know it.
     pub(crate) fn plan(&self, id: MoveId) -> Option<Plan> {
         self.moves.get(id).map(|found| Plan { id, version: found.version, peer: found.peer })
     }
@@ -110,7 +110,7 @@ impl Stations {
         self.moves.get(id).map(|found| found.tsis.clone()).unwrap_or_default()
     }
 
-    /// The other TSIs that move with this one.
+    /// The other TSIs of the move that this TSI is in.
     #[inline]
     pub(crate) fn moving_with(&self, key: &TsiKey) -> Vec<TsiKey> {
         let together = self.tsis.get(key).and_then(|station| station.move_id()).map(|id| self.in_move(id));
@@ -119,7 +119,7 @@ impl Stations {
         others
     }
 
-    /// The move is over for everyone.
+    /// Forgets a move that has ended at every NVE.
     pub(crate) fn forget_move(&mut self, id: MoveId) {
         self.moves.moves.remove(&id);
     }

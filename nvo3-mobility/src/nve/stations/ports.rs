@@ -1,4 +1,4 @@
-//! Ports, and which MACs and addresses are bound to them (VMM-10-02).
+//! The ports, with the MACs and addresses that are bound to them. A frame with another source is dropped (VMM-10-02).
 
 use super::Stations;
 use super::station::Station;
@@ -10,7 +10,7 @@ use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
-/// A port and what may be behind it.
+/// A port with the TSIs that may be behind it.
 #[derive(Clone, Debug)]
 pub(super) struct Attached {
     vn: Vni,
@@ -20,7 +20,7 @@ pub(super) struct Attached {
 }
 
 impl Stations {
-    /// A port exists, with these TSIs behind it; what it was before is replaced.
+    /// Attaches a port with these TSIs behind it. It replaces an older port of this number.
     pub(crate) fn attach(
         &mut self,
         vap: VapId,
@@ -73,7 +73,7 @@ impl Stations {
         orders.mark(Row::Tsi(key));
     }
 
-    /// The TSI is behind no port any more.
+    /// Removes a TSI from its port.
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
         let Some(station) = self.tsis.get_mut(&key) else { return };
         station.vap = None;
@@ -91,44 +91,44 @@ impl Stations {
         Ok(attached.tsis.clone())
     }
 
-    /// The port is gone; nothing is bound to it any more.
+    /// Removes a port that no TSI is bound to.
     pub(crate) fn remove_port(&mut self, vap: VapId, orders: &mut Orders) {
         self.ports.remove(&vap);
         orders.mark(Row::Port(vap));
     }
 
-    /// The table's row of a port.
+    /// The table row of a port.
     pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
         let attached = self.ports.get(&vap)?;
         let macs = (!attached.trusted).then(|| attached.tsis.iter().map(|key| key.mac).collect());
         Some(Port { vn: attached.vn, macs })
     }
 
-    /// The VN of a port, and whether frames of any source may come in there.
+    /// The VN of a port, and true if frames of any source may come in there.
     #[inline]
     pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
         self.ports.get(&vap).map(|attached| (attached.vn, attached.trusted))
     }
 
-    /// Whether the TSI is behind this port.
+    /// True if the TSI is behind this port.
     #[inline]
     pub(crate) fn is_behind(&self, vap: VapId, key: &TsiKey) -> bool {
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap))
     }
 
-    /// Whether the TSI is behind any port here.
+    /// True if the TSI is behind a port of this NVE.
     pub(crate) fn is_attached(&self, key: &TsiKey) -> bool {
         self.tsis.get(key).is_some_and(|station| station.vap.is_some())
     }
 
-    /// Whether a MAC, and an address if one is named, is bound to the port (VMM-10-02).
+    /// True if the MAC of `key`, and the address if there is one, are bound to the port (VMM-10-02).
     #[inline]
     pub(crate) fn is_bound(&self, vap: VapId, key: &TsiKey, ip: Option<IpAddr>) -> bool {
         let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip));
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap) && holds(station))
     }
 
-    /// A station claimed what is not bound to it: what the owner is told, once an interval and port.
+    /// A station claimed an address that is not bound to it. Gives the event for the owner, at most once per interval and port.
     pub(crate) fn alarm(&mut self, now: Instant, vap: VapId, mac: Mac, ip: Option<IpAddr>) -> Option<Event> {
         let attached = self.ports.get_mut(&vap)?;
         let due = attached.alarmed.is_none_or(|at| now - at >= self.alarm_interval);

@@ -1,6 +1,6 @@
-//! One TSI that is, was or will be here: what the move core says of it, and what hangs on that.
+//! One TSI that is, was or will be here: its state in the table, and everything that depends on the state.
 
-use super::rules::{self, Core, State};
+use super::rules::{self, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -9,25 +9,25 @@ use nvo3_nva_proto::{HoldLimits, Instant, MoveId};
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
 pub(super) struct Station {
-    pub(super) core: Core,
+    pub(super) tsi: TsiState,
     pub(super) ips: Vec<IpAddr>,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
     pub(super) forward_ends: Option<Instant>,
-    /// When the VM stopped here, where that was said afterwards; until it runs here again.
+    /// The time at which the VM stopped here, if *Suspend* came afterwards. It is cleared when the VM runs here again.
     pub(super) stopped_at: Option<Instant>,
     /// The move that brought the VM here, once it is committed.
     pub(super) brought_by: Option<MoveId>,
-    /// The committed move that took the VM away, while what still arrives is tunnelled after it.
+    /// The committed move that took the VM away, while late frames are tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
-    /// The session was lost in the move in hand.
+    /// True if the session was lost during the move in hand.
     alone: bool,
 }
 
 impl Station {
     pub(super) const fn new(limits: HoldLimits) -> Self {
         Self {
-            core: Core { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
+            tsi: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
             vap: None,
             limits,
@@ -39,38 +39,38 @@ impl Station {
         }
     }
 
-    /// What the forwarder does for it.
+    /// The forwarder's entry for the TSI.
     pub(super) const fn entry(&self) -> Option<Entry> {
-        if self.alone { rules::entry_alone(self.core.state) } else { rules::entry(self.core.state) }
+        if self.alone { rules::entry_alone(self.tsi.state) } else { rules::entry(self.tsi.state) }
     }
 
-    /// Whether only its floor is left.
+    /// True if only the floor of the TSI is left.
     pub(super) fn is_gone(&self) -> bool {
-        self.vap.is_none() && self.core.state == State::Away
+        self.vap.is_none() && self.tsi.state == State::Away
     }
 
     /// The move in hand.
     pub(super) fn move_id(&self) -> Option<MoveId> {
-        self.core.state.plan().map(|plan| plan.id)
+        self.tsi.state.plan().map(|plan| plan.id)
     }
 
-    /// The session is lost: the NVA may end the move without this edge. True where the entry changes with it.
+    /// The session is lost: the NVA may end the move without this NVE. True if the entry changes.
     pub(super) fn go_on_alone(&mut self) -> bool {
         let before = self.entry();
-        self.alone |= self.core.state.plan().is_some();
+        self.alone |= self.tsi.state.plan().is_some();
         self.entry() != before
     }
 
-    /// The table said what comes next. True where the entry changes with it.
-    pub(super) fn enter(&mut self, after: Core) -> bool {
-        let (before, entry_before) = (self.core, self.entry());
-        self.core = after;
+    /// Enters the state that the table gave. True if the entry changes.
+    pub(super) fn enter(&mut self, after: TsiState) -> bool {
+        let (before, entry_before) = (self.tsi, self.entry());
+        self.tsi = after;
         if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
             self.stopped_at = None;
         }
         if before.state != after.state {
-            // What this edge may have missed of a move it may still miss in that move's next state.
-            let in_hand = |core: Core| core.state.plan().map(|plan| plan.id);
+            // If this NVE missed a message of a move, it still misses the message in that move's next state.
+            let in_hand = |tsi: TsiState| tsi.state.plan().map(|plan| plan.id);
             self.alone &= in_hand(before).is_some() && in_hand(before) == in_hand(after);
             self.brought_by = brought_by(before.state, after.state);
             self.taken_by = match (before.state, after.state) {
@@ -82,7 +82,7 @@ impl Station {
     }
 }
 
-/// The move whose commit made the VM rest here.
+/// The move whose commit brought the VM here.
 const fn brought_by(before: State, after: State) -> Option<MoveId> {
     match (before, after) {
         (State::Activating(plan) | State::Active(plan), State::Here) => Some(plan.id),
@@ -91,7 +91,7 @@ const fn brought_by(before: State, after: State) -> Option<MoveId> {
 }
 
 /// The move whose commit took the VM away.
-fn taken_by(before: State, after: Core) -> Option<MoveId> {
+fn taken_by(before: State, after: TsiState) -> Option<MoveId> {
     match (before, after.state) {
         (
             State::Leaving(plan) | State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan),

@@ -1,4 +1,4 @@
-//! What a hypervisor says about a VM, and what a registration request says of it.
+//! The hypervisor's inputs about a VM, and the registration request for a VM.
 
 use super::effects::Effect;
 use super::rules::{News, State};
@@ -9,29 +9,29 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
 
 impl Stations {
-    /// Whether the word that the VM runs here says something new.
+    /// Checks *Activate*. False if it is a repetition that changes nothing.
     ///
     /// # Errors
-    /// It may not run here: no port, or not prepared for the move.
+    /// The VM may not run here: it has no port, or the NVE is not prepared for the move.
     pub(crate) fn may_run(&self, key: TsiKey, move_id: Option<MoveId>) -> Result<bool, Error> {
         let station = self.station(key)?;
         if station.vap.is_none() {
             return Err(Error::NoPort(key));
         }
         let Some(move_id) = move_id else { return Ok(true) };
-        // Said again, or after the VM's own frames had said it and the move has been committed.
+        // A repetition, or the VM's own frames activated the move before and it is committed.
         if station.brought_by == Some(move_id) {
             return Ok(false);
         }
-        let state = station.core.state;
+        let state = station.tsi.state;
         if state.may_run_for(move_id) {
             Ok(true)
         } else {
-            Err(Error::NotPrepared { key, move_id, state: state.name() })
+            Err(Error::NotPrepared { key, move_id, state: state.summary() })
         }
     }
 
-    /// Whether the move took the VM away already and is committed.
+    /// True if the move took the VM away already and is committed.
     ///
     /// # Errors
     /// The TSI is not known here.
@@ -39,20 +39,20 @@ impl Stations {
         Ok(self.station(key)?.taken_by == Some(move_id))
     }
 
-    /// The VM stopped for the move at this time, where that is known: what was delivered since is tunnelled after it.
+    /// Notes the time at which the VM stopped for the move, if known: frames delivered since then are tunnelled after the VM.
     pub(crate) fn note_stop(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) {
         let of_move = self.moves.get(move_id).map(|found| found.tsis.as_slice()).unwrap_or_default();
         for tsi in of_move.iter().chain([&key]) {
-            // In a later state the tunnel is in force, and what it was to replay has been ordered.
+            // In a later state the tunnel is in force, and the replay has been ordered.
             if let Some(station) = self.tsis.get_mut(tsi)
-                && matches!(station.core.state, State::Suspending(_))
+                && matches!(station.tsi.state, State::Suspending(_))
             {
                 station.stopped_at = stopped_at.or(station.stopped_at);
             }
         }
     }
 
-    /// The same word when the move that took the VM away is over: what the VM did not read here is sent after it.
+    /// Handles *Suspend* after the move that took the VM away has ended: the frames that the VM did not read here are sent after it.
     pub(crate) fn note_late_stop(
         &mut self,
         move_id: MoveId,
@@ -71,7 +71,7 @@ impl Stations {
             .collect()
     }
 
-    /// The session is lost: moves may end without this edge now.
+    /// The session is lost: from now on moves may end without this NVE.
     pub(crate) fn go_on_alone(&mut self, orders: &mut Orders) {
         for (key, station) in &mut self.tsis {
             if station.go_on_alone() {
@@ -80,14 +80,14 @@ impl Stations {
         }
     }
 
-    /// What the NVA is asked to register, where its last statement had this version and named this NVE.
+    /// The registration request for a TSI, after the NVA's last statement with this version, which named the NVE `old`.
     pub(crate) fn request(&self, key: TsiKey, version: Version, old: Option<NveId>) -> Option<RegistrationRequest> {
         let station = self.tsis.get(&key)?;
         let tsi = Tsi { key, ips: station.ips.clone() };
-        let elsewhere = old.is_some_and(|nve| nve != self.place.nve);
-        let kind = if elsewhere { MoveKind::Failover } else { MoveKind::Cold };
-        // A request that comes late, after the mapping has changed, is refused: what it says may not be so any more.
-        let expected = Some(version.max(station.core.floor));
+        let is_remote = old.is_some_and(|nve| nve != self.place.nve);
+        let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
+        // The NVA refuses a request that comes after the mapping has changed, because it may be out of date.
+        let expected = Some(version.max(station.tsi.floor));
         Some(RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX })
     }
 

@@ -7,7 +7,7 @@ use crate::nve::rules::News;
 use crate::sim::net::{EdgeNo, Node, place};
 use crate::sim::nodes::{Clock, Known, Told};
 use crate::sim::scenario::{Scenario, Since};
-use crate::{nva, nve};
+use crate::{nva, nve, words};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -362,8 +362,8 @@ impl Hypervisor {
 
     /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order
     /// that was not yet on its disk, or had no time to say how a move ended.
-    pub(crate) fn learn(&mut self, now: Instant, n: usize, known: Option<Known>) -> Vec<Deed> {
-        match (known, self.legs.get(n).map(Leg::id)) {
+    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<Known>) -> Vec<Deed> {
+        match (answer, self.legs.get(n).map(Leg::id)) {
             (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
             (Some(Known::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);
@@ -383,7 +383,7 @@ impl Hypervisor {
         self.leg(n, |leg| leg.ended = Some((now, result)));
         let committed = result == MoveResult::Committed;
         let left = if committed { leg.from } else { leg.plan.to };
-        let mut deeds = vec![Deed::Did("mgmt", format!("{id} ended {result:?}"))];
+        let mut deeds = vec![Deed::Did("mgmt", format!("{id} ended: {}", words::result(result)))];
         deeds.extend(self.hosts(vm).map(|host| Deed::Detach(left, host)));
         if !committed && !self.stays(n, &leg) {
             deeds.push(Deed::Later(n, Step::Resume, LATENCY));

@@ -1,9 +1,9 @@
-//! The hypervisors and the management above them: they ask for moves, suspend, stop, start and resume VMs, and say so to
-//! the edges, before it happens or ([`Move::late`](crate::sim::Move::late)) after.
+//! The hypervisors and the management above them. They ask for moves, suspend, stop, start and resume VMs, and tell the edges
+//! before it happens, or after ([`Move::late`](crate::sim::Move::late)).
 //!
-//! In goes that a step is due, what an edge or the authority says, or how a word was taken; out come [`Deed`]s, which
-//! the world does one after the other. Nothing that is said is lost: who is down or refuses is told again. No edge and
-//! no authority is known here, only their answers.
+//! In go due steps, events of edges and of the NVA, and their answers to inputs. Out come [`Deed`]s, which the world does one after
+//! the other. No input is lost: a node that is down or refuses gets it again. The module knows no edge and no NVA, only their
+//! answers.
 
 mod deed;
 mod leg;

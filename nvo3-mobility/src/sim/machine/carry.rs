@@ -1,4 +1,4 @@
-//! Takes from nodes and hypervisors what they have to give, and carries it to the room it is for.
+//! Carries the effects of nodes and hypervisors to their rooms.
 
 use super::world::{Event, World};
 use crate::edge::Peer;
@@ -12,12 +12,12 @@ use crate::sim::nodes::{Edge, Effect, Told};
 use crate::sim::oracle::Loss;
 use crate::sim::scenario::Since;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Message, Micros, TsiKey};
 
 impl World {
-    /// Takes from a node all that it has to give.
+    /// Drains a node, and carries out its effects.
     pub(super) fn drive(&mut self, node: Node) {
         let now = self.now();
         match node {
@@ -43,10 +43,7 @@ impl World {
             if let nva::Event::Move { from, to, .. } = &event {
                 self.oracle.authority_state(from, to);
             }
-            self.did("NVA", || match &event {
-                nva::Event::Move { id, from, to } => format!("{id}: {} -> {}", from.name(), to.name()),
-                other => format!("{other:?}"),
-            });
+            self.did("NVA", || event.to_string());
             let deeds = self.hypervisor.hear_authority(now, Told::from(&event));
             self.act(deeds);
         }
@@ -92,9 +89,9 @@ impl World {
         }
     }
 
-    /// An edge that died has forgotten a VN of which the authority could not tell it yet.
+    /// Notes a dropped datagram. An edge that died has forgotten its VNs, and the NVA may not have told it yet.
     fn dropped(&mut self, n: EdgeNo, id: frame::Numbered, reason: DropReason) {
-        self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason:?}", id.flow, id.number));
+        self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason}", id.flow, id.number));
         let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
         let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
         if forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
@@ -106,7 +103,7 @@ impl World {
         let (now, name) = (self.now(), Node::Edge(n).name());
         match event {
             nve::Event::News { key, move_id, news } => {
-                self.timeline.did(now, name, || format!("{}: {news:?}", self.tenants.name_by_key(&key)));
+                self.timeline.did(now, name, || format!("{}: {news}", self.tenants.name_by_key(&key)));
                 let host = self.tenants.host_by_key(&key);
                 let Some((vm, host)) = host.and_then(|host| Some((self.tenants.vm(host)?, host))) else { return };
                 let deed = self.hypervisor.hear_edge(n, (vm, host), move_id, news);
@@ -117,11 +114,11 @@ impl World {
                 let who = |key: &TsiKey| self.tenants.name_by_key(key);
                 self.timeline.did(now, name, || format!("{}: {} -> {}", who(&key), from.name(), to.name()));
             }
-            other => self.did(name, || format!("{other:?}")),
+            other => self.did(name, || other.to_string()),
         }
     }
 
-    /// A node sends a control datagram.
+    /// Sends a control datagram of a node.
     fn say(&mut self, from: Node, to: Node, bytes: &[u8]) {
         let now = self.now();
         let arrivals = self.net.send_control(now, from, to, bytes);
@@ -149,7 +146,7 @@ impl World {
         self.act(deeds);
     }
 
-    /// Does it, each deed whole before the next.
+    /// Carries out the deeds, each one wholly before the next.
     pub(super) fn act(&mut self, deeds: impl IntoIterator<Item = Deed>) {
         for deed in deeds {
             self.act_one(deed);
@@ -192,7 +189,7 @@ impl World {
         }
     }
 
-    /// What mishaps wait for has happened.
+    /// Plans the mishaps that waited for this event.
     pub(super) fn plan_mishaps(&mut self, since: Since) {
         let pause = match since {
             Since::Traffic => Micros(0),
@@ -205,14 +202,14 @@ impl World {
 
     // ---- words to edges and to the authority
 
-    /// Tells an edge something as its hypervisor; whether it was up and took it.
+    /// Gives an edge an input of its hypervisor. True if the edge was up and took it.
     pub(super) fn tell(&mut self, n: EdgeNo, input: nve::Input) -> bool {
         let taken = self.tell_only(n, input);
         self.drive(Node::Edge(n));
         taken
     }
 
-    /// The same, and nothing that follows from it happens yet.
+    /// As [`World::tell`], without carrying out the effects.
     fn tell_only(&mut self, n: EdgeNo, input: nve::Input) -> bool {
         let (now, words) = (self.now(), self.words(&input));
         let Some(answer) = self.edges.get_mut(n).and_then(|edge| edge.tell(now, input)) else { return false };
@@ -220,7 +217,7 @@ impl World {
         answer.is_ok()
     }
 
-    /// What the timeline says of what an edge is told.
+    /// The text of an input for the timeline.
     fn words(&self, input: &nve::Input) -> String {
         if !self.timeline.is_on() {
             return String::new();
@@ -239,16 +236,16 @@ impl World {
             nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
                 format!("{} has stopped for {move_id}, {} us ago", name(key), (self.now() - *at).0)
             }
-            other => format!("{other:?}"),
+            other => other.to_string(),
         }
     }
 
-    /// Tells the authority something as management.
+    /// Gives the NVA an input of management.
     pub(super) fn tell_authority(&mut self, input: nva::Input) -> Result<(), ()> {
         let now = self.now();
         let words = match &input {
             nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
-            other => format!("{other:?}"),
+            other => other.to_string(),
         };
         let result = self.authority.tell(now, input);
         self.did("NVA", || match &result {
@@ -260,18 +257,18 @@ impl World {
         result.map_err(|_| ())
     }
 
-    /// Management asks what became of the moves that it has asked for.
+    /// Lets management ask about its moves in hand.
     pub(super) fn ask_for_outcomes(&mut self) {
         for n in 0..self.hypervisor.legs().len() {
             if let Some(leg) = self.hypervisor.legs().get(n).filter(|leg| leg.is_in_hand()) {
-                let known = self.authority.knows(leg.id());
-                let deeds = self.hypervisor.learn(self.queue.now(), n, known);
+                let answer = self.authority.knows(leg.id());
+                let deeds = self.hypervisor.learn(self.queue.now(), n, answer);
                 self.act(deeds);
             }
         }
     }
 
-    /// Nobody will read what the ports of a stopped VM have, and nobody remembers it.
+    /// Notes the loss of the unread frames in the ports of a stopped VM.
     fn forget(&mut self, unread: Unread) {
         for id in unread.into_frames().iter().filter_map(|(_, frame)| frame::numbered(frame)) {
             self.oracle.lost(id, Loss::InDeadNode);

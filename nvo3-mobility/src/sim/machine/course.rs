@@ -1,36 +1,36 @@
-//! The course of a run: set up, traffic and moves, a tail, and what is still under way.
+//! The course of a run: set-up, traffic and moves, a tail, and the wait for the rest.
 
 use super::world::{LOOK, World};
 use crate::sim::net::Node;
 use crate::sim::nodes::Edge;
 use nvo3_nva_proto::{Instant, Micros};
 
-/// The world must be ready by then.
+/// The time by which the world must be ready.
 const SET_UP: Instant = Instant(30_000_000);
-/// Traffic before the first move is asked for.
+/// The traffic before the request of the first move.
 const LEAD: (Micros, Micros) = (Micros(10_000), Micros(20_000));
-/// Traffic after the last has settled.
+/// The traffic after the last move has settled.
 const TAIL: Micros = Micros(20_000);
-/// How long datagrams may take to arrive once nothing is sent any more.
+/// The time in which the last datagrams must arrive.
 const DRAIN: Micros = Micros(5_000_000);
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Sessions, registrations, address resolution.
     SettingUp,
     /// Traffic and moves.
     Moving,
-    /// All is settled; traffic goes on until then.
+    /// Everything is settled. Traffic goes on until this time.
     Tail(Instant),
-    /// No more traffic; until then at most.
+    /// There is no more traffic. The phase ends at this time at the latest.
     Draining(Instant),
-    /// Over.
+    /// The run is over.
     Over,
 }
 
 impl World {
-    /// Looks at the world as a whole: what comes next?
+    /// Looks at the whole world, and chooses the next phase.
     pub(super) fn look(&mut self) {
         let now = self.now();
         self.ask_for_outcomes();
@@ -83,8 +83,8 @@ impl World {
             && self.disagreements().is_empty()
     }
 
-    /// Whether moves or what follows them last too long. While a node is down or cut off, a move may be in doubt, and
-    /// caches cannot agree.
+    /// Reports moves, or their consequences, that last too long. While a node is down or cut off, a move may be undecided, and caches
+    /// cannot agree.
     fn overdue(&mut self) -> bool {
         let all_up = self.edges.iter().all(|edge| self.mishaps.is_fenced(edge.no()) || edge.nve().is_some());
         if !self.net.is_whole() || !all_up || !self.is_up(Node::Nva) {

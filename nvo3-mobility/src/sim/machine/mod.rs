@@ -1,7 +1,6 @@
-//! The world: it keeps the clock, hands each event to the room it belongs to, and carries what comes of it to the next
-//! room.
+//! The world: it keeps the clock, gives each event to its room, and carries each effect to the next room.
 //!
-//! What an effect causes is done before the next effect. Only here is more than one room known.
+//! The world carries out everything that an effect causes before the next effect. Only the world knows more than one room.
 
 mod carry;
 mod course;

@@ -1,4 +1,4 @@
-//! Hosts and their ports: what they send, and what reaches them.
+//! The hosts and their ports: frames from hosts and for hosts.
 
 use super::world::{Event, World};
 use crate::nve;
@@ -14,9 +14,9 @@ use alloc::format;
 use alloc::vec::Vec;
 use nvo3_nva_proto::Micros;
 
-/// A host's port takes no time but keeps what is in it for a moment.
+/// The time for which a frame stays in a host's port.
 const PORT_DELAY: Micros = Micros(5);
-/// How long a question for an address waits for its answer before it is asked again.
+/// The time after which a host repeats an unanswered ARP or ND request.
 const ASK_AGAIN: Micros = Micros(20_000);
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
         self.sync_ports();
     }
 
-    /// Detaches what no hypervisor wants any more; an edge that is not ready for it is told again.
+    /// Detaches ports that no hypervisor wants any more. An edge that is not ready for it is told again later.
     pub(super) fn sync_ports(&mut self) {
         for n in 0..self.edges.len() {
             for vap in self.edges.get(n).map(|edge| edge.unwanted()).unwrap_or_default() {
@@ -46,14 +46,14 @@ impl World {
 
     // ---- frames
 
-    /// A host puts a frame in the port that it has at an edge.
+    /// Puts a frame of a host into its port at an edge.
     pub(super) fn put_in_port(&mut self, edge: EdgeNo, host: usize, frame: Vec<u8>) {
         let now = self.now();
         self.net.pass_port(now, edge, self.tenants.name(host), &frame);
         self.queue.put(now + PORT_DELAY, Event::Port { edge, host, frame });
     }
 
-    /// It reaches the edge.
+    /// The frame reaches the edge.
     pub(super) fn enter(&mut self, n: EdgeNo, host: usize, frame: &[u8]) {
         let now = self.now();
         if let Some(edge) = self.edges.get_mut(n) {
@@ -66,7 +66,7 @@ impl World {
         self.drive(Node::Edge(n));
     }
 
-    /// An edge puts a frame in the port of a host.
+    /// Puts a frame of an edge into the port of a host.
     pub(super) fn out_of_port(&mut self, edge: EdgeNo, port: VapId, frame: &[u8]) {
         let now = self.now();
         let Some(host) = self.tenants.host_at(port) else { return };
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// A host reads a frame from the port that it has at an edge.
+    /// Lets a host read a frame from its port at an edge.
     pub(super) fn receive(&mut self, edge: EdgeNo, host: usize, frame: &[u8]) {
         match self.tenants.receive(host, frame) {
             Some(Received::Numbered(id)) => self.delivered(host, id),
@@ -107,7 +107,7 @@ impl World {
 
     // ---- traffic
 
-    /// Every flow begins, a little apart.
+    /// Starts every flow, each a little later than the one before.
     pub(super) fn begin_traffic(&mut self) {
         let (now, every) = (self.now(), self.tenants.every());
         for edge in &mut self.edges {
@@ -130,7 +130,7 @@ impl World {
         self.emit(flow);
     }
 
-    /// The next datagram of a flow leaves, unless its sender is stopped.
+    /// Sends the next datagram of a flow, unless its sender is stopped.
     pub(super) fn emit(&mut self, flow: u32) {
         let Some((from, _)) = self.tenants.flow(flow).filter(|(from, _)| !self.is_stopped(*from)) else { return };
         let id = self.oracle.sent(flow);

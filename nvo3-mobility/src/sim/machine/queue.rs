@@ -1,9 +1,9 @@
-//! The virtual clock: what happens next, and when.
+//! The virtual clock: the next event and its time.
 
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::Instant;
 
-/// What will happen, in order of time and, at one instant, in the order in which it was put down.
+/// The future events, in order of time. Events of one instant keep the order in which they were queued.
 #[derive(Debug)]
 pub(super) struct Queue<E> {
     now: Instant,
@@ -16,30 +16,30 @@ impl<E> Queue<E> {
         Self { now: Instant(0), put: 0, events: BTreeMap::new() }
     }
 
-    /// What the clock says.
+    /// The time of the clock.
     pub(super) const fn now(&self) -> Instant {
         self.now
     }
 
-    /// `event` happens at `at`, or now where that is past.
+    /// Queues `event` for the time `at`, or for now if that is past.
     pub(super) fn put(&mut self, at: Instant, event: E) {
         self.put += 1;
         self.events.insert((at.max(self.now), self.put), event);
     }
 
-    /// When the next event is due.
+    /// The time of the next event.
     pub(super) fn due(&self) -> Option<Instant> {
         self.events.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The next event; the clock jumps there.
+    /// Takes the next event. The clock jumps to its time.
     pub(super) fn take(&mut self) -> Option<E> {
         let ((at, _), event) = self.events.pop_first()?;
         self.now = at;
         Some(event)
     }
 
-    /// The clock goes on to `at` without an event; never back.
+    /// Sets the clock forward to `at` without an event; it never goes back.
     pub(super) fn advance(&mut self, at: Instant) {
         self.now = self.now.max(at);
     }

@@ -1,4 +1,4 @@
-//! What goes wrong: orders called off, nodes that die and come back, cuts, clocks that jump.
+//! The mishaps: cancelled moves, nodes that die and return, cuts, clocks that jump.
 
 use super::world::{Event, World};
 use crate::sim::hypervisor::{Leg, RETRY, Seat};
@@ -10,7 +10,7 @@ use alloc::format;
 use nvo3_nva_proto::Micros;
 
 impl World {
-    /// A mishap is due.
+    /// Carries out a mishap that is due.
     pub(super) fn go_wrong(&mut self, n: usize) {
         let Some((what, drawn)) = self.mishaps.due(n, &mut self.random) else { return };
         match what {
@@ -78,12 +78,12 @@ impl World {
                 }
             }
         }
-        // Back, its timers are as much later.
+        // After a jump back, the node's timers are late by the same time.
         self.mishaps.count_from(self.queue.now() + Micros(by.min(0).unsigned_abs()));
         self.drive(node);
     }
 
-    /// Management fences an edge at which no VM has its seat.
+    /// Fences an edge at which no VM has its seat.
     fn fence(&mut self, n: usize, edge: EdgeNo, down: Micros, what: &Trouble) {
         let node = Node::Edge(edge);
         if self.mishaps.is_fenced(edge) {
@@ -98,7 +98,7 @@ impl World {
         self.mishaps.happened(what);
         self.kill(node, None);
         self.mishaps.fence(edge);
-        // Who fences makes sure that nothing of it is still on its way.
+        // Fencing includes that no packet of the edge is still on its way.
         let at = self.now() + self.rtt;
         self.queue.put(at, Event::Mishap(n));
     }
@@ -115,7 +115,7 @@ impl World {
         self.drive(Node::Nva);
     }
 
-    /// Two nodes reach each other again.
+    /// Ends a cut: two nodes reach each other again.
     pub(super) fn mend(&mut self, n: usize, nodes: (Node, Node)) {
         self.net.mend(nodes);
         self.mishaps.returned(self.queue.now());
@@ -123,14 +123,13 @@ impl World {
         self.did("mgmt", || "what was cut is mended".into());
     }
 
-    /// Whether the authority could not reach an edge until lately.
+    /// True if the NVA could not reach an edge until lately.
     pub(super) fn was_cut_off(&self, edge: EdgeNo) -> bool {
         let lately = self.now() <= self.mishaps.last_return() + AGREE;
         self.net.is_cut(Node::Nva, Node::Edge(edge)) || lately && self.mishaps.was_cut_off(edge)
     }
 
-    /// A node dies with what it had in memory, and comes back later where the time of that is said, with the mishap's
-    /// number.
+    /// Lets a node die with everything in its memory. It returns later if the time and the number of the mishap are given.
     fn kill(&mut self, node: Node, back: Option<(Micros, usize)>) {
         self.did(node.name(), || match back {
             Some((down, _)) => format!("dies, for {} ms", down.0 / 1_000),
@@ -167,7 +166,7 @@ impl World {
         }
     }
 
-    /// Its hypervisor tells it again which ports it wants, and what runs there.
+    /// Gives an edge that has returned the ports that its hypervisor wants, and the VMs that run there.
     fn restart_edge(&mut self, n: EdgeNo) {
         let Some(edge) = self.edges.get_mut(n) else { return };
         edge.start();

@@ -1,4 +1,4 @@
-//! The rooms of a world, its clock, and what can happen.
+//! The rooms of a world, its clock, and its events.
 
 use super::course::Phase;
 use super::queue::Queue;
@@ -10,24 +10,24 @@ use crate::sim::net::{EdgeNo, Net, Node, place};
 use crate::sim::nodes::{Authority, Edge};
 use crate::sim::oracle::{Oracle, Truth, disagreements, leftovers};
 use crate::sim::random::Random;
-use crate::sim::report::{Report, Timeline};
+use crate::sim::report::{RunSummary, Timeline};
 use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
 use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros, RecordNo};
 
-/// How often the world is looked at as a whole.
+/// The time between two looks at the whole world.
 pub(super) const LOOK: Micros = Micros(2_000);
 
-/// What can happen.
+/// An event of the world.
 #[derive(Debug)]
 pub(super) enum Event {
     /// A control datagram arrives.
     Control { from: Node, to: Node, bytes: Vec<u8> },
     /// An outer IP packet arrives.
     Tunnel { to: EdgeNo, packet: Vec<u8> },
-    /// A frame that a host put in its port reaches the edge.
+    /// A frame that a host put into its port reaches the edge.
     Port { edge: EdgeNo, host: usize, frame: Vec<u8> },
     /// A host's next datagram is due.
     Send { flow: u32 },
@@ -37,15 +37,15 @@ pub(super) enum Event {
     Tenant(usize),
     /// Management's next step in a leg.
     Step(usize, Step),
-    /// Something goes wrong.
+    /// A mishap happens.
     Mishap(usize),
-    /// What this mishap cut is mended.
+    /// The cut of this mishap ends.
     Mended(usize, (Node, Node)),
-    /// The authority's disk has written up to here; only if it is still the same start of it.
+    /// The NVA's disk has written the records up to this number. It counts only in the same start of the NVA.
     Synced { upto: RecordNo, start: u32 },
-    /// A node that died by this mishap is back.
+    /// A node that died by this mishap returns.
     Return(Node, usize),
-    /// The world is looked at as a whole.
+    /// A look at the whole world.
     Look,
 }
 
@@ -62,10 +62,10 @@ pub(in crate::sim) struct World {
     pub(super) oracle: Oracle,
     pub(super) timeline: Timeline,
     pub(super) phase: Phase,
-    /// When traffic began.
+    /// The time at which traffic began.
     pub(super) began: Instant,
     pub(super) rtt: Micros,
-    /// How long the authority's disk takes.
+    /// The time that the NVA's disk takes to make a record durable.
     pub(super) sync: Micros,
     seed: u64,
 }
@@ -110,17 +110,17 @@ impl World {
         self.queue.put(Instant(0) + LOOK, Event::Look);
     }
 
-    /// Runs until all is over, or nothing will ever happen any more.
+    /// Runs until the run is over or no event is left.
     pub(in crate::sim) fn run(mut self) -> Run {
         while self.phase != Phase::Over && self.advance() {}
         let now = self.now();
         self.oracle.check_ledger(now, &self.hypervisor);
         self.check();
-        let report = Report::new(self.seed, &self.oracle, &self.edges, &self.hypervisor, &self.tenants);
+        let summary = RunSummary::new(self.seed, &self.oracle, &self.edges, &self.hypervisor, &self.tenants);
         let losses = self.oracle.losses();
         let (violations, visited) = self.oracle.into_findings();
         Run {
-            report,
+            summary,
             losses,
             mishaps: self.mishaps.into_counts(),
             visited,
@@ -137,12 +137,12 @@ impl World {
         self.queue.now()
     }
 
-    /// Where a host's frames enter: for an interface of a VM, where that runs or last ran.
+    /// The edge at which a host's frames enter. For an interface of a VM: the edge where the VM runs or last ran.
     pub(super) fn edge_of(&self, host: usize) -> EdgeNo {
         self.tenants.vm(host).map_or_else(|| self.tenants.home(host), |vm| self.hypervisor.seat(vm).edge())
     }
 
-    /// Whether a host is an interface of a VM that does not run.
+    /// True if a host is an interface of a VM that does not run.
     pub(super) fn is_stopped(&self, host: usize) -> bool {
         self.tenants.vm(host).is_some_and(|vm| matches!(self.hypervisor.seat(vm), Seat::Stopped(_)))
     }
@@ -175,7 +175,7 @@ impl World {
 
     // ---- time
 
-    /// Lets the next thing happen. False when nothing ever will.
+    /// Carries out the next event. False if there is none.
     fn advance(&mut self) -> bool {
         let sleepers = core::iter::once((self.authority.wake(), Node::Nva))
             .chain(self.edges.iter().map(|edge| (edge.wake(), Node::Edge(edge.no()))));
@@ -239,7 +239,7 @@ impl World {
     }
 }
 
-/// Where every host is, those of VMs first.
+/// The true place of every host, interfaces of VMs first.
 fn truth<'a>(tenants: &'a Tenants, hypervisor: &'a Hypervisor) -> impl Iterator<Item = Truth<'a>> + Clone {
     (0..tenants.hosts()).map(|host| {
         let vm = tenants.vm(host).and_then(|vm| hypervisor.vms().get(vm));

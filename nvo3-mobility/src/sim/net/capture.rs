@@ -1,10 +1,10 @@
-//! What each link carried, as a capture at its sending end would show it.
+//! The packets of each link, as a capture at its sending end shows them.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::Instant;
 
-/// What the packets of an interface begin with.
+/// The first header of the packets of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkType {
     /// An Ethernet header.
@@ -13,27 +13,27 @@ pub enum LinkType {
     Ip,
 }
 
-/// One link.
+/// One link of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// Its name, such as `A-B` or `A/vm`.
+    /// The name of the link, such as `A-B` or `A/vm`.
     pub name: String,
-    /// What its packets begin with.
+    /// The first header of its packets.
     pub link_type: LinkType,
 }
 
-/// One packet.
+/// One packet of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// When it was sent.
+    /// The time at which it was sent.
     pub at: Instant,
-    /// On which of the interfaces.
+    /// The index of its interface.
     pub interface: usize,
-    /// Its bytes.
+    /// The bytes of the packet.
     pub bytes: Vec<u8>,
 }
 
-/// All that was carried, as far as it is recorded.
+/// The recorded packets of all links.
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
     on: bool,
@@ -56,7 +56,7 @@ impl Capture {
         &self.packets
     }
 
-    /// `bytes` went over the link of this name, which is made where it is new.
+    /// Notes that `bytes` went over the link of this name. A new name makes a new link.
     pub(crate) fn saw(
         &mut self,
         at: Instant,
@@ -68,7 +68,7 @@ impl Capture {
             return;
         }
         let name = name();
-        let interface = self.interfaces.iter().position(|known| known.name == name).unwrap_or_else(|| {
+        let interface = self.interfaces.iter().position(|interface| interface.name == name).unwrap_or_else(|| {
             self.interfaces.push(Interface { name, link_type });
             self.interfaces.len() - 1
         });

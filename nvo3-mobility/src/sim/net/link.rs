@@ -1,23 +1,23 @@
-//! A one-way link: how long what is sent takes, and what becomes of it.
+//! A one-way link, with its delay and its mischief.
 
 use crate::sim::random::{Chance, Random};
 use arrayvec::ArrayVec;
 use nvo3_nva_proto::{Instant, Micros};
 use serde::{Deserialize, Serialize};
 
-/// What a link does to what it carries, beyond taking its time.
+/// The mischief of a link, in addition to its delay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mischief {
-    /// It is lost.
+    /// The chance that a packet is lost.
     pub loss: Chance,
-    /// It arrives twice.
+    /// The chance that a packet arrives twice.
     pub duplicate: Chance,
-    /// It takes up to three times as long and may be overtaken.
+    /// The chance that a packet takes up to three times as long and may be overtaken.
     pub reorder: Chance,
 }
 
 impl Mischief {
-    /// A link that only takes its time.
+    /// A link without mischief.
     pub const NONE: Self = Self { loss: Chance::NEVER, duplicate: Chance::NEVER, reorder: Chance::NEVER };
 }
 
@@ -32,12 +32,12 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Takes `delay` plus up to `jitter`, in order except where `mischief` reorders.
+    /// Makes a link with a delay of `delay` plus up to `jitter`. It keeps the order unless `mischief` reorders.
     pub(crate) const fn new(delay: Micros, jitter: Micros, mischief: Mischief, random: Random) -> Self {
         Self { delay, jitter, mischief, random, last: Instant(0) }
     }
 
-    /// When what is sent now arrives: never, once or twice.
+    /// The times at which a packet that is sent now arrives: none, one or two.
     pub(crate) fn send(&mut self, now: Instant) -> ArrayVec<Instant, 2> {
         let mut arrivals = ArrayVec::new();
         if self.random.happens(self.mischief.loss) {

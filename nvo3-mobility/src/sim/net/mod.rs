@@ -1,8 +1,8 @@
-//! The networks between the nodes: who reaches whom, how long it takes, and what is lost, repeated or overtaken.
+//! The networks between the nodes: delays, losses, duplicates and reordering.
 //!
-//! In goes what a node sends and the time; out comes when it arrives: never, once or twice. Control links have their
-//! [`Mischief`]; the underlay between edges loses only what is sent over a cut. Everything sent is captured at its
-//! sending end, where packets are recorded. No node is known here, only its address.
+//! In go a packet and the time. Out come the times at which it arrives: none, one or two. Control links have their [`Mischief`];
+//! the underlay between edges loses only packets over a cut. If packets are recorded, each one is captured at its sending end. The
+//! module knows no node, only its address.
 
 mod capture;
 mod fabric;

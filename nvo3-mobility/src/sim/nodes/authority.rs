@@ -1,4 +1,4 @@
-//! The authority, its disk, and how both survive its death.
+//! The NVA with its disk, and its return after a death.
 
 use super::clock::Clock;
 use crate::Transport;
@@ -10,10 +10,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, RecordNo, TsiKey, Version};
 
-/// More things than a world of this size can give it to remember.
+/// More things than a world of this size makes the NVA keep.
 const MOST_KEPT: usize = 2_000;
 
-/// What management is told of a move.
+/// An event of a move for management.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     MaySuspend(MoveId),
@@ -22,7 +22,7 @@ pub(crate) enum Told {
     Other,
 }
 
-/// What the authority knows of a move when management asks.
+/// The NVA's answer when management asks about a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
     Nothing,
@@ -47,10 +47,10 @@ pub(crate) struct Authority {
     seed: u64,
     clock: Clock,
     places: Vec<Place>,
-    /// Who will not return, as management says at each start.
+    /// The edges that will not return. Management gives them again at each start.
     fenced: Vec<NveId>,
     live: Option<Nva>,
-    /// How often it has started: what the disk did for an earlier start concerns nobody any more.
+    /// The number of starts: a write of the disk for an earlier start does not count any more.
     start: u32,
     disk: Vec<(RecordNo, Record)>,
     writing: Vec<(RecordNo, Record)>,
@@ -74,13 +74,13 @@ impl Authority {
         }
     }
 
-    /// It starts with what its disk has.
+    /// Starts with the records on the disk.
     pub(crate) fn start(&mut self, now: Instant) {
         self.start += 1;
         let seed = self.seed.wrapping_add(u64::from(self.start));
         self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), self.disk.iter().cloned()).ok();
         for place in self.places.clone() {
-            // Who belongs to the domain is configuration, told at each start.
+            // The NVEs of the domain are configuration, given at each start.
             let _ = self.tell(now, nva::Input::Admit(place));
         }
         for nve in self.fenced.clone() {
@@ -88,24 +88,24 @@ impl Authority {
         }
     }
 
-    /// Management says that an edge will not return, now and at each start.
+    /// Gives the NVA, now and at each start, that an edge will not return.
     pub(crate) fn fence(&mut self, now: Instant, nve: NveId) {
         self.fenced.push(nve);
         let _ = self.tell(now, nva::Input::Fenced(nve));
     }
 
-    /// It dies with what its disk has not.
+    /// Dies with everything that is not on the disk.
     pub(crate) fn die(&mut self) {
         (self.live, self.wake) = (None, None);
         self.writing.clear();
     }
 
-    /// Its clock jumps.
+    /// Lets the clock jump.
     pub(crate) const fn jump(&mut self, by: i64) {
         self.clock.jump(by);
     }
 
-    /// Whether it keeps more than it may (I7).
+    /// True if the NVA keeps more than its bounds (I7).
     pub(crate) fn overfull(&self) -> Option<String> {
         let kept = self.live.as_ref()?.footprint();
         (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))
@@ -119,13 +119,13 @@ impl Authority {
         self.wake
     }
 
-    /// What the directory says of a TSI, while the authority lives.
+    /// The directory's mapping of a TSI; `None` while the NVA is down.
     pub(crate) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         let mapping = self.live.as_ref()?.lookup(key)?;
         Some((mapping.version, mapping.place))
     }
 
-    /// What it knows of a move: nothing, or how it ended if it has; `None` while it is down.
+    /// The NVA's answer about a move; `None` while it is down.
     pub(crate) fn knows(&self, id: MoveId) -> Option<Known> {
         Some(match self.live.as_ref()?.move_state(id) {
             None => Known::Nothing,
@@ -134,27 +134,27 @@ impl Authority {
         })
     }
 
-    /// Tells it something as management.
+    /// Gives the NVA an input of management.
     pub(crate) fn tell(&mut self, now: Instant, input: nva::Input) -> Result<(), Option<nva::Error>> {
         let now = self.clock.local(now);
         self.live.as_mut().ok_or(None)?.handle(now, input).map_err(Some)
     }
 
-    /// A control datagram arrives.
+    /// Takes a control datagram.
     pub(crate) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         if let Some(nva) = &mut self.live {
             nva.handle_datagram(self.clock.local(now), from, datagram);
         }
     }
 
-    /// A deadline has come.
+    /// Handles a deadline.
     pub(crate) fn time_passed(&mut self, now: Instant) {
         if let Some(nva) = &mut self.live {
             nva.handle_timeout(self.clock.local(now));
         }
     }
 
-    /// What it gives to its disk now: up to which record, in which start.
+    /// Gives the new records to the disk: the number of the last one, and the start.
     pub(crate) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
         let mut upto = None;
         while let Some((number, record)) = self.live.as_mut()?.poll_persist() {
@@ -164,25 +164,25 @@ impl Authority {
         Some((upto?, self.start))
     }
 
-    /// The disk has it.
+    /// The disk has written the records.
     pub(crate) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
         if start != self.start || self.live.is_none() {
             return;
         }
         let done = self.writing.iter().take_while(|(number, _)| *number <= upto).count();
         self.disk.extend(self.writing.drain(..done));
-        // Nothing is refused here.
+        // The NVA always takes Persisted.
         let _ = self.tell(now, nva::Input::Persisted(upto));
     }
 
-    /// The next datagram that it sends.
+    /// The next datagram of the NVA.
     pub(crate) fn take_datagram(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let mut bytes = Vec::new();
         let to = self.live.as_mut()?.poll_transmit(self.clock.local(now), &mut bytes)?;
         Some((to, bytes))
     }
 
-    /// The next word for management. The last drain also sets the alarm.
+    /// The next event for management. The last one of a drain also sets the alarm.
     pub(crate) fn take_event(&mut self, now: Instant) -> Option<nva::Event> {
         let nva = self.live.as_mut()?;
         let event = nva.poll_event();

@@ -1,10 +1,10 @@
-//! One edge: the machine that an owner drives, its clock, and what became of each numbered datagram there.
+//! One edge: the machine that an owner drives, its clock, and the fate of each numbered datagram there.
 
 use super::clock::Clock;
 use super::told::Orders;
 use super::tunnels::Tunnels;
 use crate::Transport;
-use crate::edge::{self, Next, Peer, Reports};
+use crate::edge::{self, MoveTally, Next, Peer};
 use crate::forwarder::{DropReason, Forwarder, ForwarderConfig, Line, Target, Verdict};
 use crate::nve::{self, Nve, NveConfig};
 use crate::sim::frame::{self, Numbered};
@@ -22,12 +22,12 @@ use nvo3_nva_proto::{Instant, Place, TsiKey};
 use nvo3_wire::Mac;
 use nvo3_wire::tunnel::{Accept, Decap, decap};
 
-/// More things than a world of this size can give an edge to remember.
+/// More things than a world of this size makes an edge keep.
 const MOST_KEPT: usize = 2_000;
-/// More frames than an edge can drop between two looks at what it dropped.
+/// More frames than an edge can drop between two looks at the dropped frames.
 const MOST_DROPPED: u32 = 1 << 20;
 
-/// What an edge gives to the world.
+/// An effect of an edge on the world.
 pub(crate) enum Effect {
     /// An outer IP packet for another edge.
     Tunnel(IpAddr, Vec<u8>),
@@ -35,32 +35,32 @@ pub(crate) enum Effect {
     Port(VapId, Vec<u8>),
     /// A control datagram.
     Control(Peer, Vec<u8>),
-    /// Something for the hypervisor.
+    /// An event for the hypervisor.
     Event(nve::Event),
     /// A numbered datagram came in by tunnel.
     Visited(Numbered),
-    /// It is held.
+    /// A numbered datagram is held.
     Kept(Numbered),
-    /// It is held no longer and goes on.
+    /// A numbered datagram is not held any more and goes on.
     Left(Numbered),
-    /// It will not arrive.
+    /// A numbered datagram will not arrive.
     Lost(Numbered, Loss),
-    /// The forwarder dropped one that came in.
+    /// The forwarder dropped a numbered datagram as it came in.
     Dropped(Numbered, DropReason),
-    /// A cached mapping returned a frame for this TSI to where it came from.
+    /// A mapping returned a frame for this TSI to the edge that it came from.
     Returned(TsiKey),
-    /// What came in by tunnel is no VXLAN packet.
+    /// A packet from a tunnel is not a VXLAN packet.
     NoPacket,
 }
 
-/// What became of a frame that a host sent.
+/// The treatment of a frame that a host sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entered {
-    /// It goes its way, or waits to.
+    /// The frame is forwarded, or held.
     Forwarded,
-    /// The edge answered or suppressed it.
+    /// The edge answered or suppressed the frame.
     Taken,
-    /// The edge does not let it in.
+    /// The edge refused the frame.
     Refused,
 }
 
@@ -73,27 +73,27 @@ pub(crate) struct Edge {
     random: Random,
     machine: Option<Box<edge::Edge>>,
     orders: Orders,
-    reports: Reports,
+    reports: MoveTally,
     tunnels: Tunnels,
-    /// The ports that its hypervisor wants.
+    /// The ports that the hypervisor wants.
     ports: BTreeMap<VapId, nve::Input>,
-    /// Those that it has.
+    /// The ports that the edge has.
     attached: BTreeSet<VapId>,
-    /// Those that it ever had.
+    /// The ports that the edge has ever had.
     had: BTreeSet<VapId>,
     held: u64,
     tunnelled: u64,
-    /// Of the machines that have died.
+    /// The counters of the machines that have died.
     replayed: u64,
     dropped: BTreeMap<DropReason, u64>,
-    /// What it gives and nobody took yet.
+    /// The effects that the world has not taken.
     effects: Vec<Effect>,
     wake: Option<Instant>,
     has_died: bool,
 }
 
 impl Edge {
-    /// It starts; `random` is its own.
+    /// Starts an edge; `random` is its own stream.
     pub(crate) fn new(no: EdgeNo, random: Random) -> Self {
         let place = place(no);
         let mut edge = Self {
@@ -104,7 +104,7 @@ impl Edge {
             random,
             machine: None,
             orders: Orders::new(place.nve, ForwarderConfig::new(place.locators).asked),
-            reports: Reports::default(),
+            reports: MoveTally::default(),
             tunnels: Tunnels::new(place.locators),
             ports: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -121,22 +121,22 @@ impl Edge {
         edge
     }
 
-    /// It (re)starts and remembers nothing.
+    /// Starts or restarts the edge, which remembers nothing.
     pub(crate) fn start(&mut self) {
         let config = ForwarderConfig { drops: MOST_DROPPED, ..ForwarderConfig::new(self.place.locators) };
         let nve = Nve::new(NveConfig::new(self.place, Transport::Trusted), self.random.number());
         let forwarder = Forwarder::new(config, self.random.number());
-        // The defaults are valid: without them there is no edge, and every run says so at once.
+        // The defaults are valid. If they were not, there would be no edge, and every run would fail at once.
         self.machine = nve.ok().zip(forwarder.ok()).map(|(nve, forwarder)| Box::new(edge::Edge::new(nve, forwarder)));
     }
 
-    /// It dies with all it has in memory.
+    /// Dies with everything in the memory.
     pub(crate) fn die(&mut self) {
         self.replayed = self.replayed();
         (self.machine, self.wake, self.has_died) = (None, None, true);
         self.attached.clear();
         self.orders.clear();
-        self.reports = Reports::default();
+        self.reports = MoveTally::default();
     }
 
     // ---- what it is
@@ -153,37 +153,37 @@ impl Edge {
         self.clock
     }
 
-    /// Its clock jumps.
+    /// Lets the clock jump.
     pub(crate) const fn jump(&mut self, by: i64) {
         self.clock.jump(by);
     }
 
-    /// Whether what it had in memory before is gone.
+    /// True if the edge has lost its memory before.
     pub(crate) const fn has_died(&self) -> bool {
         self.has_died
     }
 
-    /// The control plane, while it lives.
+    /// The control plane; `None` while the edge is down.
     pub(crate) fn nve(&self) -> Option<&Nve> {
         self.machine.as_deref().map(edge::Edge::nve)
     }
 
-    /// Whether it has a session with the authority.
+    /// True while the edge has a session with the NVA.
     pub(crate) fn is_connected(&self) -> bool {
         self.nve().is_some_and(Nve::is_connected)
     }
 
-    /// Whether its forwarder delivers to a TSI.
+    /// True if the forwarder delivers to a TSI.
     pub(crate) fn delivers(&self, key: &TsiKey) -> bool {
         self.orders.delivers(key)
     }
 
-    /// When it wants to be woken.
+    /// The next deadline.
     pub(crate) const fn wake(&self) -> Option<Instant> {
         self.wake
     }
 
-    /// Whether it keeps more than it may (I7): of a TSI more than its limits, or at all more than its tables are told to.
+    /// True if the edge keeps more than its bounds (I7): more for a TSI than its limits, or more in total than its tables allow.
     pub(crate) fn overfull(&self) -> Option<String> {
         let (machine, name) = (self.machine.as_deref()?, self.name);
         let over = self.orders.overfull(machine.forwarder());
@@ -194,57 +194,57 @@ impl Edge {
 
     // ---- what it counts
 
-    /// Frames held and tunnelled count from now on.
+    /// Counts held and tunnelled frames from now on.
     pub(crate) const fn count_from_now(&mut self) {
         (self.held, self.tunnelled) = (0, 0);
     }
 
-    /// Unicast frames held.
+    /// The unicast frames that were held.
     pub(crate) const fn held(&self) -> u64 {
         self.held
     }
 
-    /// Unicast frames that an entry of a move sent on.
+    /// The unicast frames that the entry of a move tunnelled.
     pub(crate) const fn tunnelled(&self) -> u64 {
         self.tunnelled
     }
 
-    /// Frames that were delivered to a VM that had stopped, and sent after it.
+    /// The frames that were delivered to a VM that had stopped, and then sent after it.
     pub(crate) fn replayed(&self) -> u64 {
         let live = self.machine.as_deref().map_or(0, |machine| machine.forwarder().counters().replayed_frames);
         self.replayed + live
     }
 
-    /// Frames dropped, by reason.
+    /// The dropped frames, by reason.
     pub(crate) const fn dropped(&self) -> &BTreeMap<DropReason, u64> {
         &self.dropped
     }
 
     // ---- ports
 
-    /// Its hypervisor wants a port; whether it did not before.
+    /// Notes that the hypervisor wants a port. True if that is new.
     pub(crate) fn want(&mut self, vap: VapId, attachment: nve::Input) -> bool {
         self.ports.insert(vap, attachment).is_none()
     }
 
-    /// It does not any more.
+    /// Notes that the hypervisor does not want a port any more.
     pub(crate) fn unwant(&mut self, vap: VapId) {
         self.ports.remove(&vap);
     }
 
-    /// The ports that are wanted.
+    /// The ports that the hypervisor wants.
     pub(crate) fn wanted(&self) -> Vec<nve::Input> {
         self.ports.values().cloned().collect()
     }
 
-    /// The ports that it has and nobody wants.
+    /// The ports of the edge that the hypervisor does not want.
     pub(crate) fn unwanted(&self) -> Vec<VapId> {
         self.attached.iter().filter(|vap| !self.ports.contains_key(vap)).copied().collect()
     }
 
     // ---- what reaches it
 
-    /// Tells it something as its hypervisor; `None` while it is down.
+    /// Gives the edge an input of its hypervisor; `None` while the edge is down.
     pub(crate) fn tell(&mut self, now: Instant, word: nve::Input) -> Option<Result<(), nve::Error>> {
         let machine = self.machine.as_deref_mut()?;
         let port = match &word {
@@ -264,14 +264,14 @@ impl Edge {
         Some(result)
     }
 
-    /// A control datagram arrives.
+    /// Takes a control datagram.
     pub(crate) fn hear(&mut self, now: Instant, datagram: &[u8]) {
         if let Some(machine) = &mut self.machine {
             machine.datagram(self.clock.local(now), datagram);
         }
     }
 
-    /// A frame comes in at a port.
+    /// Takes a frame at a port.
     pub(crate) fn port_in(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Entered {
         let now = self.clock.local(now);
         let Some(machine) = self.machine.as_deref_mut().filter(|_| self.had.contains(&vap)) else {
@@ -288,7 +288,7 @@ impl Edge {
         }
     }
 
-    /// An outer packet comes in from the underlay.
+    /// Takes an outer packet from the underlay.
     pub(crate) fn tunnel_in(&mut self, now: Instant, packet: &[u8]) {
         let accept = Accept { inner_vlan: true, ..Accept::default() };
         let Ok(Some(Decap { source, carried, .. })) = decap(packet, &accept) else {
@@ -307,14 +307,14 @@ impl Edge {
         self.carry_out(now, verdict, &targets, carried.inner);
     }
 
-    /// The edge is down, or never had the port.
+    /// The fate of a frame at an edge that is down or never had the port.
     fn never_in(&mut self, frame: &[u8]) {
         self.effects.extend(frame::numbered(frame).map(|id| Effect::Lost(id, Loss::ToDownNode)));
     }
 
     // ---- what it gives
 
-    /// Takes all that there is to take, until nothing more comes.
+    /// Drains the edge, and gives the effects.
     pub(crate) fn drive(&mut self, world: Instant) -> Vec<Effect> {
         let now = self.clock.local(world);
         let mut buffer = Vec::new();
@@ -330,7 +330,7 @@ impl Edge {
                     if let nve::Event::State { key, from, to } = &event
                         && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), machine.forwarder())
                     {
-                        // Without a session it is not missed.
+                        // Without a session the NVA does not miss the report.
                         let _ = machine.tell(now, nve::Input::Report { move_id, report });
                     }
                     self.effects.push(Effect::Event(event));
@@ -341,7 +341,7 @@ impl Edge {
                     }
                 }
                 Next::Wait(due) => {
-                    // A deadline that is not ahead of the clock cannot make the world stand still.
+                    // The next deadline must be ahead of the clock, or the world would stand still.
                     self.wake = due.map(|at| self.clock.world(at).max(Instant(world.0 + 1)));
                     self.collect_drops(now);
                     break;
@@ -352,7 +352,7 @@ impl Edge {
         core::mem::take(&mut self.effects)
     }
 
-    /// A frame came in or is held no longer: it goes to its targets, or waits, or is dropped.
+    /// Carries out the fate of a frame: it goes to its targets, is held, or is dropped.
     fn carry_out(&mut self, now: Instant, verdict: Verdict, targets: &[Target], frame: &[u8]) {
         if verdict == Verdict::Held && self.is_held_alone(frame) {
             self.held += 1;
@@ -367,20 +367,20 @@ impl Edge {
                     self.tunnelled += u64::from(detour);
                     self.effects.extend(self.tunnels.wrap(to, vn, frame).map(|packet| Effect::Tunnel(to, packet)));
                 }
-                // The machine puts it in again by itself.
+                // The edge puts the frame in again by itself.
                 Target::Again(_) => {}
             }
         }
         self.collect_drops(now);
     }
 
-    /// Whether a held frame is no group frame of which each TSI holds a copy.
+    /// True if a held frame is not a group frame, of which each TSI holds a copy.
     fn is_held_alone(&self, frame: &[u8]) -> bool {
         let held_for = self.machine.as_deref().map_or(&[][..], |machine| machine.forwarder().held_for());
         !destination(frame).is_group() || held_for.iter().any(|(_, line)| *line == Line::Kept)
     }
 
-    /// What the forwarder has dropped since.
+    /// Handles the frames that the forwarder has dropped since the last look.
     fn collect_drops(&mut self, now: Instant) {
         let Some(machine) = self.machine.as_deref_mut() else { return };
         let mut bytes = Vec::new();
@@ -389,7 +389,7 @@ impl Edge {
             *self.dropped.entry(reason).or_default() += 1;
             let Some(id) = frame::numbered(&bytes) else { continue };
             let loss = match self.orders.loss(now, &dropped, machine.forwarder()) {
-                // Its mapping is new to it: who sent the frame knew better, and it cannot be sent back.
+                // The edge got its mapping later than the sender. The mapping must not return the frame to the sender.
                 Loss::Dropped(DropReason::Loop) if self.has_died => Loss::Forgotten,
                 loss => loss,
             };
@@ -401,7 +401,7 @@ impl Edge {
     }
 }
 
-/// Where a frame goes.
+/// The destination of a frame.
 fn destination(frame: &[u8]) -> Mac {
     frame.first_chunk().map_or(Mac::ZERO, |mac| Mac(*mac))
 }

@@ -1,8 +1,7 @@
 //! The simulated nodes: the real machines, each with the clock, the disk or the data plane that it would have.
 //!
-//! In goes what reaches a node: datagrams, frames, words, deadlines. Out comes what it gives: datagrams, frames,
-//! events. A node dies with what it has in memory; an authority comes back with what its disk has, an edge with
-//! nothing.
+//! In go datagrams, frames, inputs and deadlines of a node. Out come its datagrams, frames and events. A node dies with everything in
+//! its memory. An NVA returns with the records on its disk, an edge with nothing.
 
 mod authority;
 mod clock;

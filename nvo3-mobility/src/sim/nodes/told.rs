@@ -1,4 +1,4 @@
-//! What an edge's forwarder was told of each TSI, and what a frame that it dropped was lost for.
+//! The orders that an edge's forwarder has for each TSI, and the reason for the loss of each dropped frame.
 
 use crate::forwarder::{DropReason, Dropped, Forwarder};
 use crate::sim::oracle::Loss;
@@ -6,7 +6,7 @@ use crate::table::{Change, Entry, Route};
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::{HoldLimits, Instant, NveId, TsiKey};
 
-/// The last order about a TSI that was not refused.
+/// The last order about a TSI that the forwarder took.
 #[derive(Clone, Copy, Debug)]
 struct Order {
     entry: Option<Entry>,
@@ -18,19 +18,19 @@ struct Order {
 #[derive(Debug)]
 pub(super) struct Orders {
     all: BTreeMap<TsiKey, Order>,
-    /// What is held of a TSI without an entry.
+    /// The limits of a TSI without an entry.
     asked: HoldLimits,
-    /// Whose forwarder it is.
+    /// The edge of the forwarder.
     here: NveId,
 }
 
 impl Orders {
-    /// None yet.
+    /// Makes an empty set of orders.
     pub(super) const fn new(here: NveId, asked: HoldLimits) -> Self {
         Self { all: BTreeMap::new(), asked, here }
     }
 
-    /// The forwarder took a change.
+    /// Notes a change that the forwarder took.
     pub(super) fn learn(&mut self, change: &Change) {
         if let Change::Tsi { key, entry, route, limits, .. } = change {
             let limits = if entry.is_some() { *limits } else { self.asked };
@@ -38,17 +38,17 @@ impl Orders {
         }
     }
 
-    /// The forwarder is gone.
+    /// Forgets every order: the forwarder is gone.
     pub(super) fn clear(&mut self) {
         self.all.clear();
     }
 
-    /// Whether it was told that a TSI is here or in a move.
+    /// True if an order says that a TSI is here or in a move.
     pub(super) fn has_entry(&self, key: &TsiKey) -> bool {
         self.entry(key).is_some()
     }
 
-    /// Whether it delivers to a TSI.
+    /// True if the order for a TSI delivers.
     pub(super) fn delivers(&self, key: &TsiKey) -> bool {
         self.entry(key).is_some_and(Entry::delivers)
     }
@@ -57,7 +57,7 @@ impl Orders {
         self.all.get(key)?.entry.as_ref()
     }
 
-    /// A TSI of which it holds more than it may: how many frames, and how many it may.
+    /// A TSI with more held frames than its limit: the number of frames and the limit.
     pub(super) fn overfull(&self, forwarder: &Forwarder) -> Option<(TsiKey, u32, u32)> {
         self.all.iter().find_map(|(key, order)| {
             let (held, most) = (forwarder.held(key), order.limits);
@@ -65,9 +65,8 @@ impl Orders {
         })
     }
 
-    /// Why a frame that it dropped will not arrive. Over the hold limit while the edge did not know where the TSI is,
-    /// or only that it should be here, is a class of its own. Else the limit excuses what it drops only where it is
-    /// reached.
+    /// The reason why a dropped frame will not arrive. A frame over the hold limit is a class of its own while the edge did not know
+    /// the place of the TSI, or only knew that it should be here. Otherwise the limit excuses a drop only if it was reached.
     pub(super) fn loss(&self, now: Instant, dropped: &Dropped, forwarder: &Forwarder) -> Loss {
         let order = dropped.tsi.and_then(|key| self.all.get(&key));
         let asked = match order {

@@ -16,12 +16,12 @@ pub(super) struct Tunnels {
 }
 
 impl Tunnels {
-    /// Of an edge with these locators.
+    /// Makes the tunnels of an edge with these locators.
     pub(super) const fn new(own: Locators) -> Self {
         Self { own, made: BTreeMap::new() }
     }
 
-    /// The outer packet for a frame; `None` where the edge has no locator of that family.
+    /// The outer packet for a frame; `None` if the edge has no locator of that family.
     pub(super) fn wrap(&mut self, to: IpAddr, vn: Vni, inner: &[u8]) -> Option<Vec<u8>> {
         let from = match to {
             IpAddr::V4(_) => self.own.v4().map(IpAddr::V4),

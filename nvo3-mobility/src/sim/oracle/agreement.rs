@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use nvo3_nva_proto::TsiKey;
+use nvo3_nva_proto::{Place, TsiKey};
 
 /// Where a host is in truth.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub(crate) fn disagreements<'a>(
             continue;
         };
         if place.map(|place| place.nve) != Some(truth) {
-            wrong.push(format!("the directory has {name} at {place:?}, and it is at {truth}"));
+            wrong.push(format!("the directory has {name} {}, and it is at {truth}", at_nve(place)));
         }
         for edge in edges {
             let Some(nve) = edge.nve() else { continue };
@@ -70,11 +70,19 @@ pub(crate) fn disagreements<'a>(
             }
             match nve.mapping(&key) {
                 Some((cached, at)) if cached != version || at.map(|at| at.nve) != Some(truth) => {
-                    wrong.push(format!("{} has {name} at {at:?} by {cached}, the directory {version}", edge.name()));
+                    wrong.push(format!(
+                        "{} has {name} {} by {cached}, the directory {version}",
+                        edge.name(),
+                        at_nve(at)
+                    ));
                 }
                 _ => {}
             }
         }
     }
     wrong
+}
+
+fn at_nve(place: Option<Place>) -> String {
+    place.map_or_else(|| "nowhere".into(), |place| format!("at {}", place.nve))
 }

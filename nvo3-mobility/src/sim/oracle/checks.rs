@@ -195,7 +195,7 @@ impl Oracle {
         }
         for (at, invariant, what) in core::mem::take(&mut self.found) {
             if self.violations.len() < MOST {
-                timeline.did(now, "check", || format!("VIOLATION {invariant:?}: {what}"));
+                timeline.did(now, "check", || format!("VIOLATION {invariant}: {what}"));
                 self.violations.push(Violation { at, invariant, what, trace: timeline.tail() });
             }
         }
@@ -210,7 +210,7 @@ impl Oracle {
         delivering.extend(all.filter(|no| Some(*no) != stopped_at));
         if delivering.len() > 1 {
             let names: Vec<_> = delivering.iter().map(|n| Node::Edge(*n).name()).collect();
-            self.find(now, Invariant::I1, format!("{names:?} all deliver"));
+            self.find(now, Invariant::I1, format!("{} all deliver", names.join(", ")));
         }
         if let Seat::Runs(at) = seat
             && let Some(other) = delivering.iter().find(|n| **n != at)

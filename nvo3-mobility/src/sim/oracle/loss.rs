@@ -1,14 +1,15 @@
-//! Why datagrams are lost.
+//! The reasons for which datagrams are lost.
 
 use crate::forwarder::DropReason;
 use core::fmt;
 
-/// Why a datagram will not arrive.
+/// The reason for which a datagram will not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Loss {
-    /// The forwarder dropped it and said why.
+    /// A forwarder dropped it, for this reason.
     Dropped(DropReason),
-    /// It was more than may be held for an address that is being asked for.
+    /// It was over the limit of frames held for a destination that is being resolved.
     AskedOverflow,
     /// Its sender had no address for its receiver.
     Unresolved,
@@ -20,17 +21,16 @@ pub enum Loss {
     ToDownNode,
     /// It was sent to an edge that was cut off from its sender.
     Cut,
-    /// As many were held as may be, or as long.
+    /// It was over the limit of held frames, or of their age.
     OverLimit,
-    /// It was sent to an edge that has died since it could have sent it on, by one whom the authority could not tell or
-    /// had nothing to tell yet.
+    /// It was sent to an edge that has died since and forgot where to forward it, by an edge that the NVA could not tell, or had
+    /// nothing to tell yet.
     Forgotten,
 }
 
 impl Loss {
-    /// Whether no promise covers it: what was in the memory of a node that died, or sent to it while it was down, or
-    /// sent over a link that was cut or by who was cut off, or more than may be held, for a TSI that moves or for an
-    /// address being asked for.
+    /// True if no promise covers the loss: the datagram was in the memory of a node that died, was sent to a node that was down,
+    /// crossed a cut, or was over a limit of held frames.
     pub const fn is_excused(self) -> bool {
         matches!(
             self,
@@ -42,7 +42,7 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dropped(reason) => write!(f, "{reason:?}"),
+            Self::Dropped(reason) => f.write_str(reason.name()),
             Self::AskedOverflow => f.write_str("asked-overflow"),
             Self::Unresolved => f.write_str("unresolved"),
             Self::StoppedVm => f.write_str("to-stopped-vm"),

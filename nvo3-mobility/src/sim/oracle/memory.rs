@@ -1,5 +1,6 @@
 //! What the authority has promised to remember (I6).
 
+use crate::words;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -25,12 +26,19 @@ impl Promises {
             }
             Message::Outcome(outcome) if outcome.result != MoveResult::Unknown => {
                 let first = *self.outcomes.entry(outcome.move_id).or_insert(outcome.result);
-                let what = || format!("{} was {first:?} and is {:?} now", outcome.move_id, outcome.result);
+                let what = || {
+                    format!(
+                        "{} was {} and is {} now",
+                        outcome.move_id,
+                        words::result(first),
+                        words::result(outcome.result)
+                    )
+                };
                 (first != outcome.result).then(what)
             }
             Message::Outcome(outcome) => {
                 let first = self.outcomes.get(&outcome.move_id)?;
-                Some(format!("{} was {first:?} and is forgotten", outcome.move_id))
+                Some(format!("{} was {} and is forgotten", outcome.move_id, words::result(*first)))
             }
             _ => None,
         }
@@ -40,7 +48,10 @@ impl Promises {
     pub(super) fn broken(&self, version: impl Fn(&TsiKey) -> Option<Version>) -> Vec<String> {
         let all = self.acknowledged.iter().map(|(key, promised)| (key, promised, version(key)));
         all.filter(|(_, promised, now_is)| now_is.is_none_or(|now_is| now_is < **promised))
-            .map(|(key, promised, now_is)| format!("{key} was acknowledged at {promised} and is {now_is:?} now"))
+            .map(|(key, promised, now_is)| {
+                let now_is = now_is.map_or_else(|| "not in the directory".into(), |version| format!("at {version}"));
+                format!("{key} was acknowledged at {promised} and is {now_is} now")
+            })
             .collect()
     }
 }

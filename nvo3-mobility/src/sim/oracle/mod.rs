@@ -1,8 +1,8 @@
-//! What must always hold (RULES.md, I1 to I8), looked at from outside the machines.
+//! The check of the invariants I1 to I8 of RULES.md, from outside the machines.
 //!
-//! In goes what happens: a datagram is sent, kept, delivered, dropped; the authority says something; here is where
-//! every VM runs in truth. Out come [`Violation`]s and figures. I1 to I3 are checked after every event, I7 at every
-//! look, I6 when the authority is back, I4 and I8 at the end. The oracle drives nothing and changes nothing.
+//! In go the events of the world: datagrams that are sent, kept, delivered or dropped, messages of the NVA, and the true place of
+//! every VM. Out come [`Violation`]s and figures. The oracle checks I1 to I3 after every event, I7 at intervals, I6 when the NVA has
+//! returned, and I4 and I8 at the end. It drives nothing and changes nothing.
 
 mod agreement;
 mod checks;

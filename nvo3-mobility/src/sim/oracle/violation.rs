@@ -1,4 +1,4 @@
-//! Something that must not be.
+//! The violation of an invariant.
 
 use crate::sim::report::Line;
 use alloc::string::String;
@@ -9,16 +9,17 @@ use serde::Serialize;
 
 /// The invariants of RULES.md that a run checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub enum Invariant {
     /// At most one edge delivers, and only where the VM runs.
     I1,
-    /// No datagram is lost, delivered twice, or overtaken where order is promised.
+    /// No datagram is lost, delivered twice, or overtaken while order is promised.
     I2,
     /// No frame loops.
     I3,
-    /// Caches, directory and truth agree in the end.
+    /// Caches, directory and truth agree at the end.
     I4,
-    /// Acknowledged registrations and outcomes survive the authority's death.
+    /// Acknowledged registrations and outcomes survive the death of the NVA.
     I6,
     /// Memory stays within its bounds.
     I7,
@@ -26,21 +27,43 @@ pub enum Invariant {
     I8,
 }
 
-/// Something that must not be.
+impl Invariant {
+    /// The invariant's id in RULES.md.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I1 => "I1",
+            Self::I2 => "I2",
+            Self::I3 => "I3",
+            Self::I4 => "I4",
+            Self::I6 => "I6",
+            Self::I7 => "I7",
+            Self::I8 => "I8",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
-    /// When it was seen.
+    /// The time at which the oracle saw it.
     pub at: Instant,
-    /// Which rule it breaks.
+    /// The invariant.
     pub invariant: Invariant,
-    /// What is wrong.
+    /// The description.
     pub what: String,
-    /// What happened last before, where the timeline is recorded.
+    /// The last lines of the timeline before it, if the timeline is recorded.
     pub trace: Vec<Line>,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}: {}", self.at, self.invariant, self.what)
+        write!(f, "{} {}: {}", self.at, self.invariant, self.what)
     }
 }

@@ -1,9 +1,9 @@
-//! Which states of the two tables a run has seen, by name.
+//! The states of the two tables that a run has seen, by name.
 
 use crate::{nva, nve};
 use alloc::collections::BTreeSet;
 
-/// Every state of an edge's table.
+/// Every state of the NVE's table.
 const EDGE: [&str; 16] = [
     "away",
     "claiming",
@@ -22,7 +22,7 @@ const EDGE: [&str; 16] = [
     "active",
     "revoked",
 ];
-/// Every state of the authority's table.
+/// Every state of the NVA's table.
 const AUTHORITY: [&str; 10] = [
     "preparing-new",
     "preparing-old",
@@ -39,9 +39,9 @@ const AUTHORITY: [&str; 10] = [
 /// The states that were seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visited {
-    /// Of the edges' table.
+    /// The states of the NVE's table.
     pub edge: BTreeSet<&'static str>,
-    /// Of the authority's table.
+    /// The states of the NVA's table.
     pub authority: BTreeSet<&'static str>,
 }
 
@@ -54,13 +54,13 @@ impl Visited {
         self.authority.extend([from.name(), to.name()]);
     }
 
-    /// Takes in what another run has seen.
+    /// Adds the states that another run has seen.
     pub fn join(&mut self, other: &Self) {
         self.edge.extend(&other.edge);
         self.authority.extend(&other.authority);
     }
 
-    /// What was never seen: the edges' states and the authority's.
+    /// The states that were never seen: the NVE's and the NVA's.
     pub fn never(&self) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         let missing = |all: &[&'static str], seen: &BTreeSet<&'static str>| {
             all.iter().copied().filter(|state| !seen.contains(state)).collect()

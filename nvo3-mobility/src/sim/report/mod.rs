@@ -1,10 +1,10 @@
-//! What a run leaves to read: the timeline of what happened, and the figures.
+//! The report of a run: its timeline and its figures.
 //!
-//! In goes each line as it happens, and in the end the rooms that have counted; out come text, a Mermaid diagram, and a
-//! [`Report`] that `serde` writes as JSON.
+//! In goes each line as it happens, and at the end the rooms that have counted. Out come text, a Mermaid diagram, and a
+//! [`RunSummary`] that `serde` writes as JSON.
 
 mod figures;
 mod timeline;
 
-pub use figures::{MoveReport, Report};
+pub use figures::{MoveOutcome, RunSummary};
 pub use timeline::{Line, Timeline, What};

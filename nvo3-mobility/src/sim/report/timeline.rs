@@ -1,4 +1,4 @@
-//! What happened, in words: who said what to whom, and what changed.
+//! The timeline of a run, as text: the messages between nodes, and the changes at nodes.
 
 use alloc::format;
 use alloc::string::String;
@@ -6,59 +6,60 @@ use alloc::vec::Vec;
 use core::fmt;
 use nvo3_nva_proto::Instant;
 
-/// One line.
+/// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When.
+    /// The time.
     pub at: Instant,
-    /// What.
+    /// The content.
     pub what: What,
 }
 
-/// What one line tells.
+/// The content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What {
     /// A message was sent.
     Said {
-        /// By whom.
+        /// The sender.
         from: &'static str,
-        /// To whom.
+        /// The receiver.
         to: &'static str,
-        /// What.
+        /// The message.
         message: String,
-        /// How often it arrives: 0 where the link lost it.
+        /// The number of copies that arrive; 0 if the link lost it.
         copies: usize,
     },
     /// Something happened at a node.
     Did {
-        /// Where.
+        /// The node.
         node: &'static str,
-        /// What.
+        /// The change.
         what: String,
     },
 }
 
-/// The lines of a run, as far as they are recorded.
+/// The recorded lines of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     on: bool,
     lines: Vec<Line>,
-    /// The last word that was refused: said again and refused again, it makes no line.
+    /// The last refused input. A repetition that is refused again makes no line.
     refused: String,
 }
 
 impl Timeline {
-    /// Empty; records nothing unless `on`.
+    /// Makes an empty timeline. It records nothing unless `on`.
     pub(crate) const fn new(on: bool) -> Self {
         Self { on, lines: Vec::new(), refused: String::new() }
     }
 
-    /// All lines, in order of time.
+    /// Every line, in order of time.
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
 
-    /// Whether anything is recorded.
+    /// True if lines are recorded.
     pub(crate) const fn is_on(&self) -> bool {
         self.on
     }
@@ -70,7 +71,7 @@ impl Timeline {
         }
     }
 
-    /// A hypervisor told an edge something, and whether it took that.
+    /// Notes an input of a hypervisor to an edge, and the edge's answer.
     pub(crate) fn told<E: fmt::Display>(
         &mut self,
         at: Instant,
@@ -93,7 +94,7 @@ impl Timeline {
         }
     }
 
-    /// A node sent a message, of which so many copies arrive.
+    /// Notes a message, with the number of copies that arrive.
     pub(crate) fn said(
         &mut self,
         at: Instant,
@@ -111,12 +112,12 @@ impl Timeline {
         self.lines.iter().skip(self.lines.len().saturating_sub(40)).cloned().collect()
     }
 
-    /// As a Mermaid sequence diagram, from `begin` on.
+    /// The lines from `begin` on, as a Mermaid sequence diagram.
     pub fn mermaid(&self, begin: Instant) -> String {
         use core::fmt::Write;
         let mut out = String::from("sequenceDiagram\n");
         for line in self.lines.iter().filter(|line| line.at >= begin) {
-            // A string takes whatever is written to it.
+            // Writing to a string cannot fail.
             let _ = match &line.what {
                 What::Said { from, to, message, copies: 0 } => writeln!(out, "    {from}-x{to}: {}", plain(message)),
                 What::Said { from, to, message, .. } => writeln!(out, "    {from}->>{to}: {}", plain(message)),
@@ -127,7 +128,7 @@ impl Timeline {
     }
 }
 
-/// Without what Mermaid would read as the end of a statement.
+/// The text without characters that Mermaid reads as the end of a statement.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ';' | '#' | ':') { ' ' } else { c }).collect()
 }

@@ -1,8 +1,7 @@
 //! Worlds as values, before anything runs.
 //!
-//! A [`Scenario`] says who is where, what moves and what goes wrong. A seed makes one ([`Scenario::of_seed`]), a file
-//! holds one, and [`Params`] make the usual one with a single VM. [`Scenario::shrink`] makes one that fails smaller.
-//! Nothing here knows a machine.
+//! A [`Scenario`] has the hosts, the moves and the mishaps. A seed makes one ([`Scenario::of_seed`]), a file holds one, and [`Params`]
+//! make the usual one with a single VM. [`Scenario::shrink`] makes a failing one smaller. This module knows no machine.
 
 mod params;
 mod plan;

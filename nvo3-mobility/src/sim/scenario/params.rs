@@ -1,4 +1,4 @@
-//! What shapes a world. Two runs with equal parameters are the same run.
+//! The parameters of a world of the usual shape. Two runs with equal parameters are the same run.
 
 use super::plan::{Correspondent, Mishap, Move, Scenario, Since, Spot, Trouble, Vm};
 use crate::sim::net::Mischief;
@@ -14,80 +14,80 @@ const NETWORK: u32 = 5_001;
 /// The parameters of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
-    /// Decides everything that chance decides.
+    /// The seed of everything that is left to chance.
     pub seed: u64,
-    /// Between any two nodes and back.
+    /// The round-trip time between any two nodes.
     pub rtt: Micros,
-    /// What the links between edges and authority do to messages. The underlay between edges is never lossy.
+    /// The mischief of the links between edges and NVA. The underlay between edges is never lossy.
     pub control: Mischief,
-    /// How long the VM runs nowhere.
+    /// The time for which the VM runs nowhere.
     pub pause: Micros,
-    /// `None`: the hypervisor says that the VM will stop and waits for the edge. Else it says so only this long after the VM
-    /// stopped, with the time of the stop; where that is longer than the pause, the VM runs elsewhere by then.
+    /// `None`: the hypervisor gives *Suspend* before the VM stops, and waits for the edge. `Some`: it gives *Suspend* this long after
+    /// the stop, with the time of the stop. If that is longer than the pause, the VM runs at the new edge by then.
     pub late: Option<Micros>,
-    /// Datagrams per second from each host to each of its peers.
+    /// The datagrams per second from each host to each of its peers.
     pub rate: u32,
-    /// Datagrams from each host to each of its peers; `None`: as long as the moves last, and a little longer.
+    /// The number of datagrams from each host to each of its peers; `None`: until a little after the last move.
     pub frames: Option<u32>,
-    /// Bytes of payload in each.
+    /// The bytes of payload of each datagram.
     pub payload: u32,
-    /// Where the VM goes.
+    /// The path of the VM.
     pub path: Path,
-    /// How long each move may take.
+    /// The deadline of each move.
     pub deadline: Micros,
-    /// What goes wrong.
+    /// The fault, if any.
     pub fault: Option<Fault>,
-    /// When it does, from the moment that the move is asked for, or for [`Fault::SelfResume`] from when the VM stops; `None`:
-    /// anywhere in the move, by the seed. In which move of a path the seed says.
+    /// The time of the fault, from the request of the move, or from the VM's stop for [`Fault::SelfResume`]. `None`: the seed draws a
+    /// time in the move. The seed also draws the move of the path.
     pub fault_at: Option<Micros>,
-    /// How much the target may hold.
+    /// The most that the new NVE may hold.
     pub hold: HoldLimits,
-    /// How long the authority's disk takes.
+    /// The time that the NVA's disk takes to make a record durable.
     pub sync: Micros,
-    /// Ethernet frames that the host outside sends to the VM besides its datagrams.
+    /// Ethernet frames that the outside host sends to the VM, in addition to its datagrams.
     pub tenant: Vec<Vec<u8>>,
-    /// What is written down.
+    /// The recordings of the run.
     pub record: Record,
 }
 
-/// The way of the VM over the edges.
+/// The path of the VM over the edges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Path {
     /// One move.
     #[default]
     AB,
-    /// There and back without rest.
+    /// A move there, and at once a move back.
     ABA,
-    /// On to a third without rest.
+    /// A move to a second edge, and at once a move to a third.
     ABC,
 }
 
-/// What goes wrong in a move.
+/// A fault in a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// Management calls the move off.
+    /// Management cancels the move.
     Abort,
-    /// The authority dies and comes back with what its disk has.
+    /// The NVA dies and returns with the records on its disk.
     NvaRestart,
-    /// The edge that the VM leaves dies, with what its forwarder held, and comes back.
+    /// The old edge dies with its held frames, and returns.
     OldRestart,
-    /// So does the edge that it comes to.
+    /// The new edge dies with its held frames, and returns.
     NewRestart,
-    /// The hypervisor resumes the VM where it was, by itself, between its suspend and its start elsewhere.
+    /// The hypervisor resumes the VM at the old edge by itself, between its stop and its start at the new edge.
     SelfResume,
 }
 
-/// What a run writes down besides what it counts.
+/// The recordings of a run, in addition to its summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The timeline.
     pub timeline: bool,
-    /// What each link carried.
+    /// The packets of each link.
     pub packets: bool,
 }
 
 impl Params {
-    /// A healthy world with one move.
+    /// Makes a healthy world with one move.
     pub const fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -109,8 +109,8 @@ impl Params {
         }
     }
 
-    /// The world of these parameters: one VM with one interface, and somebody at each edge who talks to it. In which move it
-    /// goes wrong is drawn, also where it does not.
+    /// The scenario of these parameters: one VM with one interface, and a host at each edge that talks to it. The move of the fault is
+    /// drawn even if there is no fault.
     pub(crate) fn scenario(self, random: &mut Random) -> Scenario {
         let path: &[(usize, usize)] = match self.path {
             Path::AB => &[(0, 1)],

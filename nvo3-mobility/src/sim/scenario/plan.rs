@@ -1,4 +1,4 @@
-//! A world as a value: who is where, what moves, and what goes wrong. A seed makes one, or a file holds it.
+//! A world as a value: its hosts, its moves, and its mishaps. A seed makes it, or a file holds it.
 
 use super::params::Record;
 use crate::sim::net::Mischief;
@@ -12,157 +12,158 @@ pub const EDGES: usize = 8;
 /// The most interfaces of one VM.
 const INTERFACES: usize = 16;
 
-/// A world. Edges, VMs, correspondents, moves and flows are numbered from 0 in the order in which they stand here.
+/// A world as a value. Edges, VMs, correspondents, moves and flows are numbered from 0, in the order of these fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// Decides everything that chance decides and that is not said here.
+    /// The seed of everything that the other fields leave to chance.
     pub seed: u64,
-    /// How many edges there are, 1 to [`EDGES`].
+    /// The number of edges, 1 to [`EDGES`].
     pub edges: usize,
-    /// What moves.
+    /// The virtual machines.
     pub vms: Vec<Vm>,
-    /// Who talks to them, and stays.
+    /// The hosts that talk to the VMs and do not move.
     pub correspondents: Vec<Correspondent>,
-    /// The moves. Those of one VM follow each other in this order; those of different VMs know nothing of each other.
+    /// The moves. The moves of one VM follow each other in this order. The moves of different VMs are independent.
     pub moves: Vec<Move>,
-    /// What goes wrong.
+    /// The mishaps.
     pub mishaps: Vec<Mishap>,
-    /// Between any two nodes and back.
+    /// The round-trip time between any two nodes.
     pub rtt: Micros,
-    /// What the links between edges and authority do to messages. The underlay between edges is never lossy.
+    /// The mischief of the links between edges and NVA. The underlay between edges is never lossy.
     pub control: Mischief,
-    /// Datagrams per second from each host to each of its peers.
+    /// The datagrams per second from each host to each of its peers.
     pub rate: u32,
-    /// Datagrams from each host to each of its peers; `None`: as long as the moves last, and a little longer.
+    /// The number of datagrams from each host to each of its peers; `None`: until a little after the last move.
     pub frames: Option<u32>,
-    /// Bytes of payload in each.
+    /// The bytes of payload of each datagram.
     pub payload: u32,
-    /// How much the target of a move may hold.
+    /// The most that the new NVE of a move may hold.
     pub hold: HoldLimits,
-    /// How long the authority's disk takes.
+    /// The time that the NVA's disk takes to make a record durable.
     pub sync: Micros,
-    /// Ethernet frames that the last correspondent sends to the first VM besides its datagrams.
+    /// Ethernet frames that the last correspondent sends to the first VM, in addition to its datagrams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenant: Vec<Vec<u8>>,
-    /// What is written down.
+    /// The recordings of the run.
     #[serde(skip)]
     pub record: Record,
 }
 
-/// A virtual machine. Its interfaces move as one.
+/// A virtual machine. Its interfaces move together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vm {
-    /// Where it runs first.
+    /// The edge at which the VM runs first.
     pub edge: usize,
-    /// The virtual network of each of its interfaces.
+    /// The virtual network of each interface of the VM.
     pub networks: Vec<u32>,
 }
 
-/// A host that stays where it is and talks to every VM of its network.
+/// A host that does not move and talks to every VM of its network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correspondent {
-    /// Its name.
+    /// The name of the host.
     pub name: String,
-    /// Its edge.
+    /// The edge of the host.
     pub edge: usize,
-    /// Its virtual network.
+    /// The virtual network of the host.
     pub network: u32,
 }
 
-/// One move.
+/// A move of a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
-    /// Of which VM.
+    /// The VM that moves.
     pub vm: usize,
-    /// Only if the VM is there then.
+    /// The edge at which the VM must be, if any. Otherwise the move does not take place.
     pub from: Option<usize>,
-    /// Where to. A move to where the VM is already does not take place.
+    /// The new edge. A move to the edge where the VM is already does not take place.
     pub to: usize,
-    /// From the beginning of traffic, or the end of the VM's move before. `None`: for the first move a little traffic, by the
-    /// seed, and for others nothing.
+    /// The time from the beginning of traffic, or from the end of the VM's move before. `None`: for the first move a short time
+    /// that the seed draws, and 0 for others.
     pub wait: Option<Micros>,
-    /// How long the VM runs nowhere.
+    /// The time for which the VM runs nowhere.
     pub pause: Micros,
     /// As [`Params::late`](super::Params::late).
     pub late: Option<Micros>,
-    /// How long it may take.
+    /// The deadline of the move.
     pub deadline: Micros,
-    /// If it is aborted with the VM stopped, the VM stays so for its next move.
+    /// True: if the move is aborted while the VM is stopped, the VM stays stopped for its next move.
     pub stay: bool,
 }
 
-/// Something goes wrong.
+/// A mishap: something goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mishap {
-    /// After what.
+    /// The event that the mishap waits for.
     pub since: Since,
-    /// How long after it; `None`: somewhere in the move, by the seed.
+    /// The time after that event; `None`: the seed draws a time in the move.
     pub wait: Option<Micros>,
-    /// What.
+    /// The trouble.
     pub what: Trouble,
 }
 
-/// What a mishap waits for. Where that does not happen, the mishap does not either.
+/// The event that a mishap waits for. If the event does not happen, the mishap does not happen either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Since {
     /// Traffic begins.
     Traffic,
-    /// The authority takes the order for this move.
+    /// The NVA takes this move.
     Asked(usize),
     /// The VM stops for this move.
     Stopped(usize),
 }
 
-/// What may go wrong.
+/// The trouble of a mishap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trouble {
-    /// Management calls this move off.
+    /// Management cancels this move.
     Abort(usize),
-    /// The source's hypervisor resumes the VM of this move by itself.
+    /// The hypervisor of the old edge resumes the VM of this move by itself.
     SelfResume(usize),
-    /// A node dies with what it has in memory, and comes back.
+    /// A node dies with everything in its memory, and returns.
     Restart {
-        /// Which.
+        /// The node.
         node: Spot,
-        /// After how long; `None`: by the seed.
+        /// The time until it returns; `None`: the seed draws it.
         down: Option<Micros>,
     },
-    /// What two nodes send each other is lost for a while.
+    /// Every packet between two nodes is lost for a while.
     Cut {
-        /// Which two.
+        /// The two nodes.
         nodes: (Spot, Spot),
-        /// How long.
+        /// The length of the cut.
         length: Micros,
     },
-    /// A node's clock jumps by so many microseconds.
+    /// The clock of a node jumps.
     Jump {
-        /// Which.
+        /// The node.
         node: Spot,
-        /// Negative: back, which is against the machines' contract: the time of a late word means nothing then.
+        /// The jump in microseconds. A negative jump breaks the contract of the machines: the time of a late *Suspend* means nothing
+        /// then.
         by: i64,
     },
-    /// A host sends so many datagrams at once.
+    /// A host sends many datagrams at once.
     Burst {
-        /// In which flow.
+        /// The flow.
         flow: usize,
-        /// How many.
+        /// The number of datagrams.
         frames: u32,
     },
-    /// An edge dies for good, and management says so; it only dies and comes back while a VM has its seat there.
+    /// An edge dies for good, and management says so. While a VM has its seat there, the edge dies and returns instead.
     Fence(usize),
 }
 
 /// A node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Spot {
-    /// The authority.
+    /// The NVA.
     Nva,
     /// An edge.
     Edge(usize),
 }
 
 impl Trouble {
-    /// Its kind in a word.
+    /// The name of the kind of trouble.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Abort(_) => "abort",
@@ -177,27 +178,28 @@ impl Trouble {
     }
 }
 
-/// Why a value is no world.
+/// The reason why a scenario cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unfit {
-    /// Not as many as there may be.
+    /// A number is outside its range.
     #[error("{field}: {count} are not between {least} and {most}")]
     Count {
-        /// Of what.
+        /// The field.
         field: &'static str,
-        /// How many there are.
+        /// The number in the scenario.
         count: usize,
-        /// There must be.
+        /// The least number.
         least: usize,
-        /// There may be.
+        /// The greatest number.
         most: usize,
     },
-    /// Names something that is not there.
+    /// A field names something that does not exist.
     #[error("{field} is {value}: there are only {count}")]
     NotThere {
-        /// Which field.
+        /// The field that names it.
         field: &'static str,
-        /// What it says.
+        /// The number that the field has.
         value: usize,
         /// How many there are.
         count: usize,
@@ -213,10 +215,10 @@ fn there(field: &'static str, value: usize, count: usize) -> Result<(), Unfit> {
 }
 
 impl Scenario {
-    /// Whether it can be run.
+    /// Checks that the scenario can run.
     ///
     /// # Errors
-    /// The first field that cannot be as it is.
+    /// The first field with a wrong value.
     pub fn validate(&self) -> Result<(), Unfit> {
         let (edges, moves) = (self.edges, self.moves.len());
         count("edges", edges, 1, EDGES)?;

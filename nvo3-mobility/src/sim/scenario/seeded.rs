@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{HoldLimits, Micros};
 
-/// The stream of chance that makes worlds; those that run in them are others.
+/// The random stream that makes worlds. The streams of their runs are others.
 const STREAM: u64 = 7_000;
 const HOLD: HoldLimits = HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 };
 
@@ -16,7 +16,7 @@ const HOLD: HoldLimits = HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_0
 struct Draw(Random);
 
 impl Draw {
-    /// Between the two, both included.
+    /// A number between the two, both included.
     fn number(&mut self, least: usize, most: usize) -> usize {
         least + usize::try_from(self.0.below((most - least + 1) as u64)).unwrap_or(0)
     }
@@ -25,7 +25,7 @@ impl Draw {
         self.0.between(Micros(least), Micros(most))
     }
 
-    /// As [`Draw::micros`], and each order of magnitude as likely as the others.
+    /// As [`Draw::micros`], with each order of magnitude as likely as the others.
     fn magnitude(&mut self, least: u64, most: u64) -> Micros {
         let tens = least.checked_ilog10().unwrap_or(0)..=most.checked_ilog10().unwrap_or(0);
         let power = self.number(*tens.start() as usize, *tens.end() as usize);
@@ -33,7 +33,7 @@ impl Draw {
         self.micros(floor.max(least), (floor * 10 - 1).min(most))
     }
 
-    /// So many times in a hundred.
+    /// True with this probability in percent.
     fn percent(&mut self, percent: u32) -> bool {
         self.0.happens(Chance::percent(percent))
     }
@@ -81,20 +81,20 @@ impl Draw {
     }
 
     fn mishap(&mut self, edges: usize, moves: &[Move], flows: usize) -> Mishap {
-        // By a clock that goes back, the time at which a VM stopped says nothing.
+        // The time of a VM's stop means nothing if a clock goes back.
         let back = moves.iter().all(|one| one.late.is_none());
         let moves = moves.len();
-        let of = self.number(0, moves - 1);
+        let mv = self.number(0, moves - 1);
         let since = match self.number(0, 9) {
             0 => Since::Traffic,
-            1..=6 => Since::Asked(of),
-            _ => Since::Stopped(of),
+            1..=6 => Since::Asked(mv),
+            _ => Since::Stopped(mv),
         };
         let (wait, drawn) = (self.magnitude(10, 500_000), self.percent(50));
         let wait = Some(wait).filter(|_| !drawn);
         let what = match self.number(0, 15) {
-            0 | 1 => Trouble::Abort(of),
-            2 | 3 => Trouble::SelfResume(of),
+            0 | 1 => Trouble::Abort(mv),
+            2 | 3 => Trouble::SelfResume(mv),
             4..=7 => Trouble::Restart { node: self.spot(edges), down: Some(self.magnitude(1_000, 900_000)) },
             8..=10 => {
                 let a = self.spot(edges);
@@ -110,8 +110,8 @@ impl Draw {
             }
             _ => Trouble::Fence(self.number(0, edges - 1)),
         };
-        // Nobody resumes by itself a VM that runs.
-        let since = if matches!(what, Trouble::SelfResume(_)) { Since::Stopped(of) } else { since };
+        // A hypervisor resumes only a VM that has stopped.
+        let since = if matches!(what, Trouble::SelfResume(_)) { Since::Stopped(mv) } else { since };
         Mishap { since, wait, what }
     }
 }

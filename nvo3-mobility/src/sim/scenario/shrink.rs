@@ -1,4 +1,4 @@
-//! Makes a world that fails smaller while it still fails.
+//! Makes a failing world smaller while it still fails.
 
 use super::plan::{Mishap, Scenario, Since, Spot, Trouble};
 use crate::sim::net::Mischief;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::Micros;
 
 impl Scenario {
-    /// The smallest world that is found by taking away one thing after the other and for which `fails` is still true.
+    /// Removes one thing after the other from the scenario while `fails` is still true. Gives the smallest scenario that fails.
     pub fn shrink(self, mut fails: impl FnMut(&Self) -> bool) -> Self {
         let mut world = self;
         while let Some(smaller) = world.smaller().into_iter().find(|smaller| fails(smaller)) {
@@ -16,7 +16,7 @@ impl Scenario {
         world
     }
 
-    /// Every world with one thing less, the largest things first.
+    /// Every scenario with one thing less, the largest things first.
     fn smaller(&self) -> Vec<Self> {
         let vms = (0..self.vms.len()).filter(|_| self.vms.len() > 1).map(|n| self.without_vm(n));
         let moves = (0..self.moves.len()).map(|n| self.without_move(n));
@@ -61,7 +61,7 @@ impl Scenario {
         all
     }
 
-    /// Without a VM and its moves.
+    /// The scenario without a VM and its moves.
     fn without_vm(&self, n: usize) -> Self {
         let mut world = self.clone();
         while let Some(one) = world.moves.iter().position(|one| one.vm == n) {
@@ -74,21 +74,21 @@ impl Scenario {
         world
     }
 
-    /// Without a move and what goes wrong in it.
+    /// The scenario without a move and its mishaps.
     fn without_move(&self, n: usize) -> Self {
         let mut world = self.clone();
         world.moves.remove(n);
         let other = |number: usize| if number > n { number - 1 } else { number };
         world.mishaps.retain(|mishap| {
-            !matches!(mishap.since, Since::Asked(of) | Since::Stopped(of) if of == n)
-                && !matches!(mishap.what, Trouble::Abort(of) | Trouble::SelfResume(of) if of == n)
+            !matches!(mishap.since, Since::Asked(mv) | Since::Stopped(mv) if mv == n)
+                && !matches!(mishap.what, Trouble::Abort(mv) | Trouble::SelfResume(mv) if mv == n)
         });
         for Mishap { since, what, .. } in &mut world.mishaps {
-            if let Since::Asked(of) | Since::Stopped(of) = since {
-                *of = other(*of);
+            if let Since::Asked(mv) | Since::Stopped(mv) = since {
+                *mv = other(*mv);
             }
-            if let Trouble::Abort(of) | Trouble::SelfResume(of) = what {
-                *of = other(*of);
+            if let Trouble::Abort(mv) | Trouble::SelfResume(mv) = what {
+                *mv = other(*mv);
             }
         }
         world
@@ -108,7 +108,7 @@ impl Scenario {
             || self.mishaps.iter().any(in_mishap)
     }
 
-    /// Without an edge that nothing uses.
+    /// The scenario without an edge that nothing uses.
     fn without_edge(&self, edge: usize) -> Self {
         let mut world = self.clone();
         world.edges -= 1;

@@ -1,13 +1,12 @@
-//! The tenants' hosts and their traffic: who sends what to whom, and what a frame is to who receives it.
+//! The tenants' hosts and their traffic: the frames that they send, and their reading of received frames.
 //!
-//! The first hosts are the interfaces of the VMs; the others stay where they are. In goes a frame that a port hands
-//! over, or the word that something is due; out come frames to put in ports. Where a VM runs and what becomes of a
-//! datagram, others know.
+//! The first hosts are the interfaces of the VMs; the others do not move. In go frames from ports, and deadlines. Out come frames for
+//! ports. Other rooms know where a VM runs and what became of a datagram.
 
 mod host;
 mod own;
 mod traffic;
 
 pub(crate) use host::Received;
-pub use own::TenantReport;
+pub use own::TenantSummary;
 pub(crate) use traffic::Tenants;

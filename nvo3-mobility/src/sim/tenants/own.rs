@@ -5,22 +5,23 @@ use alloc::vec::Vec;
 use nvo3_wire::Mac;
 use serde::Serialize;
 
-/// What became of the tenant's own frames.
+/// The result of the tenant's own frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TenantReport {
+#[non_exhaustive]
+pub struct TenantSummary {
     /// Frames that were sent.
     pub sent: u64,
-    /// Of them: ARP and ND that the edge answered or suppressed by itself.
+    /// Sent ARP and ND frames that the edge answered or suppressed itself.
     pub answered: u64,
-    /// Of them: refused by the edge, such as those without a unicast source.
+    /// Sent frames that the edge refused, such as those without a unicast source.
     pub refused: u64,
     /// Frames that arrived.
     pub received: u64,
     /// Frames that should have arrived and did not, or arrived changed.
     pub missing: u64,
-    /// Frames that arrived once too often.
+    /// Frames that arrived twice.
     pub again: u64,
-    /// Everything that should have arrived did, byte for byte and in order.
+    /// True if every expected frame arrived, byte for byte and in order.
     pub identical: bool,
 }
 
@@ -28,7 +29,7 @@ pub struct TenantReport {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnFrames {
     frames: Vec<Vec<u8>>,
-    known: BTreeSet<Vec<u8>>,
+    played: BTreeSet<Vec<u8>>,
     sent: Vec<Vec<u8>>,
     received: Vec<Vec<u8>>,
     answered: u64,
@@ -42,7 +43,7 @@ impl OwnFrames {
             .iter()
             .map(|frame| vm.0.iter().chain(frame.get(6..).unwrap_or_default()).copied().collect())
             .collect();
-        Self { known: frames.iter().cloned().collect(), frames, ..Self::default() }
+        Self { played: frames.iter().cloned().collect(), frames, ..Self::default() }
     }
 
     /// Whether there is anything to play.
@@ -69,7 +70,7 @@ impl OwnFrames {
 
     /// The edge answered or suppressed it by itself, or refused it.
     pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
-        if !self.known.contains(frame) {
+        if !self.played.contains(frame) {
             return;
         }
         if let Some(at) = self.sent.iter().rposition(|sent| sent == frame) {
@@ -80,13 +81,13 @@ impl OwnFrames {
 
     /// The VM has a frame.
     pub(super) fn received(&mut self, frame: &[u8]) {
-        if self.known.contains(frame) {
+        if self.played.contains(frame) {
             self.received.push(frame.into());
         }
     }
 
     /// The comparison.
-    pub(super) fn report(&self) -> Option<TenantReport> {
+    pub(super) fn report(&self) -> Option<TenantSummary> {
         if !self.plays() {
             return None;
         }
@@ -99,7 +100,7 @@ impl OwnFrames {
         }
         let missing = balance.values().filter(|n| **n > 0).sum::<i64>().unsigned_abs();
         let again = balance.values().filter(|n| **n < 0).sum::<i64>().unsigned_abs();
-        Some(TenantReport {
+        Some(TenantSummary {
             sent: self.sent.len() as u64 + self.answered + self.refused,
             answered: self.answered,
             refused: self.refused,

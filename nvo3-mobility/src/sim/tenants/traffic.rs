@@ -1,7 +1,7 @@
 //! All hosts of a world, and who sends to whom.
 
 use super::host::{Host, Received};
-use super::own::{OwnFrames, TenantReport};
+use super::own::{OwnFrames, TenantSummary};
 use crate::nve;
 use crate::sim::frame::{Numbered, Station};
 use crate::sim::net::EdgeNo;
@@ -200,7 +200,7 @@ impl Tenants {
     }
 
     /// What became of it.
-    pub(crate) fn own_report(&self) -> Option<TenantReport> {
+    pub(crate) fn own_report(&self) -> Option<TenantSummary> {
         self.own.report()
     }
 }

@@ -31,10 +31,10 @@ pub(crate) struct Sum {
 impl Sum {
     pub(crate) fn add(&mut self, run: &Run) {
         self.worlds += 1;
-        self.moves += run.report.moves.len() as u64;
-        self.frames += run.report.sent;
+        self.moves += run.summary.moves.len() as u64;
+        self.frames += run.summary.sent;
         self.violations += run.violations.len() as u64;
-        for one in &run.report.moves {
+        for one in &run.summary.moves {
             *self.moves_by_result.entry(one.result.unwrap_or("not ended")).or_default() += 1;
         }
         for (kind, count) in &run.mishaps {

@@ -193,7 +193,7 @@ impl Edge {
                     }
                     self.events.push(event);
                 }
-                Next::Order(_) | Next::Frame(_) | Next::Datagram(Peer::Nve(_)) => {}
+                Next::Change(_) | Next::Frame(_) | Next::Datagram(Peer::Nve(_)) => {}
                 Next::Wait(_) => return,
             }
         }

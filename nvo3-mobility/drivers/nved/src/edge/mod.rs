@@ -11,7 +11,7 @@ mod show;
 use crate::config::Config;
 use crate::ready::{Ready, Source};
 use nvo3_mobility::Transport;
-use nvo3_mobility::edge::{Edge as Machine, Next, Reports};
+use nvo3_mobility::edge::{Edge as Machine, MoveTally, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_nva_proto::{Instant, Micros};
@@ -29,7 +29,7 @@ pub(crate) struct Edge {
     machine: Machine,
     paths: Paths,
     callers: Callers,
-    reports: Reports,
+    reports: MoveTally,
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
@@ -49,7 +49,7 @@ impl Edge {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
             callers: Callers::default(),
-            reports: Reports::default(),
+            reports: MoveTally::default(),
             trust: config.trust.clone(),
             unbelieved: Unbelieved::default(),
             buffer: Vec::new(),

@@ -112,5 +112,6 @@ pub(super) fn event(event: &Event) -> Value {
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
+        other => json!({ "event": "other", "what": other.to_string() }),
     }
 }

@@ -1,68 +1,71 @@
-//! The authority's side of one move: what it waits for, what may happen, and what it then orders.
+//! The state machine of one move at the NVA: its states, inputs, outputs, and the table of steps.
 //!
-//! One table. It knows no time, no session and no journal: a deadline, a session gone or back, and the acknowledgement of an
-//! outcome are inputs with a name. What an output makes durable is durable before what follows from it leaves (I6).
-//! (VMM-4.3-08, VMM-7-03, R-03, R-34.)
+//! The table knows no time, session or journal: a deadline, a session that ends or returns, and the acknowledgement of an outcome
+//! are named inputs. The record of an output is durable before any message that depends on it leaves (I6: acknowledged
+//! registrations and outcomes survive a restart of the NVA). The table carries out VMM-4.3-08, VMM-7-03, R-03 and R-34; RULES.md
+//! has their sentences.
 //!
-//! No row: the input is out of place, is counted, and changes nothing.
+//! An input without a row is out of place: the NVA counts it, and nothing changes.
 //!
 //! # The table
 //!
-//! Printed from the code.
+//! The code prints this table.
 //!
 //! ```text
 #![doc = include_str!("table.txt")]
 //! ```
 
+use crate::words;
 use arrayvec::ArrayVec;
+use core::fmt;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
 
-/// What the NVA waits for in a move.
+/// The state of one move at the NVA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum State {
-    /// The new NVE is asked to prepare. `left`: the old one has stopped delivering already.
+    /// The NVA has asked the new NVE to prepare.
     PreparingNew {
-        /// The old NVE has stopped delivering.
+        /// True if the old NVE has stopped delivering.
         left: bool,
     },
-    /// The new NVE is ready, the old one is asked to prepare.
+    /// The new NVE is ready, and the NVA has asked the old NVE to prepare.
     PreparingOld,
-    /// Both are ready; management may suspend the VM.
+    /// Both NVEs are ready. Management may suspend the VM.
     Ready,
-    /// The old NVE has stopped delivering, the new one knows; the VM runs nowhere.
+    /// The old NVE has stopped delivering, and the NVA told the new NVE so. The VM runs nowhere.
     Suspended,
-    /// The new NVE is asked never to activate; its answer decides.
+    /// The NVA has asked the new NVE never to activate the move. The answer of the new NVE decides.
     Revoking {
-        /// The old NVE has stopped delivering.
+        /// True if the old NVE has stopped delivering.
         left: bool,
-        /// The VM runs at the old NVE again.
+        /// True if the VM runs at the old NVE again.
         resumed: bool,
     },
-    /// Aborted; the old NVE is told first.
+    /// The move is aborted. The NVA tells the old NVE first.
     AbortingOld,
-    /// Aborted; the old NVE holds or delivers, the new one is told.
+    /// The move is aborted. The old NVE holds or delivers, and the NVA tells the new NVE.
     AbortingNew,
-    /// Nobody planned it: the old NVE is asked to stop delivering.
+    /// Nobody planned the move. The NVA has asked the old NVE to stop delivering.
     Yielding,
-    /// Committed; both are told.
+    /// The move is committed. The NVA tells both NVEs.
     Committing {
-        /// The old NVE has the outcome in force.
+        /// True if the old NVE has the outcome in force.
         old: bool,
-        /// The new NVE has the outcome in force.
+        /// True if the new NVE has the outcome in force.
         new: bool,
     },
-    /// Ended; the TSI's next move may start.
+    /// The move has ended. The next move of its TSIs may start.
     Ended(MoveResult),
 }
 
-/// What may happen to a move at the NVA.
+/// An input of the table for one move. `Side` says which NVE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
-    /// A party is prepared.
+    /// The NVE is prepared.
     Ready(Side),
-    /// A party will not take part.
+    /// The NVE refuses to take part.
     Refused(Side, Refusal),
     /// The old NVE has stopped delivering.
     Suspended,
@@ -70,54 +73,54 @@ pub enum Input {
     Activated,
     /// The VM runs at the old NVE again.
     Resumed,
-    /// The new NVE will never activate it.
+    /// The new NVE will never activate the move.
     Revoked,
-    /// The deadline has passed, or management calls the move off.
+    /// The deadline has passed, or management cancels the move.
     Deadline,
-    /// Management: the new NVE can run nothing any more.
+    /// Management: the new NVE can run no VM any more.
     Fenced,
-    /// A party has a new session. `true`: it restarted and remembers nothing.
+    /// The NVE has a new session. `true`: it restarted and remembers nothing.
     Returned(Side, bool),
-    /// A party has no session.
+    /// The NVE has no session.
     Lost(Side),
-    /// A party without a session had a whole deadline to come back.
+    /// The NVE had no session for a whole deadline.
     GoneForGood(Side),
-    /// A party has the outcome in force.
+    /// The NVE has the outcome in force.
     InForce(Side),
 }
 
-/// What is now to be done.
+/// An output of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Output {
     /// Send *Prepare* to the new NVE.
     PrepareNew,
-    /// Send *Prepare* to the old NVE; `true`: it has to stop delivering at once.
+    /// Send *Prepare* to the old NVE. `true`: the old NVE must stop delivering at once.
     PrepareOld(bool),
     /// Send *Revoke* to the new NVE.
     Revoke,
     /// Pass *Suspended* on to the new NVE.
     PassSuspended,
-    /// Push the new mapping already (R-34).
+    /// Push the new mapping before the commit, while the VM runs nowhere (R-34).
     EarlyPush,
-    /// Record that it is committed and publish the mapping.
+    /// Record the commit and publish the new mapping.
     Commit,
-    /// Record that it is aborted, under a newer version that names the old NVE.
+    /// Record the abort. It makes a newer version of the mapping, which names the old NVE.
     Abort,
     /// Publish the mapping that the abort made.
     PublishAbort,
-    /// Send *Outcome* to a party.
+    /// Send *Outcome* to the NVE.
     Outcome(Side),
-    /// Answer the registration that started it.
+    /// Accept the registration that started the move.
     Grant,
-    /// Refuse the registration that started it.
+    /// Refuse the registration that started the move.
     Deny(Refusal),
-    /// Management may suspend the VM.
+    /// Tell management that the VM may be suspended.
     MaySuspend,
-    /// Record that both parties know, and tell management.
+    /// Record that both NVEs know the outcome, and tell management.
     Close(MoveResult),
 }
 
-/// What is to be done, in order.
+/// The outputs of one step, in order.
 pub type Outputs = ArrayVec<Output, 4>;
 
 macro_rules! outputs {
@@ -139,7 +142,7 @@ use State::{
     AbortingNew, AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Revoking, Suspended, Yielding,
 };
 
-/// One step of the table. `None`: out of place, nothing changes.
+/// Takes one step of the table. `None`: the input is out of place, and nothing changes.
 #[rustfmt::skip]
 pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
     Some(match (state, input) {
@@ -201,7 +204,7 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
 }
 
 impl State {
-    /// Whether it is decided how the move ends.
+    /// True once it is decided how the move ends.
     pub const fn decided(&self) -> bool {
         matches!(self, Self::AbortingOld | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
     }
@@ -220,6 +223,25 @@ impl State {
             Self::Committing { .. } => "committing",
             Self::Ended(_) => "ended",
         }
+    }
+}
+
+impl fmt::Display for State {
+    /// The state's name, and what it means in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self {
+            Self::PreparingNew { .. } => "the NVA has asked the new NVE to prepare",
+            Self::PreparingOld => "the new NVE is ready, and the NVA has asked the old NVE to prepare",
+            Self::Ready => "both NVEs are ready, and the VM may be suspended",
+            Self::Suspended => "the old NVE has stopped delivering, and the VM runs nowhere",
+            Self::Revoking { .. } => "the NVA has asked the new NVE never to activate the move",
+            Self::AbortingOld => "aborted, and the old NVE has not acknowledged that",
+            Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
+            Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
+            Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
+            Self::Ended(result) => words::result(*result),
+        };
+        write!(f, "{} ({meaning})", self.name())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rows without a move: the VM starts, stops, shows up, was displaced, and what a move leaves behind.
+//! Rows without a move: the VM starts, stops, shows up or is displaced, and the time after a move.
 
 use super::Duration::{InFlight, Linger};
 use super::Input::{
@@ -33,7 +33,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
                                         Yield(p)) if p.version > floor => (Vacating(p), outputs![]),
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
-        // It restarted since: it goes on as the party of the move that it was, whatever the VM's last frames made of it.
+        // The NVE restarted in the move. It goes on as a party of that move, whatever the VM's last frames made of the state.
         (Away | Claiming { sign: Sign::Frame, .. }, Committed(_, v, to) | Aborted(_, v, to)) if v > floor
                                                                      => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
         (Away | Claiming { sign: Sign::Frame, .. }, AbortedHere(_, v)) if v > floor
@@ -48,7 +48,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
     })
 }
 
-/// Nothing to take back after a refusal; a registration to take back after a detach.
+/// The output when a claim ends: after a refusal there is no registration to withdraw, after a detach there is one.
 const fn give_up(input: Input) -> super::Output {
     if matches!(input, Detach) { Deregister } else { Tell(News::NotRegistered) }
 }

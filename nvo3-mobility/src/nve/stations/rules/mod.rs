@@ -1,15 +1,16 @@
-//! The move core of an NVE: what one TSI is to it, what may happen, and what then holds.
+//! The state machine of one TSI at an NVE: its states, inputs, outputs, and the table of steps.
 //!
-//! One table in three leaves: `home` (no move), `old` (the VM leaves) and `new` (the VM comes). It knows no time, no
-//! session, no sequence: timers, acknowledgements of the forwarder and new sessions are inputs with a name. [`entry`] says
-//! what the forwarder does in each state; together with the floor that is all of the edge's behaviour in a move
-//! (VMM-5-01 … VMM-5-17, SPL-01 … SPL-07, R-03, R-35, R-37).
+//! The table has three parts: `home` (no move), `old` (the VM leaves) and `new` (the VM comes). It knows no time, session or
+//! sequence: timers, answers of the forwarder and new sessions are named inputs. [`entry`] gives the forwarder's entry in each
+//! state. The table, the entries and the floor are the whole behaviour of an NVE in a move (VMM-5-01 … VMM-5-17 say how the old
+//! and the new NVE treat frames, SPL-01 … SPL-07 when a VM is associated and active, R-03, R-35 and R-37 what this suite adds).
 //!
-//! No row: the input is out of place, is counted, and changes nothing.
+//! An input without a row is out of place: the NVE counts it, and nothing changes.
 //!
 //! # The table
 //!
-//! Printed from the code; `floor` is that of the input's version, `move` whether it names the move in hand.
+//! The code prints this table. `floor` compares the input's version with the TSI's floor. `move` says whether the input names the
+//! move in hand.
 //!
 //! ```text
 #![doc = include_str!("table.txt")]
@@ -21,33 +22,34 @@ mod old;
 
 use crate::table::{Action, Bum, Entry, Gate, Lane};
 use arrayvec::ArrayVec;
+use core::fmt;
 use nvo3_nva_proto::{MoveId, Place, Refusal, Version};
 
-/// One move as one of its parties knows it.
+/// A move as one of its two NVEs knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
-    /// Its name.
+    /// The id of the move.
     pub id: MoveId,
-    /// The version reserved for it.
+    /// The version that is reserved for the move.
     pub version: Version,
-    /// The other party.
+    /// The other NVE of the move.
     pub peer: Place,
 }
 
-/// Why an NVE believes that the VM runs here.
+/// The reason why an NVE believes that the VM runs here, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Sign {
-    /// It does not.
+    /// The NVE has no reason.
     None,
-    /// An owner-checked frame of it was seen.
+    /// The NVE saw a frame of the VM whose source is bound to the port.
     Frame,
-    /// Its hypervisor said so.
+    /// The hypervisor said so.
     Word,
 }
 
-/// The new NVE's view before the VM runs there.
+/// A move at the new NVE, before the VM runs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Target {
@@ -55,30 +57,30 @@ pub struct Target {
     pub plan: Plan,
     /// A forward entry that an earlier move left.
     pub forward: Option<Place>,
-    /// What was seen of the VM here.
+    /// The sign that the VM runs here.
     pub sign: Sign,
-    /// The move's version was heard: the old NVE has stopped delivering.
+    /// True once the new NVE heard that the old NVE has stopped delivering.
     pub left: bool,
 }
 
-/// What one TSI is to one NVE.
+/// The state of one TSI at one NVE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum State {
-    /// Nothing of it is here.
+    /// The TSI has no VM and no move here.
     #[default]
     Away,
-    /// The VM shows up here and the NVA was asked; everything for it is held until the NVA answers.
+    /// The VM showed up here, and the NVE asked the NVA to register it. All frames for it are held until the NVA answers.
     Claiming {
         /// A forward entry that an earlier move left.
         forward: Option<Place>,
-        /// How it showed up.
+        /// The sign by which the VM showed up.
         sign: Sign,
     },
     /// The VM runs here and the mapping names this NVE.
     Here,
-    /// The VM runs here, and where it will go is known; what is delivered is remembered, since the word that it stopped may
-    /// come late.
+    /// The VM runs here, and the NVE knows where it will go. Delivered frames are remembered, because *Suspend* may come after the
+    /// VM stopped.
     Leaving(Plan),
     /// The tunnel to the new NVE is ordered.
     Suspending(Plan),
@@ -86,51 +88,51 @@ pub enum State {
     Vacating(Plan),
     /// The tunnel to the new NVE is in force; nothing is delivered here.
     Suspended(Plan),
-    /// The VM runs here again by its hypervisor's decision; tunnelling goes on until the NVA has decided.
+    /// The hypervisor resumed the VM here. Tunnelling goes on until the NVA has decided.
     Resuming(Plan),
-    /// The move was aborted and the VM is still suspended here; everything is held until its hypervisor speaks.
+    /// The move was aborted, and the VM is still suspended here. All frames are held until the hypervisor resumes it.
     Halted {
-        /// The other party of the aborted move, which sends back what it held; `None` after a restart.
+        /// The other NVE of the aborted move, which sends back the frames that it held; `None` after a restart.
         peer: Option<Place>,
     },
-    /// The VM is elsewhere; what still arrives is tunnelled there for a while.
+    /// The VM is at another NVE. Late frames are tunnelled there for a while.
     Forwarding {
-        /// Where it is.
+        /// The NVE where the VM is.
         to: Place,
     },
     /// The prepared attachment is ordered.
     Installing(Target),
-    /// The VM still runs at the old NVE; what that one tunnels here is held.
+    /// The VM still runs at the old NVE. Frames that the old NVE tunnels here are held.
     Prepared(Target),
-    /// The VM runs nowhere; everything for it is held.
+    /// The VM runs nowhere. All frames for it are held.
     Holding(Target),
-    /// The VM runs here; delivery is ordered.
+    /// The VM runs here. Delivery is ordered.
     Activating(Plan),
-    /// The VM runs here and is delivered to; the NVA has been told and has not answered.
+    /// The VM runs here and gets its frames. The NVE told the NVA, and the NVA has not answered.
     Active(Plan),
-    /// This move will never be activated here; what is held stays held until the outcome is known.
+    /// The move will never be activated here. Held frames stay held until the outcome is known.
     Revoked(Target),
 }
 
-/// What may happen to a TSI at an NVE.
+/// An input of the table for one TSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
     /// The hypervisor: the VM runs here.
     Runs,
-    /// An owner-checked frame by which the VM shows that it is here.
+    /// The forwarder: a frame of the VM, whose source is bound to the port, shows that the VM is here.
     Frame,
     /// The hypervisor: the VM stops here for this move.
     Suspend(MoveId),
     /// The hypervisor: the VM is gone from here.
     Detach,
-    /// The NVA: the VM will leave. `suspended`: it has been suspended already.
+    /// The NVA: the VM will leave. `true`: it has been suspended already.
     PrepareOld(Plan, bool),
-    /// The NVA: the VM has shown up at the peer and may go there; stop delivering.
+    /// The NVA: the VM showed up at the other NVE and may move there; stop delivering.
     Yield(Plan),
     /// The NVA: the VM will come.
     PrepareNew(Plan),
-    /// The NVA passes on: the old NVE has stopped delivering.
+    /// The NVA: the old NVE has stopped delivering.
     Left(MoveId),
     /// The NVA: never activate this move.
     Revoke(Plan),
@@ -146,30 +148,30 @@ pub enum Input {
     Registered(Version),
     /// The NVA: the registration was refused.
     NotRegistered,
-    /// An update: the mapping of this version points here.
+    /// The NVA: an update says that the mapping of this version points here.
     MovedHere(Version),
-    /// An update: the mapping of this version points there.
+    /// The NVA: an update says that the mapping of this version points to another place.
     MovedTo(Version, Place),
-    /// An update: there is no mapping from this version on.
+    /// The NVA: an update says that there is no mapping from this version on.
     Withdrawn(Version),
-    /// The NVA: everyone interested follows the move.
+    /// The NVA: every interested NVE uses the new mapping.
     Converged,
-    /// The forwarder applied everything ordered for this TSI.
+    /// The forwarder applied every change for this TSI.
     Applied,
-    /// The forwarder refused what was ordered.
+    /// The forwarder refused the last change for this TSI.
     Refused,
-    /// The timer of the forward entry.
+    /// The timer of the forward entry ran out.
     ForwardEnds,
-    /// A new session: what was not answered must be said again.
+    /// A new session with the NVA: the NVE must send everything unanswered again.
     Again,
 }
 
-/// What is now to be done. A change of the [`entry`] needs no output: whoever steps compares.
+/// An output of the table. A change of the [`entry`] needs no output: the caller compares the entries before and after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Output {
-    /// Tell the NVA about the move.
+    /// Send a message about the move to the NVA.
     Say(MoveId, Version, Word),
-    /// Refuse the move.
+    /// Tell the NVA that this NVE refuses the move.
     Refuse(MoveId, Version, Refusal),
     /// Ask the NVA to point the mapping here.
     Register,
@@ -177,66 +179,67 @@ pub enum Output {
     Deregister,
     /// Start the timer of the forward entry.
     ForwardFor(Duration),
-    /// Tell the owner.
+    /// Tell the owner the news.
     Tell(News),
 }
 
-/// How long a forward entry stays: which of the configured times.
+/// The configured time for which a forward entry stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Duration {
-    /// The in-flight timer (VMM-5-04).
+    /// `NveConfig.in_flight`: frames in flight to the old NVE still need the entry (VMM-5-04).
     InFlight,
-    /// The linger after convergence.
+    /// `NveConfig.linger`: the time after every interested NVE uses the new mapping.
     Linger,
 }
 
-/// What an NVE says about a move.
+/// A message of an NVE about a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Word {
-    /// Prepared.
+    /// This NVE is prepared.
     Ready,
-    /// Nothing is delivered here; the tunnel is in force.
+    /// This NVE delivers nothing, and its tunnel to the new NVE is in force.
     Suspended,
-    /// The VM runs here and is delivered to.
+    /// The VM runs at the new NVE and gets its frames.
     Activated,
-    /// The VM runs at the old place again.
+    /// The VM runs at the old NVE again.
     Resumed,
-    /// It will never be activated.
+    /// The new NVE will never activate the move.
     Revoked,
-    /// How did it end?
+    /// The NVE asks how the move ended.
     OutcomeQuery,
 }
 
-/// What the owner is told.
+/// News for the owner about a TSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum News {
-    /// Prepared to leave: the VM may be suspended once management says so.
+    /// The NVE is prepared for the VM to leave. The VM may be suspended once management says so.
     Prepared,
-    /// The tunnel entry is in force: the VM may stop now.
+    /// The tunnel to the new NVE is in force. The VM may stop now.
     Suspended,
-    /// The forwarder refused the tunnel; the VM must go on here.
+    /// The forwarder refused the tunnel. The VM must go on here.
     SuspendFailed,
-    /// The forwarder refused to deliver to the VM, which runs here; the word that it runs is to be said again.
+    /// The forwarder refused to deliver to the VM, which runs here. The owner must give *Activate* again.
     ActivateFailed,
-    /// The VM is delivered to here.
+    /// The VM runs here and gets its frames.
     Running,
-    /// The VM was seen here before it may run here; what it sends is kept (R-35).
+    /// The VM sent a frame here before it may run here. Its frames are kept until it may (R-35).
     Hint,
-    /// The VM must not run here: the move was revoked.
+    /// The move was revoked. The VM must not run here.
     Revoked,
-    /// The move was aborted; the VM, suspended here, waits for its hypervisor.
+    /// The move was aborted. The VM is suspended here until its hypervisor resumes it.
     Halted,
-    /// The VM is elsewhere for good.
+    /// The move was committed. The VM is at the other NVE.
     Gone,
-    /// The mapping was taken away although the VM runs here.
+    /// The NVA moved the mapping to another NVE, although the VM runs here.
     Displaced,
-    /// The NVA refused the VM here.
+    /// The NVA refused to register the VM here.
     NotRegistered,
 }
 
 impl News {
-    /// The news in a word, as logs write it.
+    /// The name of the news, as logs and counters write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Prepared => "prepared",
@@ -254,22 +257,40 @@ impl News {
     }
 }
 
-/// What is to be done, in order.
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepared => "prepared to leave; the VM may be suspended once management says so",
+            Self::Suspended => "the tunnel to the new NVE is in force; the VM may stop",
+            Self::SuspendFailed => "the forwarder refused the tunnel; the VM must go on here",
+            Self::ActivateFailed => "the forwarder refused to deliver to the VM; say again that the VM runs",
+            Self::Running => "the VM runs here and is delivered to",
+            Self::Hint => "the VM sent a frame before it may run here; its frames are kept",
+            Self::Revoked => "the move was revoked; the VM must not run here",
+            Self::Halted => "the move was aborted; the VM is suspended here until its hypervisor resumes it",
+            Self::Gone => "the VM has moved away for good",
+            Self::Displaced => "the NVA moved the mapping away although the VM runs here",
+            Self::NotRegistered => "the NVA refused to register the VM here",
+        })
+    }
+}
+
+/// The outputs of one step, in order.
 pub type Outputs = ArrayVec<Output, 3>;
 
-/// A TSI's state and its floor: what is not above the floor changes nothing.
+/// The state of a TSI, and its floor: a statement below the floor is older than one that was accepted, and changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Core {
-    /// What the TSI is to this NVE.
+pub struct TsiState {
+    /// The state.
     pub state: State,
-    /// The newest statement that was accepted about it.
+    /// The version of the newest statement of the NVA that this NVE accepted about the TSI.
     pub floor: Version,
 }
 
-/// One step of the table. `None`: out of place, nothing changes.
-pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
-    let Core { state, floor } = core;
+/// Takes one step of the table. `None`: the input is out of place, and nothing changes.
+pub fn step(before: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
+    let TsiState { state, floor } = before;
     let (state, outputs) = old::step(state, floor, input)
         .or_else(|| new::step(state, floor, input))
         .or_else(|| home::step(state, floor, input))?;
@@ -278,10 +299,10 @@ pub fn step(core: Core, input: Input) -> Option<(Core, Outputs)> {
         State::Activating(plan) | State::Holding(Target { plan, .. }) => floor.max(plan.version),
         _ => floor,
     };
-    Some((Core { state, floor }, outputs))
+    Some((TsiState { state, floor }, outputs))
 }
 
-/// The floor that an accepted statement sets. A refused Prepare sets none: the mapping of now may still be registered.
+/// The floor that an accepted statement sets. A refused *Prepare* sets none, because the current mapping may still be registered.
 fn raised_by(input: Input, state: &State) -> Version {
     match input {
         Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::PrepareNew(plan) if state.plan() == Some(&plan) => {
@@ -305,12 +326,12 @@ fn just_below(version: Version) -> Version {
 }
 
 impl State {
-    /// Whether an [`Input::Applied`] is waited for.
+    /// True if the state waits for [`Input::Applied`].
     pub const fn awaits_forwarder(&self) -> bool {
         matches!(self, Self::Suspending(_) | Self::Vacating(_) | Self::Installing(_) | Self::Activating(_))
     }
 
-    /// Whether a VM that was moved may start here: prepared for that move, and not revoked.
+    /// True if the VM may start here by this move: the NVE is prepared for the move, and the move is not revoked.
     pub fn may_run_for(&self, id: MoveId) -> bool {
         match self {
             Self::Installing(t) | Self::Prepared(t) | Self::Holding(t) => t.plan.id == id,
@@ -319,7 +340,7 @@ impl State {
         }
     }
 
-    /// The move in hand.
+    /// The move in hand, if any.
     pub const fn plan(&self) -> Option<&Plan> {
         match self {
             Self::Away | Self::Claiming { .. } | Self::Here | Self::Halted { .. } | Self::Forwarding { .. } => None,
@@ -357,7 +378,60 @@ impl State {
     }
 }
 
-/// What the forwarder does for a TSI in this state; `None` leaves it to the mapping.
+/// A [`State`] in short, for a person: its name, its meaning and the move in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The name of the state, as [`State::name`] gives it.
+    pub name: &'static str,
+    /// The meaning of the state.
+    pub meaning: &'static str,
+    /// The move in hand, if any.
+    pub move_id: Option<MoveId>,
+}
+
+impl State {
+    /// The state in short.
+    pub fn summary(&self) -> Summary {
+        let meaning = match self {
+            Self::Away => "no VM of it is here",
+            Self::Claiming { .. } => "the VM showed up here, and the NVA has not answered",
+            Self::Here => "the VM runs here, and the mapping names this NVE",
+            Self::Leaving(_) => "the VM runs here, and will move to the new NVE",
+            Self::Suspending(_) => "the tunnel to the new NVE is ordered",
+            Self::Vacating(_) => "the VM does not run here, and the tunnel to the new NVE is ordered",
+            Self::Suspended(_) => "the tunnel to the new NVE is in force",
+            Self::Resuming(_) => "the VM was resumed here, and the NVA has not decided",
+            Self::Halted { .. } => "the move was aborted, and the VM is suspended here",
+            Self::Forwarding { .. } => "the VM is at another NVE, and late frames are tunnelled there",
+            Self::Installing(_) => "the attachment is ordered",
+            Self::Prepared(_) => "this NVE is prepared, and the VM still runs at the old NVE",
+            Self::Holding(_) => "the VM runs nowhere, and its frames are held",
+            Self::Activating(_) => "the VM runs here, and delivery is ordered",
+            Self::Active(_) => "the VM runs here, and the NVA has not answered",
+            Self::Revoked(_) => "the move will never be activated here",
+        };
+        Summary { name: self.name(), meaning, move_id: self.plan().map(|plan| plan.id) }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, meaning, move_id } = self;
+        match move_id {
+            Some(id) => write!(f, "{name} in {id} ({meaning})"),
+            None => write!(f, "{name} ({meaning})"),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.summary().fmt(f)
+    }
+}
+
+/// The forwarder's entry for a TSI in this state; `None`: the mapping decides.
 pub const fn entry(state: State) -> Option<Entry> {
     Some(match state {
         State::Away => return None,
@@ -386,8 +460,8 @@ pub const fn entry(state: State) -> Option<Entry> {
     })
 }
 
-/// The same where the NVA has not been heard for so long that it may have ended the move without this NVE. The new NVE then
-/// sends back what is tunnelled to it: that is kept, not tunnelled there again (R-37).
+/// The entry while this NVE has no session: the NVA may have ended the move without it. The new NVE then sends back the frames
+/// that this NVE tunnels to it. This NVE holds them and does not tunnel them again, so that no frame loops (R-37).
 pub const fn entry_alone(state: State) -> Option<Entry> {
     let Some(entry) = entry(state) else { return None };
     Some(match state {

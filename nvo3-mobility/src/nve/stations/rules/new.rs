@@ -33,7 +33,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Installing(t),              Left(m))       if m == t.plan.id    => (Installing(Target { left: true, ..t }), outputs![]),
         (Prepared(t),                Left(m))       if m == t.plan.id    => (armed(Target { left: true, ..t }), outputs![]),
         (Holding(t),                 Left(m))       if m == t.plan.id    => (state, outputs![]),
-        // The hypervisor's word may be here first.
+        // The hypervisor's Activate may arrive before the NVA's Left.
         (Activating(p) | Active(p),  Left(m))       if m == p.id         => (state, outputs![]),
         (Prepared(t),                MovedHere(v))  if v == t.plan.version => (armed(Target { left: true, ..t }), outputs![]),
         (Installing(t),              Runs)                               => (Installing(Target { sign: Sign::Word, ..t }), outputs![]),
@@ -62,7 +62,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Activating(p) | Active(p),  CommittedHere(m, v)) if m == p.id && v >= floor => (Here, outputs![]),
         (Activating(p) | Active(p),  Aborted(m, v, to))  if m == p.id && v >= floor  => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        // A move ends once: also where what came after it has been heard before.
+        // A move ends once, even if a newer statement arrived before its outcome. So the floor does not matter here.
         (Revoked(t),                 Aborted(m, _, to))  if m == t.plan.id && t.sign == Sign::Word
                                                                          => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![Register]),
         (Installing(t) | Prepared(t) | Holding(t) | Revoked(t), Aborted(m, _, to)) if m == t.plan.id
@@ -72,8 +72,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
     })
 }
 
-/// Where a target stands once its prepared attachment is in force: the hypervisor's word counts at once, a frame
-/// once the old NVE has stopped.
+/// The state after the prepared attachment is in force. The hypervisor's *Activate* counts at once. A frame of the VM counts only
+/// after the old NVE has stopped delivering.
 fn armed(target: Target) -> State {
     match (target.sign, target.left) {
         (Sign::Word, _) | (Sign::Frame, true) => Activating(target.plan),

@@ -19,7 +19,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
                                                                                           => (Leaving(p), outputs![say(p, Word::Ready), Tell(News::Prepared)]),
         (Halted { .. },                        PrepareOld(p, _))     if p.version > floor => (Vacating(p), outputs![say(p, Word::Ready)]),
         (Away | Forwarding { .. },             PrepareOld(p, true))  if p.version > floor => (Vacating(p), outputs![]),
-        // It restarted, and may have said before that the VM may stop: a frame does not tell whether it has.
+        // The NVE restarted. It may have told the owner before that the VM may stop, and a frame does not show whether it stopped.
         (Claiming { sign: Sign::Frame, .. },   PrepareOld(p, _))     if p.version > floor => (Vacating(p), outputs![]),
         (Here | Claiming { sign: Sign::Word, .. }, PrepareOld(p, true)) if p.version > floor => (Resuming(p), outputs![say(p, Word::Resumed)]),
         (Suspending(q) | Vacating(q),          PrepareOld(p, _) | Yield(p))      if p == q => (state, outputs![]),
@@ -45,7 +45,7 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
-        // A move ends once: also where what came after it has been heard before.
+        // A move ends once, even if a newer statement arrived before its outcome. So the floor does not matter here.
         (Leaving(p) | Resuming(p),             AbortedHere(m, _))     if m == p.id => (Here, outputs![Tell(News::Running)]),
         (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, _))     if m == p.id => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p) | Resuming(p), MovedTo(v, to)) if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),

@@ -55,10 +55,10 @@ type Case = (State, Input, State, &'static [Output]);
 /// Each case under the floor that Prepare sets.
 fn check(cases: &[Case]) {
     for (given, input, next, outputs) in cases {
-        let Some((core, did)) = step(Core { state: *given, floor: BEFORE }, *input) else {
+        let Some((tsi, did)) = step(TsiState { state: *given, floor: BEFORE }, *input) else {
             panic!("{given:?} has no row for {input:?}")
         };
-        assert_eq!(core.state, *next, "{given:?} with {input:?}");
+        assert_eq!(tsi.state, *next, "{given:?} with {input:?}");
         assert_eq!(did.as_slice(), *outputs, "{given:?} with {input:?}");
     }
 }
@@ -109,14 +109,14 @@ fn the_tunnel_is_in_force_before_the_old_nve_says_suspended() {
 #[test]
 fn without_a_plan_the_hypervisor_cannot_suspend_into_a_tunnel() {
     for state in all_states().filter(|state| state.plan().is_none()) {
-        assert_eq!(step(Core { state, floor: BEFORE }, Suspend(M)), None, "{state:?}");
+        assert_eq!(step(TsiState { state, floor: BEFORE }, Suspend(M)), None, "{state:?}");
     }
 }
 
 /// The NVA takes *Resumed* for the new NVE's word where that one is gone, so it stays true until the outcome.
 #[test]
 fn a_vm_that_was_said_to_run_here_again_is_not_suspended_for_the_same_move() {
-    assert_eq!(step(Core { state: Resuming(P), floor: BEFORE }, Suspend(M)), None);
+    assert_eq!(step(TsiState { state: Resuming(P), floor: BEFORE }, Suspend(M)), None);
 }
 
 /// Checks SPL-07, VMM-5-01.
@@ -166,7 +166,7 @@ fn a_forward_entry_follows_newer_moves_only() {
         (Suspended(P), MovedTo(V, PEER), Suspended(P), &[]),
     ]);
     for old in [version(8), BEFORE] {
-        assert_eq!(step(Core { state: TO_PEER, floor: BEFORE }, MovedTo(old, THIRD)), None);
+        assert_eq!(step(TsiState { state: TO_PEER, floor: BEFORE }, MovedTo(old, THIRD)), None);
     }
 }
 
@@ -228,8 +228,8 @@ fn from_the_moves_version_on_the_new_nve_holds_all() {
     assert_eq!(holding.act(Ingress::Party), Action::Hold(Lane::Tunnelled));
     assert_eq!(holding.act(Ingress::Tunnel), Action::Hold(Lane::Direct));
     assert_eq!(holding.bum, Bum::Hold);
-    let (core, _) = step(Core { state: Prepared(T), floor: BEFORE }, Left(M)).unwrap();
-    assert_eq!(core.floor, V);
+    let (tsi, _) = step(TsiState { state: Prepared(T), floor: BEFORE }, Left(M)).unwrap();
+    assert_eq!(tsi.floor, V);
 }
 
 /// Checks R-35, ARMD-20, SPL-02.
@@ -345,8 +345,8 @@ fn a_newer_move_takes_the_place_of_one_that_never_began() {
         (Leaving(P), PrepareOld(P2, false), Leaving(P2), &[Say(NEXT, AFTER, Word::Ready), Tell(News::Prepared)]),
     ]);
     for state in [Suspended(P), Resuming(P), Holding(LEFT), Active(P)] {
-        assert_eq!(step(Core { state, floor: BEFORE }, PrepareNew(P2)), None);
-        assert_eq!(step(Core { state, floor: BEFORE }, PrepareOld(P2, false)), None);
+        assert_eq!(step(TsiState { state, floor: BEFORE }, PrepareNew(P2)), None);
+        assert_eq!(step(TsiState { state, floor: BEFORE }, PrepareOld(P2, false)), None);
     }
 }
 
@@ -456,12 +456,12 @@ fn all_inputs() -> Vec<Input> {
 }
 
 /// Every state, every input and its result, under every floor that is below, at and above what the inputs name.
-fn every(mut each: impl FnMut(Core, Input, Option<(Core, Outputs)>)) {
+fn every(mut each: impl FnMut(TsiState, Input, Option<(TsiState, Outputs)>)) {
     for state in all_states() {
         for input in all_inputs() {
             for floor in [4, 5, 9, 10, 15, 20, 21].map(version) {
-                let core = Core { state, floor };
-                each(core, input, step(core, input));
+                let tsi = TsiState { state, floor };
+                each(tsi, input, step(tsi, input));
             }
         }
     }
@@ -549,8 +549,8 @@ fn an_abort_ends_the_move_in_hand_also_below_the_floor() {
     let old = [Suspending(P), Vacating(P), Suspended(P)].map(|s| (s, AbortedHere(M, AFTER), HALTED));
     let runs = [Leaving(P), Resuming(P)].map(|s| (s, AbortedHere(M, AFTER), Here));
     for (given, input, next) in new.into_iter().chain(old).chain(runs) {
-        let after = step(Core { state: given, floor: newer }, input).map(|(core, _)| core);
-        assert_eq!(after, Some(Core { state: next, floor: newer }), "{given:?} with {input:?}");
+        let after = step(TsiState { state: given, floor: newer }, input).map(|(tsi, _)| tsi);
+        assert_eq!(after, Some(TsiState { state: next, floor: newer }), "{given:?} with {input:?}");
     }
 }
 
@@ -628,7 +628,7 @@ fn delivery_begins_on_a_word_that_the_vm_is_here_and_never_on_a_timer() {
 fn an_unseen_vm_is_never_activated() {
     every(|before, input, after| {
         let (Installing(t) | Prepared(t) | Holding(t)) = before.state else { return };
-        let Some((Core { state: Activating(_), .. }, _)) = after else { return };
+        let Some((TsiState { state: Activating(_), .. }, _)) = after else { return };
         let word = t.sign == Sign::Word || input == Runs;
         let frame = t.sign == Sign::Frame || input == Frame;
         let stopped = t.left || matches!(before.state, Holding(_)) || matches!(input, Left(_) | MovedHere(_));
@@ -656,7 +656,7 @@ fn whoever_has_a_move_in_hand_asks_a_new_session_how_it_ended() {
     for state in all_states() {
         if let Some(plan) = state.plan() {
             let query = Say(plan.id, plan.version, Word::OutcomeQuery);
-            let (_, outputs) = step(Core { state, floor: BEFORE }, Again).unwrap();
+            let (_, outputs) = step(TsiState { state, floor: BEFORE }, Again).unwrap();
             assert!(outputs.contains(&query), "{state:?}");
         }
     }
@@ -761,7 +761,7 @@ fn a_word_about_forwarding_is_said_only_in_the_state_that_keeps_it() {
 #[test]
 fn every_forward_entry_has_a_timer() {
     every(|before, input, after| {
-        if let Some((Core { state: Forwarding { to }, .. }, outputs)) = after
+        if let Some((TsiState { state: Forwarding { to }, .. }, outputs)) = after
             && before.state != (Forwarding { to })
         {
             assert!(outputs.contains(&FOR_A_WHILE), "{before:?} with {input:?}");

@@ -1,24 +1,24 @@
-//! What a move cost at an edge, for the NVA's report (VMM-5-16).
+//! The cost of a move at an edge, for the NVA's report of the move (VMM-5-16).
 
 use crate::forwarder::{Forwarder, TsiCounters};
 use crate::nve::rules::State;
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::{Instant, MoveId, Report, TsiKey};
 
-/// What the forwarder had counted when each TSI's part of the move in hand began.
+/// The cost of each move in hand at this edge, computed from the forwarder's counters.
 ///
-/// An owner hands it each [`Event::State`](crate::nve::Event::State), and tells the edge the report that comes of it as
-/// [`Input::Report`](crate::nve::Input::Report). There is one report of a move, when the last of its TSIs has ended its part.
+/// The owner calls [`MoveTally::note`] for each [`Event::State`](crate::nve::Event::State) and gives each report that it returns to
+/// the edge as [`Input::Report`](crate::nve::Input::Report). A move has one report, when the last of its TSIs has ended its part.
 #[derive(Debug, Default)]
-pub struct Reports {
+pub struct MoveTally {
     parts: BTreeMap<TsiKey, Part>,
     moves: BTreeMap<MoveId, Sum>,
 }
 
-/// What a move has cost so far at this edge.
+/// The cost of a move so far.
 #[derive(Debug, Default)]
 struct Sum {
-    /// How many TSIs have not ended their part.
+    /// The number of TSIs that have not ended their part.
     open: u32,
     report: Report,
 }
@@ -27,13 +27,13 @@ struct Sum {
 #[derive(Debug)]
 struct Part {
     move_id: MoveId,
-    /// When the pause began: at the old NVE with the suspend, at the new one when it was ready.
+    /// The start of the pause: *Suspend* at the old NVE, *Ready* at the new NVE.
     since: Instant,
     before: TsiCounters,
 }
 
 impl Part {
-    /// Adds what this part cost.
+    /// Adds the cost of this part to the report.
     fn add_to(&self, report: &mut Report, now: Instant, counters: &TsiCounters) {
         let grown = |now: u64, before: u64| now.saturating_sub(before);
         report.duration_us = report.duration_us.max((now - self.since).0);
@@ -44,8 +44,9 @@ impl Part {
     }
 }
 
-impl Reports {
-    /// A TSI's state changed, from the first to the second; the report if that ended this edge's part of a move.
+impl MoveTally {
+    /// Notes that the state of a TSI changed `from` one state `to` another. Returns the report when the change ends this edge's
+    /// part of a move.
     pub fn note(
         &mut self,
         now: Instant,
@@ -76,7 +77,7 @@ impl Reports {
                 let before = core::mem::replace(&mut part.move_id, plan.id);
                 if before != plan.id {
                     self.moves.entry(plan.id).or_default().open += 1;
-                    // Its cost goes with the later move.
+                    // The later move reports the cost of the earlier one.
                     self.close(before);
                 }
                 None
@@ -85,7 +86,7 @@ impl Reports {
         }
     }
 
-    /// One TSI less of a move; the move's report if that was the last.
+    /// Removes one TSI from a move. Returns the move's report after the last TSI.
     fn close(&mut self, id: MoveId) -> Option<Report> {
         let sum = self.moves.get_mut(&id)?;
         sum.open -= 1;
@@ -117,7 +118,8 @@ mod tests {
     /// Checks VMM-5-16.
     #[test]
     fn a_move_of_several_tsis_has_one_report_when_the_last_has_ended() {
-        let (mut reports, forwarder) = (Reports::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
+        let (mut reports, forwarder) =
+            (MoveTally::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
         let mut note = |now, n, states| reports.note(Instant(now), key(n), states, &forwarder);
         let (here, leaving) = (State::Here, State::Leaving(plan(1)));
         let (suspending, gone) = (State::Suspending(plan(1)), State::Forwarding { to: plan(1).peer });
@@ -135,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_move_that_another_takes_the_place_of_leaves_nothing() {
-        let (mut reports, forwarder) = (Reports::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
+        let (mut reports, forwarder) =
+            (MoveTally::default(), Forwarder::new(ForwarderConfig::new(LOCATORS), 1).unwrap());
         let mut note = |states| reports.note(Instant(1), key(1), states, &forwarder);
 
         note((State::Here, State::Leaving(plan(1))));
