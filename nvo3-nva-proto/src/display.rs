@@ -93,9 +93,9 @@ impl fmt::Display for Message {
             }
             Self::Done(m) => write!(
                 f,
-                " {} in {} us: {} held, {} tunnelled, {} dropped, {} stale senders",
+                " {} in {}: {} held, {} tunnelled, {} dropped, {} stale senders",
                 m.move_id,
-                m.report.duration_us,
+                m.report.duration,
                 m.report.held_frames,
                 m.report.tunnelled_frames,
                 m.report.dropped_frames,

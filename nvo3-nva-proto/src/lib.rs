@@ -68,10 +68,10 @@ pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Versio
 pub use message::*;
 pub use session::{
     ConfigError, DownReason, Received, Reject, SendError, Session, SessionConfig, SessionCounters, SessionEvent,
-    SessionTimer,
+    SessionTimer, Setting,
 };
 pub use stream::{StreamDecoder, StreamError};
-pub use time::{Instant, Micros};
+pub use time::{Instant, Lifetime, Micros};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,8 +1,8 @@
 //! What a forwarder may use.
 
 use crate::ConfigError;
-use crate::error::{at_least_one, covers};
-use nvo3_nva_proto::{HoldLimits, Locators};
+use crate::error::{above_zero, covers, limits};
+use nvo3_nva_proto::{HoldLimits, Locators, Micros};
 
 /// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ impl ForwarderConfig {
     pub const fn new(own: Locators) -> Self {
         Self {
             own,
-            asked: HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 },
+            asked: HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) },
             total_frames: 65_536,
             total_bytes: 64 * 1024 * 1024,
-            recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age_ms: 1_000 },
+            recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age: Micros::from_secs(1) },
             recent_total_frames: 65_536,
             recent_total_bytes: 64 * 1024 * 1024,
             tsis: 65_536,
@@ -61,29 +61,23 @@ impl ForwarderConfig {
     /// # Errors
     /// The first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let least_one = [
-            ("asked.frames", self.asked.frames),
-            ("asked.bytes", self.asked.bytes),
-            ("asked.age_ms", self.asked.age_ms),
+        let positive = [
             ("total_frames", self.total_frames),
             ("total_bytes", self.total_bytes),
-            ("recent.frames", self.recent.frames),
-            ("recent.bytes", self.recent.bytes),
-            ("recent.age_ms", self.recent.age_ms),
             ("tsis", self.tsis),
             ("ports", self.ports),
             ("members_per_vn", self.members_per_vn),
             ("notices", self.notices),
         ];
-        at_least_one("ForwarderConfig", least_one)?;
+        above_zero("ForwarderConfig", positive)?;
+        limits("ForwarderConfig", ["asked.frames", "asked.bytes", "asked.age"], self.asked)?;
+        limits("ForwarderConfig", ["recent.frames", "recent.bytes", "recent.age"], self.recent)?;
         let covered = [
             (("total_frames", self.total_frames), ("asked.frames", self.asked.frames)),
             (("total_bytes", self.total_bytes), ("asked.bytes", self.asked.bytes)),
             (("recent_total_frames", self.recent_total_frames), ("recent.frames", self.recent.frames)),
             (("recent_total_bytes", self.recent_total_bytes), ("recent.bytes", self.recent.bytes)),
         ];
-        covered.into_iter().try_for_each(|((field, total), (part, least))| {
-            covers("ForwarderConfig", (field, total.into()), (part, least.into()))
-        })
+        covered.into_iter().try_for_each(|(total, part)| covers("ForwarderConfig", total, part))
     }
 }

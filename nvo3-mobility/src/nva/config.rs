@@ -1,8 +1,8 @@
 //! What an authority is told before it starts.
 
-use crate::error::{at_least_one, covers, fits_messages};
+use crate::error::{AGE, IPS, above_zero, covers, fits, limits};
 use crate::{ConfigError, Transport};
-use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
+use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
 
 /// An authority's times and bounds.
 #[derive(Clone, Debug)]
@@ -15,10 +15,10 @@ pub struct NvaConfig {
     pub session: SessionConfig,
     /// What the messages of edges are believed by.
     pub transport: Transport,
-    /// How long an NVE may keep an answer, in 100 ms (DIR-03).
-    pub lifetime: u16,
+    /// How long an NVE may keep an answer (DIR-03).
+    pub lifetime: Micros,
     /// The same for an answer that there is no such address.
-    pub negative_lifetime: u16,
+    pub negative_lifetime: Micros,
     /// How much a new NVE may hold for a moving TSI.
     pub hold: HoldLimits,
     /// How many mappings of a VN are looked through when a move is prepared, for those that the old NVE uses; the new one is
@@ -61,9 +61,9 @@ impl NvaConfig {
             epoch: 1,
             session: SessionConfig::default(),
             transport,
-            lifetime: 600,
-            negative_lifetime: 50,
-            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            lifetime: Micros::from_secs(60),
+            negative_lifetime: Micros::from_secs(5),
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) },
             handover: 4_096,
             members_interval: Micros::from_millis(10),
             early_push: true,
@@ -92,18 +92,19 @@ impl NvaConfig {
             ("duplicate_moves", self.duplicate_moves),
             ("nves", self.nves),
             ("tsis", self.tsis),
-            ("ips_per_tsi", self.ips_per_tsi),
             ("moves", self.moves),
             ("ended_moves", self.ended_moves),
             ("unpersisted", self.unpersisted),
             ("queue", self.queue),
-            ("hold.frames", self.hold.frames),
-            ("hold.bytes", self.hold.bytes),
-            ("hold.age_ms", self.hold.age_ms),
         ];
-        at_least_one("NvaConfig", positive)?;
-        fits_messages("NvaConfig", self.ips_per_tsi)?;
-        covers("NvaConfig", ("grace", self.grace.0), ("session.dead_after", self.session.dead_after.0))?;
+        above_zero("NvaConfig", positive)?;
+        limits("NvaConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
+        fits("NvaConfig", ("hold.age", self.hold.age), AGE)?;
+        fits("NvaConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
+        for lifetime in [("lifetime", self.lifetime), ("negative_lifetime", self.negative_lifetime)] {
+            fits("NvaConfig", lifetime, (Lifetime::MIN, Lifetime::MAX))?;
+        }
+        covers("NvaConfig", ("grace", self.grace), ("session.dead_after", self.session.dead_after))?;
         Ok(self.session.validate()?)
     }
 }

@@ -86,8 +86,8 @@ pub enum Event {
     Converged {
         /// Which.
         id: MoveId,
-        /// Microseconds since it was committed.
-        after_us: u64,
+        /// The time since the commit.
+        after: Micros,
     },
     /// An NVE's part of a move's report.
     Report {

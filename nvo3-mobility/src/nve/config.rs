@@ -1,6 +1,6 @@
 //! What an edge is told before it starts.
 
-use crate::error::{at_least_one, covers, fits_messages};
+use crate::error::{IPS, above_zero, covers, fits, limits};
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
@@ -63,7 +63,7 @@ impl NveConfig {
             capabilities: Capabilities::HOLD,
             session: SessionConfig::default(),
             transport,
-            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) },
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),
             negative: Micros::from_secs(5),
@@ -89,7 +89,6 @@ impl NveConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
             ("tsis", self.tsis),
-            ("ips_per_tsi", self.ips_per_tsi),
             ("ports", self.ports),
             ("mappings", self.mappings),
             ("members", self.members),
@@ -97,14 +96,12 @@ impl NveConfig {
             ("moves", self.moves),
             ("queue", self.queue),
             ("unapplied", self.unapplied),
-            ("hold.frames", self.hold.frames),
-            ("hold.bytes", self.hold.bytes),
-            ("hold.age_ms", self.hold.age_ms),
         ];
-        at_least_one("NveConfig", positive)?;
-        fits_messages("NveConfig", self.ips_per_tsi)?;
-        at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
-        covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
+        above_zero("NveConfig", positive)?;
+        limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
+        fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
+        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
+        covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)
     }

@@ -1,6 +1,7 @@
 //! Where an address is: see SPEC.md §6.3.
 
 use crate::id::{NveId, Place, RecordNo, TsiKey, Version};
+use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
@@ -68,8 +69,8 @@ pub struct Response {
     pub address: Address,
     /// The answer.
     pub answer: Answer,
-    /// How long it may be kept, in 100 ms; 0 for this once, 0xFFFF as long as the session lives (DIR-03).
-    pub lifetime: u16,
+    /// How long the NVE may keep the answer (an answer says how long it holds, DIR-03).
+    pub lifetime: Lifetime,
 }
 
 /// What the NVA knows of an address.

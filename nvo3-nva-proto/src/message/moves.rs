@@ -3,6 +3,7 @@
 use super::registration::{MoveKind, Tsi};
 use crate::codec::codes;
 use crate::id::{MoveId, Place, TsiKey, Version};
+use crate::time::Micros;
 use alloc::vec::Vec;
 
 codes! {
@@ -15,17 +16,21 @@ codes! {
     }
 }
 
-/// Bounds of what is held for one TSI.
+/// Bounds of the frames that a forwarder holds for one TSI (each hold is bounded in frames, bytes and age, R-36).
+///
+/// A message carries the age in whole milliseconds: rounded up, and at most 4,294,967.295 s. With `serde` the age is a number of
+/// microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HoldLimits {
-    /// Frames.
+    /// The most frames held.
     pub frames: u32,
-    /// Bytes of frames.
+    /// The most bytes of frames held.
     pub bytes: u32,
-    /// Milliseconds.
-    pub age_ms: u32,
+    /// The longest that a frame is held.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = Micros::arbitrary_millis))]
+    pub age: Micros,
 }
 
 /// See [`crate::Message::Prepare`].
@@ -147,9 +152,10 @@ pub struct Done {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Report {
-    /// Microseconds from the suspend (old side) or from *Ready* (new side) to the end of the VM's pause there; for the
-    /// NVA from *Prepare* to convergence.
-    pub duration_us: u64,
+    /// At the old NVE: from *Suspend* to the end of the VM's pause there. At the new NVE: from *Ready* to the end of that pause. At
+    /// the NVA: from *Prepare* until every interested NVE follows. With `serde` its name is `duration_us`.
+    #[cfg_attr(feature = "serde", serde(rename = "duration_us"))]
+    pub duration: Micros,
     /// Frames held.
     pub held_frames: u64,
     /// Frames tunnelled on.

@@ -2,6 +2,7 @@
 
 use crate::codec::codes;
 use crate::id::{NveId, Place, TsiKey, Version};
+use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -43,8 +44,8 @@ pub struct RegistrationRequest {
     pub old: Option<NveId>,
     /// The newest version that the NVE knows, 0 for none; `None` for any. A newer mapping elsewhere refuses it (VMM-6-04).
     pub expected: Option<Version>,
-    /// How long it stays registered without being refreshed, in 100 ms; 0xFFFF as long as the session lives.
-    pub lifetime: u16,
+    /// How long the TSI stays registered if the NVE does not refresh it.
+    pub lifetime: Lifetime,
 }
 
 /// See [`crate::Message::RegistrationReply`] (VMM-6-02).
@@ -58,8 +59,8 @@ pub struct RegistrationReply {
     pub result: RegistrationResult,
     /// The version of the mapping as it stands now.
     pub version: Version,
-    /// Granted lifetime, in 100 ms; 0xFFFF as long as the session lives.
-    pub lifetime: u16,
+    /// The granted lifetime.
+    pub lifetime: Lifetime,
     /// Where the mapping points where the request was refused.
     pub current: Option<Place>,
 }

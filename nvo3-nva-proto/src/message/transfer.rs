@@ -5,6 +5,7 @@
 
 use crate::codec::codes;
 use crate::id::{MoveId, NveId, TsiKey, Version};
+use crate::time::Micros;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use nvo3_wire::Vni;
@@ -238,10 +239,20 @@ pub enum FlowEnds {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct FlowState {
-    /// Milliseconds that remain of it when it is sent; 0xFFFF_FFFF where it does not expire.
-    pub expires_ms: u32,
+    /// The time that remains of the state when it is sent; `None` if it does not expire.
+    ///
+    /// A message carries whole milliseconds, rounded up, at most 0xFFFF_FFFE (49 days).
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = arbitrary_expiry))]
+    pub expires: Option<Micros>,
     /// A firewall's guard data, or what a connection is restarted from. Fits a message, at most about 1,000 bytes.
     pub data: Vec<u8>,
+}
+
+/// A time that a message carries exactly, or none.
+#[cfg(feature = "arbitrary")]
+fn arbitrary_expiry(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Option<Micros>> {
+    let millis: u32 = u.arbitrary()?;
+    Ok((millis != u32::MAX).then(|| Micros::from_millis(millis.into())))
 }
 
 /// A policy of a TSI as it is now, or that it is gone.

@@ -1,6 +1,7 @@
 //! A session's timers and bounds.
 
 use crate::time::Micros;
+use core::fmt;
 
 /// Timers and bounds; both sides may differ, but the side with the smaller window throttles the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,52 +39,94 @@ impl Default for SessionConfig {
     }
 }
 
-/// A setting that a session cannot work with.
+/// The value of a field of a configuration, as an error shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Setting {
+    /// A number of things.
+    Count(u64),
+    /// A length of time.
+    Time(Micros),
+}
+
+impl From<u16> for Setting {
+    fn from(count: u16) -> Self {
+        Self::Count(count.into())
+    }
+}
+
+impl From<u32> for Setting {
+    fn from(count: u32) -> Self {
+        Self::Count(count.into())
+    }
+}
+
+impl From<Micros> for Setting {
+    fn from(time: Micros) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Time(time) => time.fmt(f),
+        }
+    }
+}
+
+/// A field of a [`SessionConfig`] with which no session works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// One that may not be 0.
-    #[error("{field} is 0: must be at least 1 (SessionConfig.{field})")]
+    /// The field must not be 0.
+    #[error("SessionConfig.{field} is 0: must be more than 0")]
     Zero {
         /// The field's name.
         field: &'static str,
     },
-    /// One that must not be below another.
-    #[error("{field} {value} is less than {other} {least} (SessionConfig.{field})")]
+    /// The field must not be below another one.
+    #[error("SessionConfig.{field} is {value}: must be at least {least}, which is {other}")]
     Below {
         /// The field's name.
         field: &'static str,
-        /// What it says.
-        value: u64,
-        /// What it is measured by.
+        /// The field's value.
+        value: Setting,
+        /// The name of the lower bound.
         other: &'static str,
-        /// The least that it may be.
-        least: u64,
+        /// The lower bound.
+        least: Setting,
     },
 }
 
 impl SessionConfig {
-    /// The first setting that cannot work.
+    /// Checks that a session works with these settings.
+    ///
+    /// # Errors
+    /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let values = [("keepalive", self.keepalive.0), ("rto_min", self.rto_min.0), ("window", self.window.into())];
-        for (field, value) in values {
-            if value == 0 {
-                return Err(ConfigError::Zero { field });
-            }
+        let positive = [("keepalive", self.keepalive.0), ("rto_min", self.rto_min.0), ("window", self.window.into())];
+        if let Some((field, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::Zero { field });
         }
-        let pairs = [
-            ("dead_after", self.dead_after.0, "twice keepalive", self.keepalive.0.saturating_mul(2)),
-            ("rto_initial", self.rto_initial.0, "rto_min", self.rto_min.0),
-            ("rto_max", self.rto_max.0, "rto_initial", self.rto_initial.0),
-            ("queue", self.queue.into(), "window", self.window.into()),
-        ];
-        for (field, value, other, least) in pairs {
-            if value < least {
-                return Err(ConfigError::Below { field, value, other, least });
-            }
-        }
-        Ok(())
+        let twice = Micros(self.keepalive.0.saturating_mul(2));
+        covers(("dead_after", self.dead_after), ("twice keepalive", twice))?;
+        covers(("rto_initial", self.rto_initial), ("rto_min", self.rto_min))?;
+        covers(("rto_max", self.rto_max), ("rto_initial", self.rto_initial))?;
+        covers(("queue", self.queue), ("window", self.window))
     }
+}
+
+/// Checks that one field is not below another one.
+fn covers<T: Copy + PartialOrd + Into<Setting>>(
+    (field, value): (&'static str, T),
+    (other, least): (&'static str, T),
+) -> Result<(), ConfigError> {
+    if value < least {
+        return Err(ConfigError::Below { field, value: value.into(), other, least: least.into() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -97,9 +140,12 @@ mod tests {
         assert_eq!(good.validate(), Ok(()));
 
         let no_window = SessionConfig { window: 0, ..good }.validate().unwrap_err();
-        assert_eq!(no_window.to_string(), "window is 0: must be at least 1 (SessionConfig.window)");
+        assert_eq!(no_window.to_string(), "SessionConfig.window is 0: must be more than 0");
 
         let hasty = SessionConfig { dead_after: Micros(7), ..good }.validate().unwrap_err();
-        assert_eq!(hasty.to_string(), "dead_after 7 is less than twice keepalive 2000000 (SessionConfig.dead_after)");
+        assert_eq!(
+            hasty.to_string(),
+            "SessionConfig.dead_after is 7 us: must be at least 2 s, which is twice keepalive"
+        );
     }
 }

@@ -18,7 +18,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConfigError, SessionConfig};
+pub use config::{ConfigError, SessionConfig, Setting};
 pub use event::SessionEvent;
 pub use machine::Session;
 pub use report::{DownReason, Received, Reject, SendError, SessionCounters, SessionTimer};

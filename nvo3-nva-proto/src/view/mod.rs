@@ -28,6 +28,7 @@ use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::{MoveId, NveId, Place, RecordNo, TsiKey, Version};
 use crate::message::{Address, HoldLimits, MoveKind, MoveResult, Side};
+use crate::time::{Lifetime, Micros};
 use crate::{Amount, Flow, StateStream, WrongEntry};
 use nvo3_wire::{Mac, Vni};
 
@@ -68,8 +69,8 @@ pub struct RegistrationRequest<'a> {
     pub old: Option<NveId>,
     /// The newest version that the NVE knows.
     pub expected: Option<Version>,
-    /// In 100 ms.
-    pub lifetime: u16,
+    /// How long it holds.
+    pub lifetime: Lifetime,
 }
 
 /// See [`crate::Mapping`].
@@ -94,8 +95,8 @@ pub struct Response<'a> {
     pub address: Address,
     /// What is known of it.
     pub answer: Answer<'a>,
-    /// In 100 ms.
-    pub lifetime: u16,
+    /// How long it holds.
+    pub lifetime: Lifetime,
 }
 
 /// See [`crate::Answer`].
@@ -230,8 +231,8 @@ pub struct FlowRecord<'a> {
 /// See [`crate::FlowState`].
 #[derive(Clone, Copy, Debug)]
 pub struct FlowState<'a> {
-    /// Milliseconds that remain of it.
-    pub expires_ms: u32,
+    /// The time that remains of the state; `None` if it does not expire.
+    pub expires: Option<Micros>,
     /// What is kept of it.
     pub data: &'a [u8],
 }

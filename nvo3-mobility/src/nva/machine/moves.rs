@@ -220,7 +220,7 @@ impl Nva {
 
     fn tell_if_converged(&mut self, id: MoveId) {
         if let Some(after) = self.publish.take_converged(&self.facts, id) {
-            self.tell(Event::Converged { id, after_us: after.0 });
+            self.tell(Event::Converged { id, after });
             self.send_if_done(id);
         }
     }

@@ -6,7 +6,7 @@ use super::{Stations, station::Station};
 use crate::nve::io::Error;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Lifetime, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
 
 impl Stations {
     /// Whether the word that the VM runs here says something new.
@@ -88,7 +88,7 @@ impl Stations {
         let kind = if elsewhere { MoveKind::Failover } else { MoveKind::Cold };
         // A request that comes late, after the mapping has changed, is refused: what it says may not be so any more.
         let expected = Some(version.max(station.core.floor));
-        Some(RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX })
+        Some(RegistrationRequest { tsi, kind, old, expected, lifetime: Lifetime::SESSION })
     }
 
     fn station(&self, key: TsiKey) -> Result<&Station, Error> {

@@ -109,7 +109,7 @@ fn an_answer_that_found_nothing_has_no_mapping() {
         vn: Vni::MAX,
         address: Address::Mac(Mac::ZERO),
         answer: Answer::NotFound,
-        lifetime: 5,
+        lifetime: Lifetime::from(5),
     });
     let place = [0x80, 1, 0, 13, 0, 0, 0, 0, 0, 0, 0, 1, 1, 192, 0, 2, 1];
 
@@ -141,7 +141,7 @@ fn an_empty_run_of_addresses_says_only_that_there_are_none() {
             kind: MoveKind::Cold,
             old: None,
             expected: None,
-            lifetime: 0,
+            lifetime: Lifetime::ONCE,
         })
     };
     let mut bytes = encoded(&request(vec![]));

@@ -36,7 +36,10 @@ fn session(ends: FlowEnds) -> FlowRecord {
         destination_port: 0x090a,
         ends,
     };
-    FlowRecord { flow, state: Some(FlowState { expires_ms: 0x0b0c_0d0e, data: vec![0xaa, 0xbb] }) }
+    FlowRecord {
+        flow,
+        state: Some(FlowState { expires: Some(Micros::from_millis(0x0b0c_0d0e)), data: vec![0xaa, 0xbb] }),
+    }
 }
 
 fn sessions(records: Vec<FlowRecord>) -> StateChunk {
