@@ -149,4 +149,49 @@ mod tests {
         assert_eq!(sentence(hurried.validate()), "NvaConfig.negative_lifetime is 99 ms: must be 100 ms to 6553.4 s");
         assert!(sentence(silent.validate()).contains("SessionConfig.keepalive"));
     }
+
+    /// The defaults in the docs of a configuration's fields, as `Debug` names each field.
+    fn documented(source: &str) -> impl Iterator<Item = (&str, &str)> {
+        let mut default = None;
+        source.lines().filter_map(move |line| {
+            let line = line.trim();
+            match line.strip_prefix("pub ").and_then(|rest| rest.strip_suffix(',')?.split_once(": ")) {
+                Some((field, _)) => Some((field, default.take()?)),
+                None => {
+                    let said = line.strip_prefix("///").and_then(|doc| doc.split_once("Default: "));
+                    default = said.map(|(_, rest)| rest.split([';', '.']).next().unwrap_or(rest)).or(default);
+                    None
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn the_numbers_in_the_docs_are_the_defaults() {
+        let locators = Locators::V4(Ipv4Addr::LOCALHOST);
+        let nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        let nva = NvaConfig::new(Transport::Trusted);
+        let configs = [
+            (include_str!("nve/config.rs"), alloc::format!("{nve:?}"), 12),
+            (include_str!("nva/config.rs"), alloc::format!("{nva:?}"), 15),
+            (include_str!("forwarder/config.rs"), alloc::format!("{:?}", ForwarderConfig::new(locators)), 6),
+        ];
+        for (source, real, least) in configs {
+            let mut checked = 0;
+            for (field, text) in documented(source) {
+                let said = match text.split_once(' ') {
+                    None => text.replace(',', ""),
+                    Some((number, "s")) => alloc::format!("Micros({number}000000)"),
+                    Some((number, "ms")) => alloc::format!("Micros({number}000)"),
+                    Some((number, "MiB")) => (number.parse::<u64>().unwrap() << 20).to_string(),
+                    Some(_) => continue,
+                };
+                if said.starts_with(['M', 't', 'f']) || said.parse::<u64>().is_ok() {
+                    assert!(real.contains(&alloc::format!(" {field}: {said}")), "{field}: {said} in {real}");
+                    checked += 1;
+                }
+            }
+            assert!(checked >= least, "{checked} checked");
+        }
+    }
 }

@@ -1,27 +1,46 @@
-//! A session's timers and bounds.
+//! The configuration of a session: its timers and bounds.
 
 use crate::time::Micros;
 use core::fmt;
 
-/// Timers and bounds; both sides may differ, but the side with the smaller window throttles the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The configuration of a [`Session`](crate::Session): its timers and bounds.
+///
+/// Nothing is required, so it has a `Default`; set fields afterwards. The two sides may differ: the side with the smaller window slows
+/// the other one down. [`SessionConfig::validate`] checks the ranges.
+///
+/// ```
+/// use nvo3_nva_proto::{Micros, SessionConfig};
+///
+/// let mut config = SessionConfig::default();
+/// config.keepalive = Micros::from_secs(2);
+/// let error = config.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "SessionConfig.dead_after is 3.5 s: must be at least 4 s, which is twice keepalive");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SessionConfig {
-    /// After so long without sending anything, a Keepalive is sent; after so long without an Ack, where there was one, it is sent again.
+    /// The longest silence before a Keepalive is sent, and before the last Ack is sent again. Default: 1 s; more than 0.
     pub keepalive: Micros,
-    /// After so long without hearing anything, the peer is dead, and also where it acknowledges nothing for so long; at least two
-    /// Keepalives.
+    /// How long the peer may say nothing, or acknowledge nothing of what it was sent, before the session ends as
+    /// [`DownReason::Dead`](crate::DownReason::Dead) (a client finds out whether its server is reached, DIR-01). Default: 3.5 s; at least
+    /// twice `keepalive`.
     pub dead_after: Micros,
-    /// The retransmission time before a round trip was measured, and the first wait for a HelloAck.
+    /// The retransmission time before a round trip is measured, and the first wait for a HelloAck. Default: 100 ms; at least `rto_min`.
     pub rto_initial: Micros,
-    /// The least retransmission time.
+    /// The shortest retransmission time. Default: 5 ms; more than 0.
     pub rto_min: Micros,
-    /// The most, however often it was doubled.
+    /// The longest retransmission time, however often it was doubled. Default: 1 s; at least `rto_initial`.
     pub rto_max: Micros,
-    /// Reliable messages under way at once; as many are kept that arrived before their turn or were not polled.
+    /// The most reliable messages that are sent and not yet acknowledged. Default: 64; more than 0.
+    ///
+    /// As many received messages are kept until their turn, or until they are polled. A message beyond them is refused as
+    /// [`Reject::OutOfWindow`](crate::Reject::OutOfWindow) and counts in `out_of_window`; the peer sends it again.
     pub window: u16,
-    /// Reliable messages that wait to be acknowledged, those under way included.
+    /// The most reliable messages that wait to be acknowledged, those already sent included. Default: 4,096; at least `window`.
+    ///
+    /// At the bound [`Session::send`](crate::Session::send) fails with [`SendError::QueueFull`](crate::SendError::QueueFull), which
+    /// counts in `queue_full`.
     pub queue: u16,
 }
 
