@@ -42,6 +42,7 @@
 //! ```
 #![no_std]
 #![warn(unnameable_types)]
+#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.
@@ -63,7 +64,7 @@ pub mod view;
 
 pub use codec::{MAX_IPS, MAX_PLACES};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
-pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
+pub use header::{CONTROL_PORT, Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
 pub use session::{

@@ -128,13 +128,16 @@ pub enum Timer {
 #[non_exhaustive]
 pub enum Error {
     /// The move is refused; the reason names the check.
-    #[error("{id} refused: {why:?}")]
+    #[error("{id} is refused: {why}")]
     Refused {
         /// Which.
         id: MoveId,
         /// Why.
         why: Refusal,
     },
+    /// A planned move has an id that is reserved for unplanned moves ([`MoveId::FIRST_RESERVED`]).
+    #[error("{0} has a reserved id: the id of a planned move must be less than 2^63")]
+    ReservedId(MoveId),
     /// No such move, or one that is decided.
     #[error("{0} is not in hand")]
     UnknownMove(MoveId),

@@ -111,9 +111,9 @@ fn each_reason_not_to_believe_is_named() {
     let table: [(&str, Vec<u8>); 9] = [
         ("message at byte 0: 1 bytes are needed and 0 are there",       Vec::new()),
         ("there is no seal",                                             with(2, 0)),
-        ("Keepalive at byte 2: 3 may not stand here",                    with(2, 3)),
-        ("Keepalive at byte 3: 40 may not stand here",                   with(3, 40)),
-        ("message at byte 0: version 2 is not spoken here, 1 is",        with(0, 2)),
+        ("Keepalive at byte 2: 3 is not a value of this field",                    with(2, 3)),
+        ("Keepalive at byte 3: 40 is not a value of this field",                   with(3, 40)),
+        ("message at byte 0: version 2 is not supported: must be 1",        with(0, 2)),
         ("key 3 is not known here",                                      with(7, 3)),
         ("key 0 is not known here",                                      with(7, 0)),
         ("the seal is not that of key 2",                                with(7, 2)),

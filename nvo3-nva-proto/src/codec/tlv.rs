@@ -113,14 +113,14 @@ impl<'a> Tlv<'a> {
 /// Walks TLVs without copying; ends after the first error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tlvs<'a> {
-    of: Reader<'a>,
+    message: Reader<'a>,
     rest: &'a [u8],
     at: usize,
 }
 
 impl<'a> Tlvs<'a> {
-    pub(super) const fn new(of: Reader<'a>, rest: &'a [u8]) -> Self {
-        Self { of, rest, at: of.offset() }
+    pub(super) const fn new(message: Reader<'a>, rest: &'a [u8]) -> Self {
+        Self { message, rest, at: message.offset() }
     }
 }
 
@@ -142,17 +142,22 @@ impl<'a> Iterator for Tlvs<'a> {
             return None;
         }
         let Ok((body, (code, length))) = head(input) else {
-            return Some(Err(self.of.truncated(self.at, 4, input.len())));
+            return Some(Err(self.message.truncated(self.at, 4, input.len())));
         };
         let kind = code & !CRITICAL;
-        let inside = self.of.within(kind, self.at.saturating_add(4), body);
+        let inside = self.message.within(kind, self.at.saturating_add(4), body);
         let Ok((rest, value)) = value(length, body) else {
             return Some(Err(inside.truncated(self.at, length.into(), body.len())));
         };
         let at = self.at;
         self.at = inside.offset().saturating_add(value.len());
         self.rest = rest;
-        Some(Ok(Tlv { kind, value: self.of.within(kind, inside.offset(), value), critical: code & CRITICAL != 0, at }))
+        Some(Ok(Tlv {
+            kind,
+            value: self.message.within(kind, inside.offset(), value),
+            critical: code & CRITICAL != 0,
+            at,
+        }))
     }
 }
 

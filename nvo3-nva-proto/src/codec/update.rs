@@ -44,7 +44,7 @@ struct Table {
 
 impl Table {
     /// The lowest version and the places.
-    fn of(mappings: &[Mapping]) -> Self {
+    fn new(mappings: &[Mapping]) -> Self {
         let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
         let mut places = ArrayVec::new();
         for place in mappings.iter().filter_map(|m| m.place) {
@@ -128,7 +128,7 @@ pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Resu
 
 impl Put for Update {
     fn put<S: Sink>(&self, out: &mut S) {
-        let table = Table::of(&self.mappings);
+        let table = Table::new(&self.mappings);
         self.vn.put(out);
         self.after.put(out);
         self.upto.put(out);
@@ -194,7 +194,7 @@ const MEMBERS_BESIDE_MAPPINGS: usize = 16;
 
 impl Update {
     pub(super) fn check_places(&self) -> Result<(), EncodeError> {
-        if Table::of(&self.mappings).places.len() <= MAX_PLACES {
+        if Table::new(&self.mappings).places.len() <= MAX_PLACES {
             return Ok(());
         }
         let mut places: Vec<_> = self.mappings.iter().filter_map(|m| m.place).collect();

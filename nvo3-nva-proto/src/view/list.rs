@@ -28,7 +28,7 @@ impl<'a, T: Get<'a>> Value<'a> for T {
 pub struct List<'a, T> {
     values: &'a [u8],
     len: usize,
-    of: PhantomData<fn() -> T>,
+    kind: PhantomData<fn() -> T>,
 }
 
 impl<T> List<'_, T> {
@@ -60,14 +60,14 @@ impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
             len = len.saturating_add(1);
         }
         *r = rest;
-        Ok(Self { values, len, of: PhantomData })
+        Ok(Self { values, len, kind: PhantomData })
     }
 }
 
 /// None.
 impl<T> Default for List<'_, T> {
     fn default() -> Self {
-        Self { values: &[], len: 0, of: PhantomData }
+        Self { values: &[], len: 0, kind: PhantomData }
     }
 }
 

@@ -9,6 +9,6 @@ mod room;
 pub mod rules;
 mod words;
 
-pub(super) use check::{UNPLANNED, check, draft};
+pub(super) use check::{check, draft};
 pub(super) use room::{Conduct, Due};
 pub(super) use words::{prepare, revoke, suspended};

@@ -3,7 +3,7 @@
 use super::Nva;
 use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
-use crate::nva::conduct::{self, Due, UNPLANNED};
+use crate::nva::conduct::{self, Due};
 use crate::nva::io::{Error, Event};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
@@ -28,7 +28,7 @@ impl Nva {
 
     /// A TSI shows up at another NVE than its mapping says, and may: its old NVE is asked to stop delivering.
     pub(super) fn plan_unplanned(&mut self, key: TsiKey, old: NveId, new: NveId) {
-        let id = MoveId(UNPLANNED | self.journal.next().0);
+        let id = MoveId(MoveId::FIRST_RESERVED.0 | self.journal.next().0);
         let (kind, deadline) = (MoveKind::Failover, Micros(0));
         self.record(Record::Planned(Plan { id, tsis: alloc::vec![key], old, new, kind, deadline }));
         self.carry_out(id, Output::PrepareOld(true));
