@@ -61,7 +61,7 @@ impl<'a> CacheEntries<'a> {
         Ok(view::CacheEntry { mac, version, ips: r.get()?, nve })
     }
 
-    /// In their order.
+    /// The entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = view::CacheEntry<'a>> + use<'a> {
         let (table, mut entries) = (*self, self.entries);
         core::iter::from_fn(move || table.get_entry(&mut entries).ok())
@@ -114,7 +114,7 @@ impl<'a> Get<'a> for view::CacheReport<'a> {
 const NVE_LEN: usize = 8;
 
 impl CacheReport {
-    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    /// Splits the list into messages that each fit, for one transaction. All but the last say that more follows.
     ///
     /// An entry with more addresses than a message holds stays in a part that [`crate::Message::encode`] refuses.
     pub fn split(self) -> Vec<Self> {
@@ -175,7 +175,7 @@ impl<'a> Get<'a> for view::CacheVerdict<'a> {
 }
 
 impl CacheVerdict {
-    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    /// Splits the list into messages that each fit, for one transaction. All but the last say that more follows.
     pub fn split(self) -> Vec<Self> {
         let Self { vn, wrong, more } = self;
         let mut fixed = Count(Header::LEN.saturating_add(4));

@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use nvo3_wire::Mac;
 
-/// The most places that one Update's mappings can be in.
+/// The most different places of the mappings in one Update: 4.
 pub const MAX_PLACES: usize = 4;
 
 pub(super) const FULL_VERSION: u8 = 0x80;
@@ -75,7 +75,7 @@ impl<'a> Mappings<'a> {
         self.places.iter().take(MAX_PLACES).collect()
     }
 
-    /// In their order.
+    /// The mappings, in order.
     pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
         let (base, places, mut entries) = (self.base, self.table(), self.entries);
         core::iter::from_fn(move || get_entry(&mut entries, base, &places).ok())

@@ -271,7 +271,7 @@ impl Get<'_> for Address {
     }
 }
 
-/// As many addresses of one TSI fit each message that speaks of one, whatever their families and whatever else it says.
+/// The most IP addresses of one TSI in a message: 64. As many fit each message about a TSI, whatever their families.
 pub const MAX_IPS: usize = 64;
 
 const RUN_V6: u8 = 0x80;
@@ -331,7 +331,7 @@ fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
 }
 
 impl<'a> Addresses<'a> {
-    /// In their order.
+    /// The addresses, in order.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
         let (mut r, mut run) = (self.runs, 0);
         core::iter::from_fn(move || {
