@@ -220,7 +220,7 @@ fn nva_config() -> NvaConfig {
 fn nve(n: usize, seed: u64) -> Nve {
     let mut config = NveConfig::new(place(n), Transport::Trusted);
     config.session = session();
-    config.hold = HoldLimits { frames: FEW, bytes: 4_096, age_ms: 5_000 };
+    config.hold = HoldLimits { frames: FEW, bytes: 4_096, age: Micros::from_secs(5) };
     let NveConfig { tsis, ports, mappings, queries, moves, queue, unapplied, .. } = &mut config;
     for bound in [tsis, ports, mappings, queries, moves, queue, unapplied] {
         *bound = FEW;
@@ -230,8 +230,8 @@ fn nve(n: usize, seed: u64) -> Nve {
 
 fn edge(n: usize) -> Edge {
     let mut config = ForwarderConfig::new(place(n).locators);
-    config.asked = HoldLimits { frames: FEW, bytes: 4_096, age_ms: 3_000 };
-    config.recent = HoldLimits { age_ms: 1_000, ..config.asked };
+    config.asked = HoldLimits { frames: FEW, bytes: 4_096, age: Micros::from_secs(3) };
+    config.recent = HoldLimits { age: Micros::from_secs(1), ..config.asked };
     (config.total_frames, config.total_bytes) = (2 * FEW, 8_192);
     (config.recent_total_frames, config.recent_total_bytes) = (2 * FEW, 8_192);
     let ForwarderConfig { tsis, ports, members_per_vn, notices, .. } = &mut config;

@@ -180,6 +180,7 @@ impl World {
             SessionEvent::Down(DownReason::UnknownSession) => assert!(end == NVE && self.forgot),
             SessionEvent::Up(_) | SessionEvent::Down(_) => self.taken[end] = 0,
             SessionEvent::Acked(ack) => assert!(ack.in_force <= ack.received),
+            _ => {}
         }
     }
 

@@ -5,7 +5,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
-use nvo3_nva_proto::{HoldLimits, Instant, Locators, NveId, Place, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     fn tsi(&mut self, n: u16, vap: Option<VapId>, entry: Option<Entry>, route: Option<Route>) {
-        let limits = HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 };
+        let limits = HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) };
         let (key, version, replay_since) = (key(n), Version::default(), None);
         self.apply(Change::Tsi { key, vap, entry, route, version, limits, replay_since });
     }

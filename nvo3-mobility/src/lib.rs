@@ -148,7 +148,6 @@ mod printed;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod table;
-mod words;
 
 pub use error::ConfigError;
 pub use nvo3_nva_proto::seals::Transport;

@@ -4,7 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target, Verdict};
 use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
-use nvo3_nva_proto::{HoldLimits, Instant, Locators, NveId, Place, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -13,7 +13,7 @@ use std::alloc::System;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const VN: Vni = Vni::from_bytes([0, 0, 7]);
-const LIMITS: HoldLimits = HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 };
+const LIMITS: HoldLimits = HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) };
 const HERE: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const ALSO_HERE: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const ROUTED: Mac = Mac([2, 0, 0, 0, 0, 3]);

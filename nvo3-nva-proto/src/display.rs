@@ -1,4 +1,4 @@
-//! One line for a log.
+//! Each message in one line, for a log.
 
 use crate::message::{Address, Answer, Message, StateStream};
 use core::fmt;
@@ -8,6 +8,19 @@ impl fmt::Display for Address {
         match self {
             Self::Mac(a) => a.fmt(f),
             Self::Ip(a) => a.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("not found"),
+            Self::Prohibited => f.write_str("prohibited"),
+            Self::Found(found) => match found.place {
+                Some(place) => write!(f, "{} {} at {}", found.mac, found.version, place.nve),
+                None => write!(f, "{} {} withdrawn", found.mac, found.version),
+            },
         }
     }
 }
@@ -37,8 +50,8 @@ impl fmt::Display for Message {
             Self::Error(m) => {
                 write!(
                     f,
-                    " {:?} about type {} sequence {} at byte {} TLV {}",
-                    m.code, m.about, m.sequence, m.offset, m.tlv
+                    " about type {} sequence {} at byte {} TLV {}: {}",
+                    m.about, m.sequence, m.offset, m.tlv, m.code
                 )
             }
             Self::Ack(m) => write!(f, " received {} in force {}", m.received, m.in_force),
@@ -48,26 +61,20 @@ impl fmt::Display for Message {
             }
             Self::Subscribe(vn) | Self::Unsubscribe(vn) => write!(f, " VN {vn}"),
             Self::RegistrationRequest(m) => {
-                write!(f, " {} {:?} with {} addresses", m.tsi.key, m.kind, m.tsi.ips.len())?;
+                write!(f, " {} {} with {} addresses", m.tsi.key, m.kind, m.tsi.ips.len())?;
                 m.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))
             }
             Self::RegistrationReply(m) => {
-                write!(f, " {} {:?} {}", m.tsi, m.result, m.version)?;
-                m.current.map_or(Ok(()), |place| write!(f, " at {}", place.nve))
+                write!(f, " {} {}", m.tsi, m.version)?;
+                m.current.map_or(Ok(()), |place| write!(f, " at {}", place.nve))?;
+                write!(f, ": {}", m.result)
             }
             Self::Deregister(m) => write!(f, " {} {}", m.tsi, m.version),
             Self::DeregisterReply(m) => write!(f, " {} {}", m.tsi, m.version),
             Self::Query(m) => write!(f, " {}@{}", m.address, m.vn),
             Self::Response(m) => {
                 write!(f, " {}@{} ", m.address, m.vn)?;
-                match &m.answer {
-                    Answer::NotFound => f.write_str("not found"),
-                    Answer::Prohibited => f.write_str("prohibited"),
-                    Answer::Found(found) => match found.place {
-                        Some(place) => write!(f, "{} {} at {}", found.mac, found.version, place.nve),
-                        None => write!(f, "{} {} withdrawn", found.mac, found.version),
-                    },
-                }
+                m.answer.fmt(f)
             }
             Self::Update(m) => {
                 write!(f, " VN {} records {}..{}: {} mappings", m.vn, m.after.0, m.upto.0, m.mappings.len())?;
@@ -77,25 +84,25 @@ impl fmt::Display for Message {
             Self::Invalidate(m) => write!(f, " {} at {} up to {}", m.tsi, m.nve, m.version),
             Self::Prepare(m) => {
                 let suspended = if m.suspended { " suspended" } else { "" };
-                write!(f, " {} {} {:?} side {:?}{suspended}, ", m.move_id, m.version, m.side, m.kind)?;
+                write!(f, " {} {} {} side {}{suspended}, ", m.move_id, m.version, m.side, m.kind)?;
                 write!(f, "{} TSIs, peer {}", m.tsis.len(), m.peer.nve)
             }
             Self::Ready(m) => {
                 write!(f, " {} {}", m.move_id, m.version)?;
-                m.refused.map_or(Ok(()), |why| write!(f, " refused: {why:?}"))
+                m.refused.map_or(Ok(()), |why| write!(f, " refused: {why}"))
             }
             Self::Suspended(m) | Self::Activated(m) | Self::Resumed(m) | Self::Revoke(m) | Self::Revoked(m) => {
                 write!(f, " {} {}", m.move_id, m.version)
             }
             Self::OutcomeQuery(id) => write!(f, " {id}"),
             Self::Outcome(m) => {
-                write!(f, " {} {:?} {} at {}, {} TSIs", m.move_id, m.result, m.version, m.place.nve, m.tsis.len())
+                write!(f, " {} {} {} at {}, {} TSIs", m.move_id, m.result, m.version, m.place.nve, m.tsis.len())
             }
             Self::Done(m) => write!(
                 f,
-                " {} in {} us: {} held, {} tunnelled, {} dropped, {} stale senders",
+                " {} in {}: {} held, {} tunnelled, {} dropped, {} stale senders",
                 m.move_id,
-                m.report.duration_us,
+                m.report.duration,
                 m.report.held_frames,
                 m.report.tunnelled_frames,
                 m.report.dropped_frames,
@@ -103,12 +110,12 @@ impl fmt::Display for Message {
             ),
             Self::StateOffer(m) => {
                 let last = if m.last { ", the last" } else { "" };
-                write!(f, " {} {:?}: {} of format {}{last}", m.stream, m.kind, m.total.get(), m.format)
+                write!(f, " {} {}: {} of format {}{last}", m.stream, m.kind, m.total.get(), m.format)
             }
             Self::StateChunk(m) => {
-                write!(f, " {} {:?}: {} from {}", m.stream, m.part.kind(), m.part.amount(), m.offset.get())
+                write!(f, " {} {}: {} from {}", m.stream, m.part.kind(), m.part.amount(), m.offset.get())
             }
-            Self::StateAck(m) => write!(f, " {} {:?}: {:?} up to {}", m.stream, m.kind, m.answer, m.upto.get()),
+            Self::StateAck(m) => write!(f, " {} {}: {} up to {}", m.stream, m.kind, m.answer, m.upto.get()),
             Self::CacheReport(m) => {
                 let more = if m.more { ", more follows" } else { "" };
                 write!(f, " VN {}: {} entries{more}", m.vn, m.entries.len())

@@ -1,4 +1,4 @@
-//! What can be wrong with a message, and where.
+//! Errors of encoding and decoding, and the answers to them.
 
 use crate::header::{Header, VERSION, frame_len};
 use crate::id::SessionId;
@@ -6,20 +6,22 @@ use crate::message::table::code;
 use crate::message::{Error, ErrorCode, Message, type_name};
 use core::fmt;
 
-/// Why bytes are not a message that this crate can take. [`DecodeError::reply`] is the answer to its sender.
+/// The error that bytes are not a message of this protocol: what is wrong, and where.
+///
+/// [`DecodeError::reply`] makes the answer to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: DecodeErrorKind,
-    /// The message type, 0 where it could not be read.
+    /// The message type, 0 if it could not be read.
     pub about: u8,
-    /// The sequence, 0 where it could not be read or the message is outside the reliable order.
+    /// The sequence, 0 if it could not be read or the message is outside the reliable order.
     pub sequence: u32,
-    /// The session, 0 where it could not be read.
+    /// The session, 0 if it could not be read.
     pub session: SessionId,
-    /// The byte of the datagram where it was found.
+    /// The offset in the datagram of the byte where the error was found.
     pub offset: u32,
-    /// The TLV type concerned, 0 for none.
+    /// The type of the TLV that the error is about, 0 for none.
     pub tlv: u16,
 }
 
@@ -27,78 +29,78 @@ pub struct DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// Another version of the protocol.
-    #[error("version {found} is not spoken here, {VERSION} is")]
+    /// The message has another version of the protocol.
+    #[error("version {found} is not supported: must be {VERSION}")]
     Version {
         /// The version.
         found: u8,
     },
-    /// A message type that has no name here.
-    #[error("message type {found} is not known here")]
+    /// The message type is unknown.
+    #[error("message type {found} is unknown")]
     UnknownType {
-        /// The type.
+        /// The number of the type.
         found: u8,
     },
-    /// The bytes end too early.
+    /// The message ends too early.
     #[error("{needed} bytes are needed and {available} are there")]
     Truncated {
-        /// How many bytes are needed.
+        /// The bytes that are needed.
         needed: u32,
-        /// How many bytes there are.
+        /// The bytes that are there.
         available: u32,
     },
-    /// The header's length is less than the datagram's, or more than a message's.
+    /// The length in the header is less than the datagram's, or more than a message may have.
     #[error("the length is {said}: must be {expected}")]
     Length {
         /// The length in the header.
         said: u32,
-        /// The length that would be right: the datagram's, or the longest message's.
+        /// The right length: that of the datagram, or of the longest message.
         expected: u32,
     },
-    /// Bytes after the last value.
+    /// Bytes follow the last value.
     #[error("{bytes} bytes are left over")]
     LeftOver {
-        /// How many.
+        /// The number of bytes.
         bytes: u32,
     },
-    /// A number that means nothing here.
-    #[error("{found} may not stand here")]
+    /// A number has no meaning in its field.
+    #[error("{found} is not a value of this field")]
     Value {
         /// The number.
         found: u32,
     },
-    /// A number that is too large.
-    #[error("{found} may not stand here, at most {max}")]
+    /// A number is too large for its field.
+    #[error("{found} is too large: must be at most {max}")]
     TooLarge {
         /// The number.
         found: u32,
-        /// The largest one.
+        /// The largest number that is allowed.
         max: u32,
     },
-    /// A list with too many values.
-    #[error("{count} values are listed, at most {max} may be")]
+    /// A list has too many values.
+    #[error("{count} values are listed: must be at most {max}")]
     TooMany {
-        /// How many there are.
+        /// The number of values.
         count: u32,
-        /// How many there may be.
+        /// The most values that are allowed.
         max: u32,
     },
-    /// A TLV that may come once, a second time.
+    /// A TLV that may come once comes a second time.
     #[error("comes twice")]
     Repeated,
-    /// A TLV that the rest of the message excludes.
-    #[error("has no place in this message")]
+    /// The rest of the message excludes the TLV.
+    #[error("is not allowed in this message")]
     OutOfPlace,
-    /// An unknown TLV with the critical bit.
-    #[error("is critical and not known here")]
+    /// The TLV is unknown and has the critical bit.
+    #[error("is critical and unknown")]
     UnknownCritical,
-    /// A TLV that must be there is not.
+    /// A required TLV is missing.
     #[error("is missing")]
     Missing,
 }
 
 impl DecodeErrorKind {
-    /// The number that says it on the wire.
+    /// The code that an [`Error`] message carries.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Version { .. } => ErrorCode::Version,
@@ -116,19 +118,19 @@ impl DecodeErrorKind {
         }
     }
 
-    /// Whether it is said of a TLV itself and not of a value.
+    /// Checks if the sentence is about a TLV and not about a value.
     const fn is_of_tlv(&self) -> bool {
         matches!(self, Self::Repeated | Self::OutOfPlace | Self::UnknownCritical | Self::Missing)
     }
 }
 
 impl DecodeError {
-    /// The number that says what is wrong on the wire.
+    /// The code that an [`Error`] message carries.
     pub const fn code(&self) -> ErrorCode {
         self.kind.code()
     }
 
-    /// What to tell the sender.
+    /// The answer to the sender.
     pub const fn reply(&self) -> Error {
         Error { code: self.code(), about: self.about, sequence: self.sequence, offset: self.offset, tlv: self.tlv }
     }
@@ -147,15 +149,18 @@ impl fmt::Display for DecodeError {
 }
 
 impl Error {
-    /// What an NVA that has no such session says under it to its sender, who then asks for another.
+    /// The answer of an NVA to a message of a session that it does not have. The NVE then asks for a new session.
+    ///
+    /// The answer is sent under the session of the message.
     pub const fn unknown_session(header: &Header) -> Message {
         let offset = Header::SESSION_OFFSET;
         Message::Error(Self { code: ErrorCode::UnknownSession, about: 0, sequence: header.sequence, offset, tlv: 0 })
     }
 
-    /// What an NVA says, under session 0, to a Hello that cannot be decoded: of a version that is not spoken here, or with something that
-    /// it must not contain. `None` where nothing is said (SPEC.md §7.4): it is something else, or shorter than the answer, which then reaches
-    /// nobody who did not say as much.
+    /// The answer of an NVA, under session 0, to a Hello that it cannot decode (SPEC.md §7.4).
+    ///
+    /// `None` if nothing is answered: the datagram is no Hello, or is shorter than the answer. A forger therefore cannot make an NVA send
+    /// more bytes to others than the forger sent itself.
     ///
     /// ```
     /// use nvo3_nva_proto::{Error, ErrorCode, Message};
@@ -221,32 +226,32 @@ mod tests {
     }
 }
 
-/// Why a message cannot be put in bytes; nothing was written.
+/// The error that a message cannot be encoded. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// It needs more than [`crate::MAX_MESSAGE`].
+    /// The message needs more than [`MAX_MESSAGE`](crate::MAX_MESSAGE) bytes.
     #[error("{name} needs {length} bytes, a message has at most 1176: split it")]
     TooLong {
-        /// The message's.
+        /// The name of the message.
         name: &'static str,
-        /// How many bytes it needs.
+        /// The bytes that the message needs.
         length: usize,
     },
-    /// An Update with mappings in more than [`crate::MAX_PLACES`] places.
+    /// The mappings of an Update are in more than [`MAX_PLACES`](crate::MAX_PLACES) places.
     #[error("Update names {count} places, a message has at most 4: split it")]
     TooManyPlaces {
-        /// How many different places it names.
+        /// The number of different places.
         count: usize,
     },
-    /// The output is too small.
+    /// The buffer is too small.
     #[error("{name} needs {length} bytes, the buffer has {available}")]
     NoRoom {
-        /// The message's.
+        /// The name of the message.
         name: &'static str,
-        /// How many bytes it needs.
+        /// The bytes that the message needs.
         length: usize,
-        /// How many bytes there is room for.
+        /// The bytes that the buffer has room for.
         available: usize,
     },
 }

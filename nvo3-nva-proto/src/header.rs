@@ -1,23 +1,27 @@
-//! The header that every message begins with.
+//! The header of every message, and its limits.
 
 use crate::codec::{Reader, Sink, number};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::SessionId;
 
+/// The default UDP port of the NVA, and of NVEs for messages between them: 61,635.
+///
+/// IANA has not registered it; it is in the range for private use. A deployment may use any other port.
+pub const CONTROL_PORT: u16 = 61_635;
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
-/// No message is longer, header included and seal not: so that there is always room for a seal.
+/// The most bytes of a message with its header and without its seal: 1,176. There is always room for a seal.
 pub const MAX_MESSAGE: usize = MAX_SEALED - SEAL_LEN;
-/// No message is longer with its seal.
+/// The most bytes of a message with its header and its seal: 1,200.
 pub const MAX_SEALED: usize = 1_200;
-/// What a seal adds to a message: its number (8) and its code (16).
+/// The bytes that a seal adds to a message, 24: its number (8) and its code (16).
 pub const SEAL_LEN: usize = 24;
 
 /// The flag of a message that ends with a seal.
 #[cfg(feature = "auth")]
 pub(crate) const SEALED: u8 = 1;
 
-/// What is known of a message besides its type and contents.
+/// The header of a message, except its type and its length.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -35,27 +39,27 @@ pub(crate) const SEALED: u8 = 1;
 /// +---------------------------------------------------------------+
 /// ```
 ///
-/// `length` counts the whole message. Bit 0 of the flags says that the last `trailer` bytes, always [`SEAL_LEN`], authenticate
-/// the rest under that key; without it flags, trailer and key id are 0.
+/// `length` counts the whole message. Bit 0 of the flags says that the message ends with a seal: the last `trailer` bytes, always
+/// [`SEAL_LEN`], authenticate the rest under the key `key id`. Without a seal, flags, trailer and key id are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Header {
-    /// The session; 0 for a Hello and for what NVEs tell each other.
+    /// The session; 0 in a Hello and in messages between NVEs.
     pub session: SessionId,
-    /// The place in the session's reliable order, from 1; 0 is outside it.
+    /// The place in the session's reliable order, from 1; 0 for a message outside that order.
     pub sequence: u32,
-    /// What an answer has in common with its request; 0 where nobody asks.
+    /// The number that an answer repeats from its request; 0 in a message that is neither.
     pub transaction: u32,
 }
 
 impl Header {
-    /// Its length in bytes.
+    /// The length of a header in bytes: 24.
     pub const LEN: usize = 24;
-    /// Where the session stands in it.
+    /// The offset of the session field.
     pub(crate) const SESSION_OFFSET: u32 = 8;
 
-    /// `length` is at most [`MAX_MESSAGE`].
+    /// Writes the header of a message of `length` bytes, at most [`MAX_MESSAGE`].
     pub(crate) fn put<S: Sink>(&self, kind: u8, length: usize, out: &mut S) {
         out.put(&[VERSION, kind, 0, 0]);
         out.put(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
@@ -71,14 +75,15 @@ impl Header {
         Ok((header, kind, body))
     }
 
-    /// The header, the message type, the key's id and a reader over the body of a message of `length` bytes with its seal,
-    /// `message` without.
+    /// The header, the message type, the key id and a reader over the body of a sealed message.
+    ///
+    /// `message` ends before the seal; `length` counts the seal too.
     #[cfg(feature = "auth")]
     pub(crate) fn get_sealed(message: &[u8], length: usize) -> Result<(Self, u8, u16, Reader<'_>), DecodeError> {
         Self::read(message, length, [SEALED, SEAL_LEN as u8], MAX_SEALED)
     }
 
-    /// `flags` are the bytes of flags and trailer that there must be.
+    /// Reads a header whose flags and trailer must be the two bytes `flags`.
     fn read(
         message: &[u8],
         available: usize,
@@ -101,7 +106,7 @@ impl Header {
         let length = usize::from(r.get::<u16>()?);
         let key = r.get()?;
         let header = Self { session: SessionId(r.get()?), sequence: r.get()?, transaction: r.get()? };
-        // Cut short on its way it is answered, and keeps its place for a whole copy.
+        // The answer to a truncated message names its session, and no sequence: a whole copy may still take its place.
         r.under(header.session, 0);
         if length > available {
             return Err(r.truncated(4, length, available));
@@ -115,9 +120,10 @@ impl Header {
     }
 }
 
-/// How long the message is that a stream goes on with; `None` before its sixth byte. Less than [`Header::LEN`] or more than
-/// [`MAX_SEALED`] means that the stream is not this protocol and cannot be followed any further. Of a stream that comes in pieces
-/// [`crate::StreamDecoder`] finds the messages.
+/// The length of the message at the front of a stream; `None` if fewer than six bytes are there.
+///
+/// A length below [`Header::LEN`] or above [`MAX_SEALED`] means that the stream is not of this protocol; the owner closes it.
+/// [`StreamDecoder`](crate::StreamDecoder) finds the messages in a stream that arrives in pieces.
 ///
 /// ```
 /// use nvo3_nva_proto::{Header, Message, frame_len};

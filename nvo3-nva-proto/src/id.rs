@@ -1,56 +1,61 @@
-//! Names of things that both sides of the protocol refer to.
+//! The names that both sides of the protocol use.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_wire::{Mac, Vni};
 
-/// An edge, the same across its restarts (RFC 8014 §4).
+/// The id of an edge (NVE). It stays the same when the edge restarts (RFC 8014 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct NveId(pub u64);
 
-/// One planned or unplanned move, named by management (or by the NVA where nobody planned it).
+/// The id of a move.
+///
+/// Management gives the id of a planned move, below [`MoveId::FIRST_RESERVED`] and never used before. Ids from there on are reserved:
+/// the NVA gives them to moves that nobody planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct MoveId(pub u64);
 
-/// The number of a record in the authority's journal; 0 is before the first.
+/// The number of a record in the journal of the NVA, from 1; 0 stands before the first record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RecordNo(pub u64);
 
-/// One session between an NVE and the NVA, given by the NVA; 0 is no session.
+/// The id of a session between an NVE and the NVA, given by the NVA; 0 is no session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SessionId(pub u64);
 
-/// What orders statements about a TSI: the authority's epoch, then the journal record that made the statement.
+/// The version of a statement about a TSI. Versions are ordered by epoch, then by generation; the newer statement wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Version {
-    /// The authority's epoch; a new journal has a new one.
+    /// The epoch of the NVA. A new journal has a new epoch.
     pub epoch: u32,
-    /// The number of the record that made it.
+    /// The number of the journal record that made the statement.
     pub generation: u64,
 }
 
-/// A tenant system interface: a MAC in one VN.
+/// The key of a tenant system interface (TSI): a MAC in one VN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct TsiKey {
     /// The virtual network.
     pub vn: Vni,
-    /// The interface's address.
+    /// The MAC of the interface.
     pub mac: Mac,
 }
 
-/// Where an NVE is reached on the underlay; at least one family.
+/// The underlay addresses of an NVE: one of each family at most, and at least one.
+///
+/// Exhaustive: there are no other families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -59,12 +64,22 @@ pub enum Locators {
     V4(Ipv4Addr),
     /// IPv6 only.
     V6(Ipv6Addr),
-    /// Both; a sender uses the family that it has itself, IPv6 first.
+    /// Both families. A sender uses a family that it has too, IPv6 first.
     Both(Ipv4Addr, Ipv6Addr),
 }
 
+impl MoveId {
+    /// The first reserved id, 2⁶³. Management uses smaller ids; the NVA uses this one and larger ones for unplanned moves.
+    pub const FIRST_RESERVED: Self = Self(1 << 63);
+
+    /// Checks if the id is reserved for a move that nobody planned.
+    pub const fn is_reserved(self) -> bool {
+        self.0 >= Self::FIRST_RESERVED.0
+    }
+}
+
 impl Locators {
-    /// The IPv4 locator, if there is one.
+    /// The IPv4 locator, if any.
     pub const fn v4(&self) -> Option<Ipv4Addr> {
         match self {
             Self::V4(a) | Self::Both(a, _) => Some(*a),
@@ -72,7 +87,7 @@ impl Locators {
         }
     }
 
-    /// The IPv6 locator, if there is one.
+    /// The IPv6 locator, if any.
     pub const fn v6(&self) -> Option<Ipv6Addr> {
         match self {
             Self::V6(a) | Self::Both(_, a) => Some(*a),
@@ -80,7 +95,7 @@ impl Locators {
         }
     }
 
-    /// The locator that an edge with `own` locators sends to, if they share a family.
+    /// The locator to which an NVE with the locators `own` sends; `None` if the two share no family.
     pub fn reachable_from(&self, own: &Self) -> Option<IpAddr> {
         match (self.v6(), own.v6(), self.v4(), own.v4()) {
             (Some(a), Some(_), ..) => Some(IpAddr::V6(a)),
@@ -89,7 +104,7 @@ impl Locators {
         }
     }
 
-    /// Whether `address` is one of them.
+    /// Checks if `address` is one of these locators.
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(a) => self.v4() == Some(a),
@@ -98,14 +113,14 @@ impl Locators {
     }
 }
 
-/// An NVE with its locators.
+/// An NVE and its locators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Place {
-    /// The edge.
+    /// The NVE.
     pub nve: NveId,
-    /// Where it is reached.
+    /// The locators of the NVE.
     pub locators: Locators,
 }
 

@@ -1,9 +1,13 @@
-//! What the edges (NVEs) and the authority (NVA) of an overlay say to each other when a virtual machine moves.
+//! The protocol between the edges (NVEs) and the authority (NVA) of an overlay in which virtual machines move.
 //!
-//! [`Message`] is what can be said; [`Message::encode`] and [`Message::decode`] are its bytes, which `SPEC.md` describes for
-//! implementations in other languages, and [`view`] reads them where they lie. [`Session`] brings messages to the other side in order and once, over any
-//! datagrams or streams, whose messages [`StreamDecoder`] finds; `auth` seals them. Nothing here has a socket or a clock, its owner brings both. Needs an
-//! allocator, not `std`. Nothing panics, whatever arrives.
+//! - [`Message`] is a message; [`Message::encode`] and [`Message::decode`] convert it to bytes and back. `SPEC.md` describes the bytes for
+//!   implementations in other languages. [`view`] reads a message in its datagram, without an allocation.
+//! - [`Session`] delivers messages to the other end once and in order, over any datagrams or streams. [`StreamDecoder`] finds the
+//!   messages in a stream.
+//! - [`seals`] and [`auth`] authenticate messages.
+//!
+//! The crate has no socket and no clock: its owner brings both. It needs an allocator and not `std`. It does not panic, whatever
+//! arrives.
 //!
 //! ```
 //! use nvo3_nva_proto::*;
@@ -19,11 +23,11 @@
 //! };
 //! let (now, mut datagram) = (Instant(0), Vec::new());
 //!
-//! // The edge asks …
+//! // The edge asks for a session …
 //! let mut nve = Session::initiate(SessionConfig::default(), hello, 0x5eed);
 //! assert!(nve.poll_transmit(now, &mut datagram));
 //!
-//! // … and the authority grants.
+//! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
 //! let ack = HelloAck { session: SessionId(0xa1), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
 //! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack);
@@ -32,7 +36,7 @@
 //! nve.handle(now, &header, message)?;
 //! assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
 //!
-//! // What one sends, the other gets, however often it has to be sent.
+//! // Each end gets the messages of the other one, however often they must be sent again.
 //! nve.send(0, &Message::Subscribe(Vni::MAX))?;
 //! assert!(nve.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;
@@ -42,6 +46,7 @@
 //! ```
 #![no_std]
 #![warn(unnameable_types)]
+#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.
@@ -63,15 +68,16 @@ pub mod view;
 
 pub use codec::{MAX_IPS, MAX_PLACES};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
-pub use header::{Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
+pub use header::{CONTROL_PORT, Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
 pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
+pub use nvo3_wire::{Mac, Vni};
 pub use session::{
     ConfigError, DownReason, Received, Reject, SendError, Session, SessionConfig, SessionCounters, SessionEvent,
-    SessionTimer,
+    SessionTimer, Setting,
 };
 pub use stream::{StreamDecoder, StreamError};
-pub use time::{Instant, Micros};
+pub use time::{Instant, Lifetime, Micros};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

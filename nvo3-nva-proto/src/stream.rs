@@ -1,4 +1,4 @@
-//! Messages out of a stream, in whatever pieces its bytes arrive.
+//! Finding the messages in a stream whose bytes arrive in any pieces.
 
 use crate::header::{Header, MAX_SEALED, frame_len};
 use alloc::vec::Vec;
@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 /// Where the length ends that every message begins with (see [`Header`]).
 const LENGTH_END: usize = 6;
 
-/// Finds the messages in a stream (SPEC.md §1): bytes in any split go in, each whole message's bytes come out, sealed or not, of whatever
-/// version. What they say is for [`crate::Message::decode`] or [`crate::auth::Keys::open`].
+/// Finds the messages in a stream (SPEC.md §1): the owner hands in bytes as they arrive, and gets the bytes of each whole message.
 ///
-/// It keeps at most the [`MAX_SEALED`] bytes of one message, in memory that is allocated once; a message that lies in one piece is not copied.
+/// Messages may be sealed or not, and of any version; [`Message::decode`](crate::Message::decode) or
+/// [`Keys::open`](crate::auth::Keys::open) reads them. The decoder keeps at most the [`MAX_SEALED`] bytes of one message, in memory that
+/// is allocated once. A message that arrives in one piece is not copied.
 ///
 /// ```
 /// use nvo3_nva_proto::{Header, Message, StreamDecoder};
@@ -35,29 +36,31 @@ const LENGTH_END: usize = 6;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct StreamDecoder {
-    /// Of a message that came in pieces what is there of it: the whole until the call after it was given out, and where its length
-    /// cannot be, no more than that ever.
+    /// The bytes so far of a message that arrives in pieces. A whole message stays until the call after it was given out; after an
+    /// impossible length nothing is added.
     held: Vec<u8>,
-    /// Where in the stream the next message begins.
+    /// The offset in the stream of the next message.
     at: u64,
 }
 
-/// A length that no message has. Where the next message begins is not known, so that the stream is of no use any more.
+/// The error that a message of the stream has an impossible length.
+///
+/// The start of the next message is unknown, so the stream cannot be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message at byte {at} of the stream has length {length}: must be 24 to 1200")]
 pub struct StreamError {
-    /// How many bytes of whole messages are before it.
+    /// The number of bytes in the whole messages before it.
     pub at: u64,
-    /// The length that it says.
+    /// The length in its header.
     pub length: usize,
 }
 
 impl StreamDecoder {
-    /// The next message, taken from the front of `bytes`; `None` once all of `bytes` is taken and the message goes on in what comes next.
+    /// Takes the next message from the front of `bytes`; `None` once all of `bytes` is taken and the message is not whole.
     ///
     /// # Errors
-    /// A length less than [`Header::LEN`] or more than [`MAX_SEALED`], as soon as it is read; every call from then on says the same and
-    /// takes nothing. The owner closes the stream.
+    /// The length of the message is less than [`Header::LEN`] or more than [`MAX_SEALED`]. Every later call returns the same error and takes
+    /// nothing. The owner closes the stream.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<&'a [u8]>, StreamError> {
         if self.is_whole() {
             self.held.clear();
@@ -83,7 +86,7 @@ impl StreamDecoder {
         Ok(Some(&self.held))
     }
 
-    /// How many bytes wait for the rest of their message. Where a stream ends and this is not 0, its last message was cut off.
+    /// The number of bytes that wait for the rest of their message. If it is not 0 when the stream ends, the last message was cut off.
     pub fn held(&self) -> usize {
         if self.is_whole() { 0 } else { self.held.len() }
     }
@@ -92,7 +95,7 @@ impl StreamDecoder {
         frame_len(&self.held).is_some_and(|length| is_possible(length) && length == self.held.len())
     }
 
-    /// Takes from the front of `bytes` what is missing to `length` bytes.
+    /// Takes bytes from the front of `bytes` until `length` bytes are held.
     fn hold(&mut self, length: usize, bytes: &mut &[u8]) {
         let missing = length.saturating_sub(self.held.len()).min(bytes.len());
         let Some((more, rest)) = bytes.split_at_checked(missing) else { return };

@@ -1,35 +1,51 @@
-//! The suite's own clock reading: the owner of a machine brings the time.
+//! Times of the suite: an owner brings the clock, a message carries lengths of time.
 
 use core::fmt;
 use core::ops::{Add, Sub};
 
-/// Microseconds since an epoch of the caller's choice.
+/// A reading of the owner's clock, in microseconds since an epoch of the owner's choice.
+///
+/// `Display` writes seconds with six decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Instant(pub u64);
 
 /// A length of time in microseconds.
+///
+/// `Display` writes the largest unit that fits: `7 us`, `30 ms`, `1.5 s`. With `serde` it is the number of microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Micros(pub u64);
 
 impl Micros {
-    /// `n` milliseconds.
+    /// The length of `n` milliseconds; `u64::MAX` microseconds where that is too many.
     pub const fn from_millis(n: u64) -> Self {
         Self(n.saturating_mul(1_000))
     }
 
-    /// `n` seconds.
+    /// The length of `n` seconds; `u64::MAX` microseconds where that is too many.
     pub const fn from_secs(n: u64) -> Self {
         Self(n.saturating_mul(1_000_000))
+    }
+
+    /// Whole milliseconds as a message carries them: rounded up, and at most `u32::MAX`.
+    pub(crate) fn to_wire_millis(self) -> u32 {
+        u32::try_from(self.0.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+
+    /// A length that a message carries exactly.
+    #[cfg(feature = "arbitrary")]
+    pub(crate) fn arbitrary_millis(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
+        Ok(Self::from_millis(u.arbitrary::<u32>()?.into()))
     }
 }
 
 impl Add<Micros> for Instant {
     type Output = Self;
 
+    /// The time after `length`; the last instant there is where that is later.
     fn add(self, length: Micros) -> Self {
         Self(self.0.saturating_add(length.0))
     }
@@ -44,8 +60,157 @@ impl Sub for Instant {
     }
 }
 
+impl From<core::time::Duration> for Micros {
+    /// Rounds down to whole microseconds; `u64::MAX` where those are too many.
+    fn from(duration: core::time::Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Micros> for core::time::Duration {
+    fn from(length: Micros) -> Self {
+        Self::from_micros(length.0)
+    }
+}
+
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, scale, mut digits) = match self.0 {
+            1..1_000 => ("us", 1, 0),
+            1_000..1_000_000 => ("ms", 1_000, 3),
+            _ => ("s", 1_000_000, 6),
+        };
+        let (whole, mut fraction) = (self.0 / scale, self.0 % scale);
+        if fraction == 0 {
+            return write!(f, "{whole} {unit}");
+        }
+        while fraction.is_multiple_of(10) {
+            (fraction, digits) = (fraction / 10, digits - 1);
+        }
+        write!(f, "{whole}.{fraction:0digits$} {unit}")
+    }
+}
+
+/// How long an answer or a registration holds, as a message carries it: in units of 100 ms (DIR-03).
+///
+/// Two values mean something else: [`Lifetime::ONCE`] serves the asked query only, [`Lifetime::SESSION`] holds as long as the
+/// session lives. With `serde` it is the number of the message, 0 to 65,535.
+///
+/// ```
+/// use nvo3_nva_proto::{Lifetime, Micros};
+///
+/// assert_eq!(Lifetime::new(Micros::from_secs(60)).length(), Some(Micros::from_secs(60)));
+/// assert_eq!(Lifetime::new(Micros(1)).length(), Some(Micros::from_millis(100)));
+/// assert_eq!(Lifetime::SESSION.length(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Lifetime(pub(crate) u16);
+
+impl Lifetime {
+    /// For this once: the receiver keeps nothing.
+    pub const ONCE: Self = Self(0);
+    /// The shortest that ends by time: 100 ms.
+    pub const MIN: Micros = Micros(Self::UNIT);
+    /// The longest that ends by time: 6,553.4 s.
+    pub const MAX: Micros = Micros(Self::UNIT * 65_534);
+    /// As long as the session lives.
+    pub const SESSION: Self = Self(u16::MAX);
+
+    /// The microseconds of one unit.
+    const UNIT: u64 = 100_000;
+
+    /// The lifetime of this length, rounded down to 100 ms: [`Lifetime::ONCE`] for 0, at least [`Lifetime::MIN`] for a positive
+    /// length, at most [`Lifetime::MAX`].
+    pub fn new(length: Micros) -> Self {
+        let units = (length.0 / Self::UNIT).clamp(u64::from(length.0 > 0), Self::MAX.0 / Self::UNIT);
+        // The clamp keeps it below u16::MAX.
+        Self(u16::try_from(units).unwrap_or(u16::MAX))
+    }
+
+    /// Its length, 0 for [`Lifetime::ONCE`]; `None` for [`Lifetime::SESSION`], which no time ends.
+    pub const fn length(self) -> Option<Micros> {
+        match self {
+            Self::SESSION => None,
+            Self(units) => Some(Micros(Self::UNIT * units as u64)),
+        }
+    }
+}
+
+impl From<u16> for Lifetime {
+    /// The lifetime that a message says by this number.
+    fn from(number: u16) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Lifetime> for u16 {
+    /// The number by which a message says it.
+    fn from(lifetime: Lifetime) -> Self {
+        lifetime.0
+    }
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.length() {
+            None => f.write_str("as long as the session"),
+            Some(Micros(0)) => f.write_str("once"),
+            Some(length) => length.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_length_is_written_in_the_largest_unit_that_fits() {
+        let cases = [
+            (0, "0 s"),
+            (7, "7 us"),
+            (30_000, "30 ms"),
+            (1_050, "1.05 ms"),
+            (999_999, "999.999 ms"),
+            (1_500_000, "1.5 s"),
+            (7_200_000_000, "7200 s"),
+            (1_000_001, "1.000001 s"),
+        ];
+        for (micros, text) in cases {
+            assert_eq!(Micros(micros).to_string(), text);
+        }
+    }
+
+    /// Checks DIR-03.
+    #[test]
+    fn a_lifetime_is_rounded_down_and_never_to_what_means_something_else() {
+        let number = |micros| u16::from(Lifetime::new(Micros(micros)));
+        assert_eq!([0, 1, 100_000, 199_999, 200_000].map(number), [0, 1, 1, 1, 2]);
+        assert_eq!(
+            [6_553_399_999, 6_553_400_000, 6_553_500_000, u64::MAX].map(number),
+            [65_533, 65_534, 65_534, 65_534]
+        );
+
+        for number in 0..u16::MAX {
+            let lifetime = Lifetime::from(number);
+            assert_eq!(lifetime.length().map(Lifetime::new), Some(lifetime));
+        }
+        let texts = [Lifetime::ONCE, Lifetime::from(5), Lifetime::SESSION].map(|lifetime| lifetime.to_string());
+        assert_eq!(texts, ["once", "500 ms", "as long as the session"]);
+    }
+
+    #[test]
+    fn a_length_on_the_wire_is_rounded_up_to_a_whole_millisecond() {
+        let millis = [0, 1, 1_000, 1_001, u64::MAX].map(|micros| Micros(micros).to_wire_millis());
+        assert_eq!(millis, [0, 1, 1, 2, u32::MAX]);
     }
 }

@@ -8,7 +8,7 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
-use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -85,7 +85,7 @@ pub fn sealed(edges: impl IntoIterator<Item = u8>) -> Transport {
 }
 
 pub fn peer(n: u8) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)), 61_635)
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)), CONTROL_PORT)
 }
 
 pub fn tsi(n: u8) -> Tsi {

@@ -5,8 +5,8 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, ErrorCode, Header, Hello, Message, MoveId, MoveKind, MoveWord, RegistrationRequest,
-    RegistrationResult, SessionId, Version,
+    Capabilities, Encapsulations, ErrorCode, Header, Hello, Lifetime, Message, MoveId, MoveKind, MoveWord,
+    RegistrationRequest, RegistrationResult, SessionId, Version,
 };
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 use proptest::prelude::*;
@@ -169,7 +169,7 @@ fn a_registration_that_comes_after_the_mapping_has_changed_is_refused() {
         kind: MoveKind::Cold,
         old: None,
         expected: Some(Version::default()),
-        lifetime: u16::MAX,
+        lifetime: Lifetime::SESSION,
     };
     let mut bytes = Vec::new();
     Message::RegistrationRequest(late).encode(&header, &mut bytes).unwrap();

@@ -7,8 +7,8 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Timer};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{
-    Address, Capabilities, Encapsulations, Header, Hello, HelloAck, Instant, Message, Micros, MoveId, MoveKind, NveId,
-    Query, RegistrationRequest, SessionId, Tsi, TsiKey,
+    Address, Capabilities, Encapsulations, Header, Hello, HelloAck, Instant, Lifetime, Message, Micros, MoveId,
+    MoveKind, NveId, Query, RegistrationRequest, SessionId, Tsi, TsiKey,
 };
 use nvo3_tests::direct::{peer, place};
 use nvo3_wire::{Mac, Vni};
@@ -105,7 +105,7 @@ fn an_authority_that_nobody_drains_stays_within_its_bounds() {
                 kind: MoveKind::Cold,
                 old: None,
                 expected: None,
-                lifetime: u16::MAX,
+                lifetime: Lifetime::SESSION,
             }),
             2 => Message::Query(Query { vn: key.vn, address: Address::Mac(key.mac) }),
             3 => Message::OutcomeQuery(MoveId(u64::from(n))),

@@ -36,7 +36,7 @@ impl Part {
     /// Adds the cost of this part to the report.
     fn add_to(&self, report: &mut Report, now: Instant, counters: &TsiCounters) {
         let grown = |now: u64, before: u64| now.saturating_sub(before);
-        report.duration_us = report.duration_us.max((now - self.since).0);
+        report.duration = report.duration.max(now - self.since);
         report.held_frames += grown(counters.held_frames, self.before.held_frames);
         report.tunnelled_frames += grown(counters.tunnelled_frames, self.before.tunnelled_frames);
         report.dropped_frames += grown(counters.dropped_frames, self.before.dropped_frames);
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(note(50, 1, (suspending, gone)), None);
         let (id, report) = note(60, 2, (suspending, gone)).unwrap();
 
-        assert_eq!((id, report.duration_us), (MoveId(1), Micros(40).0));
+        assert_eq!((id, report.duration), (MoveId(1), Micros(40)));
         assert!(reports.parts.is_empty() && reports.moves.is_empty());
     }
 

@@ -93,7 +93,7 @@ fn drain_with(edge: &mut Edge, now: Instant, mut room: impl FnMut(&Target) -> bo
 
 /// Puts something into the forwarder that control would order in a move.
 fn order(edge: &mut Edge, number: u64, n: u8, entry: Entry) {
-    let limits = HoldLimits { frames: 8, bytes: 8_192, age_ms: 1_000 };
+    let limits = HoldLimits { frames: 8, bytes: 8_192, age: Micros::from_secs(1) };
     let change = Change::Tsi {
         key: tsi(n).key,
         vap: Some(VapId(n.into())),

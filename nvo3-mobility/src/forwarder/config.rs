@@ -1,39 +1,57 @@
-//! What a forwarder may use.
+//! The configuration of a forwarder: its bounds.
 
 use crate::ConfigError;
-use crate::error::{at_least_one, covers};
-use nvo3_nva_proto::{HoldLimits, Locators};
+use crate::error::{above_zero, covers, limits};
+use nvo3_nva_proto::{HoldLimits, Locators, Micros};
 
-/// Bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
+/// The bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
+///
+/// [`ForwarderConfig::new`] takes what has no default and fills in the rest; set other fields afterwards. Every bound but `drops`
+/// must be more than 0 ([`ForwarderConfig::validate`]). A dropped frame counts by its [`DropReason`](super::DropReason), a refused
+/// table change says its [`ChangeRefusal`](super::ChangeRefusal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ForwarderConfig {
-    /// Locators of this NVE; they decide over which address family it tunnels.
+    /// The locators of this NVE. They decide over which address family it tunnels. No default.
     pub own: Locators,
-    /// What is held for a destination that control is being asked for: 64 frames, 64 KiB, 3 s.
+    /// The limits on frames held for one destination that control is resolving. Default: 64 frames, 64 KiB, 3 s.
+    ///
+    /// At a limit the oldest frame is dropped as `HoldOverflow`, or as `HoldAge`.
     pub asked: HoldLimits,
-    /// Frames held in all: 65,536.
+    /// The most frames held for all TSIs together. Default: 65,536; at least `asked.frames`. At the bound a frame is dropped as
+    /// `HoldTotal`.
     pub total_frames: u32,
-    /// Bytes of frames held in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
+    /// The most bytes of frames held for all TSIs together. Default: 64 MiB; at least `asked.bytes`. At the bound a frame is dropped as
+    /// `HoldTotal`.
+    ///
+    /// The buffers of held frames take at most twice as much memory, and 64 bytes a frame.
     pub total_bytes: u32,
-    /// What is remembered of the frames that were delivered to a TSI that is about to leave, in case the word that its VM
-    /// stopped comes late: 1,024 frames, 1 MiB, 1 s.
+    /// The limits on delivered frames that are remembered for one TSI that is about to leave. Default: 1,024 frames, 1 MiB, 1 s.
+    ///
+    /// If the word that the VM stopped comes late, the forwarder takes remembered frames back and sends them after the VM. A frame
+    /// forgotten for want of room counts in `shed_recent_frames`.
     pub recent: HoldLimits,
-    /// Frames remembered in all: 65,536.
+    /// The most remembered frames of all TSIs together. Default: 65,536; at least `recent.frames`.
     pub recent_total_frames: u32,
-    /// Bytes of frames remembered in all: 64 MiB. Their buffers take at most twice that, and 64 bytes a frame.
+    /// The most remembered bytes of all TSIs together. Default: 64 MiB; at least `recent.bytes`.
+    ///
+    /// The buffers of remembered frames take at most twice as much memory, and 64 bytes a frame.
     pub recent_total_bytes: u32,
-    /// TSIs that control knows, and as many again that it is being asked for: 65,536.
+    /// The most TSIs in the table, and the most that control is resolving besides. Default: 65,536.
+    ///
+    /// At the bound a table change is refused as `TooManyTsis`, and a frame to a new destination is dropped as `TooManyAsked`.
     pub tsis: u32,
-    /// Ports: 4,096.
+    /// The most ports. Default: 4,096. At the bound a table change is refused as `TooManyPorts`.
     pub ports: u32,
-    /// Locators in the replication list of one VN: 1,024.
+    /// The most locators in the replication list of one VN. Default: 1,024. A longer list is refused as `TooManyMembers`.
     pub members_per_vn: u32,
-    /// Notices that wait to be polled: 1,024.
+    /// The most notices that wait to be polled. Default: 1,024. At the bound a notice is dropped and counts in `shed_notices`.
     pub notices: u32,
-    /// Dropped frames that wait to be polled ([`Forwarder::poll_drop`](super::Forwarder::poll_drop)), each with a buffer of
-    /// at most 64 KiB: 0. Dropped frames are then only counted.
+    /// The most dropped frames that wait to be polled ([`Forwarder::poll_drop`](super::Forwarder::poll_drop)). Default: 0, dropped
+    /// frames are only counted.
+    ///
+    /// Each takes a buffer of at most 64 KiB. At the bound a dropped frame counts in `shed_drops`.
     pub drops: u32,
 }
 
@@ -42,10 +60,10 @@ impl ForwarderConfig {
     pub const fn new(own: Locators) -> Self {
         Self {
             own,
-            asked: HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 },
+            asked: HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) },
             total_frames: 65_536,
             total_bytes: 64 * 1024 * 1024,
-            recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age_ms: 1_000 },
+            recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age: Micros::from_secs(1) },
             recent_total_frames: 65_536,
             recent_total_bytes: 64 * 1024 * 1024,
             tsis: 65_536,
@@ -56,34 +74,28 @@ impl ForwarderConfig {
         }
     }
 
-    /// Whether a forwarder can work with it.
+    /// Checks that a forwarder can work with this configuration.
     ///
     /// # Errors
-    /// The first field that is out of range.
+    /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let least_one = [
-            ("asked.frames", self.asked.frames),
-            ("asked.bytes", self.asked.bytes),
-            ("asked.age_ms", self.asked.age_ms),
+        let positive = [
             ("total_frames", self.total_frames),
             ("total_bytes", self.total_bytes),
-            ("recent.frames", self.recent.frames),
-            ("recent.bytes", self.recent.bytes),
-            ("recent.age_ms", self.recent.age_ms),
             ("tsis", self.tsis),
             ("ports", self.ports),
             ("members_per_vn", self.members_per_vn),
             ("notices", self.notices),
         ];
-        at_least_one("ForwarderConfig", least_one)?;
+        above_zero("ForwarderConfig", positive)?;
+        limits("ForwarderConfig", ["asked.frames", "asked.bytes", "asked.age"], self.asked)?;
+        limits("ForwarderConfig", ["recent.frames", "recent.bytes", "recent.age"], self.recent)?;
         let covered = [
             (("total_frames", self.total_frames), ("asked.frames", self.asked.frames)),
             (("total_bytes", self.total_bytes), ("asked.bytes", self.asked.bytes)),
             (("recent_total_frames", self.recent_total_frames), ("recent.frames", self.recent.frames)),
             (("recent_total_bytes", self.recent_total_bytes), ("recent.bytes", self.recent.bytes)),
         ];
-        covered.into_iter().try_for_each(|((field, total), (part, least))| {
-            covers("ForwarderConfig", (field, total.into()), (part, least.into()))
-        })
+        covered.into_iter().try_for_each(|(total, part)| covers("ForwarderConfig", total, part))
     }
 }

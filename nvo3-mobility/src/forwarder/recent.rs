@@ -124,7 +124,7 @@ impl Recent {
     }
 
     const fn age(&self) -> Micros {
-        Micros::from_millis(self.limits.age_ms as u64)
+        self.limits.age
     }
 
     /// Asserts what must hold of a TSI's ring; whether it has a deadline.

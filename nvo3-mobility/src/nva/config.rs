@@ -1,69 +1,89 @@
-//! What an authority is told before it starts.
+//! The configuration of an authority: times and bounds.
 
-use crate::error::{at_least_one, covers, fits_messages};
+use crate::error::{AGE, IPS, above_zero, covers, fits, limits};
 use crate::{ConfigError, Transport};
-use nvo3_nva_proto::{HoldLimits, Micros, SessionConfig};
+use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
 
-/// An authority's times and bounds.
+/// The configuration of an [`Nva`](super::Nva): its times and its bounds.
+///
+/// [`NvaConfig::new`] takes what has no default and fills in the rest; set other fields afterwards. Every bound must be more than 0
+/// ([`NvaConfig::validate`]). What the authority drops or refuses at a bound counts in [`NvaCounters`](super::NvaCounters).
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NvaConfig {
-    /// The epoch of its versions. A journal that was lost needs a larger one than any before.
+    /// The epoch of the versions that this authority gives. Default: 1; more than 0.
+    ///
+    /// An authority that lost its journal needs a larger epoch than any before.
     pub epoch: u32,
-    /// Each session with an NVE.
+    /// The session with each NVE. Default: [`SessionConfig::default`].
     pub session: SessionConfig,
-    /// What the messages of edges are believed by.
+    /// What authenticates the messages of edges (authentication is left out only where the configuration says so, R-38). No default.
     pub transport: Transport,
-    /// How long an NVE may keep an answer, in 100 ms (DIR-03).
-    pub lifetime: u16,
-    /// The same for an answer that there is no such address.
-    pub negative_lifetime: u16,
-    /// How much a new NVE may hold for a moving TSI.
+    /// How long an NVE may keep an answer (an answer says how long it holds, DIR-03). Default: 60 s; 100 ms to 6,553.4 s, rounded down
+    /// to 100 ms.
+    pub lifetime: Micros,
+    /// How long an NVE may keep the answer that an address does not exist. Default: 5 s; range and rounding as for `lifetime`.
+    pub negative_lifetime: Micros,
+    /// The limits on frames that a new NVE holds for one moving TSI (each hold is bounded, R-36). Default: 4,096 frames, 4 MiB, 5 s;
+    /// each more than 0, the age at most 4,294,967.295 s and rounded up to 1 ms.
     pub hold: HoldLimits,
-    /// How many mappings of a VN are looked through when a move is prepared, for those that the old NVE uses; the new one is
-    /// told them at once. 0: it asks when it needs them.
+    /// The most mappings of a VN that the authority looks through for a prepared move. Default: 4,096; 0 is allowed.
+    ///
+    /// Among these it finds the mappings that the old NVE uses, and pushes them to the new NVE at once. The new NVE queries the rest
+    /// when it needs them.
     pub handover: u32,
-    /// The NVEs of a VN are told no more often than this who they are.
+    /// The shortest time between two announcements of a VN's members to its NVEs. Default: 10 ms; 0 is allowed.
     pub members_interval: Micros,
-    /// New mappings are pushed as soon as the VM is suspended.
+    /// True if the authority pushes new mappings as soon as the VM is suspended (allowed from *Suspended* on, R-34). Default: true.
     pub early_push: bool,
-    /// How long old NVEs stay interested in a TSI that left them: no shorter than their forward entries live.
+    /// How long an old NVE stays interested in a TSI that left it. Default: 60 s; 0 is allowed.
+    ///
+    /// It must be at least as long as a forward entry lives there ([`NveConfig::in_flight`](crate::nve::NveConfig::in_flight)).
     pub in_flight: Micros,
-    /// After a start, NVEs without a session count as gone only after this time.
+    /// How long after a start an NVE without a session still counts as alive. Default: 10 s; at least `session.dead_after`.
     pub grace: Micros,
-    /// This many unplanned moves … (EVM-05)
+    /// The number of unplanned moves within `duplicate_window` that means a duplicate address (the TSI is frozen and reported,
+    /// EVM-05). Default: 5.
     pub duplicate_moves: u32,
-    /// … within this time mean a duplicate address, which is frozen …
+    /// The time in which unplanned moves of one TSI are counted (EVM-05). Default: 180 s; 0 is allowed.
     pub duplicate_window: Micros,
-    /// … for this long (PXY-16).
+    /// How long a duplicate address stays frozen (a frozen entry ends by itself, PXY-16). Default: 540 s; 0 is allowed.
     pub duplicate_hold: Micros,
-    /// NVEs.
+    /// The most admitted NVEs. Default: 65,536. At the bound an admission fails with [`Error::Full`](super::Error::Full).
     pub nves: u32,
-    /// TSIs in the directory.
+    /// The most TSIs in the directory. Default: 16,777,216. At the bound a registration is refused as *Resource* and counts in
+    /// `refused_registrations`.
     pub tsis: u32,
-    /// Addresses of one TSI, at most [`nvo3_nva_proto::MAX_IPS`].
+    /// The most IP addresses of one TSI. Default: 64; 1 to [`MAX_IPS`](nvo3_nva_proto::MAX_IPS). A registration with more is refused as
+    /// *Resource* and counts in `refused_registrations`.
     pub ips_per_tsi: u32,
-    /// Moves that have not ended.
+    /// The most moves that have not ended. Default: 65,536. At the bound a planned move fails with
+    /// [`Error::Full`](super::Error::Full).
     pub moves: u32,
-    /// Moves whose outcome is remembered.
+    /// The most ended moves whose outcome is remembered. Default: 65,536. At the bound the oldest outcome is forgotten.
     pub ended_moves: u32,
-    /// Records and messages that wait for the journal, each.
+    /// The most records, and the most messages, that wait for the journal. Default: 1,048,576.
+    ///
+    /// At the bound of records a registration is refused as *Resource*, and a planned move fails with
+    /// [`Error::Full`](super::Error::Full). At the bound of messages the session that one more is for is closed, which counts in
+    /// `shed_sessions`.
     pub unpersisted: u32,
-    /// Events and answers to strangers that wait to be taken, each.
+    /// The most events, and the most answers outside a session, that wait to be polled. Default: 65,536. At the bound the new one is
+    /// dropped and counts in `shed_events` or `shed_answers`.
     pub queue: u32,
 }
 
 impl NvaConfig {
-    /// An authority with the defaults.
+    /// The defaults for an authority over this transport.
     pub fn new(transport: Transport) -> Self {
         Self {
             epoch: 1,
             session: SessionConfig::default(),
             transport,
-            lifetime: 600,
-            negative_lifetime: 50,
-            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            lifetime: Micros::from_secs(60),
+            negative_lifetime: Micros::from_secs(5),
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) },
             handover: 4_096,
             members_interval: Micros::from_millis(10),
             early_push: true,
@@ -82,28 +102,29 @@ impl NvaConfig {
         }
     }
 
-    /// Whether an authority can run with it.
+    /// Checks that an authority can work with this configuration.
     ///
     /// # Errors
-    /// The first field that cannot be as it is.
+    /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
             ("epoch", self.epoch),
             ("duplicate_moves", self.duplicate_moves),
             ("nves", self.nves),
             ("tsis", self.tsis),
-            ("ips_per_tsi", self.ips_per_tsi),
             ("moves", self.moves),
             ("ended_moves", self.ended_moves),
             ("unpersisted", self.unpersisted),
             ("queue", self.queue),
-            ("hold.frames", self.hold.frames),
-            ("hold.bytes", self.hold.bytes),
-            ("hold.age_ms", self.hold.age_ms),
         ];
-        at_least_one("NvaConfig", positive)?;
-        fits_messages("NvaConfig", self.ips_per_tsi)?;
-        covers("NvaConfig", ("grace", self.grace.0), ("session.dead_after", self.session.dead_after.0))?;
+        above_zero("NvaConfig", positive)?;
+        limits("NvaConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
+        fits("NvaConfig", ("hold.age", self.hold.age), AGE)?;
+        fits("NvaConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
+        for lifetime in [("lifetime", self.lifetime), ("negative_lifetime", self.negative_lifetime)] {
+            fits("NvaConfig", lifetime, (Lifetime::MIN, Lifetime::MAX))?;
+        }
+        covers("NvaConfig", ("grace", self.grace), ("session.dead_after", self.session.dead_after))?;
         Ok(self.session.validate()?)
     }
 }

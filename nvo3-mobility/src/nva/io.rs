@@ -2,7 +2,6 @@
 
 use super::rules::State;
 use crate::health::Waiting;
-use crate::words;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -106,8 +105,8 @@ pub enum Event {
     Converged {
         /// The move.
         id: MoveId,
-        /// The time since the commit, in microseconds.
-        after_us: u64,
+        /// The time since the commit.
+        after: Micros,
     },
     /// The report of one NVE about a move.
     Report {
@@ -130,18 +129,18 @@ impl fmt::Display for Event {
         match self {
             Self::NveUp { nve, restarted: true } => write!(f, "{nve} has a session; it has restarted"),
             Self::NveUp { nve, restarted: false } => write!(f, "{nve} has a session"),
-            Self::NveDown { nve, reason } => write!(f, "{nve} has no session any more: {}", words::down(*reason)),
+            Self::NveDown { nve, reason } => write!(f, "{nve} has no session any more: {}", reason),
             Self::Move { id, from, to } => write!(f, "{id}: {} -> {}", from.name(), to.name()),
-            Self::Refused { id, nve, why } => write!(f, "{id}: {nve} refused: {}", words::refusal(*why)),
+            Self::Refused { id, nve, why } => write!(f, "{id}: {nve} refused: {}", why),
             Self::MaySuspend(id) => write!(f, "{id}: both NVEs are ready; the VM may be suspended"),
-            Self::Ended { id, result } => write!(f, "{id} has ended: {}", words::result(*result)),
-            Self::Converged { id, after_us } => {
-                write!(f, "{id}: every interested NVE follows it, {after_us} us after the commit")
+            Self::Ended { id, result } => write!(f, "{id} has ended: {}", result),
+            Self::Converged { id, after } => {
+                write!(f, "{id}: every interested NVE follows it, {after} after the commit")
             }
             Self::Report { id, nve, report } => write!(
                 f,
-                "{id}: {nve} reports {} us, {} frames held, {} tunnelled, {} dropped, {} stale senders",
-                report.duration_us,
+                "{id}: {nve} reports {}, {} frames held, {} tunnelled, {} dropped, {} stale senders",
+                report.duration,
                 report.held_frames,
                 report.tunnelled_frames,
                 report.dropped_frames,
@@ -177,8 +176,8 @@ pub enum Timer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The move is refused.
-    #[error("{id} is refused: {}", words::refusal(*why))]
+    /// A check failed.
+    #[error("{id} is refused: {why}")]
     Refused {
         /// The move.
         id: MoveId,

@@ -1,61 +1,90 @@
-//! What an edge is told before it starts.
+//! The configuration of an edge: identity, times and bounds.
 
-use crate::error::{at_least_one, covers, fits_messages};
+use crate::error::{IPS, above_zero, covers, fits, limits};
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
-/// An edge's identity, times and bounds.
+/// The configuration of an [`Nve`](super::Nve): its identity, its times and its bounds.
+///
+/// [`NveConfig::new`] takes what has no default and fills in the rest; set other fields afterwards. Every bound must be more than 0
+/// ([`NveConfig::validate`]). At a bound the edge refuses or drops, and counts it in [`NveCounters`](super::NveCounters).
+///
+/// ```
+/// use nvo3_mobility::{Transport, nve::NveConfig};
+/// use nvo3_nva_proto::{Locators, Micros, NveId, Place};
+///
+/// let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+/// let mut config = NveConfig::new(place, Transport::Trusted);
+/// config.linger = Micros::from_secs(60);
+/// let error = config.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "NveConfig.in_flight is 30 s: must be at least 60 s, which is linger");
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NveConfig {
-    /// Who it is and where it is reached.
+    /// The id of this NVE and its locators. No default.
     pub place: Place,
-    /// What its forwarder sends and receives.
+    /// The encapsulations that the forwarder sends and receives. Default: [`Encapsulations::VXLAN`].
     pub encapsulations: Encapsulations,
-    /// What its forwarder is able to do.
+    /// What the forwarder is able to do. Default: [`Capabilities::HOLD`], it can hold frames.
     pub capabilities: Capabilities,
-    /// The session with the NVA.
+    /// The session with the NVA. Default: [`SessionConfig::default`].
     pub session: SessionConfig,
-    /// What its messages are believed by.
+    /// What authenticates the messages of the NVA (authentication is left out only where the configuration says so, R-38). No
+    /// default. [`Transport::Sealed`] needs keys of this NVE, and no other.
     pub transport: Transport,
-    /// Held at most for a TSI that has just come and that no move brought (R-36).
+    /// The limits on frames held for one TSI that came without a planned move (each hold is bounded, R-36). Default: 4,096 frames,
+    /// 4 MiB, 5 s; each more than 0. At a limit the forwarder drops the oldest frame first.
     pub hold: HoldLimits,
-    /// How long a forward entry stays at most (VMM-5-04).
+    /// The longest life of a forward entry (it covers the time in which NVEs get the new mapping, VMM-5-04). Default: 30 s; at least
+    /// `linger`.
     pub in_flight: Micros,
-    /// How long it stays after everyone interested follows (R-37: longer than the underlay's longest delay).
+    /// How long a forward entry stays after every interested NVE follows the move. It must exceed the longest delay of the underlay
+    /// (a forward entry ends a loop only if it outlives the frames on their way, R-37). Default: 1 s; more than 0.
     pub linger: Micros,
-    /// How long a withdrawn mapping is believed before the NVA is asked again.
+    /// How long this NVE believes that a TSI is withdrawn before it queries the NVA again. Default: 5 s; 0 is allowed.
     pub negative: Micros,
-    /// How long a mapping is believed that was pushed without being asked for, in a VN that is not subscribed to: shorter
-    /// than the NVA's lifetime of answers, since for that long it pushes changes.
+    /// How long this NVE believes a mapping that the NVA pushed unasked, in a VN without subscription. Default: 50 s; more than 0.
+    ///
+    /// It must be shorter than [`NvaConfig::lifetime`](crate::nva::NvaConfig::lifetime): the NVA pushes changes for that long.
     pub pushed: Micros,
-    /// A second hint or alarm about the same thing within this time changes nothing.
+    /// The shortest time between two hints, or two alarms, about the same thing; a second one within it changes nothing. Default:
+    /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`.
     pub hint_interval: Micros,
-    /// TSIs: attached, moving, and remembered by their floor.
+    /// The most TSIs that are attached, moving, or remembered by their floor. Default: 65,536. At the bound an attach fails with
+    /// [`Error::Full`](super::Error::Full).
     pub tsis: u32,
-    /// Addresses of one TSI, at most [`nvo3_nva_proto::MAX_IPS`].
+    /// The most IP addresses of one TSI. Default: 64; 1 to [`MAX_IPS`](nvo3_nva_proto::MAX_IPS). An attach with more fails with
+    /// [`Error::Full`](super::Error::Full).
     pub ips_per_tsi: u32,
-    /// Ports.
+    /// The most ports. Default: 65,536. At the bound an attach fails with [`Error::Full`](super::Error::Full).
     pub ports: u32,
-    /// Mappings of TSIs elsewhere.
+    /// The most mappings of TSIs at other NVEs. Default: 65,536. At the bound the oldest mapping makes room and counts in
+    /// `shed_mappings`.
     pub mappings: u32,
-    /// NVEs of one VN to which its BUM frames are replicated.
+    /// The most NVEs of one VN to which this NVE replicates BUM frames. Default: 1,024. Members beyond the bound get
+    /// no BUM frames from this NVE.
     pub members: u32,
-    /// Addresses being asked for.
+    /// The most addresses that are being resolved by the NVA. Default: 4,096. At the bound a query is not sent and counts in
+    /// `shed_queries`.
     pub queries: u32,
-    /// Moves in hand or not yet forgotten.
+    /// The most moves that are under way or not yet forgotten. Default: 4,096. At the bound a *Prepare* is refused and counts in
+    /// `shed_moves`.
     pub moves: u32,
-    /// Events, frames and hints that wait to be taken, each.
+    /// The most events, frames and hints, each, that wait to be polled. Default: 4,096. At the bound the new one is dropped and
+    /// counts in `shed_events`, `shed_frames` or `shed_hints`.
     pub queue: u32,
-    /// Table changes handed out and not yet answered.
+    /// The most table changes that the owner has polled and not yet reported as applied. Default: 4,096. At the bound no more changes
+    /// come out until one is reported.
     pub unapplied: u32,
-    /// A frame alone activates no VM (R-35, *hypervisor word only*).
+    /// True if a frame alone never activates a VM and only the hypervisor's word does (the VN setting *hypervisor word only*, R-35).
+    /// Default: false.
     pub hypervisor_word_only: bool,
 }
 
 impl NveConfig {
-    /// An edge with the defaults.
+    /// The defaults for an NVE at this place, over this transport.
     pub fn new(place: Place, transport: Transport) -> Self {
         Self {
             place,
@@ -63,7 +92,7 @@ impl NveConfig {
             capabilities: Capabilities::HOLD,
             session: SessionConfig::default(),
             transport,
-            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) },
             in_flight: Micros::from_secs(30),
             linger: Micros::from_secs(1),
             negative: Micros::from_secs(5),
@@ -82,14 +111,13 @@ impl NveConfig {
         }
     }
 
-    /// Whether an edge can run with it.
+    /// Checks that an edge can work with this configuration.
     ///
     /// # Errors
-    /// The first field that cannot be as it is.
+    /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
             ("tsis", self.tsis),
-            ("ips_per_tsi", self.ips_per_tsi),
             ("ports", self.ports),
             ("mappings", self.mappings),
             ("members", self.members),
@@ -97,14 +125,12 @@ impl NveConfig {
             ("moves", self.moves),
             ("queue", self.queue),
             ("unapplied", self.unapplied),
-            ("hold.frames", self.hold.frames),
-            ("hold.bytes", self.hold.bytes),
-            ("hold.age_ms", self.hold.age_ms),
         ];
-        at_least_one("NveConfig", positive)?;
-        fits_messages("NveConfig", self.ips_per_tsi)?;
-        at_least_one("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
-        covers("NveConfig", ("in_flight", self.in_flight.0), ("linger", self.linger.0))?;
+        above_zero("NveConfig", positive)?;
+        limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
+        fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
+        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
+        covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)
     }

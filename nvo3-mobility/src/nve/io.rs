@@ -3,7 +3,6 @@
 use super::rules::{self, News, State, Summary};
 use crate::health::Waiting;
 use crate::table::VapId;
-use crate::words;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -232,13 +231,13 @@ impl fmt::Display for Event {
         match self {
             Self::SessionUp => f.write_str("the session with the NVA is up"),
             Self::SessionDown(reason) => {
-                write!(f, "the session with the NVA is down ({}); forwarding goes on", words::down(*reason))
+                write!(f, "the session with the NVA is down ({}); forwarding goes on", reason)
             }
             Self::State { key, from, to } => write!(f, "{key}: {} -> {}", from.name(), to.name()),
             Self::News { key, move_id: Some(id), news } => write!(f, "{key}, {id}: {news}"),
             Self::News { key, move_id: None, news } => write!(f, "{key}: {news}"),
             Self::Refused { key, result } => {
-                write!(f, "{key}: the NVA refused the registration: {}", words::registration(*result))
+                write!(f, "{key}: the NVA refused the registration: {}", result)
             }
             Self::Spoofed { vap, mac, ip: Some(ip) } => {
                 write!(f, "{vap}: {mac} claimed {ip}, which is not bound to it")

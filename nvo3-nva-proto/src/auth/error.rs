@@ -1,70 +1,72 @@
-//! Why a datagram is not believed, a message not sealed, a key not taken.
+//! Errors of seals and keys.
 
 use super::id::KeyId;
 use crate::error::DecodeError;
 use crate::id::NveId;
 
-/// Why a datagram is not believed. Nothing of it but its header was looked at, and it changed nothing; it is not answered.
+/// The reason why a datagram is not believed.
+///
+/// Only its header was read; the datagram changed nothing and is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// Its header cannot be read.
+    /// The header cannot be read.
     #[error(transparent)]
     Malformed(#[from] DecodeError),
-    /// It has none.
-    #[error("there is no seal")]
+    /// The datagram has no seal.
+    #[error("the message has no seal")]
     NoSeal,
-    /// The ring has no such key: it was never given, or is given up.
-    #[error("key {0} is not known here")]
+    /// The ring has no key with this id: the key was never added, or was taken out.
+    #[error("key {0} is not in the ring")]
     UnknownKey(u16),
-    /// It was not sealed with this key by this party, or is not as it was.
-    #[error("the seal is not that of key {0}")]
+    /// This party did not seal the datagram with this key, or the datagram was changed.
+    #[error("the seal does not match key {0}")]
     WrongSeal(KeyId),
-    /// It says what this key's NVE may not say: that it is another, or something in another's session.
-    #[error("the key is {0}'s, which the message is not")]
+    /// The NVE of the key claims to be another NVE, or uses the session of another NVE.
+    #[error("the key belongs to {0}, and the message to another NVE")]
     NotBound(NveId),
-    /// It came before, or is older than what is remembered.
-    #[error("number {number} of its session came before, or too late")]
+    /// The datagram is a replay, or is too old to tell.
+    #[error("number {number} of its session was received before, or comes too late")]
     Replayed {
-        /// Its number.
+        /// The number in the seal.
         number: u64,
     },
 }
 
-/// Why a message was not sealed; it may not be sent.
+/// The reason why a message was not sealed. It must not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// The ring has none.
-    #[error("there is no key for {0}")]
+    /// The ring has no key of this NVE.
+    #[error("the ring has no key for {0}")]
     NoKey(NveId),
-    /// The ring does not have it.
-    #[error("key {0} is not known here")]
+    /// The ring has no key with this id.
+    #[error("key {0} is not in the ring")]
     UnknownKey(KeyId),
-    /// It is shorter than a header or longer than [`crate::MAX_MESSAGE`].
-    #[error("{length} bytes are no message: 24 to 1176")]
+    /// The message is shorter than a header or longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE).
+    #[error("the message has {length} bytes: must be 24 to 1176")]
     NotAMessage {
-        /// How long it is.
+        /// The length of the message.
         length: usize,
     },
 }
 
-/// Why a key, or a ring of keys, was not taken.
+/// The reason why a key, or a ring of keys, was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Key ids are used once in a domain.
-    #[error("key {0} is there already")]
+    /// The ring has a key with this id. A domain uses each key id once.
+    #[error("key {0} is already in the ring: use another id")]
     Twice(KeyId),
-    /// It has none for the NVE that it is to be used by.
-    #[error("there is no key for {0}")]
+    /// The ring has no key of the NVE that is to use it.
+    #[error("the ring has no key for {0}")]
     None(NveId),
-    /// It has one of another NVE, which an NVE must not know.
-    #[error("key {key} is {nve}'s, which this is not")]
+    /// The ring has a key of another NVE, which this NVE must not know.
+    #[error("key {key} belongs to {nve}: an NVE must have its own keys only")]
     Foreign {
         /// The key.
         key: KeyId,
-        /// Whose it is.
+        /// The NVE of the key.
         nve: NveId,
     },
 }

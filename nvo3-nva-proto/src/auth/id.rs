@@ -1,14 +1,14 @@
-//! What names a key, and which end it is used by.
+//! The id of a key, and the end that uses it.
 
 use core::fmt;
 use core::num::NonZeroU16;
 
-/// The name of a key in its domain, from 1.
+/// The id of a key in its domain, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(NonZeroU16);
 
 impl KeyId {
-    /// None for 0.
+    /// The id; `None` for 0.
     pub const fn new(id: u16) -> Option<Self> {
         match NonZeroU16::new(id) {
             Some(id) => Some(Self(id)),
@@ -16,7 +16,7 @@ impl KeyId {
         }
     }
 
-    /// As a number.
+    /// The number.
     pub const fn get(self) -> u16 {
         self.0.get()
     }
@@ -28,7 +28,9 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Who sealed a message: a key of one direction is of no use in the other.
+/// The end that sealed a message. Each direction has its own key.
+///
+/// Exhaustive: a session has two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     /// The edge.

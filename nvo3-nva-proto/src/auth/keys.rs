@@ -1,4 +1,4 @@
-//! The ring of keys: who may say what, in which direction.
+//! The ring of keys: the NVE of each key, and its key in each direction.
 
 use super::error::KeyError;
 use super::id::{KeyId, Party};
@@ -15,15 +15,17 @@ pub(super) type Code = Hmac<Sha256>;
 /// What is said before it is taken for a key, so that a secret makes keys of no other use.
 const LABEL: &[u8] = b"nvo3 nva protocol 1";
 
-/// 32 random bytes that an NVE and its NVA share; forgotten in memory when dropped, and never shown.
+/// A secret of 32 random bytes that an NVE shares with its NVA.
+///
+/// It is cleared in memory when dropped, and `Debug` does not show it.
 #[derive(Clone)]
 pub struct Secret([u8; Secret::LEN]);
 
 impl Secret {
-    /// Its length in bytes.
+    /// The length of a secret in bytes: 32.
     pub const LEN: usize = 32;
 
-    /// To write it where it is kept.
+    /// The bytes, to store the secret.
     pub const fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
@@ -54,12 +56,12 @@ struct Pair {
     from_nva: Code,
 }
 
-/// Keys by their ids, each bound to an NVE; at an NVE only its own.
+/// A ring of keys by id, each bound to an NVE. The ring of an NVE has its own keys only.
 ///
-/// The key of an NVE that was added last is the one that the NVE signs with; the NVA signs with the one it heard the NVE use
-/// last. So a key is changed without a gap: give the new one to the NVA, then to the NVE, then take the old one from both.
+/// An NVE seals with its key that was added last. The NVA seals with the key that the NVE used last. To change a key without a gap, give
+/// the new key to the NVA, then to the NVE, and then take the old key from both.
 ///
-/// With `serde` a ring stands for nothing and is read as an empty one, with which nothing is believed: secrets are in no trace.
+/// With `serde` the keys are left out, so that no trace has secrets. A ring that is read back is empty and believes nobody.
 #[derive(Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Keys {
@@ -70,10 +72,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Adds a key of an NVE, which becomes its newest.
+    /// Adds a key of an NVE, which becomes its newest key.
     ///
     /// # Errors
-    /// The id is in use; nothing changed.
+    /// [`KeyError::Twice`] if the id is in use; nothing changed.
     pub fn add(&mut self, id: KeyId, nve: NveId, secret: &Secret) -> Result<(), KeyError> {
         if self.by_id.contains_key(&id) {
             return Err(KeyError::Twice(id));
@@ -84,10 +86,10 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether an NVE can use the ring: it has a key, and nobody else does.
+    /// Checks that an NVE can use the ring.
     ///
     /// # Errors
-    /// Why not.
+    /// [`KeyError::Foreign`] if the ring has a key of another NVE, [`KeyError::None`] if it has none of this NVE.
     pub fn validate_for(&self, nve: NveId) -> Result<(), KeyError> {
         match self.by_id.iter().find(|(_, pair)| pair.nve != nve) {
             Some((key, pair)) => Err(KeyError::Foreign { key: *key, nve: pair.nve }),
@@ -95,32 +97,32 @@ impl Keys {
         }
     }
 
-    /// The NVE's key that was added last.
+    /// The key of the NVE that was added last.
     pub fn newest(&self, nve: NveId) -> Option<KeyId> {
         self.newest.get(&nve).copied()
     }
 
-    /// Whose key it is.
+    /// The NVE of a key.
     pub fn nve(&self, id: KeyId) -> Option<NveId> {
         self.by_id.get(&id).map(|pair| pair.nve)
     }
 
-    /// The largest id that is in use.
+    /// The largest id in use.
     pub fn last(&self) -> Option<KeyId> {
         self.by_id.last_key_value().map(|(id, _)| *id)
     }
 
-    /// How many there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there is none: nothing is believed, and nothing can be said.
+    /// True if the ring has no keys: it believes nobody and seals nothing.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// Whose the key is, and what it seals with in this direction.
+    /// The NVE of a key, and the key of this direction.
     pub(super) fn code(&self, id: KeyId, from: Party) -> Option<(NveId, Code)> {
         let pair = self.by_id.get(&id)?;
         let code = match from {
@@ -137,7 +139,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// The key of one direction: the code, under the secret, of what it is for.
+/// The key of one direction: the code of its purpose under the secret.
 fn derive(secret: &Secret, from: Party, nve: NveId) -> Code {
     let direction = match from {
         Party::Nve => 1_u8,

@@ -1,11 +1,14 @@
-//! Seals: who said a message, that it is whole, and that it is not said again (SPEC.md §8; VMM-10-10, SPL-14, R-38).
+//! Seals: they authenticate messages and protect them from change and replay (SPEC.md §8).
 //!
-//! [`Keys`] is the ring that an operator fills: secrets with ids, each bound to an NVE, and from each a key per direction. An end of
-//! a session seals each message that its [`Session`](crate::Session) has to send and opens each datagram before anything of it but the
-//! header is looked at: [`NveSeals`] at the edge, at the authority one [`NvaSeals`] for each edge. They number messages, keep out what
-//! is replayed, and bring the challenge without which a Hello opens no session.
+//! The rules: messages are authenticated and protected from replay (VMM-10-10), both ends authenticate each other (SPL-14), and only the
+//! configuration leaves that out (R-38).
 //!
-//! Without the feature `auth` there is no ring, and nothing here can be made; whoever holds one of these types needs no `cfg`.
+//! [`Keys`] is the ring that an operator fills: secrets with ids, each bound to an NVE. Each secret makes one key for each direction.
+//! Each end seals the messages of its [`Session`](crate::Session), and opens each datagram before it reads more than the header. The
+//! edge uses [`NveSeals`], the authority one [`NvaSeals`] for each edge. They number messages, refuse replays, and carry the challenge
+//! that a Hello must answer to open a session.
+//!
+//! Without the feature `auth` no ring can be made. The types exist, so that code which holds them needs no `cfg`.
 //!
 //! ```
 //! # #[cfg(feature = "auth")] {
@@ -26,7 +29,7 @@
 //! let opened = keys.open(Party::Nve, &datagram)?;
 //! assert_eq!((opened.nve, opened.number, opened.decode()?), (NveId(1), 1, Message::Keepalive));
 //! datagram[9] ^= 1;
-//! assert_eq!(keys.open(Party::Nve, &datagram).unwrap_err().to_string(), "the seal is not that of key 7");
+//! assert_eq!(keys.open(Party::Nve, &datagram).unwrap_err().to_string(), "the seal does not match key 7");
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

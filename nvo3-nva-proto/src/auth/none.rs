@@ -1,4 +1,4 @@
-//! The ring of keys where the feature `auth` is off: there is none.
+//! The ring of keys without the feature `auth`: nobody can make one.
 
 use super::error::{AuthError, KeyError, SealError};
 use super::id::{KeyId, Party};
@@ -7,25 +7,25 @@ use crate::id::NveId;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-/// A ring of keys, which only the feature `auth` can make.
+/// A ring of keys. It cannot be made without the feature `auth`.
 #[derive(Clone, Debug)]
 pub struct Keys(Infallible);
 
 impl Keys {
-    /// Whether an NVE can use the ring.
+    /// Checks that an NVE can use the ring.
     ///
     /// # Errors
-    /// Why not.
+    /// The NVE cannot use the ring.
     pub const fn validate_for(&self, _: NveId) -> Result<(), KeyError> {
         match self.0 {}
     }
 
-    /// The NVE's key that was added last.
+    /// The key of the NVE that was added last.
     pub const fn newest(&self, _: NveId) -> Option<KeyId> {
         match self.0 {}
     }
 
-    /// Whose key it is.
+    /// The NVE of a key.
     pub const fn nve(&self, _: KeyId) -> Option<NveId> {
         match self.0 {}
     }
@@ -33,7 +33,7 @@ impl Keys {
     /// Opens a datagram.
     ///
     /// # Errors
-    /// Why it is not believed.
+    /// The reason why the datagram is not believed.
     pub const fn open<'a>(&self, _: Party, _: &'a [u8]) -> Result<Opened<'a>, AuthError> {
         match self.0 {}
     }
@@ -41,7 +41,7 @@ impl Keys {
     /// Seals a message.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The message must not be sent.
     pub const fn seal(&self, _: Party, _: KeyId, _: u64, _: &mut Vec<u8>) -> Result<(), SealError> {
         match self.0 {}
     }

@@ -1,24 +1,24 @@
-//! The numbers of one session: those given to what leaves, those that came.
+//! The numbers of one session, sent and received.
 
 use super::error::AuthError;
 use crate::id::SessionId;
 
-/// How far behind the highest number that came another may come: more than a session has under way.
+/// The window of late numbers behind the highest received one: more than a session has under way.
 const WINDOW: u64 = 1_024;
 const WORD: u64 = u64::BITS as u64;
 
-/// The numbers of one end of one session.
+/// The numbers at one end of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Numbers {
     session: SessionId,
     given: u64,
     highest: u64,
-    /// A bit for each number of the window, by what remains of it.
+    /// One bit for each number of the window, indexed by the number modulo the window.
     came: [u64; (WINDOW / WORD) as usize],
 }
 
 impl Numbers {
-    /// From now on those of this session, from 1 in each direction.
+    /// The numbers of this session; a new session begins at 1 in each direction.
     pub(super) fn within(&mut self, session: SessionId) -> &mut Self {
         if session != self.session {
             *self = Self { session, ..Self::default() };
@@ -26,18 +26,18 @@ impl Numbers {
         self
     }
 
-    /// Whether one of this session came.
+    /// True if a number of this session was received.
     pub(super) fn came_within(&self, session: SessionId) -> bool {
         self.session == session && self.highest > 0
     }
 
-    /// The next one for what leaves.
+    /// The number for the next message sent.
     pub(super) const fn give(&mut self) -> u64 {
         self.given = self.given.saturating_add(1);
         self.given
     }
 
-    /// Takes one that came with a right seal, once.
+    /// Takes the number of a message with a right seal; a second time it is a replay.
     pub(super) fn take(&mut self, number: u64) -> Result<(), AuthError> {
         let replayed = AuthError::Replayed { number };
         if number == 0 || number.saturating_add(WINDOW) <= self.highest {
@@ -57,7 +57,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// The places between the highest and a higher one are those of numbers that have not come.
+    /// Clears the bits between the highest number and a higher one: those numbers were not received.
     fn forget_beyond(&mut self, number: u64) {
         let (from, steps) = (self.highest.saturating_add(1), number.saturating_sub(self.highest).min(WINDOW));
         for skipped in from..from.saturating_add(steps) {

@@ -1,4 +1,4 @@
-//! The authority's end, one for each edge.
+//! The seals of an authority, one for each edge.
 
 use super::Keys;
 use super::error::{AuthError, SealError};
@@ -9,7 +9,7 @@ use crate::id::{NveId, SessionId};
 use crate::time::{Instant, Micros};
 use alloc::vec::Vec;
 
-/// What an authority remembers of one edge to seal and to open; the ring is that of all edges.
+/// The seals of an authority for one edge: numbers, the key that the edge used last, and the challenge. The ring is that of all edges.
 #[derive(Clone, Debug, Default)]
 pub struct NvaSeals {
     /// The key that the edge used last.
@@ -19,27 +19,26 @@ pub struct NvaSeals {
 }
 
 impl NvaSeals {
-    /// Takes an opened message of the session that there is.
+    /// Takes an opened message of the current session.
     ///
     /// # Errors
-    /// It came before.
+    /// [`AuthError::Replayed`] if the message is a replay.
     pub fn take(&mut self, session: SessionId, opened: &Opened<'_>) -> Result<(), AuthError> {
         self.numbers.within(session).take(opened.number)?;
         self.key = Some(opened.key);
         Ok(())
     }
 
-    /// Whether the edge has spoken in this session, and so has its HelloAck.
+    /// True if the edge has sent a message in this session, and so has received its HelloAck.
     pub fn is_heard(&self, session: SessionId) -> bool {
         self.numbers.came_within(session)
     }
 
-    /// Whether a Hello that asks for a session answers the challenge that was last given, no longer than `lifetime` ago, and was
-    /// so sent since; a challenge is answered once. If not, what to seal a HelloAck of session 0 with: the challenge in hand, or `fresh`,
-    /// which must never have been one before.
+    /// Checks that a Hello answers the last challenge, which is at most `lifetime` old. So the Hello is no replay. A challenge is answered
+    /// once.
     ///
     /// # Errors
-    /// The challenge.
+    /// The challenge for the number of a HelloAck of session 0: the current one, or `fresh`, which must never have been used before.
     pub fn prove(&mut self, now: Instant, lifetime: Micros, hello: &Opened<'_>, fresh: u64) -> Result<(), u64> {
         let valid = self.challenge.filter(|(_, given)| now - *given <= lifetime);
         match valid {
@@ -56,10 +55,10 @@ impl NvaSeals {
         }
     }
 
-    /// Seals a message that the session has written, with the key that the edge used last.
+    /// Seals a message of the session with the key that the edge used last.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The ring has no key of the edge. The message must not be sent.
     pub fn seal(&mut self, keys: &Keys, nve: NveId, message: &mut Vec<u8>) -> Result<(), SealError> {
         let heard = self.key.filter(|key| keys.nve(*key) == Some(nve));
         let key = heard.or_else(|| keys.newest(nve)).ok_or(SealError::NoKey(nve))?;

@@ -9,7 +9,7 @@ use crate::id::{NveId, SessionId};
 use crate::message::table::code;
 use alloc::vec::Vec;
 
-/// What an edge seals and opens with.
+/// The seals of an NVE: it seals, opens, and answers challenges.
 #[derive(Clone, Debug)]
 pub struct NveSeals {
     keys: Keys,
@@ -20,27 +20,29 @@ pub struct NveSeals {
 }
 
 impl NveSeals {
+    /// The seals of this NVE under a ring of keys.
+    ///
     /// # Errors
-    /// The ring has no key of this NVE, or one of another.
+    /// The ring has no key of this NVE, or a key of another NVE.
     pub fn new(keys: Keys, nve: NveId) -> Result<Self, KeyError> {
         keys.validate_for(nve)?;
         Ok(Self { keys, nve, challenge: 0, numbers: Numbers::default() })
     }
 
-    /// Another ring from now on; the session goes on.
+    /// Replaces the ring of keys; the session goes on.
     ///
     /// # Errors
-    /// As for [`NveSeals::new`]; the ring is what it was.
+    /// As for [`NveSeals::new`]; the old ring stays.
     pub fn set_keys(&mut self, keys: Keys) -> Result<(), KeyError> {
         keys.validate_for(self.nve)?;
         self.keys = keys;
         Ok(())
     }
 
-    /// Seals a message that the session has written.
+    /// Seals a message of the session.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The ring has no key of this NVE. The message must not be sent.
     pub fn seal(&mut self, message: &mut Vec<u8>) -> Result<(), SealError> {
         let key = self.keys.newest(self.nve).ok_or(SealError::NoKey(self.nve))?;
         let number = match session_of(message) {
@@ -50,11 +52,10 @@ impl NveSeals {
         self.keys.seal(Party::Nve, key, number, message)
     }
 
-    /// Opens a datagram of the NVA, where `session` is the one that there is, 0 for none. What is not of that session the session
-    /// itself refuses.
+    /// Opens a datagram of the NVA. `session` is the current session, 0 for none; the session itself refuses a message of another.
     ///
     /// # Errors
-    /// Why it is not believed; it changed nothing.
+    /// The reason why the datagram is not believed; it changed nothing.
     pub fn open<'a>(&mut self, session: SessionId, datagram: &'a [u8]) -> Result<Opened<'a>, AuthError> {
         let opened = self.keys.open(Party::Nva, datagram)?;
         // An Error of an NVA that has no such session has no number: it is true however often it is said.
@@ -65,7 +66,7 @@ impl NveSeals {
         Ok(opened)
     }
 
-    /// The NVA wants this in the seal of the next Hello: call it with each HelloAck of session 0 that the session took.
+    /// Puts the number of a challenge in the seal of the next Hello. Call it for each HelloAck of session 0 that the session took.
     pub const fn challenged(&mut self, number: u64) {
         self.challenge = number;
     }

@@ -1,4 +1,4 @@
-//! A message whose seal was found right.
+//! A message with a right seal.
 
 use super::id::KeyId;
 use crate::codec::Reader;
@@ -8,16 +8,17 @@ use crate::id::{NveId, SessionId};
 use crate::message::Message;
 use crate::view;
 
-/// A message whose seal is right; whether it is a replay, its number says to who counts them.
+/// A message with a right seal. The numbers of the session tell whether it is a replay ([`NvaSeals`](super::NvaSeals),
+/// [`NveSeals`](super::NveSeals)).
 #[derive(Clone, Copy, Debug)]
 pub struct Opened<'a> {
-    /// Its header.
+    /// The header of the message.
     pub header: Header,
-    /// The number of its type.
+    /// The number of the message type.
     pub kind: u8,
-    /// The key.
+    /// The id of the key.
     pub key: KeyId,
-    /// Whose key it is.
+    /// The NVE of the key.
     pub nve: NveId,
     /// The number in the seal.
     pub number: u64,
@@ -25,18 +26,18 @@ pub struct Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    /// What it says, as it lies in the datagram.
+    /// The message, read in the datagram.
     ///
     /// # Errors
-    /// As [`Opened::decode`].
+    /// As for [`Opened::decode`].
     pub fn view(&self) -> Result<view::Message<'a>, DecodeError> {
         view::Message::get_whole(&self.header, self.kind, self.body)
     }
 
-    /// What it says.
+    /// The message.
     ///
     /// # Errors
-    /// Its sender, who has the key, said what is no message here.
+    /// The sender has the key, and its message cannot be decoded.
     pub fn decode(&self) -> Result<Message, DecodeError> {
         self.view().map(Into::into)
     }

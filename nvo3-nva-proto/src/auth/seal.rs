@@ -1,4 +1,4 @@
-//! The seal's bytes, and who can make them.
+//! The bytes of a seal.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -26,10 +26,10 @@ const NUMBER: usize = 8;
 const CODE: usize = SEAL_LEN - NUMBER;
 
 impl Keys {
-    /// Opens a datagram that `from` is to have sent. Nothing but its header is parsed; the code is compared in constant time.
+    /// Opens a datagram of the end `from`: checks its seal. Only the header is parsed; the code is compared in constant time.
     ///
     /// # Errors
-    /// Why it is not believed.
+    /// The reason why the datagram is not believed.
     pub fn open<'a>(&self, from: Party, datagram: &'a [u8]) -> Result<Opened<'a>, AuthError> {
         if datagram.get(2).is_some_and(|flags| flags & SEALED == 0) {
             return Err(AuthError::NoSeal);
@@ -48,10 +48,10 @@ impl Keys {
         Ok(Opened { header, kind, key, nve, number: u64::from_be_bytes(*number), body })
     }
 
-    /// Seals what [`crate::Message::encode`] wrote, as `from` does; leaves it as it is where that fails.
+    /// Seals an encoded message as the end `from`. On an error the message is unchanged.
     ///
     /// # Errors
-    /// `key` is not in the ring, or `message` is none; it must not be sent then.
+    /// The ring does not have `key`, or `message` is not a message. The message must not be sent.
     pub fn seal(&self, from: Party, key: KeyId, number: u64, message: &mut Vec<u8>) -> Result<(), SealError> {
         let length = message.len();
         let (_, mut code) = self.code(key, from).ok_or(SealError::UnknownKey(key))?;

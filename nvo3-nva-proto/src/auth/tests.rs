@@ -109,15 +109,15 @@ fn each_reason_not_to_believe_is_named() {
 
     #[rustfmt::skip]
     let table: [(&str, Vec<u8>); 9] = [
-        ("message at byte 0: 1 bytes are needed and 0 are there",       Vec::new()),
-        ("there is no seal",                                             with(2, 0)),
-        ("Keepalive at byte 2: 3 may not stand here",                    with(2, 3)),
-        ("Keepalive at byte 3: 40 may not stand here",                   with(3, 40)),
-        ("message at byte 0: version 2 is not spoken here, 1 is",        with(0, 2)),
-        ("key 3 is not known here",                                      with(7, 3)),
-        ("key 0 is not known here",                                      with(7, 0)),
-        ("the seal is not that of key 2",                                with(7, 2)),
-        ("the seal is not that of key 1",                                body),
+        ("message at byte 0: 1 bytes are needed and 0 are there",              Vec::new()),
+        ("the message has no seal",                                            with(2, 0)),
+        ("Keepalive at byte 2: 3 is not a value of this field",                with(2, 3)),
+        ("Keepalive at byte 3: 40 is not a value of this field",               with(3, 40)),
+        ("message at byte 0: version 2 is not supported: must be 1",           with(0, 2)),
+        ("key 3 is not in the ring",                                           with(7, 3)),
+        ("key 0 is not in the ring",                                           with(7, 0)),
+        ("the seal does not match key 2",                                      with(7, 2)),
+        ("the seal does not match key 1",                                      body),
     ];
 
     for (sentence, bytes) in table {
@@ -144,8 +144,8 @@ fn a_key_is_bound_to_its_edge() {
 fn a_ring_that_an_edge_cannot_use_is_refused() {
     let sentence = |keys| NveSeals::new(keys, EDGE).unwrap_err().to_string();
 
-    assert_eq!(sentence(Keys::default()), "there is no key for nve1");
-    assert_eq!(sentence(ring(&[(1, EDGE), (2, OTHER)])), "key 2 is nve2's, which this is not");
+    assert_eq!(sentence(Keys::default()), "the ring has no key for nve1");
+    assert_eq!(sentence(ring(&[(1, EDGE), (2, OTHER)])), "key 2 belongs to nve2: an NVE must have its own keys only");
     assert_eq!(ring(&[(1, EDGE)]).add(key(1), OTHER, &Secret::from([0; 32])), Err(KeyError::Twice(key(1))));
     assert_eq!(alloc::format!("{:?} {:?}", Secret::from([1; 32]), ring(&[(1, EDGE)])), "Secret(..) {1: NveId(1)}");
 }
@@ -174,7 +174,7 @@ fn nothing_is_heard_twice_at_either_end() {
     }
     assert_eq!(
         nve.open(session, &back[0]).unwrap_err().to_string(),
-        "number 1 of its session came before, or too late"
+        "number 1 of its session was received before, or comes too late"
     );
 }
 

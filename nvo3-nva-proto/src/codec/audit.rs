@@ -30,7 +30,7 @@ struct Table {
 
 impl Table {
     /// The lowest version and the NVEs. That those are too many is never seen: as many entries do not fit a message.
-    fn of(entries: &[CacheEntry]) -> Self {
+    fn new(entries: &[CacheEntry]) -> Self {
         let mut nves = ArrayVec::new();
         for CacheEntry { nve, .. } in entries {
             if !nves.contains(nve) && nves.try_push(*nve).is_err() {
@@ -61,10 +61,10 @@ impl<'a> CacheEntries<'a> {
         Ok(view::CacheEntry { mac, version, ips: r.get()?, nve })
     }
 
-    /// In their order.
+    /// The entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = view::CacheEntry<'a>> + use<'a> {
-        let (of, mut entries) = (*self, self.entries);
-        core::iter::from_fn(move || of.get_entry(&mut entries).ok())
+        let (table, mut entries) = (*self, self.entries);
+        core::iter::from_fn(move || table.get_entry(&mut entries).ok())
     }
 }
 
@@ -74,7 +74,7 @@ fn lowest(entries: &[CacheEntry]) -> Version {
 
 impl Put for CacheReport {
     fn put<S: Sink>(&self, out: &mut S) {
-        let table = Table::of(&self.entries);
+        let table = Table::new(&self.entries);
         self.vn.put(out);
         table.base.put(out);
         self.more.put(out);
@@ -114,7 +114,7 @@ impl<'a> Get<'a> for view::CacheReport<'a> {
 const NVE_LEN: usize = 8;
 
 impl CacheReport {
-    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    /// Splits the list into messages that each fit, for one transaction. All but the last say that more follows.
     ///
     /// An entry with more addresses than a message holds stays in a part that [`crate::Message::encode`] refuses.
     pub fn split(self) -> Vec<Self> {
@@ -131,8 +131,8 @@ impl CacheReport {
             let mut length = Count(0);
             table.put_entry(&entry, &mut length);
             let Count(length) = length;
-            let known = if nves.contains(&entry.nve) { 0 } else { NVE_LEN };
-            size = size.saturating_add(length).saturating_add(known);
+            let added = if nves.contains(&entry.nve) { 0 } else { NVE_LEN };
+            size = size.saturating_add(length).saturating_add(added);
             if size > MAX_MESSAGE && !part.entries.is_empty() {
                 parts.push(core::mem::replace(&mut part, empty()));
                 nves.clear();
@@ -175,7 +175,7 @@ impl<'a> Get<'a> for view::CacheVerdict<'a> {
 }
 
 impl CacheVerdict {
-    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    /// Splits the list into messages that each fit, for one transaction. All but the last say that more follows.
     pub fn split(self) -> Vec<Self> {
         let Self { vn, wrong, more } = self;
         let mut fixed = Count(Header::LEN.saturating_add(4));

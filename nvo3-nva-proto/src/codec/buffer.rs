@@ -34,8 +34,7 @@ impl Sink for Page {
 }
 
 impl Message {
-    /// Appends header and message to `out`, also to a `&mut [u8]`; leaves `out` as it is where that fails. Nothing is allocated
-    /// but by `out`.
+    /// Appends the header and the message to any buffer, for instance a `&mut [u8]`. Only `out` itself may allocate.
     ///
     /// ```
     /// use nvo3_nva_proto::{Header, Message};
@@ -49,7 +48,7 @@ impl Message {
     /// ```
     ///
     /// # Errors
-    /// As [`Message::encode`], and [`EncodeError::NoRoom`].
+    /// As for [`Message::encode`], and [`EncodeError::NoRoom`] if the buffer is too small; `out` is unchanged.
     pub fn put(&self, header: &Header, out: &mut impl BufMut) -> Result<(), EncodeError> {
         let length = self.checked_len()?;
         let available = out.remaining_mut();

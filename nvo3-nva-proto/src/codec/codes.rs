@@ -1,8 +1,10 @@
 //! Enums that are one byte on the wire.
 
-/// The enum, and the byte with its number. A byte that is no number of it refuses the message.
+/// Makes from a row of each value: the enum, its byte on the wire, and a clause for a person. A byte without a row refuses the message.
+///
+/// The enums are exhaustive: a value without a row is no message of this version, and whoever matches must answer each.
 macro_rules! codes {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $code:literal,)* }) => {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $code:literal $clause:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -10,6 +12,15 @@ macro_rules! codes {
         #[repr(u8)]
         pub enum $name {
             $($(#[$about])* $variant = $code,)*
+        }
+
+        impl core::fmt::Display for $name {
+            /// Writes a clause for a person.
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.pad(match self {
+                    $(Self::$variant => $clause,)*
+                })
+            }
         }
 
         impl $crate::codec::Put for $name {

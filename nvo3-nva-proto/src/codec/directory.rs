@@ -153,7 +153,7 @@ impl<'a> Get<'a> for view::Resync<'a> {
 }
 
 impl Resync {
-    /// The same in messages that each fit, for one transaction; all but the last say that more follows.
+    /// Splits the list into messages that each fit, for one transaction. All but the last say that more follows.
     pub fn split(self) -> Vec<Self> {
         let Self { since, vns, mappings, more } = self;
         let empty = || Self { since, vns: Vec::new(), mappings: Vec::new(), more: true };

@@ -37,7 +37,10 @@ use alloc::vec::Vec;
 use value::Count;
 
 impl Message {
-    /// Appends header and message to `out`; leaves `out` as it is where that fails.
+    /// Appends the header and the message to `out`.
+    ///
+    /// # Errors
+    /// The message is too long, or an Update has too many places; `out` is unchanged.
     pub fn encode(&self, header: &Header, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let length = self.checked_len()?;
         out.reserve(length);
@@ -62,14 +65,17 @@ impl Message {
         self.put_body(out);
     }
 
-    /// The bytes that [`Message::encode`] would need, header included, also where that is too many.
+    /// The number of bytes that [`Message::encode`] needs, header included, even if that is too many for a message.
     pub fn encoded_len(&self) -> usize {
         let mut count = Count(Header::LEN);
         self.put_body(&mut count);
         count.0
     }
 
-    /// The one message in `datagram`, which holds nothing else. TLVs that are neither known nor critical are skipped (ARC-18).
+    /// Decodes `datagram`, which holds one message and nothing else. Unknown TLVs without the critical bit are skipped (ARC-18 wants that).
+    ///
+    /// # Errors
+    /// The bytes are not a message; the error says what is wrong and where.
     ///
     /// ```
     /// use nvo3_nva_proto::{Header, Message, MoveId};

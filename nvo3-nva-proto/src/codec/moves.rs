@@ -1,4 +1,4 @@
-//! The words of a planned move on the wire (SPEC.md §6.4).
+//! The messages of a move on the wire (SPEC.md §6.4).
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
@@ -13,7 +13,7 @@ fields! {
     Done { move_id, report }
 }
 
-/// 0 where nothing is refused.
+/// 0 if the NVE does not refuse.
 impl Put for Option<Refusal> {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
@@ -69,7 +69,7 @@ impl<'a> Get<'a> for view::Prepare<'a> {
 }
 
 impl<'a> view::Tsis<'a> {
-    /// In their order.
+    /// The TSIs, in order.
     pub fn iter(&self) -> impl Iterator<Item = view::Tsi<'a>> + use<'a> {
         self.0.flatten().filter(|tlv| tlv.kind == kind::TSI).filter_map(|tlv| tlv.only().ok())
     }

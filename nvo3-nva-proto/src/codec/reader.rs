@@ -5,7 +5,7 @@ use super::value::Get;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::SessionId;
 
-/// What is left of a datagram, or of one TLV's value in it.
+/// The rest of a datagram, or of the value of one TLV in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Of a length that no message has, as much as an error can say.
+/// A length as an error says it; `u32::MAX` if it is longer than that.
 pub(crate) fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Type, length, value: what a message has beyond its fixed body (SPEC.md §3).
+//! Type, length, value: the part of a message after its fixed body (SPEC.md §3).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -10,7 +10,7 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! One with the critical bit `C` that the receiver does not know refuses the message; without it is skipped (ARC-18).
+//! An unknown TLV with the critical bit `C` refuses the message; without that bit it is skipped (ARC-18 wants that).
 
 use super::reader::Reader;
 use super::value::{Get, Sink};
@@ -28,7 +28,7 @@ pub(super) mod kind {
     pub(in crate::codec) const TSI: u16 = 2;
     /// TSIs without their addresses.
     pub(in crate::codec) const TSI_KEYS: u16 = 3;
-    /// Where the TSI was. Not critical: it only helps.
+    /// The NVE where the TSI was. Not critical: it is only a help.
     pub(in crate::codec) const OLD_NVE: u16 = 4;
     /// The version that the sender believes to be the newest.
     pub(in crate::codec) const EXPECTED: u16 = 5;
@@ -73,38 +73,38 @@ pub(crate) struct Tlv<'a> {
 }
 
 impl<'a> Tlv<'a> {
-    /// Nobody here knows it.
+    /// Skips an unknown TLV, unless it is critical.
     pub(crate) fn skip(self) -> Result<(), DecodeError> {
         if self.critical { Err(self.value.fail(self.at, DecodeErrorKind::UnknownCritical)) } else { Ok(()) }
     }
 
-    /// It is one value, and comes once.
+    /// Reads one value of a TLV that may come once.
     pub(super) fn once<T: Get<'a>>(mut self, slot: &mut Option<T>) -> Result<(), DecodeError> {
         self.first(slot)?;
         *slot = Some(self.value.get()?);
         self.value.end()
     }
 
-    /// It is values to the end, and comes once.
+    /// Reads the list of values of a TLV that may come once.
     pub(super) fn once_list<T: Get<'a>>(mut self, slot: &mut Option<List<'a, T>>) -> Result<(), DecodeError> {
         self.first(slot)?;
         *slot = Some(self.value.get()?);
         Ok(())
     }
 
-    /// It is one value.
+    /// Reads one value of a TLV that may be repeated.
     pub(super) fn only<T: Get<'a>>(mut self) -> Result<T, DecodeError> {
         let value = self.value.get()?;
         self.value.end()?;
         Ok(value)
     }
 
-    /// It has not come before.
+    /// Checks that the TLV has not come before.
     pub(super) fn first<T>(&self, slot: &Option<T>) -> Result<(), DecodeError> {
         if slot.is_none() { Ok(()) } else { Err(self.value.fail(self.at, DecodeErrorKind::Repeated)) }
     }
 
-    /// It has no place beside what the message says.
+    /// The error that the rest of the message excludes the TLV.
     pub(super) fn out_of_place(&self) -> DecodeError {
         self.value.fail(self.at, DecodeErrorKind::OutOfPlace)
     }
@@ -113,14 +113,14 @@ impl<'a> Tlv<'a> {
 /// Walks TLVs without copying; ends after the first error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tlvs<'a> {
-    of: Reader<'a>,
+    message: Reader<'a>,
     rest: &'a [u8],
     at: usize,
 }
 
 impl<'a> Tlvs<'a> {
-    pub(super) const fn new(of: Reader<'a>, rest: &'a [u8]) -> Self {
-        Self { of, rest, at: of.offset() }
+    pub(super) const fn new(message: Reader<'a>, rest: &'a [u8]) -> Self {
+        Self { message, rest, at: message.offset() }
     }
 }
 
@@ -142,17 +142,22 @@ impl<'a> Iterator for Tlvs<'a> {
             return None;
         }
         let Ok((body, (code, length))) = head(input) else {
-            return Some(Err(self.of.truncated(self.at, 4, input.len())));
+            return Some(Err(self.message.truncated(self.at, 4, input.len())));
         };
         let kind = code & !CRITICAL;
-        let inside = self.of.within(kind, self.at.saturating_add(4), body);
+        let inside = self.message.within(kind, self.at.saturating_add(4), body);
         let Ok((rest, value)) = value(length, body) else {
             return Some(Err(inside.truncated(self.at, length.into(), body.len())));
         };
         let at = self.at;
         self.at = inside.offset().saturating_add(value.len());
         self.rest = rest;
-        Some(Ok(Tlv { kind, value: self.of.within(kind, inside.offset(), value), critical: code & CRITICAL != 0, at }))
+        Some(Ok(Tlv {
+            kind,
+            value: self.message.within(kind, inside.offset(), value),
+            critical: code & CRITICAL != 0,
+            at,
+        }))
     }
 }
 

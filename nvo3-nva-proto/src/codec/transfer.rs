@@ -10,6 +10,7 @@ use crate::message::{
     Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateChunk, StateKind, StateOffer,
     StatePart, StateStream, Vlan,
 };
+use crate::time::Micros;
 use crate::view;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -136,14 +137,17 @@ impl Get<'_> for Present {
 
 impl Put for FlowState {
     fn put<S: Sink>(&self, out: &mut S) {
-        self.expires_ms.put(out);
+        // u32::MAX is taken: it says that the state does not expire.
+        self.expires.map_or(u32::MAX, |length| length.to_wire_millis().min(u32::MAX - 1)).put(out);
         self.data.put(out);
     }
 }
 
 impl<'a> Get<'a> for view::FlowState<'a> {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self { expires_ms: r.get()?, data: r.get()? })
+        let millis: u32 = r.get()?;
+        let expires = (millis != u32::MAX).then(|| Micros::from_millis(millis.into()));
+        Ok(Self { expires, data: r.get()? })
     }
 }
 

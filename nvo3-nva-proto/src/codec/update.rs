@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use nvo3_wire::Mac;
 
-/// The most places that one Update's mappings can be in.
+/// The most different places of the mappings in one Update: 4.
 pub const MAX_PLACES: usize = 4;
 
 pub(super) const FULL_VERSION: u8 = 0x80;
@@ -44,7 +44,7 @@ struct Table {
 
 impl Table {
     /// The lowest version and the places.
-    fn of(mappings: &[Mapping]) -> Self {
+    fn new(mappings: &[Mapping]) -> Self {
         let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
         let mut places = ArrayVec::new();
         for place in mappings.iter().filter_map(|m| m.place) {
@@ -75,7 +75,7 @@ impl<'a> Mappings<'a> {
         self.places.iter().take(MAX_PLACES).collect()
     }
 
-    /// In their order.
+    /// The mappings, in order.
     pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
         let (base, places, mut entries) = (self.base, self.table(), self.entries);
         core::iter::from_fn(move || get_entry(&mut entries, base, &places).ok())
@@ -128,7 +128,7 @@ pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Resu
 
 impl Put for Update {
     fn put<S: Sink>(&self, out: &mut S) {
-        let table = Table::of(&self.mappings);
+        let table = Table::new(&self.mappings);
         self.vn.put(out);
         self.after.put(out);
         self.upto.put(out);
@@ -194,7 +194,7 @@ const MEMBERS_BESIDE_MAPPINGS: usize = 16;
 
 impl Update {
     pub(super) fn check_places(&self) -> Result<(), EncodeError> {
-        if Table::of(&self.mappings).places.len() <= MAX_PLACES {
+        if Table::new(&self.mappings).places.len() <= MAX_PLACES {
             return Ok(());
         }
         let mut places: Vec<_> = self.mappings.iter().filter_map(|m| m.place).collect();

@@ -4,6 +4,7 @@ use super::reader::Reader;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
 use crate::message::{Address, Capabilities, Encapsulations, HoldLimits, Report, Tsi};
+use crate::time::{Lifetime, Micros};
 use crate::view::{self, Addresses};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -106,9 +107,26 @@ fields! {
     Capabilities { 0 }
     Version { epoch, generation }
     TsiKey { vn, mac }
-    HoldLimits { frames, bytes, age_ms }
-    Report { duration_us, held_frames, tunnelled_frames, dropped_frames, stale_senders }
+    Lifetime { 0 }
+    Micros { 0 }
+    Report { duration, held_frames, tunnelled_frames, dropped_frames, stale_senders }
     Place { nve, locators }
+}
+
+/// The age in whole milliseconds.
+impl Put for HoldLimits {
+    fn put<S: Sink>(&self, out: &mut S) {
+        self.frames.put(out);
+        self.bytes.put(out);
+        self.age.to_wire_millis().put(out);
+    }
+}
+
+impl Get<'_> for HoldLimits {
+    #[inline(always)]
+    fn get(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { frames: r.get()?, bytes: r.get()?, age: Micros::from_millis(r.get::<u32>()?.into()) })
+    }
 }
 
 /// 0 or 1.
@@ -253,7 +271,7 @@ impl Get<'_> for Address {
     }
 }
 
-/// As many addresses of one TSI fit each message that speaks of one, whatever their families and whatever else it says.
+/// The most IP addresses of one TSI in a message: 64. As many fit each message about a TSI, whatever their families.
 pub const MAX_IPS: usize = 64;
 
 const RUN_V6: u8 = 0x80;
@@ -313,7 +331,7 @@ fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
 }
 
 impl<'a> Addresses<'a> {
-    /// In their order.
+    /// The addresses, in order.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
         let (mut r, mut run) = (self.runs, 0);
         core::iter::from_fn(move || {

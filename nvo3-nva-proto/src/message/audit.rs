@@ -1,4 +1,4 @@
-//! What an NVE believes, held against what the NVA knows (SPEC.md §6.6; VMM-10-07).
+//! The audit of an NVE's mappings by the NVA (SPEC.md §6.6; caches are checked against the NVA, VMM-10-07).
 
 use crate::codec::codes;
 use crate::id::{NveId, Version};
@@ -6,16 +6,16 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
 
-/// See [`crate::Message::CacheReport`].
+/// The body of [`CacheReport`](crate::Message::CacheReport): the mappings that an NVE has in one VN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct CacheReport {
     /// The VN of every entry.
     pub vn: Vni,
-    /// What the NVE has of it, its own TSIs too.
+    /// The mappings that the NVE has, those of its own TSIs included.
     pub entries: Vec<CacheEntry>,
-    /// Another CacheReport of the same transaction follows.
+    /// True if another CacheReport of the same transaction follows.
     pub more: bool,
 }
 
@@ -24,54 +24,54 @@ pub struct CacheReport {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct CacheEntry {
-    /// Whose.
+    /// The MAC of the TSI.
     pub mac: Mac,
-    /// The IP addresses that it has there.
+    /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
-    /// Under which version it was learned.
+    /// The version of the mapping.
     pub version: Version,
-    /// Where it points.
+    /// The NVE that the mapping points to.
     pub nve: NveId,
 }
 
-/// See [`crate::Message::CacheVerdict`]. What was reported and is in none of the answers is right.
+/// The body of [`CacheVerdict`](crate::Message::CacheVerdict): the reported mappings that are wrong. The others are right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct CacheVerdict {
     /// The VN of every entry.
     pub vn: Vni,
-    /// What is not right.
+    /// The entries that are wrong.
     pub wrong: Vec<WrongEntry>,
-    /// Another CacheVerdict of the same transaction follows.
+    /// True if another CacheVerdict of the same transaction follows.
     pub more: bool,
 }
 
-/// A mapping that an NVE should not have as it reported it.
+/// A reported mapping that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct WrongEntry {
-    /// Why.
+    /// The reason.
     pub verdict: Verdict,
-    /// Whose.
+    /// The MAC of the TSI.
     pub mac: Mac,
-    /// The version of the mapping as it stands now, 0 where there is none.
+    /// The version of the current mapping, 0 if there is none.
     pub version: Version,
 }
 
 codes! {
-    /// What is wrong with an entry; the first that applies.
+    /// The reason why an entry is wrong: the first that applies.
     pub enum Verdict {
         /// The VN has no such TSI, or the NVE may not know it.
-        Unknown = 1,
-        /// There is a newer version.
-        Stale = 2,
-        /// There is no such version yet: the NVE did not get it from this NVA.
-        Ahead = 3,
-        /// The version is right and points elsewhere.
-        WrongNve = 4,
-        /// It has an IP address that is another's, or nobody's.
-        WrongAddress = 5,
+        Unknown = 1 "the VN has no such TSI",
+        /// The NVA has a newer version.
+        Stale = 2 "the NVA has a newer version",
+        /// The NVA has not given this version yet: the NVE has it from somewhere else.
+        Ahead = 3 "the NVA has not given this version",
+        /// The version is right, and its mapping points to another NVE.
+        WrongNve = 4 "the mapping points to another NVE",
+        /// An IP address of the entry belongs to another TSI, or to none.
+        WrongAddress = 5 "an IP address belongs to another TSI, or to none",
     }
 }

@@ -1,129 +1,134 @@
-//! Where an address is: see SPEC.md §6.3.
+//! The directory: where an address is (SPEC.md §6.3).
 
 use crate::id::{NveId, Place, RecordNo, TsiKey, Version};
+use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
 
-/// A tenant address.
+/// An address of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Address {
-    /// A MAC.
+    /// A MAC address.
     Mac(Mac),
-    /// An IP of either family.
+    /// An IPv4 or IPv6 address.
     Ip(IpAddr),
 }
 
-/// See [`crate::Message::Resync`].
+/// The body of [`Resync`](crate::Message::Resync): an NVE restates its interest and asks for what it missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Resync {
-    /// Everything published after this record; 0 asks for all.
+    /// The newest published record that the NVE has. The NVA sends what it published later; 0 asks for everything.
     pub since: RecordNo,
-    /// The VNs that the NVE takes part in.
+    /// The VNs that the NVE subscribes to.
     pub vns: Vec<Vni>,
-    /// The mappings that it pulled and still holds.
+    /// The mappings that the NVE queried and still has.
     pub mappings: Vec<(Vni, Address)>,
-    /// Another Resync of the same transaction follows.
+    /// True if another Resync of the same transaction follows.
     pub more: bool,
 }
 
-/// See [`crate::Message::Query`].
+/// The body of [`Query`](crate::Message::Query): an NVE asks where an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Query {
-    /// The VN asked in.
+    /// The VN of the address.
     pub vn: Vni,
-    /// The address asked for.
+    /// The queried address.
     pub address: Address,
 }
 
-/// A TSI, its addresses and where it is.
+/// A mapping: a TSI, its IP addresses and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Mapping {
-    /// Its MAC; the VN is that of the message.
+    /// The MAC of the TSI. The message names the VN.
     pub mac: Mac,
-    /// Its IP addresses.
+    /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
-    /// What orders it.
+    /// The version, which orders mappings of one TSI.
     pub version: Version,
-    /// Where it is; `None` once it is withdrawn.
+    /// The place of the TSI; `None` once the mapping is withdrawn.
     pub place: Option<Place>,
 }
 
-/// See [`crate::Message::Response`].
+/// The body of [`Response`](crate::Message::Response): the answer to a [`Query`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Response {
-    /// The VN asked in.
+    /// The VN of the address.
     pub vn: Vni,
-    /// The address asked for.
+    /// The queried address.
     pub address: Address,
     /// The answer.
     pub answer: Answer,
-    /// How long it may be kept, in 100 ms; 0 for this once, 0xFFFF as long as the session lives (DIR-03).
-    pub lifetime: u16,
+    /// How long the NVE may keep the answer (an answer says how long it holds, DIR-03).
+    pub lifetime: Lifetime,
 }
 
-/// What the NVA knows of an address.
+/// What the NVA answers about an address.
+///
+/// Exhaustive: a fourth answer would be a new version of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Answer {
-    /// It is this mapping.
+    /// The address belongs to this mapping.
     Found(Mapping),
-    /// No such address in the VN.
+    /// The VN has no such address.
     NotFound,
-    /// The asker may not know (DAP-05).
+    /// The NVE may not know (a prohibited query is not answered as an unknown address, DAP-05).
     Prohibited,
 }
 
-/// See [`crate::Message::Update`]: one VN, grouped.
+/// The body of [`Update`](crate::Message::Update): changed mappings of one VN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Update {
-    /// The VN of every mapping in it.
+    /// The VN of every mapping.
     pub vn: Vni,
-    /// It covers the publishing records after this one …
+    /// The update covers the published records after this one …
     pub after: RecordNo,
     /// … up to this one.
     pub upto: RecordNo,
-    /// With at most 4 different places.
+    /// The mappings, in at most [`MAX_PLACES`](crate::MAX_PLACES) different places.
     pub mappings: Vec<Mapping>,
-    /// The NVEs that take part in the VN, where that changed.
+    /// The NVEs that take part in the VN; `None` if they have not changed.
     pub members: Option<Members>,
-    /// The answer to a Resync ends here.
+    /// True if the answer to a Resync ends with this update.
     pub synced: bool,
 }
 
-/// The NVEs that take part in a VN, all of them or a part of the list.
+/// The NVEs that take part in a VN: the whole list, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Members {
-    /// Where they are.
+    /// The NVEs and their locators.
     pub places: Vec<Place>,
-    /// The list goes on in the next Update of the VN, and counts when it is whole.
+    /// True if the list goes on in the next Update of the VN. An NVE uses the list once it is whole.
     pub more: bool,
 }
 
-/// See [`crate::Message::Invalidate`]. Between NVEs it is a hint: all it can cause is a query.
+/// The body of [`Invalidate`](crate::Message::Invalidate): a mapping is out of date (an older statement never wins, R-03).
+///
+/// Between NVEs it is a hint: it can only cause a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Invalidate {
-    /// Whose mapping.
+    /// The TSI of the mapping.
     pub tsi: TsiKey,
-    /// Only if it still points there …
+    /// The mapping is dropped only if it points to this NVE …
     pub nve: NveId,
-    /// … and is not newer than this.
+    /// … and is not newer than this version.
     pub version: Version,
 }

@@ -1,34 +1,39 @@
-//! How a VM moves: see SPEC.md §6.4.
+//! The messages of a move (SPEC.md §6.4).
 
 use super::registration::{MoveKind, Tsi};
 use crate::codec::codes;
 use crate::id::{MoveId, Place, TsiKey, Version};
+use crate::time::Micros;
 use alloc::vec::Vec;
 
 codes! {
-    /// Which side of a move an NVE is on.
+    /// The side of a move that an NVE is on.
     pub enum Side {
-        /// The VM leaves it.
-        Old = 1,
-        /// The VM comes to it.
-        New = 2,
+        /// The NVE that the VM leaves.
+        Old = 1 "old",
+        /// The NVE that the VM comes to.
+        New = 2 "new",
     }
 }
 
-/// Bounds of what is held for one TSI.
+/// Bounds of the frames that a forwarder holds for one TSI (each hold is bounded in frames, bytes and age, R-36).
+///
+/// A message carries the age in whole milliseconds: rounded up, and at most 4,294,967.295 s. With `serde` the age is a number of
+/// microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HoldLimits {
-    /// Frames.
+    /// The most frames held.
     pub frames: u32,
-    /// Bytes of frames.
+    /// The most bytes of frames held.
     pub bytes: u32,
-    /// Milliseconds.
-    pub age_ms: u32,
+    /// The longest that a frame is held.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = Micros::arbitrary_millis))]
+    pub age: Micros,
 }
 
-/// See [`crate::Message::Prepare`].
+/// The body of [`Prepare`](crate::Message::Prepare): the NVA asks an NVE to take part in a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -37,61 +42,62 @@ pub struct Prepare {
     pub move_id: MoveId,
     /// The version reserved for it.
     pub version: Version,
-    /// Which side the receiver is on.
+    /// The side of the receiver.
     pub side: Side,
     /// How the VM moves.
     pub kind: MoveKind,
-    /// To the old NVE: stop delivering now, without the hypervisor's word (it had been given before a restart, or nobody
-    /// planned the move).
+    /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
+    ///
+    /// The hypervisor said *suspend* before a restart, or nobody planned the move.
     pub suspended: bool,
-    /// What moves as one.
+    /// The TSIs that move together.
     pub tsis: Vec<Tsi>,
-    /// The other side.
+    /// The NVE on the other side.
     pub peer: Place,
-    /// How much the new NVE may hold for each TSI.
+    /// The limits on frames that the new NVE holds for each TSI.
     pub limits: HoldLimits,
 }
 
-/// See [`crate::Message::Ready`].
+/// The body of [`Ready`](crate::Message::Ready): the answer of an NVE to a [`Prepare`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ready {
     /// The move.
     pub move_id: MoveId,
-    /// The version that it was prepared for.
+    /// The version of the [`Prepare`].
     pub version: Version,
-    /// Why not, if not.
+    /// The reason if the NVE refuses; `None` if it is ready.
     pub refused: Option<Refusal>,
 }
 
 codes! {
-    /// Why an NVE or the NVA will not take part in a move.
+    /// The reason why an NVE or the NVA refuses a move.
     pub enum Refusal {
-        /// Below the floor: something newer is known.
-        Stale = 1,
-        /// The VM is not here (old side), or already here (new side).
-        WrongPlace = 2,
-        /// The forwarder cannot hold or tunnel.
-        Forwarder = 3,
-        /// No room for another.
-        Resource = 4,
-        /// No encapsulation or underlay address family in common.
-        NoCommonUnderlay = 5,
-        /// The NVE has no session with the NVA.
-        NoSession = 6,
+        /// The version is below the floor: something newer is known of a TSI.
+        Stale = 1 "something newer is known of a TSI of the move",
+        /// A TSI is not at the old NVE, or is already at the new NVE.
+        WrongPlace = 2 "a TSI is not at the old NVE, or is already at the new NVE",
+        /// The forwarder cannot hold or tunnel the frames.
+        Forwarder = 3 "the forwarder cannot hold or tunnel the frames",
+        /// There is no room for another move.
+        Resource = 4 "there is no room for another move",
+        /// The two NVEs have no encapsulation or no underlay address family in common.
+        NoCommonUnderlay = 5 "the two NVEs have no encapsulation or no underlay address family in common",
+        /// An NVE of the move has no session with the NVA.
+        NoSession = 6 "an NVE of the move has no session with the NVA",
         /// Another move of one of the TSIs has not ended.
-        Busy = 7,
-        /// Policy forbids it.
-        Policy = 8,
-        /// No such TSI.
-        UnknownTsi = 9,
+        Busy = 7 "another move of one of the TSIs has not ended",
+        /// Policy forbids the move.
+        Policy = 8 "policy forbids it",
+        /// A TSI of the move is not known.
+        UnknownTsi = 9 "a TSI of the move is not known",
         /// The kind of move is not supported.
-        NotSupported = 10,
+        NotSupported = 10 "this kind of move is not supported",
     }
 }
 
-/// A word about a move that says nothing else.
+/// The body of the messages that name a move and say nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -102,20 +108,20 @@ pub struct MoveWord {
     pub version: Version,
 }
 
-/// See [`crate::Message::Outcome`].
+/// The body of [`Outcome`](crate::Message::Outcome): how a move ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Outcome {
     /// The move.
     pub move_id: MoveId,
-    /// How it ended.
+    /// How the move ended.
     pub result: MoveResult,
-    /// The version of the mappings from now on: the reserved one where committed, a newer one where aborted.
+    /// The version of the mappings from now on: the reserved version if committed, a newer one if aborted.
     pub version: Version,
-    /// Where the VM is from now on.
+    /// The place of the VM from now on.
     pub place: Place,
-    /// What moved.
+    /// The TSIs of the move.
     pub tsis: Vec<TsiKey>,
 }
 
@@ -123,39 +129,40 @@ codes! {
     /// How a move ended.
     pub enum MoveResult {
         /// The VM is at the new NVE.
-        Committed = 1,
+        Committed = 1 "committed",
         /// The VM is at the old NVE.
-        Aborted = 2,
-        /// The NVA has not decided, or does not know the move.
-        Unknown = 3,
+        Aborted = 2 "aborted",
+        /// The NVA has not decided the move, or does not know it.
+        Unknown = 3 "unknown",
     }
 }
 
-/// See [`crate::Message::Done`].
+/// The body of [`Done`](crate::Message::Done): the cost of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Done {
     /// The move.
     pub move_id: MoveId,
-    /// What was counted for it.
+    /// The cost at the sender.
     pub report: Report,
 }
 
-/// What one side counted for a move (VMM-5-16).
+/// The cost of a move at one side (each party counts frames and time of a move, VMM-5-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Report {
-    /// Microseconds from the suspend (old side) or from *Ready* (new side) to the end of the VM's pause there; for the
-    /// NVA from *Prepare* to convergence.
-    pub duration_us: u64,
-    /// Frames held.
+    /// At the old NVE: from *Suspend* to the end of the VM's pause there. At the new NVE: from *Ready* to the end of that pause. At
+    /// the NVA: from *Prepare* until every interested NVE follows. With `serde` its name is `duration_us`.
+    #[cfg_attr(feature = "serde", serde(rename = "duration_us"))]
+    pub duration: Micros,
+    /// Frames that the forwarder held.
     pub held_frames: u64,
-    /// Frames tunnelled on.
+    /// Frames that the forwarder tunnelled to the other NVE.
     pub tunnelled_frames: u64,
-    /// Frames dropped, for whatever reason.
+    /// Frames that the forwarder dropped, for any reason.
     pub dropped_frames: u64,
-    /// Senders that still had the old mapping.
+    /// Senders that still used the old mapping.
     pub stale_senders: u64,
 }

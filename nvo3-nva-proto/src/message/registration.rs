@@ -1,66 +1,72 @@
-//! What is behind an NVE: see SPEC.md §6.2.
+//! Registration: an NVE says which TSIs are behind it (SPEC.md §6.2).
 
 use crate::codec::codes;
 use crate::id::{NveId, Place, TsiKey, Version};
+use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 codes! {
-    /// Why a TSI is, or comes to be, behind an NVE (draft-ietf-nvo3-vmm §2).
+    /// How a TSI comes to be behind an NVE (draft-ietf-nvo3-vmm §2).
     pub enum MoveKind {
-        /// It runs all along.
-        Hot = 1,
-        /// Mirrored, then stopped and started.
-        Warm = 2,
-        /// Stopped, then started.
-        Cold = 3,
-        /// Nobody planned it: it showed up, or another took over.
-        Failover = 4,
+        /// The VM runs during the move.
+        Hot = 1 "hot",
+        /// The VM is mirrored, then stopped at the old NVE and started at the new NVE.
+        Warm = 2 "warm",
+        /// The VM is stopped at the old NVE, then started at the new NVE. A first start is cold too.
+        Cold = 3 "cold",
+        /// Nobody planned the move: the TSI appeared, or a stand-by took over.
+        Failover = 4 "failover",
     }
 }
 
-/// A TSI with its addresses.
+/// A TSI with its IP addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Tsi {
-    /// VN and MAC.
+    /// The VN and the MAC.
     pub key: TsiKey,
-    /// Its IP addresses.
+    /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
 }
 
-/// See [`crate::Message::RegistrationRequest`] (VMM-6-01). The NVE is the session's.
+/// The body of [`RegistrationRequest`](crate::Message::RegistrationRequest): a TSI is behind the NVE of the session.
+///
+/// VMM-6-01 lists the fields that a registration request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RegistrationRequest {
-    /// What is registered.
+    /// The TSI to register.
     pub tsi: Tsi,
-    /// Why it shows up; a first start is [`MoveKind::Cold`].
+    /// How the TSI comes to be there; a first start is [`MoveKind::Cold`].
     pub kind: MoveKind,
-    /// Where the NVE believes that it was, if it knows.
+    /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
-    /// The newest version that the NVE knows, 0 for none; `None` for any. A newer mapping elsewhere refuses it (VMM-6-04).
+    /// The newest version of the mapping that the NVE knows, 0 for none; `None` accepts any.
+    ///
+    /// The NVA refuses a request that expects an older version than its mapping at another NVE has (VMM-6-04).
     pub expected: Option<Version>,
-    /// How long it stays registered without being refreshed, in 100 ms; 0xFFFF as long as the session lives.
-    pub lifetime: u16,
+    /// How long the TSI stays registered if the NVE does not refresh it.
+    pub lifetime: Lifetime,
 }
 
-/// See [`crate::Message::RegistrationReply`] (VMM-6-02).
+/// The body of [`RegistrationReply`](crate::Message::RegistrationReply): the result of a registration (each request gets one,
+/// VMM-6-02).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RegistrationReply {
-    /// What it is about.
+    /// The TSI.
     pub tsi: TsiKey,
-    /// Accepted, or why not.
+    /// Whether the NVA accepted the request, or the reason why not.
     pub result: RegistrationResult,
-    /// The version of the mapping as it stands now.
+    /// The version of the current mapping.
     pub version: Version,
-    /// Granted lifetime, in 100 ms; 0xFFFF as long as the session lives.
-    pub lifetime: u16,
-    /// Where the mapping points where the request was refused.
+    /// The granted lifetime.
+    pub lifetime: Lifetime,
+    /// The place of the current mapping if the request was refused.
     pub current: Option<Place>,
 }
 
@@ -68,46 +74,46 @@ codes! {
     /// The result of a registration.
     pub enum RegistrationResult {
         /// The mapping points to the NVE.
-        Accepted = 0,
-        /// Policy forbids it.
-        Policy = 1,
+        Accepted = 0 "accepted",
+        /// Policy forbids the registration.
+        Policy = 1 "policy forbids it",
         /// The NVA does not serve the VN.
-        UnknownVn = 2,
+        UnknownVn = 2 "the NVA does not serve the VN",
         /// The tenant may not share the NVE.
-        TenantConflict = 3,
-        /// It moved too often without being planned; frozen for a while (RFC 7432 §15.1).
-        Duplicate = 4,
-        /// A newer mapping exists.
-        Stale = 5,
-        /// The NVE may not say it.
-        NotAuthorised = 6,
-        /// No room.
-        Resource = 7,
-        /// Malformed.
-        Malformed = 8,
-        /// A planned move of it is under way.
-        Moving = 9,
+        TenantConflict = 3 "the tenant may not share the NVE",
+        /// The TSI moved too often without a plan; it is frozen for a while (RFC 7432 §15.1).
+        Duplicate = 4 "the TSI moved too often without a plan and is frozen",
+        /// The NVA has a newer mapping.
+        Stale = 5 "the NVA has a newer mapping",
+        /// The NVE may not register this TSI.
+        NotAuthorised = 6 "the NVE may not register this TSI",
+        /// The NVA has no room for another TSI or address.
+        Resource = 7 "the NVA has no room for it",
+        /// The request is malformed.
+        Malformed = 8 "the request is malformed",
+        /// A planned move of the TSI has not ended.
+        Moving = 9 "a planned move of the TSI has not ended",
     }
 }
 
-/// See [`crate::Message::Deregister`].
+/// The body of [`Deregister`](crate::Message::Deregister): a TSI has left the NVE of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Deregister {
-    /// What leaves.
+    /// The TSI that left.
     pub tsi: TsiKey,
-    /// The version under which the NVE had it; a newer mapping is not touched.
+    /// The version of the mapping that the NVE had. The NVA keeps a newer mapping as it is.
     pub version: Version,
 }
 
-/// See [`crate::Message::DeregisterReply`].
+/// The body of [`DeregisterReply`](crate::Message::DeregisterReply).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct DeregisterReply {
-    /// What it is about.
+    /// The TSI.
     pub tsi: TsiKey,
-    /// The version of the mapping as it stands now.
+    /// The version of the current mapping.
     pub version: Version,
 }

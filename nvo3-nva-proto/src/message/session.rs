@@ -1,9 +1,9 @@
-//! How a session begins, goes on and ends: see SPEC.md §6.1.
+//! The messages of a session itself (SPEC.md §6.1).
 
 use crate::codec::codes;
 use crate::id::{Place, RecordNo, SessionId};
 
-/// Encapsulations that an NVE can send and receive, as a bit set.
+/// The encapsulations that an NVE sends and receives, as a bit set. Unknown bits are kept and ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -13,112 +13,114 @@ impl Encapsulations {
     /// VXLAN (RFC 7348).
     pub const VXLAN: Self = Self(1);
 
-    /// Whether the two sets share a member that is known here.
+    /// Checks if both sets have an encapsulation that this crate knows.
+    #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
         self.0 & other.0 & Self::VXLAN.0 != 0
     }
 }
 
-/// What an NVE is able to do beyond the least, as a bit set.
+/// The optional abilities of an NVE, as a bit set. Unknown bits are kept and ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Capabilities(pub u32);
 
 impl Capabilities {
-    /// Its forwarder can hold frames, so hot moves to it lose none.
+    /// The forwarder can hold frames, so a hot move to this NVE loses none.
     pub const HOLD: Self = Self(1);
 
-    /// Whether all of `other` is in it.
+    /// Checks if every ability in `other` is in this set.
+    #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// See [`crate::Message::Hello`].
+/// The body of [`Hello`](crate::Message::Hello): an NVE asks for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
-    /// Who asks.
+    /// The NVE and its locators.
     pub place: Place,
-    /// Repeated in the answer, so that a late one is told apart.
+    /// A random number that the answer repeats, so that the NVE ignores a late answer.
     pub nonce: u64,
-    /// It had a session since it started. False: it has (re)started and remembers nothing.
+    /// True if the NVE had a session since it started. False if it has just started and remembers nothing.
     pub resumed: bool,
-    /// What it can send and receive.
+    /// The encapsulations of the NVE.
     pub encapsulations: Encapsulations,
-    /// What it is able to do.
+    /// The abilities of the NVE.
     pub capabilities: Capabilities,
 }
 
-/// See [`crate::Message::HelloAck`].
+/// The body of [`HelloAck`](crate::Message::HelloAck): the NVA grants a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct HelloAck {
-    /// The session that is granted.
+    /// The granted session.
     pub session: SessionId,
-    /// That of the Hello.
+    /// The nonce of the Hello.
     pub nonce: u64,
-    /// The authority's epoch.
+    /// The epoch of the NVA.
     pub epoch: u32,
-    /// The newest published record.
+    /// The number of the newest record that the NVA has published.
     pub published: RecordNo,
 }
 
-/// See [`crate::Message::Error`].
+/// The body of [`Error`](crate::Message::Error): the sender could not take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Error {
-    /// What is wrong.
+    /// The kind of error.
     pub code: ErrorCode,
-    /// The message type it is about, 0 where unknown.
+    /// The type of the message that the error is about, 0 if unknown.
     pub about: u8,
-    /// The sequence of the message it is about, 0 for none.
+    /// The sequence of the message that the error is about, 0 for none.
     pub sequence: u32,
-    /// The byte where it was found.
+    /// The offset of the byte in that message where the error was found.
     pub offset: u32,
-    /// The TLV type concerned, 0 for none.
+    /// The type of the TLV that the error is about, 0 for none.
     pub tlv: u16,
 }
 
 codes! {
-    /// What is wrong with a message.
+    /// The kind of error in an [`Error`].
     pub enum ErrorCode {
-        /// A version that the receiver does not speak.
-        Version = 1,
-        /// An unknown message type.
-        UnknownType = 2,
-        /// It ends before it should.
-        Truncated = 3,
-        /// A field with a value that it may not have.
-        Field = 4,
-        /// An unknown TLV with the critical bit.
-        UnknownCritical = 5,
-        /// A TLV that must be there is not.
-        Missing = 6,
-        /// A session that the receiver does not have.
-        UnknownSession = 7,
-        /// An NVE that the receiver does not know.
-        UnknownNve = 8,
-        /// A message that its sender may not send.
-        NotAllowed = 9,
-        /// The receiver has no room for it.
-        Resource = 10,
-        /// The forwarder refused what it asked for.
-        Forwarder = 11,
+        /// The receiver does not speak the version of the message.
+        Version = 1 "the version is not supported",
+        /// The message type is unknown.
+        UnknownType = 2 "the message type is unknown",
+        /// The message ends too early.
+        Truncated = 3 "the message ends too early",
+        /// A field has a value that is not allowed.
+        Field = 4 "a field has a value that is not allowed",
+        /// A TLV with the critical bit is unknown.
+        UnknownCritical = 5 "a critical TLV is unknown",
+        /// A required TLV is missing.
+        Missing = 6 "a required TLV is missing",
+        /// The receiver does not have the session.
+        UnknownSession = 7 "the session is unknown",
+        /// The receiver does not know the NVE.
+        UnknownNve = 8 "the NVE is unknown",
+        /// The sender may not send this message.
+        NotAllowed = 9 "the sender may not send this message",
+        /// The receiver has no room.
+        Resource = 10 "the receiver has no room",
+        /// The forwarder refused the table change that the message asks for.
+        Forwarder = 11 "the forwarder refused the table change",
     }
 }
 
-/// See [`crate::Message::Ack`]. Both numbers are cumulative sequences of the other direction.
+/// The body of [`Ack`](crate::Message::Ack). Both numbers are cumulative sequences of the other direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Ack {
-    /// Everything up to here was received: it is not sent again.
+    /// Every message up to this sequence was received. The peer does not send it again.
     pub received: u32,
-    /// Everything up to here is in force in the forwarder, or was refused by an Error that names it.
+    /// Every message up to this sequence is in force in the forwarder, or an Error that names the message has refused it.
     pub in_force: u32,
 }

@@ -12,7 +12,9 @@ use nvo3_wire::Vni;
 /// reads it in place, in the datagram.
 macro_rules! messages {
     ($($(#[$doc:meta])* $code:literal $name:ident $(($owned:ty $(, $view:ty)?))?;)*) => {
-        /// One message of the protocol; the header is apart ([`crate::Header`]).
+        /// A message of the protocol, without its [`Header`](crate::Header).
+        ///
+        /// Exhaustive: an implementation answers each message, and a new one is a new version of the protocol.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -24,7 +26,7 @@ macro_rules! messages {
         pub(crate) mod borrowed {
             use super::*;
 
-            /// One message, read in place; [`crate::Message`] owns its values.
+            /// A message that is read in its datagram. [`crate::Message`] is the same with owned values.
             #[derive(Clone, Copy, Debug)]
             pub enum Message<'a> {
                 $($(#[$doc])* $name $((messages!(@view $owned $(, $view)?)))?,)*
@@ -37,7 +39,7 @@ macro_rules! messages {
             $(pub(crate) const $name: u8 = $code;)*
         }
 
-        /// The name of a message type, if it is one.
+        /// The name of a message type; `None` if the number is no message type.
         pub const fn type_name(code: u8) -> Option<&'static str> {
             match code {
                 $($code => Some(stringify!($name)),)*
@@ -46,14 +48,14 @@ macro_rules! messages {
         }
 
         impl Message {
-            /// The number of its type on the wire.
+            /// The number of the message type on the wire.
             pub const fn type_code(&self) -> u8 {
                 match self {
                     $(Self::$name { .. } => $code,)*
                 }
             }
 
-            /// The name of its type.
+            /// The name of the message type.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$name { .. } => stringify!($name),)*
@@ -99,71 +101,71 @@ macro_rules! messages {
 messages! {
     /// An NVE asks for a session.
     0x01 Hello(Hello);
-    /// The NVA grants it.
+    /// The NVA grants a session.
     0x02 HelloAck(HelloAck);
-    /// Nothing to say, still here.
+    /// The sender is alive and has nothing else to say.
     0x03 Keepalive;
-    /// The session ends in order.
+    /// The sender closes the session.
     0x04 Goodbye;
-    /// Something that was received could not be taken.
+    /// The sender could not take a message.
     0x05 Error(Error);
-    /// What was received and what of it is in force.
+    /// The messages that the sender has received, and those in force.
     0x06 Ack(Ack);
 
-    /// A TSI is (or claims to be) behind the NVE that says so.
+    /// An NVE registers a TSI that is behind it.
     0x10 RegistrationRequest(RegistrationRequest, view::RegistrationRequest<'a>);
-    /// The answer to one.
+    /// The NVA answers a RegistrationRequest.
     0x11 RegistrationReply(RegistrationReply);
-    /// A TSI has left the NVE that says so.
+    /// A TSI has left the NVE.
     0x12 Deregister(Deregister);
-    /// The answer to one.
+    /// The NVA answers a Deregister.
     0x13 DeregisterReply(DeregisterReply);
 
-    /// Where is this address?
+    /// An NVE asks where an address is.
     0x20 Query(Query);
-    /// The answer to one.
+    /// The NVA answers a Query.
     0x21 Response(Response, view::Response<'a>);
-    /// An NVE takes part in a VN from now on.
+    /// An NVE subscribes to a VN.
     0x22 Subscribe(Vni);
-    /// It no longer does.
+    /// An NVE ends its subscription of a VN.
     0x23 Unsubscribe(Vni);
-    /// Mappings that changed, pushed to who is interested.
+    /// The NVA pushes changed mappings to the interested NVEs.
     0x24 Update(Update, view::Update<'a>);
-    /// An NVE restates its interest and asks for what it may have missed.
+    /// An NVE restates its interest and asks for the updates that it missed.
     0x25 Resync(Resync, view::Resync<'a>);
-    /// Time this mapping out, if it is still that one.
+    /// A mapping is out of date; the receiver drops it if it still has that one.
     0x26 Invalidate(Invalidate);
 
-    /// Reserve what a move needs.
+    /// The NVA asks an NVE to reserve what a move needs.
     0x30 Prepare(Prepare, view::Prepare<'a>);
-    /// Reserved, or refused with a reason.
+    /// An NVE is ready for a move, or refuses it.
     0x31 Ready(Ready);
-    /// The old NVE has stopped delivering; its tunnel entry is in force. The NVA passes it on to the new NVE.
+    /// The old NVE has stopped delivering and its forward entry is in force. The NVA passes this on to the new NVE.
     0x32 Suspended(MoveWord);
-    /// The VM runs at the new NVE, which delivers.
+    /// The VM runs at the new NVE, and the new NVE delivers.
     0x33 Activated(MoveWord);
-    /// The VM runs at the old NVE again, by its hypervisor's own decision.
+    /// The hypervisor has resumed the VM at the old NVE.
     0x34 Resumed(MoveWord);
-    /// Never activate this move.
+    /// The NVA forbids the new NVE to activate the move.
     0x35 Revoke(MoveWord);
-    /// It will never be activated.
+    /// The new NVE will not activate the move.
     0x36 Revoked(MoveWord);
-    /// How did this move end?
+    /// An NVE asks how a move ended.
     0x37 OutcomeQuery(MoveId);
-    /// How it ended.
+    /// The NVA says how a move ended.
     0x38 Outcome(Outcome, view::Outcome<'a>);
-    /// From the NVA: everyone interested follows. From an NVE: its part of the report.
+    /// From the NVA: every interested NVE follows the move. From an NVE: its part of the report.
     0x39 Done(Done);
 
-    /// How much there is of a state that goes from one NVE to another.
+    /// The source of a transfer says how much state there is.
     0x40 StateOffer(StateOffer);
-    /// A part of it.
+    /// The source sends a part of the state.
     0x41 StateChunk(StateChunk, view::StateChunk<'a>);
-    /// How much of it has come.
+    /// The target says how much of the state it has.
     0x42 StateAck(StateAck);
 
-    /// What an NVE believes of a VN: is it right?
+    /// An NVE reports its mappings of a VN to have them checked.
     0x50 CacheReport(CacheReport, view::CacheReport<'a>);
-    /// What of it is not.
+    /// The NVA says which reported mappings are wrong.
     0x51 CacheVerdict(CacheVerdict, view::CacheVerdict<'a>);
 }

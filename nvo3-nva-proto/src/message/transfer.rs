@@ -1,21 +1,23 @@
-//! What a VM has in the network beside its mappings, on its way from one NVE to another (SPEC.md §6.5).
+//! The transfer of the state that a VM has in the network, from one NVE to another (SPEC.md §6.5).
 //!
-//! The source offers how much there is, sends it in chunks, offers again what has changed since, and at last what changed
-//! before it froze; the target says how far it came. The NVA passes all of it on (VMMI-3.2.12-04 … 07, VMMI-5.5.2-01).
+//! The source offers an amount of state and sends it in chunks. It offers again what has changed since, until it freezes the
+//! state. The target acknowledges how much it has. The NVA passes these messages on (flow state goes with the VM,
+//! VMMI-3.2.12-04 to 07; so does the state of an NVE, VMMI-5.5.2-01).
 
 use crate::codec::codes;
 use crate::id::{MoveId, NveId, TsiKey, Version};
+use crate::time::Micros;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use nvo3_wire::Vni;
 
-/// A number above the largest that may stand there.
+/// The error that a number is above the largest value of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{value} is too large, at most {most}")]
+#[error("{value} is too large: must be at most {most}")]
 pub struct TooLarge {
     /// The number.
     pub value: u32,
-    /// The largest.
+    /// The largest value.
     pub most: u32,
 }
 
@@ -28,15 +30,15 @@ macro_rules! bounded {
         pub struct $name($number);
 
         impl $name {
-            /// The largest.
+            /// The largest value.
             pub const MAX: Self = Self($most);
 
-            /// `None` above [`Self::MAX`].
+            /// The value; `None` above [`Self::MAX`].
             pub const fn new(value: $number) -> Option<Self> {
                 if value <= Self::MAX.0 { Some(Self(value)) } else { None }
             }
 
-            /// As a number.
+            /// The number.
             pub const fn get(self) -> $number {
                 self.0
             }
@@ -71,78 +73,78 @@ macro_rules! bounded {
 }
 
 bounded! {
-    /// How much of a state: records, or bytes where it has none. At most 2²⁶ − 1, so that no offer is without bounds.
+    /// An amount of state: records, or bytes if the state has no records. At most 2²⁶ − 1, so that each offer is bounded.
     Amount(u32) up to 0x3ff_ffff;
-    /// A VLAN id; 0 where the frames have no tag (IEEE 802.1Q, table 9-2).
+    /// A VLAN id, at most 4,094; 0 for frames without a tag (IEEE 802.1Q, table 9-2).
     Vlan(u16) up to 4_094;
 }
 
-/// From where to where a state goes, and for what.
+/// The source, the target and the move of a transfer.
 ///
-/// Together with the [`StateKind`] it names one stream: a move may have several sources and several targets (VMMI-3.2.12-06).
+/// With the [`StateKind`] it names one stream: a move may have several sources and targets (VMMI-3.2.12-06).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct StateStream {
-    /// The move that it belongs to.
+    /// The move.
     pub move_id: MoveId,
     /// The version reserved for the move.
     pub version: Version,
-    /// The NVE that has the state.
+    /// The NVE that sends the state.
     pub source: NveId,
-    /// The NVE that gets it.
+    /// The NVE that receives the state.
     pub target: NveId,
-    /// Counts from 1 how often the source began anew; what is of an older copy says nothing.
+    /// The number of the copy, from 1: each time the source begins anew it is one more. Messages of an older copy are ignored.
     pub copy: u32,
 }
 
 codes! {
-    /// What a state consists of.
+    /// The kind of a state.
     pub enum StateKind {
-        /// The VM's connections, as whoever packs and restarts them needs them (VMM-4.4-08, VMM-4.4-10).
-        Connections = 1,
-        /// A firewall's sessions (VMMI-3.2.12-04).
-        Sessions = 2,
-        /// The policies of the VM's port: access lists, quality of service (VMMI-5.3-01).
-        Policies = 3,
-        /// An NVE itself: protocol state, tables, timers as what remains of them (VMMI-5.5.2-01).
-        Snapshot = 4,
-        /// Anything else that both ends have agreed on.
-        Opaque = 5,
+        /// The connections of the VM, packed at the source and restarted at the target (VMM-4.4-08, VMM-4.4-10).
+        Connections = 1 "connections",
+        /// The sessions of a firewall (they go with the VM, VMMI-3.2.12-04).
+        Sessions = 2 "sessions",
+        /// The policies of the VM's port: access lists, quality of service (they go with the VM, VMMI-5.3-01).
+        Policies = 3 "policies",
+        /// The state of an NVE itself: protocol state, tables, remaining times (it can be moved, VMMI-5.5.2-01).
+        Snapshot = 4 "snapshot",
+        /// Any other state that both ends have agreed on.
+        Opaque = 5 "opaque",
     }
 }
 
-/// See [`crate::Message::StateOffer`].
+/// The body of [`StateOffer`](crate::Message::StateOffer): the source says how much state there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct StateOffer {
-    /// Of which stream.
+    /// The stream.
     pub stream: StateStream,
-    /// What it consists of.
+    /// The kind of the state.
     pub kind: StateKind,
-    /// How the bytes that the protocol does not describe are to be read: an agreement of both ends, 0 for none.
+    /// The format of the bytes that this protocol does not describe. Both ends agree on the numbers; 0 for none.
     pub format: u32,
-    /// How much there is from the copy's beginning on; never less than before.
+    /// The amount of the copy so far. It never gets smaller.
     pub total: Amount,
-    /// The source has frozen the state: nothing is added after this.
+    /// True if the source has frozen the state and adds nothing more.
     pub last: bool,
 }
 
-/// See [`crate::Message::StateChunk`].
+/// The body of [`StateChunk`](crate::Message::StateChunk): a part of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct StateChunk {
-    /// Of which stream.
+    /// The stream.
     pub stream: StateStream,
-    /// How much of the copy comes before it.
+    /// The amount of the copy before this part.
     pub offset: Amount,
-    /// What comes there.
+    /// The part.
     pub part: StatePart,
 }
 
-/// Part of a state.
+/// A part of a state, by its [`StateKind`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -160,7 +162,7 @@ pub enum StatePart {
 }
 
 impl StatePart {
-    /// What it is part of.
+    /// The kind of the state.
     pub const fn kind(&self) -> StateKind {
         match self {
             Self::Connections(_) => StateKind::Connections,
@@ -171,7 +173,7 @@ impl StatePart {
         }
     }
 
-    /// How many records it has, or bytes where it has no records.
+    /// The number of records, or of bytes if the kind has no records.
     pub const fn amount(&self) -> usize {
         match self {
             Self::Connections(records) | Self::Sessions(records) => records.len(),
@@ -181,111 +183,123 @@ impl StatePart {
     }
 }
 
-/// A connection or a firewall's session as it is now, or that it is gone (VMMI-3.2.12-05). It replaces what the copy said of
-/// the same flow before.
+/// A connection or a firewall session: its current state, or that it is gone (VMMI-3.2.12-05 lists the fields).
+///
+/// It replaces an earlier record of the same flow in the copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct FlowRecord {
-    /// Which one.
+    /// The flow.
     pub flow: Flow,
-    /// As it is now; `None` once it is gone.
+    /// The current state; `None` once the flow is gone.
     pub state: Option<FlowState>,
 }
 
-/// What a connection or a firewall's session is known by, as the packet that opened it had it.
+/// The key of a connection or a firewall session, in the direction of the packet that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Flow {
     /// The virtual network.
     pub vn: Vni,
-    /// The VLAN in it.
+    /// The VLAN in the VN.
     pub vlan: Vlan,
     /// The IP protocol number.
     pub protocol: u8,
-    /// 0 where the protocol has no ports.
+    /// The source port, 0 if the protocol has no ports.
     pub source_port: u16,
-    /// 0 where the protocol has no ports.
+    /// The destination port, 0 if the protocol has no ports.
     pub destination_port: u16,
-    /// Between which addresses.
+    /// The two addresses.
     pub ends: FlowEnds,
 }
 
-/// Two addresses of one family.
+/// The two addresses of a flow, of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum FlowEnds {
-    /// Over IPv4.
+    /// IPv4 addresses.
     V4 {
-        /// Who opened it.
+        /// The end that opened the flow.
         source: Ipv4Addr,
-        /// To whom.
+        /// The other end.
         destination: Ipv4Addr,
     },
-    /// Over IPv6.
+    /// IPv6 addresses.
     V6 {
-        /// Who opened it.
+        /// The end that opened the flow.
         source: Ipv6Addr,
-        /// To whom.
+        /// The other end.
         destination: Ipv6Addr,
     },
 }
 
-/// What is kept of a flow.
+/// The state of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct FlowState {
-    /// Milliseconds that remain of it when it is sent; 0xFFFF_FFFF where it does not expire.
-    pub expires_ms: u32,
-    /// A firewall's guard data, or what a connection is restarted from. Fits a message, at most about 1,000 bytes.
+    /// The time that remains of the state when it is sent; `None` if it does not expire.
+    ///
+    /// A message carries whole milliseconds, rounded up, at most 0xFFFF_FFFE (49 days).
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = arbitrary_expiry))]
+    pub expires: Option<Micros>,
+    /// The guard data of a firewall, or the data to restart a connection. It must fit a message: at most about 1,000 bytes.
     pub data: Vec<u8>,
 }
 
-/// A policy of a TSI as it is now, or that it is gone.
+/// A time that a message carries exactly, or none.
+#[cfg(feature = "arbitrary")]
+fn arbitrary_expiry(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Option<Micros>> {
+    let millis: u32 = u.arbitrary()?;
+    Ok((millis != u32::MAX).then(|| Micros::from_millis(millis.into())))
+}
+
+/// A policy of a TSI: its current rules, or that it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PolicyRecord {
-    /// For whom.
+    /// The TSI.
     pub tsi: TsiKey,
-    /// Which of its policies.
+    /// The number of the policy, among those of the TSI.
     pub number: u32,
-    /// What it says; `None` once it is gone. Fits a message, at most about 1,000 bytes.
+    /// The rules; `None` once the policy is gone. They must fit a message: at most about 1,000 bytes.
     pub rules: Option<Vec<u8>>,
 }
 
-/// See [`crate::Message::StateAck`].
+/// The body of [`StateAck`](crate::Message::StateAck): the target says how much state it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct StateAck {
-    /// Of which stream.
+    /// The stream.
     pub stream: StateStream,
-    /// What it consists of.
+    /// The kind of the state.
     pub kind: StateKind,
-    /// How much of the copy the target has from its beginning on: all of it once this is the last offer's total.
+    /// The amount of the copy that the target has without a gap. The target has everything once this is the total of the last
+    /// offer.
     pub upto: Amount,
-    /// Whether it goes on.
+    /// The answer to the offer.
     pub answer: StateAnswer,
 }
 
 codes! {
-    /// What a target says to what it is offered.
+    /// The answer of a target to an offer of state.
     pub enum StateAnswer {
-        /// So far taken.
-        Taken = 1,
-        /// Something is missing: begin a new copy.
-        Again = 2,
-        /// The kind or the format is not known here.
-        NotSupported = 3,
-        /// No room for as much.
-        Resource = 4,
-        /// Policy forbids it.
-        Policy = 5,
-        /// The move has ended, or another version of it is known.
-        Stale = 6,
+        /// The target has taken the state so far.
+        Taken = 1 "taken",
+        /// The target misses a part: the source begins a new copy.
+        Again = 2 "a part is missing",
+        /// The target does not know the kind or the format.
+        NotSupported = 3 "the kind or the format is not supported",
+        /// The target has no room for this amount.
+        Resource = 4 "the target has no room for it",
+        /// Policy forbids the transfer.
+        Policy = 5 "policy forbids it",
+        /// The move has ended, or the target knows another version of it.
+        Stale = 6 "the move has ended, or has another version",
     }
 }

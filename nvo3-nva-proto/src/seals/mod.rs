@@ -1,9 +1,8 @@
-//! Whom a machine believes, and how it is believed: by seals, or by the word that the transport below is trusted.
+//! The authentication of a machine: by seals, or by trust in the transport below.
 //!
-//! An end says so once, by its [`Transport`]; from then on it opens every datagram and seals every message in the same way. Where the
-//! transport is trusted, opening believes everything and sealing writes nothing. An edge has [`EdgeSeals`]. An authority opens and seals
-//! with its [`Transport`], which has the keys of all edges, and has [`NvaSeals`] for each edge. What [`crate::auth`] says of seals holds
-//! here.
+//! A machine chooses its [`Transport`] once. From then on it opens every datagram and seals every message in the same way. Over a
+//! trusted transport, opening believes everything and sealing adds nothing. An edge uses [`EdgeSeals`]. An authority uses its
+//! [`Transport`], which has the keys of all edges, and one [`NvaSeals`] for each edge. [`crate::auth`] describes seals.
 //!
 //! ```
 //! use nvo3_nva_proto::seals::{EdgeSeals, Transport};
@@ -30,26 +29,28 @@ use crate::message::table::code;
 use crate::view;
 use alloc::vec::Vec;
 
-/// Who vouches for the messages of a session (R-38).
+/// What authenticates the messages of a session (authentication is left out only where the configuration says so, R-38).
 ///
-/// Stored with `serde`, keys are left out, and what is read back believes nobody: see [`Keys`]. Without the feature `auth` there are no keys,
-/// so that every transport is a trusted one.
+/// There is no default: a program says which one it uses. With `serde` the keys are left out, and a transport that is read back believes
+/// nobody ([`Keys`]). Without the feature `auth` there are no keys, and every transport is a trusted one.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Transport {
-    /// The transport below does: nobody but edges and authority can send on it, or change what they send.
+    /// The transport below is trusted: only edges and authority can send on it, and nobody can change their messages.
     Trusted,
-    /// A seal on each message does (VMM-10-10); what has none, or a wrong one, changes nothing, is counted and not answered. An
-    /// edge's ring has its own keys only.
+    /// Each message has a seal (messages are authenticated and protected from replay, VMM-10-10).
+    ///
+    /// A datagram without a right seal changes nothing, is counted, and is not answered. The ring of an edge has its own keys only.
     #[cfg_attr(all(feature = "serde", not(feature = "auth")), serde(skip))]
     Sealed(Keys),
 }
 
 impl Transport {
-    /// Whether an edge can use it: a ring must have a key of this NVE, and none of another.
+    /// Checks that an edge can use the transport.
     ///
     /// # Errors
-    /// Why not.
+    /// The ring has a key of another NVE, or none of this one.
     pub fn validate_for(&self, nve: NveId) -> Result<(), KeyError> {
         match self {
             Self::Trusted => Ok(()),
@@ -57,10 +58,10 @@ impl Transport {
         }
     }
 
-    /// Opens, at the authority, a datagram of an edge. Whether it is a replay, [`NvaSeals::take`] says.
+    /// Opens a datagram of an edge, at the authority. [`NvaSeals::take`] tells whether it is a replay.
     ///
     /// # Errors
-    /// Why it is not believed; it is not answered. A trusted transport has no such error.
+    /// The reason why the datagram is not believed; it is not answered. A trusted transport has no such error.
     pub fn open<'a>(&self, datagram: &'a [u8]) -> Result<Opened<'a>, AuthError> {
         match self {
             Self::Trusted => Ok(Opened(Source::Plain(datagram))),
@@ -68,10 +69,10 @@ impl Transport {
         }
     }
 
-    /// Seals, at the authority, a message that the session with `nve` has written; `edge` is what is remembered of that edge.
+    /// Seals a message of the session with `nve`, at the authority. `edge` has the numbers and the key of that edge.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The ring has no key for the edge. The message must not be sent.
     pub fn seal(&self, edge: &mut NvaSeals, nve: NveId, message: &mut Vec<u8>) -> Result<(), SealError> {
         match self {
             Self::Trusted => Ok(()),
@@ -79,11 +80,12 @@ impl Transport {
         }
     }
 
-    /// Seals, at the authority, an answer that belongs to no session there, under the key of what it answers. `number` is that
-    /// of [`NvaSeals::prove`] in a challenge, else 0.
+    /// Seals an answer outside a session, at the authority, under the key of the message `to` that it answers.
+    ///
+    /// `number` is that of [`NvaSeals::prove`] in a challenge, else 0.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The ring no longer has the key. The answer must not be sent.
     pub fn seal_answer(&self, to: &Opened<'_>, number: u64, message: &mut Vec<u8>) -> Result<(), SealError> {
         match (self, &to.0) {
             (Self::Sealed(keys), Source::Sealed(to)) => keys.seal(Party::Nva, to.key, number, message),
@@ -92,7 +94,7 @@ impl Transport {
     }
 }
 
-/// A datagram that is believed.
+/// A datagram that is believed: its seal is right, or the transport is trusted.
 #[derive(Clone, Copy, Debug)]
 pub struct Opened<'a>(Source<'a>);
 
@@ -104,7 +106,7 @@ enum Source<'a> {
 }
 
 impl<'a> Opened<'a> {
-    /// Who sealed it, and with what. `None` where there is no seal.
+    /// The message with its seal; `None` if there is no seal.
     pub const fn sealed(&self) -> Option<&auth::Opened<'a>> {
         match &self.0 {
             Source::Plain(_) => None,
@@ -112,10 +114,10 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// What it says.
+    /// The header and the message.
     ///
     /// # Errors
-    /// Its sender, who is believed, said what is no message here.
+    /// The sender is believed, and its message cannot be decoded.
     pub fn decode(&self) -> Result<(Header, Message), DecodeError> {
         match &self.0 {
             Source::Plain(datagram) => Message::decode(datagram),
@@ -124,7 +126,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// An edge's end.
+/// The seals of an edge, over either transport.
 #[derive(Clone, Debug)]
 pub struct EdgeSeals {
     nve: NveId,
@@ -132,8 +134,10 @@ pub struct EdgeSeals {
 }
 
 impl EdgeSeals {
+    /// The seals of the edge `nve` over this transport.
+    ///
     /// # Errors
-    /// See [`Transport::validate_for`].
+    /// As for [`Transport::validate_for`].
     pub fn new(transport: &Transport, nve: NveId) -> Result<Self, KeyError> {
         let mut edge = Self { nve, seals: None };
         if let Transport::Sealed(keys) = transport {
@@ -142,7 +146,7 @@ impl EdgeSeals {
         Ok(edge)
     }
 
-    /// Another ring from now on, sealed from now on; the session goes on. A key is changed without a gap as [`Keys`] says.
+    /// Replaces the ring of keys and seals from now on; the session goes on. [`Keys`] says how to change a key without a gap.
     ///
     /// # Errors
     /// This edge cannot use the ring; nothing changed.
@@ -156,19 +160,20 @@ impl EdgeSeals {
         }
     }
 
-    /// Seals a message that the session has written.
+    /// Seals a message of the session.
     ///
     /// # Errors
-    /// It must not be sent then.
+    /// The ring has no key of this edge. The message must not be sent.
     pub fn seal(&mut self, message: &mut Vec<u8>) -> Result<(), SealError> {
         self.seals.as_mut().map_or(Ok(()), |seals| seals.seal(message))
     }
 
-    /// Opens a datagram, where `session` is the one that there is, 0 for none. An Invalidate of session 0 needs no seal: it is from another
-    /// edge, and all it can cause is a Query (SPEC.md §8.5).
+    /// Opens a datagram. `session` is the current session, 0 for none.
+    ///
+    /// An Invalidate of session 0 needs no seal: it is a hint of another edge and can only cause a Query (SPEC.md §8.5).
     ///
     /// # Errors
-    /// Why it is not believed; it changed nothing. A trusted transport has no such error.
+    /// The reason why the datagram is not believed; it changed nothing. A trusted transport has no such error.
     pub fn open<'a>(&mut self, session: SessionId, datagram: &'a [u8]) -> Result<Opened<'a>, AuthError> {
         let Some(seals) = &mut self.seals else { return Ok(Opened(Source::Plain(datagram))) };
         match seals.open(session, datagram) {
@@ -185,7 +190,7 @@ impl EdgeSeals {
         }
     }
 
-    /// The next Hello has the challenge of `ack`: call it with each HelloAck of session 0 that the session took.
+    /// Answers the challenge of `ack` in the next Hello. Call it for each HelloAck of session 0 that the session took.
     pub const fn challenged(&mut self, ack: &Opened<'_>) {
         if let (Some(seals), Source::Sealed(ack)) = (&mut self.seals, &ack.0) {
             seals.challenged(ack.number);

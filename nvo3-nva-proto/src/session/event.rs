@@ -1,31 +1,33 @@
-//! What the owner of a session should know, kept within bounds while nobody asks.
+//! The events of a session for its owner, bounded until the owner polls them.
 
 use super::DownReason;
 use crate::message::{Ack, Error, HelloAck};
 use alloc::collections::VecDeque;
 
-/// What happened to a session.
+/// An event of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum SessionEvent {
-    /// It is established. What belonged to the one before it is gone.
+    /// The session is established. What belonged to an earlier session is gone.
     Up(HelloAck),
-    /// It is over, and with it everything that was not acknowledged. The initiator is already asking for another.
+    /// The session ended; messages that were not acknowledged are lost. The NVE already asks for a new session.
     Down(DownReason),
-    /// The peer's acknowledgement advanced to this.
+    /// The peer has acknowledged up to here.
     Acked(Ack),
-    /// The peer could not take something.
+    /// The peer could not take a message.
     PeerError(Error),
 }
 
 /// The most errors of a peer that wait to be polled.
 const ERRORS: usize = 16;
 
-/// At most one event of each kind, and a few errors. Who asks late hears of a Down and the Up after it, but not of sessions that
-/// came and went meanwhile.
+/// At most one event of each kind, and [`ERRORS`] errors.
+///
+/// An owner that polls late gets the first Down and the last Up, and nothing of the sessions between them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
-    /// What the owner knows: that there is a session, or that there is none.
+    /// True if the owner knows of a session.
     told_up: bool,
     down: Option<DownReason>,
     up: Option<HelloAck>,
@@ -34,8 +36,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// The owner knows that there is a session: it granted it.
-    pub(super) const fn known_up(&mut self) {
+    /// Notes that the owner granted the session itself and needs no Up.
+    pub(super) const fn granted(&mut self) {
         self.told_up = true;
     }
 
@@ -56,7 +58,7 @@ impl Events {
         self.acked = Some(ack);
     }
 
-    /// Whether there was room for it.
+    /// Keeps an error of the peer; false if there was no room.
     pub(super) fn peer_error(&mut self, error: Error) -> bool {
         let room = self.errors.len() < ERRORS;
         if room {
@@ -65,7 +67,7 @@ impl Events {
         room
     }
 
-    /// An Up waits: what follows it must wait too.
+    /// True if an Up waits to be polled. Messages of the new session wait behind it.
     pub(super) const fn up_waits(&self) -> bool {
         self.up.is_some()
     }

@@ -1,4 +1,4 @@
-//! What arrives: put in order, given out once, acknowledged.
+//! The receiving half of a session: it orders messages, gives each out once, and acknowledges them.
 
 use super::{Received, Reject};
 use crate::message::{Ack, Message};
@@ -6,15 +6,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 /// The receiving half of a session's reliable order.
 ///
-/// A sequence is *received* once everything before it is too, *taken* once the owner polled it, *in force* once the owner said so.
+/// A sequence is *received* once all earlier ones are, *taken* once the owner polled it, *in force* once the owner says so.
 #[derive(Clone, Debug)]
 pub(super) struct Inbound {
     window: u16,
-    /// Above `taken`, at most a window; `None` for one that could not be decoded and that the peer was told of.
+    /// Messages above `taken`, at most a window; `None` for one that could not be decoded, of which the peer was told.
     waiting: BTreeMap<u32, Option<Received>>,
     taken: u32,
     ack: Ack,
-    /// Of those that could not be decoded, what is above `ack.in_force`: nothing of it can come into force any more.
+    /// Sequences above `ack.in_force` that could not be decoded. They never come into force.
     undecodable: BTreeSet<u32>,
     ack_due: bool,
 }
@@ -31,7 +31,7 @@ impl Inbound {
         }
     }
 
-    /// A message with its place in the order, `None` where it could not be decoded.
+    /// Takes a message with its sequence; `None` if the message could not be decoded.
     pub(super) fn insert(&mut self, sequence: u32, transaction: u32, message: Option<Message>) -> Result<(), Reject> {
         if sequence <= self.ack.received || self.waiting.contains_key(&sequence) {
             self.ack_due = true;
@@ -65,7 +65,7 @@ impl Inbound {
         None
     }
 
-    /// Whether [`Inbound::take`] has something.
+    /// True if [`Inbound::take`] has a message.
     pub(super) fn has_message(&self) -> bool {
         self.waiting.range(..=self.ack.received).any(|(_, received)| received.is_some())
     }
@@ -74,7 +74,7 @@ impl Inbound {
         self.waiting.first_key_value().is_some_and(|(sequence, _)| *sequence <= self.ack.received)
     }
 
-    /// Everything up to here is in force or refused, as far as it was received.
+    /// Notes that every received message up to `upto` is in force or refused.
     pub(super) fn set_in_force(&mut self, upto: u32) {
         let upto = upto.min(self.ack.received);
         if upto > self.ack.in_force {
@@ -84,7 +84,7 @@ impl Inbound {
         }
     }
 
-    /// What could not be decoded holds up nothing behind it.
+    /// Counts undecodable messages as in force, so that they hold up none behind them.
     fn pass_undecodable(&mut self) {
         while let Some(next) = self.undecodable.first().copied() {
             if next > self.ack.in_force.saturating_add(1) || next > self.ack.received {
@@ -99,12 +99,12 @@ impl Inbound {
         self.ack_due
     }
 
-    /// The acknowledgement to send now, if one is due or the last is to be said again.
+    /// The Ack to send now, if one is due or `again` asks for the last one.
     pub(super) fn take_ack(&mut self, again: bool) -> Option<Ack> {
         (core::mem::take(&mut self.ack_due) || again).then_some(self.ack)
     }
 
-    /// Whether there is anything to acknowledge.
+    /// True if a message was received.
     pub(super) const fn has_received(&self) -> bool {
         self.ack.received > 0
     }

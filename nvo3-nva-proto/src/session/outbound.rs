@@ -1,4 +1,4 @@
-//! What waits to be acknowledged: sent in order, kept until the peer has it, sent again when it takes too long.
+//! The sending half of a session: it keeps each message until the peer acknowledges it, and sends it again in time.
 
 use super::config::SessionConfig;
 use super::rto::Rto;
@@ -10,7 +10,7 @@ use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// A message as it goes out.
+/// An encoded message.
 #[derive(Clone, Debug)]
 struct Entry {
     sequence: u32,
@@ -22,20 +22,20 @@ struct Entry {
 /// The sending half of a session's reliable order.
 #[derive(Clone, Debug)]
 pub(super) struct Outbound {
-    /// By sequence without gaps; the first `under_way` were sent.
+    /// The messages by sequence, without gaps; the first `under_way` were sent.
     queue: VecDeque<Entry>,
     under_way: usize,
     last: u32,
     acked: Ack,
     rto: Rto,
-    /// Runs while something is under way.
+    /// The end of the wait; set while a message is under way.
     expires: Option<Instant>,
-    /// When the peer last acknowledged something, or the first under way was sent.
+    /// The time of the last acknowledgement, or of sending the first message under way.
     progress: Instant,
-    /// The first under way is to be sent again.
+    /// True if the first message under way must be sent again.
     again: bool,
-    /// What was under way when the wait last expired ends here: up to there each acknowledgement that leaves something sends the
-    /// next again at once, so that several losses cost one wait and not one each.
+    /// The last sequence under way when the wait last expired. Up to there each partial acknowledgement sends the next message again at
+    /// once, so that several losses cost one wait together.
     recover: u32,
 }
 
@@ -58,7 +58,7 @@ impl Outbound {
         self.queue.len()
     }
 
-    /// Queues a message; gives its sequence.
+    /// Queues a message and returns its sequence.
     pub(super) fn push(
         &mut self,
         config: &SessionConfig,
@@ -77,7 +77,7 @@ impl Outbound {
         Ok(sequence)
     }
 
-    /// The peer's acknowledgement; what it says now, if that is more than before.
+    /// Takes an Ack of the peer. Returns the state of acknowledgement if it advanced.
     pub(super) fn acknowledged(
         &mut self,
         config: &SessionConfig,
@@ -118,17 +118,17 @@ impl Outbound {
         self.expires = if self.under_way > 0 { Some(now + self.rto.wait(config)) } else { None };
     }
 
-    /// When the wait for an acknowledgement ends.
+    /// The end of the wait for an acknowledgement.
     pub(super) const fn expires(&self) -> Option<Instant> {
         self.expires
     }
 
-    /// Whether the peer has acknowledged nothing of what is under way for as long as it may be silent (DIR-13).
+    /// True if the peer acknowledged nothing for `dead_after` (the session of a client that never acknowledges is ended, DIR-13).
     pub(super) fn is_stuck(&self, config: &SessionConfig, now: Instant) -> bool {
         self.under_way > 0 && now >= self.progress + config.dead_after
     }
 
-    /// The wait ended.
+    /// Orders a retransmission: the wait ended.
     pub(super) fn expired(&mut self, config: &SessionConfig, now: Instant) {
         self.rto.expired();
         self.again = true;
@@ -136,12 +136,12 @@ impl Outbound {
         self.expires = Some(now + self.rto.wait(config));
     }
 
-    /// Whether [`Outbound::transmit`] has something.
+    /// True if [`Outbound::transmit`] has a datagram.
     pub(super) fn is_ready(&self, config: &SessionConfig) -> bool {
         self.again || (self.under_way < self.queue.len() && self.under_way < config.window.into())
     }
 
-    /// The next datagram, and whether it was sent before.
+    /// Writes the next datagram; returns true if it was sent before.
     pub(super) fn transmit(&mut self, config: &SessionConfig, now: Instant, out: &mut Vec<u8>) -> Option<bool> {
         let again = core::mem::take(&mut self.again) && self.under_way > 0;
         let next = if again {

@@ -1,4 +1,4 @@
-//! Numbers drawn from the seed that the owner gives: nonces, and waits that are not everyone's at once.
+//! Random numbers from the seed of the owner: nonces, and waits that differ between edges.
 
 use crate::time::Micros;
 

@@ -1,172 +1,187 @@
-//! What a session says to its owner besides events.
+//! What a session reports to its owner besides events: messages, deadlines, refusals, counters.
 
 use crate::error::EncodeError;
 use crate::id::SessionId;
 use crate::message::Message;
+use core::fmt;
 
-/// A message of the peer, in its turn.
+/// A reliable message of the peer, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Received {
-    /// Its place in the order; what [`crate::Session::set_in_force`] counts in.
+    /// The sequence of the message, the unit of [`Session::set_in_force`](crate::Session::set_in_force).
     pub sequence: u32,
-    /// What an answer to it says too.
+    /// The transaction number that an answer repeats.
     pub transaction: u32,
     /// The message.
     pub message: Message,
 }
 
-/// Why a session is over.
+/// The reason why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum DownReason {
-    /// For [`crate::SessionConfig::dead_after`] nothing was heard of the peer, or it acknowledged nothing of what it was sent.
+    /// For [`SessionConfig::dead_after`](crate::SessionConfig::dead_after) the peer said nothing, or acknowledged nothing of what it was
+    /// sent.
     Dead,
-    /// The peer does not know the session: it has restarted.
+    /// The peer does not know the session: the peer has restarted.
     UnknownSession,
-    /// The peer said Goodbye.
+    /// The peer sent a Goodbye.
     PeerClosed,
-    /// The owner closed it.
+    /// The owner closed the session.
     Closed,
 }
 
-/// Which deadline is next.
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dead => "the peer is silent or acknowledges nothing",
+            Self::UnknownSession => "the peer has restarted and does not know the session",
+            Self::PeerClosed => "the peer closed the session",
+            Self::Closed => "the owner closed the session",
+        })
+    }
+}
+
+/// What the next deadline of a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum SessionTimer {
-    /// Something waits to be polled, now.
+    /// Something waits to be polled now.
     Output,
-    /// The next Hello.
+    /// The next Hello is due.
     Hello,
-    /// Something was not acknowledged.
+    /// A message was not acknowledged in time and is sent again.
     Retransmit,
-    /// Nothing was sent for a while, or no Ack where there was one.
+    /// A Keepalive, or the last Ack again, is due.
     Keepalive,
-    /// Nothing was heard for too long.
+    /// The peer has been silent for too long.
     Dead,
 }
 
-/// Why a message that arrived changed nothing.
+/// The reason why a received message changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reject {
-    /// It is of another session, or there is none.
-    #[error("session {:016x} is not this one", found.0)]
+    /// The message is of another session, or there is no session.
+    #[error("the message is of session {:016x}, which is not the current session", found.0)]
     WrongSession {
-        /// The session it names.
+        /// The session that the message names.
         found: SessionId,
     },
-    /// Too far ahead; the peer sends it again.
-    #[error("sequence {sequence} is beyond {last}, the end of the window")]
+    /// The message is beyond the window; the peer sends it again.
+    #[error("sequence {sequence} is beyond the window, which ends at {last}")]
     OutOfWindow {
-        /// Its sequence.
+        /// The sequence of the message.
         sequence: u32,
-        /// The last that is taken now.
+        /// The last sequence of the window.
         last: u32,
     },
-    /// It was there before and is acknowledged again.
+    /// The message was received before and is acknowledged again.
     #[error("sequence {sequence} was received before")]
     Repeated {
-        /// Its sequence.
+        /// The sequence of the message.
         sequence: u32,
     },
-    /// A HelloAck to a Hello that is not the one in hand.
-    #[error("HelloAck answers nonce {nonce:016x}, which is not asked for")]
+    /// The HelloAck answers an older Hello.
+    #[error("the HelloAck answers nonce {nonce:016x}, which is not that of the last Hello")]
     OldNonce {
-        /// The nonce it answers.
+        /// The nonce of the HelloAck.
         nonce: u64,
     },
-    /// The NVE asks for another session: the owner accepts a new one in place of this.
-    #[error("Hello with nonce {nonce:016x} asks for another session")]
+    /// The NVE asks for a new session: the owner replaces this session by an accepted one.
+    #[error("the Hello with nonce {nonce:016x} asks for a new session")]
     NewHello {
-        /// Its nonce.
+        /// The nonce of the Hello.
         nonce: u64,
     },
-    /// An acknowledgement of what was never sent.
-    #[error("Ack of {received}, in force {in_force}, where {sent} was the last sent")]
+    /// The Ack acknowledges a message that was never sent.
+    #[error("the Ack says received {received} and in force {in_force}: the last sequence sent is {sent}")]
     ImpossibleAck {
-        /// What it says was received.
+        /// The received sequence in the Ack.
         received: u32,
-        /// What it says is in force.
+        /// The sequence in force in the Ack.
         in_force: u32,
         /// The last sequence sent.
         sent: u32,
     },
-    /// It has no place in the state or the role that this is in.
-    #[error("{name} is not expected here")]
+    /// The state or the role of this session excludes the message.
+    #[error("{name} is not expected in this state")]
     Unexpected {
-        /// The message's name.
+        /// The name of the message.
         name: &'static str,
     },
 }
 
-/// Why a message was not queued; nothing changed.
+/// The reason why a message was not queued; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// There is no session.
     #[error("the session is not up")]
     NotUp,
-    /// As much waits as may.
-    #[error("{queue} messages wait to be acknowledged (SessionConfig.queue)")]
+    /// The queue of unacknowledged messages is full.
+    #[error("queue limit reached: {queue} messages wait to be acknowledged (SessionConfig.queue)")]
     QueueFull {
-        /// The bound.
+        /// The limit.
         queue: u16,
     },
-    /// The session itself says this, not its owner.
+    /// The session itself sends this message, not its owner.
     #[error("{name} is sent by the session itself")]
     Internal {
-        /// The message's name.
+        /// The name of the message.
         name: &'static str,
     },
-    /// All 2³² − 1 sequences are used: close, and begin another session.
-    #[error("the session has used all its sequences")]
+    /// All 2³² − 1 sequences are used: the owner closes the session and begins a new one.
+    #[error("the session has used all its sequences: close it and begin a new one")]
     Exhausted,
-    /// It does not fit a message.
+    /// The message cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
-/// What a session has counted since it was made.
+/// The counters of a [`Session`](crate::Session) since it was made; they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionCounters {
-    /// Sessions established.
+    /// Sessions that were established. 1 in a healthy system.
     pub established: u64,
-    /// Sessions that ended other than by the owner.
+    /// Sessions that ended without the owner closing them. 0 in a healthy system.
     pub lost: u64,
-    /// Hellos and HelloAcks sent.
+    /// Hellos and HelloAcks that were sent.
     pub hellos_sent: u64,
-    /// Reliable messages sent for the first time.
+    /// Reliable messages that were sent for the first time.
     pub sent: u64,
-    /// Reliable messages sent again.
+    /// Reliable messages that were sent again: the network loses or delays datagrams.
     pub retransmitted: u64,
-    /// Reliable messages taken.
+    /// Reliable messages that were received in the window.
     pub received: u64,
-    /// Messages that could not be decoded and were passed over.
+    /// Messages that could not be decoded and were skipped. 0 in a healthy system.
     pub undecodable: u64,
-    /// Acks sent.
+    /// Acks that were sent.
     pub acks_sent: u64,
-    /// Acks that arrived.
+    /// Acks that were received.
     pub acks_received: u64,
-    /// Keepalives sent.
+    /// Keepalives that were sent.
     pub keepalives_sent: u64,
-    /// Errors sent.
+    /// Errors that were sent to the peer. 0 in a healthy system.
     pub errors_sent: u64,
-    /// Errors that were not sent because too many waited, or nobody was there.
+    /// Errors that were not sent: too many waited, or there was no session. 0 in a healthy system.
     pub errors_shed: u64,
-    /// Errors of the peer that nobody polled in time.
+    /// Errors of the peer that were dropped because the owner did not poll them. 0 in a healthy system.
     pub peer_errors_shed: u64,
-    /// Messages not queued because the queue was full.
+    /// Messages that were not queued because the queue was full. 0 in a healthy system.
     pub queue_full: u64,
-    /// Messages of another session.
+    /// Messages of another session. A few after a restart are normal.
     pub wrong_session: u64,
-    /// Messages beyond the window.
+    /// Messages beyond the window. 0 between two sides with the same window.
     pub out_of_window: u64,
-    /// Messages that were there before.
+    /// Messages that were received before: the network repeats datagrams, or an Ack was lost.
     pub repeated: u64,
-    /// Messages, nonces and acknowledgements that had no place.
+    /// Messages, nonces and Acks that the state excludes. A few after a restart are normal.
     pub unexpected: u64,
-    /// Times that went back, and were taken for the latest seen.
+    /// Calls with a time before that of an earlier call; the later time was used. 0 in a healthy system.
     pub clock_backwards: u64,
 }

@@ -1,9 +1,9 @@
-//! How long to wait for an acknowledgement (RFC 6298 §2, in microseconds).
+//! The retransmission time (RFC 6298 §2, in microseconds).
 
 use super::config::SessionConfig;
 use crate::time::Micros;
 
-/// The round trip as estimated, and how often the wait was doubled since something was acknowledged.
+/// The estimated round trip, and the number of doublings since the last acknowledgement.
 #[derive(Clone, Debug)]
 pub(super) struct Rto {
     estimate: Option<Estimate>,
@@ -21,7 +21,7 @@ impl Rto {
         Self { estimate: None, doublings: 0 }
     }
 
-    /// One round trip of a message that was sent once (Karn).
+    /// Takes the round trip of a message that was sent only once (Karn).
     pub(super) const fn measured(&mut self, trip: Micros) {
         let trip = trip.0;
         self.estimate = Some(match self.estimate {
@@ -33,17 +33,17 @@ impl Rto {
         });
     }
 
-    /// Something new was acknowledged: the path works.
+    /// Ends the doubling: the peer acknowledged something new.
     pub(super) const fn progress(&mut self) {
         self.doublings = 0;
     }
 
-    /// Nothing was acknowledged in time.
+    /// Doubles the wait: nothing was acknowledged in time.
     pub(super) const fn expired(&mut self) {
         self.doublings = self.doublings.saturating_add(1);
     }
 
-    /// How long to wait now.
+    /// The current wait.
     pub(super) fn wait(&self, config: &SessionConfig) -> Micros {
         let base = match self.estimate {
             None => config.rto_initial.0,
@@ -53,7 +53,7 @@ impl Rto {
     }
 }
 
-/// `base` doubled so often, at most `most`.
+/// `base` doubled `times` times, at most `most`.
 pub(super) fn doubled(base: u64, times: u32, most: Micros) -> Micros {
     Micros(base.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX)).min(most.0))
 }

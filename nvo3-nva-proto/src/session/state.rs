@@ -2,53 +2,53 @@
 
 use super::DownReason;
 
-/// Which side of it this is.
+/// The side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// The NVE: asks for a session, again and again.
+    /// The NVE: it asks for a session, again and again.
     Initiator,
-    /// The NVA: grants one, and forgets it when it is over.
+    /// The NVA: it grants a session, and forgets it when the session is over.
     Acceptor,
 }
 
-/// What is true of it.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// No session; Hellos are sent.
+    /// There is no session; Hellos are sent.
     Connecting,
-    /// There is a session and the peer is taken to be alive.
+    /// There is a session, and the peer counts as alive.
     Up,
-    /// There is none and there will be none.
+    /// The session is closed and cannot return.
     Over,
 }
 
-/// What can happen to it.
+/// An event that may change the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    /// The HelloAck to the Hello in hand.
+    /// The HelloAck to the last Hello.
     Granted,
-    /// The peer, or the silence of it, ended the session.
+    /// The peer ended the session, or is silent for too long.
     Lost(DownReason),
-    /// The owner ends it.
+    /// The owner closes the session.
     Close,
 }
 
-/// What is then to be done.
+/// The work that a row of the table orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Begin both orders anew and say Up.
+    /// Begin both orders anew and report Up.
     Establish,
-    /// Forget what was not acknowledged, say Down, ask for another session.
+    /// Forget unacknowledged messages, report Down, ask for a new session.
     DownAndAgain(DownReason),
-    /// Forget what was not acknowledged and say Down.
+    /// Forget unacknowledged messages and report Down.
     Down(DownReason),
-    /// The same, after a Goodbye to the peer.
+    /// Send a Goodbye, forget unacknowledged messages and report Down.
     Goodbye,
-    /// Nothing was promised to anybody.
+    /// Do nothing.
     Nothing,
 }
 
-/// No row: it changes nothing.
+/// The table. An input without a row changes nothing.
 #[rustfmt::skip]
 pub(super) const fn step(role: Role, state: State, input: Input) -> Option<(State, Output)> {
     use {Input::*, Role::*, State::*};

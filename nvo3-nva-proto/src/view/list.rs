@@ -1,4 +1,4 @@
-//! Values one after the other.
+//! Lists that are read in place.
 
 use super::{Addresses, CacheEntries, Mappings, Tsis};
 use crate::codec::{Get, Reader};
@@ -6,7 +6,7 @@ use crate::error::DecodeError;
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A value that a [`List`] has. It is implemented for the types of this crate, and for nobody else to implement.
+/// A value of a [`List`]. The trait is sealed: only types of this crate implement it.
 pub trait Value<'a>: Sized {
     /// Takes one from the front of `bytes`, which are not empty and were checked.
     #[doc(hidden)]
@@ -24,27 +24,27 @@ impl<'a, T: Get<'a>> Value<'a> for T {
     }
 }
 
-/// Values that were checked when the message was read.
+/// A list of values in a datagram, checked when the message was read.
 pub struct List<'a, T> {
     values: &'a [u8],
     len: usize,
-    of: PhantomData<fn() -> T>,
+    kind: PhantomData<fn() -> T>,
 }
 
 impl<T> List<'_, T> {
-    /// How many there are.
+    /// The number of values.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// True if there are no values.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
 impl<'a, T: Value<'a>> List<'a, T> {
-    /// In their order.
+    /// The values, in order.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut values = self.values;
         (0..self.len).map_while(move |_| T::take(&mut values))
@@ -60,14 +60,14 @@ impl<'a, T: Get<'a>> Get<'a> for List<'a, T> {
             len = len.saturating_add(1);
         }
         *r = rest;
-        Ok(Self { values, len, of: PhantomData })
+        Ok(Self { values, len, kind: PhantomData })
     }
 }
 
 /// None.
 impl<T> Default for List<'_, T> {
     fn default() -> Self {
-        Self { values: &[], len: 0, of: PhantomData }
+        Self { values: &[], len: 0, kind: PhantomData }
     }
 }
 

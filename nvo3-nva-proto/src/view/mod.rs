@@ -1,8 +1,8 @@
-//! Messages as they lie in their datagrams: checked whole once, then read without an allocation or a copy.
+//! Messages that are read in their datagram, without an allocation or a copy.
 //!
-//! [`Message::parse`] takes and refuses exactly what [`crate::Message::decode`] does, which is made of it. What consists of few
-//! values is the same type as there; where a message has lists, they stay in the datagram, and going through them cannot fail.
-//! All views are `Copy`.
+//! [`Message::parse`] checks the whole message once; it takes and refuses exactly what [`crate::Message::decode`] does, which is built
+//! on it. A message of few values is the same type as there. Lists stay in the datagram, and iterating them cannot fail. All views are
+//! `Copy`.
 //!
 //! ```
 //! use nvo3_nva_proto::{Answer, Header, Message, RecordNo, Resync, view};
@@ -28,21 +28,22 @@ use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::{MoveId, NveId, Place, RecordNo, TsiKey, Version};
 use crate::message::{Address, HoldLimits, MoveKind, MoveResult, Side};
+use crate::time::{Lifetime, Micros};
 use crate::{Amount, Flow, StateStream, WrongEntry};
 use nvo3_wire::{Mac, Vni};
 
 impl<'a> Message<'a> {
-    /// The one message in `datagram`, which holds nothing else.
+    /// Parses `datagram`, which holds one message and nothing else.
     ///
     /// # Errors
-    /// As [`crate::Message::decode`].
+    /// As for [`crate::Message::decode`].
     pub fn parse(datagram: &'a [u8]) -> Result<(Header, Self), DecodeError> {
         let (header, kind, r) = Header::get(datagram)?;
         Ok((header, Self::get_whole(&header, kind, r)?))
     }
 }
 
-/// IP addresses, checked.
+/// The IP addresses of a TSI, checked.
 #[derive(Clone, Copy)]
 pub struct Addresses<'a> {
     pub(crate) runs: Reader<'a>,
@@ -51,37 +52,37 @@ pub struct Addresses<'a> {
 /// See [`crate::Tsi`].
 #[derive(Clone, Copy, Debug)]
 pub struct Tsi<'a> {
-    /// VN and MAC.
+    /// The VN and the MAC.
     pub key: TsiKey,
-    /// Its IP addresses.
+    /// The IP addresses of the TSI.
     pub ips: Addresses<'a>,
 }
 
 /// See [`crate::RegistrationRequest`].
 #[derive(Clone, Copy, Debug)]
 pub struct RegistrationRequest<'a> {
-    /// What is registered.
+    /// The TSI to register.
     pub tsi: Tsi<'a>,
-    /// How it came.
+    /// How the TSI comes to be there.
     pub kind: MoveKind,
-    /// Where it was, if the NVE knows.
+    /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
-    /// The newest version that the NVE knows.
+    /// The newest version of the mapping that the NVE knows.
     pub expected: Option<Version>,
-    /// In 100 ms.
-    pub lifetime: u16,
+    /// How long it holds.
+    pub lifetime: Lifetime,
 }
 
 /// See [`crate::Mapping`].
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping<'a> {
-    /// Whose.
+    /// The MAC of the TSI.
     pub mac: Mac,
-    /// Its IP addresses.
+    /// The IP addresses of the TSI.
     pub ips: Addresses<'a>,
-    /// Under which version.
+    /// The version of the mapping.
     pub version: Version,
-    /// Where it points; `None` where it is withdrawn.
+    /// The place of the TSI; `None` once the mapping is withdrawn.
     pub place: Option<Place>,
 }
 
@@ -90,22 +91,22 @@ pub struct Mapping<'a> {
 pub struct Response<'a> {
     /// The VN.
     pub vn: Vni,
-    /// What was asked for.
+    /// The queried address.
     pub address: Address,
-    /// What is known of it.
+    /// The answer.
     pub answer: Answer<'a>,
-    /// In 100 ms.
-    pub lifetime: u16,
+    /// How long it holds.
+    pub lifetime: Lifetime,
 }
 
 /// See [`crate::Answer`].
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
-    /// It is this mapping.
+    /// The address belongs to this mapping.
     Found(Mapping<'a>),
-    /// No such address in the VN.
+    /// The VN has no such address.
     NotFound,
-    /// The asker may not know.
+    /// The NVE may not know.
     Prohibited,
 }
 
@@ -114,19 +115,19 @@ pub enum Answer<'a> {
 pub struct Update<'a> {
     /// The VN of every mapping in it.
     pub vn: Vni,
-    /// It covers the publishing records after this one …
+    /// The update covers the published records after this one …
     pub after: RecordNo,
     /// … up to this one.
     pub upto: RecordNo,
-    /// What they are now.
+    /// The current mappings.
     pub mappings: Mappings<'a>,
-    /// The NVEs that take part in the VN, where that changed.
+    /// The NVEs that take part in the VN; `None` if they have not changed.
     pub members: Option<Members<'a>>,
-    /// The answer to a Resync ends here.
+    /// True if the answer to a Resync ends with this update.
     pub synced: bool,
 }
 
-/// An Update's mappings, checked.
+/// The mappings of an Update, checked.
 #[derive(Clone, Copy)]
 pub struct Mappings<'a> {
     pub(crate) base: Version,
@@ -137,22 +138,22 @@ pub struct Mappings<'a> {
 /// See [`crate::Members`].
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
-    /// Where they are.
+    /// The NVEs and their locators.
     pub places: List<'a, Place>,
-    /// The list goes on in the next Update of the VN.
+    /// True if the list goes on in the next Update of the VN.
     pub more: bool,
 }
 
 /// See [`crate::Resync`].
 #[derive(Clone, Copy, Debug)]
 pub struct Resync<'a> {
-    /// The newest record that the NVE has.
+    /// The newest published record that the NVE has.
     pub since: RecordNo,
-    /// VNs that it takes part in.
+    /// The VNs that the NVE subscribes to.
     pub vns: List<'a, Vni>,
-    /// Mappings that it holds of others.
+    /// The mappings that the NVE queried and still has.
     pub mappings: List<'a, (Vni, Address)>,
-    /// Another follows.
+    /// True if another message of the same transaction follows.
     pub more: bool,
 }
 
@@ -163,17 +164,17 @@ pub struct Prepare<'a> {
     pub move_id: MoveId,
     /// The version reserved for it.
     pub version: Version,
-    /// The receiver's side.
+    /// The side of the receiver.
     pub side: Side,
-    /// The kind of move.
+    /// How the VM moves.
     pub kind: MoveKind,
-    /// *Suspended* was heard before.
+    /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
     pub suspended: bool,
-    /// What moves.
+    /// The TSIs that move together.
     pub tsis: Tsis<'a>,
-    /// The other side.
+    /// The NVE on the other side.
     pub peer: Place,
-    /// What may be held.
+    /// The limits on frames that the new NVE holds for each TSI.
     pub limits: HoldLimits,
 }
 
@@ -186,24 +187,24 @@ pub struct Tsis<'a>(pub(crate) Tlvs<'a>);
 pub struct Outcome<'a> {
     /// The move.
     pub move_id: MoveId,
-    /// How it ended.
+    /// How the move ended.
     pub result: MoveResult,
-    /// The version in force.
+    /// The version of the mappings from now on.
     pub version: Version,
-    /// Where its TSIs are.
+    /// The place of the VM from now on.
     pub place: Place,
-    /// What moved, or did not.
+    /// The TSIs of the move.
     pub tsis: List<'a, TsiKey>,
 }
 
 /// See [`crate::StateChunk`].
 #[derive(Clone, Copy, Debug)]
 pub struct StateChunk<'a> {
-    /// Of which stream.
+    /// The stream.
     pub stream: StateStream,
-    /// How much of the copy comes before it.
+    /// The amount of the copy before this part.
     pub offset: Amount,
-    /// What comes there.
+    /// The part.
     pub part: StatePart<'a>,
 }
 
@@ -221,29 +222,29 @@ pub enum StatePart<'a> {
 /// See [`crate::FlowRecord`].
 #[derive(Clone, Copy, Debug)]
 pub struct FlowRecord<'a> {
-    /// Which one.
+    /// The flow.
     pub flow: Flow,
-    /// As it is now; `None` once it is gone.
+    /// The current state; `None` once the flow is gone.
     pub state: Option<FlowState<'a>>,
 }
 
 /// See [`crate::FlowState`].
 #[derive(Clone, Copy, Debug)]
 pub struct FlowState<'a> {
-    /// Milliseconds that remain of it.
-    pub expires_ms: u32,
-    /// What is kept of it.
+    /// The time that remains of the state; `None` if it does not expire.
+    pub expires: Option<Micros>,
+    /// The data of the flow.
     pub data: &'a [u8],
 }
 
 /// See [`crate::PolicyRecord`].
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyRecord<'a> {
-    /// For whom.
+    /// The TSI.
     pub tsi: TsiKey,
-    /// Which of its policies.
+    /// The number of the policy, among those of the TSI.
     pub number: u32,
-    /// What it says; `None` once it is gone.
+    /// The rules; `None` once the policy is gone.
     pub rules: Option<&'a [u8]>,
 }
 
@@ -252,13 +253,13 @@ pub struct PolicyRecord<'a> {
 pub struct CacheReport<'a> {
     /// The VN of every entry.
     pub vn: Vni,
-    /// What the NVE has of it.
+    /// The mappings that the NVE has.
     pub entries: CacheEntries<'a>,
-    /// Another follows.
+    /// True if another message of the same transaction follows.
     pub more: bool,
 }
 
-/// A report's entries, checked.
+/// The entries of a report, checked.
 #[derive(Clone, Copy)]
 pub struct CacheEntries<'a> {
     pub(crate) base: Version,
@@ -269,13 +270,13 @@ pub struct CacheEntries<'a> {
 /// See [`crate::CacheEntry`].
 #[derive(Clone, Copy, Debug)]
 pub struct CacheEntry<'a> {
-    /// Whose.
+    /// The MAC of the TSI.
     pub mac: Mac,
-    /// The IP addresses that it has there.
+    /// The IP addresses of the TSI.
     pub ips: Addresses<'a>,
-    /// Under which version it was learned.
+    /// The version of the mapping.
     pub version: Version,
-    /// Where it points.
+    /// The NVE that the mapping points to.
     pub nve: NveId,
 }
 
@@ -284,8 +285,8 @@ pub struct CacheEntry<'a> {
 pub struct CacheVerdict<'a> {
     /// The VN of every entry.
     pub vn: Vni,
-    /// What is not right.
+    /// The entries that are wrong.
     pub wrong: List<'a, WrongEntry>,
-    /// Another follows.
+    /// True if another message of the same transaction follows.
     pub more: bool,
 }

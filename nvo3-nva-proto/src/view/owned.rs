@@ -46,7 +46,7 @@ owned! {
     Outcome { move_id, result, version, place, tsis } of view;
     StateChunk { stream, offset, part } of view;
     FlowRecord { flow, state: view.state.map(Into::into) } of view;
-    FlowState { expires_ms, data } of view;
+    FlowState { expires: view.expires, data } of view;
     PolicyRecord { tsi, number, rules: view.rules.map(Into::into) } of view;
     CacheReport { vn, entries: view.entries.iter().map(Into::into).collect(), more } of view;
     CacheEntry { mac, ips: view.ips.iter().collect(), version, nve } of view;

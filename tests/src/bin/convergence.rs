@@ -12,7 +12,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -145,7 +145,7 @@ impl World {
             while self.under_way.front().is_some_and(|(at, ..)| *at <= self.now) {
                 let Some((_, to, bytes)) = self.under_way.pop_front() else { break };
                 match to {
-                    To::Nva(n) => self.nva.handle_datagram(self.now, SocketAddr::new(address(n), 61_635), &bytes),
+                    To::Nva(n) => self.nva.handle_datagram(self.now, SocketAddr::new(address(n), CONTROL_PORT), &bytes),
                     To::Edge(n) => {
                         self.edges[n].datagram(self.now, &bytes);
                         self.settle();

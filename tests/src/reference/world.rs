@@ -74,7 +74,7 @@ pub fn place_of(edge: usize) -> Place {
 }
 
 fn hold(age: Micros) -> HoldLimits {
-    HoldLimits { frames: FRAMES as u32, bytes: 1 << 20, age_ms: (age.0 / 1_000) as u32 }
+    HoldLimits { frames: FRAMES as u32, bytes: 1 << 20, age }
 }
 
 impl World {

@@ -4,7 +4,7 @@ use crate::document::SPEC;
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_mobility::nve::NveConfig;
-use nvo3_nva_proto::{Locators, Micros, NveId, Place, SessionConfig};
+use nvo3_nva_proto::{Locators, NveId, Place, SessionConfig};
 use std::collections::BTreeMap;
 
 /// In microseconds where it is a time.
@@ -28,11 +28,6 @@ fn in_the_table() -> Defaults {
     defaults.collect()
 }
 
-/// A lifetime as the wire has it.
-fn tenths(lifetime: u16) -> Micros {
-    Micros::from_millis(u64::from(lifetime) * 100)
-}
-
 #[test]
 fn every_default_is_what_the_table_says() {
     let session = SessionConfig::default();
@@ -45,9 +40,9 @@ fn every_default_is_what_the_table_says() {
         (("both", "first wait"), session.rto_initial),
         (("both", "least wait"), session.rto_min),
         (("both", "longest wait"), session.rto_max),
-        (("NVA", "lifetime"), tenths(nva.lifetime)),
-        (("NVA", "negative lifetime"), tenths(nva.negative_lifetime)),
-        (("NVA", "held age"), Micros::from_millis(nva.hold.age_ms.into())),
+        (("NVA", "lifetime"), nva.lifetime),
+        (("NVA", "negative lifetime"), nva.negative_lifetime),
+        (("NVA", "held age"), nva.hold.age),
         (("NVA", "members interval"), nva.members_interval),
         (("NVA", "interest"), nva.in_flight),
         (("NVA", "grace"), nva.grace),

@@ -50,7 +50,7 @@ fn body(message: &Message) -> Value {
         Message::Ack(m) => json!({ "received": m.received, "in force": m.in_force }),
         Message::RegistrationRequest(m) => json!({
             "kind": lower(m.kind),
-            "lifetime": m.lifetime,
+            "lifetime": u16::from(m.lifetime),
             "TSI": tsi(&m.tsi),
             "OLD_NVE": m.old.map(|nve| nve.0),
             "EXPECTED": m.expected.map(version),
@@ -60,7 +60,7 @@ fn body(message: &Message) -> Value {
             "MAC": mac(m.tsi.mac),
             "version": version(m.version),
             "result": format!("{:?}", m.result),
-            "lifetime": m.lifetime,
+            "lifetime": u16::from(m.lifetime),
             "PLACE": m.current.as_ref().map(place),
         }),
         Message::Deregister(Deregister { tsi, version: v })
@@ -77,7 +77,7 @@ fn body(message: &Message) -> Value {
             json!({
                 "vn": m.vn.get(),
                 "answer": answer,
-                "lifetime": m.lifetime,
+                "lifetime": u16::from(m.lifetime),
                 "ADDRESS": address(&m.address),
                 "MAPPING": found.map(|found| json!({
                     "MAC": mac(found.mac),
@@ -126,7 +126,7 @@ fn body(message: &Message) -> Value {
             "suspended": m.suspended,
             "frames": m.limits.frames,
             "bytes": m.limits.bytes,
-            "age": m.limits.age_ms,
+            "age": m.limits.age.0 / 1_000,
             "PLACE": place(&m.peer),
             "TSI": list(&m.tsis, tsi),
         }),
@@ -150,7 +150,7 @@ fn body(message: &Message) -> Value {
         }),
         Message::Done(m) => json!({
             "move": m.move_id.0,
-            "duration": m.report.duration_us,
+            "duration": m.report.duration.0,
             "held": m.report.held_frames,
             "tunnelled": m.report.tunnelled_frames,
             "dropped": m.report.dropped_frames,
@@ -240,7 +240,7 @@ fn flow_record(FlowRecord { flow, state }: &FlowRecord) -> Value {
         "destination port": flow.destination_port,
         "source": ip(&source),
         "destination": ip(&destination),
-        "expires": state.as_ref().map(|state| state.expires_ms),
+        "expires": state.as_ref().map(|state| state.expires.map_or(u32::MAX.into(), |length| length.0 / 1_000)),
         "data": state.as_ref().map(|state| hex(&state.data)),
     })
 }

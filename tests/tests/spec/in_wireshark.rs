@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const DISSECTOR: &str = include_str!("../../../nvo3-nva-proto/wireshark/nvo3.lua");
 const SCRIPT: &str = concat!("lua_script:", env!("CARGO_MANIFEST_DIR"), "/../nvo3-nva-proto/wireshark/nvo3.lua");
-const PORT: u16 = nvoctl::CONTROL_PORT;
+const PORT: u16 = nvo3_nva_proto::CONTROL_PORT;
 const IP: usize = 20;
 const UDP: usize = 8;
 

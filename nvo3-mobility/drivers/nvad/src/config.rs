@@ -4,7 +4,7 @@ use clap::Parser;
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{Locators, Micros, NveId, Place};
+use nvo3_nva_proto::{Locators, NveId, Place};
 use nvoctl::daemon::{SettingsError, flags_or_file, settings};
 use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
@@ -100,10 +100,6 @@ pub(crate) enum Error {
     Nowhere,
     #[error("data and in-memory: only one of both can be")]
     Both,
-    #[error("lifetime: {0:?} is not between 100ms and 6553s")]
-    Lifetime(std::time::Duration),
-    #[error("hold-age: {0:?} is not between 1ms and 49 days")]
-    HoldAge(std::time::Duration),
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -180,15 +176,13 @@ impl Settings {
     fn machine(&self) -> Result<NvaConfig, Error> {
         let mut nva = NvaConfig::new(Transport::Sealed(Keys::default()));
         if let Some(Span(grace)) = self.grace {
-            nva.grace = Micros(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
+            nva.grace = grace.into();
         }
         if let Some(Span(lifetime)) = self.lifetime {
-            let tenths = u16::try_from(lifetime.as_millis() / 100).ok().filter(|tenths| *tenths > 0);
-            nva.lifetime = tenths.ok_or(Error::Lifetime(lifetime))?;
+            nva.lifetime = lifetime.into();
         }
         if let Some(Span(age)) = self.hold_age {
-            let millis = u32::try_from(age.as_millis()).ok().filter(|millis| *millis > 0);
-            nva.hold.age_ms = millis.ok_or(Error::HoldAge(age))?;
+            nva.hold.age = age.into();
         }
         nva.early_push = self.early_push.unwrap_or(nva.early_push);
         nva.hold.frames = self.hold_frames.unwrap_or(nva.hold.frames);
@@ -274,6 +268,7 @@ from_text!(Listen, Member, Span);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nvo3_nva_proto::Micros;
 
     const GOOD: &str = "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true\ntrusted-transport = true\n";
 
@@ -310,8 +305,8 @@ mod tests {
             (&[], &format!("{GOOD}data = '/var/lib/nvad'"), &["data and in-memory"]),
             (&[], "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true", &["keys or trusted-transport"]),
             (&["--keys", "/k", "--trusted-transport"], GOOD, &["--keys", "--trusted-transport"]),
-            (&["--lifetime", "2h"], GOOD, &["lifetime: 7200s"]),
-            (&["--hold-age", "0s"], GOOD, &["hold-age"]),
+            (&["--lifetime", "2h"], GOOD, &["NvaConfig.lifetime is 7200 s", "6553.4 s"]),
+            (&["--hold-age", "0s"], GOOD, &["NvaConfig.hold.age is 0"]),
             (&["--hold-frames", "0"], GOOD, &["NvaConfig.hold.frames"]),
             (&["--grace", "1s"], GOOD, &["NvaConfig.grace"]),
             (&["--data", "/d", "--in-memory"], GOOD, &["--data", "--in-memory"]),

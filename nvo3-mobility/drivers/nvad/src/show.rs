@@ -72,7 +72,7 @@ pub(crate) fn event(event: &Event) -> Value {
         }
         Event::MaySuspend(id) => json!({ "event": "may-suspend", "move": id }),
         Event::Ended { id, result } => json!({ "event": "ended", "move": id, "result": words::result(*result) }),
-        Event::Converged { id, after_us } => json!({ "event": "converged", "move": id, "after_us": after_us }),
+        Event::Converged { id, after } => json!({ "event": "converged", "move": id, "after_us": after }),
         Event::Report { id, nve, report } => {
             let mut what = json!({ "event": "report", "move": id, "nve": nve });
             if let Value::Object(all) = &mut what {

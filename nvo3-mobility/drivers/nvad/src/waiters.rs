@@ -108,7 +108,7 @@ fn log(event: &Event) {
         Event::Move { id, from, to } => {
             tracing::debug!(move_id = id.0, from = show::state(*from), to = show::state(*to), "a move goes on");
         }
-        Event::Converged { id, after_us } => tracing::debug!(move_id = id.0, after_us, "everyone follows"),
+        Event::Converged { id, after } => tracing::debug!(move_id = id.0, %after, "everyone follows"),
         Event::Stalled(waiting) => tracing::warn!(%waiting, "{}", waiting.duty),
         Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
         other => tracing::info!("{other}"),

@@ -43,5 +43,6 @@ pub(crate) const fn down(reason: DownReason) -> &'static str {
         DownReason::UnknownSession => "unknown-session",
         DownReason::PeerClosed => "peer-closed",
         DownReason::Closed => "closed",
+        _ => "other",
     }
 }

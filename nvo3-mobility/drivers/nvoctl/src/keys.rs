@@ -222,7 +222,10 @@ mod tests {
 
         assert_eq!(refused(&good, 0o640), format!("mode 0640: {only}"));
         assert_eq!(refused(&good, 0o602), format!("mode 0602: {only}"));
-        assert_eq!(refused(&format!("{good}1 2 {secret}"), 0o600), "line 4: key 1 is there already");
+        assert_eq!(
+            refused(&format!("{good}1 2 {secret}"), 0o600),
+            "line 4: key 1 is already in the ring: use another id"
+        );
         assert_eq!(refused("0 1 ff", 0o600), "line 1: `0` is no id of a key: 1 to 65535");
         assert_eq!(refused("1 x ff", 0o400), "line 1: `x` is no number of an NVE");
         assert_eq!(refused("1 1 ff", 0o400), "line 1: the secret is not 64 hexadecimal digits");

@@ -41,10 +41,8 @@ mod port;
 pub use api::{Reply, Request, What};
 pub use port::{Port, PortError, PortKind, Station};
 
+use nvo3_nva_proto::CONTROL_PORT;
 use std::net::{IpAddr, SocketAddr};
-
-/// The UDP port of the NVE–NVA protocol if no other is configured. It is of the dynamic range.
-pub const CONTROL_PORT: u16 = 61_635;
 
 /// Where `nved` listens for `nvoctl` if no other path is configured.
 pub const NVED_SOCKET: &str = "/run/nvo3/nved.sock";

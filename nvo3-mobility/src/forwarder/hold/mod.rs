@@ -359,7 +359,7 @@ impl Hold {
 }
 
 fn age(slot: &Slot) -> Micros {
-    Micros::from_millis(slot.lines.limits().age_ms.into())
+    slot.lines.limits().age
 }
 
 fn way(own: &Locators, slot: &Slot, tag: &Tag) -> Way {

@@ -7,10 +7,10 @@ use nvo3_nva_proto::MoveId;
 use proptest::prelude::*;
 
 const SMALL: ForwarderConfig = ForwarderConfig {
-    asked: HoldLimits { frames: 4, bytes: 1_000, age_ms: 100 },
+    asked: HoldLimits { frames: 4, bytes: 1_000, age: Micros::from_millis(100) },
     total_frames: 20,
     total_bytes: 1_900,
-    recent: HoldLimits { frames: 5, bytes: 1_000, age_ms: 100 },
+    recent: HoldLimits { frames: 5, bytes: 1_000, age: Micros::from_millis(100) },
     recent_total_frames: 8,
     recent_total_bytes: 1_000,
     tsis: 6,
@@ -91,8 +91,11 @@ fn a_state() -> impl Strategy<Value = State> {
 
 fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
     let vap = || (1..5_u32).prop_map(VapId);
-    let limits =
-        (0..6_u32, 0..900_u32, 0..200_u32).prop_map(|(frames, bytes, age_ms)| HoldLimits { frames, bytes, age_ms });
+    let limits = (0..6_u32, 0..900_u32, 0..200_u64).prop_map(|(frames, bytes, millis)| HoldLimits {
+        frames,
+        bytes,
+        age: Micros::from_millis(millis),
+    });
     let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
     let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4)))
         .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });

@@ -21,7 +21,7 @@ const OTHER_VN: Vni = Vni::from_bytes([0, 0, 8]);
 const P1: VapId = VapId(1);
 const P2: VapId = VapId(2);
 /// The limits of VMM-5-08.
-const LIMITS: HoldLimits = HoldLimits { frames: 64, bytes: 64 * 1024, age_ms: 3_000 };
+const LIMITS: HoldLimits = HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) };
 
 const fn mac(n: u8) -> Mac {
     Mac([2, 0, 0, 0, 0, n])

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const RECENT: HoldLimits = HoldLimits { frames: 4, bytes: 1_000, age_ms: 100 };
+const RECENT: HoldLimits = HoldLimits { frames: 4, bytes: 1_000, age: Micros::from_millis(100) };
 
 fn small() -> World {
     let own = place(1).locators;
@@ -125,9 +125,9 @@ fn a_word_that_comes_too_late_finds_nothing_and_is_counted() {
     let mut w = small();
     w.leaving(0..4);
     w.entry(1, Some(P1), tunnel(2));
-    assert_eq!(w.f.poll_timeout(), Some(w.now + Micros::from_millis(RECENT.age_ms.into())));
+    assert_eq!(w.f.poll_timeout(), Some(w.now + RECENT.age));
 
-    w.pass(RECENT.age_ms.into());
+    w.pass(RECENT.age.0 / 1_000);
 
     assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
     w.stopped(103, tunnel(2));

@@ -11,9 +11,6 @@ use nvo3_nva_proto::{
     SessionId, Side, TsiKey, Version,
 };
 
-/// The bit that the NVA sets in the id of a move that nobody planned. The other bits are the number of its record.
-pub(in crate::nva) const UNPLANNED: u64 = 1 << 63;
-
 /// An NVE of the move: its place, and its abilities if it has a session and is not fenced.
 pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
 
@@ -35,7 +32,7 @@ impl Conduct {
         let Wanted { id, tsis, to, kind, deadline } = wanted;
         let book = facts.book();
         let refused = |why| Err(Error::Refused { id, why });
-        if id.0 & UNPLANNED != 0 {
+        if id.is_reserved() {
             return Err(Error::ReservedId(id));
         }
         if book.get_move(id).is_some() {
@@ -102,4 +99,28 @@ fn fits(facts: &Facts, plan: &Plan) -> bool {
     let prepare = preparation(facts, plan, Version::default(), Side::New, false, longest);
     let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
     Message::Prepare(prepare).encode(&header, &mut Vec::new()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Transport;
+    use crate::nva::{Error, Input, Nva, NvaConfig};
+    use alloc::string::ToString;
+    use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId};
+
+    #[test]
+    fn a_planned_move_with_a_reserved_id_is_refused_and_says_so() {
+        let mut nva = Nva::new(NvaConfig::new(Transport::Trusted), 1, Instant(0)).unwrap();
+        let mut plan = |id| {
+            let deadline = Micros::from_secs(60);
+            nva.handle(Instant(0), Input::Move { id, tsis: [].into(), to: NveId(2), kind: MoveKind::Hot, deadline })
+        };
+        let last = MoveId(MoveId::FIRST_RESERVED.0 - 1);
+
+        let refused = plan(MoveId::FIRST_RESERVED).unwrap_err();
+        assert_eq!(refused, Error::ReservedId(MoveId::FIRST_RESERVED));
+        assert!(refused.to_string().contains("must be less than 2^63"));
+        assert_eq!(plan(MoveId(u64::MAX)), Err(Error::ReservedId(MoveId(u64::MAX))));
+        assert!(matches!(plan(last), Err(Error::Refused { id, .. }) if id == last));
+    }
 }

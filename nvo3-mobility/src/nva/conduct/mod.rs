@@ -9,6 +9,6 @@ mod room;
 pub mod rules;
 mod words;
 
-pub(super) use check::{UNPLANNED, Wanted, check};
+pub(super) use check::{Wanted, check};
 pub(super) use room::{Conduct, Due};
 pub(super) use words::{prepare, revoke, suspended};

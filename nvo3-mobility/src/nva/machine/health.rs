@@ -104,7 +104,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
     use nvo3_nva_proto::{
-        Capabilities, Encapsulations, Hello, Locators, Message, Micros, MoveKind, NveId, Place, RecordNo,
+        Capabilities, Encapsulations, Hello, Lifetime, Locators, Message, Micros, MoveKind, NveId, Place, RecordNo,
         RegistrationRequest, Session, SessionConfig, Tsi, TsiKey,
     };
     use nvo3_wire::{Mac, Vni};
@@ -140,7 +140,7 @@ mod tests {
             world.drain(None);
             let key = TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) };
             let tsi = Tsi { key, ips: vec!["192.0.2.1".parse().unwrap()] };
-            let (kind, lifetime) = (MoveKind::Cold, u16::MAX);
+            let (kind, lifetime) = (MoveKind::Cold, Lifetime::SESSION);
             let request = RegistrationRequest { tsi, kind, old: None, expected: None, lifetime };
             world.edge.send(0, &Message::RegistrationRequest(request)).unwrap();
             world.talk();

@@ -3,7 +3,7 @@
 use super::Nva;
 use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
-use crate::nva::conduct::{self, Due, UNPLANNED, Wanted};
+use crate::nva::conduct::{self, Due, Wanted};
 use crate::nva::io::{Error, Event};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
 
@@ -21,7 +21,7 @@ impl Nva {
 
     /// A TSI shows up at another NVE than its mapping names, and may move: asks its old NVE to stop delivering.
     pub(super) fn plan_unplanned(&mut self, key: TsiKey, old: NveId, new: NveId) {
-        let id = MoveId(UNPLANNED | self.journal.next().0);
+        let id = MoveId(MoveId::FIRST_RESERVED.0 | self.journal.next().0);
         let (kind, deadline) = (MoveKind::Failover, Micros(0));
         self.record(Record::Planned(Plan { id, tsis: alloc::vec![key], old, new, kind, deadline }));
         self.carry_out(id, Output::PrepareOld(true));
@@ -216,7 +216,7 @@ impl Nva {
 
     fn tell_if_converged(&mut self, id: MoveId) {
         if let Some(after) = self.publish.take_converged(&self.facts, id) {
-            self.tell(Event::Converged { id, after_us: after.0 });
+            self.tell(Event::Converged { id, after });
             self.send_if_done(id);
         }
     }

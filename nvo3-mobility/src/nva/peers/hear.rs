@@ -214,12 +214,12 @@ impl Peers {
             let edge = self.edges.get_mut(&nve)?;
             let session = edge.session.as_mut()?;
             match session.poll_event() {
-                Some(SessionEvent::Up(_) | SessionEvent::PeerError(_)) => {}
                 Some(SessionEvent::Down(reason)) => return Some(Said::Down(reason, self.drop_session(nve))),
                 Some(SessionEvent::Acked(ack)) => {
                     let count = edge.receipts.iter().take_while(|(sequence, _)| *sequence <= ack.in_force).count();
                     return Some(Said::InForce(edge.receipts.drain(..count).map(|(_, receipt)| receipt).collect()));
                 }
+                Some(_) => {}
                 None => {
                     let received = session.poll_message()?;
                     let (sequence, transaction) = (received.sequence, received.transaction);

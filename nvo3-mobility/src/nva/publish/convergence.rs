@@ -96,7 +96,7 @@ impl Convergence {
         }
         // The NVA's own figure: from the plan until every interested NVE used the new mapping.
         let converged_at = Instant(done_at.0 - REPORT_WAIT.0);
-        let mut done = Report { duration_us: (converged_at - planned_at).0, ..Report::default() };
+        let mut done = Report { duration: converged_at - planned_at, ..Report::default() };
         for report in following.reports.values() {
             done.held_frames = done.held_frames.saturating_add(report.held_frames);
             done.tunnelled_frames = done.tunnelled_frames.saturating_add(report.tunnelled_frames);
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(convergence.take_done(ID, PARTIES, Instant(50)), None);
         convergence.note_report(ID, NveId(2), report(45, 0));
 
-        let done = Report { duration_us: 40, ..report(45, 28) };
+        let done = Report { duration: Micros(40), ..report(45, 28) };
         assert_eq!(convergence.take_done(ID, PARTIES, Instant(60)), Some(done));
         assert_eq!((convergence.take_done(ID, PARTIES, Instant(70)), convergence.next_timer()), (None, None));
     }

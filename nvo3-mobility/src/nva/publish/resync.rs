@@ -7,7 +7,7 @@ use crate::nva::peers::Letter;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Mapping, Message, MoveId, NveId, Query, Response, Resync, TsiKey, Update, Version,
+    Address, Answer, Lifetime, Mapping, Message, MoveId, NveId, Query, Response, Resync, TsiKey, Update, Version,
 };
 use nvo3_wire::Vni;
 
@@ -26,7 +26,7 @@ impl Publish {
                 (Answer::NotFound, facts.config().negative_lifetime)
             }
         };
-        let response = Response { vn, address, answer, lifetime };
+        let response = Response { vn, address, answer, lifetime: Lifetime::new(lifetime) };
         Letter::answer(from, transaction, Message::Response(response))
     }
 

@@ -270,14 +270,13 @@ impl Publish {
 
     pub(super) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
         if facts.book().get(&key).is_some() {
-            let lifetime = Micros::from_millis(u64::from(facts.config().lifetime) * 100);
-            self.interest.extend(key, nve, facts.now() + lifetime);
+            self.interest.extend(key, nve, facts.now() + facts.config().lifetime);
         }
     }
 
     pub(super) fn note_absent(&mut self, facts: &Facts, vn: Vni, address: Address, nve: NveId) {
-        let lifetime = Micros::from_millis(u64::from(facts.config().negative_lifetime) * 100);
-        let (now, most) = (facts.now(), facts.config().tsis as usize);
-        self.interest.note_absent(now, vn, address, nve, now + lifetime, most);
+        let (now, config) = (facts.now(), facts.config());
+        let until = now + config.negative_lifetime;
+        self.interest.note_absent(now, vn, address, nve, until, config.tsis as usize);
     }
 }

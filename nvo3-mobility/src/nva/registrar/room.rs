@@ -5,7 +5,7 @@ use crate::nva::book::Record;
 use crate::nva::facts::Facts;
 use alloc::collections::{BTreeMap, BTreeSet};
 use nvo3_nva_proto::{
-    Deregister, MoveId, NveId, RegistrationReply, RegistrationRequest, RegistrationResult, TsiKey, Version,
+    Deregister, Lifetime, MoveId, NveId, RegistrationReply, RegistrationRequest, RegistrationResult, TsiKey, Version,
 };
 
 /// The decision about a registration.
@@ -149,6 +149,6 @@ impl Registrar {
             RegistrationResult::Accepted => None,
             _ => facts.book().get(&tsi).and_then(|registration| facts.place(registration.nve())),
         };
-        RegistrationReply { tsi, result, version, lifetime: u16::MAX, current }
+        RegistrationReply { tsi, result, version, lifetime: Lifetime::SESSION, current }
     }
 }

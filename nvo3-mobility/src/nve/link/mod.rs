@@ -174,8 +174,8 @@ impl Link {
                     return Some(Heard::Down(reason));
                 }
                 SessionEvent::Acked(_) if self.say_again => return Some(Heard::RoomAgain),
-                SessionEvent::Acked(_) => {}
                 SessionEvent::PeerError(_) => counters.peer_errors += 1,
+                _ => {}
             }
         }
         session.poll_message().map(Heard::Message)

@@ -6,13 +6,13 @@ use crate::nve::counters::NveCounters;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Invalidate, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Invalidate, Place, TsiKey, Version};
 
 /// The lifetime of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lifetime {
-    /// The NVA gave it in units of 100 ms; `u16::MAX`: until the session ends (DIR-03).
-    Said(u16),
+    /// The NVA gave it with its answer (DIR-03: an answer has a lifetime).
+    Said(nvo3_nva_proto::Lifetime),
     /// The NVA pushed the statement without a lifetime: it has the lifetime of the statement that it replaces.
     Pushed,
     /// The statement says that the TSI is gone: it has the lifetime of a negative answer.
@@ -47,8 +47,8 @@ impl Mappings {
 
     fn end(&self, now: Instant, key: &TsiKey, lifetime: Lifetime) -> Option<Instant> {
         match lifetime {
-            Lifetime::Said(u16::MAX) | Lifetime::Session => None,
-            Lifetime::Said(hundreds_of_ms) => Some(now + Micros::from_millis(u64::from(hundreds_of_ms) * 100)),
+            Lifetime::Session => None,
+            Lifetime::Said(lifetime) => lifetime.length().map(|length| now + length),
             Lifetime::Gone => Some(now + self.negative),
             Lifetime::Pushed => match self.cache.get(key) {
                 Some(statement) => statement.expires,
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::Transport;
     use crate::nve::NveConfig;
-    use nvo3_nva_proto::{Locators, Mapping, NveId};
+    use nvo3_nva_proto::{Locators, Mapping, Micros, NveId};
     use nvo3_wire::{Mac, Vni};
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn an_answer_is_kept_as_long_as_it_says() {
         let (now, key) = (Instant(7), TsiKey { vn: VN, mac: Mac::ZERO });
-        let kept = |hundreds_of_ms| {
+        let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
             let said = (Version::default(), Vec::new(), None);
-            mappings.keep(now, key, said, Lifetime::Said(hundreds_of_ms), &mut orders, &mut counters);
+            mappings.keep(now, key, said, Lifetime::Said(lifetime.into()), &mut orders, &mut counters);
             let end = mappings.next_expiry()?;
             if end > now {
                 mappings.expire(Instant(end.0 - 1), &mut orders);

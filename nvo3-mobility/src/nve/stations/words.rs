@@ -6,7 +6,7 @@ use super::{Stations, station::Station};
 use crate::nve::io::Error;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Lifetime, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
 
 impl Stations {
     /// Checks *Activate*. False if it is a repetition that changes nothing.
@@ -88,7 +88,7 @@ impl Stations {
         let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
         // The NVA refuses a request that comes after the mapping has changed, because it may be out of date.
         let expected = Some(version.max(station.tsi.floor));
-        Some(RegistrationRequest { tsi, kind, old, expected, lifetime: u16::MAX })
+        Some(RegistrationRequest { tsi, kind, old, expected, lifetime: Lifetime::SESSION })
     }
 
     fn station(&self, key: TsiKey) -> Result<&Station, Error> {

@@ -7,7 +7,7 @@ use crate::nve::rules::News;
 use crate::sim::net::{EdgeNo, Node, place};
 use crate::sim::nodes::{Clock, Known, Told};
 use crate::sim::scenario::{Scenario, Since};
-use crate::{nva, nve, words};
+use crate::{nva, nve};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -383,7 +383,7 @@ impl Hypervisor {
         self.leg(n, |leg| leg.ended = Some((now, result)));
         let committed = result == MoveResult::Committed;
         let left = if committed { leg.from } else { leg.plan.to };
-        let mut deeds = vec![Deed::Did("mgmt", format!("{id} ended: {}", words::result(result)))];
+        let mut deeds = vec![Deed::Did("mgmt", format!("{id} ended: {}", result))];
         deeds.extend(self.hosts(vm).map(|host| Deed::Detach(left, host)));
         if !committed && !self.stays(n, &leg) {
             deeds.push(Deed::Later(n, Step::Resume, LATENCY));

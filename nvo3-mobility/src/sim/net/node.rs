@@ -2,13 +2,12 @@
 
 use crate::sim::scenario::Spot;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use nvo3_nva_proto::{Locators, NveId, Place};
+use nvo3_nva_proto::{CONTROL_PORT, Locators, NveId, Place};
 
 /// The number of an edge, in the order of the scenario.
 pub(crate) type EdgeNo = usize;
 
 /// The control port of every node.
-const PORT: u16 = 61_635; // of the dynamic range: no dissector takes it for a protocol of its own
 /// The names of the edges.
 const LETTERS: &str = "ABCDEFGH";
 const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
@@ -34,8 +33,8 @@ impl Node {
     /// Where its control datagrams come from and go to.
     pub(super) fn socket(self) -> (Ipv4Addr, u16) {
         match self {
-            Self::Nva => (NVA_ADDRESS, PORT),
-            Self::Edge(n) => (place(n).locators.v4().unwrap_or(NVA_ADDRESS), PORT),
+            Self::Nva => (NVA_ADDRESS, CONTROL_PORT),
+            Self::Edge(n) => (place(n).locators.v4().unwrap_or(NVA_ADDRESS), CONTROL_PORT),
         }
     }
 

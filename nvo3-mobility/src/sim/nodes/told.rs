@@ -80,7 +80,7 @@ impl Orders {
                 let one = held.bytes.checked_div(held.frames).unwrap_or(0);
                 held.frames >= order.limits.frames || held.bytes.saturating_add(2 * one) > order.limits.bytes
             }
-            DropReason::HoldAge => (now - dropped.arrived).0 >= u64::from(order.limits.age_ms) * 1_000,
+            DropReason::HoldAge => now - dropped.arrived >= order.limits.age,
             _ => false,
         });
         match dropped.reason {

@@ -1,6 +1,5 @@
 //! What the authority has promised to remember (I6).
 
-use crate::words;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -26,19 +25,12 @@ impl Promises {
             }
             Message::Outcome(outcome) if outcome.result != MoveResult::Unknown => {
                 let first = *self.outcomes.entry(outcome.move_id).or_insert(outcome.result);
-                let what = || {
-                    format!(
-                        "{} was {} and is {} now",
-                        outcome.move_id,
-                        words::result(first),
-                        words::result(outcome.result)
-                    )
-                };
+                let what = || format!("{} was {} and is {} now", outcome.move_id, first, outcome.result);
                 (first != outcome.result).then(what)
             }
             Message::Outcome(outcome) => {
                 let first = self.outcomes.get(&outcome.move_id)?;
-                Some(format!("{} was {} and is forgotten", outcome.move_id, words::result(*first)))
+                Some(format!("{} was {} and is forgotten", outcome.move_id, first))
             }
             _ => None,
         }

@@ -102,7 +102,7 @@ impl Params {
             deadline: Micros::from_secs(2),
             fault: None,
             fault_at: None,
-            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 },
+            hold: HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) },
             sync: Micros(200),
             tenant: Vec::new(),
             record: Record { timeline: false, packets: false },

@@ -10,7 +10,7 @@ use nvo3_nva_proto::{HoldLimits, Micros};
 
 /// The random stream that makes worlds. The streams of their runs are others.
 const STREAM: u64 = 7_000;
-const HOLD: HoldLimits = HoldLimits { frames: 4_096, bytes: 4 << 20, age_ms: 5_000 };
+const HOLD: HoldLimits = HoldLimits { frames: 4_096, bytes: 4 << 20, age: Micros::from_secs(5) };
 
 /// Draws the parts of a world.
 struct Draw(Random);

@@ -60,10 +60,10 @@ fn each_field_that_is_wrong_is_named() {
     let wrong = WrongEntry { verdict: Verdict::Stale, mac: Mac::ZERO, version: Version::default() };
     let verdict = Message::CacheVerdict(CacheVerdict { vn: Vni::MAX, wrong: vec![wrong], more: false });
     let cases = [
-        ("CacheReport at byte 40: 2 may not stand here, at most 1", &report, (40, 2)),
-        ("CacheReport at byte 65: TLV 18: 2 may not stand here, at most 1", &report, (65, 2)),
+        ("CacheReport at byte 40: 2 is too large: must be at most 1", &report, (40, 2)),
+        ("CacheReport at byte 65: TLV 18: 2 is too large: must be at most 1", &report, (65, 2)),
         ("CacheReport at byte 88: TLV 18: 4 bytes are needed and 1 are there", &report, (64, 24)),
-        ("CacheVerdict at byte 33: TLV 19: 6 may not stand here", &verdict, (33, 6)),
+        ("CacheVerdict at byte 33: TLV 19: 6 is not a value of this field", &verdict, (33, 6)),
     ];
 
     for (sentence, message, (at, byte)) in cases {

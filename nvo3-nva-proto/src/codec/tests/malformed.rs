@@ -43,21 +43,21 @@ fn with(message: &Message, changes: &[(usize, u8)]) -> alloc::string::String {
 fn each_field_that_is_wrong_is_named() {
     type Case = (&'static str, Message, Vec<(usize, u8)>);
     let cases: Vec<Case> = vec![
-        ("message at byte 0: version 2 is not spoken here, 1 is", query(), vec![(0, 2)]),
-        ("message at byte 1: message type 238 is not known here", query(), vec![(1, 0xee)]),
-        ("Query at byte 2: 1 may not stand here", query(), vec![(2, 1)]),
-        ("Query at byte 3: 32 may not stand here", query(), vec![(3, 32)]),
+        ("message at byte 0: version 2 is not supported: must be 1", query(), vec![(0, 2)]),
+        ("message at byte 1: message type 238 is unknown", query(), vec![(1, 0xee)]),
+        ("Query at byte 2: 1 is not a value of this field", query(), vec![(2, 1)]),
+        ("Query at byte 3: 32 is not a value of this field", query(), vec![(3, 32)]),
         ("Query at byte 4: 40 bytes are needed and 39 are there", query(), vec![(5, 40)]),
         ("Query at byte 4: the length is 38: must be 39", query(), vec![(5, 38)]),
-        ("Query at byte 24: 16777316 may not stand here, at most 16777215", query(), vec![(24, 1)]),
+        ("Query at byte 24: 16777316 is too large: must be at most 16777215", query(), vec![(24, 1)]),
         ("Query at byte 28: TLV 6: 8 bytes are needed and 7 are there", query(), vec![(31, 8)]),
-        ("Query at byte 32: TLV 6: 5 may not stand here", query(), vec![(32, 5)]),
+        ("Query at byte 32: TLV 6: 5 is not a value of this field", query(), vec![(32, 5)]),
         ("Query at byte 37: TLV 6: 2 bytes are left over", query(), vec![(32, 4)]),
-        ("Query at byte 28: TLV 13 is critical and not known here", query(), vec![(29, 13)]),
+        ("Query at byte 28: TLV 13 is critical and unknown", query(), vec![(29, 13)]),
         ("Query at byte 39: TLV 6 is missing", query(), vec![(28, 0), (29, 13)]),
-        ("Ready at byte 44: 11 may not stand here", ready(), vec![(44, 11)]),
-        ("Update at byte 56: 2 may not stand here, at most 1", update(), vec![(56, 2)]),
-        ("Update at byte 78: TLV 9: 1 may not stand here, at most 0", update(), vec![(78, 1)]),
+        ("Ready at byte 44: 11 is not a value of this field", ready(), vec![(44, 11)]),
+        ("Update at byte 56: 2 is too large: must be at most 1", update(), vec![(56, 2)]),
+        ("Update at byte 78: TLV 9: 1 is too large: must be at most 0", update(), vec![(78, 1)]),
     ];
 
     for (sentence, message, changes) in cases {
@@ -109,7 +109,7 @@ fn an_answer_that_found_nothing_has_no_mapping() {
         vn: Vni::MAX,
         address: Address::Mac(Mac::ZERO),
         answer: Answer::NotFound,
-        lifetime: 5,
+        lifetime: Lifetime::from(5),
     });
     let place = [0x80, 1, 0, 13, 0, 0, 0, 0, 0, 0, 0, 1, 1, 192, 0, 2, 1];
 
@@ -141,7 +141,7 @@ fn an_empty_run_of_addresses_says_only_that_there_are_none() {
             kind: MoveKind::Cold,
             old: None,
             expected: None,
-            lifetime: 0,
+            lifetime: Lifetime::ONCE,
         })
     };
     let mut bytes = encoded(&request(vec![]));

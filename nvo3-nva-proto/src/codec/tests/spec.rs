@@ -50,19 +50,34 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         kind: MoveKind::Failover,
         old: Some(NveId(1)),
         expected: Some(VERSION),
-        lifetime: 0xffff,
+        lifetime: Lifetime::SESSION,
     };
     let accepted = RegistrationReply {
         tsi: key,
         result: RegistrationResult::Accepted,
         version: VERSION,
-        lifetime: 0xffff,
+        lifetime: Lifetime::SESSION,
         current: None,
     };
-    let stale = RegistrationReply { result: RegistrationResult::Stale, lifetime: 0, current: Some(OLD), ..accepted };
+    let stale = RegistrationReply {
+        result: RegistrationResult::Stale,
+        lifetime: Lifetime::ONCE,
+        current: Some(OLD),
+        ..accepted
+    };
     let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
-    let found = Response { vn, address: Address::Ip(IP4), answer: Answer::Found(mapping.clone()), lifetime: 600 };
-    let not_found = Response { address: Address::Ip(IP6), answer: Answer::NotFound, lifetime: 50, ..found.clone() };
+    let found = Response {
+        vn,
+        address: Address::Ip(IP4),
+        answer: Answer::Found(mapping.clone()),
+        lifetime: Lifetime::new(Micros::from_secs(60)),
+    };
+    let not_found = Response {
+        address: Address::Ip(IP6),
+        answer: Answer::NotFound,
+        lifetime: Lifetime::new(Micros::from_secs(5)),
+        ..found.clone()
+    };
     let gone = Mapping {
         mac: Mac([0x02, 0, 0, 0, 0, 0x0b]),
         ips: vec![],
@@ -91,13 +106,18 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         suspended: false,
         tsis: vec![tsi()],
         peer: OLD,
-        limits: HoldLimits { frames: 1_000, bytes: 1_500_000, age_ms: 2_000 },
+        limits: HoldLimits { frames: 1_000, bytes: 1_500_000, age: Micros::from_secs(2) },
     };
     let ready = Ready { move_id: MOVE, version: VERSION, refused: None };
     let outcome =
         Outcome { move_id: MOVE, result: MoveResult::Committed, version: VERSION, place: NEW, tsis: vec![key] };
-    let counted =
-        Report { duration_us: 180_000, held_frames: 42, tunnelled_frames: 17, dropped_frames: 0, stale_senders: 3 };
+    let counted = Report {
+        duration: Micros::from_millis(180),
+        held_frames: 42,
+        tunnelled_frames: 17,
+        dropped_frames: 0,
+        stale_senders: 3,
+    };
     let invalidate = Invalidate { tsi: key, nve: NveId(1), version: VERSION };
 
     let stream = StateStream { move_id: MOVE, version: VERSION, source: NveId(1), target: NveId(2), copy: 1 };
@@ -122,7 +142,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         },
         ..ssh
     };
-    let guard = FlowState { expires_ms: 60_000, data: b"strict".to_vec() };
+    let guard = FlowState { expires: Some(Micros::from_secs(60)), data: b"strict".to_vec() };
     let sessions = vec![FlowRecord { flow: ssh, state: Some(guard.clone()) }, FlowRecord { flow: ping, state: None }];
     let policies = vec![
         PolicyRecord { tsi: key, number: 1, rules: Some(b"allow tcp/22".to_vec()) },
@@ -130,7 +150,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     ];
     let part = StatePart::Sessions(sessions);
     let chunk = StateChunk { stream, offset: Amount::new(1).unwrap(), part };
-    let packed = FlowRecord { flow: ssh, state: Some(FlowState { expires_ms: u32::MAX, ..guard }) };
+    let packed = FlowRecord { flow: ssh, state: Some(FlowState { expires: None, ..guard }) };
     let connections =
         StateChunk { offset: Amount::default(), part: StatePart::Connections(vec![packed]), ..chunk.clone() };
     let policies = StateChunk { part: StatePart::Policies(policies), ..connections.clone() };

@@ -130,10 +130,23 @@ fn session_group() -> BoxedStrategy<Message> {
     .boxed()
 }
 
+/// Each lifetime that a message can carry.
+fn lifetime() -> impl Strategy<Value = Lifetime> {
+    any::<u16>().prop_map(Lifetime::from)
+}
+
+/// Each length of time that a message carries in milliseconds.
+fn millis() -> impl Strategy<Value = Micros> {
+    any::<u32>().prop_map(|n| Micros::from_millis(n.into()))
+}
+
+/// The first length that the expiry of a state cannot say.
+const NEVER: Micros = Micros::from_millis(u32::MAX as u64);
+
 fn registration_group() -> BoxedStrategy<Message> {
     use RegistrationResult::*;
     let kind = move_kind();
-    let request = (tsi(ips()), kind, option::of(any::<u64>()), option::of(version()), any::<u16>()).prop_map(
+    let request = (tsi(ips()), kind, option::of(any::<u64>()), option::of(version()), lifetime()).prop_map(
         |(tsi, kind, old, expected, lifetime)| {
             let old = old.map(NveId);
             Message::RegistrationRequest(RegistrationRequest { tsi, kind, old, expected, lifetime })
@@ -151,7 +164,7 @@ fn registration_group() -> BoxedStrategy<Message> {
         Malformed,
         Moving
     ]);
-    let reply = (key(), result, version(), any::<u16>(), option::of(place())).prop_map(
+    let reply = (key(), result, version(), lifetime(), option::of(place())).prop_map(
         |(tsi, result, version, lifetime, current)| {
             Message::RegistrationReply(RegistrationReply { tsi, result, version, lifetime, current })
         },
@@ -169,7 +182,7 @@ fn directory_group() -> BoxedStrategy<Message> {
         Just(Answer::NotFound),
         Just(Answer::Prohibited)
     ];
-    let response = (vni(), address(), answer, any::<u16>())
+    let response = (vni(), address(), answer, lifetime())
         .prop_map(|(vn, address, answer, lifetime)| Message::Response(Response { vn, address, answer, lifetime }));
     let invalidate = (key(), any::<u64>(), version())
         .prop_map(|(tsi, nve, version)| Message::Invalidate(Invalidate { tsi, nve: NveId(nve), version }));
@@ -192,7 +205,8 @@ fn move_kind() -> impl Strategy<Value = MoveKind> {
 fn move_group() -> BoxedStrategy<Message> {
     use Refusal::*;
     let move_id = || any::<u64>().prop_map(MoveId);
-    let limits = any::<(u32, u32, u32)>().prop_map(|(frames, bytes, age_ms)| HoldLimits { frames, bytes, age_ms });
+    let limits =
+        (any::<u32>(), any::<u32>(), millis()).prop_map(|(frames, bytes, age)| HoldLimits { frames, bytes, age });
     let side = select(alloc::vec![Side::Old, Side::New]);
     let tsis = vec(tsi(vec(ip(), 0..4)), 0..12);
     let prepare = (move_id(), version(), side, move_kind(), any::<bool>(), tsis, place(), limits).prop_map(
@@ -223,7 +237,7 @@ fn move_group() -> BoxedStrategy<Message> {
     );
     let done = (move_id(), any::<[u64; 5]>()).prop_map(|(move_id, [a, b, c, d, e])| {
         let report =
-            Report { duration_us: a, held_frames: b, tunnelled_frames: c, dropped_frames: d, stale_senders: e };
+            Report { duration: Micros(a), held_frames: b, tunnelled_frames: c, dropped_frames: d, stale_senders: e };
         Message::Done(Done { move_id, report })
     });
     prop_oneof![
@@ -266,7 +280,8 @@ fn flow_record() -> impl Strategy<Value = FlowRecord> {
         (vni(), vlan, numbers, flow_ends()).prop_map(|(vn, vlan, (protocol, source_port, destination_port), ends)| {
             Flow { vn, vlan, protocol, source_port, destination_port, ends }
         });
-    let state = (any::<u32>(), bytes(40)).prop_map(|(expires_ms, data)| FlowState { expires_ms, data });
+    let expires = prop_oneof![Just(None), millis().prop_filter("says never", |t| *t < NEVER).prop_map(Some)];
+    let state = (expires, bytes(40)).prop_map(|(expires, data)| FlowState { expires, data });
     (flow, option::of(state)).prop_map(|(flow, state)| FlowRecord { flow, state })
 }
 

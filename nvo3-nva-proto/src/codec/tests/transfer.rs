@@ -36,7 +36,10 @@ fn session(ends: FlowEnds) -> FlowRecord {
         destination_port: 0x090a,
         ends,
     };
-    FlowRecord { flow, state: Some(FlowState { expires_ms: 0x0b0c_0d0e, data: vec![0xaa, 0xbb] }) }
+    FlowRecord {
+        flow,
+        state: Some(FlowState { expires: Some(Micros::from_millis(0x0b0c_0d0e)), data: vec![0xaa, 0xbb] }),
+    }
 }
 
 fn sessions(records: Vec<FlowRecord>) -> StateChunk {
@@ -100,15 +103,15 @@ fn each_field_that_is_wrong_is_named() {
     let offer = StateOffer { stream: STREAM, kind: StateKind::Opaque, format: 0, total: Amount::MAX, last: false };
     let ack = StateAck { stream: STREAM, kind: StateKind::Opaque, upto: Amount::MAX, answer: StateAnswer::Resource };
     let cases = [
-        ("StateOffer at byte 64: 6 may not stand here", Message::StateOffer(offer), (64, 6)),
-        ("StateOffer at byte 69: 83886079 may not stand here, at most 67108863", Message::StateOffer(offer), (69, 4)),
-        ("StateOffer at byte 73: 2 may not stand here, at most 1", Message::StateOffer(offer), (73, 2)),
-        ("StateAck at byte 65: 4294967295 may not stand here, at most 67108863", Message::StateAck(ack), (65, 0xff)),
-        ("StateAck at byte 69: 7 may not stand here", Message::StateAck(ack), (69, 7)),
-        ("StateChunk at byte 65: 67108864 may not stand here, at most 67108863", chunk.clone(), (65, 4)),
-        ("StateChunk at byte 73: TLV 14: 0 may not stand here", chunk.clone(), (73, 0)),
-        ("StateChunk at byte 78: TLV 14: 4101 may not stand here, at most 4094", chunk.clone(), (78, 0x10)),
-        ("StateChunk at byte 80: TLV 14: 5 may not stand here", chunk.clone(), (80, 5)),
+        ("StateOffer at byte 64: 6 is not a value of this field", Message::StateOffer(offer), (64, 6)),
+        ("StateOffer at byte 69: 83886079 is too large: must be at most 67108863", Message::StateOffer(offer), (69, 4)),
+        ("StateOffer at byte 73: 2 is too large: must be at most 1", Message::StateOffer(offer), (73, 2)),
+        ("StateAck at byte 65: 4294967295 is too large: must be at most 67108863", Message::StateAck(ack), (65, 0xff)),
+        ("StateAck at byte 69: 7 is not a value of this field", Message::StateAck(ack), (69, 7)),
+        ("StateChunk at byte 65: 67108864 is too large: must be at most 67108863", chunk.clone(), (65, 4)),
+        ("StateChunk at byte 73: TLV 14: 0 is not a value of this field", chunk.clone(), (73, 0)),
+        ("StateChunk at byte 78: TLV 14: 4101 is too large: must be at most 4094", chunk.clone(), (78, 0x10)),
+        ("StateChunk at byte 80: TLV 14: 5 is not a value of this field", chunk.clone(), (80, 5)),
         ("StateChunk at byte 100: TLV 14: 3 bytes are needed and 2 are there", chunk, (99, 3)),
     ];
 
@@ -152,10 +155,13 @@ fn a_chunk_has_what_its_kind_says_and_nothing_else() {
 #[test]
 fn an_amount_and_a_vlan_are_bounded_wherever_they_come_from() {
     assert_eq!(Amount::try_from(0x3ff_ffff), Ok(Amount::MAX));
-    assert_eq!(Amount::try_from(0x400_0000).unwrap_err().to_string(), "67108864 is too large, at most 67108863");
+    assert_eq!(
+        Amount::try_from(0x400_0000).unwrap_err().to_string(),
+        "67108864 is too large: must be at most 67108863"
+    );
     assert_eq!(Vlan::try_from(4_094), Ok(Vlan::MAX));
-    assert_eq!(Vlan::try_from(4_095).unwrap_err().to_string(), "4095 is too large, at most 4094");
-    assert_eq!(Vlan::try_from(65_537).unwrap_err().to_string(), "65537 is too large, at most 4094");
+    assert_eq!(Vlan::try_from(4_095).unwrap_err().to_string(), "4095 is too large: must be at most 4094");
+    assert_eq!(Vlan::try_from(65_537).unwrap_err().to_string(), "65537 is too large: must be at most 4094");
 }
 
 #[test]

@@ -62,14 +62,14 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
         let update = Update { mappings: [mapping.clone()].to_vec(), ..dual_stack(0, 1) };
         let tsi = Tsi { key: TsiKey { vn, mac }, ips };
         let messages = [
-            Message::Response(Response { vn, address, answer: Answer::Found(mapping), lifetime: 1 }),
+            Message::Response(Response { vn, address, answer: Answer::Found(mapping), lifetime: Lifetime::from(1) }),
             Message::Update(update),
             Message::RegistrationRequest(RegistrationRequest {
                 tsi: tsi.clone(),
                 kind: MoveKind::Hot,
                 old: Some(NveId(1)),
                 expected: Some(version),
-                lifetime: 1,
+                lifetime: Lifetime::from(1),
             }),
             Message::Prepare(Prepare {
                 move_id: MoveId(1),
@@ -79,7 +79,7 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
                 suspended: false,
                 tsis: [tsi].to_vec(),
                 peer: dual(1),
-                limits: HoldLimits { frames: 1, bytes: 1, age_ms: 1 },
+                limits: HoldLimits { frames: 1, bytes: 1, age: Micros::from_millis(1) },
             }),
         ];
         for message in messages {

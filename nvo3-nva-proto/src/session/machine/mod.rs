@@ -1,4 +1,4 @@
-//! The session: owns time, handshake and counters around the table and the two halves of the order.
+//! The session: it owns time, handshake and counters, around the table of states and the two halves of the order.
 
 mod receive;
 mod transmit;
@@ -17,10 +17,10 @@ use alloc::collections::VecDeque;
 /// The most Errors that wait to be sent.
 const REFUSALS: usize = 16;
 
-/// What opens a session: the NVE's word, or the NVA's answer to it.
+/// The message that opens a session: the Hello of the NVE, or the HelloAck of the NVA.
 #[derive(Clone, Debug)]
 enum Opening {
-    /// `until`: whoever answered this nonce has given that session up by then.
+    /// `until`: an NVA that answered this nonce has given up that session by then.
     Ask {
         hello: Hello,
         tries: u32,
@@ -33,9 +33,10 @@ enum Opening {
     },
 }
 
-/// One side of a session. Handed in: messages, time. Polled: messages, events, datagrams, the next deadline.
+/// One side of a session between an NVE and the NVA.
 ///
-/// The two sides are [`Session::initiate`] and [`Session::accept`]; the crate's first page has both at work.
+/// The owner hands in messages and the time, and polls messages, events, datagrams and the next deadline. An NVE uses
+/// [`Session::initiate`], an NVA [`Session::accept`]; the front page of the crate shows both.
 #[derive(Clone, Debug)]
 pub struct Session {
     config: SessionConfig,
@@ -57,8 +58,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// The NVE's side: asks for a session with the first poll, and again whenever it has none until it is closed. `hello.nonce`
-    /// is replaced by one drawn from `seed`, which nobody outside should be able to guess.
+    /// The side of an NVE. It asks for a session at the first poll, and again each time the session is lost, until it is closed.
+    ///
+    /// The session draws `hello.nonce` from `seed`. Give a seed that nobody outside can guess.
     pub fn initiate(config: SessionConfig, hello: Hello, seed: u64) -> Self {
         let opening = Opening::Ask { hello, tries: 0, due: Instant::default(), until: Instant::default() };
         let mut session = Self::new(config, Role::Initiator, opening, seed, Instant::default());
@@ -66,14 +68,16 @@ impl Session {
         session
     }
 
-    /// The NVA's side: `ack` grants what `hello` asks for, under an id that is not 0, was not used before and cannot be guessed. It is
-    /// over when the peer is; a later Hello is a new one's.
+    /// The side of an NVA: `ack` grants the session that `hello` asks for.
+    ///
+    /// The session id in `ack` must not be 0, must not have been used before, and nobody outside may be able to guess it. The session
+    /// ends when it is lost; a later Hello begins a new one.
     pub fn accept(config: SessionConfig, now: Instant, hello: &Hello, ack: HelloAck) -> Self {
         let ack = HelloAck { nonce: hello.nonce, ..ack };
         let opening = Opening::Answer { ack, due: true };
         let mut session = Self::new(config, Role::Acceptor, opening, 0, now);
         session.establish(ack);
-        session.events.known_up();
+        session.events.granted();
         session
     }
 
@@ -98,34 +102,37 @@ impl Session {
         }
     }
 
-    /// The session, the last one once it is over; 0 while one is asked for.
+    /// The id of the session, of the last one once it is over; 0 while the NVE asks for one.
     pub const fn id(&self) -> SessionId {
         self.id
     }
 
-    /// Whether there is one.
+    /// True if there is a session.
     pub const fn is_up(&self) -> bool {
         matches!(self.state, State::Up)
     }
 
-    /// Whether there is none and there will be none, and nothing is left to poll: the owner may drop it.
+    /// True once the session is closed, cannot return, and nothing is left to poll: the owner may drop it.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Over) && !self.has_output()
     }
 
-    /// What was counted.
+    /// The counters.
     pub const fn counters(&self) -> &SessionCounters {
         &self.counters
     }
 
-    /// The next message of the peer in its turn, once; what the session says for itself does not come out.
+    /// The next reliable message of the peer, in order and once. Messages of the session itself are not given out.
     ///
-    /// At the NVE, those of a new session come after its [`SessionEvent::Up`] was polled.
+    /// At the NVE, poll the [`SessionEvent::Up`] first: messages of the new session come after it.
     pub fn poll_message(&mut self) -> Option<Received> {
         if self.role == Role::Initiator && self.events.up_waits() { None } else { self.inbound.take() }
     }
 
-    /// Queues a message to the peer, who will get it unless the session ends; gives the sequence that an Ack will count.
+    /// Queues a message to the peer and returns its sequence. The peer gets the message unless the session ends.
+    ///
+    /// # Errors
+    /// There is no session, the queue is full, the session sends this message itself, or the message cannot be encoded.
     pub fn send(&mut self, transaction: u32, message: &Message) -> Result<u32, SendError> {
         if !self.is_up() {
             return Err(SendError::NotUp);
@@ -140,19 +147,20 @@ impl Session {
         result
     }
 
-    /// How many messages wait to be acknowledged.
+    /// The number of messages that wait to be acknowledged.
     pub fn unacknowledged(&self) -> usize {
         self.outbound.len()
     }
 
-    /// Everything up to here is in force, or refused by an Error that names it; the peer is told. Going back changes nothing.
+    /// Tells the peer that every message up to `upto` is in force, or was refused by an Error that names it. A smaller number than
+    /// before changes nothing.
     pub fn set_in_force(&mut self, upto: u32) {
         if self.is_up() {
             self.inbound.set_in_force(upto);
         }
     }
 
-    /// Tells the peer, once and unreliably, that something could not be taken.
+    /// Tells the peer, once and unreliably, that a message could not be taken.
     pub fn refuse(&mut self, error: Error) {
         if self.is_up() && self.refusals.len() < REFUSALS {
             self.refusals.push_back(error);
@@ -161,17 +169,17 @@ impl Session {
         }
     }
 
-    /// Ends it with a Goodbye. What was not acknowledged is dropped.
+    /// Closes the session with a Goodbye. Messages that were not acknowledged are dropped.
     pub fn close(&mut self) {
         self.step(Input::Close, None);
     }
 
-    /// What the owner should know.
+    /// The next event.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.poll()
     }
 
-    /// Takes a step of the table and does what it says.
+    /// Looks up the row of the table and carries out its output.
     fn step(&mut self, input: Input, ack: Option<HelloAck>) {
         let Some((state, output)) = step(self.role, self.state, input) else { return };
         match output {
@@ -210,7 +218,7 @@ impl Session {
         self.events.up(ack);
     }
 
-    /// What arrived in order stays to be polled; what was to be sent does not.
+    /// Drops the messages to send. Messages that arrived in order can still be polled.
     fn down(&mut self, reason: DownReason) {
         if reason != DownReason::Closed {
             self.counters.lost = self.counters.lost.saturating_add(1);
@@ -220,7 +228,7 @@ impl Session {
         self.events.down(reason);
     }
 
-    /// Begins a series of Hellos with a nonce of its own.
+    /// Begins a new series of Hellos with a new nonce.
     fn ask(&mut self, at: Instant) {
         let drawn = draw(&mut self.seed);
         if let Opening::Ask { hello, tries, due, .. } = &mut self.opening {
@@ -236,7 +244,7 @@ impl Session {
         }
     }
 
-    /// Time never goes back here.
+    /// Advances the time; an earlier time than before is counted and ignored.
     fn clock(&mut self, now: Instant) -> Instant {
         if now < self.now {
             self.counters.clock_backwards = self.counters.clock_backwards.saturating_add(1);
@@ -251,7 +259,7 @@ impl Session {
     }
 }
 
-/// What a session says for itself, outside the order.
+/// Checks if the session itself sends this message, outside the order.
 const fn is_internal(message: &Message) -> bool {
     matches!(
         message,

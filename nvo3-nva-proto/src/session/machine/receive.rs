@@ -1,4 +1,4 @@
-//! What arrives: of which session, of which kind, in which place.
+//! Receiving: the session, the kind and the place of each message.
 
 use super::{Opening, Session, is_internal};
 use crate::error::DecodeError;
@@ -10,7 +10,10 @@ use crate::session::{DownReason, Reject};
 use crate::time::Instant;
 
 impl Session {
-    /// One message of the peer.
+    /// Takes a message of the peer.
+    ///
+    /// # Errors
+    /// The reason why the message changed nothing; it is counted.
     pub fn handle(&mut self, now: Instant, header: &Header, message: Message) -> Result<(), Reject> {
         let now = self.clock(now);
         let result = match message {
@@ -25,7 +28,10 @@ impl Session {
         result.inspect_err(|reject| self.count(reject))
     }
 
-    /// One message of the peer that could not be decoded: it is refused by an Error and, where it has a place in the order, passed over.
+    /// Takes a message of the peer that could not be decoded. An Error refuses it; if it has a sequence, the order skips it.
+    ///
+    /// # Errors
+    /// The reason why the message changed nothing; it is counted.
     pub fn handle_undecodable(&mut self, now: Instant, error: &DecodeError) -> Result<(), Reject> {
         let now = self.clock(now);
         let result = self.check_session(error.session).and_then(|()| {
@@ -85,7 +91,7 @@ impl Session {
         Ok(())
     }
 
-    /// What an NVA says that will not, or cannot, grant a session.
+    /// An NVA refuses to grant a session, or cannot.
     fn handle_refused_hello(&mut self, error: Error) -> Result<(), Reject> {
         if self.role != Role::Initiator || self.state != State::Connecting {
             return Err(Reject::Unexpected { name: "Error" });

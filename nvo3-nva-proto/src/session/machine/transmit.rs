@@ -1,4 +1,4 @@
-//! What goes out, and when.
+//! Sending: the next datagram and the next deadline.
 
 use super::{Opening, Session};
 use crate::header::Header;
@@ -11,7 +11,8 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 
 impl Session {
-    /// Writes the next datagram into `out`, if there is one.
+    /// Replaces the contents of `out` by the next datagram; false if there is none.
+    #[must_use = "the datagram in `out` is to be sent"]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         out.clear();
         let now = self.clock(now);
@@ -23,7 +24,7 @@ impl Session {
         written
     }
 
-    /// Handshake, refusals, data, then one Ack for all that arrived meanwhile.
+    /// Writes the handshake first, then refusals, messages, and one Ack for everything that arrived.
     fn write(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         if core::mem::take(&mut self.goodbye) {
             return self.say(&Message::Goodbye, out);
@@ -44,7 +45,7 @@ impl Session {
             *counter = counter.saturating_add(1);
             return true;
         }
-        // What was lost of what is in force nobody asks for again.
+        // The peer does not ask again for a lost Ack of what is in force.
         let again = self.acked_again_at().is_some_and(|at| now >= at);
         if let Some(ack) = self.inbound.take_ack(again) {
             self.acked = now;
@@ -85,12 +86,12 @@ impl Session {
         message.encode(&Header { session: self.id, ..Header::default() }, out).is_ok()
     }
 
-    /// When the last Ack, if there was any, is said again.
+    /// The time at which the last Ack, if any, is sent again.
     fn acked_again_at(&self) -> Option<Instant> {
         self.inbound.has_received().then(|| self.acked + self.config.keepalive)
     }
 
-    /// The next deadline and what it is; the latest time seen where something waits to be polled.
+    /// The next deadline and its reason. While something waits to be polled it is the latest time seen.
     pub fn poll_timeout(&self) -> Option<(Instant, SessionTimer)> {
         if self.has_output() {
             return Some((self.now, SessionTimer::Output));
@@ -118,8 +119,9 @@ impl Session {
         self.goodbye || !self.events.is_empty() || self.inbound.has_message() || (self.is_up() && transmits)
     }
 
-    /// Time passed; what has arrived should be handed in first, or a peer that spoke in time is taken for dead. What is then to be
-    /// sent comes out of [`Session::poll_transmit`].
+    /// Lets time pass. Hand in received messages first: otherwise a peer that sent in time counts as dead.
+    ///
+    /// [`Session::poll_transmit`] then gives the datagrams that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clock(now);
         self.run_timers(now);

@@ -31,7 +31,7 @@ fn what_does_not_fit_or_is_the_session_s_own_is_not_queued() {
         kind: crate::MoveKind::Cold,
         old: None,
         expected: None,
-        lifetime: 0xffff,
+        lifetime: crate::Lifetime::SESSION,
     });
 
     assert!(matches!(net.side(NVE).send(0, &too_long), Err(SendError::Encode(_))));

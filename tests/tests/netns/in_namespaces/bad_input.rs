@@ -1,6 +1,6 @@
 use super::world::{World, done, say, wait, world_with};
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, Header, Hello, Locators, Message, NveId, Place, SEAL_LEN, SessionId,
+    CONTROL_PORT, Capabilities, Encapsulations, Header, Hello, Locators, Message, NveId, Place, SEAL_LEN, SessionId,
 };
 use nvo3_tests::netns::Family::V4;
 use nvo3_tests::netns::{Burst, NVA, Station, open_tap};
@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
-
-const CONTROL: u16 = 61_635;
 
 /// Something that nobody should send.
 struct Nuisance {
@@ -67,7 +65,7 @@ fn announcement(mac: &Station, ip: &Station) -> Vec<u8> {
 
 fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
     let edge = |port| SocketAddr::new(V4.underlay(2), port);
-    let nva = SocketAddr::new(V4.underlay(NVA), CONTROL);
+    let nva = SocketAddr::new(V4.underlay(NVA), CONTROL_PORT);
     let whole = hello(3);
     let datagram = |name, to, bytes: Vec<u8>, counted| Nuisance { name, way: Way::Datagram(to, bytes), counted };
     let frame = |name, bytes, counted| Nuisance { name, way: Way::Frame(bytes), counted };
@@ -75,13 +73,13 @@ fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
     let all = vec![
         datagram("garbage for VXLAN",                edge(vxlan::PORT), vec![0; 64],                             ("h2", "underlay.malformed")),
         datagram("VXLAN of an unknown VN",           edge(vxlan::PORT), vxlan_of(78),                            ("h2", "dropped.unknown_vn")),
-        datagram("garbage for an edge's control",    edge(CONTROL),     vec![0xff; 64],                          ("h2", "nve.malformed")),
+        datagram("garbage for an edge's control",    edge(CONTROL_PORT),     vec![0xff; 64],                          ("h2", "nve.malformed")),
         datagram("garbage for the NVA",              nva,               vec![0xff; 64],                          ("nvad", "malformed")),
         datagram("an unknown critical TLV",          nva,               with_unknown_critical_tlv(hello(3)),     ("nvad", "unsealed")),
         datagram("a truncated message",              nva,               whole[..whole.len() - 3].to_vec(),       ("nvad", "unsealed")),
         datagram("an unknown NVE",                   nva,               hello(66),                               ("nvad", "unsealed")),
         datagram("an edge's Hello, its seal guessed", nva,              sealed_by_guess(hello(3)),               ("nvad", "wrong_seal")),
-        datagram("the NVA's word, its seal guessed", edge(CONTROL),     sealed_by_guess(hello(2)),               ("h2", "nve.unknown_key")),
+        datagram("the NVA's word, its seal guessed", edge(CONTROL_PORT),     sealed_by_guess(hello(2)),               ("h2", "nve.unknown_key")),
         frame("the VM's address with another's MAC", announcement(liar, vm),                                     ("h3", "nve.spoofed")),
         frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.source_not_allowed")),
     ];

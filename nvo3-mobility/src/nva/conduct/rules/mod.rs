@@ -15,7 +15,6 @@
 #![doc = include_str!("table.txt")]
 //! ```
 
-use crate::words;
 use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
@@ -239,7 +238,9 @@ impl fmt::Display for State {
             Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
             Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
             Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
-            Self::Ended(result) => words::result(*result),
+            Self::Ended(Committed) => "committed",
+            Self::Ended(Aborted) => "aborted",
+            Self::Ended(MoveResult::Unknown) => "undecided",
         };
         write!(f, "{} ({meaning})", self.name())
     }
