@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Failure, Network, bind, edge, locator, start, vm};
+use common::{Failure, Network, bind, edge, first_words, frame, locator, start, vm};
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::nve::{Event, Input, rules::News};
@@ -142,8 +142,7 @@ impl Host {
 
     /// Starts the VM, and waits until the authority knows that it runs here.
     fn start_vm(&self, vm: &Tsi) -> Result<(), Failure> {
-        let attach = Input::Attach { vap: VapId(1), vn: vm.key.vn, tsis: vec![vm.clone()], trusted: false };
-        for word in [Input::Connect, attach, Input::Activate { key: vm.key, move_id: None }] {
+        for word in first_words(vm) {
             self.wakeups.send(Wakeup::Word(word))?;
         }
         while !matches!(self.events.recv_timeout(Duration::from_secs(5))?, Event::News { news: News::Running, .. }) {}
@@ -167,8 +166,7 @@ fn read(socket: UdpSocket, to: Sender<Wakeup>, wakeup: fn(IpAddr, Vec<u8>) -> Wa
 
 /// The VM behind one edge sends a frame to the VM behind the other.
 fn send(from: (&Tsi, &Host), to: (&Tsi, &Host)) -> Result<(), Failure> {
-    let frame = [&to.0.key.mac.0[..], &from.0.key.mac.0, &[0x88, 0xb5], &[0; 46]].concat();
-    from.1.wakeups.send(Wakeup::Frame(VapId(1), frame))?;
+    from.1.wakeups.send(Wakeup::Frame(VapId(1), frame(from.0, to.0)))?;
     let frame = to.1.port.recv_timeout(Duration::from_secs(5)).map_err(|_| "the frame did not arrive within 5 s")?;
     println!("{} received {} bytes from {}", to.0.key, frame.len(), from.0.key);
     Ok(())

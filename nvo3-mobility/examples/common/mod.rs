@@ -4,7 +4,8 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::Edge;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig};
-use nvo3_mobility::nve::{Nve, NveConfig};
+use nvo3_mobility::nve::{self, Nve, NveConfig};
+use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
@@ -47,6 +48,17 @@ pub(crate) fn vm(n: u8) -> Result<Tsi, Failure> {
 pub(crate) fn edge(n: u8) -> Result<Edge, Failure> {
     let nve = Nve::new(NveConfig::new(place(n), Transport::Trusted), seed())?;
     Ok(Edge::new(nve, Forwarder::new(ForwarderConfig::new(place(n).locators), seed())?))
+}
+
+/// What the hypervisor says at the start: connect to the authority; the VM is behind port 1; the VM runs.
+pub(crate) fn first_words(vm: &Tsi) -> [nve::Input; 3] {
+    let attach = nve::Input::Attach { vap: VapId(1), vn: vm.key.vn, tsis: vec![vm.clone()], trusted: false };
+    [nve::Input::Connect, attach, nve::Input::Activate { key: vm.key, move_id: None }]
+}
+
+/// A frame from one VM to another, of an EtherType for experiments.
+pub(crate) fn frame(from: &Tsi, to: &Tsi) -> Vec<u8> {
+    [&to.key.mac.0[..], &from.key.mac.0, &[0x88, 0xb5], &[0; 46]].concat()
 }
 
 /// A UDP socket; the error names the address.
