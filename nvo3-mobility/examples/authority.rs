@@ -19,6 +19,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
+type Numbered = (RecordNo, Record);
+
 /// The records in a file that only grows: the epoch, then each record with its length before it.
 ///
 /// A store for production also removes what `nva::superseded` names and has a checksum for each record; `nvad` uses a database.
@@ -28,7 +30,7 @@ struct Store {
 }
 
 impl Store {
-    fn open(path: &Path) -> Result<(Self, Vec<(RecordNo, Record)>), Box<dyn Error>> {
+    fn open(path: &Path) -> Result<(Self, Vec<Numbered>), Box<dyn Error>> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -54,7 +56,7 @@ impl Store {
     }
 
     /// Appends a batch and makes it durable.
-    fn append(&mut self, batch: &[(RecordNo, Record)]) -> io::Result<()> {
+    fn append(&mut self, batch: &[Numbered]) -> io::Result<()> {
         let mut bytes = Vec::new();
         for record in batch {
             let record = postcard::to_allocvec(record).map_err(io::Error::other)?;

@@ -19,8 +19,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const OLD: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const NEW: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2));
+/// Two VMs, by the number of their port.
 const VM: VapId = VapId(1);
 const CORRESPONDENT: VapId = VapId(2);
+const MOVE: MoveId = MoveId(1);
+
+/// A VM's interface: its MAC in VNI 7, and its IP address.
+fn tsi(port: VapId) -> Tsi {
+    let n = port.0 as u8;
+    let key = TsiKey { vn: Vni::from_bytes([0, 0, 7]), mac: Mac([2, 0, 0, 0, 0, n]) };
+    Tsi { key, ips: vec![[192, 0, 2, n].into()] }
+}
 
 /// Where a packet goes: the bytes are a control datagram or a tenant's frame.
 enum To {
@@ -73,10 +82,18 @@ impl World {
         self.carry_out()
     }
 
+    /// The port of a VM is attached to an edge, and the VM runs there.
+    fn start_vm(&mut self, edge: IpAddr, vap: VapId, move_id: Option<MoveId>) -> Result<(), Box<dyn Error>> {
+        let tsi = tsi(vap);
+        let key = tsi.key;
+        self.tell(edge, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], trusted: false })?;
+        self.tell(edge, nve::Input::Activate { key, move_id })
+    }
+
     /// The correspondent, behind the old edge, sends a frame to the VM.
-    fn frame(&mut self, number: u8, vm: &Tsi, correspondent: &Tsi) -> Result<(), Box<dyn Error>> {
+    fn frame(&mut self, number: u8) -> Result<(), Box<dyn Error>> {
         println!("    The correspondent sends frame {number}.");
-        let frame = [&vm.key.mac.0[..], &correspondent.key.mac.0, &[0x88, 0xb5, number]].concat();
+        let frame = [&tsi(VM).key.mac.0[..], &tsi(CORRESPONDENT).key.mac.0, &[0x88, 0xb5, number]].concat();
         let now = self.now();
         let fate = self.edges.get_mut(&OLD).ok_or("no such edge")?.frame(now, CORRESPONDENT, &frame);
         self.wires.extend(copies(OLD, &fate, &frame));
@@ -137,37 +154,27 @@ impl World {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
-    let tsi = |n| Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] };
-    let (vm, correspondent) = (tsi(10), tsi(20));
-    let (key, move_id) = (vm.key, MoveId(1));
-    let attach = |vap, tsi: &Tsi| nve::Input::Attach { vap, vn, tsis: vec![tsi.clone()], trusted: false };
-    let mut world = World::new()?;
+    let (mut world, key) = (World::new()?, tsi(VM).key);
 
     println!("The VM and the correspondent run behind the old edge, {OLD}.");
-    for (vap, tsi) in [(VM, &vm), (CORRESPONDENT, &correspondent)] {
-        world.tell(OLD, attach(vap, tsi))?;
-        world.tell(OLD, nve::Input::Activate { key: tsi.key, move_id: None })?;
-    }
-    world.frame(1, &vm, &correspondent)?;
+    world.start_vm(OLD, VM, None)?;
+    world.start_vm(OLD, CORRESPONDENT, None)?;
+    world.frame(1)?;
 
     println!("Management tells the authority to move the VM to the new edge, {NEW}.");
     let (tsis, kind, deadline) = (vec![key], MoveKind::Hot, Micros::from_secs(30));
-    world.nva.handle(world.now(), nva::Input::Move { id: move_id, tsis, to: NveId(2), kind, deadline })?;
+    world.nva.handle(world.now(), nva::Input::Move { id: MOVE, tsis, to: NveId(2), kind, deadline })?;
     world.carry_out()?;
-    world.frame(2, &vm, &correspondent)?;
+    world.frame(2)?;
 
-    println!(
-        "The source's hypervisor tells the old edge that the VM will stop. It stops the VM at the word `suspended`."
-    );
-    world.tell(OLD, nve::Input::Suspend { key, move_id, stopped_at: None })?;
-    world.frame(3, &vm, &correspondent)?;
-    world.frame(4, &vm, &correspondent)?;
+    println!("The source's hypervisor tells the old edge that the VM will stop, and stops the VM at \"suspended\".");
+    world.tell(OLD, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None })?;
+    world.frame(3)?;
+    world.frame(4)?;
 
     println!("The target's hypervisor attaches the VM's port, tells the new edge that the VM runs, and starts the VM.");
-    world.tell(NEW, attach(VM, &vm))?;
-    world.tell(NEW, nve::Input::Activate { key, move_id: Some(move_id) })?;
-    world.frame(5, &vm, &correspondent)?;
+    world.start_vm(NEW, VM, Some(MOVE))?;
+    world.frame(5)?;
 
     let place = world.nva.lookup(&key).and_then(|mapping| mapping.place).ok_or("the authority has no mapping")?;
     println!("The authority maps {key} to {}. The VM received the frames {:?}.", place.nve, world.received);

@@ -29,7 +29,7 @@ fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-/// The underlay address of edge `n`.
+/// The underlay address of edge `n`. (macOS has 127.0.0.2 after `sudo ifconfig lo0 alias 127.0.0.2`.)
 pub(crate) fn locator(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, n)
 }
