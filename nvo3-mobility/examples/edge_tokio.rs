@@ -7,12 +7,12 @@
 
 mod common;
 
-use common::{Failure, Network, bind, edge, first_words, frame, locator, start, vm};
+use common::{Failure, Network, bind, edge, first_words, frame, locator, sent, start, vm};
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::nve::{self, Event, Input, rules::News};
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Instant, Tsi};
+use nvo3_nva_proto::{Instant, Micros, Tsi};
 use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::vxlan;
 use std::time::Duration;
@@ -34,7 +34,8 @@ struct Wires {
     events: mpsc::UnboundedSender<Event>,
 }
 
-/// Sends a frame to each target. Waits where a socket or a port is full, so that no frame is lost here.
+/// Sends a frame to each target, and waits where a socket or a port is full. An edge with many ports drops the frame there
+/// instead, so that one slow VM does not stop the others.
 async fn send(wires: &Wires, targets: &[Target], frame: &[u8]) -> Result<(), Failure> {
     for target in targets {
         match *target {
@@ -44,7 +45,7 @@ async fn send(wires: &Wires, targets: &[Target], frame: &[u8]) -> Result<(), Fai
                 let encap = Encap::for_socket(Encapsulation::Vxlan, vn)?;
                 let mut packet = vec![0; encap.len() + frame.len()];
                 encap.write(0, frame, &mut packet)?;
-                wires.vxlan.send_to(&packet, (to, wires.network.vxlan_port)).await?;
+                sent(wires.vxlan.send_to(&packet, (to, wires.network.vxlan_port)).await);
             }
             Target::Again(_) => {} // an Edge never says this
         }
@@ -58,9 +59,9 @@ async fn carry_out(now: Instant, edge: &mut Edge, wires: &Wires) -> Result<Optio
     loop {
         match edge.poll(now, &mut |_target| true, &mut buffer) {
             Next::Frame(fate) => send(wires, fate.targets(), &buffer).await?,
-            Next::Datagram(Peer::Nva) => _ = wires.control.send_to(&buffer, wires.network.nva).await?,
+            Next::Datagram(Peer::Nva) => sent(wires.control.send_to(&buffer, wires.network.nva).await),
             Next::Datagram(Peer::Nve(to)) => {
-                wires.control.send_to(&buffer, (to, wires.network.control_port)).await?;
+                sent(wires.control.send_to(&buffer, (to, wires.network.control_port)).await);
             }
             // Without a bound: the hypervisor may wait for an answer now. Nobody may listen any more.
             Next::Event(event) => _ = wires.events.send(event),
@@ -77,7 +78,7 @@ async fn run(mut edge: Edge, mut wires: Wires) -> Result<(), Failure> {
     let (mut control, mut vxlan) = (Vec::with_capacity(65_536), Vec::with_capacity(65_536));
     loop {
         let until = carry_out(clock(), &mut edge, &wires).await?;
-        let until = until.map_or(Duration::from_secs(3600), |at| Duration::from_micros(at.0));
+        let until = until.unwrap_or(clock() + Micros::from_secs(3600));
         control.clear();
         vxlan.clear();
         // Each branch may lose the race after it began: receiving from a socket or a channel loses nothing then. With much
@@ -89,6 +90,7 @@ async fn run(mut edge: Edge, mut wires: Wires) -> Result<(), Failure> {
             }
             received = wires.vxlan.recv_buf_from(&mut vxlan) => {
                 let (_, from) = received?;
+                // nved also counts what is no VXLAN, and takes the outer ECN bits over (RFC 6040).
                 let Ok((vn, frame)) = vxlan::parse(&vxlan) else { continue };
                 let fate = edge.tunnelled(clock(), from.ip(), vn, frame);
                 send(&wires, fate.targets(), frame).await?;
@@ -105,7 +107,7 @@ async fn run(mut edge: Edge, mut wires: Wires) -> Result<(), Failure> {
                 // The hypervisor may have given up the wait for the answer.
                 let _ = answer.send(edge.tell(clock(), word));
             }
-            () = time::sleep_until(start + until) => {}
+            () = time::sleep_until(start + Duration::from_micros(until.0)) => {}
         }
     }
 }

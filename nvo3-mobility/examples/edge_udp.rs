@@ -7,10 +7,10 @@
 
 mod common;
 
-use common::{Failure, Network, bind, edge, first_words, frame, locator, start, vm};
+use common::{Failure, Network, bind, edge, first_words, frame, locator, sent, start, vm};
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::Target;
-use nvo3_mobility::nve::{Event, Input, rules::News};
+use nvo3_mobility::nve::{self, Event, Input, rules::News};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Tsi};
 use nvo3_wire::tunnel::{Encap, Encapsulation};
@@ -28,8 +28,11 @@ enum Wakeup {
     Vxlan(IpAddr, Vec<u8>),
     /// A frame that a VM sent into a port.
     Frame(VapId, Vec<u8>),
-    /// The hypervisor says something.
-    Word(Input),
+    /// A word of the hypervisor, and where the edge's answer goes.
+    Word(Input, Sender<Result<(), nve::Error>>),
+    /// A socket cannot be read any more.
+    Failed(std::io::Error),
+    /// End in order.
     Stop,
 }
 
@@ -54,19 +57,18 @@ impl Wires {
                 let encap = Encap::for_socket(Encapsulation::Vxlan, vn)?;
                 self.packet.resize(encap.len() + frame.len(), 0);
                 encap.write(0, frame, &mut self.packet)?;
-                self.vxlan.send_to(&self.packet, (to, self.network.vxlan_port))?;
+                sent(self.vxlan.send_to(&self.packet, (to, self.network.vxlan_port)));
             }
             Target::Again(_) => {} // an Edge never says this
         }
         Ok(())
     }
 
-    fn datagram(&self, peer: Peer, datagram: &[u8]) -> Result<(), Failure> {
-        match peer {
-            Peer::Nva => self.control.send_to(datagram, self.network.nva)?,
-            Peer::Nve(to) => self.control.send_to(datagram, (to, self.network.control_port))?,
-        };
-        Ok(())
+    fn datagram(&self, peer: Peer, datagram: &[u8]) {
+        sent(match peer {
+            Peer::Nva => self.control.send_to(datagram, self.network.nva),
+            Peer::Nve(to) => self.control.send_to(datagram, (to, self.network.control_port)),
+        });
     }
 }
 
@@ -77,7 +79,7 @@ fn carry_out(now: Instant, edge: &mut Edge, wires: &mut Wires) -> Result<Option<
         // This port takes any number of frames. For a full tap, the closure says false: the edge then keeps its held frames.
         match edge.poll(now, &mut |_target| true, &mut buffer) {
             Next::Frame(fate) => fate.targets().iter().try_for_each(|target| wires.frame(target, &buffer))?,
-            Next::Datagram(peer) => wires.datagram(peer, &buffer)?,
+            Next::Datagram(peer) => wires.datagram(peer, &buffer),
             Next::Event(event) => wires.events.send(event)?,
             Next::Changed { .. } => {}
             Next::Wait(until) => return Ok(until),
@@ -103,6 +105,7 @@ fn run(mut edge: Edge, mut wires: Wires, wakeups: &Receiver<Wakeup>) -> Result<(
             match wakeup {
                 Wakeup::Control(datagram) => edge.datagram(now, &datagram),
                 Wakeup::Vxlan(from, datagram) => {
+                    // nved also counts what is no VXLAN, and takes the outer ECN bits over (RFC 6040).
                     let Ok((vn, frame)) = vxlan::parse(&datagram) else { continue };
                     let fate = edge.tunnelled(now, from, vn, frame);
                     fate.targets().iter().try_for_each(|target| wires.frame(target, frame))?;
@@ -111,7 +114,9 @@ fn run(mut edge: Edge, mut wires: Wires, wakeups: &Receiver<Wakeup>) -> Result<(
                     let fate = edge.frame(now, vap, &frame);
                     fate.targets().iter().try_for_each(|target| wires.frame(target, &frame))?;
                 }
-                Wakeup::Word(word) => edge.tell(now, word)?,
+                // The hypervisor may have given up the wait for the answer.
+                Wakeup::Word(word, answer) => _ = answer.send(edge.tell(now, word)),
+                Wakeup::Failed(error) => return Err(error.into()),
                 Wakeup::Stop => {
                     edge.tell(now, Input::Goodbye)?;
                     return carry_out(now, &mut edge, &mut wires).map(|_| ());
@@ -143,7 +148,9 @@ impl Host {
     /// Starts the VM, and waits until the authority knows that it runs here.
     fn start_vm(&self, vm: &Tsi) -> Result<(), Failure> {
         for word in first_words(vm) {
-            self.wakeups.send(Wakeup::Word(word))?;
+            let (answer, answered) = channel();
+            self.wakeups.send(Wakeup::Word(word, answer))?;
+            answered.recv()??;
         }
         while !matches!(self.events.recv_timeout(Duration::from_secs(5))?, Event::News { news: News::Running, .. }) {}
         Ok(())
@@ -155,9 +162,14 @@ fn read(socket: UdpSocket, to: Sender<Wakeup>, wakeup: fn(IpAddr, Vec<u8>) -> Wa
     spawn(move || {
         loop {
             let mut bytes = vec![0; 65_536];
-            let Ok((length, from)) = socket.recv_from(&mut bytes) else { return };
-            bytes.truncate(length);
-            if to.send(wakeup(from.ip(), bytes)).is_err() {
+            let (wakeup, last) = match socket.recv_from(&mut bytes) {
+                Ok((length, from)) => {
+                    bytes.truncate(length);
+                    (wakeup(from.ip(), bytes), false)
+                }
+                Err(error) => (Wakeup::Failed(error), true),
+            };
+            if to.send(wakeup).is_err() || last {
                 return;
             }
         }

@@ -10,6 +10,7 @@ use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -66,6 +67,13 @@ pub(crate) fn bind(ip: Ipv4Addr, port: u16) -> Result<UdpSocket, String> {
     UdpSocket::bind((ip, port)).map_err(|error| format!("{ip}:{port}/UDP: {error}"))
 }
 
+/// Reports a datagram that the system did not take. The loop goes on: a network loses datagrams too, and sessions repeat them.
+pub(crate) fn sent(result: io::Result<usize>) {
+    if let Err(error) = result {
+        eprintln!("a datagram is lost: {error}");
+    }
+}
+
 /// Starts the authority, and finds free ports for the edges.
 pub(crate) fn start() -> Result<Network, Failure> {
     let mut nva = Nva::new(NvaConfig::new(Transport::Trusted), seed(), Instant(0))?;
@@ -98,7 +106,7 @@ fn serve(mut nva: Nva, socket: &UdpSocket) -> Result<(), Failure> {
             nva.handle(now, Input::Persisted(number))?;
         }
         while let Some(to) = nva.poll_transmit(now, &mut buffer) {
-            socket.send_to(&buffer, to)?;
+            sent(socket.send_to(&buffer, to));
         }
         while let Some(_event) = nva.poll_event() {}
         // A read timeout of 0 is an error.
@@ -106,7 +114,7 @@ fn serve(mut nva: Nva, socket: &UdpSocket) -> Result<(), Failure> {
         socket.set_read_timeout(wait)?;
         match socket.recv_from(&mut received) {
             Ok((length, from)) => nva.handle_datagram(clock(), from, received.get(..length).unwrap_or_default()),
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             Err(error) => return Err(error.into()),
         }
     }
