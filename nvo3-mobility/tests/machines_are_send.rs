@@ -1,6 +1,6 @@
 //! Any thread may own a machine, and so may a task that moves from thread to thread.
 
-use nvo3_mobility::edge::{Edge, Reports, foreign::ForeignEdge};
+use nvo3_mobility::edge::{Edge, foreign::ForeignEdge};
 use nvo3_mobility::{forwarder::Forwarder, nva::Nva, nve::Nve};
 
 const fn is_send<T: Send + 'static>() {}
@@ -13,5 +13,4 @@ const fn machines_are_send() {
     is_send::<Forwarder>();
     is_send::<Nva>();
     is_send::<Nve>();
-    is_send::<Reports>();
 }
