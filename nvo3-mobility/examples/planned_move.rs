@@ -167,7 +167,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     world.carry_out()?;
     world.frame(2)?;
 
-    println!("The source's hypervisor tells the old edge that the VM will stop, and stops the VM at \"suspended\".");
+    println!("The source's hypervisor tells the old edge that the VM will stop, and stops it when the edge agrees.");
     world.tell(OLD, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None })?;
     world.frame(3)?;
     world.frame(4)?;
