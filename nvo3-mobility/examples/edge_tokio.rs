@@ -142,6 +142,7 @@ impl Host {
         }
         while let Some(event) = self.events.recv().await {
             if matches!(event, Event::News { news: News::Running, .. }) {
+                println!("{} runs, and the authority knows it", vm.key);
                 return Ok(());
             }
         }
@@ -168,6 +169,10 @@ async fn tenants(mut edge1: Host, mut edge2: Host) -> Result<(), Failure> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let network = start()?;
+    println!(
+        "authority at {}; edges with control port {}, VXLAN port {}",
+        network.nva, network.control_port, network.vxlan_port
+    );
     let ((host1, wires1), (host2, wires2)) = (Host::open(1, network)?, Host::open(2, network)?);
     // The first error ends all three. A program with more to do spawns each edge as a task: an edge is Send.
     let all = async { tokio::try_join!(run(edge(1)?, wires1), run(edge(2)?, wires2), tenants(host1, host2)) };

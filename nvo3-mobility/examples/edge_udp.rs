@@ -16,7 +16,7 @@ use nvo3_nva_proto::{Instant, Tsi};
 use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::vxlan;
 use std::net::{IpAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ fn run(mut edge: Edge, mut wires: Wires, wakeups: &Receiver<Wakeup>) -> Result<(
 
 /// An edge that runs, as its hypervisor and its VM see it.
 struct Host {
-    wakeups: Sender<Wakeup>,
+    wakeups: SyncSender<Wakeup>,
     port: Receiver<Vec<u8>>,
     events: Receiver<Event>,
     thread: JoinHandle<Result<(), Failure>>,
@@ -137,7 +137,9 @@ struct Host {
 impl Host {
     fn start(n: u8, network: Network) -> Result<Self, Failure> {
         let (control, vxlan) = (bind(locator(n), network.control_port)?, bind(locator(n), network.vxlan_port)?);
-        let ((wakeups, woken), (port_in, port), (events_in, events)) = (channel(), channel(), channel());
+        // With a bound: while the edge is behind, the kernel's socket buffers fill, and memory does not.
+        let (wakeups, woken) = sync_channel(1_024);
+        let ((port_in, port), (events_in, events)) = (channel(), channel());
         read(control.try_clone()?, wakeups.clone(), |_, datagram| Wakeup::Control(datagram));
         read(vxlan.try_clone()?, wakeups.clone(), Wakeup::Vxlan);
         let wires = Wires { network, control, vxlan, packet: Vec::new(), port: port_in, events: events_in };
@@ -153,23 +155,22 @@ impl Host {
             answered.recv()??;
         }
         while !matches!(self.events.recv_timeout(Duration::from_secs(5))?, Event::News { news: News::Running, .. }) {}
+        println!("{} runs, and the authority knows it", vm.key);
         Ok(())
     }
 }
 
 /// Hands over what a socket receives. (nved reads many datagrams by one system call, and allocates for none.)
-fn read(socket: UdpSocket, to: Sender<Wakeup>, wakeup: fn(IpAddr, Vec<u8>) -> Wakeup) {
+fn read(socket: UdpSocket, to: SyncSender<Wakeup>, wakeup: fn(IpAddr, Vec<u8>) -> Wakeup) {
     spawn(move || {
+        let mut buffer = vec![0; 65_536];
         loop {
-            let mut bytes = vec![0; 65_536];
-            let (wakeup, last) = match socket.recv_from(&mut bytes) {
-                Ok((length, from)) => {
-                    bytes.truncate(length);
-                    (wakeup(from.ip(), bytes), false)
-                }
-                Err(error) => (Wakeup::Failed(error), true),
+            let woken = match socket.recv_from(&mut buffer) {
+                Ok((length, from)) => wakeup(from.ip(), buffer.get(..length).unwrap_or_default().to_vec()),
+                Err(error) => Wakeup::Failed(error),
             };
-            if to.send(wakeup).is_err() || last {
+            // An error here says that the edge has ended.
+            if to.send(woken).is_err() {
                 return;
             }
         }
@@ -186,6 +187,10 @@ fn send(from: (&Tsi, &Host), to: (&Tsi, &Host)) -> Result<(), Failure> {
 
 fn main() -> Result<(), Failure> {
     let network = start()?;
+    println!(
+        "authority at {}; edges with control port {}, VXLAN port {}",
+        network.nva, network.control_port, network.vxlan_port
+    );
     let (vm1, edge1, vm2, edge2) = (vm(1)?, Host::start(1, network)?, vm(2)?, Host::start(2, network)?);
     edge1.start_vm(&vm1)?;
     edge2.start_vm(&vm2)?;
