@@ -151,3 +151,7 @@ pub mod table;
 
 pub use error::ConfigError;
 pub use nvo3_nva_proto::seals::Transport;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
