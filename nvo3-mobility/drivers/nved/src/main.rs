@@ -13,23 +13,23 @@ use nvoctl::daemon::{self, Calls, Capability};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let config = Config::from_args();
     daemon::log();
-    match run() {
+    match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            eprintln!("nved: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config::from_args()?;
+fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     daemon::keep_only(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let calls = Calls::listen(&config.socket)?;
-        let edge = edge::Edge::open(&config)?;
+        let edge = edge::Edge::open(config)?;
         edge.run(calls, daemon::asked_to_end()).await?;
         Ok(())
     })

@@ -65,11 +65,16 @@ impl Edge {
         for _ in 0..ROUNDS {
             let Some(access) = self.paths.ports.get_mut(&vap) else { break };
             if let Err(error) = access.port.read(&mut frames, &mut access.counters) {
-                let name = access.spec.name.clone();
-                tracing::warn!(port = name, %error, "cannot be read");
-                // A packet socket says once that its interface is down, and goes on when it is up. A tap that is gone
-                // says so forever.
-                if error.kind() != io::ErrorKind::NetworkDown {
+                let port = access.spec.name.as_str();
+                // A packet socket says once that its interface is down, and goes on when it is up: so it is with each VM whose
+                // interface leaves. A tap that is gone says so forever.
+                if error.kind() == io::ErrorKind::NetworkDown {
+                    tracing::info!(
+                        port,
+                        "the interface of a port is down or has left; the port goes on when it is up again"
+                    );
+                } else {
+                    tracing::warn!(port, %error, "a port cannot be read and is closed");
                     self.lose_port(vap);
                 }
                 break;
@@ -82,7 +87,7 @@ impl Edge {
                 deliveries.send(self.machine.frame(now, vap, frame).targets(), frame, &mut self.paths);
             }
             deliveries.finish(&mut self.paths);
-            self.paths.send();
+            self.paths.send_of_port(vap, now);
             if read < BATCH {
                 break;
             }
@@ -116,7 +121,7 @@ impl Edge {
                 Ok(length) => self.machine.datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Perhaps an ICMP message about what was sent before; the session has its own means to find out.
-                Err(error) => tracing::debug!(%error, "the control socket"),
+                Err(error) => tracing::debug!(%error, "the control socket has an error"),
             }
         }
     }

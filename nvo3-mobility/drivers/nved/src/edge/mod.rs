@@ -4,15 +4,18 @@
 //! [`Edge::settle`] carries out what follows, then the next is waited for.
 
 mod calls;
+mod ended;
 mod frames;
 mod paths;
 mod show;
+mod words;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge as Machine, Next, Reports};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_nva_proto::{Instant, Micros};
 use nvoctl::clock;
@@ -22,7 +25,10 @@ use std::io;
 use std::time::Duration;
 
 use calls::Callers;
+use ended::Ended;
+use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
+use std::collections::BTreeMap;
 
 /// An edge of this host.
 pub(crate) struct Edge {
@@ -30,6 +36,9 @@ pub(crate) struct Edge {
     paths: Paths,
     callers: Callers,
     reports: Reports,
+    ended: Ended,
+    /// The registrations that the NVA refused, of TSIs that ports have.
+    refused: BTreeMap<TsiKey, RegistrationResult>,
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
@@ -50,6 +59,8 @@ impl Edge {
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
             callers: Callers::default(),
             reports: Reports::default(),
+            ended: Ended::default(),
+            refused: BTreeMap::new(),
             trust: config.trust.clone(),
             unbelieved: Unbelieved::default(),
             buffer: Vec::new(),
@@ -123,7 +134,7 @@ impl Edge {
                 Next::Event(event) => self.note(now, &event),
                 Next::Changed { change, refused } => {
                     if let Some(why) = refused {
-                        tracing::error!(number = change.number, %why, "the forwarder refused a change");
+                        tracing::error!(change = change.number, reason = %why, "the forwarder refused a change of its table");
                     }
                 }
                 Next::Wait(until) => break until,
@@ -135,24 +146,37 @@ impl Edge {
     }
 
     fn note(&mut self, now: Instant, event: &nve::Event) {
-        let told = show::event(event);
-        if let nve::Event::Stalled(waiting) = event {
-            tracing::warn!("stalled: {waiting}");
-        } else {
-            tracing::info!("{told}");
-        }
-        self.callers.tell(now, event, &told);
+        let port = match event {
+            nve::Event::Spoofed { vap, .. } => self.paths.ports.get(vap).map(|access| access.spec.name.as_str()),
+            _ => None,
+        };
+        words::log(event, port);
+        self.note_registration(event);
+        self.callers.tell(now, event, &show::event(event));
         if let nve::Event::State { key, from, to } = event
             && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), self.machine.forwarder())
         {
+            let floor = self.machine.nve().state(key).floor;
+            self.ended.note(*key, (*from, *to), floor, (move_id, report));
             // Without a session it is not missed.
             let _ = self.machine.tell(now, nve::Input::Report { move_id, report });
         }
     }
 
+    /// Keeps what the NVA refused until the TSI is claimed anew, runs, or loses its port.
+    fn note_registration(&mut self, event: &nve::Event) {
+        match event {
+            nve::Event::Refused { key, result } if self.paths.port_of(key).is_some() => {
+                self.refused.insert(*key, *result);
+            }
+            nve::Event::State { key, to: State::Claiming { .. } | State::Here, .. } => _ = self.refused.remove(key),
+            _ => {}
+        }
+    }
+
     fn goodbye(&mut self) {
         let now = clock::now();
-        tracing::info!("ends");
+        tracing::info!("asked to end: this edge closes its session and ends");
         let _ = self.machine.tell(now, nve::Input::Goodbye);
         self.settle(now);
     }

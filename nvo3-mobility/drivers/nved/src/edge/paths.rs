@@ -7,7 +7,7 @@ use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Instant, Locators, Micros};
+use nvo3_nva_proto::{Instant, Locators, Micros, TsiKey};
 use nvo3_wire::Vni;
 use nvoctl::CONTROL_PORT;
 use serde::Serialize;
@@ -23,6 +23,9 @@ const BURST: u32 = 500;
 /// After so long a port takes as many again.
 pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
 
+/// Between two lines of the log about frames of one port that are too long for the underlay.
+const SAY_TOO_LONG: Micros = Micros::from_secs(60);
+
 /// A port that is open.
 pub(super) struct Access {
     pub(super) spec: nvoctl::Port,
@@ -30,6 +33,8 @@ pub(super) struct Access {
     pub(super) counters: PortCounters,
     /// Held frames given to it since then.
     burst: Cell<(Instant, u32)>,
+    /// When the log last said that a frame of this port is too long for the underlay.
+    too_long_said: Option<Instant>,
 }
 
 /// Control messages that were not sent.
@@ -97,9 +102,10 @@ impl Paths {
         let vap = VapId(self.next_vap);
         self.ready.add(Source::Port(vap), &port)?;
         self.next_vap += 1;
-        let found = if was_there { "adopted" } else { "made" };
-        tracing::info!(port = spec.name, vni = %spec.vni, "interface {found}");
-        let access = Access { spec, port, counters: PortCounters::default(), burst: Cell::default() };
+        let found = if was_there { "its interface was there" } else { "nved made its interface" };
+        tracing::info!(port = spec.name, vni = %spec.vni, "a port is open: {found}");
+        let (counters, burst, too_long_said) = (PortCounters::default(), Cell::default(), None);
+        let access = Access { spec, port, counters, burst, too_long_said };
         self.ports.insert(vap, access);
         Ok(vap)
     }
@@ -111,6 +117,32 @@ impl Paths {
 
     pub(super) fn port_named(&self, name: &str) -> Option<VapId> {
         self.ports.iter().find(|(_, access)| access.spec.name == name).map(|(vap, _)| *vap)
+    }
+
+    /// The name of the port that a TSI is behind.
+    pub(super) fn port_of(&self, key: &TsiKey) -> Option<&str> {
+        let of_key =
+            |spec: &&nvoctl::Port| spec.vni == key.vn && spec.stations.iter().any(|station| station.mac == key.mac);
+        self.ports.values().map(|access| &access.spec).find(of_key).map(|spec| spec.name.as_str())
+    }
+
+    /// Sends the frames that a port has read. If one was too long for the underlay, the log says so once a minute for the port.
+    pub(super) fn send_of_port(&mut self, vap: VapId, now: Instant) {
+        self.send();
+        let Some(too_long) = self.underlay.take_too_long() else { return };
+        let Some(access) = self.ports.get_mut(&vap) else { return };
+        if access.too_long_said.is_some_and(|at| now - at < SAY_TOO_LONG) {
+            return;
+        }
+        access.too_long_said = Some(now);
+        tracing::warn!(
+            port = access.spec.name,
+            frame_bytes = too_long.frame,
+            limit_bytes = too_long.limit(),
+            to = %too_long.to,
+            "a tenant's frame was dropped: it is too long for the underlay; a smaller MTU at the tenant or a larger one of the \
+             underlay helps"
+        );
     }
 
     pub(super) fn has_room(&self, target: &Target, now: Instant) -> bool {

@@ -29,6 +29,7 @@
 mod run;
 
 use crate::room::{WAITING, make_room};
+use nix::sys::socket::{getsockopt, sockopt};
 use nvo3_nva_proto::Locators;
 use nvo3_wire::ecn::{self, Ecn};
 use nvo3_wire::{Error as WireError, Vni, flow, vxlan};
@@ -89,10 +90,37 @@ struct Socket {
     state: UdpSocketState,
 }
 
+/// A frame that was not sent: it is longer than the path to an NVE takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The NVE that it was for.
+    pub to: IpAddr,
+    /// The frame's length in bytes, Ethernet header included.
+    pub frame: usize,
+}
+
+impl TooLong {
+    /// The longest frame that the path takes now, in bytes, Ethernet header included: the path's MTU less the outer headers. `None`
+    /// if the system does not tell the MTU.
+    pub fn limit(&self) -> Option<usize> {
+        const UDP_AND_VXLAN: usize = 8 + size_of::<vxlan::Header>();
+        let any = if self.to.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect((self.to, vxlan::PORT)).ok()?;
+        let (mtu, ip) = match self.to {
+            IpAddr::V4(_) => (getsockopt(&socket, sockopt::IpMtu).ok()?, 20),
+            // The socket is IPv6, for which the system tells the MTU by another option that no safe wrapper has.
+            IpAddr::V6(_) => return None,
+        };
+        usize::try_from(mtu).ok()?.checked_sub(ip + UDP_AND_VXLAN)
+    }
+}
+
 /// The underlay sockets of one NVE: those of one address family or of both.
 pub struct Underlay {
     families: Vec<Family>,
     port: u16,
+    too_long: Option<TooLong>,
 }
 
 /// Room for the datagrams that one call receives: about one megabyte.
@@ -134,7 +162,11 @@ impl Underlay {
     pub fn open(locators: &Locators, port: u16) -> Result<Self, Error> {
         let addresses = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)];
         let open = |ip| Family::open(ip, port).map_err(|error| Error { address: SocketAddr::new(ip, port), error });
-        Ok(Self { families: addresses.into_iter().flatten().map(open).collect::<Result<_, _>>()?, port })
+        Ok(Self {
+            families: addresses.into_iter().flatten().map(open).collect::<Result<_, _>>()?,
+            port,
+            too_long: None,
+        })
     }
 
     /// The sockets that datagrams arrive by. The place of each is its number in [`Underlay::receive`].
@@ -168,15 +200,21 @@ impl Underlay {
         };
         let flow = usize::from(flow::entropy(frame)) % SOURCE_PORTS;
         if let Some(run) = family.send.get_mut(flow) {
-            run.put(SocketAddr::new(to, port), vn, Ecn::of_frame(frame), frame, counters);
+            let too_long = run.put(SocketAddr::new(to, port), vn, Ecn::of_frame(frame), frame, counters);
+            self.too_long = too_long.or(self.too_long);
         }
     }
 
     /// Sends all frames that were put, without waiting. Those that are not sent are counted.
     pub fn send(&mut self, counters: &mut UnderlayCounters) {
         for run in self.families.iter_mut().flat_map(|family| &mut family.send) {
-            run.send(counters);
+            self.too_long = run.send(counters).or(self.too_long);
         }
+    }
+
+    /// The last frame that was too long for its path, if there was one since the last call.
+    pub const fn take_too_long(&mut self) -> Option<TooLong> {
+        self.too_long.take()
     }
 }
 

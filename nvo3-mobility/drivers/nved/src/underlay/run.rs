@@ -1,6 +1,6 @@
 //! Frames of equal length to one NVE, sent by one call.
 
-use super::{Socket, UnderlayCounters};
+use super::{Socket, TooLong, UnderlayCounters};
 use nvo3_wire::ecn::Ecn;
 use nvo3_wire::{Vni, vxlan};
 use quinn_udp::{EcnCodepoint, Transmit, UdpSockRef};
@@ -31,7 +31,16 @@ impl Run {
         Self { socket, bytes, to, ecn: Ecn::NotEct, segment: 0, segments: 0, closed: false }
     }
 
-    pub(super) fn put(&mut self, to: SocketAddr, vn: Vni, ecn: Ecn, frame: &[u8], counters: &mut UnderlayCounters) {
+    /// Puts a frame behind those that wait; if it does not go with them, sends those first, as [`Run::send`].
+    pub(super) fn put(
+        &mut self,
+        to: SocketAddr,
+        vn: Vni,
+        ecn: Ecn,
+        frame: &[u8],
+        counters: &mut UnderlayCounters,
+    ) -> Option<TooLong> {
+        let mut too_long = None;
         let length = size_of::<vxlan::Header>() + frame.len();
         let joins = (to, ecn) == (self.to, self.ecn)
             && !self.closed
@@ -39,19 +48,22 @@ impl Run {
             && self.segments < self.socket.state.max_gso_segments()
             && self.bytes.len() + length <= LONGEST;
         if !joins {
-            self.send(counters);
+            too_long = self.send(counters);
             (self.to, self.ecn, self.segment) = (to, ecn, length);
         }
         self.bytes.extend_from_slice(vxlan::Header::new(vn).as_bytes());
         self.bytes.extend_from_slice(frame);
         self.segments += 1;
         self.closed = length < self.segment;
+        too_long
     }
 
-    pub(super) fn send(&mut self, counters: &mut UnderlayCounters) {
+    /// Sends the frames that wait; gives the longest if the path does not take it.
+    pub(super) fn send(&mut self, counters: &mut UnderlayCounters) -> Option<TooLong> {
         if self.segments == 0 {
-            return;
+            return None;
         }
+        let mut too_long = None;
         let transmit = Transmit {
             destination: self.to,
             ecn: EcnCodepoint::from_bits(self.ecn as u8),
@@ -72,12 +84,17 @@ impl Run {
         if let Err(error) = sent {
             let counter = match error.kind() {
                 io::ErrorKind::WouldBlock => &mut counters.full,
-                _ if quinn_udp::is_msg_size_err(&error) => &mut counters.too_long,
+                _ if quinn_udp::is_msg_size_err(&error) => {
+                    let frame = self.segment.saturating_sub(size_of::<vxlan::Header>());
+                    too_long = Some(TooLong { to: self.to.ip(), frame });
+                    &mut counters.too_long
+                }
                 _ => &mut counters.refused,
             };
             *counter += self.segments as u64;
         }
         self.bytes.clear();
         (self.segments, self.closed) = (0, false);
+        too_long
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
         let answered = tokio::select! {
             answered = answer(request, &overrun, &calls, &mut write) => answered,
             () = overrun.notified() => {
-                tracing::warn!("a caller that does not read its replies was dropped");
+                tracing::warn!("the connection of a caller was closed: it left 4,096 replies unread");
                 return;
             }
             () = gone(&mut read) => return,

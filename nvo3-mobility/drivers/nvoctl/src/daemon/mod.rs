@@ -1,4 +1,4 @@
-//! What a daemon needs around its machine: a socket for `nvoctl`, a file of settings, keys, logs, capabilities, an orderly end.
+//! The parts of a daemon around its machine: the socket for `nvoctl`, the file of settings, keys, logs, capabilities, an orderly end.
 //!
 //! ```no_run
 //! use nvoctl::daemon::{Calls, asked_to_end, keep_only, log};
@@ -34,7 +34,7 @@ mod watchers;
 pub use caller::Caller;
 pub use caps::Capability;
 pub use privileges::keep_only;
-pub use settings::{SettingsError, flags_or_file, settings};
+pub use settings::{SettingsError, flags_or_file, one_or_many, settings};
 pub use socket::{Call, Calls, Error};
 pub use unbelieved::Unbelieved;
 pub use watchers::Watchers;
@@ -58,9 +58,13 @@ pub fn log() {
 pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
     let keys = trust.keys()?;
     match &keys {
-        Some(keys) => tracing::info!(keys = keys.len(), "messages are authenticated"),
+        Some(keys) => {
+            tracing::info!(keys = keys.len(), "the messages of NVEs and NVA are authenticated by the file of keys")
+        }
         None => {
-            tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
+            tracing::warn!(
+                "trusted-transport: the messages of NVEs and NVA are not authenticated, whoever can send to this address is believed"
+            );
         }
     }
     Ok(keys)
@@ -72,7 +76,7 @@ pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
 /// The file of keys cannot be used, or the transport is trusted and there is none.
 pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
     let keys = trust.keys()?.ok_or(KeysError::NoFile)?;
-    tracing::info!(keys = keys.len(), "messages are authenticated");
+    tracing::info!(keys = keys.len(), "the file of keys was read again");
     Ok(keys)
 }
 

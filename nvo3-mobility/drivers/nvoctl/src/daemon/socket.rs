@@ -118,9 +118,9 @@ async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
                 });
             }
             (Ok((stream, _)), Err(_)) => {
-                tracing::warn!("a caller was refused: {CALLERS} are connected");
+                tracing::warn!("a caller was refused: {CALLERS} are connected already");
                 if let Err(error) = refuse(stream) {
-                    tracing::debug!(%error, "it did not hear it");
+                    tracing::debug!(%error, "the refused caller could not be told");
                 }
             }
             (Err(error), _) => {
