@@ -1,10 +1,11 @@
 //! The machine and what is around it: the journal that it waits for, and who waits for what it says.
 
+use crate::addresses::Addresses;
 use crate::waiters::Waiters;
 use nvad::sockets::Sockets;
 use nvad::store::{self, Writer, WriterCounters};
 use nvo3_mobility::nva::{Event, Input, Nva};
-use nvo3_nva_proto::{Instant, Place, RecordNo};
+use nvo3_nva_proto::{Instant, NveId, Place, RecordNo};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Unbelieved};
 use nvoctl::keys::Trust;
@@ -59,6 +60,7 @@ pub(crate) struct Authority {
     pub(super) shed_later: u64,
     datagram: Vec<u8>,
     unbelieved: Unbelieved,
+    addresses: Addresses,
 }
 
 impl Authority {
@@ -87,6 +89,7 @@ impl Authority {
             shed_later: 0,
             datagram: Vec::new(),
             unbelieved: Unbelieved::default(),
+            addresses: Addresses::default(),
         }
     }
 
@@ -134,6 +137,9 @@ impl Authority {
             self.sockets.send(to, &self.datagram);
         }
         while let Some(event) = self.nva.poll_event() {
+            if let Event::NveUp { nve, .. } = event {
+                self.note_address(now, nve);
+            }
             if self.later.len() < LATER {
                 self.later.push_back((self.last, Said::Event(event)));
             } else {
@@ -151,6 +157,16 @@ impl Authority {
         }
         let due = self.nva.poll_timeout().map_or(Duration::MAX, |(at, _)| Duration::from_micros((at - now).0));
         due.min(Duration::from_secs(3_600))
+    }
+
+    fn note_address(&mut self, now: Instant, nve: NveId) {
+        let Some(peer) = self.nva.heard_from(nve) else { return };
+        if let Some(before) = self.addresses.note(now, nve, peer.ip()) {
+            tracing::warn!(
+                %nve, address = %peer.ip(), %before,
+                "an edge has a session from another address than before: two edges have this id, or the edge has a new address"
+            );
+        }
     }
 
     /// Answers once what the machine has recorded until now is durable, so that the answer is true after a crash too.

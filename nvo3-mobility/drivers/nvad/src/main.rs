@@ -4,6 +4,7 @@
 //! the time; out come datagrams, records and replies. Nothing that rests on a record leaves before that record is durable, and
 //! the loop never waits for the disk. The library of this package has the store and the sockets.
 
+mod addresses;
 mod authority;
 mod config;
 mod control;
@@ -13,16 +14,16 @@ mod waiters;
 mod words;
 
 use authority::{Authority, Happened};
-use clap::Parser;
-use config::{Config, Flags};
+use config::Config;
 use nvoctl::clock;
 use nvoctl::daemon::{Calls, asked_to_end, keep_only, log};
 use std::error::Error;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    match run(flags) {
+    let config = Config::from_args();
+    log();
+    match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nvad: {error}");
@@ -31,10 +32,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
+fn run(config: Config) -> Result<(), Box<dyn Error>> {
     keep_only(&[])?;
-    log();
-    let config = Config::load(flags)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let calls = Calls::listen(&config.socket)?;
@@ -52,7 +51,7 @@ async fn serve(mut authority: Authority, mut calls: Calls) -> Result<(), Box<dyn
             biased;
             ended = &mut ending => {
                 ended?;
-                tracing::info!("asked to end");
+                tracing::info!("asked to end: nvad answers no more and ends once every record is durable");
                 break;
             }
             Some(call) = calls.next() => authority.answer(clock::now(), call),
@@ -60,7 +59,7 @@ async fn serve(mut authority: Authority, mut calls: Calls) -> Result<(), Box<dyn
             happened = authority.happened() => match happened {
                 Happened::Persisted(upto) => authority.release(clock::now(), upto),
                 Happened::StoreFailed => {
-                    tracing::error!("the store has failed: nothing is answered any more");
+                    tracing::error!("the store has failed: nvad answers no more and ends");
                     break;
                 }
                 Happened::Heard => {

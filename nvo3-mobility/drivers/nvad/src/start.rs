@@ -19,7 +19,11 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
         let superseded = superseded(&config.nva, &records);
         if !superseded.is_empty() {
             store.remove(&superseded)?;
-            tracing::info!(removed = superseded.len(), of = records.len(), "the journal is shorter now");
+            tracing::info!(
+                removed = superseded.len(),
+                records = records.len(),
+                "records that newer ones replace were removed from the store"
+            );
         }
     }
     let last = records.last().map_or(RecordNo(0), |(number, _)| *number);
@@ -39,15 +43,21 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
         nva.handle(now, Input::Admit(*place))?;
     }
 
-    let listen = sockets.addresses();
+    let listen: Vec<String> = sockets.addresses().iter().map(ToString::to_string).collect();
+    let listen = listen.join(", ");
     let journal = match store {
         None => {
-            tracing::warn!(?listen, epoch, "answers, and keeps nothing: a crash loses the directory and every move");
+            tracing::warn!(
+                listen,
+                epoch,
+                "the authority answers and keeps no records: its end loses the directory and every move"
+            );
             Journal::Memory
         }
         Some(store) => {
             let path = store.path().to_owned();
-            tracing::info!(?listen, epoch, records = last.0, tsis = nva.tsis(), store = %path.display(), "answers");
+            let (file, records, tsis) = (path.display(), last.0, nva.tsis());
+            tracing::info!(listen, epoch, records, tsis, store = %file, "the authority answers");
             Journal::Store { writer: Writer::start(store)?, path }
         }
     };
@@ -57,6 +67,6 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
 /// Warns of edges that have no key.
 pub(crate) fn warn_without_key(keys: &Keys, places: &[Place]) {
     for place in places.iter().filter(|place| keys.newest(place.nve).is_none()) {
-        tracing::warn!("there is no key for {}: it cannot connect", place.nve);
+        tracing::warn!(nve = %place.nve, "the file of keys has no key of an edge: that edge cannot connect");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{show, words};
 use nvo3_mobility::nva::Event;
-use nvo3_nva_proto::{Instant, MoveId, MoveResult};
+use nvo3_nva_proto::{DownReason, Instant, MoveId, MoveResult};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Watchers};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ struct Waiter {
     refused: Option<String>,
 }
 
-/// See the module.
+/// The callers that wait for moves, and those that watch.
 #[derive(Default)]
 pub(crate) struct Waiters {
     of_move: BTreeMap<MoveId, Vec<Waiter>>,
@@ -53,6 +53,9 @@ impl Waiters {
 
     /// Something happened.
     pub(crate) fn tell(&mut self, now: Instant, event: &Event) {
+        if is_silent(event) {
+            return;
+        }
         log(event);
         if !self.watching.is_empty() {
             self.watching.tell(now, &show::event(event));
@@ -61,7 +64,7 @@ impl Waiters {
             Event::MaySuspend(id) => self.prepared(*id),
             Event::Refused { id, nve, why } => {
                 for waiter in self.of_move.get_mut(id).into_iter().flatten() {
-                    waiter.refused = Some(format!("{nve} refused {id}: {}", words::refusal(*why)));
+                    waiter.refused = Some(format!("{nve} refused its part of move {}: {}", id.0, words::refusal(*why)));
                 }
             }
             Event::Ended { id, result } => self.ended(*id, *result),
@@ -97,19 +100,52 @@ impl Waiters {
     }
 }
 
+/// Whether an event is a step within a state: its name before and after is the same.
+fn is_silent(event: &Event) -> bool {
+    matches!(event, Event::Move { from, to, .. } if show::state(*from) == show::state(*to))
+}
+
 fn log(event: &Event) {
     match event {
-        Event::NveUp { nve, restarted } => tracing::info!(%nve, restarted, "an edge is connected"),
-        Event::NveDown { nve, reason } => tracing::warn!(%nve, reason = words::down(*reason), "an edge is gone"),
-        Event::Refused { id, nve, why } => tracing::warn!(move_id = id.0, %nve, "refused: {}", words::refusal(*why)),
-        Event::MaySuspend(id) => tracing::info!(move_id = id.0, "both edges are ready"),
-        Event::Ended { id, result } => tracing::info!(move_id = id.0, result = words::result(*result), "a move ended"),
-        Event::Duplicate(key) => tracing::warn!(tsi = %key, "it moved too often and is frozen"),
-        Event::Move { id, from, to } => {
-            tracing::debug!(move_id = id.0, from = show::state(*from), to = show::state(*to), "a move goes on");
+        Event::NveUp { nve, restarted } => tracing::info!(%nve, restarted, "the session with an edge is up"),
+        Event::NveDown { nve, reason: DownReason::PeerClosed | DownReason::Closed } => {
+            tracing::info!(%nve, "an edge has closed its session");
         }
-        Event::Converged { id, after_us } => tracing::debug!(move_id = id.0, after_us, "everyone follows"),
-        Event::Stalled(waiting) => tracing::warn!(%waiting, "{}", waiting.duty),
-        Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
+        Event::NveDown { nve, reason } => {
+            tracing::warn!(%nve, reason = words::down(*reason), "the session with an edge is lost");
+        }
+        Event::Refused { id, nve, why } => {
+            tracing::warn!("move" = id.0, %nve, reason = words::refusal(*why), "an edge refused its part: the move will be aborted");
+        }
+        Event::MaySuspend(id) => tracing::info!("move" = id.0, "both edges are prepared: the VM may be suspended"),
+        Event::Ended { id, result } => {
+            tracing::info!("move" = id.0, result = words::result(*result), "a move has ended")
+        }
+        Event::Duplicate(key) => {
+            tracing::warn!(tsi = %key, "a TSI moved too often without a plan and is frozen: two VMs may have its MAC");
+        }
+        Event::Move { id, from, to } => {
+            tracing::debug!(
+                "move" = id.0,
+                from = show::state(*from),
+                to = show::state(*to),
+                "the state of a move has changed"
+            );
+        }
+        Event::Converged { id, after_us } => {
+            tracing::debug!("move" = id.0, after_us, "every interested edge follows a committed move");
+        }
+        Event::Stalled(waiting) => {
+            tracing::warn!(duty = waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
+        }
+        Event::Report { id, nve, report } => tracing::info!(
+            "move" = id.0, %nve,
+            duration_us = report.duration_us,
+            held_frames = report.held_frames,
+            tunnelled_frames = report.tunnelled_frames,
+            dropped_frames = report.dropped_frames,
+            stale_senders = report.stale_senders,
+            "an edge reports its part of a move"
+        ),
     }
 }

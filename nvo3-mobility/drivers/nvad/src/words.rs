@@ -1,7 +1,7 @@
 //! What people and scripts read instead of the machine's names.
 
 use nvo3_mobility::nva::Error;
-use nvo3_nva_proto::{DownReason, MoveResult, Refusal};
+use nvo3_nva_proto::{DownReason, MoveResult, NveId, Refusal};
 
 /// A refusal as the end of a sentence.
 pub(crate) const fn refusal(why: Refusal) -> &'static str {
@@ -19,12 +19,19 @@ pub(crate) const fn refusal(why: Refusal) -> &'static str {
     }
 }
 
-/// Why the machine did not take a word, as a sentence.
+/// Why the machine did not take an input, as a sentence.
 pub(crate) fn error(error: Error) -> String {
     match error {
-        Error::Refused { id, why } => format!("{id} is refused: {}", refusal(why)),
+        Error::Refused { id, why } => format!("move {}: {}", id.0, refusal(why)),
+        Error::UnknownMove(id) => format!("move {} is not in hand: it is not known, or its end is decided", id.0),
+        Error::UnknownNve(nve) => not_admitted(nve),
         other => other.to_string(),
     }
+}
+
+/// An NVE that is not an edge of the domain.
+pub(crate) fn not_admitted(nve: NveId) -> String {
+    format!("nve {0} is not an edge of this domain: nvad was started without --nve {0}=…", nve.0)
 }
 
 /// How a move ended.

@@ -3,6 +3,7 @@
 mod command;
 mod exit;
 mod migrate;
+mod registration;
 mod show;
 mod values;
 
@@ -10,18 +11,18 @@ use clap::Parser;
 use command::{Command, Flags};
 use exit::Exit;
 use nvo3_nva_proto::NveId;
-use nvoctl::Reply;
-use nvoctl::client::{Client, Error, Heard};
+use nvoctl::client::{self, Client, Error, Heard};
+use nvoctl::{Port, Reply, Request};
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Command::Migrate(migrate) => migrate::run(migrate, flags.socket(), flags.timeout(), flags.json),
         Command::MakeKey { nve, files } => make_key(*nve, files),
+        Command::Attach { port, no_wait } => attach(&flags, port, *no_wait),
         _ => call(&flags).unwrap_or_else(|lost| {
             complain(&lost.to_string());
             Exit::without_reply(&lost)
@@ -33,8 +34,7 @@ fn main() -> ExitCode {
 /// One request and its reply; where it watches, as many as come.
 fn call(flags: &Flags) -> Result<Exit, Error> {
     let Some(request) = flags.command.request() else { return Ok(Exit::Done) };
-    let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut client = Client::connect(flags.socket(), until)?;
+    let mut client = Client::connect(flags.socket(), flags.until())?;
     client.send(&request)?;
     loop {
         let heard = client.receive()?;
@@ -48,6 +48,32 @@ fn call(flags: &Flags) -> Result<Exit, Error> {
             return Ok(Exit::of(&heard.reply));
         }
     }
+}
+
+/// Attaches a port, and waits a while for what the authority says of the TSIs that run behind it.
+fn attach(flags: &Flags, port: &Port, no_wait: bool) -> Exit {
+    let request = Request::Attach(port.clone());
+    let heard = match client::ask(flags.socket(), &request, flags.until()) {
+        Ok(heard) => heard,
+        Err(lost) => {
+            complain(&lost.to_string());
+            return Exit::without_reply(&lost);
+        }
+    };
+    if flags.json || heard.reply != Reply::Done {
+        // Whoever closed stdout has seen enough.
+        drop(print(&heard, flags.json));
+    }
+    if heard.reply != Reply::Done {
+        return Exit::of(&heard.reply);
+    }
+    let (exit, said) = registration::wait(flags, port, no_wait);
+    match exit {
+        Exit::Done if flags.json => {}
+        Exit::Done => drop(writeln!(io::stdout(), "port {} is attached; {said}", port.name)),
+        _ => complain(&format!("port {} is attached, but {said}", port.name)),
+    }
+    exit
 }
 
 fn make_key(nve: NveId, files: &[PathBuf]) -> Exit {

@@ -69,15 +69,16 @@ impl Order<'_> {
                 drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
                 return (exit, Some("not suspended: the VM runs on where it is".into()));
             }
-            Err(Stuck::Unheard) => return self.back(move_id, None).unwrap_or_else(|| too_late(move_id)),
+            Err(Stuck::Unheard) => return self.back(move_id, None, "").unwrap_or_else(|| too_late(move_id)),
         }
         let restart = self.what.restart.as_deref();
         if !self.shell("stop", &self.what.stop) {
-            return self.back(move_id, restart).unwrap_or_else(|| too_late(move_id));
+            let stopped = "STOP failed, perhaps after a part of its work. ";
+            return self.back(move_id, restart, stopped).unwrap_or_else(|| too_late(move_id));
         }
         let activated = self.done("activate", new, &Request::Activate { tsi, move_id: Some(move_id) });
         if let Err(stuck) = activated {
-            match (self.back(move_id, restart), stuck) {
+            match (self.back(move_id, restart, "STOP was run. "), stuck) {
                 (Some(end), _) => return end,
                 (None, Stuck::Unchanged(_)) => return too_late(move_id),
                 // It was accepted then: nothing else commits a move.
@@ -114,14 +115,16 @@ impl Order<'_> {
                 if let Some(move_id) = self.what.prepare.move_id {
                     drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
                 }
-                let why = "not prepared: the VM runs on where it is; nvad calls the move off at its deadline";
+                let why =
+                    "not prepared: the VM runs on where it is; nvad calls the move off at its deadline at the latest";
                 Err((Exit::without_reply(&lost), Some(why.into())))
             }
         }
     }
 
-    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` where the move is committed.
-    fn back(&self, move_id: MoveId, restart: Option<&str>) -> Option<End> {
+    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` if the move is committed. `done` says
+    /// what was done to the VM before.
+    fn back(&self, move_id: MoveId, restart: Option<&str>, done: &str) -> Option<End> {
         drop(self.patiently("cancel", self.nva, &Request::Cancel { move_id }));
         match self.outcome(move_id) {
             Ok(MoveResult::Committed) => None,
@@ -131,10 +134,12 @@ impl Order<'_> {
                     drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi }));
                 }
                 // Also where the old nved did not hear it: nothing else may run the VM now, and its own frames tell it too.
+                let to_do = "no frame reaches the VM until its interface is at the old place and the VM runs there";
                 let why = match restart.map(|restart| self.shell("restart", restart)) {
-                    Some(true) => ", and it runs there",
-                    Some(false) => ", but RESTART failed",
-                    None => "",
+                    Some(true) => ", and it runs there".into(),
+                    Some(false) => format!(", but RESTART failed. {done}Mend it by hand: {to_do}"),
+                    None if done.is_empty() => String::new(),
+                    None => format!(". {done}Nothing restarted the VM (--restart would): {to_do}"),
                 };
                 Some((Exit::Aborted, Some(format!("aborted: the VM's place is the old NVE{why}"))))
             }

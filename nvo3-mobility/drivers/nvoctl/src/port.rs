@@ -63,7 +63,7 @@ pub struct Station {
 
 /// What is wrong with a port.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("port {port:?}: {field}: {why}")]
+#[error("port \"{}\": {field}: {why}", port.escape_debug())]
 pub struct PortError {
     /// The interface, as it was given.
     pub port: String,
@@ -139,7 +139,7 @@ impl FromStr for Port {
                     let found = match value {
                         "packet" => PortKind::Packet,
                         "tap" => PortKind::Tap,
-                        _ => return Err(wrong("kind", format!("{value:?} is neither packet nor tap"))),
+                        _ => return Err(wrong("kind", format!("\"{value}\" is neither packet nor tap"))),
                     };
                     if kind.replace(found).is_some() {
                         return Err(wrong("kind", "is there twice".into()));
@@ -147,24 +147,24 @@ impl FromStr for Port {
                 }
                 Some(("vni", value)) => {
                     let found = value.parse().ok().and_then(Vni::new);
-                    let found = found.ok_or_else(|| wrong("vni", format!("{value:?} is no number below 2^24")))?;
+                    let found = found.ok_or_else(|| wrong("vni", format!("\"{value}\" is no number below 2^24")))?;
                     if vni.replace(found).is_some() {
                         return Err(wrong("vni", "is there twice".into()));
                     }
                 }
                 Some(("mac", value)) => {
-                    let mac = value.parse().map_err(|error| wrong("mac", format!("{value:?}: {error}")))?;
+                    let mac = value.parse().map_err(|error| wrong("mac", format!("\"{value}\": {error}")))?;
                     stations.push(Station { mac, ips: Vec::new() });
                 }
                 Some(("ip", value)) => {
-                    let ip = value.parse().map_err(|error| wrong("ip", format!("{value:?}: {error}")))?;
+                    let ip = value.parse().map_err(|error| wrong("ip", format!("\"{value}\": {error}")))?;
                     let station = stations.last_mut();
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
                 }
                 None if part == "trusted" => trusted = true,
                 None if part == "active" => active = true,
                 _ => {
-                    let why = format!("{part:?} is none of kind=, vni=, mac=, ip=, trusted, active");
+                    let why = format!("\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, active");
                     return Err(wrong("flag", why));
                 }
             }

@@ -28,14 +28,19 @@ pub(crate) fn sentence(reply: &Reply) -> String {
     }
 }
 
-/// Time, what happened, and the rest of it.
+/// The time, the event's name, and its other keys. The time is UTC as in the logs; if the daemon does not say it, seconds of the
+/// daemon's CLOCK_MONOTONIC.
 fn event(out: &mut impl Write, at: Instant, what: &Value) -> io::Result<()> {
     let name = what.get("event").map_or("event".into(), scalar);
-    write!(out, "{}.{:06}  {name}", at.0 / 1_000_000, at.0 % 1_000_000)?;
-    for (key, value) in what.as_object().into_iter().flatten().filter(|(key, _)| *key != "event") {
+    match what.get("time") {
+        Some(time) => write!(out, "{}  {name}", scalar(time))?,
+        None => write!(out, "{}.{:06}  {name}", at.0 / 1_000_000, at.0 % 1_000_000)?,
+    }
+    let others = what.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "event" | "time"));
+    for (key, value) in others {
         let text = scalar(value);
         if text.is_empty() || text.contains(char::is_whitespace) {
-            write!(out, " {key}={text:?}")?;
+            write!(out, " {key}=\"{}\"", text.escape_debug())?;
         } else {
             write!(out, " {key}={text}")?;
         }
@@ -195,9 +200,13 @@ vm1
     fn an_event_is_a_line() {
         let what = json!({"tsi": "52:54:00:77:00:10@77", "event": "moved", "why": "it runs\nthere \u{1b}[2J", "to": 2});
 
-        let line = printed(&Reply::Event { at: Instant(12_000_034), what });
+        let line = printed(&Reply::Event { at: Instant(12_000_034), what: what.clone() });
 
         assert_eq!(line, "12.000034  moved tsi=52:54:00:77:00:10@77 why=\"it runs\\\\nthere \\\\u{1b}[2J\" to=2\n");
+
+        let what = json!({"event": "nve-up", "nve": 1, "time": "2026-11-30T05:29:48.173499Z"});
+        let line = printed(&Reply::Event { at: Instant(12_000_034), what });
+        assert_eq!(line, "2026-11-30T05:29:48.173499Z  nve-up nve=1\n");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn stopped_at(text: &str) -> Result<Instant, String> {
     let ahead = |at: u64, now: u64| at > now.saturating_add(SKEW.0);
     let (at, ahead) = match text.strip_prefix('@') {
         Some(seconds) => {
-            let at = micros(seconds).ok_or_else(|| format!("{seconds:?} is no number of seconds since 1970"))?;
+            let at = micros(seconds).ok_or_else(|| format!("\"{seconds}\" is no number of seconds since 1970"))?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             (clock::from_realtime(at), ahead(at, u64::try_from(now.as_micros()).unwrap_or(u64::MAX)))
         }

@@ -1,7 +1,7 @@
 //! The callers that watch what happens.
 
 use super::Caller;
-use crate::Reply;
+use crate::{Reply, clock};
 use nvo3_nva_proto::Instant;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ impl Watchers {
         if self.callers.len() < MOST {
             self.callers.push(caller);
         } else {
-            caller.reply(Reply::refused("too many watch already"));
+            caller.reply(Reply::refused(format!("{MOST} callers watch already")));
         }
     }
 
@@ -29,8 +29,16 @@ impl Watchers {
         self.callers.is_empty()
     }
 
-    /// Tells all of them what happened, and forgets those that have gone away.
+    /// Tells all of them what happened, and forgets those that have gone away. Adds the time of day to the object, as `time`, so that
+    /// a line of `nvoctl watch` and a line of the log can be matched.
     pub fn tell(&mut self, at: Instant, what: &Value) {
+        if self.callers.is_empty() {
+            return;
+        }
+        let mut what = what.clone();
+        if let Value::Object(what) = &mut what {
+            what.insert("time".into(), humantime::format_rfc3339_micros(clock::to_realtime(at)).to_string().into());
+        }
         self.callers.retain(|caller| caller.reply(Reply::Event { at, what: what.clone() }));
     }
 }
