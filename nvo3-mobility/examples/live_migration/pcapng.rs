@@ -16,8 +16,7 @@ const NANOSECONDS: u8 = 9;
 
 /// One interface a link.
 pub(crate) fn write_pcapng(path: &Path, capture: &Capture) -> Result<(), Box<dyn Error>> {
-    let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
+    let mut writer = PcapNgWriter::new(BufWriter::new(File::create(path)?))?;
     for interface in capture.interfaces() {
         let linktype = match interface.link_type {
             LinkType::Ethernet => DataLink::ETHERNET,

@@ -112,14 +112,14 @@ fn log(event: &Event) {
             tracing::info!(%nve, "an edge has closed its session");
         }
         Event::NveDown { nve, reason } => {
-            tracing::warn!(%nve, reason = words::down(*reason), "the session with an edge is lost");
+            tracing::warn!(%nve, reason = %words::down(*reason), "the session with an edge is lost");
         }
         Event::Refused { id, nve, why } => {
             tracing::warn!("move" = id.0, %nve, reason = words::refusal(*why), "an edge refused its part: the move will be aborted");
         }
         Event::MaySuspend(id) => tracing::info!("move" = id.0, "both edges are prepared: the VM may be suspended"),
         Event::Ended { id, result } => {
-            tracing::info!("move" = id.0, result = words::result(*result), "a move has ended")
+            tracing::info!("move" = id.0, result = %words::result(*result), "a move has ended")
         }
         Event::Duplicate(key) => {
             tracing::warn!(tsi = %key, "a TSI moved too often without a plan and is frozen: two VMs may have its MAC");
@@ -136,7 +136,7 @@ fn log(event: &Event) {
             tracing::debug!("move" = id.0, after_us, "every interested edge follows a committed move");
         }
         Event::Stalled(waiting) => {
-            tracing::warn!(duty = waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
+            tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
         Event::Report { id, nve, report } => tracing::info!(
             "move" = id.0, %nve,

@@ -24,7 +24,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | it is done; a move is committed |
-//! | 1 | it is refused and nothing changed; `migrate`: or what its last line says |
+//! | 1 | it is refused and nothing changed. `attach`: the port is open, and the authority refused a TSI. `migrate`: see its last line |
 //! | 2 | the command line is wrong |
 //! | 3 | no daemon listens there, or it went away before it answered |
 //! | 4 | the move ended aborted: the VM's place is the old NVE |

@@ -59,7 +59,11 @@ pub enum Error {
         found: u64,
     },
     /// The file holds something else than was written.
-    #[error("{path}: it is damaged ({what}); restore a copy, or move it away to begin with an empty directory")]
+    #[error(
+        "{path}: the file is damaged ({what}). Put a copy in its place, or move it away to begin with an empty directory. Registrations \
+         and moves that the copy does not have are lost, and connected edges do not register again by themselves: at each edge, restart \
+         nved, or detach and attach its ports"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -249,7 +253,9 @@ fn refused(path: &Path, error: DatabaseError) -> Error {
     match error {
         DatabaseError::DatabaseAlreadyOpen => Error::Locked(path),
         DatabaseError::Storage(redb::StorageError::Corrupted(what)) => Error::Damaged { path, what },
-        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+        {
             Error::Damaged { path, what: error.to_string() }
         }
         error => Error::Failed { path, error: error.into() },

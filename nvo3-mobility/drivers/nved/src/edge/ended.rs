@@ -60,3 +60,36 @@ fn result(from: State, to: State, floor: Version) -> &'static str {
         _ => "superseded",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvo3_nva_proto::{Locators, NveId, Place};
+    use nvo3_wire::{Mac, Vni};
+
+    fn plan(id: u64) -> Plan {
+        let peer = Place { nve: NveId(2), locators: Locators::V4([198, 51, 100, 2].into()) };
+        Plan { id: MoveId(id), version: Version { epoch: 1, generation: id as u32 }, peer }
+    }
+
+    #[test]
+    fn a_move_is_told_by_its_states_and_the_sixteen_last_are_kept() {
+        let (mut ended, key) = (Ended::default(), TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) });
+        let report = Report { held_frames: 45, ..Report::default() };
+        for id in 1..=17 {
+            let gone = (State::Suspended(plan(id)), State::Forwarding { to: plan(id).peer });
+            ended.note(key, gone, plan(id).version, (MoveId(id), report));
+        }
+
+        let rows: Vec<Value> = ended.rows().collect();
+        assert_eq!((rows.len(), rows[0]["move"].as_u64()), (16, Some(2)));
+        assert_eq!((rows[15]["state"].as_str(), rows[15]["held_frames"].as_u64()), (Some("committed"), Some(45)));
+
+        let (this, newer) = (plan(1), plan(2).version);
+        let forwarding = State::Forwarding { to: this.peer };
+        assert_eq!(result(State::Active(this), State::Here, this.version), "committed");
+        assert_eq!(result(State::Active(this), forwarding, this.version), "aborted");
+        assert_eq!(result(State::Leaving(this), State::Here, this.version), "aborted");
+        assert_eq!(result(State::Suspended(this), forwarding, newer), "superseded");
+    }
+}

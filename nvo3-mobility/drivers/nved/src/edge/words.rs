@@ -10,12 +10,12 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::SessionUp => tracing::info!("the session with the NVA is up"),
         Event::SessionDown(DownReason::Closed) => tracing::info!("the session with the NVA is closed"),
         Event::SessionDown(reason) => tracing::warn!(
-            reason = down(*reason),
+            reason = %down(*reason),
             "the session with the NVA is lost; forwarding goes on, and this edge asks for a new session"
         ),
         Event::State { key, from, to } => {
             let id = to.plan().or(from.plan()).map(|plan| plan.id.0);
-            tracing::info!(tsi = %key, "move" = id, from = from.name(), to = to.name(), "the state of a TSI has changed");
+            tracing::info!(tsi = %key, "move" = id, from = %from.name(), to = %to.name(), "the state of a TSI has changed");
         }
         Event::News { key, move_id, news } => {
             let id = move_id.map(|id| id.0);
@@ -38,7 +38,7 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
             tracing::warn!(port, %mac, "a frame was dropped: it claims a MAC that is not bound to its port");
         }
         Event::Stalled(waiting) => {
-            tracing::warn!(duty = waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
+            tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
     }
 }
