@@ -1,4 +1,4 @@
-//! The machine and what is around it: the journal that it waits for, and who waits for what it says.
+//! The machine, the journal that its messages wait for, and the callers that wait for its events.
 
 use crate::addresses::Addresses;
 use crate::waiters::Waiters;
@@ -14,31 +14,31 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Events that wait for the disk; more are dropped and counted, as the machine does.
+/// The most events and replies that wait for the disk. The authority drops further events and counts them.
 const LATER: usize = 65_536;
 
-/// Where records go.
+/// The place that records go to.
 pub(crate) enum Journal {
-    /// Nowhere: they are lost with the process.
+    /// No place: the records are lost with the process.
     Memory,
-    /// To the store's thread.
+    /// The thread of the store.
     Store { writer: Writer, path: PathBuf },
 }
 
-/// What is said once every record that was made before is durable.
+/// An event or a reply that leaves once every record that was made before is durable.
 enum Said {
     Event(Event),
     Reply(Caller, Reply),
 }
 
-/// See [`Authority::happened`].
+/// The inputs that [`Authority::happened`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// Every record up to this one is durable.
     Persisted(RecordNo),
-    /// No more records will be; [`Authority::end`] says why.
+    /// The store has failed, and no more records become durable. [`Authority::end`] gives the error.
     StoreFailed,
-    /// Edges have sent something.
+    /// Edges have sent datagrams.
     Heard,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Authority {
     pub(super) trust: Trust,
     pub(super) epoch: u32,
     pub(super) journal: Journal,
-    /// The newest record.
+    /// The number of the newest record.
     pub(super) last: RecordNo,
     /// Every record up to this one is durable.
     durable: RecordNo,
@@ -64,7 +64,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// One whose machine has replayed the journal up to its `last` record.
+    /// An authority whose machine has replayed the journal up to its `last` record.
     pub(crate) fn new(
         nva: Nva,
         places: Vec<Place>,
@@ -93,13 +93,13 @@ impl Authority {
         }
     }
 
-    /// Takes what edges have sent.
+    /// Receives the datagrams that wait, and hands them to the machine.
     pub(crate) fn receive(&mut self, now: Instant) {
         let nva = &mut self.nva;
         self.sockets.receive(|from: SocketAddr, datagram| nva.handle_datagram(now, from, datagram));
     }
 
-    /// Waits until the disk or an edge has said something.
+    /// Waits until records are durable or an edge has sent something.
     pub(crate) async fn happened(&mut self) -> Happened {
         let Self { journal, sockets, .. } = self;
         let progress = async {
@@ -121,14 +121,14 @@ impl Authority {
         }
     }
 
-    /// Lets go what waited for these records.
+    /// Tells the machine that every record up to this one is durable.
     pub(crate) fn release(&mut self, now: Instant, upto: RecordNo) {
         self.durable = upto;
-        // Nothing is refused here.
+        // The machine takes this input always.
         let _ = self.nva.handle(now, Input::Persisted(upto));
     }
 
-    /// Carries out what follows from all that went in. Gives the time until something is due.
+    /// Carries out the machine's outputs. Gives the time until the machine's next deadline.
     pub(crate) fn carry_out(&mut self, now: Instant) -> Duration {
         self.nva.handle_timeout(now);
         self.unbelieved.note(self.nva.counters().unbelieved());
@@ -169,7 +169,7 @@ impl Authority {
         }
     }
 
-    /// Answers once what the machine has recorded until now is durable, so that the answer is true after a crash too.
+    /// Replies once every record until now is durable, so that the reply is true after a crash too.
     pub(super) fn reply_durably(&mut self, now: Instant, caller: Caller, reply: Reply) {
         self.hand_over(now);
         self.later.push_back((self.last, Said::Reply(caller, reply)));
@@ -180,7 +180,7 @@ impl Authority {
             self.last = number;
             match &self.journal {
                 Journal::Memory => {}
-                // Where its thread has failed, `happened` says so.
+                // If the thread has failed, `happened` says so.
                 Journal::Store { writer, .. } => drop(writer.append(number, record)),
             }
         }
@@ -189,7 +189,7 @@ impl Authority {
         }
     }
 
-    /// Stops answering, then waits until every record is durable.
+    /// Closes the sockets, then waits until every record is durable.
     pub(crate) fn end(mut self) -> Result<(), store::Error> {
         self.hand_over(nvoctl::clock::now());
         let Self { journal, sockets, waiters, .. } = self;

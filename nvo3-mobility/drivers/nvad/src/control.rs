@@ -11,13 +11,13 @@ use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{Reply, Request, What};
 use serde_json::{Value, json};
 
-/// Ids that are made here are below this, so that readers of JSON with only doubles keep them.
+/// The ids that nvad chooses are below this number, so that a JSON reader that has only doubles keeps them exact.
 const EXACT: u64 = 1 << 53;
 
 const TOO_MANY: &str = "4096 callers wait for moves already";
 
 impl Authority {
-    /// Answers now or later.
+    /// Carries out a request. The reply comes now, or when the event that the caller waits for has happened.
     pub(crate) fn answer(&mut self, now: Instant, Call { request, caller }: Call) {
         match request {
             Request::Status => shown(&caller, self.status()),
@@ -73,7 +73,7 @@ impl Authority {
             return refuse(&caller, words::not_admitted(to));
         }
         if let Some(state) = self.nva.move_state(id) {
-            // Who lost the connection asks again; whoever else uses the id is wrong.
+            // A caller that lost its connection asks again. Any other use of the id is a mistake.
             let is = |of: &Standing<'_>| of.id == id && of.new == to && of.tsis == tsis;
             if self.nva.moves().any(|of| is(&of)) {
                 self.prepare_again(now, id, state, caller);

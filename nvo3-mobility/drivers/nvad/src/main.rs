@@ -1,8 +1,8 @@
 //! `nvad`: the authority (NVA) of an overlay, on Linux.
 //!
-//! A loop around [`nvo3_mobility::nva::Nva`]. In go the datagrams of edges, the requests of `nvoctl`, what the disk has kept, and
-//! the time; out come datagrams, records and replies. Nothing that rests on a record leaves before that record is durable, and
-//! the loop never waits for the disk. The library of this package has the store and the sockets.
+//! A loop around [`nvo3_mobility::nva::Nva`]. The inputs are the datagrams of edges, the requests of `nvoctl`, the numbers of durable
+//! records, and the time. The outputs are datagrams, records and replies. A message that rests on a record leaves only once that record
+//! is durable, and the loop never waits for the disk. The library of this package has the store and the sockets.
 
 mod addresses;
 mod authority;
@@ -41,12 +41,12 @@ fn run(config: Config) -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Until a signal, or until the store fails: then nothing more may be promised.
+/// Runs until a signal, or until the store fails: without it the authority must promise nothing more.
 async fn serve(mut authority: Authority, mut calls: Calls) -> Result<(), Box<dyn Error>> {
     let mut ending = std::pin::pin!(asked_to_end());
     loop {
         let due = authority.carry_out(clock::now());
-        // A flood from the network comes last.
+        // The network is served last, so that a flood does not keep the other inputs waiting.
         tokio::select! {
             biased;
             ended = &mut ending => {
@@ -64,7 +64,7 @@ async fn serve(mut authority: Authority, mut calls: Calls) -> Result<(), Box<dyn
                 }
                 Happened::Heard => {
                     authority.receive(clock::now());
-                    // The other tasks and the signals have their turn.
+                    // Lets the other tasks and the signals have their turn.
                     tokio::task::yield_now().await;
                 }
             }

@@ -1,4 +1,4 @@
-//! What is shown: JSON that a table can be made of, so flat, with the same keys in each row.
+//! The authority as JSON for `nvoctl`: flat objects, with the same keys in each row of an array.
 
 use crate::words;
 use nvo3_mobility::nva::rules::State;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
-/// Where each TSI is.
+/// A row for each TSI of the directory.
 pub(crate) fn tables(nva: &Nva) -> Value {
     let row = |(key, mapping): (TsiKey, Mapping)| {
         json!({
@@ -22,7 +22,7 @@ pub(crate) fn tables(nva: &Nva) -> Value {
     nva.mappings().map(row).collect()
 }
 
-/// The moves in hand and the last ones.
+/// A row for each move in hand and for each of the last moves that ended.
 pub(crate) fn moves(nva: &Nva) -> Value {
     let row = |of: Standing<'_>| {
         json!({
@@ -38,12 +38,12 @@ pub(crate) fn moves(nva: &Nva) -> Value {
     nva.moves().map(row).collect()
 }
 
-/// Counters of one kind after those of another.
+/// Several groups of counters as one object.
 pub(crate) fn counters(all: impl IntoIterator<Item = Map<String, Value>>) -> Value {
     Value::Object(all.into_iter().flatten().collect())
 }
 
-/// A structure's fields.
+/// The fields of a structure.
 pub(crate) fn fields(of: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(of) {
         Ok(Value::Object(fields)) => fields,
@@ -51,7 +51,7 @@ pub(crate) fn fields(of: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// Each edge of the domain.
+/// A row for each edge of the domain.
 pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
     let row = |place: &Place| {
         let locators = [place.locators.v4().map(IpAddr::V4), place.locators.v6().map(IpAddr::V6)];
@@ -61,7 +61,7 @@ pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
     places.iter().map(row).collect()
 }
 
-/// What happened.
+/// An event as one flat object.
 pub(crate) fn event(event: &Event) -> Value {
     match event {
         Event::NveUp { nve, restarted } => json!({ "event": "nve-up", "nve": nve, "restarted": restarted }),
@@ -87,7 +87,7 @@ pub(crate) fn event(event: &Event) -> Value {
     }
 }
 
-/// A state's name; that of one that has ended says how.
+/// The name of a move's state; if the move has ended, its result.
 pub(crate) const fn state(state: State) -> &'static str {
     match state {
         State::Ended(result) => words::result(result),

@@ -1,4 +1,4 @@
-//! From a configuration to an authority that goes on where the last one stopped.
+//! The start of an authority: it goes on where the last one stopped.
 
 use crate::authority::{Authority, Journal};
 use crate::config::Config;
@@ -11,7 +11,7 @@ use nvo3_nva_proto::{Place, RecordNo};
 use nvoctl::{clock, daemon};
 use std::error::Error;
 
-/// Opens the store, does again what is recorded, and listens, in a runtime.
+/// Opens the store, replays its records, and listens. It needs a tokio runtime.
 pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
     let store = config.data.as_deref().map(|directory| Store::open(directory, new_epoch)).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
@@ -64,7 +64,7 @@ pub(crate) fn authority(config: Config) -> Result<Authority, Box<dyn Error>> {
     Ok(Authority::new(nva, config.places, config.trust, epoch, journal, last, sockets))
 }
 
-/// Warns of edges that have no key.
+/// Logs a warning for each edge that has no key.
 pub(crate) fn warn_without_key(keys: &Keys, places: &[Place]) {
     for place in places.iter().filter(|place| keys.newest(place.nve).is_none()) {
         tracing::warn!(nve = %place.nve, "the file of keys has no key of an edge: that edge cannot connect");

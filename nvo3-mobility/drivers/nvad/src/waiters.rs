@@ -1,4 +1,4 @@
-//! Who waits for a move, and who watches everything.
+//! The callers that wait for a move, the callers that watch all events, and the log.
 
 use crate::{show, words};
 use nvo3_mobility::nva::Event;
@@ -7,10 +7,10 @@ use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Watchers};
 use std::collections::BTreeMap;
 
-/// Callers that wait for moves.
+/// The most callers that wait for moves.
 const MOST: usize = 4_096;
 
-/// What a caller waits for.
+/// The event that a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     /// The VM may be suspended, or the move has ended.
@@ -22,7 +22,7 @@ pub(crate) enum Until {
 struct Waiter {
     until: Until,
     caller: Caller,
-    /// A party will not take part.
+    /// Why a party of the move refused its part, if one did.
     refused: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Whether no more can wait.
+    /// True if no more callers can wait.
     pub(crate) const fn full(&self) -> bool {
         self.waiting >= MOST
     }
@@ -46,12 +46,12 @@ impl Waiters {
         self.of_move.entry(id).or_default().push(Waiter { until, caller, refused: None });
     }
 
-    /// Lets a caller watch.
+    /// Lets a caller watch all events.
     pub(crate) fn watch(&mut self, caller: Caller) {
         self.watching.add(caller);
     }
 
-    /// Something happened.
+    /// Logs an event, tells the callers that watch, and answers the callers that waited for it.
     pub(crate) fn tell(&mut self, now: Instant, event: &Event) {
         if is_silent(event) {
             return;
@@ -100,7 +100,7 @@ impl Waiters {
     }
 }
 
-/// Whether an event is a step within a state: its name before and after is the same.
+/// True for a step within a state: the state's name is the same before and after.
 fn is_silent(event: &Event) -> bool {
     matches!(event, Event::Move { from, to, .. } if show::state(*from) == show::state(*to))
 }

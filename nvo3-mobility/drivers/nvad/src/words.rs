@@ -1,9 +1,9 @@
-//! What people and scripts read instead of the machine's names.
+//! The words that people and scripts read for the machine's values.
 
 use nvo3_mobility::nva::Error;
 use nvo3_nva_proto::{DownReason, MoveResult, NveId, Refusal};
 
-/// A refusal as the end of a sentence.
+/// Why an NVE or the authority refuses a move, as the end of a sentence.
 pub(crate) const fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::Stale => "it knows something newer about a TSI of the move",
@@ -34,7 +34,7 @@ pub(crate) fn not_admitted(nve: NveId) -> String {
     format!("nve {0} is not an edge of this domain: nvad was started without --nve {0}=…", nve.0)
 }
 
-/// How a move ended.
+/// The result of a move.
 pub(crate) const fn result(result: MoveResult) -> &'static str {
     match result {
         MoveResult::Committed => "committed",
@@ -43,7 +43,7 @@ pub(crate) const fn result(result: MoveResult) -> &'static str {
     }
 }
 
-/// Why a session is gone.
+/// Why a session ended.
 pub(crate) const fn down(reason: DownReason) -> &'static str {
     match reason {
         DownReason::Dead => "dead",

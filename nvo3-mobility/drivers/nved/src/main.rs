@@ -1,8 +1,8 @@
 //! `nved`: an edge (NVE) on Linux.
 //!
-//! It drives [`nvo3_mobility::nve::Nve`] and [`nvo3_mobility::forwarder::Forwarder`] with taps and packet sockets as access
-//! ports, VXLAN over UDP as underlay, UDP to the authority, and a Unix socket for `nvoctl`. [`edge`] is the loop; the library
-//! of this package has the rest.
+//! It drives [`nvo3_mobility::nve::Nve`] and [`nvo3_mobility::forwarder::Forwarder`]. Access ports are taps and packet sockets, the
+//! underlay is VXLAN over UDP, the authority is reached by UDP, and `nvoctl` by a Unix socket. [`edge`] has the loop; the library of
+//! this package has the sockets.
 
 mod config;
 mod edge;

@@ -4,7 +4,7 @@ use nvo3_nva_proto::Instant;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime};
 
-/// Now.
+/// The time now.
 pub fn now() -> Instant {
     microseconds(ClockId::Monotonic)
 }

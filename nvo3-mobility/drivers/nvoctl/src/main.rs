@@ -1,4 +1,4 @@
-//! `nvoctl`: see `nvoctl --help`.
+//! `nvoctl`, the control client of nved and nvad. `nvoctl --help` has its commands.
 
 mod command;
 mod exit;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     .into()
 }
 
-/// One request and its reply; where it watches, as many as come.
+/// Sends one request and prints its reply; for `watch`, prints each event.
 fn call(flags: &Flags) -> Result<Exit, Error> {
     let Some(request) = flags.command.request() else { return Ok(Exit::Done) };
     let mut client = Client::connect(flags.socket(), flags.until())?;
@@ -40,7 +40,7 @@ fn call(flags: &Flags) -> Result<Exit, Error> {
         let heard = client.receive()?;
         let printed = print(&heard, flags.json);
         match &printed {
-            // Whoever read this has seen enough.
+            // The reader of a pipe has seen enough.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => complain(&format!("stdout: {error}")),
             _ => {}
         }
@@ -50,7 +50,7 @@ fn call(flags: &Flags) -> Result<Exit, Error> {
     }
 }
 
-/// Attaches a port, and waits a while for what the authority says of the TSIs that run behind it.
+/// Attaches a port. If VMs run behind it, waits up to two seconds for the authority's answer to their registration.
 fn attach(flags: &Flags, port: &Port, no_wait: bool) -> Exit {
     let request = Request::Attach(port.clone());
     let heard = match client::ask(flags.socket(), &request, flags.until()) {
@@ -61,7 +61,7 @@ fn attach(flags: &Flags, port: &Port, no_wait: bool) -> Exit {
         }
     };
     if flags.json || heard.reply != Reply::Done {
-        // Whoever closed stdout has seen enough.
+        // The reader of a pipe may have seen enough.
         drop(print(&heard, flags.json));
     }
     if heard.reply != Reply::Done {
@@ -104,7 +104,7 @@ fn print(heard: &Heard, json: bool) -> io::Result<()> {
     }
 }
 
-/// On stderr; where that is closed too, the exit code has to do.
+/// Prints a line on stderr. If stderr is closed, only the exit code is left.
 fn complain(what: &str) {
     drop(writeln!(io::stderr(), "nvoctl: {what}"));
 }

@@ -1,4 +1,4 @@
-//! What the authority says of the TSIs behind a port that was attached with `active`.
+//! The authority's answer for the TSIs of a port that was attached with `active`.
 
 use crate::command::Flags;
 use crate::exit::Exit;
@@ -6,12 +6,12 @@ use nvoctl::{Port, Reply, Request, What, client};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How long the authority's answer is waited for.
+/// The longest wait for the authority's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks at the tables of nved.
+/// The time between two requests for the tables of nved.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Waits until the authority has answered for each TSI of the port, or for two seconds: how it went, and a clause that says so.
+/// Waits until the authority has answered for each TSI of the port, at most two seconds. Gives the exit code, and a clause for people.
 pub(crate) fn wait(flags: &Flags, port: &Port, no_wait: bool) -> (Exit, String) {
     if !port.active {
         return (Exit::Done, "its TSIs are registered once they run here".into());
@@ -46,7 +46,7 @@ enum Answer {
     Refused(String),
 }
 
-/// What nved's tables say of one station.
+/// The answer for one station, by nved's tables.
 fn answer(tables: &Value, port: &Port, mac: &str) -> Answer {
     let of_station = |row: &&Value| row["vni"] == port.vni.get() && row["mac"] == mac;
     let Some(row) = tables.as_array().into_iter().flatten().find(of_station) else { return Answer::Pending };

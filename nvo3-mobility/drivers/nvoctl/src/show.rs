@@ -1,11 +1,11 @@
-//! Replies for people: a line for most, `key  value` lines for an object, a table for an array of objects.
+//! Replies as text for people: a table for an array of objects, `key  value` lines for an object, one line for any other reply.
 
 use nvo3_nva_proto::{Instant, MoveResult};
 use nvoctl::Reply;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// Prints what is not an error.
+/// Prints a reply that is not an error.
 pub(crate) fn reply(out: &mut impl Write, reply: &Reply) -> io::Result<()> {
     match reply {
         Reply::Shown(value) => shown(out, value),
@@ -14,7 +14,7 @@ pub(crate) fn reply(out: &mut impl Write, reply: &Reply) -> io::Result<()> {
     }
 }
 
-/// A reply in a few words.
+/// The text of a reply that is one line.
 pub(crate) fn sentence(reply: &Reply) -> String {
     match reply {
         Reply::Done => "done".into(),
@@ -57,7 +57,7 @@ fn shown(out: &mut impl Write, value: &Value) -> io::Result<()> {
     }
 }
 
-/// Objects in it with their keys joined by dots; tables in it follow under their names.
+/// Prints an object. Keys of an inner object are joined by dots; an inner table follows under its name.
 fn object(out: &mut impl Write, object: &Map<String, Value>) -> io::Result<()> {
     let (mut lines, mut tables) = (Vec::new(), Vec::new());
     flatten("", object, &mut lines, &mut tables);
@@ -88,7 +88,7 @@ fn flatten<'a>(
     }
 }
 
-/// A column for each key in the order of their first row; numbers to the right.
+/// Prints a table with a column for each key, in the order of the rows. Numbers are aligned to the right.
 fn table(out: &mut impl Write, rows: &[Value]) -> io::Result<()> {
     let mut columns: Vec<&str> = Vec::new();
     for key in rows.iter().filter_map(Value::as_object).flat_map(Map::keys) {
@@ -133,7 +133,7 @@ impl Cell {
     }
 }
 
-/// On one line, and nothing in it that a terminal would obey.
+/// A value on one line, without control characters that a terminal would obey.
 fn scalar(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),

@@ -1,4 +1,4 @@
-//! What `nvoctl` asks for.
+//! The requests of `nvoctl`, and their replies.
 
 use super::{Edge, show, words};
 use nvo3_mobility::nve::rules::News;
@@ -9,10 +9,10 @@ use nvoctl::daemon::{self, Call, Caller, Watchers};
 use nvoctl::{Port, Reply, Request, What, clock};
 use serde_json::Value;
 
-/// Callers that wait for the end of a suspend.
+/// The most callers that wait for the end of a suspend.
 const MOST: usize = 1_024;
 
-/// Callers who are answered later.
+/// The callers that wait for an event.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     suspends: Vec<(TsiKey, Caller)>,
@@ -20,7 +20,7 @@ pub(super) struct Callers {
 }
 
 impl Callers {
-    /// Something happened: those who watch hear of it, and those who waited for it.
+    /// Passes an event to the callers that watch, and answers those that waited for it.
     pub(super) fn tell(&mut self, at: Instant, event: &Event, told: &Value) {
         self.watchers.tell(at, told);
         let Event::News { key, news, .. } = event else { return };

@@ -69,7 +69,7 @@ mod tests {
 
     fn plan(id: u64) -> Plan {
         let peer = Place { nve: NveId(2), locators: Locators::V4([198, 51, 100, 2].into()) };
-        Plan { id: MoveId(id), version: Version { epoch: 1, generation: id as u32 }, peer }
+        Plan { id: MoveId(id), version: Version { epoch: 1, generation: id }, peer }
     }
 
     #[test]

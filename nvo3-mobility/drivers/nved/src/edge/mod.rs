@@ -1,7 +1,7 @@
-//! The edge: its machine, what carries its frames and messages, and the loop that drives it.
+//! The edge: its machine, the paths of its frames and messages, and the loop that drives the machine.
 //!
-//! One thread and one owner. Whatever happens (frames, a datagram, a call of `nvoctl`, a deadline) goes into the machine, then
-//! [`Edge::settle`] carries out what follows, then the next is waited for.
+//! One thread owns everything. Each input (frames, a datagram, a call of `nvoctl`, a deadline) goes into the machine. Then
+//! [`Edge::settle`] carries out the machine's outputs, and the loop waits for the next input.
 
 mod calls;
 mod ended;
@@ -30,7 +30,7 @@ use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
 use std::collections::BTreeMap;
 
-/// An edge of this host.
+/// The edge of this host.
 pub(crate) struct Edge {
     machine: Machine,
     paths: Paths,
@@ -42,12 +42,12 @@ pub(crate) struct Edge {
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
-    /// When something is due at the latest: a deadline of the machine, or held frames that wait for the room of a port.
+    /// When the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a port has room for held frames again.
     wake_at: Option<Instant>,
 }
 
 impl Edge {
-    /// Opens what the configuration names and asks the NVA for a session.
+    /// Opens sockets and ports by the configuration, and asks the NVA for a session.
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
         let transport = daemon::keys(&config.trust)?.map_or(Transport::Trusted, Transport::Sealed);
@@ -75,7 +75,7 @@ impl Edge {
         Ok(edge)
     }
 
-    /// Goes on until the process is asked to end, then says so to the NVA.
+    /// Runs until the process is asked to end; then closes the session with the NVA.
     pub(crate) async fn run(mut self, mut calls: Calls, end: impl Future<Output = io::Result<()>>) -> io::Result<()> {
         let ready = self.paths.ready();
         let mut end = std::pin::pin!(end);
@@ -115,7 +115,7 @@ impl Edge {
         Duration::from_micros(left.0)
     }
 
-    /// Carries out what the machine wants until it wants nothing more.
+    /// Carries out the machine's outputs until there are no more.
     fn settle(&mut self, now: Instant) {
         self.unbelieved.note(self.machine.nve().counters().unbelieved());
         let mut full = false;
@@ -158,12 +158,12 @@ impl Edge {
         {
             let floor = self.machine.nve().state(key).floor;
             self.ended.note(*key, (*from, *to), floor, (move_id, report));
-            // Without a session it is not missed.
+            // Without a session the report is refused, and the NVA does not wait for it.
             let _ = self.machine.tell(now, nve::Input::Report { move_id, report });
         }
     }
 
-    /// Keeps what the NVA refused until the TSI is claimed anew, runs, or loses its port.
+    /// Remembers a refused registration until the TSI is claimed again, runs here, or loses its port.
     fn note_registration(&mut self, event: &nve::Event) {
         match event {
             nve::Event::Refused { key, result } if self.paths.port_of(key).is_some() => {
@@ -182,5 +182,5 @@ impl Edge {
     }
 }
 
-/// The sources of an edge, watched apart from it so that it can be changed while they are.
+/// The sources of an edge. They are shared, so that the edge can change while the loop waits for them.
 pub(crate) type Sources = std::rc::Rc<Ready>;

@@ -1,4 +1,4 @@
-//! What carries frames and messages: access ports, the underlay, the control sockets.
+//! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
 use crate::port::{Frames, Port, PortCounters};
@@ -16,14 +16,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// Held frames that a port takes at once: half of what a tap's queue holds, since a VM that has just started reads slowly
-/// and the kernel drops without a word what finds it full.
+/// The most held frames that a port takes in one burst: half of a tap's queue. A VM that has just started reads slowly, and the
+/// kernel drops frames for a full queue silently.
 const BURST: u32 = 500;
 
-/// After so long a port takes as many again.
+/// The time between two bursts of held frames into one port.
 pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
 
-/// Between two lines of the log about frames of one port that are too long for the underlay.
+/// The time between two log lines about frames of one port that are too long for the underlay.
 const SAY_TOO_LONG: Micros = Micros::from_secs(60);
 
 /// A port that is open.
@@ -31,13 +31,13 @@ pub(super) struct Access {
     pub(super) spec: nvoctl::Port,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
-    /// Held frames given to it since then.
+    /// When the last burst of held frames began, and how many frames it has.
     burst: Cell<(Instant, u32)>,
     /// When the log last said that a frame of this port is too long for the underlay.
     too_long_said: Option<Instant>,
 }
 
-/// Control messages that were not sent.
+/// Control messages that were not sent; the session sends them again. A healthy edge shows 0.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct ControlCounters {
     pub(super) not_sent: u64,
@@ -48,14 +48,14 @@ pub(super) struct Paths {
     ready: Sources,
     pub(super) ports: BTreeMap<VapId, Access>,
     next_vap: u32,
-    /// Frames for a port that is closed.
+    /// Frames that were dropped because their port is closed.
     pub(super) no_port: u64,
     pub(super) underlay: Underlay,
     pub(super) underlay_counters: UnderlayCounters,
     pub(super) control: Vec<UdpSocket>,
     pub(super) control_counters: ControlCounters,
     pub(super) nva: SocketAddr,
-    /// Room for what is read, taken while that is worked on.
+    /// Room for frames and datagrams that are read; `None` while a batch is worked on.
     pub(super) frames: Option<Frames>,
     pub(super) datagrams: Option<Datagrams>,
 }
@@ -96,7 +96,7 @@ impl Paths {
         self.ready.clone()
     }
 
-    /// Opens a port and watches it.
+    /// Opens a port and waits for its frames from now on.
     pub(super) fn open_port(&mut self, spec: nvoctl::Port) -> Result<VapId, Box<dyn std::error::Error>> {
         let (port, was_there) = Port::open(&spec.name, spec.kind)?;
         let vap = VapId(self.next_vap);
@@ -110,7 +110,7 @@ impl Paths {
         Ok(vap)
     }
 
-    /// Closes it; an interface that was made for it goes.
+    /// Closes a port. An interface that nved made for it is removed.
     pub(super) fn close_port(&mut self, vap: VapId) {
         self.ports.remove(&vap);
     }
@@ -155,7 +155,7 @@ impl Paths {
         access.burst.get().1 < BURST
     }
 
-    /// A frame that the edge held, or made itself.
+    /// Carries a frame that the edge held or made itself.
     pub(super) fn put_held(&mut self, target: &Target, frame: &[u8], now: Instant) {
         if let Target::Port(vap) = target
             && let Some(access) = self.ports.get(vap)
@@ -170,7 +170,7 @@ impl Paths {
         }
     }
 
-    /// Frames out of a port.
+    /// Writes frames to a port.
     pub(super) fn deliver(&mut self, vap: VapId, frames: &[&[u8]]) {
         match self.ports.get_mut(&vap) {
             Some(access) => access.port.write(frames, &mut access.counters),
@@ -178,7 +178,7 @@ impl Paths {
         }
     }
 
-    /// A frame to another NVE, sent with what follows, by [`Paths::send`].
+    /// Puts a frame for another NVE; [`Paths::send`] sends it.
     pub(super) fn tunnel(&mut self, to: IpAddr, vn: Vni, frame: &[u8]) {
         self.underlay.put(to, vn, frame, &mut self.underlay_counters);
     }
@@ -194,7 +194,7 @@ impl Paths {
         };
         let of_family = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
         match self.control.iter().find(of_family) {
-            // What is not sent is like what is lost: the session sends it again.
+            // The session sends a lost message again, and so one that was not sent.
             Some(socket) => self.control_counters.not_sent += u64::from(socket.send_to(datagram, to).is_err()),
             None => self.control_counters.no_family += 1,
         }

@@ -1,4 +1,4 @@
-//! Frames of equal length to one NVE, sent by one call.
+//! Frames of equal length to one NVE that one call sends.
 
 use super::{Socket, TooLong, UnderlayCounters};
 use nvo3_wire::ecn::Ecn;
@@ -8,19 +8,19 @@ use std::io;
 use std::net::SocketAddr;
 use zerocopy::IntoBytes;
 
-/// Bytes sent by one call at most: what an IP packet takes, less its headers.
+/// The most bytes that one call sends: the longest IP packet, less its headers.
 const LONGEST: usize = 65_000;
 
-/// One socket and what it is about to send. All but the last have the same length, as the kernel's segmentation wants them.
+/// One socket and the frames that it sends next. All frames but the last have the same length, as the kernel's segmentation wants.
 pub(super) struct Run {
     socket: Socket,
     bytes: Vec<u8>,
     to: SocketAddr,
     ecn: Ecn,
-    /// The length of each but the last.
+    /// The length in bytes of each datagram but the last.
     segment: usize,
     segments: usize,
-    /// The last is shorter.
+    /// True if the last datagram is shorter: no frame can join.
     closed: bool,
 }
 
@@ -31,7 +31,7 @@ impl Run {
         Self { socket, bytes, to, ecn: Ecn::NotEct, segment: 0, segments: 0, closed: false }
     }
 
-    /// Puts a frame behind those that wait; if it does not go with them, sends those first, as [`Run::send`].
+    /// Puts a frame behind the frames that wait. If it cannot join them, sends those first and gives the result of [`Run::send`].
     pub(super) fn put(
         &mut self,
         to: SocketAddr,
@@ -58,7 +58,7 @@ impl Run {
         too_long
     }
 
-    /// Sends the frames that wait; gives the longest if the path does not take it.
+    /// Sends the frames that wait. Gives the longest frame if it is too long for the path.
     pub(super) fn send(&mut self, counters: &mut UnderlayCounters) -> Option<TooLong> {
         if self.segments == 0 {
             return None;
@@ -73,7 +73,7 @@ impl Run {
         };
         let Socket { socket, state } = &self.socket;
         let sent = match state.try_send(UdpSockRef::from(socket), &transmit) {
-            // The kernel segments nothing here: the library has noted so, and these go one by one.
+            // The kernel cannot segment here: quinn-udp has noted that, and these datagrams go one by one.
             Err(_) if self.segments > 1 && state.max_gso_segments() == 1 => {
                 self.bytes.chunks(self.segment).try_for_each(|contents| {
                     state.try_send(UdpSockRef::from(socket), &Transmit { contents, segment_size: None, ..transmit })

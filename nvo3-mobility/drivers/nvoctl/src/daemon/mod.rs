@@ -15,7 +15,7 @@
 //!         Some(call) = calls.next() => {
 //!             call.caller.reply(match call.request {
 //!                 Request::Status => Reply::Shown("well".into()),
-//!                 _ => Reply::refused("it has only a status"),
+//!                 _ => Reply::refused("this daemon answers status only"),
 //!             });
 //!         }
 //!         ended = &mut end => return Ok(ended?),
@@ -44,7 +44,7 @@ use nvo3_nva_proto::auth::Keys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Logs to stderr: what the environment variable `RUST_LOG` selects, else levels from `info` on.
+/// Logs to stderr: the events that the environment variable `RUST_LOG` selects, or the levels from `info` on by default.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -54,7 +54,7 @@ pub fn log() {
 /// The keys that messages are sealed with, or `None` if the transport is trusted. The log says which.
 ///
 /// # Errors
-/// The file of keys cannot be used.
+/// Those of [`keys::read`](crate::keys::read).
 pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
     let keys = trust.keys()?;
     match &keys {
@@ -70,10 +70,10 @@ pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
     Ok(keys)
 }
 
-/// Reads the keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
+/// Reads the file of keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
 ///
 /// # Errors
-/// The file of keys cannot be used, or the transport is trusted and there is none.
+/// Those of [`keys::read`](crate::keys::read), and [`KeysError::NoFile`] if the transport is trusted.
 pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
     let keys = trust.keys()?.ok_or(KeysError::NoFile)?;
     tracing::info!(keys = keys.len(), "the file of keys was read again");
@@ -83,7 +83,7 @@ pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
 /// Waits for Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// The signals cannot be waited for.
+/// The system's error if it does not let the process wait for these signals.
 pub async fn asked_to_end() -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {

@@ -1,4 +1,4 @@
-//! What is logged of messages that are not believed (SPL-19): no more than a line a second, however many there are.
+//! The log of messages that are not believed: at most one line a second, so that a flood does not fill the log (SPL-19).
 
 use std::time::{Duration, Instant};
 

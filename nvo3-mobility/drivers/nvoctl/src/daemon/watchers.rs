@@ -5,7 +5,7 @@ use crate::{Reply, clock};
 use nvo3_nva_proto::Instant;
 use serde_json::Value;
 
-/// Most callers that watch at a time. Those that have gone away count until the next event.
+/// The most callers that watch at a time. A caller that has gone away counts until the next event.
 const MOST: usize = 1_024;
 
 /// The callers of [`Request::Watch`](crate::Request::Watch). Each is told of every event until it goes away.
@@ -24,12 +24,12 @@ impl Watchers {
         }
     }
 
-    /// True if nobody watches: then an event need not be put into words.
+    /// True if no caller watches: then nobody needs an event as JSON.
     pub const fn is_empty(&self) -> bool {
         self.callers.is_empty()
     }
 
-    /// Tells all of them what happened, and forgets those that have gone away. Adds the time of day to the object, as `time`, so that
+    /// Sends an event to all of them, and forgets the callers that have gone away. Adds the time of day to the object, as `time`, so that
     /// a line of `nvoctl watch` and a line of the log can be matched.
     pub fn tell(&mut self, at: Instant, what: &Value) {
         if self.callers.is_empty() {
