@@ -401,7 +401,7 @@ mod tests {
         let commented =
             include_str!("../nvad.toml").lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = "));
         for (key, default) in commented.filter(|(key, _)| !key.contains(' ')) {
-            let flag = help.split(&format!("--{key}")).nth(1).unwrap();
+            let flag = help.split(&format!("      --{key}")).nth(1).unwrap();
             let said = flag.split_once("[default: ").unwrap().1.split_once(']').unwrap().0;
             assert_eq!(said, default.trim_matches('"'), "--{key}");
         }
