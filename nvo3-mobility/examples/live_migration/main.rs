@@ -41,7 +41,7 @@ fn one(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     params.record.packets = flags.pcap.is_some();
     let run = sim::run(params);
     if let Some(path) = &flags.pcap {
-        pcapng::write_pcapng(path, &run.capture).map_err(|error| files::named(path, error))?;
+        pcapng::write_pcapng(path, &run.capture)?;
     }
     if let Some(path) = &flags.mermaid {
         std::fs::write(path, run.timeline.mermaid(run.began)).map_err(|error| files::named(path, error))?;

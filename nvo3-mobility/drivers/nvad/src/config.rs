@@ -20,7 +20,7 @@ Example:
 
 Exit codes:
   0  nvad was asked to end (SIGTERM, SIGINT), and every record is on disk
-  1  nvad cannot start or go on: the log's last line says why
+  1  nvad cannot start or go on: the last line on stderr says why
   2  the command line or the file of --config is wrong
 
 Files:

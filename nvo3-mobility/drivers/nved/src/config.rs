@@ -18,7 +18,7 @@ Example:
 
 Exit codes:
   0  nved was asked to end (SIGTERM, SIGINT) and has told the NVA
-  1  nved cannot start or go on: the log's last line says why
+  1  nved cannot start or go on: the last line on stderr says why
   2  the command line or the file of --config is wrong
 
 Files:
