@@ -74,8 +74,8 @@ impl Authority {
         }
         if let Some(state) = self.nva.move_state(id) {
             // A caller that lost its connection asks again. Any other use of the id is a mistake.
-            let is = |of: &Standing<'_>| of.id == id && of.new == to && of.tsis == tsis;
-            if self.nva.moves().any(|of| is(&of)) {
+            let is = |standing: &Standing<'_>| standing.id == id && standing.new == to && standing.tsis == tsis;
+            if self.nva.moves().any(|standing| is(&standing)) {
                 self.prepare_again(now, id, state, caller);
             } else {
                 refuse(&caller, format!("move {} is another move: an id is used once", id.0));
@@ -97,9 +97,10 @@ impl Authority {
 
     /// The move in hand that has one of these TSIs.
     fn busy_with(&self, tsis: &[TsiKey]) -> Option<MoveId> {
-        let has_one =
-            |of: &Standing<'_>| !matches!(of.state, State::Ended(_)) && of.tsis.iter().any(|tsi| tsis.contains(tsi));
-        self.nva.moves().find(has_one).map(|of| of.id)
+        let has_one = |standing: &Standing<'_>| {
+            !matches!(standing.state, State::Ended(_)) && standing.tsis.iter().any(|tsi| tsis.contains(tsi))
+        };
+        self.nva.moves().find(has_one).map(|standing| standing.id)
     }
 
     fn prepare_again(&mut self, now: Instant, move_id: MoveId, state: State, caller: Caller) {
@@ -148,7 +149,7 @@ impl Authority {
             "records": self.last,
             "nves": show::nves(&self.nva, &self.places),
             "tsis": self.nva.tsis(),
-            "moves_in_hand": self.nva.moves().filter(|of| !matches!(of.state, State::Ended(_))).count(),
+            "moves_in_hand": self.nva.moves().filter(|standing| !matches!(standing.state, State::Ended(_))).count(),
             "store": store,
         })
     }

@@ -24,15 +24,15 @@ pub(crate) fn tables(nva: &Nva) -> Value {
 
 /// A row for each move in hand and for each of the last moves that ended.
 pub(crate) fn moves(nva: &Nva) -> Value {
-    let row = |of: Standing<'_>| {
+    let row = |standing: Standing<'_>| {
         json!({
-            "id": of.id,
-            "state": state(of.state),
-            "kind": kind(of.kind),
-            "tsis": of.tsis.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "from": of.old,
-            "to": of.new,
-            "version": of.version.to_string(),
+            "id": standing.id,
+            "state": state(standing.state),
+            "kind": kind(standing.kind),
+            "tsis": standing.tsis.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "from": standing.old,
+            "to": standing.new,
+            "version": standing.version.to_string(),
         })
     };
     nva.moves().map(row).collect()
@@ -44,8 +44,8 @@ pub(crate) fn counters(all: impl IntoIterator<Item = Map<String, Value>>) -> Val
 }
 
 /// The fields of a structure.
-pub(crate) fn fields(of: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(of) {
+pub(crate) fn fields(structure: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(structure) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     }

@@ -16,7 +16,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    pub(crate) fn of(reply: &Reply) -> Self {
+    pub(crate) fn for_reply(reply: &Reply) -> Self {
         match reply {
             Reply::Refused { .. } | Reply::Ended { result: MoveResult::Unknown, .. } => Self::Refused,
             Reply::Ended { result: MoveResult::Aborted, .. } => Self::Aborted,

@@ -45,7 +45,7 @@ fn call(flags: &Flags) -> Result<Exit, Error> {
             _ => {}
         }
         if printed.is_err() || !matches!(heard.reply, Reply::Event { .. }) {
-            return Ok(Exit::of(&heard.reply));
+            return Ok(Exit::for_reply(&heard.reply));
         }
     }
 }
@@ -65,7 +65,7 @@ fn attach(flags: &Flags, port: &Port, no_wait: bool) -> Exit {
         drop(print(&heard, flags.json));
     }
     if heard.reply != Reply::Done {
-        return Exit::of(&heard.reply);
+        return Exit::for_reply(&heard.reply);
     }
     let (exit, said) = registration::wait(flags, port, no_wait);
     match exit {

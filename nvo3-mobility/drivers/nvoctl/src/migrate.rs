@@ -108,9 +108,9 @@ impl Order<'_> {
         match self.ask("prepare", self.nva, &self.what.prepare.request()) {
             Ok(Reply::Prepared { move_id }) => Ok(move_id),
             Ok(reply @ Reply::Ended { .. }) => {
-                Err((Exit::of(&reply), Some("the move had ended: nothing was run".into())))
+                Err((Exit::for_reply(&reply), Some("the move had ended: nothing was run".into())))
             }
-            Ok(reply) => Err((Exit::of(&reply), Some("not prepared: the VM runs on where it is".into()))),
+            Ok(reply) => Err((Exit::for_reply(&reply), Some("not prepared: the VM runs on where it is".into()))),
             Err(lost) => {
                 if let Some(move_id) = self.what.prepare.move_id {
                     drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));

@@ -99,7 +99,7 @@ fn table(out: &mut impl Write, rows: &[Value]) -> io::Result<()> {
     if columns.is_empty() {
         return rows.iter().try_for_each(|row| writeln!(out, "{}", scalar(row)));
     }
-    let cells = |row: &Value| -> Vec<Cell> { columns.iter().map(|key| Cell::of(row.get(key))).collect() };
+    let cells = |row: &Value| -> Vec<Cell> { columns.iter().map(|key| Cell::new(row.get(key))).collect() };
     let cells: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
     let head = columns.iter().enumerate().map(|(at, key)| {
         let numeric = cells.iter().filter_map(|row| row.get(at)).any(|cell| cell.numeric);
@@ -124,7 +124,7 @@ struct Cell {
 }
 
 impl Cell {
-    fn of(value: Option<&Value>) -> Self {
+    fn new(value: Option<&Value>) -> Self {
         Self { text: value.map_or("-".into(), scalar), numeric: value.is_some_and(Value::is_number) }
     }
 

@@ -19,14 +19,12 @@ pub enum SettingsError {
         error: io::Error,
     },
     /// The file is not TOML, or a key or a value in it is not one of these settings.
-    #[error("{path}: {error}{hint}")]
+    #[error("{path}: {error}{}", hint(error))]
     Malformed {
         /// The file.
         path: PathBuf,
         /// The line, the column, and what is wrong there.
         error: toml::de::Error,
-        /// The known key that is nearest to an unknown one, as a sentence; else empty.
-        hint: String,
     },
 }
 
@@ -39,10 +37,12 @@ pub fn settings<T: DeserializeOwned + Default>(file: Option<&Path>) -> Result<T,
     let Some(path) = file else { return Ok(T::default()) };
     let text =
         std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable { path: path.to_owned(), error })?;
-    toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let hint = nearest(error.message()).map(|key| format!("the nearest key is `{key}`")).unwrap_or_default();
-        SettingsError::Malformed { path: path.to_owned(), error, hint }
-    })
+    toml::from_str(&text).map_err(|error| SettingsError::Malformed { path: path.to_owned(), error })
+}
+
+/// Names the known key that is nearest to an unknown one; empty for another error.
+fn hint(error: &toml::de::Error) -> String {
+    nearest(error.message()).map(|key| format!("the nearest key is `{key}`")).unwrap_or_default()
 }
 
 /// The known key that is nearest to the unknown one. serde names both, in this form: unknown field `a`, expected one of `b`, `c`.
