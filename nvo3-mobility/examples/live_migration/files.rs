@@ -1,4 +1,4 @@
-//! The tenant's capture to play.
+//! The files that are read, and errors that name a file.
 
 use pcap_file::DataLink;
 use pcap_file::pcap::PcapReader;
@@ -7,9 +7,18 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+/// An error about a file, with the file's name.
+pub(crate) fn named(path: &Path, error: impl Into<Box<dyn Error>>) -> Box<dyn Error> {
+    format!("{}: {}", path.display(), error.into()).into()
+}
+
 /// The Ethernet frames of a pcap or pcapng file, those that were captured whole.
 pub(crate) fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
-    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    read(path).map_err(|error| named(path, error))
+}
+
+fn read(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let bytes = fs::read(path)?;
     let mut frames = Vec::new();
     let mut keep = |data: &[u8], original: u32| {
         if data.len() >= 14 && data.len() == original as usize {
@@ -28,7 +37,7 @@ pub(crate) fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     } else {
         let mut reader = PcapReader::new(bytes.as_slice())?;
         if reader.header().datalink != DataLink::ETHERNET {
-            return Err(format!("{} has no Ethernet frames", path.display()).into());
+            return Err("its link type is not Ethernet".into());
         }
         while let Some(packet) = reader.next_packet() {
             let packet = packet?;
@@ -36,7 +45,7 @@ pub(crate) fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         }
     }
     if frames.is_empty() {
-        return Err(format!("{} has no whole Ethernet frames", path.display()).into());
+        return Err("it has no Ethernet frame that was captured whole".into());
     }
     Ok(frames)
 }

@@ -16,6 +16,7 @@ use clap::Parser;
 use flags::Flags;
 use nvo3_mobility::sim::{self, Run};
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -43,14 +44,15 @@ fn one(flags: &Flags) -> Result<bool, Box<dyn Error>> {
         pcapng::write_pcapng(path, &run.capture)?;
     }
     if let Some(path) = &flags.mermaid {
-        std::fs::write(path, run.timeline.mermaid(run.began))?;
+        std::fs::write(path, run.timeline.mermaid(run.began)).map_err(|error| files::named(path, error))?;
     }
-    if flags.json {
-        println!("{}", serde_json::to_string(&run.summary)?);
-    } else {
-        show::timeline(&run, flags.verbose);
-        show::table(&run.summary);
-    }
+    printed(|out| {
+        if flags.json {
+            return writeln!(out, "{}", serde_json::to_string(&run.summary)?);
+        }
+        show::timeline(out, &run, flags.verbose)?;
+        show::table(out, &run.summary)
+    })?;
     for violation in &run.violations {
         eprintln!("violation: {violation}");
     }
@@ -70,8 +72,16 @@ fn many(flags: &Flags, seeds: u64) -> Result<bool, Box<dyn Error>> {
         }
         sum.add(&run.summary, good(&run));
     }
-    println!("{sum}");
+    printed(|out| if flags.json { writeln!(out, "{}", sum.json()) } else { writeln!(out, "{sum}") })?;
     Ok(sum.violated == 0)
+}
+
+/// Writes to stdout. A reader that has seen enough and closes it is a normal end.
+fn printed(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -> io::Result<()> {
+    match write(&mut io::stdout().lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Nothing was violated, and of the tenant's own frames nothing is missing or changed.

@@ -1,4 +1,4 @@
-//! What the links carried, as a file.
+//! Writes the frames and messages of the links to a pcapng file.
 
 use nvo3_mobility::sim::{Capture, LinkType};
 use pcap_file::DataLink;
@@ -11,13 +11,16 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::time::Duration;
 
-/// Nanoseconds, as `pcap-file` writes its timestamps.
+/// The unit of the timestamps that `pcap-file` writes: nanoseconds, as a power of ten.
 const NANOSECONDS: u8 = 9;
 
-/// One interface a link.
+/// Writes a capture to a file, with one interface for each link. An error names the file.
 pub(crate) fn write_pcapng(path: &Path, capture: &Capture) -> Result<(), Box<dyn Error>> {
-    let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
+    write(path, capture).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn write(path: &Path, capture: &Capture) -> Result<(), Box<dyn Error>> {
+    let mut writer = PcapNgWriter::new(BufWriter::new(File::create(path)?))?;
     for interface in capture.interfaces() {
         let linktype = match interface.link_type {
             LinkType::Ethernet => DataLink::ETHERNET,

@@ -1,13 +1,16 @@
-//! What is printed.
+//! The output: timeline, table, and one line about many runs.
 
 use nvo3_mobility::sim::{Line, Run, RunSummary, What};
+use serde_json::{Value, json};
 use std::fmt;
+use std::io::{self, Write};
 
-/// The lines from the beginning of traffic on, in milliseconds since then.
-pub(crate) fn timeline(run: &Run, verbose: bool) {
+/// Prints the timeline from the beginning of traffic on, in milliseconds since then.
+pub(crate) fn timeline(out: &mut impl Write, run: &Run, verbose: bool) -> io::Result<()> {
     let wanted = |line: &&Line| {
         let noise = match &line.what {
             What::Said { message, .. } => message.starts_with("Ack") || message.starts_with("Keepalive"),
+            What::Did { what, .. } => is_step_within(what),
             _ => false,
         };
         line.at >= run.began && (verbose || !noise)
@@ -16,19 +19,28 @@ pub(crate) fn timeline(run: &Run, verbose: bool) {
         let text = line.to_string();
         let what = text.split_once(' ').map_or("", |(_, rest)| rest);
         let after = (line.at - run.began).0;
-        println!("{:>8}.{:03} ms {what}", after / 1_000, after % 1_000);
+        writeln!(out, "{:>8}.{:03} ms {what}", after / 1_000, after % 1_000)?;
     }
+    Ok(())
 }
 
-/// What the move cost.
-pub(crate) fn table(report: &RunSummary) {
-    println!();
+/// Whether a change of state leaves the state's name as it is: `move1: committing -> committing`.
+fn is_step_within(what: &str) -> bool {
+    let states = what.split_once(": ").and_then(|(_, states)| states.split_once(" -> "));
+    states.is_some_and(|(from, to)| from == to)
+}
+
+/// Prints what the move cost.
+pub(crate) fn table(out: &mut impl Write, report: &RunSummary) -> io::Result<()> {
+    writeln!(out)?;
     let time = |us: Option<u64>| us.map_or("-".to_string(), |us| format!("{}.{:03} ms", us / 1_000, us % 1_000));
     for done in &report.moves {
-        println!("move {}: {} after {}", done.id, done.result.unwrap_or("not ended"), time(done.took_us));
+        let result = done.result.unwrap_or("not ended");
+        writeln!(out, "move {}: {result}, {} from prepare to its end", done.id, time(done.took_us))?;
     }
-    println!("pause {}, converged {} after it", time(report.pause_us), time(report.converged_us));
-    println!();
+    let (pause, converged) = (time(report.pause_us), time(report.converged_us));
+    writeln!(out, "the VM ran nowhere for {pause}; every interested edge followed {converged} after it ran again")?;
+    writeln!(out)?;
     let rows = [
         ("sent", report.sent),
         ("delivered", report.delivered),
@@ -43,14 +55,15 @@ pub(crate) fn table(report: &RunSummary) {
         ("over the ask limit", report.asked_overflow),
     ];
     for (name, count) in rows {
-        println!("{name:>20} {count:>8}");
+        writeln!(out, "{name:>20} {count:>8}")?;
     }
     for (reason, count) in &report.dropped {
-        println!("{:>20} {count:>8}", format!("dropped {reason}"));
+        writeln!(out, "{:>20} {count:>8}", format!("dropped {reason}"))?;
     }
     if let Some(tenant) = &report.tenant {
-        println!();
-        println!(
+        writeln!(out)?;
+        writeln!(
+            out,
             "tenant's frames: {} sent, {} answered by the edge, {} refused, {} arrived, {} missing, {} again; {}",
             tenant.sent,
             tenant.answered,
@@ -59,18 +72,19 @@ pub(crate) fn table(report: &RunSummary) {
             tenant.missing,
             tenant.again,
             if tenant.identical { "identical and in order" } else { "NOT identical" }
-        );
+        )?;
     }
+    Ok(())
 }
 
-/// Many runs in one line.
+/// The sums of many runs.
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     seeds: u64,
     total: RunSummary,
-    moves: usize,
-    ended: usize,
-    committed: usize,
+    moves: u64,
+    ended: u64,
+    committed: u64,
     pub(crate) violated: u64,
 }
 
@@ -92,26 +106,42 @@ impl Sum {
             *sum += value;
         }
         self.seeds += 1;
-        self.moves += run.moves.len();
-        self.ended += run.moves.iter().filter(|done| done.result.is_some()).count();
-        self.committed += run.moves.iter().filter(|done| done.result == Some("committed")).count();
+        self.moves += run.moves.len() as u64;
+        self.ended += run.moves.iter().filter(|done| done.result.is_some()).count() as u64;
+        self.committed += run.moves.iter().filter(|done| done.result == Some("committed")).count() as u64;
         self.violated += u64::from(!good);
+    }
+
+    fn figures(&self) -> [(&'static str, u64); 15] {
+        let total = &self.total;
+        [
+            ("seeds", self.seeds),
+            ("sent", total.sent),
+            ("lost", total.lost),
+            ("duplicated", total.duplicated),
+            ("reordered", total.reordered),
+            ("held", total.held),
+            ("tunnelled", total.tunnelled),
+            ("replayed", total.replayed),
+            ("in-dead-node", total.in_dead_node),
+            ("to-down-node", total.to_down_node),
+            ("asked-overflow", total.asked_overflow),
+            ("moves", self.moves),
+            ("ended", self.ended),
+            ("committed", self.committed),
+            ("violations", self.violated),
+        ]
+    }
+
+    /// The figures as one JSON object.
+    pub(crate) fn json(&self) -> Value {
+        self.figures().into_iter().map(|(name, count)| (name.replace('-', "_"), json!(count))).collect()
     }
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RunSummary { sent, lost, duplicated, reordered, held, tunnelled, .. } = self.total;
-        let RunSummary { replayed, in_dead_node, to_down_node, asked_overflow, .. } = self.total;
-        let Self { seeds, moves, ended, committed, violated, .. } = self;
-        write!(f, "seeds {seeds} sent {sent} lost {lost} duplicated {duplicated} reordered {reordered} held {held} ")?;
-        write!(
-            f,
-            "tunnelled {tunnelled} replayed {replayed} in-dead-node {in_dead_node} to-down-node {to_down_node} "
-        )?;
-        write!(
-            f,
-            "asked-overflow {asked_overflow} moves {moves} ended {ended} committed {committed} violations {violated}"
-        )
+        let figures: Vec<String> = self.figures().iter().map(|(name, count)| format!("{name} {count}")).collect();
+        f.write_str(&figures.join(" "))
     }
 }

@@ -14,12 +14,19 @@ macro_rules! codes {
             $($(#[$about])* $variant = $code,)*
         }
 
+        impl $name {
+            /// A clause for a person, as `Display` writes it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $clause,)*
+                }
+            }
+        }
+
         impl core::fmt::Display for $name {
             /// Writes a clause for a person.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.pad(match self {
-                    $(Self::$variant => $clause,)*
-                })
+                f.pad(self.as_str())
             }
         }
 

@@ -81,8 +81,8 @@ codes! {
         UnknownVn = 2 "the NVA does not serve the VN",
         /// The tenant may not share the NVE.
         TenantConflict = 3 "the tenant may not share the NVE",
-        /// The TSI moved too often without a plan; it is frozen for a while (RFC 7432 §15.1).
-        Duplicate = 4 "the TSI moved too often without a plan and is frozen",
+        /// Another TSI has one of the IP addresses, or the TSI moved too often without a plan and is frozen for a while (RFC 7432 §15.1).
+        Duplicate = 4 "another TSI has one of its IP addresses, or it moved too often without a plan",
         /// The NVA has a newer mapping.
         Stale = 5 "the NVA has a newer mapping",
         /// The NVE may not register this TSI.

@@ -33,6 +33,18 @@ pub enum DownReason {
     Closed,
 }
 
+impl DownReason {
+    /// The reason's name, as JSON outputs write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::UnknownSession => "unknown-session",
+            Self::PeerClosed => "peer-closed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

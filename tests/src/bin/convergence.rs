@@ -1,7 +1,7 @@
-//! How long senders go on to send to the old place after a VM runs at the new one: 10, 100 and 1,000 edges that each send to
-//! it, one authority, every message half a round trip on its way. The stale path has ended when the last edge's forwarder
-//! sends to the new place. A Markdown table; the exit code is 1 where it takes longer than a round trip to the authority
-//! and a push (which is half of one), or where somebody is still told of the old place.
+//! Measures how long senders still send to the old NVE after a VM runs at the new NVE: 10, 100 and 1,000 edges that each send to the VM,
+//! one authority, and half a round trip for each message. The measurement ends when the last edge's forwarder sends to the new NVE.
+//! Prints a Markdown table. The exit code is 1 if it takes longer than a round trip to the authority and a push (half a round trip), or
+//! if an edge still sends to the old NVE at the end.
 //!
 //! `cargo run --release -p nvo3-tests --bin convergence`
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement is a test")]
@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 const ROUND_TRIP: Micros = Micros(1_000);
-/// The VM runs nowhere for so long; without early push only its end counts.
+/// How long the VM runs nowhere.
 const PAUSE: Micros = Micros(400);
 const OLD: usize = 0;
 const NEW: usize = 1;
@@ -33,9 +33,9 @@ struct World {
     now: Instant,
     nva: Nva,
     edges: Vec<Edge>,
-    /// Each message takes as long, so they arrive in the order in which they were sent.
+    /// Each message takes the same time, so messages arrive in the order in which they were sent.
     under_way: VecDeque<(Instant, To, Vec<u8>)>,
-    /// When each edge's forwarder first sent to the new place.
+    /// When each edge's forwarder first sent to the new NVE.
     direct: BTreeMap<usize, Instant>,
     converged: bool,
 }
@@ -55,7 +55,7 @@ fn tsi(n: usize) -> Tsi {
     Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 168, high, low))] }
 }
 
-/// From station `from` to the VM, which is number 0.
+/// A frame from station `from` to the VM, which is station 0.
 fn frame(from: usize) -> Vec<u8> {
     let mut frame = vec![0; 60];
     frame[..6].copy_from_slice(&tsi(0).key.mac.0);
@@ -65,7 +65,7 @@ fn frame(from: usize) -> Vec<u8> {
 }
 
 impl World {
-    /// The VM at the first edge, and from the third on a station at each that has sent to it.
+    /// A world with the VM at the first edge. Each edge from the third on has a station that has sent to the VM.
     fn new(senders: usize, early_push: bool) -> Self {
         let now = Instant(1_000_000);
         let mut config = NvaConfig::new(Transport::Trusted);
@@ -96,7 +96,7 @@ impl World {
         world
     }
 
-    /// A frame of station `n` to the VM; says where it goes.
+    /// Sends a frame of station `n` to the VM; gives the locator that it is tunnelled to.
     fn send(&mut self, n: usize) -> Option<IpAddr> {
         match self.edges[n].frame(self.now, VapId(1), &frame(n)).verdict() {
             Verdict::Tunnel { to, .. } => Some(to),
@@ -104,11 +104,11 @@ impl World {
         }
     }
 
-    /// Everything that is to be said now is under way.
+    /// Puts every message that is to be sent now on its way.
     fn settle(&mut self) {
         let mut bytes = Vec::new();
         for (n, edge) in self.edges.iter_mut().enumerate() {
-            // Frames that were held for want of an answer are of no account here.
+            // Frames that were held until an answer came do not count here.
             loop {
                 match edge.poll(self.now, &mut |_| true, &mut bytes) {
                     Next::Datagram(Peer::Nva) => {
@@ -160,7 +160,7 @@ impl World {
     }
 }
 
-/// Moves the VM; microseconds from its activation until the last sender is direct, 0 where all were before.
+/// Moves the VM. Gives the microseconds from its activation until the last sender sends to the new NVE; 0 if all did before.
 fn measure(senders: usize, early_push: bool) -> Option<u64> {
     let mut world = World::new(senders, early_push);
     let (key, id) = (tsi(0).key, MoveId(9));

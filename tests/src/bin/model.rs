@@ -1,33 +1,35 @@
-//! Explores small worlds of the two tables of a move and says whether an invariant breaks. The last line is fixed: `states N depth D
-//! violations V`; the exit code is 1 where V is not 0.
+//! Explores small worlds of the move core, and tells whether an invariant breaks. The last line is `states N depth D violations V`. The
+//! exit code is 1 if V is not 0, and 2 if the command line is wrong.
 
 use clap::Parser;
 use nvo3_tests::model::case::{CASES, Case};
 use nvo3_tests::model::fence::Fence;
 use std::process::ExitCode;
 
-/// Explores small worlds of the two tables of a move.
+/// Explores small worlds of the move core, and tells whether an invariant breaks.
+///
+/// The exit code is 0 if no invariant breaks, 1 if one breaks, 2 if the command line is wrong.
 #[derive(Parser)]
 struct Flags {
-    /// Prints the cases, and the fences with the case that catches the removal of each.
+    /// Print the cases, and each fence with the case that catches its removal.
     #[arg(long)]
     list: bool,
-    /// Takes a rule away.
+    /// Explore without this fence, a rule of the move core [default: with all fences].
     #[arg(long, value_name = "FENCE")]
     without: Option<String>,
-    /// Explores to this depth only.
+    /// Explore only to this depth, in steps [default: no limit].
     #[arg(long)]
     depth: Option<usize>,
-    /// Ends after about so many steps.
+    /// End after about this many steps [default: no limit].
     #[arg(long)]
     steps: Option<usize>,
-    /// Walks at random instead, so many times.
+    /// Walk at random this many times, in place of exploring every step.
     #[arg(long)]
     walks: Option<u64>,
-    /// The number of the first walk.
+    /// The seed of the first walk.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What is explored.
+    /// The case to explore; --list prints the cases.
     #[arg(required_unless_present = "list")]
     case: Option<String>,
 }
@@ -41,14 +43,14 @@ fn main() -> ExitCode {
     }
     let name = flags.case.unwrap_or_default();
     let Some(case) = Case::named(&name) else {
-        eprintln!("{name} is no case; --list prints them");
+        eprintln!("model: {name} is no case; --list prints the cases");
         return ExitCode::from(2);
     };
     let without = flags.without.as_deref().map(|name| Fence::named(name).ok_or(name));
     let without = match without.transpose() {
         Ok(without) => without,
         Err(name) => {
-            eprintln!("{name} is no fence; --list prints them");
+            eprintln!("model: {name} is no fence; --list prints the fences");
             return ExitCode::from(2);
         }
     };

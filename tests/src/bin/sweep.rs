@@ -1,20 +1,20 @@
-//! What a move costs over pause, rate and round trip, in the simulator: nothing where the hold limit suffices, and exactly
-//! what is over it where it does not. A Markdown table; the exit code is 1 where a cell says something else.
+//! Measures in the simulator what a move costs, over pause, rate and round trip. No frame is lost if the hold limit suffices; otherwise
+//! exactly the frames over the limit are lost. Prints a Markdown table. The exit code is 1 if a cell shows another loss.
 //!
 //! `cargo run --release -p nvo3-tests --bin sweep`
-#![allow(clippy::print_stdout, reason = "a table is what it is for")]
+#![allow(clippy::print_stdout, reason = "this program prints a table")]
 
 use nvo3_mobility::sim::{Params, RunSummary, run};
 use nvo3_nva_proto::Micros;
 use std::process::ExitCode;
 
-/// Milliseconds.
+/// How long the VM runs nowhere, in milliseconds.
 const PAUSES: [u64; 6] = [1, 10, 50, 200, 1_000, 2_000];
-/// Frames a second to the VM, from three correspondents, over both families in turn; as many go back.
+/// Frames a second to the VM, from three correspondents, over IPv4 and IPv6 in turn; as many go back.
 const RATES: [u32; 5] = [12, 120, 1_200, 12_000, 99_000];
-/// Microseconds.
+/// Round-trip times in microseconds.
 const ROUND_TRIPS: [u64; 4] = [100, 1_000, 10_000, 50_000];
-/// Correspondents.
+/// How many correspondents send to the VM.
 const FLOWS: u32 = 3;
 
 fn main() -> ExitCode {
@@ -31,11 +31,11 @@ fn main() -> ExitCode {
     if wrong == 0 {
         return ExitCode::SUCCESS;
     }
-    println!("\n{wrong} cells lost, or delivered twice, what the hold limit does not explain");
+    println!("\n{wrong} cells have losses or duplicates that the hold limit does not explain");
     ExitCode::FAILURE
 }
 
-/// Runs one world, prints its row, and says whether its losses are those of the limit.
+/// Runs one world and prints its row; true if its losses are those of the hold limit.
 fn cell(pause: u64, rate: u32, rtt: u64) -> bool {
     let params = Params {
         pause: Micros::from_millis(pause),

@@ -1,6 +1,6 @@
-//! How many frames a second go from a tenant system behind one edge to one behind another, beside plain UDP of the same
-//! frame lengths between the same hosts, in the same run, by the same sender and receiver: a Markdown table, medians of the
-//! rounds with lowest and highest. Needs root.
+//! Measures how many frames a second go from a tenant system behind one edge to a tenant system behind another edge. Compares with plain
+//! UDP of the same frame lengths between the same hosts, in the same run, by the same sender and receiver. Prints a Markdown table with
+//! the median of the rounds, and the lowest and highest. Needs root.
 //!
 //! `cargo run --release -p nvo3-tests --bin throughput [SECONDS [ROUNDS]]`
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a measurement is a test")]
@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Of the tenants' frames, and of the plain ones, in bytes, Ethernet header included.
+/// The lengths of the tenants' frames and of the plain frames, in bytes, Ethernet header included.
 const FRAMES: [usize; 2] = [100, 1_400];
 const PORT: u16 = 7_009;
-/// What is not measured, at the beginning.
+/// How long traffic runs before the measurement begins.
 const SETTLES: Duration = Duration::from_millis(500);
 
-/// Where datagrams go from and to, both of one family.
+/// The sender and the receiver of datagrams, of one address family.
 struct Path<'a> {
     from: (&'a Namespace, IpAddr),
     to: (&'a Namespace, IpAddr),
@@ -32,7 +32,7 @@ fn main() {
     let number = |n, default| std::env::args().nth(n).map_or(default, |text| text.parse().unwrap());
     let (seconds, rounds) = (number(1, 3), number(2, 5));
 
-    println!("The sender sends as many as it can; what share of them arrives stands in brackets behind the rate.\n");
+    println!("The sender sends as many frames as it can. The share that arrives is in brackets behind the rate.\n");
     println!("| underlay | frame | overlay, frames/s | plain UDP, frames/s | ratio | overlay, Gbit/s |");
     println!("|---|---|---|---|---|---|");
     for underlay in [V4, V6] {
@@ -67,7 +67,7 @@ fn measure(underlay: Family, time: Duration, rounds: u32) {
     }
 }
 
-/// In a second.
+/// Frames a second.
 struct Rate {
     sent: f64,
     received: f64,
@@ -79,7 +79,7 @@ fn in_words(rates: &[Rate]) -> String {
 }
 
 impl Path<'_> {
-    /// What arrives and what is sent, once it is under way.
+    /// Measures the frames a second that are sent and that arrive.
     fn rate(&self, frame: usize, time: Duration) -> Rate {
         let headers = 14 + 8 + if self.from.1.is_ipv4() { 20 } else { 40 };
         let receiving = self.to.0.enter(|| UdpSocket::bind((self.to.1, PORT)).unwrap());
@@ -106,7 +106,7 @@ impl Path<'_> {
         sender.join().unwrap();
         receiver.join().unwrap();
         let [sent, received] = [0, 1].map(|n| (after[n] - before[n]) as f64 / took);
-        // What is still queued is not the next one's.
+        // Frames that are still queued must not count for the next measurement.
         std::thread::sleep(Duration::from_millis(300));
         Rate { sent, received }
     }

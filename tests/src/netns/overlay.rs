@@ -179,6 +179,14 @@ impl Overlay {
         json(&answer)["held_frames"].as_u64().unwrap()
     }
 
+    /// The warnings and errors that the daemons have logged.
+    pub fn warnings(&self) -> Vec<String> {
+        let logs =
+            ["nvad", "h1", "h2", "h3"].map(|daemon| std::fs::read_to_string(self.log(daemon)).unwrap_or_default());
+        let lines = logs.iter().flat_map(|log| log.lines());
+        lines.filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).map(str::to_owned).collect()
+    }
+
     fn socket(&self, daemon: &str) -> PathBuf {
         self.directory.path().join(format!("{daemon}.sock"))
     }

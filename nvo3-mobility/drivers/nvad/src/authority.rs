@@ -1,10 +1,11 @@
-//! The machine and what is around it: the journal that it waits for, and who waits for what it says.
+//! The machine, the journal that its messages wait for, and the callers that wait for its events.
 
+use crate::addresses::Addresses;
 use crate::waiters::Waiters;
 use nvad::sockets::Sockets;
 use nvad::store::{self, Writer, WriterCounters};
 use nvo3_mobility::nva::{Event, Input, Nva};
-use nvo3_nva_proto::{Instant, Place, RecordNo};
+use nvo3_nva_proto::{Instant, NveId, Place, RecordNo};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Unbelieved};
 use nvoctl::keys::Trust;
@@ -13,31 +14,31 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Events that wait for the disk; more are dropped and counted, as the machine does.
+/// The most events and replies that wait for the disk. The authority drops further events and counts them.
 const LATER: usize = 65_536;
 
-/// Where records go.
+/// The place that records go to.
 pub(crate) enum Journal {
-    /// Nowhere: they are lost with the process.
+    /// No place: the records are lost with the process.
     Memory,
-    /// To the store's thread.
+    /// The thread of the store.
     Store { writer: Writer, path: PathBuf },
 }
 
-/// What is said once every record that was made before is durable.
+/// An event or a reply that leaves once every record that was made before is durable.
 enum Said {
     Event(Event),
     Reply(Caller, Reply),
 }
 
-/// See [`Authority::happened`].
+/// The inputs that [`Authority::happened`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// Every record up to this one is durable.
     Persisted(RecordNo),
-    /// No more records will be; [`Authority::end`] says why.
+    /// The store has failed, and no more records become durable. [`Authority::end`] gives the error.
     StoreFailed,
-    /// Edges have sent something.
+    /// Edges have sent datagrams.
     Heard,
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct Authority {
     pub(super) trust: Trust,
     pub(super) epoch: u32,
     pub(super) journal: Journal,
-    /// The newest record.
+    /// The number of the newest record.
     pub(super) last: RecordNo,
     /// Every record up to this one is durable.
     durable: RecordNo,
@@ -59,10 +60,11 @@ pub(crate) struct Authority {
     pub(super) shed_later: u64,
     datagram: Vec<u8>,
     unbelieved: Unbelieved,
+    addresses: Addresses,
 }
 
 impl Authority {
-    /// One whose machine has replayed the journal up to its `last` record.
+    /// An authority whose machine has replayed the journal up to its `last` record.
     pub(crate) fn new(
         nva: Nva,
         places: Vec<Place>,
@@ -87,16 +89,17 @@ impl Authority {
             shed_later: 0,
             datagram: Vec::new(),
             unbelieved: Unbelieved::default(),
+            addresses: Addresses::default(),
         }
     }
 
-    /// Takes what edges have sent.
+    /// Receives the datagrams that wait, and hands them to the machine.
     pub(crate) fn receive(&mut self, now: Instant) {
         let nva = &mut self.nva;
         self.sockets.receive(|from: SocketAddr, datagram| nva.handle_datagram(now, from, datagram));
     }
 
-    /// Waits until the disk or an edge has said something.
+    /// Waits until records are durable or an edge has sent something.
     pub(crate) async fn happened(&mut self) -> Happened {
         let Self { journal, sockets, .. } = self;
         let progress = async {
@@ -118,14 +121,14 @@ impl Authority {
         }
     }
 
-    /// Lets go what waited for these records.
+    /// Tells the machine that every record up to this one is durable.
     pub(crate) fn release(&mut self, now: Instant, upto: RecordNo) {
         self.durable = upto;
-        // Nothing is refused here.
+        // The machine takes this input always.
         let _ = self.nva.handle(now, Input::Persisted(upto));
     }
 
-    /// Carries out what follows from all that went in. Gives the time until something is due.
+    /// Carries out the machine's outputs. Gives the time until the machine's next deadline.
     pub(crate) fn carry_out(&mut self, now: Instant) -> Duration {
         self.nva.handle_timeout(now);
         self.unbelieved.note(self.nva.counters().unbelieved());
@@ -134,6 +137,9 @@ impl Authority {
             self.sockets.send(to, &self.datagram);
         }
         while let Some(event) = self.nva.poll_event() {
+            if let Event::NveUp { nve, .. } = event {
+                self.note_address(now, nve);
+            }
             if self.later.len() < LATER {
                 self.later.push_back((self.last, Said::Event(event)));
             } else {
@@ -153,7 +159,17 @@ impl Authority {
         due.min(Duration::from_secs(3_600))
     }
 
-    /// Answers once what the machine has recorded until now is durable, so that the answer is true after a crash too.
+    fn note_address(&mut self, now: Instant, nve: NveId) {
+        let Some(peer) = self.nva.heard_from(nve) else { return };
+        if let Some(before) = self.addresses.note(now, nve, peer.ip()) {
+            tracing::warn!(
+                %nve, address = %peer.ip(), %before,
+                "an edge has a session from another address than before: two edges have this id, or the edge has a new address"
+            );
+        }
+    }
+
+    /// Replies once every record until now is durable, so that the reply is true after a crash too.
     pub(super) fn reply_durably(&mut self, now: Instant, caller: Caller, reply: Reply) {
         self.hand_over(now);
         self.later.push_back((self.last, Said::Reply(caller, reply)));
@@ -164,7 +180,7 @@ impl Authority {
             self.last = number;
             match &self.journal {
                 Journal::Memory => {}
-                // Where its thread has failed, `happened` says so.
+                // If the thread has failed, `happened` says so.
                 Journal::Store { writer, .. } => drop(writer.append(number, record)),
             }
         }
@@ -173,7 +189,7 @@ impl Authority {
         }
     }
 
-    /// Stops answering, then waits until every record is durable.
+    /// Closes the sockets, then waits until every record is durable.
     pub(crate) fn end(mut self) -> Result<(), store::Error> {
         self.hand_over(nvoctl::clock::now());
         let Self { journal, sockets, waiters, .. } = self;

@@ -1,104 +1,132 @@
-//! What an operator says: flags, a TOML file with the same names, and what becomes of both.
+//! The settings of an authority: flags, a TOML file with the same names as keys, or both; flags win.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{Locators, NveId, Place};
-use nvoctl::daemon::{SettingsError, flags_or_file, settings};
+use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
 use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An authority (NVA): it knows behind which edge each tenant address is, and moves virtual machines between edges.
+const AFTER_HELP: &str = "\
+TIME is a number and a unit, such as 500ms, 10s or 5m.
+
+Example:
+  for n in 1 2; do nvoctl make-key --nve $n nvad.keys h$n.keys; done
+  nvad --listen 198.51.100.9 --data /var/lib/nvad --keys nvad.keys --nve 1=198.51.100.1 --nve 2=198.51.100.2
+  nvoctl --socket /run/nvo3/nvad.sock show tables
+
+Exit codes:
+  0  nvad was asked to end (SIGTERM, SIGINT), and every record is on disk
+  1  nvad cannot start or go on: the last line on stderr says why
+  2  the command line or the file of --config is wrong
+
+Files:
+  /run/nvo3/nvad.sock  the control socket, mode 0600: only its owner and root can connect. nvad removes it when it ends
+  DIR/nva.redb         the records, in the directory of --data, which nvad makes. One nvad at a time has it open
+  the file of --keys   mode 0600: nvad does not start if others may read it. `nvoctl reload-keys` reads it again
+  the file of --config nvad.toml in this package has every key with its default; nvad reads it once, at the start
+
+Environment:
+  RUST_LOG  what is logged to stderr, such as warn, debug or nvad=debug [default: info]
+
+nvad needs no privilege, and gives up all capabilities.";
+
+/// An authority (NVA) of a network virtualization overlay.
+///
+/// It knows behind which edge (NVE) each tenant address is, answers the edges, and moves VMs between them. It needs --listen, --nve,
+/// --data or --in-memory, and --keys or --trusted-transport.
 #[derive(Debug, Parser)]
-#[command(name = "nvad", version)]
+#[command(name = "nvad", version, after_help = AFTER_HELP)]
 pub(crate) struct Flags {
-    /// Read settings from this TOML file; its keys are the flags' names, and flags win.
+    /// Read settings from this TOML file. Its keys are the flags' names; a flag replaces the key.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
 
-/// What may be said by flags and in the file.
+/// The settings that flags and the file can give.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// Where edges reach it, such as `192.0.2.1` or `[2001:db8::1]:61635`. May be repeated, for IPv4 and IPv6.
+    /// Listen for edges on this address, such as `192.0.2.1` or `[2001:db8::1]:61635`. The default PORT is UDP 61635. May be
+    /// repeated [no default].
     #[arg(long, value_name = "IP[:PORT]")]
+    #[serde(deserialize_with = "one_or_many")]
     listen: Vec<Listen>,
-    /// An edge of the domain and where it is reached, such as `1=198.51.100.1,2001:db8::1`. May be repeated.
+    /// An edge of the domain: its number and its address on the underlay, such as `1=198.51.100.1,2001:db8::1`. No other edge can
+    /// connect. May be repeated [no default].
     #[arg(long, value_name = "ID=IP[,IP]")]
+    #[serde(deserialize_with = "one_or_many")]
     nve: Vec<Member>,
-    /// Keep the records in this directory.
+    /// Keep the records in this directory [no default].
     #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
     data: Option<PathBuf>,
-    /// Keep nothing: every start begins with an empty directory.
+    /// Keep no records, in place of --data: every start begins with an empty directory [default: false].
     #[arg(long)]
     in_memory: bool,
-    /// Authenticate messages by the keys of this file, which only its owner may read.
+    /// Authenticate the messages between the edges and nvad by the keys in this file, mode 0600 [no default].
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_transport")]
     keys: Option<PathBuf>,
-    /// Authenticate nothing: whoever can send here is believed.
+    /// Authenticate nothing, in place of --keys: nvad believes whoever can send to its address [default: false].
     #[arg(long)]
     trusted_transport: bool,
-    /// Where nvoctl reaches it.
+    /// Listen for nvoctl on this Unix socket [default: /run/nvo3/nvad.sock].
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// After a start, edges that have not come back count as gone only after this time.
+    /// After a start, how long nvad waits for its edges to come back before it counts them as gone, at least 3.5s [default: 10s].
     #[arg(long, value_name = "TIME")]
     grace: Option<Span>,
-    /// How long an edge may keep an answer.
+    /// How long an edge may keep an answer, 100ms to 6553s [default: 60s].
     #[arg(long, value_name = "TIME")]
     lifetime: Option<Span>,
-    /// Push new mappings as soon as the VM is suspended (the default), or only once it runs.
+    /// Push the new mappings as soon as the VM is suspended; false: only once it runs at the new edge [default: true].
     #[arg(long, value_name = "BOOL")]
     early_push: Option<bool>,
-    /// How many frames an edge may hold for a VM that is moving …
+    /// The most frames that an edge may hold for one VM that moves [default: 4096].
     #[arg(long, value_name = "FRAMES")]
     hold_frames: Option<u32>,
-    /// … in how many bytes …
+    /// The most bytes that an edge may hold for one VM that moves [default: 4194304].
     #[arg(long, value_name = "BYTES")]
     hold_bytes: Option<u32>,
-    /// … for how long.
+    /// How long an edge may hold a frame for a VM that moves, 1ms to 49 days [default: 5s].
     #[arg(long, value_name = "TIME")]
     hold_age: Option<Span>,
 }
 
-/// What the daemon runs with.
+/// The checked settings.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) places: Vec<Place>,
-    /// The data directory; none: in memory.
+    /// The directory of the records; `None` keeps no records.
     pub(crate) data: Option<PathBuf>,
     pub(crate) trust: Trust,
     pub(crate) socket: PathBuf,
-    /// All but the epoch, which the store has, and the keys: it believes nobody before `start` reads them.
+    /// The machine's configuration, but for the epoch, which the store has, and the keys: it believes nobody before `start` reads
+    /// them.
     pub(crate) nva: NvaConfig,
 }
 
-/// Why it cannot run so.
+/// Why an authority cannot run with these settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     File(#[from] SettingsError),
-    #[error("listen: at least one address is needed")]
-    Deaf,
-    #[error("listen: {0} is there twice")]
+    #[error("missing, as a flag or as a key of the file of --config: {}", .0.join("; "))]
+    Missing(Vec<&'static str>),
+    #[error("--listen {0}: is there twice")]
     ListenTwice(SocketAddr),
-    #[error("nve: at least one edge is needed")]
-    Nobody,
-    #[error("nve: {0} is there twice")]
-    NveTwice(NveId),
-    #[error("nve: {0} is the locator of {1} and of {2}")]
+    #[error("--nve {0}: is there twice")]
+    NveTwice(u64),
+    #[error("--nve: {0} is the locator of {1} and of {2}")]
     Shared(IpAddr, NveId, NveId),
-    #[error("data or in-memory: one of both is needed, to keep records or not")]
-    Nowhere,
-    #[error("data and in-memory: only one of both can be")]
+    #[error("--data and --in-memory: only one of both can be")]
     Both,
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -107,7 +135,13 @@ pub(crate) enum Error {
 }
 
 impl Config {
-    /// What the flags and the file that they name say together.
+    /// Reads the command line and the file that it names. A mistake in either ends the process with exit code 2, `--help` with 0.
+    pub(crate) fn from_args() -> Self {
+        Self::load(Flags::parse())
+            .unwrap_or_else(|error| Flags::command().error(clap::error::ErrorKind::ValueValidation, error).exit())
+    }
+
+    /// The settings of the flags and of the file that they name.
     pub(crate) fn load(flags: Flags) -> Result<Self, Error> {
         let file = settings(flags.config.as_deref())?;
         flags.settings.or(file).checked()
@@ -115,7 +149,7 @@ impl Config {
 }
 
 impl Settings {
-    /// These, and the file's where these say nothing.
+    /// These settings, and the file's where these have none.
     fn or(self, file: Self) -> Self {
         let filled = |these: Vec<Listen>, others| if these.is_empty() { others } else { these };
         let members = |these: Vec<Member>, others| if these.is_empty() { others } else { these };
@@ -140,22 +174,26 @@ impl Settings {
     }
 
     fn checked(self) -> Result<Config, Error> {
+        let missing = [
+            (self.listen.is_empty(), "--listen <IP[:PORT]>"),
+            (self.nve.is_empty(), "--nve <ID=IP[,IP]>"),
+            (self.data.is_none() && !self.in_memory, "--data <DIR> or --in-memory"),
+            (self.keys.is_none() && !self.trusted_transport, "--keys <FILE> or --trusted-transport"),
+        ];
+        if missing.iter().any(|(is_missing, _)| *is_missing) {
+            let flags = missing.iter().filter(|(is_missing, _)| *is_missing).map(|(_, flag)| *flag);
+            return Err(Error::Missing(flags.collect()));
+        }
         let nva = self.machine()?;
         let listen: Vec<SocketAddr> = self.listen.iter().map(|listen| listen.0).collect();
         let places: Vec<Place> = self.nve.iter().map(|member| member.0).collect();
-        if listen.is_empty() {
-            return Err(Error::Deaf);
-        }
         if let Some(twice) = twice(&listen) {
             return Err(Error::ListenTwice(*twice));
-        }
-        if places.is_empty() {
-            return Err(Error::Nobody);
         }
         for (n, place) in places.iter().enumerate() {
             for before in places.iter().take(n) {
                 if before.nve == place.nve {
-                    return Err(Error::NveTwice(place.nve));
+                    return Err(Error::NveTwice(place.nve.0));
                 }
                 if let Some(ip) = addresses(place).find(|ip| before.locators.contains(*ip)) {
                     return Err(Error::Shared(ip, before.nve, place.nve));
@@ -164,9 +202,6 @@ impl Settings {
         }
         if self.data.is_some() && self.in_memory {
             return Err(Error::Both);
-        }
-        if self.data.is_none() && !self.in_memory {
-            return Err(Error::Nowhere);
         }
         let trust = Trust::new(self.keys, self.trusted_transport)?;
         let socket = self.socket.unwrap_or_else(|| nvoctl::NVAD_SOCKET.into());
@@ -202,8 +237,7 @@ fn addresses(place: &Place) -> impl Iterator<Item = IpAddr> + use<> {
 }
 
 /// An address to listen on.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug)]
 struct Listen(SocketAddr);
 
 impl FromStr for Listen {
@@ -216,8 +250,7 @@ impl FromStr for Listen {
 }
 
 /// An edge of the domain.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug)]
 struct Member(Place);
 
 impl FromStr for Member {
@@ -251,19 +284,13 @@ impl FromStr for Span {
     }
 }
 
-macro_rules! from_text {
-    ($($name:ty),*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = String;
+impl TryFrom<String> for Span {
+    type Error = String;
 
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
-            }
-        }
-    )*};
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
-
-from_text!(Listen, Member, Span);
 
 #[cfg(test)]
 mod tests {
@@ -284,10 +311,10 @@ mod tests {
     #[test]
     fn an_error_names_the_field_and_in_a_file_the_line() {
         let cases: [(&[&str], &str, &[&str]); 22] = [
-            (&[], "", &["listen", "at least one"]),
-            (&[], "listen = ['127.0.0.1']", &["nve", "at least one"]),
-            (&[], "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']", &["data", "in-memory"]),
-            (&[], "nve = []\nport = 5", &["line 2", "unknown field `port`"]),
+            (&[], "", &["missing", "--listen <", "; --nve <", "; --data <DIR> or --in-memory; --keys <"]),
+            (&[], "listen = '127.0.0.1'", &[": --nve <ID=IP[,IP]>; --data"]),
+            (&[], "listen = ['127.0.0.1']\nnve = '1=192.0.2.1'", &[": --data <DIR> or --in-memory; --keys"]),
+            (&[], "nve = []\nsokcet = 5", &["line 2", "unknown field `sokcet`", "the nearest key is `socket`"]),
             (&[], "nve = []\nlisten = ['localhost']", &["line 2", "listen", "`localhost`"]),
             (&[], "listen = 5", &["line 1", "listen"]),
             (&[], "\n\nnve = ['one=192.0.2.1']", &["line 3", "nve", "the id is not a number"]),
@@ -295,15 +322,19 @@ mod tests {
             (&[], "nve = ['1=']", &["nve", "not an IP address"]),
             (&[], "nve = ['192.0.2.1']", &["nve", "ID=IP"]),
             (&[], "\ngrace = 'soon'", &["line 2", "grace", "`soon`"]),
-            (&["--nve", "1=192.0.2.1", "--nve", "1=192.0.2.2"], GOOD, &["nve: nve1 is there twice"]),
+            (&["--nve", "1=192.0.2.1", "--nve", "1=192.0.2.2"], GOOD, &["--nve 1: is there twice"]),
             (
                 &["--nve", "1=192.0.2.1", "--nve", "2=192.0.2.1"],
                 GOOD,
                 &["192.0.2.1 is the locator of nve1 and of nve2"],
             ),
-            (&["--listen", "::1", "--listen", "[::1]:61635"], GOOD, &["listen: [::1]:61635 is there twice"]),
-            (&[], &format!("{GOOD}data = '/var/lib/nvad'"), &["data and in-memory"]),
-            (&[], "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true", &["keys or trusted-transport"]),
+            (&["--listen", "::1", "--listen", "[::1]:61635"], GOOD, &["--listen [::1]:61635: is there twice"]),
+            (&[], &format!("{GOOD}data = '/var/lib/nvad'"), &["--data and --in-memory"]),
+            (
+                &[],
+                "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true",
+                &[": --keys <FILE> or --trusted-transport"],
+            ),
             (&["--keys", "/k", "--trusted-transport"], GOOD, &["--keys", "--trusted-transport"]),
             (&["--lifetime", "2h"], GOOD, &["NvaConfig.lifetime is 7200 s", "6553.4 s"]),
             (&["--hold-age", "0s"], GOOD, &["NvaConfig.hold.age is 0"]),
@@ -340,5 +371,37 @@ mod tests {
             (Micros::from_secs(30), false, 100)
         );
         assert_eq!(config.nva.lifetime, NvaConfig::new(Transport::Trusted).lifetime);
+    }
+
+    /// The lines of the sample that set a key, each with its key; a comment sets the default.
+    fn sample() -> Vec<(&'static str, &'static str)> {
+        let lines = include_str!("../nvad.toml").lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
+        let keys = lines.filter_map(|line| Some((line.split_once(" = ")?.0, line)));
+        keys.filter(|(key, _)| !key.contains(' ')).collect()
+    }
+
+    #[test]
+    fn the_sample_has_every_key_and_its_comments_are_the_defaults() {
+        let keys: Vec<&str> = sample().into_iter().map(|(key, _)| key).collect();
+        let command = Flags::command();
+        let mut flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+        flags.retain(|flag| *flag != "config");
+        assert_eq!(keys, flags, "in the order of --help");
+
+        let with_defaults: String = sample().into_iter().map(|(_, line)| format!("{line}\n")).collect();
+        let read = |text: &str| format!("{:?}", load(&[], text).unwrap());
+        assert_eq!(read(include_str!("../nvad.toml")), read(&with_defaults));
+    }
+
+    #[test]
+    fn help_names_each_default_of_the_sample() {
+        let help = Flags::command().render_long_help().to_string();
+        let commented =
+            include_str!("../nvad.toml").lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = "));
+        for (key, default) in commented.filter(|(key, _)| !key.contains(' ')) {
+            let flag = help.split(&format!("      --{key}")).nth(1).unwrap();
+            let said = flag.split_once("[default: ").unwrap().1.split_once(']').unwrap().0;
+            assert_eq!(said, default.trim_matches('"'), "--{key}");
+        }
     }
 }

@@ -1,21 +1,23 @@
-//! What `nvoctl` asks for.
+//! The requests of `nvoctl`, and their replies.
 
 use crate::authority::{Authority, Journal};
 use crate::waiters::Until;
 use crate::{show, start, words};
 use nvo3_mobility::nva::rules::State;
-use nvo3_mobility::nva::{Input, Standing};
-use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
+use nvo3_mobility::nva::{Error, Input, Standing};
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Refusal, TsiKey};
 use nvoctl::daemon::{self, Call, Caller};
 use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{Reply, Request, What};
 use serde_json::{Value, json};
 
-/// Ids that are made here are below this, so that readers of JSON with only doubles keep them.
+/// The ids that nvad chooses are below this number, so that a JSON reader that has only doubles keeps them exact.
 const EXACT: u64 = 1 << 53;
 
+const TOO_MANY: &str = "4096 callers wait for moves already";
+
 impl Authority {
-    /// Answers now or later.
+    /// Carries out a request. The reply comes now, or when the event that the caller waits for has happened.
     pub(crate) fn answer(&mut self, now: Instant, Call { request, caller }: Call) {
         match request {
             Request::Status => shown(&caller, self.status()),
@@ -34,7 +36,9 @@ impl Authority {
             | Request::Detach { .. }
             | Request::Suspend { .. }
             | Request::Activate { .. }
-            | Request::Resume { .. } => refuse(&caller, "nvad has no ports: ask nved, on the hypervisor"),
+            | Request::Resume { .. } => {
+                refuse(&caller, "this is the authority (nvad), which has no ports: ask nved on the hypervisor")
+            }
         }
     }
 
@@ -63,22 +67,40 @@ impl Authority {
             Err(error) => return refuse(&caller, format!("no move id: {error}")),
         };
         if self.waiters.full() {
-            return refuse(&caller, "too many wait already");
+            return refuse(&caller, TOO_MANY);
+        }
+        if !self.places.iter().any(|place| place.nve == to) {
+            return refuse(&caller, words::not_admitted(to));
         }
         if let Some(state) = self.nva.move_state(id) {
-            // Who lost the connection asks again; whoever else uses the id is wrong.
-            let is = |of: &Standing<'_>| of.id == id && of.new == to && of.tsis == tsis;
-            if self.nva.moves().any(|of| is(&of)) {
+            // A caller that lost its connection asks again. Any other use of the id is a mistake.
+            let is = |standing: &Standing<'_>| standing.id == id && standing.new == to && standing.tsis == tsis;
+            if self.nva.moves().any(|standing| is(&standing)) {
                 self.prepare_again(now, id, state, caller);
             } else {
-                refuse(&caller, format!("{id} is another move: an id is used once"));
+                refuse(&caller, format!("move {} is another move: an id is used once", id.0));
             }
             return;
         }
+        let busy = self.busy_with(&tsis);
         match self.nva.handle(now, Input::Move { id, tsis, to, kind: MoveKind::Hot, deadline }) {
             Ok(()) => self.waiters.wait(id, Until::Prepared, caller),
+            Err(Error::Refused { why: Refusal::Busy, .. }) if busy.is_some() => {
+                let other = busy.map_or(0, |other| other.0);
+                let remedy =
+                    format!("`nvoctl outcome {other}` waits for its end, `nvoctl cancel {other}` calls it off");
+                refuse(&caller, format!("move {}: move {other} of one of the TSIs has not ended; {remedy}", id.0));
+            }
             Err(error) => refuse(&caller, words::error(error)),
         }
+    }
+
+    /// The move in hand that has one of these TSIs.
+    fn busy_with(&self, tsis: &[TsiKey]) -> Option<MoveId> {
+        let has_one = |standing: &Standing<'_>| {
+            !matches!(standing.state, State::Ended(_)) && standing.tsis.iter().any(|tsi| tsis.contains(tsi))
+        };
+        self.nva.moves().find(has_one).map(|standing| standing.id)
     }
 
     fn prepare_again(&mut self, now: Instant, move_id: MoveId, state: State, caller: Caller) {
@@ -91,9 +113,9 @@ impl Authority {
 
     fn outcome(&mut self, now: Instant, move_id: MoveId, caller: Caller) {
         match self.nva.move_state(move_id) {
-            None => refuse(&caller, format!("{move_id} is not known, or was too long ago")),
+            None => refuse(&caller, format!("move {} is not known, or ended too long ago", move_id.0)),
             Some(State::Ended(result)) => self.reply_durably(now, caller, Reply::Ended { move_id, result }),
-            Some(_) if self.waiters.full() => refuse(&caller, "too many wait already"),
+            Some(_) if self.waiters.full() => refuse(&caller, TOO_MANY),
             Some(_) => self.waiters.wait(move_id, Until::Ended, caller),
         }
     }
@@ -127,7 +149,7 @@ impl Authority {
             "records": self.last,
             "nves": show::nves(&self.nva, &self.places),
             "tsis": self.nva.tsis(),
-            "moves_in_hand": self.nva.moves().filter(|of| !matches!(of.state, State::Ended(_))).count(),
+            "moves_in_hand": self.nva.moves().filter(|standing| !matches!(standing.state, State::Ended(_))).count(),
             "store": store,
         })
     }

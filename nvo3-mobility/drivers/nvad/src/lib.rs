@@ -1,9 +1,9 @@
-//! What an authority (NVA) needs around its machine: a store for its records, and sockets for its edges.
+//! The parts of an authority (NVA) around its machine: a store for its records, and sockets for its edges.
 //!
-//! The program `nvad` is written with it; so is an authority of your own, over [`nvo3_mobility::nva::Nva`].
+//! The program `nvad` uses this library. An authority of your own can use it too, over [`nvo3_mobility::nva::Nva`].
 //!
 //! - [`store`] keeps the machine's records in one file, and writes new ones in a thread of its own, many in one transaction.
-//! - [`sockets`] carries the datagrams of edges, over UDP on any number of addresses.
+//! - [`sockets`] receives and sends the datagrams of edges, over UDP on any number of addresses.
 //!
 //! An authority goes on where the last one stopped:
 //!
@@ -26,7 +26,7 @@
 //! while let Some((number, record)) = nva.poll_persist() {
 //!     writer.append(number, record);
 //! }
-//! // In its loop the authority awaits `writer.progressed()`, and says `Input::Persisted` to its machine.
+//! // In its loop the authority awaits `writer.progressed()`, and gives its machine `Input::Persisted`.
 //! writer.finish()?;
 //! # Ok(())
 //! # }

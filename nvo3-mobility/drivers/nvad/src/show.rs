@@ -1,6 +1,5 @@
-//! What is shown: JSON that a table can be made of, so flat, with the same keys in each row.
+//! The authority as JSON for `nvoctl`: flat objects, with the same keys in each row of an array.
 
-use crate::words;
 use nvo3_mobility::nva::rules::State;
 use nvo3_mobility::nva::{Event, Nva, Standing};
 use nvo3_nva_proto::{Mapping, MoveKind, Place, TsiKey};
@@ -8,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
-/// Where each TSI is.
+/// A row for each TSI of the directory.
 pub(crate) fn tables(nva: &Nva) -> Value {
     let row = |(key, mapping): (TsiKey, Mapping)| {
         json!({
@@ -22,36 +21,36 @@ pub(crate) fn tables(nva: &Nva) -> Value {
     nva.mappings().map(row).collect()
 }
 
-/// The moves in hand and the last ones.
+/// A row for each move in hand and for each of the last moves that ended.
 pub(crate) fn moves(nva: &Nva) -> Value {
-    let row = |of: Standing<'_>| {
+    let row = |standing: Standing<'_>| {
         json!({
-            "id": of.id,
-            "state": state(of.state),
-            "kind": kind(of.kind),
-            "tsis": of.tsis.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "from": of.old,
-            "to": of.new,
-            "version": of.version.to_string(),
+            "id": standing.id,
+            "state": state(standing.state),
+            "kind": kind(standing.kind),
+            "tsis": standing.tsis.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "from": standing.old,
+            "to": standing.new,
+            "version": standing.version.to_string(),
         })
     };
     nva.moves().map(row).collect()
 }
 
-/// Counters of one kind after those of another.
+/// Several groups of counters as one object.
 pub(crate) fn counters(all: impl IntoIterator<Item = Map<String, Value>>) -> Value {
     Value::Object(all.into_iter().flatten().collect())
 }
 
-/// A structure's fields.
-pub(crate) fn fields(of: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(of) {
+/// The fields of a structure.
+pub(crate) fn fields(structure: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(structure) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     }
 }
 
-/// Each edge of the domain.
+/// A row for each edge of the domain.
 pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
     let row = |place: &Place| {
         let locators = [place.locators.v4().map(IpAddr::V4), place.locators.v6().map(IpAddr::V6)];
@@ -61,17 +60,17 @@ pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
     places.iter().map(row).collect()
 }
 
-/// What happened.
+/// An event as one flat object.
 pub(crate) fn event(event: &Event) -> Value {
     match event {
         Event::NveUp { nve, restarted } => json!({ "event": "nve-up", "nve": nve, "restarted": restarted }),
-        Event::NveDown { nve, reason } => json!({ "event": "nve-down", "nve": nve, "reason": words::down(*reason) }),
+        Event::NveDown { nve, reason } => json!({ "event": "nve-down", "nve": nve, "reason": reason.name() }),
         Event::Move { id, from, to } => json!({ "event": "move", "move": id, "from": state(*from), "to": state(*to) }),
         Event::Refused { id, nve, why } => {
-            json!({ "event": "refused", "move": id, "nve": nve, "why": words::refusal(*why) })
+            json!({ "event": "refused", "move": id, "nve": nve, "why": why.as_str() })
         }
         Event::MaySuspend(id) => json!({ "event": "may-suspend", "move": id }),
-        Event::Ended { id, result } => json!({ "event": "ended", "move": id, "result": words::result(*result) }),
+        Event::Ended { id, result } => json!({ "event": "ended", "move": id, "result": result.as_str() }),
         Event::Converged { id, after } => json!({ "event": "converged", "move": id, "after_us": after }),
         Event::Report { id, nve, report } => {
             let mut what = json!({ "event": "report", "move": id, "nve": nve });
@@ -88,10 +87,10 @@ pub(crate) fn event(event: &Event) -> Value {
     }
 }
 
-/// A state's name; that of one that has ended says how.
+/// The name of a move's state; if the move has ended, its result.
 pub(crate) const fn state(state: State) -> &'static str {
     match state {
-        State::Ended(result) => words::result(result),
+        State::Ended(result) => result.as_str(),
         state => state.name(),
     }
 }

@@ -1,4 +1,4 @@
-//! The UDP sockets on which edges reach the authority.
+//! The UDP sockets at which edges reach the authority.
 //!
 //! ```
 //! use nvad::sockets::Sockets;
@@ -27,27 +27,27 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
-/// Datagrams that are taken from a socket before the next one has its turn.
+/// The most datagrams that are read from one socket before the next socket has its turn.
 const TURN: usize = 64;
-/// Bytes that may wait in the kernel, if it allows so many.
+/// The bytes that may wait in the kernel for each socket and direction, if the kernel allows so many.
 const BUFFER: usize = 4 << 20;
-/// Peers whose socket is remembered.
+/// The most peers whose socket is remembered.
 const PEERS: usize = 65_536;
 
-/// What [`Sockets`] count. Each counter only grows.
+/// The counters of [`Sockets`]. Each counter only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SocketCounters {
     /// Datagrams received.
     pub datagrams_in: u64,
     /// Datagrams sent.
     pub datagrams_out: u64,
-    /// Datagrams that the system did not take; they are lost.
+    /// Datagrams that the system did not take and that are lost; sessions send them again. A healthy system shows 0.
     pub send_errors: u64,
-    /// Errors that the system gave in place of a datagram: mostly that no process listens where one was sent.
+    /// Errors that the system gave in place of a datagram, mostly because no process listens at the address of an edge that ended.
     pub receive_errors: u64,
 }
 
-/// Why an address cannot be listened on, with that address.
+/// Why the authority cannot listen on an address, with that address.
 #[derive(Debug, thiserror::Error)]
 #[error("listen: {address}: {error}")]
 pub struct Error {
@@ -55,11 +55,11 @@ pub struct Error {
     error: io::Error,
 }
 
-/// One UDP socket for each address that edges can reach the authority at.
+/// One UDP socket for each address at which edges reach the authority.
 pub struct Sockets {
     all: Vec<UdpSocket>,
-    /// The socket on which a peer was heard last: it expects answers from the address that it sends to. Not used if each family has
-    /// one socket only.
+    /// The socket at which each peer was heard last, since a peer expects answers from the address that it sends to. `None` if each
+    /// address family has only one socket.
     heard_on: Option<HashMap<SocketAddr, usize>>,
     buffer: Vec<u8>,
     counters: SocketCounters,
@@ -67,10 +67,10 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Listens on these addresses, in a tokio runtime. Port 0 is one that the system chooses.
+    /// Listens on these addresses, in a tokio runtime. For port 0 the system chooses a port.
     ///
     /// # Errors
-    /// An address is not one of this host, or it is in use.
+    /// An [`Error`] with the address if it is not an address of this host, or is in use.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -87,7 +87,7 @@ impl Sockets {
         })
     }
 
-    /// The addresses that it listens on.
+    /// The addresses that the sockets listen on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.all.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
@@ -97,17 +97,17 @@ impl Sockets {
         &self.counters
     }
 
-    /// Waits until there may be something to receive. It may be dropped while it waits (`tokio::select!`).
+    /// Waits until there may be a datagram to receive. It may be dropped while it waits (`tokio::select!`).
     pub async fn readable(&self) {
         poll_fn(|context| {
-            // `receive` finds an error.
+            // If there is an error, `receive` finds it.
             let ready = self.all.iter().filter(|socket| socket.poll_recv_ready(context).is_ready()).count();
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Gives each datagram that has come to `take`, with its sender: up to 64 of each socket, without waiting.
+    /// Gives each datagram that waits to `take`, with its sender: up to 64 of each socket, without waiting for more.
     pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
         for (n, socket) in self.all.iter().enumerate() {
             for _ in 0..TURN {
@@ -115,7 +115,7 @@ impl Sockets {
                     Ok((length, from)) => {
                         self.counters.datagrams_in += 1;
                         if let Some(heard_on) = &mut self.heard_on {
-                            // Strangers may fill it; a peer that is heard again is in it again.
+                            // Strangers may fill the map. A peer that is heard again enters it again.
                             if heard_on.len() >= PEERS && !heard_on.contains_key(&from) {
                                 heard_on.clear();
                             }
@@ -130,8 +130,8 @@ impl Sockets {
         }
     }
 
-    /// Sends a datagram to a peer, from the address that the peer sent to last, without waiting. What the system does not take is lost
-    /// and counted: sessions send it again.
+    /// Sends a datagram to a peer, from the address that the peer sent to last, without waiting. A datagram that the system does not
+    /// take is lost and counted; sessions send it again.
     pub fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
         let heard_on = self.heard_on.as_ref().and_then(|heard_on| heard_on.get(&to)).and_then(|n| self.all.get(*n));
         let fits = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
@@ -146,7 +146,7 @@ impl Sockets {
                 let now = Instant::now();
                 if self.complained.is_none_or(|at| now - at > Duration::from_secs(1)) {
                     self.complained = Some(now);
-                    tracing::warn!(%to, %error, send_errors = self.counters.send_errors, "a datagram was not sent");
+                    tracing::warn!(%to, %error, send_errors = self.counters.send_errors, "the system did not take a datagram to an edge; sessions send it again");
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Sockets {
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        // The same port stays free for IPv4.
+        // Another socket can have the same port for IPv4.
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;

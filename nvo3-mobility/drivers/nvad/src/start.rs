@@ -1,4 +1,4 @@
-//! From a configuration to an authority that goes on where the last one stopped.
+//! The start of an authority: it goes on where the last one stopped.
 
 use crate::authority::{Authority, Journal};
 use crate::config::Config;
@@ -11,7 +11,7 @@ use nvo3_nva_proto::{Place, RecordNo};
 use nvoctl::{clock, daemon};
 use std::error::Error;
 
-/// Opens the store, does again what is recorded, and listens, in a runtime.
+/// Opens the store, replays its records, and listens. It needs a tokio runtime.
 pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>> {
     let store = config.data.as_deref().map(|directory| Store::open(directory, new_epoch)).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
@@ -19,7 +19,11 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
         let superseded = superseded(&config.nva, &records);
         if !superseded.is_empty() {
             store.remove(&superseded)?;
-            tracing::info!(removed = superseded.len(), of = records.len(), "the journal is shorter now");
+            tracing::info!(
+                removed = superseded.len(),
+                records = records.len(),
+                "records that newer ones replace were removed from the store"
+            );
         }
     }
     let last = records.last().map_or(RecordNo(0), |(number, _)| *number);
@@ -40,24 +44,30 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
         nva.handle(now, Input::Admit(*place))?;
     }
 
-    let listen = sockets.addresses();
+    let listen: Vec<String> = sockets.addresses().iter().map(ToString::to_string).collect();
+    let listen = listen.join(", ");
     let journal = match store {
         None => {
-            tracing::warn!(?listen, epoch, "answers, and keeps nothing: a crash loses the directory and every move");
+            tracing::warn!(
+                listen,
+                epoch,
+                "the authority answers and keeps no records: its end loses the directory and every move"
+            );
             Journal::Memory
         }
         Some(store) => {
             let path = store.path().to_owned();
-            tracing::info!(?listen, epoch, records = last.0, tsis = nva.tsis(), store = %path.display(), "answers");
+            let (file, records, tsis) = (path.display(), last.0, nva.tsis());
+            tracing::info!(%listen, epoch, records, tsis, store = %file, "the authority answers");
             Journal::Store { writer: Writer::start(store)?, path }
         }
     };
     Ok(Authority::new(nva, config.places, config.trust, epoch, journal, last, sockets))
 }
 
-/// Warns of edges that have no key.
+/// Logs a warning for each edge that has no key.
 pub(crate) fn warn_without_key(keys: &Keys, places: &[Place]) {
     for place in places.iter().filter(|place| keys.newest(place.nve).is_none()) {
-        tracing::warn!("there is no key for {}: it cannot connect", place.nve);
+        tracing::warn!(nve = %place.nve, "the file of keys has no key of an edge: that edge cannot connect");
     }
 }

@@ -1,16 +1,16 @@
-//! Who waits for a move, and who watches everything.
+//! The callers that wait for a move, the callers that watch all events, and the log.
 
-use crate::{show, words};
+use crate::show;
 use nvo3_mobility::nva::Event;
-use nvo3_nva_proto::{Instant, MoveId, MoveResult};
+use nvo3_nva_proto::{DownReason, Instant, MoveId, MoveResult};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Watchers};
 use std::collections::BTreeMap;
 
-/// Callers that wait for moves.
+/// The most callers that wait for moves.
 const MOST: usize = 4_096;
 
-/// What a caller waits for.
+/// The event that a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     /// The VM may be suspended, or the move has ended.
@@ -22,11 +22,11 @@ pub(crate) enum Until {
 struct Waiter {
     until: Until,
     caller: Caller,
-    /// A party will not take part.
+    /// Why a party of the move refused its part, if one did.
     refused: Option<String>,
 }
 
-/// See the module.
+/// The callers that wait for moves, and those that watch.
 #[derive(Default)]
 pub(crate) struct Waiters {
     of_move: BTreeMap<MoveId, Vec<Waiter>>,
@@ -35,7 +35,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Whether no more can wait.
+    /// True if no more callers can wait.
     pub(crate) const fn full(&self) -> bool {
         self.waiting >= MOST
     }
@@ -46,13 +46,16 @@ impl Waiters {
         self.of_move.entry(id).or_default().push(Waiter { until, caller, refused: None });
     }
 
-    /// Lets a caller watch.
+    /// Lets a caller watch all events.
     pub(crate) fn watch(&mut self, caller: Caller) {
         self.watching.add(caller);
     }
 
-    /// Something happened.
+    /// Logs an event, tells the callers that watch, and answers the callers that waited for it.
     pub(crate) fn tell(&mut self, now: Instant, event: &Event) {
+        if is_silent(event) {
+            return;
+        }
         log(event);
         if !self.watching.is_empty() {
             self.watching.tell(now, &show::event(event));
@@ -61,7 +64,7 @@ impl Waiters {
             Event::MaySuspend(id) => self.prepared(*id),
             Event::Refused { id, nve, why } => {
                 for waiter in self.of_move.get_mut(id).into_iter().flatten() {
-                    waiter.refused = Some(format!("{nve} refused {id}: {}", words::refusal(*why)));
+                    waiter.refused = Some(format!("{nve} refused its part of move {}: {why}", id.0));
                 }
             }
             Event::Ended { id, result } => self.ended(*id, *result),
@@ -97,20 +100,53 @@ impl Waiters {
     }
 }
 
+/// True for a step within a state: the state's name is the same before and after.
+fn is_silent(event: &Event) -> bool {
+    matches!(event, Event::Move { from, to, .. } if show::state(*from) == show::state(*to))
+}
+
 fn log(event: &Event) {
     match event {
-        Event::NveUp { nve, restarted } => tracing::info!(%nve, restarted, "an edge is connected"),
-        Event::NveDown { nve, reason } => tracing::warn!(%nve, reason = words::down(*reason), "an edge is gone"),
-        Event::Refused { id, nve, why } => tracing::warn!(move_id = id.0, %nve, "refused: {}", words::refusal(*why)),
-        Event::MaySuspend(id) => tracing::info!(move_id = id.0, "both edges are ready"),
-        Event::Ended { id, result } => tracing::info!(move_id = id.0, result = words::result(*result), "a move ended"),
-        Event::Duplicate(key) => tracing::warn!(tsi = %key, "it moved too often and is frozen"),
-        Event::Move { id, from, to } => {
-            tracing::debug!(move_id = id.0, from = show::state(*from), to = show::state(*to), "a move goes on");
+        Event::NveUp { nve, restarted } => tracing::info!(%nve, restarted, "the session with an edge is up"),
+        Event::NveDown { nve, reason: DownReason::PeerClosed | DownReason::Closed } => {
+            tracing::info!(%nve, "an edge has closed its session");
         }
-        Event::Converged { id, after } => tracing::debug!(move_id = id.0, %after, "everyone follows"),
-        Event::Stalled(waiting) => tracing::warn!(%waiting, "{}", waiting.duty),
-        Event::Report { id, nve, report } => tracing::debug!(move_id = id.0, %nve, ?report, "an edge reports"),
+        Event::NveDown { nve, reason } => {
+            tracing::warn!(%nve, reason = %reason, "the session with an edge is lost");
+        }
+        Event::Refused { id, nve, why } => {
+            tracing::warn!("move" = id.0, %nve, reason = %why, "an edge refused its part: the move will be aborted");
+        }
+        Event::MaySuspend(id) => tracing::info!("move" = id.0, "both edges are prepared: the VM may be suspended"),
+        Event::Ended { id, result } => {
+            tracing::info!("move" = id.0, result = %result, "a move has ended")
+        }
+        Event::Duplicate(key) => {
+            tracing::warn!(tsi = %key, "a TSI moved too often without a plan and is frozen: two VMs may have its MAC");
+        }
+        Event::Move { id, from, to } => {
+            tracing::debug!(
+                "move" = id.0,
+                from = show::state(*from),
+                to = show::state(*to),
+                "the state of a move has changed"
+            );
+        }
+        Event::Converged { id, after } => {
+            tracing::debug!("move" = id.0, %after, "every interested edge follows a committed move");
+        }
+        Event::Stalled(waiting) => {
+            tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
+        }
+        Event::Report { id, nve, report } => tracing::info!(
+            "move" = id.0, %nve,
+            duration = %report.duration,
+            held_frames = report.held_frames,
+            tunnelled_frames = report.tunnelled_frames,
+            dropped_frames = report.dropped_frames,
+            stale_senders = report.stale_senders,
+            "an edge reports its part of a move"
+        ),
         other => tracing::info!("{other}"),
     }
 }

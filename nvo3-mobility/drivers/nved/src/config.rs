@@ -1,55 +1,82 @@
-//! What an edge is told before it starts: by flags, by a TOML file with the same names, or by both; flags win.
+//! The settings of an edge: flags, a TOML file with the same names as keys, or both; flags win.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
-use nvoctl::daemon::{SettingsError, flags_or_file, settings};
+use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
 use nvoctl::keys::{KeysError, Trust};
-use nvoctl::{NVED_SOCKET, Port, PortError, control_address};
+use nvoctl::{NVED_SOCKET, Port, control_address};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-/// An edge of a network virtualization overlay: connects tenant systems, tunnels their frames in VXLAN, and takes part in
-/// their moves.
+const AFTER_HELP: &str = "\
+Example:
+  nvoctl make-key --nve 1 nvad.keys h1.keys
+  nved --id 1 --locator 198.51.100.1 --nva 198.51.100.9 --keys h1.keys
+  nvoctl attach vm0,vni=77,mac=02:00:00:00:00:10,ip=192.0.2.10,active
+
+Exit codes:
+  0  nved was asked to end (SIGTERM, SIGINT) and has told the NVA
+  1  nved cannot start or go on: the last line on stderr says why
+  2  the command line or the file of --config is wrong
+
+Files:
+  /run/nvo3/nved.sock  the control socket, mode 0600: only its owner and root can connect. nved removes it when it ends
+  the file of --keys   mode 0600: nved does not start if others may read it. `nvoctl reload-keys` reads it again
+  the file of --config nved.toml in this package has every key with its default; nved reads it once, at the start
+
+Environment:
+  RUST_LOG  what is logged to stderr, such as warn, debug or nved=debug [default: info]
+
+nved needs CAP_NET_RAW, and CAP_NET_ADMIN for taps, and gives up all other capabilities.";
+
+/// An edge (NVE) of a network virtualization overlay.
+///
+/// It connects tenant systems to the overlay, tunnels their Ethernet frames in VXLAN to the other edges, and takes part in the moves
+/// of VMs. It needs --id, --locator, --nva, and --keys or --trusted-transport.
 #[derive(Debug, Default, Parser, Deserialize)]
-#[command(version)]
+#[command(name = "nved", version, after_help = AFTER_HELP)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Settings {
-    /// A TOML file with these flags' names as keys, each port a table in the array `port`; flags win
+pub(crate) struct Settings {
+    /// Read settings from this TOML file. Its keys are the flags' names; a flag replaces the key, --port adds to it
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
-    /// This edge's number in its domain, the same across its restarts
+    /// The number of this edge in its domain, the same after each restart. No other edge may have it [no default]
     #[arg(long, value_name = "N")]
     id: Option<u64>,
-    /// Its address on the underlay; one of each family at most
+    /// The address of this edge on the underlay. Give one IPv4 address, one IPv6 address, or both [no default]
     #[arg(long, value_name = "IP")]
+    #[serde(deserialize_with = "one_or_many")]
     locator: Vec<IpAddr>,
-    /// The authority: IP or IP:PORT
-    #[arg(long, value_name = "ADDRESS")]
+    /// The address of the authority (nvad). The default PORT is UDP 61635 [no default]
+    #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
-    /// An access port that is there from the start: vm0,vni=77,kind=packet|tap,mac=M,ip=A,ip=B,trusted,active
+    /// Open this access port at the start: NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active], as
+    /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
+    #[serde(deserialize_with = "one_or_many")]
     port: Vec<Port>,
-    /// Authenticate messages by this edge's keys in this file, which only its owner may read
+    /// Authenticate the messages between this edge and the authority by the keys in this file, mode 0600 [no default]
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_transport")]
     keys: Option<PathBuf>,
-    /// Authenticate nothing: whoever can send here is believed
+    /// Authenticate nothing, in place of --keys: nved believes whoever can send to its address [default: false]
     #[arg(long)]
     trusted_transport: bool,
-    /// Where nvoctl speaks to it [default: /run/nvo3/nved.sock]
+    /// Listen for nvoctl on this Unix socket [default: /run/nvo3/nved.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// The UDP port of VXLAN [default: 4789]
+    /// The UDP port of VXLAN, the same at all edges of the domain [default: 4789]
     #[arg(long, value_name = "PORT")]
     vxlan_port: Option<u16>,
-    /// A frame alone activates no VM that was moved here
+    /// Let only the hypervisor's word (`nvoctl activate`) start a VM that a move brings. Otherwise a frame of the VM does it too
+    /// [default: false]
     #[arg(long)]
     hypervisor_word_only: bool,
 }
 
-/// What an edge runs with.
+/// The checked settings.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) place: Place,
@@ -61,59 +88,66 @@ pub(crate) struct Config {
     pub(crate) hypervisor_word_only: bool,
 }
 
-/// What is wrong with it.
+/// Why an edge cannot run with these settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     File(#[from] SettingsError),
-    #[error("{0}: missing")]
-    Missing(&'static str),
+    #[error("missing, as a flag or as a key of the file of --config: {}", .0.join("; "))]
+    Missing(Vec<&'static str>),
     #[error(transparent)]
     Keys(#[from] KeysError),
-    #[error("locator {0}: there is one of this family already")]
+    #[error("--locator {0}: there is one of this address family already")]
     SecondLocator(IpAddr),
-    #[error("locator {0}: not the address of one host")]
+    #[error("--locator {0}: not the address of one host")]
     NotAHost(IpAddr),
-    #[error("nva {0:?}: neither IP nor IP:PORT")]
+    #[error("--nva {0}: neither IP nor IP:PORT")]
     Nva(String),
-    #[error("nva {0}: no locator of its family")]
+    #[error("--nva {0}: this edge has no --locator of that address family")]
     NvaFamily(SocketAddr),
-    #[error("port {0}: named twice")]
+    #[error("--port {0}: two ports have this name")]
     SecondPort(String),
-    #[error("port {name}: {error}")]
-    Port { name: String, error: PortError },
 }
 
 impl Config {
-    /// From the command line, whose mistakes and `--help` end the process.
-    pub(crate) fn from_args() -> Result<Self, Error> {
+    /// Reads the command line and the file that it names. A mistake in either ends the process with exit code 2, `--help` with 0.
+    pub(crate) fn from_args() -> Self {
         Self::from_settings(Settings::parse())
+            .unwrap_or_else(|error| Settings::command().error(clap::error::ErrorKind::ValueValidation, error).exit())
     }
 
     fn from_settings(flags: Settings) -> Result<Self, Error> {
         let file: Settings = settings(flags.config.as_deref())?;
-        let locator = if flags.locator.is_empty() { file.locator } else { flags.locator };
-        let locators = locators(&locator)?;
-        let nva = flags.nva.or(file.nva).ok_or(Error::Missing("nva"))?;
+        let id = flags.id.or(file.id);
+        let locators = locators(if flags.locator.is_empty() { &file.locator } else { &flags.locator })?;
+        let nva = flags.nva.or(file.nva);
+        let (keys, trusted_transport) =
+            flags_or_file((flags.keys, flags.trusted_transport), (file.keys, file.trusted_transport));
+        let missing = [
+            (id.is_none(), "--id <N>"),
+            (locators.is_none(), "--locator <IP>"),
+            (nva.is_none(), "--nva <IP[:PORT]>"),
+            (keys.is_none() && !trusted_transport, "--keys <FILE> or --trusted-transport"),
+        ];
+        let missing = || missing.iter().filter(|(is_missing, _)| *is_missing).map(|(_, flag)| *flag).collect();
+        let (Some(id), Some(locators), Some(nva)) = (id, locators, nva) else { return Err(Error::Missing(missing())) };
+        if keys.is_none() && !trusted_transport {
+            return Err(Error::Missing(missing()));
+        }
         let nva = control_address(&nva).ok_or(Error::Nva(nva))?;
         let reachable = if nva.is_ipv4() { locators.v4().is_some() } else { locators.v6().is_some() };
         if !reachable {
             return Err(Error::NvaFamily(nva));
         }
         let ports: Vec<Port> = file.port.into_iter().chain(flags.port).collect();
-        for port in &ports {
-            port.validate().map_err(|error| Error::Port { name: port.name.clone(), error })?;
-        }
         let twice =
             ports.iter().enumerate().find(|(n, port)| ports.iter().take(*n).any(|other| other.name == port.name));
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
-        let (keys, trusted_transport) =
-            flags_or_file((flags.keys, flags.trusted_transport), (file.keys, file.trusted_transport));
         Ok(Self {
             trust: Trust::new(keys, trusted_transport)?,
-            place: Place { nve: NveId(flags.id.or(file.id).ok_or(Error::Missing("id"))?), locators },
+            place: Place { nve: NveId(id), locators },
             nva,
             ports,
             socket: flags.socket.or(file.socket).unwrap_or_else(|| NVED_SOCKET.into()),
@@ -123,7 +157,8 @@ impl Config {
     }
 }
 
-fn locators(addresses: &[IpAddr]) -> Result<Locators, Error> {
+/// The locators of an edge; `None` if there is no address.
+fn locators(addresses: &[IpAddr]) -> Result<Option<Locators>, Error> {
     let (mut v4, mut v6) = (None, None);
     for address in addresses {
         if address.is_unspecified() || address.is_multicast() {
@@ -137,12 +172,12 @@ fn locators(addresses: &[IpAddr]) -> Result<Locators, Error> {
             return Err(Error::SecondLocator(*address));
         }
     }
-    match (v4, v6) {
-        (Some(v4), Some(v6)) => Ok(Locators::Both(v4, v6)),
-        (Some(v4), None) => Ok(Locators::V4(v4)),
-        (None, Some(v6)) => Ok(Locators::V6(v6)),
-        (None, None) => Err(Error::Missing("locator")),
-    }
+    Ok(match (v4, v6) {
+        (Some(v4), Some(v6)) => Some(Locators::Both(v4, v6)),
+        (Some(v4), None) => Some(Locators::V4(v4)),
+        (None, Some(v6)) => Some(Locators::V6(v6)),
+        (None, None) => None,
+    })
 }
 
 #[cfg(test)]
@@ -165,15 +200,7 @@ mod tests {
             socket = "/tmp/a.sock"
             vxlan-port = 8472
             keys = "/etc/nvo3/nved.keys"
-
-            [[port]]
-            name = "vm0"
-            kind = "tap"
-            vni = 77
-            active = true
-            [[port.stations]]
-            mac = "52:54:00:77:00:10"
-            ips = ["192.168.77.10", "fd77::10"]
+            port = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,active"
         "#;
         std::fs::write(&path, text).unwrap();
         let file = path.to_str().unwrap();
@@ -209,20 +236,45 @@ mod tests {
         let ok = ["--id=1", "--locator=192.0.2.1", "--nva=192.0.2.100", "--trusted-transport"];
         #[rustfmt::skip]
         let table: [(&[&str], &str); 9] = [
-            (&ok[1..],                                               "id: missing"),
-            (&ok[..3],                                               "keys or trusted-transport: one of both is needed, to authenticate messages or not"),
-            (&[ok[0], ok[2]],                                        "locator: missing"),
-            (&ok[..2],                                               "nva: missing"),
-            (&[ok[0], ok[1], ok[2], "--locator=192.0.2.2"],          "locator 192.0.2.2: there is one of this family already"),
-            (&[ok[0], ok[2], "--locator=0.0.0.0"],                   "locator 0.0.0.0: not the address of one host"),
-            (&[ok[0], ok[1], "--nva=nva.example"],                   "nva \"nva.example\": neither IP nor IP:PORT"),
-            (&[ok[0], ok[1], "--nva=2001:db8::1"],                   "nva [2001:db8::1]:61635: no locator of its family"),
-            (&[ok[0], ok[1], ok[2], "--port=a,vni=1,trusted", "--port=a,vni=2,trusted"], "port a: named twice"),
+            (&[],                                                    "missing, as a flag or as a key of the file of --config: --id <N>; --locator <IP>; --nva <IP[:PORT]>; --keys <FILE> or --trusted-transport"),
+            (&ok[1..],                                               "missing, as a flag or as a key of the file of --config: --id <N>"),
+            (&ok[..3],                                               "missing, as a flag or as a key of the file of --config: --keys <FILE> or --trusted-transport"),
+            (&ok[..2],                                               "missing, as a flag or as a key of the file of --config: --nva <IP[:PORT]>; --keys <FILE> or --trusted-transport"),
+            (&[ok[0], ok[1], ok[2], "--locator=192.0.2.2"],          "--locator 192.0.2.2: there is one of this address family already"),
+            (&[ok[0], ok[2], "--locator=0.0.0.0"],                   "--locator 0.0.0.0: not the address of one host"),
+            (&[ok[0], ok[1], ok[3], "--nva=nva.example"],            "--nva nva.example: neither IP nor IP:PORT"),
+            (&[ok[0], ok[1], ok[3], "--nva=2001:db8::1"],            "--nva [2001:db8::1]:61635: this edge has no --locator of that address family"),
+            (&[ok[0], ok[1], ok[2], ok[3], "--port=a,vni=1,trusted", "--port=a,vni=2,trusted"], "--port a: two ports have this name"),
         ];
 
         for (flags, says) in table {
             assert_eq!(config(flags).unwrap_err().to_string(), says);
         }
         assert!(config(&ok).is_ok());
+    }
+
+    /// The lines of the sample that set a key, each with its key; a comment sets the default.
+    fn sample() -> Vec<(&'static str, &'static str)> {
+        let lines = include_str!("../nved.toml").lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
+        let keys = lines.filter_map(|line| Some((line.split_once(" = ")?.0, line)));
+        keys.filter(|(key, _)| !key.contains(' ')).collect()
+    }
+
+    #[test]
+    fn the_sample_has_every_key_and_its_comments_are_the_defaults() {
+        let keys: Vec<&str> = sample().into_iter().map(|(key, _)| key).collect();
+        let command = Settings::command();
+        let mut flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+        flags.retain(|flag| *flag != "config");
+        assert_eq!(keys, flags, "in the order of --help");
+
+        let directory = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = directory.path().join("nved.toml");
+            std::fs::write(&path, text).unwrap();
+            config(&["--config", path.to_str().unwrap()]).unwrap()
+        };
+        let with_defaults: String = sample().into_iter().map(|(_, line)| format!("{line}\n")).collect();
+        assert_eq!(read(include_str!("../nved.toml")), read(&with_defaults));
     }
 }

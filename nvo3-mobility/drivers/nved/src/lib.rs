@@ -1,15 +1,15 @@
-//! What an edge (NVE) on Linux needs around its machines: access ports, the underlay, and one wait for all of them.
+//! The parts of an edge (NVE) on Linux around its machines: access ports, the underlay, and one wait for all of them.
 //!
-//! The program `nved` is written with it; so is an edge of your own, over [`nvo3_mobility`] or anything else.
+//! The program `nved` uses this library. An edge of your own can use it too, over [`nvo3_mobility`] or other code.
 //!
 //! - [`port`] carries Ethernet frames from and to a tenant system: a packet socket on an interface, or a tap.
 //! - [`underlay`] carries the frames in VXLAN over UDP from and to other NVEs, in batches.
 //! - [`ready`] tells which of them have something to read.
 //!
-//! Nothing here waits but [`ready::Ready::wait`], which needs a tokio runtime. Reading and writing frames allocates nothing.
+//! Only [`ready::Ready::wait`] waits; it needs a tokio runtime. Reading and writing frames allocates nothing.
 //! Packet sockets need CAP_NET_RAW, taps need CAP_NET_ADMIN.
 //!
-//! A port whose frames all go into one tunnel, and back:
+//! A port with one tunnel: all its frames go into the tunnel, and all frames out of the tunnel go to the port:
 //!
 //! ```no_run
 //! use nvo3_mobility::table::VapId;

@@ -1,4 +1,4 @@
-//! One wait for all the file descriptors that carry frames and datagrams.
+//! One wait for all file descriptors that carry frames and datagrams.
 //!
 //! ```
 //! use nved::ready::{Ready, Source};
@@ -23,17 +23,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use tokio::io::unix::AsyncFd;
 
-/// Sources that one wait tells of; the next wait tells of the others.
+/// The most sources that one wait gives; the next wait gives the others.
 const AT_ONCE: usize = 64;
 
-/// What a file descriptor carries. The numbers are the owner's.
+/// The name of a file descriptor. The owner chooses the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// An access port.
     Port(VapId),
     /// An underlay socket, by its place in [`Underlay::receivers`](crate::underlay::Underlay::receivers).
     Underlay(usize),
-    /// A socket of control messages, by its place.
+    /// A socket of control messages, by its place in the owner's list.
     Control(usize),
 }
 
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-/// The sources that are waited for: an epoll instance, which the tokio runtime watches. A source costs no task and a wait no
+/// The sources that one wait covers: an epoll instance, which the tokio runtime watches. A source needs no task, and a wait no
 /// allocation.
 #[derive(Debug)]
 pub struct Ready {
@@ -64,10 +64,10 @@ pub struct Ready {
 
 impl Ready {
     #[allow(deprecated, reason = "an owned descriptor stays what it is, all that the unsafe successor asks for")]
-    /// Waits for nothing yet. Call it in a tokio runtime.
+    /// Makes an empty set of sources, in a tokio runtime.
     ///
     /// # Errors
-    /// The system gives no epoll instance.
+    /// The system's error if it gives no epoll instance.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -75,18 +75,19 @@ impl Ready {
         Ok(Self { epoll: AsyncFd::new(epoll::create(CreateFlags::CLOEXEC)?)? })
     }
 
-    /// Waits for this source too, until its descriptor is closed.
+    /// Adds a source, until its descriptor is closed.
     ///
     /// # Errors
-    /// The system does not watch this descriptor, or watches it already.
+    /// The system's error if it cannot watch this descriptor, or watches it already.
     pub fn add(&self, source: Source, descriptor: impl AsFd) -> io::Result<()> {
         Ok(epoll::add(self.epoll.get_ref(), descriptor, EventData::new_u64(source.number()), EventFlags::IN)?)
     }
 
-    /// Waits until sources have something to read, and tells which: up to 64 at once. What is not read then is told of again.
+    /// Waits until sources have something to read, and gives up to 64 of them. The next wait gives a source again that was not read
+    /// empty.
     ///
     /// # Errors
-    /// The system's wait fails.
+    /// The system's error if its wait fails.
     pub async fn wait(&self) -> io::Result<impl Iterator<Item = Source> + use<>> {
         loop {
             let mut guard = self.epoll.readable().await?;

@@ -1,11 +1,11 @@
-//! Room in the kernel for what arrives while the process does not run.
+//! Room in the kernel for frames and datagrams that arrive while the process does not run.
 
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use socket2::SockRef;
 use std::io;
 use std::os::fd::AsFd;
 
-/// What may wait in a socket, in bytes.
+/// The most bytes that may wait in a socket.
 pub(crate) const WAITING: usize = 16 << 20;
 
 /// Lets [`WAITING`] bytes wait to be received; without CAP_NET_ADMIN, as much as the system allows.

@@ -1,19 +1,19 @@
-//! Requests and replies.
+//! The requests and replies of the daemons.
 
 use crate::Port;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveResult, NveId, TsiKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a daemon is asked for. Each daemon refuses the requests of the other one.
+/// A request to a daemon. Each daemon refuses the requests for the other daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// Which daemon it is, whom it is connected to, and its main counts: [`Reply::Shown`], an object.
+    /// Show which daemon it is, whether it is connected, and its main counts: [`Reply::Shown`], an object.
     Status,
-    /// What the daemon knows: [`Reply::Shown`].
+    /// Show a part of what the daemon knows: [`Reply::Shown`].
     Show(What),
-    /// A [`Reply::Event`] for each event, until the connection ends.
+    /// Send a [`Reply::Event`] for each event, until the connection ends.
     Watch,
     /// nved: open a port. Its TSIs are registered only if it is [`Port::active`].
     Attach(Port),
@@ -55,7 +55,7 @@ pub enum Request {
         /// If the VM does not run there after this time, in microseconds, the move is revoked.
         deadline: Micros,
     },
-    /// nvad: how a move ended. The reply comes when it has ended.
+    /// nvad: tell how a move ended. The reply comes when the move has ended.
     Outcome {
         /// The move.
         move_id: MoveId,
@@ -74,23 +74,24 @@ pub enum Request {
     },
 }
 
-/// What a daemon can show.
+/// The parts that a daemon can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// The TSIs, an array: nved says each one's state and mapping, nvad says where each one is.
+    /// The TSIs, an array: at nved the state and the mapping of each, and `refused` if the NVA refused to register it; at nvad its NVE.
     Tables,
-    /// The moves, an array: those in hand; at nvad also the last ones that ended.
+    /// The moves, an array: those in hand, then the last that ended. nved keeps 16, each with the frames that it held, tunnelled and
+    /// dropped for the move.
     Moves,
     /// All counters, an object; dropped frames by reason.
     Counters,
 }
 
-/// What a daemon answers.
+/// A reply of a daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// What was asked for is done.
+    /// The request is carried out.
     Done,
     /// Both NVEs are ready: the VM may be suspended.
     Prepared {
@@ -104,18 +105,18 @@ pub enum Reply {
         /// How it ended.
         result: MoveResult,
     },
-    /// What was to be shown: an object, or an array of objects with the same keys.
+    /// The part that was asked for: an object, or an array of objects with the same keys.
     Shown(Value),
-    /// Something happened.
+    /// An event, for [`Request::Watch`].
     Event {
-        /// When, in microseconds of CLOCK_MONOTONIC.
+        /// The time of the event, in microseconds of the daemon's CLOCK_MONOTONIC.
         at: Instant,
-        /// A flat object; its key `event` has the event's name.
+        /// A flat object. Its key `event` has the event's name, its key `time` the time of day (UTC, RFC 3339).
         what: Value,
     },
     /// The request is refused, and nothing changed.
     Refused {
-        /// Why, for people.
+        /// The reason, as a sentence for people.
         why: String,
     },
 }

@@ -24,30 +24,30 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Why there is no reply. Each names the socket.
+/// Why there is no reply. Each error names the socket.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No daemon listens there. It was asked for nothing.
+    /// No daemon listens at the socket. No daemon got the request.
     #[error("{path}: no daemon there: {error}")]
     NotThere {
         /// The daemon's socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// The daemon closed the connection before it replied. It may have done what it was asked.
+    /// The daemon closed the connection before it replied. It may have carried out the request.
     #[error("{path}: the daemon went away")]
     WentAway {
         /// The daemon's socket.
         path: PathBuf,
     },
-    /// The time is over. The daemon may still do what it was asked.
+    /// The time is over. The daemon may still carry out the request.
     #[error("{path}: no answer in time")]
     TimedOut {
         /// The daemon's socket.
         path: PathBuf,
     },
-    /// What came is not a [`Reply`]. The daemon may have done what it was asked.
+    /// The line is not a [`Reply`]. The daemon may have carried out the request.
     #[error("{path}: not a reply: {error}")]
     Garbled {
         /// The daemon's socket.

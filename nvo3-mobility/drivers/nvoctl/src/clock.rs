@@ -1,9 +1,10 @@
-//! The machines' time: microseconds of CLOCK_MONOTONIC, which all processes of a host share.
+//! The time that the machines are given: microseconds of CLOCK_MONOTONIC, which all processes of a host share.
 
 use nvo3_nva_proto::Instant;
 use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime};
 
-/// Now.
+/// The time now.
 pub fn now() -> Instant {
     microseconds(ClockId::Monotonic)
 }
@@ -12,6 +13,12 @@ pub fn now() -> Instant {
 pub fn from_realtime(micros: u64) -> Instant {
     let ago = microseconds(ClockId::Realtime).0.saturating_sub(micros);
     Instant(now().0.saturating_sub(ago))
+}
+
+/// The time of day at a time of CLOCK_MONOTONIC, as the clock is set now.
+pub fn to_realtime(at: Instant) -> SystemTime {
+    let realtime = microseconds(ClockId::Realtime).0.saturating_sub(now().0.saturating_sub(at.0));
+    SystemTime::UNIX_EPOCH + Duration::from_micros(realtime)
 }
 
 fn microseconds(clock: ClockId) -> Instant {

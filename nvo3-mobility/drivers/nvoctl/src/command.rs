@@ -1,44 +1,57 @@
-//! What the command line can say.
+//! The command line.
 
 use crate::values::{move_id, nve_id, stopped_at, time, vni};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nvo3_nva_proto::{Instant, Micros, MoveId, NveId, TsiKey};
+use nvo3_nva_proto::{Instant as MachineTime, Micros, MoveId, NveId, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use nvoctl::{NVAD_SOCKET, NVED_SOCKET, Port, Request, What};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a daemon is waited for where nothing else is said.
+/// The default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-nvad hears: prepare, outcome, cancel, fence, migrate (at /run/nvo3/nvad.sock).
-nved hears: attach, detach, suspend, activate, resume (at /run/nvo3/nved.sock).
-Both hear status, show, watch and reload-keys; without --socket nved is asked.
+TIME is a number and a unit, such as 500ms, 10s or 5m. MAC is such as 02:00:00:00:00:10.
+
+nvad takes: prepare, outcome, cancel, fence, migrate (at /run/nvo3/nvad.sock).
+nved takes: attach, detach, suspend, activate, resume (at /run/nvo3/nved.sock).
+Both take status, show, watch and reload-keys. Without --socket these ask nved.
+
+Example:
+  nvoctl attach vm0,vni=77,mac=02:00:00:00:00:10,ip=192.0.2.10,active
+  nvoctl --socket /run/nvo3/nvad.sock show tables
+  nvoctl migrate --vni 77 --mac 02:00:00:00:00:10 --to 2 --old h1.sock --new h2.sock --stop ./stop-vm --start ./start-vm
 
 Exit codes:
   0  it is done; a move is committed
-  1  refused, and nothing changed (migrate: or what it says last)
+  1  refused, and nothing changed (attach: the port is open, and the authority refused a TSI; migrate: see its last line)
   2  the command line is wrong
   3  no daemon there, or it went away before it answered
   4  the move ended aborted: the VM's place is where it was
   5  timed out; what was asked may still happen
 
+Files:
+  /run/nvo3/nved.sock, /run/nvo3/nvad.sock  the daemons' sockets, mode 0600: nvoctl runs as their owner or as root
+  the files of make-key                     mode 0600; make-key makes a file that is not there
+
+Environment:
+  nvoctl reads no variable. nved and nvad log to stderr as RUST_LOG says.
+
 With --json each reply is printed as it came, a line each: \"done\", {\"prepared\":{..}}, {\"ended\":{..}}, {\"shown\":..},
 {\"event\":{..}} or {\"refused\":{..}}.";
 
-/// Speaks to nved and nvad: attaches ports, orders and follows moves.
+/// Controls nved (an edge) and nvad (the authority) over their Unix sockets: attaches ports, orders moves and follows them.
 #[derive(Debug, Parser)]
 #[command(name = "nvoctl", version, after_help = AFTER_HELP)]
 pub(crate) struct Flags {
-    /// The daemon's socket.
+    /// The daemon's socket [default: /run/nvo3/nvad.sock for nvad's commands, else /run/nvo3/nved.sock].
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Print each reply as its JSON line.
+    /// Print each reply as one line of JSON [default: text for people].
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// How long the whole command may take, such as 500ms or 30s (default 30s; watch: for ever; migrate: each answer of a
-    /// daemon).
+    /// How long the whole command may take; for migrate, how long each answer of a daemon may take [default: 30s; watch: no limit].
     #[arg(long, global = true, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
     #[command(subcommand)]
@@ -47,119 +60,135 @@ pub(crate) struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Who the daemon is, whom it is connected to, how much there is of what.
+    /// Show who the daemon is, whether it is connected, and its main counts.
     Status,
-    /// What the daemon knows.
+    /// Show what the daemon knows.
     Show {
-        /// Of what.
+        /// Which part.
         what: Shown,
     },
-    /// Events as they come, until the daemon ends.
+    /// Print events as they come, with the time of day (UTC), until the daemon ends.
     Watch,
-    /// nved: open an access port. It says that the port exists; `active` in it says that the VM runs here.
+    /// nved: open an access port.
+    ///
+    /// With `active` in SPEC the VM runs here: nved registers its TSIs, and the command waits up to 2s for the authority's answer. Exit
+    /// code 0: the TSIs are registered, or the registration is pending, as the output says. Exit code 1 with the port open: the
+    /// authority refused a TSI.
     Attach {
-        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active]: who may be behind it, each ip of
-        /// the mac before it.
+        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active]
+        ///
+        /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
+        /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
+        /// before it. trusted: frames of any source may come in (a gateway or a bridge is behind the port). active: the VM runs here.
         #[arg(value_name = "SPEC")]
         port: Port,
+        /// Do not wait for the authority's answer [default: wait up to 2s].
+        #[arg(long)]
+        no_wait: bool,
     },
-    /// nved: close an access port.
+    /// nved: close an access port. nved removes an interface that it made.
     Detach {
-        /// The interface.
+        /// The interface's name.
         #[arg(value_name = "NAME")]
         port: String,
     },
-    /// nvad: plan a move; returns when the VM may be suspended.
+    /// nvad: plan a move. It returns when the VM may be suspended.
     Prepare(Prepare),
-    /// nved, the old one: the VM will stop, or has stopped; returns when what comes for it goes to the new NVE.
+    /// nved, the old NVE: the VM will stop here, or has stopped. It returns when frames for the VM go to the new NVE.
     Suspend {
         #[command(flatten)]
         whose: Whose,
-        /// The move; without, the one in hand.
+        /// The move [default: the move in hand].
         #[arg(long = "move", value_name = "ID", value_parser = move_id)]
         move_id: Option<MoveId>,
-        /// The VM has stopped already, then: nanoseconds of CLOCK_MONOTONIC, or @SECONDS.FRACTION since 1970. What was
-        /// delivered since goes to the new NVE too.
+        /// When the VM stopped, if it has: nanoseconds of CLOCK_MONOTONIC, or @SECONDS.FRACTION since 1970. Frames that were
+        /// delivered since then go to the new NVE too [default: the VM has not stopped yet].
         #[arg(long, value_name = "TIME", value_parser = stopped_at)]
-        stopped_at: Option<Instant>,
+        stopped_at: Option<MachineTime>,
     },
-    /// nved: the VM runs here. With --move the VM may start only once this is done.
+    /// nved: the VM runs here. A VM that a move brings may start only once this command (with --move) is done.
     Activate {
         #[command(flatten)]
         whose: Whose,
-        /// The move that brings it.
+        /// The move that brings the VM [default: no move brings it].
         #[arg(long = "move", value_name = "ID", value_parser = move_id)]
         move_id: Option<MoveId>,
     },
-    /// nved, the old one: the VM that was to leave runs on here.
+    /// nved, the old NVE: the VM does not leave and runs on here.
     Resume {
         #[command(flatten)]
         whose: Whose,
     },
-    /// nvad: wait for a move's end.
+    /// nvad: wait until a move has ended. The exit code says how: 0 committed, 4 aborted, 1 unknown.
     Outcome {
         /// The move.
         #[arg(value_name = "ID", value_parser = move_id)]
         move_id: MoveId,
     },
-    /// nvad: call a move off, unless it is too late.
+    /// nvad: call a move off, unless it is too late. `outcome` tells how the move ended.
     Cancel {
         /// The move.
         #[arg(value_name = "ID", value_parser = move_id)]
         move_id: MoveId,
     },
-    /// nvad: this NVE will not return and runs nothing any more.
+    /// nvad: an NVE will not return, and no VM runs there any more.
     Fence {
         /// The NVE.
         #[arg(value_name = "NVE", value_parser = nve_id)]
         nve: NveId,
     },
-    /// Make a key of an NVE and add it to these files; no daemon is asked.
+    /// Make a key for an NVE and add it to these files. No daemon is asked.
     ///
-    /// Give nvad's file and the NVE's, or copy the line from the one to the other; then `reload-keys` at nvad, then at nved, and
-    /// once both have it take the old key's line from both files and reload them again: no message is refused meanwhile. A file that
-    /// is not there is made, for its owner alone.
+    /// Give nvad's file and the NVE's file, or copy the new line from one to the other. Then `reload-keys` at nvad, and then at nved.
+    /// Once both have the new key, remove the line of the old key from both files and reload them again: no message is refused
+    /// meanwhile. A file that is not there is made with mode 0600.
     MakeKey {
         /// The NVE.
         #[arg(long, value_name = "NVE", value_parser = nve_id)]
         nve: NveId,
-        /// Where to.
+        /// The files that get the key.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
-    /// Both: read the file of keys again.
+    /// Both daemons: read the file of --keys again.
     ReloadKeys,
-    /// A whole move from one place: prepare, suspend, STOP, activate, START, outcome.
+    /// Do a whole move: prepare, suspend, STOP, activate, START, outcome.
     ///
-    /// STOP stops the VM at the old place and brings its last state to the new one; START starts it there and is run only
-    /// once the new nved has accepted that. Give `true` where someone else does it meanwhile. Their output goes to stderr,
-    /// and they are never cut short: a VM half copied is worse than a late one.
+    /// STOP stops the VM at the old place and brings its last state to the new place. START starts the VM at the new place; it is run
+    /// only once the new nved has accepted that. Give `true` for a step that another program does. The output of both goes to
+    /// stderr. They have no time limit: a VM half copied is worse than a late one.
     ///
-    /// Where a step fails before the suspend, the move is called off and the VM runs on. Where one fails after it, nvad is
-    /// asked to call the move off and for how it ended: if aborted, the old nved is told that the VM runs on and RESTART is
-    /// run (exit code 4); if committed, it was too late and the VM's place is the new NVE; if nvad does not answer, the move
-    /// is in doubt, and nothing is started until `nvoctl outcome` tells. A START that fails leaves a committed move and a VM
-    /// that does not run, at the new place (exit code 1). nvad calls off what has no end at the deadline, also where this
-    /// command is killed.
+    /// If a step fails before the suspend is done, the move is called off and the VM runs on. If a step fails later, nvad is asked to
+    /// call the move off, and how the move ended:
+    ///
+    /// - aborted (exit code 4): the VM's place is the old NVE. The old nved is told that the VM runs on, and RESTART is run. Without
+    ///   RESTART nothing starts the VM: bring its interface back to the old place and start it;
+    ///
+    /// - committed (exit code 1): it was too late, and the VM's place is the new NVE. START was not run;
+    ///
+    /// - no answer (exit code 5 or 3): the move is in doubt. Start nothing until `nvoctl outcome` tells the end.
+    ///
+    /// If START fails, the move is committed and the VM does not run, at the new place (exit code 1). If this command is killed, nvad
+    /// calls the move off at its deadline, unless the VM runs at the new place by then.
     Migrate(Migrate),
 }
 
-/// What moves, and where to.
+/// A VM and the NVE that it moves to.
 #[derive(Debug, Args)]
 pub(crate) struct Prepare {
-    /// The VN.
+    /// The VNI of the VN, up to 16777215.
     #[arg(long, value_name = "N", value_parser = vni)]
     vni: Vni,
-    /// An interface of the VM; repeat it for those that move as one.
+    /// The MAC address of an interface of the VM. Repeat it for interfaces that move as one.
     #[arg(long = "mac", value_name = "MAC", required = true)]
     macs: Vec<Mac>,
-    /// The new NVE.
+    /// The number of the new NVE.
     #[arg(long, value_name = "NVE", value_parser = nve_id)]
     to: NveId,
-    /// A name for the move that was never used before; nvad finds one where there is none.
+    /// A number for the move, 1 to 2^63-1, that was never used before [default: nvad chooses one].
     #[arg(long = "move", value_name = "ID", value_parser = move_id)]
     pub(crate) move_id: Option<MoveId>,
-    /// Until then the VM runs at the new NVE, or the move is called off.
+    /// If the VM does not run at the new NVE after this time, the move is called off.
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     deadline: Duration,
 }
@@ -168,22 +197,23 @@ pub(crate) struct Prepare {
 pub(crate) struct Migrate {
     #[command(flatten)]
     pub(crate) prepare: Prepare,
-    /// The socket of the nved that the VM leaves; of one on another machine, as `ssh -L` forwards it.
+    /// The socket of the nved that the VM leaves. `ssh -L` forwards the socket of an nved on another machine.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) old: PathBuf,
     /// The socket of the nved that it comes to.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) new: PathBuf,
-    /// nvad's socket, as --socket.
+    /// nvad's socket, the same as --socket [default: /run/nvo3/nvad.sock].
     #[arg(long, value_name = "SOCKET", conflicts_with = "socket")]
     nva: Option<PathBuf>,
-    /// For `sh -c`: stops the VM and brings its last state over.
+    /// A command for `sh -c` that stops the VM and brings its last state to the new place.
     #[arg(long, value_name = "CMD")]
     pub(crate) stop: String,
-    /// For `sh -c`: starts the VM at the new place.
+    /// A command for `sh -c` that starts the VM at the new place.
     #[arg(long, value_name = "CMD")]
     pub(crate) start: String,
-    /// For `sh -c`: lets the VM run on at the old place, whether STOP did its work or failed.
+    /// A command for `sh -c` that lets the VM run on at the old place after an abort, whether STOP did all of its work or a part of
+    /// it [default: nothing is run].
     #[arg(long, value_name = "CMD")]
     pub(crate) restart: Option<String>,
 }
@@ -191,25 +221,30 @@ pub(crate) struct Migrate {
 /// One interface of a VM.
 #[derive(Debug, Args)]
 pub(crate) struct Whose {
-    /// The VN.
+    /// The VNI of the VN, up to 16777215.
     #[arg(long, value_name = "N", value_parser = vni)]
     vni: Vni,
-    /// The interface; its word stands for all that move with it.
+    /// The MAC address of one interface; it stands for all that move with it.
     #[arg(long, value_name = "MAC")]
     mac: Mac,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Shown {
-    /// Who is where: at nved with state, entry and mapping.
+    /// The TSIs: at nvad where each one is, at nved its state, its mapping, and why the authority refused it.
     Tables,
-    /// The moves in hand, and the last ones at nvad.
+    /// The moves in hand, and the last ones that ended: at nved 16, with the frames that were held, tunnelled and dropped.
     Moves,
-    /// Everything that is counted; drops by reason.
+    /// All counters; dropped frames by reason.
     Counters,
 }
 
 impl Flags {
+    /// When the whole command must be over.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.timeout().and_then(|timeout| Instant::now().checked_add(timeout))
+    }
+
     /// Where the daemon listens.
     pub(crate) fn socket(&self) -> &Path {
         let own = match &self.command {
@@ -261,7 +296,7 @@ impl Command {
             Self::Show { what: Shown::Moves } => Request::Show(What::Moves),
             Self::Show { what: Shown::Counters } => Request::Show(What::Counters),
             Self::Watch => Request::Watch,
-            Self::Attach { port } => Request::Attach(port.clone()),
+            Self::Attach { port, .. } => Request::Attach(port.clone()),
             Self::Detach { port } => Request::Detach { port: port.clone() },
             Self::Prepare(prepare) => prepare.request(),
             Self::Suspend { whose, move_id, stopped_at } => {

@@ -1,11 +1,11 @@
-//! What a script is told.
+//! The exit codes.
 
 use nvo3_nva_proto::MoveResult;
 use nvoctl::Reply;
 use nvoctl::client::Error;
 use std::process::ExitCode;
 
-/// How the command ended; clap itself ends with 2 where it was not understood.
+/// How the command ended. clap itself ends with 2 if the command line is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
@@ -16,7 +16,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    pub(crate) fn of(reply: &Reply) -> Self {
+    pub(crate) fn for_reply(reply: &Reply) -> Self {
         match reply {
             Reply::Refused { .. } | Reply::Ended { result: MoveResult::Unknown, .. } => Self::Refused,
             Reply::Ended { result: MoveResult::Aborted, .. } => Self::Aborted,

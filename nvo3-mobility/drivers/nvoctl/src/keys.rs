@@ -23,10 +23,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What only the owner of a file of keys may do, read and write it, and nobody else.
+/// The mode of a file of keys: only its owner may read and write it.
 const MODE: u32 = 0o600;
 
-/// Why there are no keys.
+/// Why the keys cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysError {
@@ -44,7 +44,7 @@ pub enum KeysError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         error: io::Error,
     },
     /// Others than the file's owner may read or change it.
@@ -73,20 +73,20 @@ pub enum KeysError {
     Random(getrandom::Error),
 }
 
-/// Why a daemon believes the messages of NVEs and NVA.
+/// How a daemon authenticates the messages of NVEs and NVA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// It trusts the transport: it believes whoever can send to it.
+    /// Not at all: the daemon trusts the transport and believes whoever can send to it.
     Transport,
-    /// Their seals are right, by the keys of this file.
+    /// By their seals, with the keys of this file.
     KeyFile(PathBuf),
 }
 
 impl Trust {
-    /// From the settings `keys` and `trusted-transport`.
+    /// The meaning of the settings `keys` and `trusted-transport` together.
     ///
     /// # Errors
-    /// Neither of the two is set, or both are.
+    /// [`KeysError::Neither`] if neither of the two is set, [`KeysError::Both`] if both are.
     pub fn new(keys: Option<PathBuf>, trusted_transport: bool) -> Result<Self, KeysError> {
         match (keys, trusted_transport) {
             (Some(path), false) => Ok(Self::KeyFile(path)),
@@ -108,10 +108,11 @@ impl Trust {
     }
 }
 
-/// The keys of a file, which only its owner may read and write.
+/// Reads the keys of a file that only its owner may read and write.
 ///
 /// # Errors
-/// The file cannot be read, others may read or change it, or a line is not a key.
+/// [`KeysError::File`] if the file cannot be read, [`KeysError::Open`] if others may read or change it, [`KeysError::Line`] if a line is
+/// not a key.
 pub fn read(path: &Path) -> Result<Keys, KeysError> {
     let failed = |error| KeysError::File { path: path.to_owned(), error };
     let mut file = File::open(path).map_err(failed)?;
@@ -164,7 +165,7 @@ fn parsed(line: &str) -> Result<(KeyId, NveId, Secret), String> {
     };
     let id = id.parse().ok().and_then(KeyId::new).ok_or_else(|| format!("`{id}` is no id of a key: 1 to 65535"))?;
     let nve = nve.parse().map_err(|_| format!("`{nve}` is no number of an NVE"))?;
-    // What is not a secret is not shown either: it may be most of one.
+    // Text that is not a secret is not shown either, since it may be most of one.
     let secret = hex(secret).ok_or("the secret is not 64 hexadecimal digits")?;
     Ok((id, NveId(nve), secret))
 }

@@ -1,10 +1,10 @@
-//! What `nvoctl` and the daemons `nved` and `nvad` say to each other over a Unix socket: one JSON value a line, a [`Request`] in
-//! and one [`Reply`] out; for [`Request::Watch`] a reply for each event.
+//! The protocol between `nvoctl` and the daemons `nved` and `nvad` over a Unix socket. Each line is one JSON value: a [`Request`] of the
+//! caller, and one [`Reply`] of the daemon. [`Request::Watch`] gets a reply for each event.
 //!
-//! - [`client`] speaks to a daemon: for a hypervisor's hooks, an orchestrator, a test.
-//! - `daemon` (feature `daemon`) is what a daemon needs around its machine: for an edge or an authority of your own.
-//! - [`Port`] is an access port as flags, files and requests say it; [`keys`] reads and makes files of keys; [`clock`] is the
-//!   machines' time.
+//! - [`client`] speaks to a daemon, for a hypervisor's hooks, an orchestrator or a test.
+//! - `daemon` (feature `daemon`) has the parts of a daemon around its machine, for an edge or an authority of your own.
+//! - [`Port`] is an access port in the form of flags, files and requests.
+//! - [`keys`] reads and makes files of keys, and [`clock`] is the time that the machines are given.
 //!
 //! ```no_run
 //! use nvoctl::{NVED_SOCKET, Reply, Request, client};
@@ -13,7 +13,8 @@
 //! let port = "vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10".parse()?;
 //! match client::ask(NVED_SOCKET.as_ref(), &Request::Attach(port), None)?.reply {
 //!     Reply::Done => println!("attached"),
-//!     reply => println!("not attached: {reply:?}"),
+//!     Reply::Refused { why } => println!("not attached: {why}"),
+//!     _ => println!("not the reply to an attach"),
 //! }
 //! # Ok(())
 //! # }
@@ -24,9 +25,9 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | it is done; a move is committed |
-//! | 1 | it is refused and nothing changed; `migrate`: or what its last line says |
+//! | 1 | it is refused and nothing changed. `attach`: the port is open, and the authority refused a TSI. `migrate`: see its last line |
 //! | 2 | the command line is wrong |
-//! | 3 | no daemon listens there, or it went away before it answered |
+//! | 3 | no daemon listens at the socket, or it went away before it answered |
 //! | 4 | the move ended aborted: the VM's place is the old NVE |
 //! | 5 | timed out; what was asked may still happen |
 
@@ -44,10 +45,10 @@ pub use port::{Port, PortError, PortKind, Station};
 use nvo3_nva_proto::CONTROL_PORT;
 use std::net::{IpAddr, SocketAddr};
 
-/// Where `nved` listens for `nvoctl` if no other path is configured.
+/// The default path of `nved`'s socket.
 pub const NVED_SOCKET: &str = "/run/nvo3/nved.sock";
 
-/// Where `nvad` listens for `nvoctl` if no other path is configured.
+/// The default path of `nvad`'s socket.
 pub const NVAD_SOCKET: &str = "/run/nvo3/nvad.sock";
 
 /// Reads an address of the NVE–NVA protocol: an IP address with a port, or an IP address alone, in brackets or not, for

@@ -1,8 +1,9 @@
-//! `nvoctl`: see `nvoctl --help`.
+//! `nvoctl`, the control client of nved and nvad. `nvoctl --help` has its commands.
 
 mod command;
 mod exit;
 mod migrate;
+mod registration;
 mod show;
 mod values;
 
@@ -10,18 +11,18 @@ use clap::Parser;
 use command::{Command, Flags};
 use exit::Exit;
 use nvo3_nva_proto::NveId;
-use nvoctl::Reply;
-use nvoctl::client::{Client, Error, Heard};
+use nvoctl::client::{self, Client, Error, Heard};
+use nvoctl::{Port, Reply, Request};
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Command::Migrate(migrate) => migrate::run(migrate, flags.socket(), flags.timeout(), flags.json),
         Command::MakeKey { nve, files } => make_key(*nve, files),
+        Command::Attach { port, no_wait } => attach(&flags, port, *no_wait),
         _ => call(&flags).unwrap_or_else(|lost| {
             complain(&lost.to_string());
             Exit::without_reply(&lost)
@@ -30,24 +31,49 @@ fn main() -> ExitCode {
     .into()
 }
 
-/// One request and its reply; where it watches, as many as come.
+/// Sends one request and prints its reply; for `watch`, prints each event.
 fn call(flags: &Flags) -> Result<Exit, Error> {
     let Some(request) = flags.command.request() else { return Ok(Exit::Done) };
-    let until = flags.timeout().and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut client = Client::connect(flags.socket(), until)?;
+    let mut client = Client::connect(flags.socket(), flags.until())?;
     client.send(&request)?;
     loop {
         let heard = client.receive()?;
         let printed = print(&heard, flags.json);
         match &printed {
-            // Whoever read this has seen enough.
+            // The reader of a pipe has seen enough.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => complain(&format!("stdout: {error}")),
             _ => {}
         }
         if printed.is_err() || !matches!(heard.reply, Reply::Event { .. }) {
-            return Ok(Exit::of(&heard.reply));
+            return Ok(Exit::for_reply(&heard.reply));
         }
     }
+}
+
+/// Attaches a port. If VMs run behind it, waits up to two seconds for the authority's answer to their registration.
+fn attach(flags: &Flags, port: &Port, no_wait: bool) -> Exit {
+    let request = Request::Attach(port.clone());
+    let heard = match client::ask(flags.socket(), &request, flags.until()) {
+        Ok(heard) => heard,
+        Err(lost) => {
+            complain(&lost.to_string());
+            return Exit::without_reply(&lost);
+        }
+    };
+    if flags.json || heard.reply != Reply::Done {
+        // The reader of a pipe may have seen enough.
+        drop(print(&heard, flags.json));
+    }
+    if heard.reply != Reply::Done {
+        return Exit::for_reply(&heard.reply);
+    }
+    let (exit, said) = registration::wait(flags, port, no_wait);
+    match exit {
+        Exit::Done if flags.json => {}
+        Exit::Done => drop(writeln!(io::stdout(), "port {} is attached; {said}", port.name)),
+        _ => complain(&format!("port {} is attached, but {said}", port.name)),
+    }
+    exit
 }
 
 fn make_key(nve: NveId, files: &[PathBuf]) -> Exit {
@@ -78,7 +104,7 @@ fn print(heard: &Heard, json: bool) -> io::Result<()> {
     }
 }
 
-/// On stderr; where that is closed too, the exit code has to do.
+/// Prints a line on stderr. If stderr is closed, only the exit code is left.
 fn complain(what: &str) {
     drop(writeln!(io::stderr(), "nvoctl: {what}"));
 }

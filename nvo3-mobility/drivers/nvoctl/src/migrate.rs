@@ -1,7 +1,7 @@
-//! The whole order of a move from one place (see `nvoctl migrate --help`).
+//! The steps of a whole move (see `nvoctl migrate --help`).
 //!
-//! Nothing is started on a guess: at the new place only after its nved has accepted it or nvad says that the move is
-//! committed, at the old place only after nvad says that it is aborted.
+//! The VM is never started on a guess. At the new place it starts only after the new nved has accepted it, or nvad says that the move is
+//! committed. At the old place it starts only after nvad says that the move is aborted.
 
 use crate::command::Migrate;
 use crate::complain;
@@ -16,10 +16,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Between two attempts to reach a daemon that is away, where there is nothing better to do than to wait for it.
+/// The time between two attempts to reach a daemon that is away.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Runs all of it and says how it went.
+/// Does the move, prints its steps, and gives the exit code.
 pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: bool) -> Exit {
     let order = Order { what, nva, timeout, log: Log { began: Instant::now(), json } };
     let (exit, why) = order.run();
@@ -29,14 +29,14 @@ pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: b
     exit
 }
 
-/// How it ended, and what more there is to say.
+/// The exit code, and a sentence for stderr.
 type End = (Exit, Option<String>);
 
 /// Why a step is not known to be done.
 enum Stuck {
-    /// It was refused, or never asked: nothing changed.
+    /// The request was refused, or no daemon got it: nothing changed.
     Unchanged(Exit),
-    /// It may have been done.
+    /// The daemon may have carried out the request.
     Unheard,
 }
 
@@ -59,7 +59,7 @@ impl Order<'_> {
             Ok(move_id) => move_id,
             Err(end) => return end,
         };
-        // Any interface's word stands for all that move with it.
+        // One interface stands for all that move with it.
         let Some(tsi) = self.what.prepare.tsis().next() else { return (Exit::Refused, None) };
 
         let suspend = Request::Suspend { tsi, move_id: Some(move_id), stopped_at: None };
@@ -69,18 +69,19 @@ impl Order<'_> {
                 drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
                 return (exit, Some("not suspended: the VM runs on where it is".into()));
             }
-            Err(Stuck::Unheard) => return self.back(move_id, None).unwrap_or_else(|| too_late(move_id)),
+            Err(Stuck::Unheard) => return self.back(move_id, None, "").unwrap_or_else(|| too_late(move_id)),
         }
         let restart = self.what.restart.as_deref();
         if !self.shell("stop", &self.what.stop) {
-            return self.back(move_id, restart).unwrap_or_else(|| too_late(move_id));
+            let stopped = "STOP failed, perhaps after a part of its work. ";
+            return self.back(move_id, restart, stopped).unwrap_or_else(|| too_late(move_id));
         }
         let activated = self.done("activate", new, &Request::Activate { tsi, move_id: Some(move_id) });
         if let Err(stuck) = activated {
-            match (self.back(move_id, restart), stuck) {
+            match (self.back(move_id, restart, "STOP was run. "), stuck) {
                 (Some(end), _) => return end,
                 (None, Stuck::Unchanged(_)) => return too_late(move_id),
-                // It was accepted then: nothing else commits a move.
+                // The move is committed, so the new nved has accepted the activation.
                 (None, Stuck::Unheard) => {}
             }
         }
@@ -102,39 +103,44 @@ impl Order<'_> {
         }
     }
 
-    /// The move's id, once the VM may be suspended.
+    /// Plans the move; gives its id once the VM may be suspended.
     fn prepare(&self) -> Result<MoveId, End> {
         match self.ask("prepare", self.nva, &self.what.prepare.request()) {
             Ok(Reply::Prepared { move_id }) => Ok(move_id),
             Ok(reply @ Reply::Ended { .. }) => {
-                Err((Exit::of(&reply), Some("the move had ended: nothing was run".into())))
+                Err((Exit::for_reply(&reply), Some("the move had ended: nothing was run".into())))
             }
-            Ok(reply) => Err((Exit::of(&reply), Some("not prepared: the VM runs on where it is".into()))),
+            Ok(reply) => Err((Exit::for_reply(&reply), Some("not prepared: the VM runs on where it is".into()))),
             Err(lost) => {
                 if let Some(move_id) = self.what.prepare.move_id {
                     drop(self.ask("cancel", self.nva, &Request::Cancel { move_id }));
                 }
-                let why = "not prepared: the VM runs on where it is; nvad calls the move off at its deadline";
+                let why =
+                    "not prepared: the VM runs on where it is; nvad calls the move off at its deadline at the latest";
                 Err((Exit::without_reply(&lost), Some(why.into())))
             }
         }
     }
 
-    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` where the move is committed.
-    fn back(&self, move_id: MoveId, restart: Option<&str>) -> Option<End> {
+    /// Calls the move off and makes the VM run on at the old place if that came in time; `None` if the move is committed. `done` says
+    /// what was done to the VM before.
+    fn back(&self, move_id: MoveId, restart: Option<&str>, done: &str) -> Option<End> {
         drop(self.patiently("cancel", self.nva, &Request::Cancel { move_id }));
         match self.outcome(move_id) {
             Ok(MoveResult::Committed) => None,
             Ok(MoveResult::Aborted) => {
-                // After an abort each interface is on its own.
+                // After an abort each interface needs its own resume.
                 for tsi in self.what.prepare.tsis() {
                     drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi }));
                 }
-                // Also where the old nved did not hear it: nothing else may run the VM now, and its own frames tell it too.
+                // RESTART is run even if the old nved did not hear the resume: the VM may run nowhere else now, and its own frames
+                // tell the old nved too.
+                let to_do = "no frame reaches the VM until its interface is at the old place and the VM runs there";
                 let why = match restart.map(|restart| self.shell("restart", restart)) {
-                    Some(true) => ", and it runs there",
-                    Some(false) => ", but RESTART failed",
-                    None => "",
+                    Some(true) => ", and it runs there".into(),
+                    Some(false) => format!(", but RESTART failed. {done}Mend it by hand: {to_do}"),
+                    None if done.is_empty() => String::new(),
+                    None => format!(". {done}Nothing restarted the VM (--restart would): {to_do}"),
                 };
                 Some((Exit::Aborted, Some(format!("aborted: the VM's place is the old NVE{why}"))))
             }
@@ -143,7 +149,7 @@ impl Order<'_> {
         }
     }
 
-    /// How the move ended, once it has.
+    /// Waits until the move has ended; gives its result.
     fn outcome(&self, move_id: MoveId) -> Result<MoveResult, Exit> {
         match self.patiently("outcome", self.nva, &Request::Outcome { move_id }) {
             Ok(Reply::Ended { result, .. }) => Ok(result),
@@ -152,7 +158,7 @@ impl Order<'_> {
         }
     }
 
-    /// Asks for what is done or refused.
+    /// Sends a request that is done or refused.
     fn done(&self, step: &str, path: &Path, request: &Request) -> Result<(), Stuck> {
         match self.ask(step, path, request) {
             Ok(Reply::Done) => Ok(()),
@@ -169,7 +175,7 @@ impl Order<'_> {
         reply
     }
 
-    /// As [`Order::ask`], but waits for a daemon that is away: it may be on its way back.
+    /// Asks as [`Order::ask`] does, but also waits for a daemon that is away: it may be restarting.
     fn patiently(&self, step: &str, path: &Path, request: &Request) -> Result<Reply, Error> {
         let (asked, until) = (Instant::now(), self.until());
         loop {
@@ -184,7 +190,7 @@ impl Order<'_> {
         }
     }
 
-    /// What the hypervisor does; true where it did it. Its output goes to stderr: stdout is for the steps.
+    /// Runs a command of the hypervisor; true if it succeeded. Its output goes to stderr, since stdout is for the steps.
     fn shell(&self, step: &str, script: &str) -> bool {
         let began = Instant::now();
         let mut command = Command::new("sh");
@@ -207,7 +213,7 @@ fn in_doubt(move_id: MoveId) -> String {
     format!("move {0} is in doubt: nothing was started; `nvoctl outcome {0}` tells where the VM may run", move_id.0)
 }
 
-/// The steps on stdout. A reader that has gone away does not stop a move.
+/// Prints the steps on stdout. A reader that closes the pipe does not stop a move.
 struct Log {
     began: Instant,
     json: bool,

@@ -1,4 +1,4 @@
-//! An access port as people write it, and what must hold of one.
+//! An access port in the form that people write, and its checks.
 
 use nvo3_nva_proto::{Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
@@ -14,14 +14,15 @@ const LONGEST_NAME: usize = 15;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortKind {
-    /// A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
+    /// A packet socket on an interface that exists: a veth, or a tap that a hypervisor has open.
     #[default]
     Packet,
-    /// A tap that the edge opens: one that is there and that no process has open, or one that it makes and that is removed when it ends.
+    /// A tap that the edge opens: one that exists and that no process has open, or a new one that is removed when the edge ends.
     Tap,
 }
 
-/// An access port (VAP). In a file it is a table; as a flag it is `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
+/// An access port (VAP). Flags and files of settings have it as text:
+/// `vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,ip=2001:db8::10,active`.
 ///
 /// ```
 /// # fn main() -> Result<(), nvoctl::PortError> {
@@ -43,10 +44,10 @@ pub struct Port {
     /// The tenant systems that may be behind it.
     #[serde(default)]
     pub stations: Vec<Station>,
-    /// Frames from any source address may come in: a gateway or a bridge is behind it.
+    /// Frames of any source address may come in: a gateway or a bridge is behind the port.
     #[serde(default)]
     pub trusted: bool,
-    /// The tenant systems run here already. If not, the hypervisor or their own frames say so later.
+    /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
 }
@@ -55,7 +56,7 @@ pub struct Port {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Station {
-    /// Its MAC address, of one station.
+    /// Its MAC address, not a group's.
     pub mac: Mac,
     /// Its IP addresses, at least one.
     pub ips: Vec<IpAddr>,
@@ -63,27 +64,27 @@ pub struct Station {
 
 /// What is wrong with a port.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("port {port:?}: {field}: {why}")]
+#[error("port \"{}\": {field}: {why}", port.escape_debug())]
 pub struct PortError {
-    /// The interface, as it was given.
+    /// The interface's name, as it was given.
     pub port: String,
-    /// The field, as it is written.
+    /// The field's name, as it is written.
     pub field: &'static str,
-    /// What the field must be.
+    /// What is wrong with the field, or what it must be.
     pub why: String,
 }
 
 impl Port {
-    /// Its stations as TSIs of its VN.
+    /// The stations as TSIs of the port's VN.
     pub fn tsis(&self) -> Vec<Tsi> {
         let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
         self.stations.iter().map(tsi).collect()
     }
 
-    /// Validates a port that was read from a file or a request. One that was parsed from text is valid.
+    /// Checks a port that came in a request. A port that was parsed from text is valid.
     ///
     /// # Errors
-    /// The first field that is wrong.
+    /// A [`PortError`] with the first field that is wrong.
     pub fn validate(&self) -> Result<(), PortError> {
         let wrong = |field, why| Err(PortError { port: self.name.clone(), field, why });
         if self.name.is_empty() || self.name.len() > LONGEST_NAME {
@@ -139,7 +140,7 @@ impl FromStr for Port {
                     let found = match value {
                         "packet" => PortKind::Packet,
                         "tap" => PortKind::Tap,
-                        _ => return Err(wrong("kind", format!("{value:?} is neither packet nor tap"))),
+                        _ => return Err(wrong("kind", format!("\"{value}\" is neither packet nor tap"))),
                     };
                     if kind.replace(found).is_some() {
                         return Err(wrong("kind", "is there twice".into()));
@@ -147,24 +148,24 @@ impl FromStr for Port {
                 }
                 Some(("vni", value)) => {
                     let found = value.parse().ok().and_then(Vni::new);
-                    let found = found.ok_or_else(|| wrong("vni", format!("{value:?} is no number below 2^24")))?;
+                    let found = found.ok_or_else(|| wrong("vni", format!("\"{value}\" is no number below 2^24")))?;
                     if vni.replace(found).is_some() {
                         return Err(wrong("vni", "is there twice".into()));
                     }
                 }
                 Some(("mac", value)) => {
-                    let mac = value.parse().map_err(|error| wrong("mac", format!("{value:?}: {error}")))?;
+                    let mac = value.parse().map_err(|error| wrong("mac", format!("\"{value}\": {error}")))?;
                     stations.push(Station { mac, ips: Vec::new() });
                 }
                 Some(("ip", value)) => {
-                    let ip = value.parse().map_err(|error| wrong("ip", format!("{value:?}: {error}")))?;
+                    let ip = value.parse().map_err(|error| wrong("ip", format!("\"{value}\": {error}")))?;
                     let station = stations.last_mut();
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
                 }
                 None if part == "trusted" => trusted = true,
                 None if part == "active" => active = true,
                 _ => {
-                    let why = format!("{part:?} is none of kind=, vni=, mac=, ip=, trusted, active");
+                    let why = format!("\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, active");
                     return Err(wrong("flag", why));
                 }
             }

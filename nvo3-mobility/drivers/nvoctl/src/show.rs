@@ -1,11 +1,11 @@
-//! Replies for people: a line for most, `key  value` lines for an object, a table for an array of objects.
+//! Replies as text for people: a table for an array of objects, `key  value` lines for an object, one line for any other reply.
 
 use nvo3_nva_proto::{Instant, MoveResult};
 use nvoctl::Reply;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// Prints what is not an error.
+/// Prints a reply that is not an error.
 pub(crate) fn reply(out: &mut impl Write, reply: &Reply) -> io::Result<()> {
     match reply {
         Reply::Shown(value) => shown(out, value),
@@ -14,7 +14,7 @@ pub(crate) fn reply(out: &mut impl Write, reply: &Reply) -> io::Result<()> {
     }
 }
 
-/// A reply in a few words.
+/// The text of a reply that is one line.
 pub(crate) fn sentence(reply: &Reply) -> String {
     match reply {
         Reply::Done => "done".into(),
@@ -28,14 +28,19 @@ pub(crate) fn sentence(reply: &Reply) -> String {
     }
 }
 
-/// Time, what happened, and the rest of it.
+/// The time, the event's name, and its other keys. The time is UTC as in the logs; if the daemon does not say it, seconds of the
+/// daemon's CLOCK_MONOTONIC.
 fn event(out: &mut impl Write, at: Instant, what: &Value) -> io::Result<()> {
     let name = what.get("event").map_or("event".into(), scalar);
-    write!(out, "{}.{:06}  {name}", at.0 / 1_000_000, at.0 % 1_000_000)?;
-    for (key, value) in what.as_object().into_iter().flatten().filter(|(key, _)| *key != "event") {
+    match what.get("time") {
+        Some(time) => write!(out, "{}  {name}", scalar(time))?,
+        None => write!(out, "{}.{:06}  {name}", at.0 / 1_000_000, at.0 % 1_000_000)?,
+    }
+    let others = what.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "event" | "time"));
+    for (key, value) in others {
         let text = scalar(value);
         if text.is_empty() || text.contains(char::is_whitespace) {
-            write!(out, " {key}={text:?}")?;
+            write!(out, " {key}=\"{}\"", text.escape_debug())?;
         } else {
             write!(out, " {key}={text}")?;
         }
@@ -52,7 +57,7 @@ fn shown(out: &mut impl Write, value: &Value) -> io::Result<()> {
     }
 }
 
-/// Objects in it with their keys joined by dots; tables in it follow under their names.
+/// Prints an object. Keys of an inner object are joined by dots; an inner table follows under its name.
 fn object(out: &mut impl Write, object: &Map<String, Value>) -> io::Result<()> {
     let (mut lines, mut tables) = (Vec::new(), Vec::new());
     flatten("", object, &mut lines, &mut tables);
@@ -83,7 +88,7 @@ fn flatten<'a>(
     }
 }
 
-/// A column for each key in the order of their first row; numbers to the right.
+/// Prints a table with a column for each key, in the order of the rows. Numbers are aligned to the right.
 fn table(out: &mut impl Write, rows: &[Value]) -> io::Result<()> {
     let mut columns: Vec<&str> = Vec::new();
     for key in rows.iter().filter_map(Value::as_object).flat_map(Map::keys) {
@@ -94,7 +99,7 @@ fn table(out: &mut impl Write, rows: &[Value]) -> io::Result<()> {
     if columns.is_empty() {
         return rows.iter().try_for_each(|row| writeln!(out, "{}", scalar(row)));
     }
-    let cells = |row: &Value| -> Vec<Cell> { columns.iter().map(|key| Cell::of(row.get(key))).collect() };
+    let cells = |row: &Value| -> Vec<Cell> { columns.iter().map(|key| Cell::new(row.get(key))).collect() };
     let cells: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
     let head = columns.iter().enumerate().map(|(at, key)| {
         let numeric = cells.iter().filter_map(|row| row.get(at)).any(|cell| cell.numeric);
@@ -119,7 +124,7 @@ struct Cell {
 }
 
 impl Cell {
-    fn of(value: Option<&Value>) -> Self {
+    fn new(value: Option<&Value>) -> Self {
         Self { text: value.map_or("-".into(), scalar), numeric: value.is_some_and(Value::is_number) }
     }
 
@@ -128,7 +133,7 @@ impl Cell {
     }
 }
 
-/// On one line, and nothing in it that a terminal would obey.
+/// A value on one line, without control characters that a terminal would obey.
 fn scalar(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
@@ -195,9 +200,13 @@ vm1
     fn an_event_is_a_line() {
         let what = json!({"tsi": "52:54:00:77:00:10@77", "event": "moved", "why": "it runs\nthere \u{1b}[2J", "to": 2});
 
-        let line = printed(&Reply::Event { at: Instant(12_000_034), what });
+        let line = printed(&Reply::Event { at: Instant(12_000_034), what: what.clone() });
 
         assert_eq!(line, "12.000034  moved tsi=52:54:00:77:00:10@77 why=\"it runs\\\\nthere \\\\u{1b}[2J\" to=2\n");
+
+        let what = json!({"event": "nve-up", "nve": 1, "time": "2026-11-30T05:29:48.173499Z"});
+        let line = printed(&Reply::Event { at: Instant(12_000_034), what });
+        assert_eq!(line, "2026-11-30T05:29:48.173499Z  nve-up nve=1\n");
     }
 
     #[test]

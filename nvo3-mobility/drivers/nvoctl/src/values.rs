@@ -1,4 +1,4 @@
-//! What stands behind a flag.
+//! The values of flags.
 
 use nvo3_nva_proto::{Instant, Micros, MoveId, NveId};
 use nvo3_wire::Vni;
@@ -6,7 +6,7 @@ use nvoctl::clock;
 use std::num::ParseIntError;
 use std::time::{Duration, SystemTime};
 
-/// How far ahead a stop time may be: clocks are set while they run.
+/// How far in the future a stop time may be, since clocks are set while they run.
 const SKEW: Micros = Micros::from_secs(1);
 
 pub(crate) fn vni(text: &str) -> Result<Vni, String> {
@@ -29,12 +29,13 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A time that is far ahead is a mistake, of the unit say, and would pass for "nothing was delivered since".
+/// The time at which a VM stopped. A time in the far future is a mistake, for example of the unit: it would mean that nothing was
+/// delivered since.
 pub(crate) fn stopped_at(text: &str) -> Result<Instant, String> {
     let ahead = |at: u64, now: u64| at > now.saturating_add(SKEW.0);
     let (at, ahead) = match text.strip_prefix('@') {
         Some(seconds) => {
-            let at = micros(seconds).ok_or_else(|| format!("{seconds:?} is no number of seconds since 1970"))?;
+            let at = micros(seconds).ok_or_else(|| format!("\"{seconds}\" is no number of seconds since 1970"))?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             (clock::from_realtime(at), ahead(at, u64::try_from(now.as_micros()).unwrap_or(u64::MAX)))
         }
@@ -47,7 +48,7 @@ pub(crate) fn stopped_at(text: &str) -> Result<Instant, String> {
     if ahead { Err(format!("{text} is in the future")) } else { Ok(at) }
 }
 
-/// Whole microseconds: what a float makes of today's seconds is less exact.
+/// Seconds with a fraction as whole microseconds. A float of today's seconds would be less exact.
 fn micros(seconds: &str) -> Option<u64> {
     let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
     if whole.is_empty() || fraction.is_empty() || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit()) {

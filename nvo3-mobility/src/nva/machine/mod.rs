@@ -364,6 +364,11 @@ impl Nva {
         self.peers.is_up(nve)
     }
 
+    /// The address that an NVE was heard from last, in its session of now or before; `None` if it had no session yet.
+    pub fn heard_from(&self, nve: NveId) -> Option<Peer> {
+        self.peers.heard_from(nve)
+    }
+
     /// The counters.
     pub const fn counters(&self) -> &NvaCounters {
         &self.counters

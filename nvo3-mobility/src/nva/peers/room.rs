@@ -97,6 +97,11 @@ impl Peers {
         self.edges.get(&nve).is_some_and(|edge| edge.fenced)
     }
 
+    /// The address that an NVE was heard from last.
+    pub(in crate::nva) fn heard_from(&self, nve: NveId) -> Option<Peer> {
+        self.edges.get(&nve)?.peer
+    }
+
     /// True while an NVE has a session.
     pub(in crate::nva) fn is_up(&self, nve: NveId) -> bool {
         self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)

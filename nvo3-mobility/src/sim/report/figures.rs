@@ -8,7 +8,6 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use nvo3_nva_proto::MoveResult;
 use serde::Serialize;
 
 /// The figures of one run. Datagrams are those of the hosts, numbered per sender and receiver.
@@ -68,11 +67,7 @@ pub struct MoveOutcome {
 impl From<&Leg> for MoveOutcome {
     fn from(leg: &Leg) -> Self {
         let took_us = leg.asked().zip(leg.ended()).map(|(asked, (ended, _))| (ended - asked).0);
-        let result = leg.ended().map(|(_, result)| match result {
-            MoveResult::Committed => "committed",
-            MoveResult::Aborted => "aborted",
-            MoveResult::Unknown => "unknown",
-        });
+        let result = leg.ended().map(|(_, result)| result.as_str());
         Self { id: leg.id().0, took_us, result }
     }
 }

@@ -1,4 +1,4 @@
-//! Random worlds by their seeds, every invariant on each of them.
+//! Runs random worlds by their seeds, and checks every invariant in each world.
 //!
 //! ```text
 //! cargo run --release -p nvo3-tests --bin campaign -- --from 1 --worlds 10000
@@ -7,7 +7,8 @@
 //! cargo run --release -p nvo3-tests --bin campaign -- --world small.json --timeline
 //! ```
 //!
-//! The last line of many worlds is `worlds N moves M frames F faults X violations V`; the exit code is 1 where V is not 0.
+//! The last line is `worlds N moves M frames F faults X violations V`. The exit code is 1 if V is not 0, and 2 if the flags or a file are
+//! wrong.
 #![allow(clippy::unwrap_used, reason = "a campaign is a test")]
 
 mod many;
@@ -22,42 +23,52 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs random worlds of the simulator and says whether any of them breaks an invariant.
+const AFTER_HELP: &str = "\
+Example:
+  campaign --from 1 --worlds 10000
+  campaign --seed 7 --timeline --mermaid move.mmd --pcap move.pcapng
+
+Exit codes:
+  0  no world breaks an invariant
+  1  a world breaks an invariant
+  2  the flags are wrong, or a file cannot be read or written";
+
+/// Runs random worlds of the simulator, and tells whether a world breaks an invariant.
 #[derive(Debug, Parser)]
-#[command(name = "campaign")]
+#[command(name = "campaign", after_help = AFTER_HELP)]
 struct Flags {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// How many worlds, a seed each.
+    /// How many worlds to run, one for each seed.
     #[arg(long, default_value_t = 1_000)]
     worlds: u64,
-    /// Stop after so many seconds, wherever the campaign is then.
+    /// Start no world after this many seconds [default: no limit].
     #[arg(long)]
     seconds: Option<u64>,
-    /// How many worlds run at once; as many as there are processors where not said.
+    /// How many worlds run at once [default: the number of processors].
     #[arg(long)]
     jobs: Option<usize>,
-    /// Run this one world.
-    #[arg(long, conflicts_with_all = ["worlds", "world"])]
+    /// Run the one world of this seed.
+    #[arg(long, group = "one", conflicts_with = "worlds")]
     seed: Option<u64>,
-    /// Run the world of this file.
-    #[arg(long)]
+    /// Run the one world of this JSON file.
+    #[arg(long, value_name = "FILE", group = "one")]
     world: Option<PathBuf>,
     /// Print the one world as JSON, and do not run it.
-    #[arg(long)]
+    #[arg(long, requires = "one")]
     json: bool,
-    /// Print what happens in the one world.
-    #[arg(long)]
+    /// Print the timeline of the one world.
+    #[arg(long, requires = "one")]
     timeline: bool,
-    /// Write the timeline of the one world as a Mermaid sequence diagram.
-    #[arg(long)]
+    /// Write the timeline of the one world to this file, as a Mermaid sequence diagram.
+    #[arg(long, value_name = "FILE", requires = "one")]
     mermaid: Option<PathBuf>,
-    /// Write what each link of the one world carried, as pcapng.
-    #[arg(long)]
+    /// Write the frames and messages of each link of the one world to this pcapng file.
+    #[arg(long, value_name = "FILE", requires = "one")]
     pcap: Option<PathBuf>,
-    /// Make the one world smaller while it still breaks one of the same invariants, and print that as JSON.
-    #[arg(long)]
+    /// Make the one world smaller while it still breaks one of the same invariants, and print the small world as JSON.
+    #[arg(long, requires = "one")]
     shrink: bool,
 }
 
@@ -97,7 +108,7 @@ fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
         pcapng::write_pcapng(path, &run.capture)?;
     }
     if let Some(path) = &flags.mermaid {
-        fs::write(path, run.timeline.mermaid(run.began))?;
+        fs::write(path, run.timeline.mermaid(run.began)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if flags.timeline {
         print!("{}", timeline(&run));
@@ -111,7 +122,7 @@ fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
     Ok(run.violations.is_empty())
 }
 
-/// What happened, a line each, without what sessions say for themselves.
+/// The timeline as lines, without acknowledgements and keepalives.
 fn timeline(run: &Run) -> String {
     let lines = run.timeline.lines().iter().filter(|line| line.at >= run.began && !is_noise(line));
     lines.map(|line| format!("{line}\n")).collect()
@@ -130,7 +141,7 @@ fn shrink(scenario: Scenario) -> Result<bool, Box<dyn Error>> {
     Ok(false)
 }
 
-/// The smallest world that is found and that still breaks one of these.
+/// The smallest world found that still breaks one of these invariants.
 fn shrunk(scenario: Scenario, broken: &BTreeSet<Invariant>) -> Scenario {
     scenario.shrink(|smaller| sim::run_scenario(smaller.clone()).is_ok_and(|run| !invariants(&run).is_disjoint(broken)))
 }

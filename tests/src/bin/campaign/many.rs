@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many worlds that fail are shrunk and shown.
+/// The most failing worlds that are shrunk and shown.
 const SHOWN: u64 = 5;
-/// So many are named; the others are only counted.
+/// The most failing worlds that are named; the others are only counted.
 const NAMED: u64 = 100;
 
-/// What worlds come to. Its text is the campaign's last line.
+/// The sums of all worlds. Their text is the campaign's last line.
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     worlds: u64,
@@ -93,7 +93,7 @@ fn names<'a>(names: impl IntoIterator<Item = &'a &'static str>) -> String {
     if names.is_empty() { "none".into() } else { names.join(" ") }
 }
 
-/// All seeds of the flags; true where nothing is violated.
+/// Runs all seeds of the flags; true if no invariant is violated.
 pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     let jobs = match flags.jobs {
         Some(jobs) => jobs.max(1),
@@ -137,7 +137,7 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     Ok(sum.violations == 0)
 }
 
-/// A world that fails: why, how it is run again, and the small one that it shrinks to with what happens there.
+/// Prints a failing world: the violations, the command that runs it again, and the small world that it shrinks to with its timeline.
 fn show(seed: u64, run: &Run) {
     let mut text =
         format!("seed {seed}: cargo run --release -p nvo3-tests --bin campaign -- --seed {seed} --timeline\n");

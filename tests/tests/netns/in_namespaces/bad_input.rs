@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
-/// Something that nobody should send.
+/// An input that no correct sender sends.
 struct Nuisance {
     name: &'static str,
     way: Way,
-    /// Who counts it, and as what.
+    /// The daemon that counts the input, and its counter.
     counted: (&'static str, &'static str),
 }
 
 enum Way {
-    /// From host 3, which is an edge's.
+    /// From the address of host 3, where an edge is.
     Datagram(SocketAddr, Vec<u8>),
-    /// From a tenant system of host 3 that is not the VM.
+    /// From a tenant system at host 3 that is not the VM.
     Frame(Vec<u8>),
 }
 
@@ -43,7 +43,7 @@ fn with_unknown_critical_tlv(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-/// As by edge 3 under its first key, but for the code.
+/// A message as edge 3 seals it under its first key, with a wrong code.
 fn sealed_by_guess(mut message: Vec<u8>) -> Vec<u8> {
     message.extend_from_slice(&[0; SEAL_LEN]);
     let length = u16::try_from(message.len()).unwrap().to_be_bytes();
@@ -86,7 +86,7 @@ fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
     all
 }
 
-/// A world with a second tenant system at host 3, and what sends its frames.
+/// A world with a second tenant system at host 3, and the tap that sends its frames.
 fn world_with_liar() -> Option<(World, Station, Arc<tun_rs::SyncDevice>)> {
     let liar = Station::new(66);
     let mut tap = None;
@@ -97,7 +97,7 @@ fn world_with_liar() -> Option<(World, Station, Arc<tun_rs::SyncDevice>)> {
     Some((world, liar, Arc::new(tap?)))
 }
 
-/// Sends it at this rate until `over`.
+/// Sends a nuisance at this rate, in inputs a second, until `over`.
 fn send(
     nuisance: &Nuisance,
     rate: u32,
@@ -132,7 +132,7 @@ fn send(
     }
 }
 
-/// Moves the VM while these come at this rate; says how many a second were sent, and how many of them counted.
+/// Moves the VM while these nuisances come at this rate. Gives for each how many were sent, how many were counted, and the seconds.
 fn move_amid(
     nuisances: &[Nuisance],
     rate: u32,
@@ -172,7 +172,7 @@ fn bad_input_in_a_move_is_counted_and_changes_nothing() {
 
     let results = move_amid(&all, 1_000, 1, 1, 2, &world, &tap);
 
-    // Several are counted under one name.
+    // One counter counts several nuisances.
     for (nuisance, (_, counted, _)) in all.iter().zip(&results) {
         let same = all.iter().zip(&results).filter(|(other, _)| other.counted == nuisance.counted);
         let sent: u64 = same.map(|(_, (sent, ..))| sent).sum();

@@ -1,4 +1,4 @@
-//! The same measurement of the kernel's own VXLAN, which floods and learns: what these tests call lost, is.
+//! The same measurement for the kernel's own VXLAN, which floods and learns. It shows that these tests see lost datagrams.
 
 use super::world::{PAUSE, Traffic, say, setting, wait};
 use nvo3_tests::netns::Family::V4;

@@ -1,4 +1,4 @@
-//! Programs that are killed in a move, and what that costs.
+//! Programs that are killed in a move, and the datagrams that this loses.
 
 use super::world::{World, assert_whole, done, say, wait, world};
 use nvo3_tests::netns::Answer;
@@ -26,10 +26,10 @@ fn an_authority_killed_in_a_move_loses_nothing_and_commits_when_it_is_back() {
     traffic.end_whole();
 }
 
-/// How long after the last word the NVA and the old edge may need to undo the move.
+/// How long the NVA and the old edge may need to undo the move.
 const TO_UNDO: Duration = Duration::from_millis(100);
 
-/// The new edge is killed while it holds, then `mend` does what is to be done and the VM goes on where it was.
+/// Kills the new edge while it holds frames; then `mend` ends the move, and the VM runs on at the old host.
 fn the_new_edge_dies(mend: impl FnOnce(&mut World)) {
     let Some(mut world) = world(V4) else { return };
     let traffic = world.traffic(V4);
@@ -55,7 +55,7 @@ fn the_new_edge_dies(mend: impl FnOnce(&mut World)) {
         (mended - TO_UNDO).duration_since(asked).as_millis()
     ));
     assert!(held > 0, "nothing was held");
-    // The last ones may have been under way.
+    // The last datagrams may have been under way.
     assert!(before <= held + 5, "{before} lost, {held} held");
     assert_eq!(to_vm.lost.len(), before + meanwhile, "some were lost after the move was undone");
     assert_eq!(to_vm.duplicated, 0);
@@ -81,11 +81,11 @@ fn a_new_edge_that_is_fenced_loses_what_it_held_and_no_more() {
 /// A program that is killed and started again at once in a move from host 1 to host 2.
 struct Outage {
     who: Who,
-    /// After which step.
+    /// The step after which the program is killed.
     after: Step,
-    /// What the hypervisors do with the VM that stands still.
+    /// How the hypervisors go on with the VM.
     end: End,
-    /// How the move must end.
+    /// The exit code of `nvoctl outcome` that the move must end with.
     ends: i32,
 }
 
@@ -110,7 +110,7 @@ enum End {
     ResumeAtSource,
 }
 
-/// What a program needs that has just started, before nothing is lost any more.
+/// How long a program that has just started may still lose datagrams.
 const TO_RETURN: Duration = Duration::from_millis(100);
 
 #[rustfmt::skip]
@@ -131,7 +131,7 @@ const OUTAGES: [Outage; 14] = [
     Outage { who: Who::Nva, after: Step::Run,     end: End::StartAtTarget,  ends: COMMITTED },
 ];
 
-/// Says it until it is taken: a program that has just started refuses what it is not ready for.
+/// Repeats a request until it is taken: a program that has just started refuses some requests at first.
 fn until_done(word: impl Fn() -> Answer) {
     let deadline = Instant::now() + Duration::from_secs(4);
     loop {
@@ -145,7 +145,7 @@ fn until_done(word: impl Fn() -> Answer) {
 }
 
 impl Outage {
-    /// The program dies and comes back: what it held, and when it was away.
+    /// Kills the program and starts it again. Gives how many frames it held, and from when to when it was away.
     fn strike(&self, world: &mut World) -> (usize, Instant, Instant) {
         let host = match self.who {
             Who::Old => 1,
@@ -220,7 +220,7 @@ impl Outage {
             if self.who == Who::Nva {
                 assert_whole(counted, &what);
             }
-            // The last ones may have been under way.
+            // The last datagrams may have been under way.
             assert!(before <= held + 5, "{what}: {before} lost, {held} held");
             assert_eq!((later, counted.duplicated), (0, 0), "{what}: lost after it was back, and duplicated");
             let reached = counted.sent.iter().filter(|at| **at > back).count();

@@ -13,7 +13,14 @@ fn moves_there_and_back(underlay: Family, tenant: Family) {
         done(&world.outcome(id));
         assert_eq!(world.place(), Some(to.into()));
         wait(300);
+        let moves = world.overlay.show(&format!("h{to}"), "moves");
+        let last = moves.as_array().unwrap().last().unwrap();
+        assert_eq!((last["move"].as_u64(), last["state"].as_str()), (Some(id.into()), Some("committed")), "{moves}");
+        assert!(last["held_frames"].as_u64().unwrap() > 0, "{moves}");
+        let tables = world.overlay.show(&format!("h{to}"), "tables");
+        assert_eq!(tables[0]["nve"].as_u64(), Some(to.into()), "{tables}");
     }
+    assert_eq!(world.overlay.warnings(), [""; 0], "a healthy move warns of nothing");
     traffic.end_whole();
     assert_eq!([world.vm.stranded(0), world.vm.stranded(1)], [0, 0]);
     world.overlay.terminate();

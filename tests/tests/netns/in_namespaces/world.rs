@@ -1,19 +1,19 @@
-//! The world of these tests: the overlay, a VM at host 1 that may move to host 2, a correspondent at host 3.
+//! The world of these tests: an overlay with a VM at host 1 that may move to host 2, and a correspondent at host 3.
 
 use nvo3_tests::netns::{Answer, Counted, End, Fabric, Family, Flow, Namespace, Overlay, Station, Vm, missing};
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Two of these at a time would only measure each other.
+/// One world at a time: two worlds would slow each other down.
 static ONE: Mutex<()> = Mutex::new(());
 
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is sent to a VM so shortly before it stops may wait in its port, unread.
+/// A datagram that is sent to a VM this shortly before it stops may wait in the VM's port, unread.
 const PORT_QUEUE: Duration = Duration::from_millis(10);
 
-/// Namespaces and tenants, and nothing that connects them yet.
+/// Namespaces and tenants, without an overlay.
 pub(crate) struct Setting {
     pub(crate) vm: Vm,
     pub(crate) correspondent: Tenant,
@@ -21,7 +21,7 @@ pub(crate) struct Setting {
     one: MutexGuard<'static, ()>,
 }
 
-/// The same with the programs.
+/// Namespaces, tenants, and the programs of an overlay.
 pub(crate) struct World {
     pub(crate) overlay: Overlay,
     pub(crate) vm: Vm,
@@ -29,18 +29,18 @@ pub(crate) struct World {
     _one: MutexGuard<'static, ()>,
 }
 
-/// One that does not move.
+/// A tenant system that does not move.
 pub(crate) struct Tenant {
     namespace: Namespace,
     station: Station,
 }
 
-/// A line that is seen although the test passes.
+/// Prints a line that is seen although the test passes.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// None where this machine cannot have it.
+/// Makes the namespaces and tenants; `None` if this machine cannot have them.
 pub(crate) fn setting() -> Option<Setting> {
     let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(why) = missing() {
@@ -96,7 +96,7 @@ impl World {
         self.overlay.nvoctl("nvad", &["outcome", &id.to_string()])
     }
 
-    /// A move as far as the VM stands still and frames for it are held.
+    /// Does the first half of a move: the VM stands still, and its edges hold its frames.
     pub(crate) fn move_until_paused(&self, id: u32, from: u8, to: u8) {
         done(&self.prepare(id, to));
         self.suspend_and_pause(id, from);
@@ -113,7 +113,7 @@ impl World {
         self.vm.resume_at(usize::from(at) - 1);
     }
 
-    /// Where `nvad` has the VM.
+    /// The edge that `nvad` has for the VM.
     pub(crate) fn place(&self) -> Option<u64> {
         let (mac, tables) = (self.vm.station.mac.to_string(), self.overlay.show("nvad", "tables"));
         let row = tables.as_array().unwrap().iter().find(|row| row["mac"] == mac);
@@ -121,7 +121,7 @@ impl World {
     }
 }
 
-/// Both ways.
+/// Datagrams between the VM and its correspondent, both ways.
 pub(crate) struct Traffic {
     to_vm: Flow,
     from_vm: Flow,
@@ -138,13 +138,14 @@ impl Traffic {
         traffic
     }
 
-    /// To the VM, from the VM.
+    /// Ends the traffic; gives the counts to the VM and from the VM.
     pub(crate) fn end(self) -> [Counted; 2] {
         wait(300);
         [self.to_vm.end(), self.from_vm.end()]
     }
 
-    /// As [`Traffic::end_whole`], where the edge is told late of a stop: what waited in the VM's port then, nobody has.
+    /// Ends the traffic as [`Traffic::end_whole`], for a stop that the edge hears of late: datagrams that waited in the VM's port at the
+    /// stop are lost.
     pub(crate) fn end_whole_but_for_the_port(self, stop: Instant) {
         let [mut to_vm, from_vm] = self.end();
         to_vm.lost.retain(|at| *at > stop || stop - *at > PORT_QUEUE);

@@ -1,10 +1,10 @@
 //! The authority's records in a [redb](https://docs.rs/redb) file.
 //!
-//! [`Store`] reads, at the start, what was written, and removes what nothing rests on any more. [`Writer`] writes new records in a
-//! thread of its own.
+//! At the start, [`Store`] reads the records and removes those that newer records replace. [`Writer`] writes new records in a thread of
+//! its own.
 //!
 //! A record's number is its key. Its value is the record in [postcard](https://docs.rs/postcard), which is small and carries no
-//! schema: the format's version in the file says what the bytes are.
+//! schema. The version of the format in the file says how to read the bytes.
 //!
 //! ```
 //! use nvad::store::{Store, new_epoch};
@@ -40,10 +40,10 @@ use std::time::{Duration, SystemTime};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-/// The layout of both tables and of a record's bytes.
+/// The version of the layout of both tables and of a record's bytes.
 const FORMAT: u64 = 1;
 
-/// Why records cannot be kept or read. Each names the file.
+/// Why records cannot be kept or read. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -58,8 +58,12 @@ pub enum Error {
         /// The version of its format.
         found: u64,
     },
-    /// The file holds something else than was written.
-    #[error("{path}: it is damaged ({what}); restore a copy, or move it away to begin with an empty directory")]
+    /// The file does not hold the bytes that were written.
+    #[error(
+        "{path}: the file is damaged ({what}). Put a copy in its place, or move it away to begin with an empty directory. Registrations \
+         and moves that the copy does not have are lost, and connected edges do not register again by themselves: at each edge, restart \
+         nved, or detach and attach its ports"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -71,15 +75,15 @@ pub enum Error {
     Io {
         /// The directory or the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The database failed: the disk is full for instance.
+    /// The database failed, for example because the disk is full.
     #[error("{path}: {error}")]
     Failed {
         /// The file.
         path: PathBuf,
-        /// What the database said.
+        /// The database's error.
         error: redb::Error,
     },
 }
@@ -92,22 +96,23 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file `nva.redb` in `directory` and checks it whole. If there is none, makes directory and file, of a new epoch.
+    /// Opens the file `nva.redb` in `directory` and checks all of it. If there is none, makes directory and file, with a new epoch.
     ///
     /// # Errors
-    /// Another process has the file open, it is damaged or of another format, or the system does not allow it.
+    /// [`Error::Locked`] if another process has the file open, [`Error::Damaged`] or [`Error::Format`] if it cannot be read, [`Error::Io`]
+    /// or [`Error::Failed`] if the system or the database fails.
     pub fn open(directory: &Path, new_epoch: impl FnOnce() -> u32) -> Result<Self, Error> {
         let path = directory.join("nva.redb");
         fs::create_dir_all(directory).map_err(|error| Error::Io { path: directory.to_owned(), error })?;
-        // redb panics on some damaged files.
+        // redb panics for some damaged files.
         let opened = catch_unwind(|| open(&path));
         let database = opened.unwrap_or_else(|_| Err(damaged(&path, "its pages make no sense")))?;
         let mut store = Self { path, database, epoch: 0 };
-        // An authority that died before it wrote anything promised nothing.
+        // An authority that ended before it wrote a record promised nothing.
         if store.is_empty()? {
             store.epoch = new_epoch();
             store.begin()?;
-            // The file's name must survive a crash too.
+            // The directory's entry for the file must survive a crash too.
             let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
             synced.map_err(|error| Error::Io { path: directory.to_owned(), error })?;
         } else {
@@ -116,12 +121,12 @@ impl Store {
         Ok(store)
     }
 
-    /// The file.
+    /// The file of the store.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The epoch that its records were made in, from 1: the one that it was opened with first.
+    /// The epoch of the records, at least 1: the epoch of the first open.
     pub const fn epoch(&self) -> u32 {
         self.epoch
     }
@@ -161,7 +166,7 @@ impl Store {
     /// Every record, in the order of their numbers.
     ///
     /// # Errors
-    /// The file cannot be read, or a record is damaged; it is named.
+    /// [`Error::Failed`] if the file cannot be read, [`Error::Damaged`] with the record's number if a record cannot be decoded.
     pub fn records(&self) -> Result<Vec<(RecordNo, Record)>, Error> {
         let failed = |error| self.failed(error);
         let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
@@ -180,12 +185,12 @@ impl Store {
     /// Writes records, all or none. They are durable when this returns.
     ///
     /// # Errors
-    /// The disk or the database fails. Then none of them is written.
+    /// [`Error::Failed`] if the disk or the database fails. Then no record is written.
     pub fn append(&self, records: &[(RecordNo, Record)]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
             for (number, record) in records {
-                // It can fail only for want of memory.
+                // Encoding fails only without memory.
                 let bytes =
                     postcard::to_stdvec(record).map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
                 table.insert(number.0, bytes.as_slice())?;
@@ -197,7 +202,7 @@ impl Store {
     /// Removes records, all or none: those that [`superseded`](nvo3_mobility::nva::superseded) names.
     ///
     /// # Errors
-    /// The disk or the database fails. Then none of them is removed.
+    /// [`Error::Failed`] if the disk or the database fails. Then no record is removed.
     pub fn remove(&self, numbers: &[RecordNo]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
@@ -229,17 +234,17 @@ impl Store {
 
 /// An epoch that is larger than any before: the seconds since 1970.
 ///
-/// It returns when that second is over, so that an authority that starts later has a larger epoch, unless the clock is set back.
+/// The call returns when that second is over, so that an authority that starts later has a larger epoch, unless the clock is set back.
 pub fn new_epoch() -> u32 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     std::thread::sleep(Duration::from_secs(1).saturating_sub(Duration::from_nanos(since.subsec_nanos().into())));
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
-/// The database, checked whole.
+/// Opens the database and checks all of it.
 fn open(path: &Path) -> Result<Database, Error> {
     let mut database = Database::create(path).map_err(|error| refused(path, error))?;
-    // A wrong directory is worse than none, and every page is read now anyway.
+    // A wrong directory is worse than none, and the start reads every page anyway.
     let intact = database.check_integrity().map_err(|error| refused(path, error))?;
     if intact { Ok(database) } else { Err(damaged(path, "a checksum is wrong")) }
 }
@@ -249,7 +254,9 @@ fn refused(path: &Path, error: DatabaseError) -> Error {
     match error {
         DatabaseError::DatabaseAlreadyOpen => Error::Locked(path),
         DatabaseError::Storage(redb::StorageError::Corrupted(what)) => Error::Damaged { path, what },
-        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+        {
             Error::Damaged { path, what: error.to_string() }
         }
         error => Error::Failed { path, error: error.into() },

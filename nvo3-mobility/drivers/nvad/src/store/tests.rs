@@ -123,7 +123,7 @@ fn a_database_of_something_else_is_refused() {
 
     let refused = why(open_in(&directory, 9));
 
-    assert!(refused.contains("it is damaged"), "{refused}");
+    assert!(refused.contains("the file is damaged"), "{refused}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_record_that_makes_no_sense_is_named() {
 
     let refused = store.records().unwrap_err().to_string();
 
-    assert!(refused.contains("it is damaged (record 5: "), "{refused}");
+    assert!(refused.contains("the file is damaged (record 5: "), "{refused}");
 }
 
 #[test]

@@ -13,20 +13,20 @@ use tokio::sync::watch;
 pub struct Progress {
     /// Every record up to this one is durable.
     pub upto: RecordNo,
-    /// What the writer has counted until then.
+    /// The writer's counters until then.
     pub counters: WriterCounters,
 }
 
-/// What a [`Writer`] counts. Each counter only grows.
+/// The counters of a [`Writer`]. Each counter only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WriterCounters {
     /// Records that are durable.
     pub records_written: u64,
-    /// Transactions that they took.
+    /// Transactions that wrote these records.
     pub commits: u64,
 }
 
-/// Takes records, and says when they are durable.
+/// A thread that writes records, and tells when they are durable.
 ///
 /// A thread writes all the records that wait in one transaction, so a slow disk makes larger transactions and no queue. The machine
 /// that makes the records bounds how many wait.
@@ -40,7 +40,7 @@ impl Writer {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system's error if it gives no thread.
     pub fn start(store: Store) -> std::io::Result<Self> {
         let (records, waiting) = mpsc::channel();
         let (said, progress) = watch::channel(Progress::default());
@@ -63,7 +63,7 @@ impl Writer {
     /// Waits until every record that was taken is durable.
     ///
     /// # Errors
-    /// Why they are not.
+    /// The error of the disk or the database if a record is not durable.
     ///
     /// # Panics
     /// If the database panicked in the thread.
@@ -73,7 +73,7 @@ impl Writer {
     }
 }
 
-/// Writes what waits, in one transaction, until no more can come.
+/// Writes the records that wait in one transaction, again and again until no more can come.
 fn write(
     store: &Store,
     waiting: &mpsc::Receiver<(RecordNo, Record)>,

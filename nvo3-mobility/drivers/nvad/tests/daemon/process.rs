@@ -87,8 +87,8 @@ fn it_does_not_start_without_keys_of_its_own_or_the_word_that_none_are_needed() 
     };
 
     let (code, why) = start(&[]);
-    assert_eq!(code, Some(1));
-    assert!(why.contains("keys or trusted-transport: one of both is needed"), "{why}");
+    assert_eq!(code, Some(2));
+    assert!(why.contains("--keys <FILE> or --trusted-transport"), "{why}");
 
     let file = keys.to_str().unwrap();
     let (code, why) = start(&["--keys", file]);

@@ -1,6 +1,6 @@
-//! What `nvoctl` asks for.
+//! The requests of `nvoctl`, and their replies.
 
-use super::{Edge, show};
+use super::{Edge, show, words};
 use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
 use nvo3_mobility::table::VapId;
@@ -9,10 +9,10 @@ use nvoctl::daemon::{self, Call, Caller, Watchers};
 use nvoctl::{Port, Reply, Request, What, clock};
 use serde_json::Value;
 
-/// Callers that wait for the end of a suspend.
+/// The most callers that wait for the end of a suspend.
 const MOST: usize = 1_024;
 
-/// Callers who are answered later.
+/// The callers that wait for an event.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     suspends: Vec<(TsiKey, Caller)>,
@@ -20,7 +20,7 @@ pub(super) struct Callers {
 }
 
 impl Callers {
-    /// Something happened: those who watch hear of it, and those who waited for it.
+    /// Passes an event to the callers that watch, and answers those that waited for it.
     pub(super) fn tell(&mut self, at: Instant, event: &Event, told: &Value) {
         self.watchers.tell(at, told);
         let Event::News { key, news, .. } = event else { return };
@@ -51,15 +51,19 @@ impl Edge {
             Request::Suspend { tsi, move_id, stopped_at } => {
                 return self.suspend(now, tsi, move_id, stopped_at, caller);
             }
-            Request::Activate { tsi, move_id } => self.machine.tell(now, Input::Activate { key: tsi, move_id }).into(),
-            Request::Resume { tsi } => self.machine.tell(now, Input::Activate { key: tsi, move_id: None }).into(),
+            Request::Activate { tsi, move_id } => self.activate(now, tsi, move_id).into(),
+            Request::Resume { tsi } => self.activate(now, tsi, None).into(),
             Request::ReloadKeys => self.reload_keys().into(),
             Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
-                Reply::refused("this is an edge (nved); the authority (nvad) does that")
+                Reply::refused("this is an edge (nved); ask the authority: nvoctl --socket /run/nvo3/nvad.sock …")
             }
         };
         self.settle(now);
         caller.reply(reply);
+    }
+
+    fn activate(&mut self, now: Instant, key: TsiKey, move_id: Option<MoveId>) -> Result<(), String> {
+        self.machine.tell(now, Input::Activate { key, move_id }).map_err(words::error)
     }
 
     fn reload_keys(&mut self) -> Result<(), Box<dyn std::error::Error>> {
@@ -69,7 +73,7 @@ impl Edge {
     pub(super) fn attach(&mut self, now: Instant, port: Port) -> Result<(), Box<dyn std::error::Error>> {
         port.validate()?;
         if self.paths.port_named(&port.name).is_some() {
-            return Err(format!("{}: is attached already", port.name).into());
+            return Err(format!("{0} is attached already; `nvoctl detach {0}` closes the port", port.name).into());
         }
         let (name, vn, tsis) = (port.name.clone(), port.vni, port.tsis());
         let (trusted, active) = (port.trusted, port.active);
@@ -88,18 +92,24 @@ impl Edge {
     }
 
     fn detach(&mut self, now: Instant, name: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let vap = self.paths.port_named(name).ok_or_else(|| format!("{name}: is not attached"))?;
+        let vap = self.paths.port_named(name).ok_or_else(|| format!("{name} is not attached"))?;
         self.machine.tell(now, Input::Detach { vap })?;
-        self.paths.close_port(vap);
+        self.forget_port(vap);
         Ok(())
     }
 
-    /// The interface went away under it.
+    /// Closes a port whose interface is gone.
     pub(super) fn lose_port(&mut self, vap: VapId) {
         if let Err(error) = self.machine.tell(clock::now(), Input::Detach { vap }) {
-            tracing::error!(%error, "a lost port stays");
+            tracing::error!(%error, "the edge did not take back the port of an interface that is gone");
         }
+        self.forget_port(vap);
+    }
+
+    fn forget_port(&mut self, vap: VapId) {
         self.paths.close_port(vap);
+        let paths = &self.paths;
+        self.refused.retain(|key, _| paths.port_of(key).is_some());
     }
 
     fn suspend(
@@ -110,18 +120,19 @@ impl Edge {
         stopped_at: Option<Instant>,
         caller: Caller,
     ) {
-        let in_hand = self.machine.nve().state(&key).state.plan().map(|plan| plan.id);
-        let Some(move_id) = move_id.or(in_hand) else {
-            caller.reply(Reply::refused(format!("{key} has no move in hand here")));
+        let state = self.machine.nve().state(&key).state;
+        let Some(move_id) = move_id.or(state.plan().map(|plan| plan.id)) else {
+            let why = "has no move in hand here; plan a move first (`nvoctl prepare` at nvad)";
+            caller.reply(Reply::refused(format!("{key} is {} and {why}", state.name())));
             return;
         };
         if self.callers.suspends.len() >= MOST {
-            caller.reply(Reply::refused("as many wait already as may"));
+            caller.reply(Reply::refused(format!("{MOST} callers wait for the end of a suspend already")));
             return;
         }
         match self.machine.tell(now, Input::Suspend { key, move_id, stopped_at }) {
             Ok(()) => self.callers.suspends.push((key, caller)),
-            Err(error) => _ = caller.reply(Reply::refused(error.to_string())),
+            Err(error) => _ = caller.reply(Reply::refused(words::error(error))),
         }
         self.settle(now);
     }

@@ -1,4 +1,4 @@
-//! Frames and datagrams that come in, in batches, and the way that each takes.
+//! Reads frames and datagrams in batches, and sends each frame on its way.
 
 use super::Edge;
 use super::paths::Paths;
@@ -10,13 +10,13 @@ use nvo3_mobility::table::VapId;
 use nvoctl::clock;
 use std::io;
 
-/// Batches taken from one source before the others have their turn.
+/// The most batches that one source is read for before the other sources have their turn.
 const ROUNDS: usize = 4;
 
-/// The longest control message that is looked at; longer ones are none (SPEC §1).
+/// The longest control message in bytes; the protocol has no longer ones (SPEC §1).
 const LONGEST_MESSAGE: usize = 2_048;
 
-/// Frames for one port, written by one call.
+/// Frames for one port that one call writes.
 struct Deliveries<'a> {
     vap: VapId,
     frames: ArrayVec<&'a [u8], BATCH>,
@@ -27,7 +27,7 @@ impl<'a> Deliveries<'a> {
         Self { vap: VapId(0), frames: ArrayVec::new_const() }
     }
 
-    /// Each tunnel's copy goes with what is sent next, by [`Paths::send`].
+    /// Puts a frame to each target. [`Paths::send`] sends the copies for tunnels.
     fn send(&mut self, targets: &[Target], frame: &'a [u8], paths: &mut Paths) {
         for target in targets {
             match *target {
@@ -43,7 +43,7 @@ impl<'a> Deliveries<'a> {
             self.write(paths);
             self.vap = vap;
         }
-        // There is room now.
+        // The write above has made room.
         let _ = self.frames.try_push(frame);
     }
 
@@ -65,11 +65,16 @@ impl Edge {
         for _ in 0..ROUNDS {
             let Some(access) = self.paths.ports.get_mut(&vap) else { break };
             if let Err(error) = access.port.read(&mut frames, &mut access.counters) {
-                let name = access.spec.name.clone();
-                tracing::warn!(port = name, %error, "cannot be read");
-                // A packet socket says once that its interface is down, and goes on when it is up. A tap that is gone
-                // says so forever.
-                if error.kind() != io::ErrorKind::NetworkDown {
+                let port = access.spec.name.as_str();
+                // A packet socket says once that its interface is down, and goes on when it is up: so it is with each VM whose
+                // interface leaves. A tap that is gone says so forever.
+                if error.kind() == io::ErrorKind::NetworkDown {
+                    tracing::info!(
+                        port,
+                        "the interface of a port is down or has left; the port goes on when it is up again"
+                    );
+                } else {
+                    tracing::warn!(port, %error, "a port cannot be read and is closed");
                     self.lose_port(vap);
                 }
                 break;
@@ -82,7 +87,7 @@ impl Edge {
                 deliveries.send(self.machine.frame(now, vap, frame).targets(), frame, &mut self.paths);
             }
             deliveries.finish(&mut self.paths);
-            self.paths.send();
+            self.paths.send_of_port(vap, now);
             if read < BATCH {
                 break;
             }
@@ -115,8 +120,8 @@ impl Edge {
             match socket.recv(&mut datagram) {
                 Ok(length) => self.machine.datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Perhaps an ICMP message about what was sent before; the session has its own means to find out.
-                Err(error) => tracing::debug!(%error, "the control socket"),
+                // Perhaps an ICMP message about a datagram that was sent before. The session finds a dead peer by itself.
+                Err(error) => tracing::debug!(%error, "the control socket has an error"),
             }
         }
     }

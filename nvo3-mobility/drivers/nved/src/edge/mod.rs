@@ -1,18 +1,21 @@
-//! The edge: its machine, what carries its frames and messages, and the loop that drives it.
+//! The edge: its machine, the paths of its frames and messages, and the loop that drives the machine.
 //!
-//! One thread and one owner. Whatever happens (frames, a datagram, a call of `nvoctl`, a deadline) goes into the machine, then
-//! [`Edge::settle`] carries out what follows, then the next is waited for.
+//! One thread owns everything. Each input (frames, a datagram, a call of `nvoctl`, a deadline) goes into the machine. Then
+//! [`Edge::settle`] carries out the machine's outputs, and the loop waits for the next input.
 
 mod calls;
+mod ended;
 mod frames;
 mod paths;
 mod show;
+mod words;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge as Machine, MoveTally, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_nva_proto::{Instant, Micros};
 use nvoctl::clock;
@@ -22,23 +25,29 @@ use std::io;
 use std::time::Duration;
 
 use calls::Callers;
+use ended::Ended;
+use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
+use std::collections::BTreeMap;
 
-/// An edge of this host.
+/// The edge of this host.
 pub(crate) struct Edge {
     machine: Machine,
     paths: Paths,
     callers: Callers,
     reports: MoveTally,
+    ended: Ended,
+    /// The registrations that the NVA refused, of TSIs that ports have.
+    refused: BTreeMap<TsiKey, RegistrationResult>,
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
-    /// When something is due at the latest: a deadline of the machine, or held frames that wait for the room of a port.
+    /// When the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a port has room for held frames again.
     wake_at: Option<Instant>,
 }
 
 impl Edge {
-    /// Opens what the configuration names and asks the NVA for a session.
+    /// Opens sockets and ports by the configuration, and asks the NVA for a session.
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
         let transport = daemon::keys(&config.trust)?.map_or(Transport::Trusted, Transport::Sealed);
@@ -50,6 +59,8 @@ impl Edge {
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
             callers: Callers::default(),
             reports: MoveTally::default(),
+            ended: Ended::default(),
+            refused: BTreeMap::new(),
             trust: config.trust.clone(),
             unbelieved: Unbelieved::default(),
             buffer: Vec::new(),
@@ -64,7 +75,7 @@ impl Edge {
         Ok(edge)
     }
 
-    /// Goes on until the process is asked to end, then says so to the NVA.
+    /// Runs until the process is asked to end; then closes the session with the NVA.
     pub(crate) async fn run(mut self, mut calls: Calls, end: impl Future<Output = io::Result<()>>) -> io::Result<()> {
         let ready = self.paths.ready();
         let mut end = std::pin::pin!(end);
@@ -104,7 +115,7 @@ impl Edge {
         Duration::from_micros(left.0)
     }
 
-    /// Carries out what the machine wants until it wants nothing more.
+    /// Carries out the machine's outputs until there are no more.
     fn settle(&mut self, now: Instant) {
         self.unbelieved.note(self.machine.nve().counters().unbelieved());
         let mut full = false;
@@ -123,7 +134,7 @@ impl Edge {
                 Next::Event(event) => self.note(now, &event),
                 Next::Changed { change, refused } => {
                     if let Some(why) = refused {
-                        tracing::error!(number = change.number, %why, "the forwarder refused a change");
+                        tracing::error!(change = change.number, reason = %why, "the forwarder refused a change of its table");
                     }
                 }
                 Next::Wait(until) => break until,
@@ -135,28 +146,41 @@ impl Edge {
     }
 
     fn note(&mut self, now: Instant, event: &nve::Event) {
-        let told = show::event(event);
-        if let nve::Event::Stalled(waiting) = event {
-            tracing::warn!("stalled: {waiting}");
-        } else {
-            tracing::info!("{told}");
-        }
-        self.callers.tell(now, event, &told);
+        let port = match event {
+            nve::Event::Spoofed { vap, .. } => self.paths.ports.get(vap).map(|access| access.spec.name.as_str()),
+            _ => None,
+        };
+        words::log(event, port);
+        self.note_registration(event);
+        self.callers.tell(now, event, &show::event(event));
         if let nve::Event::State { key, from, to } = event
             && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), self.machine.forwarder())
         {
-            // Without a session it is not missed.
+            let floor = self.machine.nve().state(key).floor;
+            self.ended.note(*key, (*from, *to), floor, (move_id, report));
+            // Without a session the report is refused, and the NVA does not wait for it.
             let _ = self.machine.tell(now, nve::Input::Report { move_id, report });
+        }
+    }
+
+    /// Remembers a refused registration until the TSI is claimed again, runs here, or loses its port.
+    fn note_registration(&mut self, event: &nve::Event) {
+        match event {
+            nve::Event::Refused { key, result } if self.paths.port_of(key).is_some() => {
+                self.refused.insert(*key, *result);
+            }
+            nve::Event::State { key, to: State::Claiming { .. } | State::Here, .. } => _ = self.refused.remove(key),
+            _ => {}
         }
     }
 
     fn goodbye(&mut self) {
         let now = clock::now();
-        tracing::info!("ends");
+        tracing::info!("asked to end: this edge closes its session and ends");
         let _ = self.machine.tell(now, nve::Input::Goodbye);
         self.settle(now);
     }
 }
 
-/// The sources of an edge, watched apart from it so that it can be changed while they are.
+/// The sources of an edge. They are shared, so that the edge can change while the loop waits for them.
 pub(crate) type Sources = std::rc::Rc<Ready>;

@@ -1,4 +1,4 @@
-//! What carries frames and messages: access ports, the underlay, the control sockets.
+//! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
 use crate::port::{Frames, Port, PortCounters};
@@ -7,7 +7,7 @@ use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, TsiKey};
 use nvo3_wire::Vni;
 use serde::Serialize;
 use std::cell::Cell;
@@ -15,23 +15,28 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// Held frames that a port takes at once: half of what a tap's queue holds, since a VM that has just started reads slowly
-/// and the kernel drops without a word what finds it full.
+/// The most held frames that a port takes in one burst: half of a tap's queue. A VM that has just started reads slowly, and the
+/// kernel drops frames for a full queue silently.
 const BURST: u32 = 500;
 
-/// After so long a port takes as many again.
+/// The time between two bursts of held frames into one port.
 pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
+
+/// The time between two log lines about frames of one port that are too long for the underlay.
+const SAY_TOO_LONG: Micros = Micros::from_secs(60);
 
 /// A port that is open.
 pub(super) struct Access {
     pub(super) spec: nvoctl::Port,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
-    /// Held frames given to it since then.
+    /// When the last burst of held frames began, and how many frames it has.
     burst: Cell<(Instant, u32)>,
+    /// When the log last said that a frame of this port is too long for the underlay.
+    too_long_said: Option<Instant>,
 }
 
-/// Control messages that were not sent.
+/// Control messages that were not sent; the session sends them again. A healthy edge shows 0.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct ControlCounters {
     pub(super) not_sent: u64,
@@ -42,14 +47,14 @@ pub(super) struct Paths {
     ready: Sources,
     pub(super) ports: BTreeMap<VapId, Access>,
     next_vap: u32,
-    /// Frames for a port that is closed.
+    /// Frames that were dropped because their port is closed.
     pub(super) no_port: u64,
     pub(super) underlay: Underlay,
     pub(super) underlay_counters: UnderlayCounters,
     pub(super) control: Vec<UdpSocket>,
     pub(super) control_counters: ControlCounters,
     pub(super) nva: SocketAddr,
-    /// Room for what is read, taken while that is worked on.
+    /// Room for frames and datagrams that are read; `None` while a batch is worked on.
     pub(super) frames: Option<Frames>,
     pub(super) datagrams: Option<Datagrams>,
 }
@@ -90,26 +95,53 @@ impl Paths {
         self.ready.clone()
     }
 
-    /// Opens a port and watches it.
+    /// Opens a port and waits for its frames from now on.
     pub(super) fn open_port(&mut self, spec: nvoctl::Port) -> Result<VapId, Box<dyn std::error::Error>> {
         let (port, was_there) = Port::open(&spec.name, spec.kind)?;
         let vap = VapId(self.next_vap);
         self.ready.add(Source::Port(vap), &port)?;
         self.next_vap += 1;
-        let found = if was_there { "adopted" } else { "made" };
-        tracing::info!(port = spec.name, vni = %spec.vni, "interface {found}");
-        let access = Access { spec, port, counters: PortCounters::default(), burst: Cell::default() };
+        let found = if was_there { "its interface was there" } else { "nved made its interface" };
+        tracing::info!(port = spec.name, vni = %spec.vni, "a port is open: {found}");
+        let (counters, burst, too_long_said) = (PortCounters::default(), Cell::default(), None);
+        let access = Access { spec, port, counters, burst, too_long_said };
         self.ports.insert(vap, access);
         Ok(vap)
     }
 
-    /// Closes it; an interface that was made for it goes.
+    /// Closes a port. An interface that nved made for it is removed.
     pub(super) fn close_port(&mut self, vap: VapId) {
         self.ports.remove(&vap);
     }
 
     pub(super) fn port_named(&self, name: &str) -> Option<VapId> {
         self.ports.iter().find(|(_, access)| access.spec.name == name).map(|(vap, _)| *vap)
+    }
+
+    /// The name of the port that a TSI is behind.
+    pub(super) fn port_of(&self, key: &TsiKey) -> Option<&str> {
+        let of_key =
+            |spec: &&nvoctl::Port| spec.vni == key.vn && spec.stations.iter().any(|station| station.mac == key.mac);
+        self.ports.values().map(|access| &access.spec).find(of_key).map(|spec| spec.name.as_str())
+    }
+
+    /// Sends the frames that a port has read. If one was too long for the underlay, the log says so once a minute for the port.
+    pub(super) fn send_of_port(&mut self, vap: VapId, now: Instant) {
+        self.send();
+        let Some(too_long) = self.underlay.take_too_long() else { return };
+        let Some(access) = self.ports.get_mut(&vap) else { return };
+        if access.too_long_said.is_some_and(|at| now - at < SAY_TOO_LONG) {
+            return;
+        }
+        access.too_long_said = Some(now);
+        tracing::warn!(
+            port = access.spec.name,
+            frame_bytes = too_long.frame,
+            limit_bytes = too_long.limit(),
+            to = %too_long.to,
+            "a tenant's frame was dropped: it is too long for the underlay; a smaller MTU at the tenant or a larger one of the \
+             underlay helps"
+        );
     }
 
     pub(super) fn has_room(&self, target: &Target, now: Instant) -> bool {
@@ -122,7 +154,7 @@ impl Paths {
         access.burst.get().1 < BURST
     }
 
-    /// A frame that the edge held, or made itself.
+    /// Carries a frame that the edge held or made itself.
     pub(super) fn put_held(&mut self, target: &Target, frame: &[u8], now: Instant) {
         if let Target::Port(vap) = target
             && let Some(access) = self.ports.get(vap)
@@ -137,7 +169,7 @@ impl Paths {
         }
     }
 
-    /// Frames out of a port.
+    /// Writes frames to a port.
     pub(super) fn deliver(&mut self, vap: VapId, frames: &[&[u8]]) {
         match self.ports.get_mut(&vap) {
             Some(access) => access.port.write(frames, &mut access.counters),
@@ -145,7 +177,7 @@ impl Paths {
         }
     }
 
-    /// A frame to another NVE, sent with what follows, by [`Paths::send`].
+    /// Puts a frame for another NVE; [`Paths::send`] sends it.
     pub(super) fn tunnel(&mut self, to: IpAddr, vn: Vni, frame: &[u8]) {
         self.underlay.put(to, vn, frame, &mut self.underlay_counters);
     }
@@ -161,7 +193,7 @@ impl Paths {
         };
         let of_family = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
         match self.control.iter().find(of_family) {
-            // What is not sent is like what is lost: the session sends it again.
+            // The session sends a lost message again, and so one that was not sent.
             Some(socket) => self.control_counters.not_sent += u64::from(socket.send_to(datagram, to).is_err()),
             None => self.control_counters.no_family += 1,
         }

@@ -1,4 +1,4 @@
-//! The edge as JSON, for `nvoctl show`, `status` and `watch`, and for the log.
+//! The edge as JSON, for `nvoctl show`, `status` and `watch`.
 
 use super::Edge;
 use nvo3_mobility::forwarder::DropReason;
@@ -25,7 +25,7 @@ pub(super) fn status(edge: &Edge) -> Value {
     })
 }
 
-/// What is known of each TSI: its state here, and where the directory has it.
+/// A row for each TSI that is known here: its state, its place by the NVA's word, held frames, and why the NVA refused to register it.
 pub(super) fn tables(edge: &Edge) -> Value {
     let here = edge.machine.nve().tsis().map(|(key, core)| (key, core.state));
     let elsewhere =
@@ -34,24 +34,29 @@ pub(super) fn tables(edge: &Edge) -> Value {
 }
 
 fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
-    let mapping = edge.machine.nve().mapping(&key);
+    let nve = edge.machine.nve();
+    let said = nve.mapping(&key).map(|(version, place)| (version, place.map(|place| place.nve)));
+    // The NVA's answer to a registration is no mapping of the cache: it is the floor of a TSI that rests here.
+    let own = matches!(state, State::Here).then(|| (nve.state(&key).floor, Some(nve.place().nve)));
+    let mapping = own.or(said);
     let held = edge.machine.forwarder().held(&key);
-    let port =
-        edge.paths.ports.values().find(|access| {
-            access.spec.vni == key.vn && access.spec.stations.iter().any(|station| station.mac == key.mac)
-        });
-    json!({
+    let mut row = json!({
         "vni": key.vn,
         "mac": key.mac,
-        "port": port.map(|access| access.spec.name.as_str()),
+        "port": edge.paths.port_of(&key),
         "state": state.name(),
-        "nve": mapping.and_then(|(_, place)| place).map(|place| place.nve.0),
+        "nve": mapping.and_then(|(_, nve)| nve).map(|nve| nve.0),
         "version": mapping.map(|(version, _)| version.to_string()),
         "held_frames": held.frames,
         "held_bytes": held.bytes,
-    })
+    });
+    if let (Some(result), Value::Object(row)) = (edge.refused.get(&key), &mut row) {
+        row.insert("refused".into(), result.as_str().into());
+    }
+    row
 }
 
+/// A row for each TSI of a move in hand, then one for each of the last moves that ended here.
 pub(super) fn moves(edge: &Edge) -> Value {
     let in_hand = edge.machine.nve().tsis().filter_map(|(key, core)| Some((key, core.state, *core.state.plan()?)));
     let row = |(key, state, plan): (TsiKey, State, nvo3_mobility::nve::rules::Plan)| {
@@ -64,7 +69,7 @@ pub(super) fn moves(edge: &Edge) -> Value {
             "version": plan.version.to_string(),
         })
     };
-    in_hand.map(row).collect()
+    in_hand.map(row).chain(edge.ended.rows()).collect()
 }
 
 /// One flat object: the machines' counters, drops by reason, and those of underlay, control sockets and ports.
@@ -96,7 +101,7 @@ pub(super) fn counters(edge: &Edge) -> Value {
 pub(super) fn event(event: &Event) -> Value {
     match event {
         Event::SessionUp => json!({ "event": "session-up" }),
-        Event::SessionDown(why) => json!({ "event": "session-down", "why": format!("{why:?}") }),
+        Event::SessionDown(why) => json!({ "event": "session-down", "why": why.name() }),
         Event::State { key, from, to } => json!({
             "event": "state", "vni": key.vn, "mac": key.mac, "from": from.name(), "to": to.name(),
             "move": to.plan().or(from.plan()).map(|plan| plan.id.0),
@@ -106,7 +111,7 @@ pub(super) fn event(event: &Event) -> Value {
             "move": move_id.map(|id| id.0),
         }),
         Event::Refused { key, result } => {
-            json!({ "event": "refused", "vni": key.vn, "mac": key.mac, "why": format!("{result:?}") })
+            json!({ "event": "refused", "vni": key.vn, "mac": key.mac, "why": result.as_str() })
         }
         Event::Spoofed { vap, mac, ip } => json!({ "event": "spoofed", "vap": vap.0, "mac": mac, "ip": ip }),
         Event::Stalled(waiting) => {

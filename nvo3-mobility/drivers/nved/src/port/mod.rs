@@ -1,4 +1,4 @@
-//! Access ports: Ethernet frames from and to a tenant system, in batches where the kernel takes them so.
+//! Access ports: Ethernet frames from and to a tenant system, in batches if the kernel takes batches.
 //!
 //! ```no_run
 //! use nved::port::{Frames, Port, PortCounters, PortKind};
@@ -25,27 +25,27 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use tap::Tap;
 
-/// Frames that one call reads or writes at most.
+/// The most frames that one call reads or writes.
 pub const BATCH: usize = 64;
 
 /// The longest frame that a port carries, in bytes, Ethernet header included.
 pub const LONGEST: usize = 9_216;
 
-/// Why a port cannot be opened. Each names the interface.
+/// Why a port cannot be opened. Each error names the interface.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A packet port is on an interface that is there, and this one is not.
+    /// The interface of a packet port does not exist.
     #[error("{0}: no such interface")]
     Missing(String),
     /// Another process has the tap open.
     #[error("{0}: another process has the tap open; a packet port shares an interface with its hypervisor")]
     Busy(String),
-    /// The system does not allow it: without CAP_NET_RAW or CAP_NET_ADMIN for instance.
+    /// The system refused, for example because the process lacks CAP_NET_RAW or CAP_NET_ADMIN.
     #[error("{name}: {error}")]
     Io {
         /// The interface.
         name: String,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -65,12 +65,12 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Empty room: 64 frames of 9,216 bytes.
+    /// Makes empty room for 64 frames of 9,216 bytes.
     pub fn new() -> Self {
         Self { bytes: vec![0; BATCH * LONGEST].into(), lengths: ArrayVec::new() }
     }
 
-    /// The frames that were read last, in the order in which they came. One that was too long is empty.
+    /// The frames of the last read, in the order in which they came. A frame that was too long is empty.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.bytes
             .chunks_exact(LONGEST)
@@ -85,22 +85,23 @@ impl Default for Frames {
     }
 }
 
-/// Frames that a port did not carry. Each counter only grows.
+/// Frames that a port did not carry. Each counter only grows; a healthy port shows 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PortCounters {
-    /// Read, but longer than [`LONGEST`]. Packet ports only.
+    /// Frames that were read and dropped because they are longer than [`LONGEST`]. Packet ports only.
     pub too_long: u64,
-    /// Not written: the interface's queue was full.
+    /// Frames that were not written because the interface's queue was full.
     pub full: u64,
-    /// Not written: the interface is down, gone, or takes only shorter frames.
+    /// Frames that were not written because the interface is down, gone, or takes only shorter frames.
     pub refused: u64,
 }
 
 impl Port {
-    /// Opens an interface by its name. True beside the port says that the interface was there before.
+    /// Opens an interface by its name. The flag beside the port is true if the interface was there before.
     ///
     /// # Errors
-    /// The interface is missing, another process has the tap open, or the system does not allow it.
+    /// [`Error::Missing`] if there is no such interface, [`Error::Busy`] if another process has the tap open, [`Error::Io`] if the
+    /// system refuses.
     pub fn open(name: &str, kind: PortKind) -> Result<(Self, bool), Error> {
         match kind {
             PortKind::Packet => Packet::open(name).map(|port| (Self(Device::Packet(port)), true)),
@@ -108,7 +109,7 @@ impl Port {
         }
     }
 
-    /// Reads what there is, up to [`BATCH`] frames, without waiting.
+    /// Reads the frames that wait, up to [`BATCH`], without waiting for more.
     ///
     /// # Errors
     /// The interface is down or gone. A packet port says once that its interface is down
@@ -125,7 +126,7 @@ impl Port {
         }
     }
 
-    /// Writes up to [`BATCH`] frames in order, without waiting. Those that the interface does not take are counted.
+    /// Writes up to [`BATCH`] frames in order, without waiting. It counts the frames that the interface does not take.
     pub fn write(&mut self, frames: &[&[u8]], counters: &mut PortCounters) {
         match &mut self.0 {
             Device::Packet(port) => port.write(frames, counters),

@@ -26,7 +26,7 @@ impl Packet {
             SockRef::from(&socket).attach_filter(&only_tenant_frames())?;
             bind(socket.as_raw_fd(), &address)?;
             make_room(&socket)?;
-            // Frames that came before it was bound are of any interface.
+            // Before the bind the socket receives frames of every interface.
             while SockRef::from(&socket).recv(&mut []).is_ok() {}
             Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
         };
@@ -72,14 +72,14 @@ impl AsFd for Packet {
     }
 }
 
-/// The interface as a packet socket is bound to it.
+/// The link-layer address of an interface, for the bind of a packet socket.
 fn link(name: &str) -> io::Result<Option<LinkAddr>> {
     let of_name = getifaddrs()?.filter(|interface| interface.interface_name == name);
     Ok(of_name.filter_map(|interface| interface.address?.as_link_addr().copied()).next())
 }
 
-/// Drops what the host sends by the interface itself (it is told apart by its packet type), and what came with a VLAN tag:
-/// the kernel takes the tag off, and the frame would come into another VLAN. A tap port keeps tags.
+/// A filter that drops two kinds of frames: those that the host itself sends by the interface (their packet type says so), and those
+/// with a VLAN tag, since the kernel takes the tag off and the frame would enter another VLAN. A tap port keeps tags.
 fn only_tenant_frames() -> [SockFilter; 6] {
     const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
     const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K

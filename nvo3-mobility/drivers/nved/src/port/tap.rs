@@ -1,4 +1,4 @@
-//! A tap: one that is there and that no process has open, or one that is made and that is removed when the process ends.
+//! A tap: one that exists and that no process has open, or a new one that is removed when the process ends.
 
 use super::{Error, Frames, LONGEST, PortCounters};
 use std::io;

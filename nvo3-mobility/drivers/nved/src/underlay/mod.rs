@@ -1,8 +1,8 @@
 //! The underlay: VXLAN over UDP from and to other NVEs (RFC 7348), in batches, with segmentation and aggregation by the kernel
-//! where it offers them.
+//! if it offers them.
 //!
-//! All datagrams of an address family arrive by one socket, on the VXLAN port. They leave by eight sockets, so that the source
-//! port tells flows apart (VXL-04); frames of one flow take the same socket and stay in order. The ECN bits of the outer header
+//! All datagrams of an address family arrive at one socket, on the VXLAN port. They leave by eight sockets, so that the outer source
+//! port tells flows apart, as VXL-04 wants. Frames of one flow take the same socket and stay in order. The ECN bits of the outer header
 //! are set from the inner one, and combined into it on the way out of a tunnel (RFC 6040).
 //!
 //! ```no_run
@@ -29,6 +29,7 @@
 mod run;
 
 use crate::room::{WAITING, make_room};
+use nix::sys::socket::{getsockopt, sockopt};
 use nvo3_nva_proto::Locators;
 use nvo3_wire::ecn::{self, Ecn};
 use nvo3_wire::{Error as WireError, Vni, flow, vxlan};
@@ -38,11 +39,11 @@ use serde::Serialize;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// Source ports, and so flows that are told apart.
+/// How many outer source ports are used, and so how many flows are told apart.
 const SOURCE_PORTS: usize = 8;
-/// The first of the ports for it (VXL-04).
+/// The first outer source port: VXL-04 wants one of the dynamic range.
 const FIRST_SOURCE_PORT: u16 = 49_152;
-/// Received at once, each as long as the kernel aggregates.
+/// The most datagrams that one call receives, each as long as the kernel aggregates.
 const BATCH: usize = 16;
 const LONGEST: usize = 65_535;
 
@@ -60,22 +61,24 @@ impl From<Error> for io::Error {
     }
 }
 
-/// Datagrams and frames that the underlay did not carry, and what was odd about those that it did. Each counter only grows.
+/// Datagrams and frames that the underlay did not carry, and ECN alarms of those that it did. Each counter only grows; a healthy
+/// underlay shows 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UnderlayCounters {
-    /// Received, but not VXLAN with a valid VNI and a frame.
+    /// Received datagrams that are not VXLAN with a valid VNI and a frame.
     pub malformed: u64,
-    /// Received with *congestion experienced* on the outside around a packet that cannot say so: dropped (RFC 6040 §4.2).
+    /// Received frames that were dropped: the outer header says *congestion experienced*, and the inner packet cannot say so
+    /// (RFC 6040 §4.2).
     pub not_ect_congested: u64,
-    /// Received with a combination of ECN codepoints that must not occur (RFC 6040 §4.2).
+    /// Received frames with a combination of ECN codepoints that must not occur (RFC 6040 §4.2).
     pub ecn_alarms: u64,
-    /// Not sent: the edge has no locator of the address family.
+    /// Frames that were not sent because the edge has no locator of the address family.
     pub no_family: u64,
-    /// Not sent: the socket's queue was full.
+    /// Frames that were not sent because the socket's queue was full.
     pub full: u64,
-    /// Not sent: longer than the path takes. VXLAN packets are not fragmented (VXL-07).
+    /// Frames that were not sent because they are longer than the path takes: VXLAN packets are not fragmented (VXL-07).
     pub too_long: u64,
-    /// Not sent for another reason, an unreachable locator for instance.
+    /// Frames that were not sent for another reason, for example an unreachable locator.
     pub refused: u64,
 }
 
@@ -89,10 +92,37 @@ struct Socket {
     state: UdpSocketState,
 }
 
+/// A frame that was not sent: it is longer than the path to an NVE takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The NVE that it was for.
+    pub to: IpAddr,
+    /// The frame's length in bytes, Ethernet header included.
+    pub frame: usize,
+}
+
+impl TooLong {
+    /// The longest frame that the path takes now, in bytes, Ethernet header included: the path's MTU less the outer headers. `None`
+    /// if the system does not tell the MTU.
+    pub fn limit(&self) -> Option<usize> {
+        const UDP_AND_VXLAN: usize = 8 + size_of::<vxlan::Header>();
+        let any = if self.to.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect((self.to, vxlan::PORT)).ok()?;
+        let (mtu, ip) = match self.to {
+            IpAddr::V4(_) => (getsockopt(&socket, sockopt::IpMtu).ok()?, 20),
+            // Another option tells the MTU of an IPv6 path, and no safe wrapper has it.
+            IpAddr::V6(_) => return None,
+        };
+        usize::try_from(mtu).ok()?.checked_sub(ip + UDP_AND_VXLAN)
+    }
+}
+
 /// The underlay sockets of one NVE: those of one address family or of both.
 pub struct Underlay {
     families: Vec<Family>,
     port: u16,
+    too_long: Option<TooLong>,
 }
 
 /// Room for the datagrams that one call receives: about one megabyte.
@@ -103,12 +133,12 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    /// Empty room.
+    /// Makes empty room.
     pub fn new() -> Self {
         Self { bytes: vec![0; BATCH * LONGEST].into(), metas: [RecvMeta::default(); BATCH], received: 0 }
     }
 
-    /// The datagrams that were received last, each with its sender and the ECN bits of its outer header.
+    /// The datagrams of the last receive, each with its sender and the ECN bits of its outer header.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (IpAddr, Ecn, &mut [u8])> {
         let received = self.bytes.chunks_exact_mut(LONGEST).zip(&self.metas).take(self.received);
         received.flat_map(|(room, meta)| {
@@ -130,22 +160,26 @@ impl Underlay {
     /// all NVEs of the domain use another.
     ///
     /// # Errors
-    /// A locator is not an address of this host, the port is in use, or the system does not allow it.
+    /// An [`Error`] with the locator if it is not an address of this host, the port is in use, or the system refuses.
     pub fn open(locators: &Locators, port: u16) -> Result<Self, Error> {
         let addresses = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)];
         let open = |ip| Family::open(ip, port).map_err(|error| Error { address: SocketAddr::new(ip, port), error });
-        Ok(Self { families: addresses.into_iter().flatten().map(open).collect::<Result<_, _>>()?, port })
+        Ok(Self {
+            families: addresses.into_iter().flatten().map(open).collect::<Result<_, _>>()?,
+            port,
+            too_long: None,
+        })
     }
 
-    /// The sockets that datagrams arrive by. The place of each is its number in [`Underlay::receive`].
+    /// The sockets that datagrams arrive at. The place of each is its number in [`Underlay::receive`].
     pub fn receivers(&self) -> impl Iterator<Item = &UdpSocket> {
         self.families.iter().map(|family| &family.receive.socket)
     }
 
-    /// Receives what one of the [`Underlay::receivers`] has, up to a batch, without waiting.
+    /// Receives the datagrams that wait at one of the [`Underlay::receivers`], up to a batch, without waiting for more.
     ///
     /// # Errors
-    /// The system's, such as what came back by ICMP for something sent before.
+    /// The system's error, such as an ICMP message about a datagram that was sent before.
     pub fn receive(&mut self, place: usize, into: &mut Datagrams) -> io::Result<()> {
         into.received = 0;
         let Some(Family { receive: Socket { socket, state }, .. }) = self.families.get(place) else { return Ok(()) };
@@ -159,7 +193,7 @@ impl Underlay {
         Ok(())
     }
 
-    /// Puts a frame for the NVE `to` behind those that wait to be sent. If there is no room for it, sends those first.
+    /// Puts a frame for the NVE `to` behind the frames that wait to be sent. If there is no room for it, sends those frames first.
     pub fn put(&mut self, to: IpAddr, vn: Vni, frame: &[u8], counters: &mut UnderlayCounters) {
         let port = self.port;
         let Some(family) = self.families.iter_mut().find(|family| family.is_of(to)) else {
@@ -168,15 +202,21 @@ impl Underlay {
         };
         let flow = usize::from(flow::entropy(frame)) % SOURCE_PORTS;
         if let Some(run) = family.send.get_mut(flow) {
-            run.put(SocketAddr::new(to, port), vn, Ecn::of_frame(frame), frame, counters);
+            let too_long = run.put(SocketAddr::new(to, port), vn, Ecn::of_frame(frame), frame, counters);
+            self.too_long = too_long.or(self.too_long);
         }
     }
 
-    /// Sends all frames that were put, without waiting. Those that are not sent are counted.
+    /// Sends all frames that were put, without waiting. It counts the frames that are not sent.
     pub fn send(&mut self, counters: &mut UnderlayCounters) {
         for run in self.families.iter_mut().flat_map(|family| &mut family.send) {
-            run.send(counters);
+            self.too_long = run.send(counters).or(self.too_long);
         }
+    }
+
+    /// The last frame that was too long for its path, if there was one since the last call.
+    pub const fn take_too_long(&mut self) -> Option<TooLong> {
+        self.too_long.take()
     }
 }
 
@@ -190,7 +230,7 @@ impl Family {
             let Some(port) = ports.next() else { return Err(io::ErrorKind::AddrInUse.into()) };
             match Socket::bind(SocketAddr::new(address, port)) {
                 Ok(socket) => {
-                    // As much as the system allows: a short queue would lose a part of a batch.
+                    // A short queue would lose a part of a batch.
                     socket.state.set_send_buffer_size(UdpSockRef::from(&socket.socket), WAITING)?;
                     send.push(Run::new(socket));
                 }
@@ -214,8 +254,8 @@ impl Socket {
     }
 }
 
-/// Takes a datagram out of its tunnel: its VN and its frame, with the outer ECN bits combined into it (RFC 6040). `None` for what is
-/// not VXLAN or must be dropped; it is counted.
+/// Takes a frame out of its tunnel: gives its VN and the frame, with the outer ECN bits combined into it (RFC 6040). `None` if the
+/// datagram is not VXLAN or must be dropped; `counters` counts it.
 pub fn decapsulate<'a>(datagram: &'a mut [u8], outer: Ecn, counters: &mut UnderlayCounters) -> Option<(Vni, &'a [u8])> {
     let malformed = |_: WireError| counters.malformed += 1;
     let (vni, inner) = vxlan::parse(datagram).map_err(malformed).ok()?;
@@ -228,7 +268,7 @@ pub fn decapsulate<'a>(datagram: &'a mut [u8], outer: Ecn, counters: &mut Underl
     };
     let frame = datagram.get_mut(size_of::<vxlan::Header>()..)?;
     if wanted != before {
-        // It was read as an IP packet a moment ago.
+        // `Ecn::of_frame` has read it as an IP packet.
         ecn::set(frame, wanted).ok()?;
     }
     Some((vni, frame))

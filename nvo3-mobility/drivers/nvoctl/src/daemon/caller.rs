@@ -1,4 +1,4 @@
-//! One connection: a line a request, a line a reply.
+//! One connection of a caller: each line is a request or a reply.
 
 use super::socket::Call;
 use crate::{Reply, Request};
@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 /// The longest request, in bytes.
 const LONGEST: usize = 64 * 1024;
-/// Replies that wait to be read by a caller; one that leaves more loses its connection.
+/// The most replies that a caller may leave unread; with more it loses its connection.
 const WAITING: usize = 4_096;
 
 /// A caller that waits for a reply. A clone is the same caller.
@@ -23,7 +23,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Replies, without waiting. False if the caller has gone away. A caller that leaves more than 4,096 replies unread loses its
+    /// Sends a reply, without waiting. False if the caller has gone away. A caller that leaves more than 4,096 replies unread loses its
     /// connection.
     ///
     /// Once every clone of this caller is dropped, its next request is read; if none of them replied, the connection ends.
@@ -48,7 +48,7 @@ pub(super) async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
         let Ok(1..) = (&mut read).take(LONGEST as u64).read_until(b'\n', &mut line).await else { return };
         if line.len() == LONGEST && !line.ends_with(b"\n") {
             let why = format!("a request of more than {LONGEST} bytes");
-            // It is not known where the next one begins, so this was the last.
+            // Nobody knows where the next request begins, so the connection ends here.
             return drop(say(&mut write, &Reply::Refused { why }).await);
         }
         let request = match serde_json::from_slice(&line) {
@@ -65,7 +65,7 @@ pub(super) async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
         let answered = tokio::select! {
             answered = answer(request, &overrun, &calls, &mut write) => answered,
             () = overrun.notified() => {
-                tracing::warn!("a caller that does not read its replies was dropped");
+                tracing::warn!("the connection of a caller was closed: it left 4,096 replies unread");
                 return;
             }
             () = gone(&mut read) => return,
@@ -76,7 +76,7 @@ pub(super) async fn serve(stream: UnixStream, calls: mpsc::Sender<Call>) {
     }
 }
 
-/// Passes the request on and every reply back; no reply at all is an error, as the caller waits for one.
+/// Passes the request on and every reply back. No reply at all is an error, since the caller waits for one.
 async fn answer(
     request: Request,
     overrun: &Arc<Notify>,
@@ -98,7 +98,7 @@ async fn answer(
     }
 }
 
-/// Waits until the caller closed its side altogether. Who only ended its requests still reads.
+/// Waits until the caller has closed its side for reading and writing. A caller that only ended its requests still reads.
 async fn gone(read: &mut BufReader<OwnedReadHalf>) {
     if read.fill_buf().await.is_ok_and(|next| !next.is_empty()) {
         return std::future::pending().await;

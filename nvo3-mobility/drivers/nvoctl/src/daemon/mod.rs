@@ -1,4 +1,4 @@
-//! What a daemon needs around its machine: a socket for `nvoctl`, a file of settings, keys, logs, capabilities, an orderly end.
+//! The parts of a daemon around its machine: the socket for `nvoctl`, the file of settings, keys, logs, capabilities, an orderly end.
 //!
 //! ```no_run
 //! use nvoctl::daemon::{Calls, asked_to_end, keep_only, log};
@@ -15,7 +15,7 @@
 //!         Some(call) = calls.next() => {
 //!             call.caller.reply(match call.request {
 //!                 Request::Status => Reply::Shown("well".into()),
-//!                 _ => Reply::refused("it has only a status"),
+//!                 _ => Reply::refused("this daemon answers status only"),
 //!             });
 //!         }
 //!         ended = &mut end => return Ok(ended?),
@@ -34,7 +34,7 @@ mod watchers;
 pub use caller::Caller;
 pub use caps::Capability;
 pub use privileges::keep_only;
-pub use settings::{SettingsError, flags_or_file, settings};
+pub use settings::{SettingsError, flags_or_file, one_or_many, settings};
 pub use socket::{Call, Calls, Error};
 pub use unbelieved::Unbelieved;
 pub use watchers::Watchers;
@@ -44,7 +44,7 @@ use nvo3_nva_proto::auth::Keys;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Logs to stderr: what the environment variable `RUST_LOG` selects, else levels from `info` on.
+/// Logs to stderr: the events that the environment variable `RUST_LOG` selects, or the levels from `info` on by default.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -54,32 +54,36 @@ pub fn log() {
 /// The keys that messages are sealed with, or `None` if the transport is trusted. The log says which.
 ///
 /// # Errors
-/// The file of keys cannot be used.
+/// Those of [`keys::read`](crate::keys::read).
 pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
     let keys = trust.keys()?;
     match &keys {
-        Some(keys) => tracing::info!(keys = keys.len(), "messages are authenticated"),
+        Some(keys) => {
+            tracing::info!(keys = keys.len(), "the messages of NVEs and NVA are authenticated by the file of keys")
+        }
         None => {
-            tracing::warn!("trusted-transport: messages are not authenticated, whoever can send here is believed");
+            tracing::warn!(
+                "trusted-transport: the messages of NVEs and NVA are not authenticated, whoever can send to this address is believed"
+            );
         }
     }
     Ok(keys)
 }
 
-/// Reads the keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
+/// Reads the file of keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
 ///
 /// # Errors
-/// The file of keys cannot be used, or the transport is trusted and there is none.
+/// Those of [`keys::read`](crate::keys::read), and [`KeysError::NoFile`] if the transport is trusted.
 pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
     let keys = trust.keys()?.ok_or(KeysError::NoFile)?;
-    tracing::info!(keys = keys.len(), "messages are authenticated");
+    tracing::info!(keys = keys.len(), "the file of keys was read again");
     Ok(keys)
 }
 
 /// Waits for Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// The signals cannot be waited for.
+/// The system's error if it does not let the process wait for these signals.
 pub async fn asked_to_end() -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {

@@ -1,12 +1,12 @@
-//! Giving up what is not needed.
+//! Gives up capabilities that are not needed.
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-/// Gives up every capability but `needed`, for this thread and the threads that it starts later: call it before there are others. It
-/// adds none.
+/// Gives up every capability but `needed`, for this thread and the threads that it starts later. Call it before other threads start. It
+/// adds no capability.
 ///
 /// # Errors
-/// The kernel refuses, which it does not do to a process that gives up what it has.
+/// The kernel's error; it does not refuse a process that gives up what it has.
 pub fn keep_only(needed: &[Capability]) -> Result<(), caps::errors::CapsError> {
     caps::clear(None, CapSet::Ambient)?;
     let kept: CapsHashSet =

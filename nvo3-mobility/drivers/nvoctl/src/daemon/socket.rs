@@ -1,4 +1,4 @@
-//! The Unix socket: mode 0600, one daemon a path, a number of callers that is bounded.
+//! The Unix socket of a daemon: mode 0600, one daemon for each path, at most 64 callers.
 
 use super::caller::{Caller, serve};
 use crate::{Reply, Request};
@@ -13,23 +13,23 @@ use std::sync::Arc;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 
-/// Callers at a time; the next one is refused.
+/// The most callers at a time; the next caller is refused.
 const CALLERS: usize = 64;
-/// Connections that wait to be accepted.
+/// The most connections that wait to be accepted.
 const BACKLOG: i32 = 64;
 
-/// Why a daemon cannot listen. Each names the path.
+/// Why a daemon cannot listen at its socket. Each error names the path.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process listens there.
     #[error("{0}: another process listens there")]
     Taken(PathBuf),
-    /// The system does not allow it.
+    /// The system refused.
     #[error("{path}: {error}")]
     Io {
-        /// Where the socket was to be.
+        /// The path of the socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -37,9 +37,9 @@ pub enum Error {
 /// A request, and the caller that waits for its reply.
 #[derive(Debug)]
 pub struct Call {
-    /// What it asks for.
+    /// The request.
     pub request: Request,
-    /// Who asks.
+    /// The caller that waits for the reply.
     pub caller: Caller,
 }
 
@@ -55,7 +55,7 @@ impl Calls {
     /// more. 64 callers can be connected at a time; one more is refused.
     ///
     /// # Errors
-    /// Another process listens there, or the system does not allow it.
+    /// [`Error::Taken`] if another process listens there, [`Error::Io`] if the system refuses.
     pub fn listen(path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::Io { path: path.to_owned(), error };
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
@@ -91,8 +91,8 @@ impl Drop for Calls {
     }
 }
 
-/// The file gets the mode that the socket has when it is bound, so nobody else can connect at any moment; a `chmod` after
-/// that would leave one, a umask would be the whole process's.
+/// A listener whose file has mode 0600 from the start: the file gets the mode that the socket has at the bind. A `chmod` after the bind
+/// would leave a moment for others to connect, and a umask would change the whole process.
 fn private_listener(path: &Path) -> io::Result<UnixListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -118,9 +118,9 @@ async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
                 });
             }
             (Ok((stream, _)), Err(_)) => {
-                tracing::warn!("a caller was refused: {CALLERS} are connected");
+                tracing::warn!("a caller was refused: {CALLERS} are connected already");
                 if let Err(error) = refuse(stream) {
-                    tracing::debug!(%error, "it did not hear it");
+                    tracing::debug!(%error, "the refused caller could not be told");
                 }
             }
             (Err(error), _) => {
@@ -131,7 +131,7 @@ async fn accept(listener: UnixListener, calls: mpsc::Sender<Call>) {
     }
 }
 
-/// A socket that nothing was written to yet takes a line without waiting.
+/// Writes a refusal without waiting: a new connection has room for one line.
 fn refuse(stream: UnixStream) -> io::Result<()> {
     let mut line = serde_json::to_vec(&Reply::Refused { why: format!("{CALLERS} callers are connected already") })?;
     line.push(b'\n');

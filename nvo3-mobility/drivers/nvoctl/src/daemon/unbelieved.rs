@@ -1,4 +1,4 @@
-//! What is logged of messages that are not believed (SPL-19): no more than a line a second, however many there are.
+//! The log of messages that are not believed: at most one line a second, so that a flood does not fill the log (SPL-19).
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,11 @@ impl Unbelieved {
         let now = Instant::now();
         if until_now > self.said && self.at.is_none_or(|at| now - at >= Duration::from_secs(1)) {
             let new = until_now - self.said;
-            tracing::warn!(new, until_now, "datagrams are not believed: no seal, a wrong one, or said again");
+            tracing::warn!(
+                new,
+                until_now,
+                "datagrams were not believed: they have no seal or a wrong one, or came before (see the counters)"
+            );
             (self.said, self.at) = (until_now, Some(now));
         }
     }

@@ -1,11 +1,11 @@
 //! The callers that watch what happens.
 
 use super::Caller;
-use crate::Reply;
+use crate::{Reply, clock};
 use nvo3_nva_proto::Instant;
 use serde_json::Value;
 
-/// Most callers that watch at a time. Those that have gone away count until the next event.
+/// The most callers that watch at a time. A caller that has gone away counts until the next event.
 const MOST: usize = 1_024;
 
 /// The callers of [`Request::Watch`](crate::Request::Watch). Each is told of every event until it goes away.
@@ -20,17 +20,25 @@ impl Watchers {
         if self.callers.len() < MOST {
             self.callers.push(caller);
         } else {
-            caller.reply(Reply::refused("too many watch already"));
+            caller.reply(Reply::refused(format!("{MOST} callers watch already")));
         }
     }
 
-    /// True if nobody watches: then an event need not be put into words.
+    /// True if no caller watches: then nobody needs an event as JSON.
     pub const fn is_empty(&self) -> bool {
         self.callers.is_empty()
     }
 
-    /// Tells all of them what happened, and forgets those that have gone away.
+    /// Sends an event to all of them, and forgets the callers that have gone away. Adds the time of day to the object, as `time`, so that
+    /// a line of `nvoctl watch` and a line of the log can be matched.
     pub fn tell(&mut self, at: Instant, what: &Value) {
+        if self.callers.is_empty() {
+            return;
+        }
+        let mut what = what.clone();
+        if let Value::Object(what) = &mut what {
+            what.insert("time".into(), humantime::format_rfc3339_micros(clock::to_realtime(at)).to_string().into());
+        }
         self.callers.retain(|caller| caller.reply(Reply::Event { at, what: what.clone() }));
     }
 }

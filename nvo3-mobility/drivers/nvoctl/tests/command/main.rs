@@ -6,7 +6,7 @@ mod migrate;
 
 use fake::{Bench, Does, ended, prepared, refused};
 use nvo3_nva_proto::{Instant, MoveResult};
-use nvoctl::Reply;
+use nvoctl::{Reply, Request};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -118,6 +118,51 @@ fn a_reader_that_has_seen_enough_is_a_normal_end() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
+}
+
+#[test]
+fn an_attach_says_what_the_authority_answered() {
+    let spec = "vm0,vni=77,mac=52:54:00:77:00:10,ip=192.0.2.10,active";
+    let row = |state: &str| json!({"vni": 77, "mac": "52:54:00:77:00:10", "state": state});
+    let mut refused = row("away");
+    refused["refused"] = "it moved too often".into();
+    let cases = [
+        (row("here"), &[spec][..], 0, "port vm0 is attached; registered\n", ""),
+        (
+            row("claiming"),
+            &["--timeout", "100ms", spec],
+            0,
+            "port vm0 is attached; registration pending: the authority has not answered yet\n",
+            "",
+        ),
+        (row("claiming"), &["--no-wait", spec], 0, "port vm0 is attached; registration pending\n", ""),
+        (
+            row("away"),
+            &[spec.trim_end_matches(",active")],
+            0,
+            "port vm0 is attached; its TSIs are registered once they run here\n",
+            "",
+        ),
+        (
+            refused,
+            &[spec],
+            1,
+            "",
+            "nvoctl: port vm0 is attached, but the authority refused to register 52:54:00:77:00:10: it moved too often\n",
+        ),
+        (row("here"), &["--json", spec], 0, "\"done\"\n", ""),
+    ];
+    for (row, words, code, out, err) in cases {
+        let bench = Bench::new();
+        bench.daemon("sock", move |request| match request {
+            Request::Attach(_) => Reply::Done.into(),
+            _ => Reply::Shown(json!([row])).into(),
+        });
+
+        let ran = bench.run(&[&["--socket", "{sock}", "attach"], words].concat());
+
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(code), out, err), "{words:?}");
+    }
 }
 
 #[test]

@@ -238,9 +238,7 @@ impl fmt::Display for State {
             Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
             Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
             Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
-            Self::Ended(Committed) => "committed",
-            Self::Ended(Aborted) => "aborted",
-            Self::Ended(MoveResult::Unknown) => "undecided",
+            Self::Ended(result) => result.as_str(),
         };
         write!(f, "{} ({meaning})", self.name())
     }
