@@ -4,23 +4,17 @@
 //! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "../examples/dissect/capture.rs"]
+#[path = "../../examples/dissect/capture.rs"]
 mod capture;
-#[path = "oracles/captured.rs"]
 mod captured;
-#[path = "oracles/differences.rs"]
 mod differences;
-#[path = "oracles/faults.rs"]
 mod faults;
-#[path = "oracles/generated.rs"]
 mod generated;
-#[path = "../examples/dissect/json.rs"]
+#[path = "../../examples/dissect/json.rs"]
 mod json;
-#[path = "oracles/linux.rs"]
 mod linux;
-#[path = "../examples/dissect/options.rs"]
+#[path = "../../examples/dissect/options.rs"]
 mod options;
-#[path = "oracles/tunnels.rs"]
 mod tunnels;
 
 use nvo3_wire::dissect::Dissect;

@@ -3,11 +3,9 @@
 //! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "../examples/dissect/capture.rs"]
+#[path = "../../examples/dissect/capture.rs"]
 mod capture;
-#[path = "rebuilt_frames/captured.rs"]
 mod captured;
-#[path = "rebuilt_frames/nd.rs"]
 mod nd;
 
 use nvo3_wire::arp::Arp;
