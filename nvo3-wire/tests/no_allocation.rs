@@ -95,7 +95,7 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
 
     let header = ethernet::Header { ether_type: EtherType::IPV4, ..header };
     let fields = ipv4::Fields::new(IP, IP);
-    let length = (header, fields, udp.with(Field::Zero), inner).write(out).unwrap();
+    let length = (header, fields, udp.with_checksum(Field::Zero), inner).write(out).unwrap();
     then(&out[..length]);
     let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, IP, IP, Vni::MAX).unwrap();
     let tunnelled = encap.write(7, &inner, &mut out[14..]).unwrap();

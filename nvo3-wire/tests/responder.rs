@@ -75,5 +75,5 @@ fn requests_probes_and_solicitations_for_the_table_are_answered_and_nothing_else
     let to_all = unhex(&answers[3]);
     assert!(matches!(classify(&to_all), Ok(Kind::UnsolicitedNa(na)) if na.body.target == target));
     assert_eq!(answers[4..6], ["no answer", "no answer"]);
-    assert_eq!(answers[6], "ignored: Ethernet at byte 0: needs 14 bytes, 9 are there");
+    assert_eq!(answers[6], "ignored: Ethernet at byte 0: needs 14 bytes, but only 9 are present");
 }

@@ -121,7 +121,7 @@ fn a_length_beyond_the_original_frame_is_broken_however_much_was_captured() {
     assert_eq!((short(frame.len() - 1).kind, short(frame.len() - 1).cut), (Kind::Ipv4, false));
     assert_eq!(
         stop(Dissect::new(&frame[..40]).lax()).to_string(),
-        "udp: UDP at byte 34: needs 8 bytes, 6 are there, where the capture was cut"
+        "udp: UDP at byte 34: needs 8 bytes, but only 6 are present, where the capture was cut"
     );
     let mut tcp = ipv4(6, 0, &[0; 10]); // shorter than TCP's header: broken in the whole frame too
     tcp.extend([0; 20]);
@@ -155,7 +155,7 @@ fn a_stop_says_which_layer_where_and_how_much() {
     let stop = stop(Dissect::new(&frame[..60]));
 
     assert_eq!((stop.kind, stop.error.offset, stop.missing()), (Kind::Ipv4, 14, Some((78, 46))));
-    assert_eq!(stop.to_string(), "ipv4: IPv4 at byte 14: needs 78 bytes, 46 are there");
+    assert_eq!(stop.to_string(), "ipv4: IPv4 at byte 14: needs 78 bytes, but only 46 are present");
     assert_eq!(kinds(Dissect::new(&frame[..60])), [Kind::Ethernet]);
 }
 

@@ -49,7 +49,7 @@ fn unknown_options_are_dropped_when_critical_and_passed_over_when_not() {
     assert_eq!((bytes[1], verdict(&bytes)), (Header::CRITICAL, dropped));
     assert_eq!(Packet::parse(&bytes).unwrap().validate(|kind| kind == MUST), Ok(()));
 
-    bytes[1] = 0; // a sender that forgot C
+    bytes[1] = 0; // a sender that forgot flag C
     assert_eq!(verdict(&bytes), dropped);
 }
 

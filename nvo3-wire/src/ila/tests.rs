@@ -22,7 +22,7 @@ fn sum(address: Ipv6) -> u16 {
     Sum::ZERO.ipv6(&address).fold()
 }
 
-/// A packet to `destination` with a right checksum of `protocol`, 8 bytes of upper header and more behind.
+/// A packet to `destination` with a right checksum of `protocol`: 8 bytes of upper header, then `behind`.
 fn packet(destination: Ipv6, protocol: u8, behind: &[u8]) -> Vec<u8> {
     let mut packet = std::vec![0x60, 0, 0, 0, 0, 20 + behind.len() as u8, protocol, 64];
     let source = ip("2001:db8::5");

@@ -66,7 +66,7 @@ fn upper_protocol_is_found_behind_every_kind_of_header() {
     assert_eq!(kinds, [(HOP_BY_HOP, 6), (ROUTING, 14), (DESTINATION_OPTIONS, 6), (FRAGMENT, 6)]);
 }
 
-/// `next`, SPI 256, sequence 7, and this many words of ICV.
+/// An authentication header: `next`, SPI 256, sequence 7, and `icv` words of ICV.
 fn authentication(next: u8, icv: u8) -> Vec<u8> {
     let mut header = Vec::from([next, 1 + icv, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7]);
     header.extend(std::vec![0xcc; usize::from(icv) * 4]);

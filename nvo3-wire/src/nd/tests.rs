@@ -20,7 +20,7 @@ fn rule(frame: &[u8]) -> Rule {
     validated(frame).unwrap_err().rule
 }
 
-/// A frame after a change, with payload length and checksum set right again.
+/// A changed frame with its payload length and checksum corrected.
 fn changed(frame: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut frame = frame.to_vec();
     change(&mut frame);
@@ -220,7 +220,7 @@ fn other_messages_have_no_target() {
 const LINK_LOCAL: Ipv6 = ROUTER;
 const GLOBAL: Ipv6 = VM_IP6;
 
-/// A frame of any message from `source`.
+/// A frame with any message from `source`.
 fn frame<T: Body>(source: Ipv6, body: T, options: &[NdOption<'_>]) -> Vec<u8> {
     let message = Outgoing { source, destination: Ipv6::ALL_NODES, body, options };
     let mut out = std::vec![0xa5; message.frame_len()];
@@ -394,7 +394,7 @@ proptest! {
     }
 }
 
-/// Options of every known kind with any content.
+/// An option of every known kind with any content.
 fn any_option() -> impl Strategy<Value = Vec<u8>> {
     (0u8..40, 1usize..5).prop_flat_map(|(kind, units)| {
         proptest::collection::vec(any::<u8>(), units * 8 - 2)

@@ -45,7 +45,7 @@ fn rule(packet: &[u8], accept: &Accept<'_>) -> Rule {
     decap(packet, accept).unwrap_err().rule
 }
 
-/// Where the tunnel header begins.
+/// The offset of the tunnel header.
 fn header_at(packet: &[u8]) -> usize {
     let ip = if packet[0] >> 4 == 4 { 20 } else { 40 };
     let protocol = if ip == 20 { packet[9] } else { packet[6] };
@@ -80,7 +80,7 @@ fn vxlan_through_the_face_is_vxlan() {
         let encap = Encap::new(Encapsulation::Vxlan, outer.source, outer.destination, outer.carried.vni).unwrap();
         let mut again = packet(&encap, outer.entropy, outer.carried.inner);
         if offset == 56 {
-            again[..4].copy_from_slice(&vector[..4]); // the vector's flow label is another hash
+            again[..4].copy_from_slice(&vector[..4]); // the vector's flow label comes from another hash
         }
         assert_eq!(again, vector);
     }
@@ -239,7 +239,7 @@ fn fragments_are_neither_sent_nor_taken() {
         assert_eq!(as_fragment([0x20, 0]), Err(of_no_whole_units));
         match encapsulation {
             Encapsulation::Nvgre => assert_eq!(as_fragment([0, 1]), Err(Rule::Fragment)),
-            _ => assert_eq!(as_fragment([0, 1]), Ok(false)), // it has no port
+            _ => assert_eq!(as_fragment([0, 1]), Ok(false)), // a later fragment has no port
         }
 
         let too_long = vec![0; 65_530];
@@ -350,14 +350,14 @@ fn what_is_no_tunnel_is_told_from_a_broken_one() {
     for encapsulation in ALL {
         let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
         assert_eq!(decap(&packet, &none), Ok(None));
-        packet[10] ^= 1; // the header checksum, which is looked at in a tunnel's packet alone
+        packet[10] ^= 1; // the header checksum, which is only checked in a tunnel's packet
         assert_eq!(decap(&packet, &none), Ok(None));
         assert!(matches!(rule(&packet, &Accept::default()), Rule::Checksum(_)));
     }
     let mut authenticated = packet(&tunnel(Encapsulation::Vxlan, true), 0, &V1);
     authenticated.splice(40..40, [17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9]);
     (authenticated[5], authenticated[6]) = (authenticated[5] + 16, 51);
-    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // nobody has verified it yet
+    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // the IP stack must verify it first
     assert!(decap(&[0x45; 19], &none).is_err() && decap(&[0x75; 60], &none).is_err());
 }
 

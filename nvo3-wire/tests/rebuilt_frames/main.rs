@@ -220,7 +220,7 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
                 true => Field::Zero,
                 false => Field::Fill,
             };
-            out.push(Box::new(udp::Fields { source_port, destination_port }.with(field)));
+            out.push(Box::new(udp::Fields { source_port, destination_port }.with_checksum(field)));
         }
         "tcp" => {
             take("tcp flags, window and urgent pointer: absent from the row");
