@@ -58,7 +58,7 @@ impl fmt::Display for Mac {
 
 /// The error for text that is not six hex pairs separated by colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a MAC address must be six hex pairs separated by colons")]
+#[error("a MAC address is six hex pairs separated by colons")]
 pub struct ParseMacError;
 
 impl FromStr for Mac {
@@ -191,7 +191,7 @@ impl fmt::Display for EtherType {
 
 /// The error for text that is not `0x` and one to four hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an EtherType must be 0x and one to four hex digits")]
+#[error("an EtherType is 0x and one to four hex digits")]
 pub struct ParseEtherTypeError;
 
 impl FromStr for EtherType {
@@ -399,7 +399,7 @@ pub enum VniError {
     #[error("VNI {0} exceeds 24 bits (limit 16777215)")]
     TooLarge(u32),
     /// The text is not a decimal number.
-    #[error("a VNI must be a decimal number: {0}")]
+    #[error("a VNI is a decimal number: {0}")]
     NotANumber(#[from] ParseIntError),
 }
 

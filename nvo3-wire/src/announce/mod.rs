@@ -222,7 +222,7 @@ impl<'a> Kind<'a> {
 /// # Errors
 /// Says why a receiver must ignore the frame:
 /// - an ARP or RARP frame is truncated or breaks ARP-02 (types and lengths), ARP-04 (forbidden senders) or ARP-05
-/// (operations);
+///   (operations);
 /// - an NS or NA is truncated or breaks ND-01, ND-02 or ND-03 (the receiver's rules of RFC 4861 §7.1);
 /// - the EtherType is IPv6, but the packet is not.
 ///

@@ -56,7 +56,7 @@ impl<'a> Found<'a> {
     /// - A checksum is only verified if all bytes that it covers are present.
     /// - UDP over IPv6 without a checksum is only valid to the port of a tunnel.
     /// - A critical Geneve option counts as known if its class can be registered. It is refused if its class is for
-    /// experiments (an unknown critical option drops the packet, GNV-02, RFC 8926 §7).
+    ///   experiments (an unknown critical option drops the packet, GNV-02, RFC 8926 §7).
     /// - VXLAN and NVGRE carry no VLAN tag (VXL-13, NVG-04).
     /// - ARP and RARP may have every operation that IANA has assigned to them.
     ///
