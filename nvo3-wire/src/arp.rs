@@ -402,7 +402,7 @@ mod tests {
 
     /// Checks RARP-04.
     #[test]
-    fn rarp_has_a_request_and_a_reply_and_nothing_to_refuse_with() {
+    fn rarp_has_a_request_and_a_reply_but_no_refusal() {
         let known =
             |operation: &u16| body(|arp| arp.operation = U16::new(*operation)).operation(EtherType::RARP).is_ok();
 
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_is_asked_or_told() {
+    fn the_text_form_shows_question_or_answer() {
         let line = |operation, sender_ip| {
             body(|arp| {
                 arp.operation = U16::new(operation);

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_behind_extension_headers_count() {
+    fn ports_after_extension_headers_are_in_the_key_and_the_entropy() {
         let hop_by_hop = [17, 0, 1, 4, 0, 0, 0, 0];
 
         let [a, b] = [[0, 1, 0, 2], [0, 1, 0, 3]].map(|ports| entropy(&udp_over_ipv6(&hop_by_hop, 0, ports)));

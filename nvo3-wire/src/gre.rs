@@ -61,7 +61,7 @@ impl Header {
     /// Checks version 0 and that bits 1, 4 and 5 are 0 (NVG-02).
     ///
     /// # Errors
-    /// [`Rule::Version`] or [`Rule::ReservedBits`].
+    /// The first broken rule: [`Rule::Version`] or [`Rule::ReservedBits`].
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if self.version() != 0 {
@@ -208,7 +208,7 @@ impl Gre {
     /// ```
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write(&self, payload: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         let available = out.len();
         let Some(out) = out.get_mut(..self.len()) else {

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn short_inner_frames_say_where() {
+    fn the_error_of_a_short_inner_frame_has_its_offset() {
         let error = parse(&packet(0x1000)[..21], false).unwrap_err();
         assert_eq!((error.protocol, error.offset), (Protocol::Ethernet, 8));
         assert_eq!(Header::new(Vni::new(5000).unwrap(), 9).unwrap().to_string(), "NVGRE VSID 5000 flow 9");

@@ -107,7 +107,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn a_broken_option_says_where_and_why() {
+    fn the_error_of_a_broken_option_has_offset_and_reason() {
         let broken = |bytes: &[u8]| Tlvs::check(bytes, Protocol::Ipv4).map(|_| ()).map_err(|e| (e.offset, e.rule));
 
         assert_eq!(broken(&[1, 1, 7, 3, 4, 0, 7]), Ok(()));

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         assert_eq!(rule(|bytes| bytes[0] = 0x04), Rule::NoVni);
         assert_eq!(rule(|bytes| bytes[0] = 0x1c), Rule::Version(1));
         assert_eq!(rule(|bytes| bytes[3] = 5), Rule::PayloadType(EtherType([0, 5])));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_are_told_apart() {
+    fn each_next_protocol_has_its_payload() {
         for (next, first) in [(Next::Ipv4, 0x45), (Next::Ipv6, 0x60), (Next::Ethernet, 2), (Next::Nsh, 0)] {
             assert_eq!(parse(&packet(next.value(), first)).unwrap().1, next);
         }

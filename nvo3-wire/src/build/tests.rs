@@ -170,7 +170,7 @@ fn checksums_are_over_the_end_of_a_route() {
 }
 
 #[test]
-fn what_cannot_be_written_says_where_and_why() {
+fn the_error_of_a_refused_layer_has_offset_and_reason() {
     let error = |layers: &[&dyn Layer], room: usize| {
         let error = layers.write(&mut std::vec![0; room]).unwrap_err();
         (error.offset, error.rule)

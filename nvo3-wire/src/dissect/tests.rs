@@ -150,7 +150,7 @@ fn padding_belongs_to_no_layer_behind_any_number_of_tags() {
 }
 
 #[test]
-fn a_stop_says_which_layer_where_and_how_much() {
+fn a_stop_has_layer_offset_and_missing_bytes() {
     let frame = framed(EtherType::IPV4, &V9);
     let stop = stop(Dissect::new(&frame[..60]));
 
@@ -270,7 +270,7 @@ fn link_layer_rules_hold_at_each_header() {
 
 /// Checks U6-03.
 #[test]
-fn udp_over_ipv6_goes_without_a_checksum_to_tunnels_alone() {
+fn udp_over_ipv6_without_a_checksum_is_valid_only_to_tunnel_ports() {
     let to = |port: u16| {
         let mut frame = framed(EtherType::IPV6, &V10[..48]);
         frame[19] = 8;

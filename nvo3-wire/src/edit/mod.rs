@@ -19,9 +19,9 @@ use zerocopy::big_endian::U16;
 /// One of the two ports of UDP and TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Port {
-    /// The sender's.
+    /// The sender's port.
     Source,
-    /// The receiver's.
+    /// The receiver's port.
     Destination,
 }
 

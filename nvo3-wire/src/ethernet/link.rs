@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let rule = |behind: &[u8]| {
             let frame = frame(behind);
             Link::parse(&frame).and_then(|link| link.validate()).map_err(|e| (e.offset, e.rule))
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let frame = frame(&[0x88, 0xa8, 0x30, 7, 0x81, 0, 0, 9, 8, 6]);
 
         let line = Link::parse(&frame).unwrap().to_string();

@@ -72,7 +72,7 @@ impl<'a> Llc<'a> {
     /// Reads LLC and SNAP from the bytes that the 802.3 length bounds.
     ///
     /// # Errors
-    /// [`Rule::Truncated`](crate::Rule::Truncated).
+    /// [`Rule::Truncated`](crate::Rule::Truncated) if a part is cut.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<LlcHeader>(bytes, Protocol::Llc)?;
         if header.control & 3 != 3 {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let line = Llc::parse(&[0xaa, 0xaa, 3, 0, 0, 0xc, 0x20, 0]).unwrap().to_string();
 
         assert_eq!(line, "LLC dsap 0xaa ssap 0xaa control 0x03, SNAP oui 00000c protocol 0x2000");

@@ -105,7 +105,7 @@ pub struct Frame<'a> {
     pub header: &'a Header,
     /// The outermost tag, customer or service. A second tag stays in the payload.
     pub tag: Option<&'a Tag>,
-    /// What follows header and tag, padding included.
+    /// The payload, padding included.
     pub payload: &'a [u8],
 }
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let verdict = |change: fn(&mut [u8; 18])| {
             let mut frame = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x81, 0x00, 0x00, 0x01, 0x08, 0x00];
             change(&mut frame);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn short_frames_say_how_short() {
+    fn the_error_of_a_short_frame_has_its_length() {
         let error = Frame::parse(&[0; 13]).unwrap_err();
         assert_eq!((error.offset, error.rule), (0, Rule::Truncated { needed: 14, available: 13 }));
 

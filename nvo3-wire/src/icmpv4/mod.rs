@@ -150,7 +150,7 @@ impl<'a> Message<'a> {
     /// Verifies the checksum (RFC 1122 §3.2.2).
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if crate::checksum::verify(self.bytes) {
@@ -219,7 +219,7 @@ impl Echo<'_> {
     /// Writes an ICMP message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write(&self, kind: u8, out: &mut [u8]) -> Result<usize, Error> {
         let [a, b] = self.identifier.to_be_bytes();
         let [c, d] = self.sequence.to_be_bytes();

@@ -161,7 +161,7 @@ impl Echo<'_> {
     /// Writes an ICMPv6 message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write_icmpv6(&self, kind: u8, addresses: Addresses<'_>, out: &mut [u8]) -> Result<usize, Error> {
         let word = u32::from(self.identifier) << 16 | u32::from(self.sequence);
         write(kind, 0, word, self.data, addresses, out)

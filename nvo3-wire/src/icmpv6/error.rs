@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_answered_whom_rfc_4443_excepts() {
+    fn packets_that_rfc_4443_excludes_get_no_error() {
         let verdict = |report, change: &dyn Fn(&mut Fields), payload: &[u8], to_link_group| {
             let packet = packet(change, payload);
             match error(report, EDGE, &packet, to_link_group, &mut [0; 1280]) {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_too_big_is_not_about_less_than_the_minimum() {
+    fn a_packet_too_big_below_the_minimum_mtu_is_refused() {
         let mut out = [0; 1280];
         let length = error(Report::PacketTooBig(1279), EDGE, &packet(|_| {}, &[0; 8]), false, &mut out).unwrap();
 

@@ -95,7 +95,7 @@ impl<'a> Message<'a> {
     /// Verifies the checksum with its pseudo-header (RFC 4443 §2.3).
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if checksum_verifies(self.ip, self.bytes) {

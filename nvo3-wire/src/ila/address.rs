@@ -145,7 +145,7 @@ impl Identifier {
     /// Checks that the identifier may be translated: types 1 to 5.
     ///
     /// # Errors
-    /// [`Rule::IdentifierType`].
+    /// [`Rule::IdentifierType`] if the type is not 1 to 5.
     #[inline]
     pub const fn validate(&self) -> Result<(), Error> {
         match self.type_code() {

@@ -116,7 +116,7 @@ fn ordinary_and_reserved_identifiers_and_other_prefixes_are_left_alone() {
 }
 
 #[test]
-fn identifiers_say_what_they_stand_for() {
+fn identifiers_have_their_kind() {
     let line = |text: &str| Address::from(ip(text)).to_string();
 
     assert_eq!(line("2001:db8::2000:0:1:87"), "ILA 2001:db8::/64 local 000000000010087");

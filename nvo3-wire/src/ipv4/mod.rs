@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         assert_eq!(rule(|packet| packet[0] = 0x65), Rule::Version(6));
         assert_eq!(rule(|packet| packet[0] = 0x44), Rule::HeaderLength(4));
         assert_eq!(rule(|packet| packet[3] = 19), Rule::Length(19));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn no_packet_comes_from_a_group_or_from_all() {
+    fn a_group_or_broadcast_source_is_refused() {
         for source in [[255; 4], [224, 0, 0, 1]] {
             let from_group = rule(|packet| {
                 packet[12..16].copy_from_slice(&source);

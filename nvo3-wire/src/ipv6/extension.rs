@@ -97,7 +97,7 @@ impl<'a> Routing<'a> {
     /// Known are the types 2 (RFC 6275), 3 (RFC 6554) and 4 (RFC 8754).
     ///
     /// # Errors
-    /// [`Rule::SegmentsLeft`].
+    /// [`Rule::SegmentsLeft`] if an unknown type has segments left.
     pub fn validate(&self) -> Result<(), Error> {
         match (self.kind, self.segments_left) {
             (2..=4, _) | (_, 0) => Ok(()),

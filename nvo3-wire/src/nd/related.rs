@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let link = |kind: u8| [&[kind, 1][..], &VM_MAC.0].concat();
         let both = [&[0; 4][..], &link(1), &link(2)].concat();
 
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let line = |bytes: &[u8]| {
             let message = icmpv6::Message::parse(&ipv6::Packet::parse(bytes).unwrap()).unwrap();
             Related::parse(message).unwrap().unwrap().to_string()

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let verdict = |change: fn(&mut [u8; 40])| {
             let mut bytes = SYN;
             change(&mut bytes);

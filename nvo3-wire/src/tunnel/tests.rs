@@ -72,7 +72,7 @@ fn every_encapsulation_carries_frames_over_both_versions_and_adds_its_headers_al
 }
 
 #[test]
-fn vxlan_through_the_face_is_vxlan() {
+fn encap_and_the_header_module_agree_on_vxlan() {
     for (vector, offset) in [(&V9[..], 36), (&V10[..], 56)] {
         let outer = decap(vector, &Accept::default()).unwrap().unwrap();
         assert_eq!((outer.encapsulation, outer.carried.inner_offset), (Encapsulation::Vxlan, offset));
@@ -149,7 +149,7 @@ fn egress_brings_the_outer_codepoint_into_the_inner_packet() {
 
 /// Checks TUN-05, TUN-06.
 #[test]
-fn dscp_and_ttl_are_the_tunnels_own_unless_the_dscp_is_to_be_the_inner_one() {
+fn dscp_and_ttl_are_the_tunnels_own_unless_the_dscp_is_copied() {
     for encap in tunnels() {
         let mut inner = frame(EtherType::IPV4, false, Ect0);
         crate::ecn::set_dscp(&mut inner, 10).unwrap();
@@ -333,7 +333,7 @@ fn a_hop_count_as_an_option_changes_nothing_for_ends_that_do_not_know_it() {
 
 /// Checks NVG-07.
 #[test]
-fn tunnels_that_cannot_be_are_not_made() {
+fn invalid_tunnels_are_refused() {
     let [v4, _] = ends(false);
     let [v6, _] = ends(true);
     for encapsulation in ALL {
@@ -345,7 +345,7 @@ fn tunnels_that_cannot_be_are_not_made() {
 }
 
 #[test]
-fn what_is_no_tunnel_is_told_from_a_broken_one() {
+fn a_packet_of_no_tunnel_is_none_and_a_broken_tunnel_packet_is_an_error() {
     let none = Accept { ports: &[], nvgre: false, ..Accept::default() };
     for encapsulation in ALL {
         let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
@@ -362,7 +362,7 @@ fn what_is_no_tunnel_is_told_from_a_broken_one() {
 }
 
 #[test]
-fn a_port_says_what_is_spoken_on_it() {
+fn each_port_has_its_encapsulation() {
     let ports = &[(7000, Encapsulation::Geneve), (8472, Encapsulation::Vxlan), (4789, Encapsulation::Vxlan)];
     let accept = Accept { ports, ..Accept::default() };
     for (port, encapsulation) in *ports {
@@ -378,7 +378,7 @@ fn a_port_says_what_is_spoken_on_it() {
 }
 
 #[test]
-fn offsets_count_from_the_frame_that_was_given() {
+fn offsets_count_from_the_given_frame() {
     for encap in tunnels() {
         let [ours, theirs] = [Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2])];
         let frame = packet(&encap.with_ethernet(ours, theirs), 7, &V1);
@@ -441,7 +441,7 @@ fn headroom_and_scatter_give_the_same_packet_as_the_copy() {
 }
 
 #[test]
-fn a_line_says_which_tunnel_from_where_to_where() {
+fn the_text_form_names_tunnel_and_endpoints() {
     let packet = packet(&tunnel(Encapsulation::Nvgre, false), 0, &V1);
     let line = open(&packet).to_string();
     assert_eq!(line, "198.51.100.1 > 198.51.100.2 NVGRE VNI 1193046, Ethernet of 42 bytes");

@@ -81,7 +81,7 @@ impl<'a> Datagram<'a> {
     /// Verifies the checksum and refuses a zero checksum: the rule over IPv6 (RFC 8200 §8.1, U6-03).
     ///
     /// # Errors
-    /// [`Rule::ZeroChecksum`] or [`Rule::Checksum`].
+    /// [`Rule::ZeroChecksum`] if the checksum is zero, [`Rule::Checksum`] if it does not verify.
     #[inline]
     pub fn validate_checked(&self, pseudo: Sum) -> Result<(), Error> {
         if self.header.checksum.get() == 0 {
@@ -93,7 +93,7 @@ impl<'a> Datagram<'a> {
     /// Verifies a non-zero checksum with the pseudo-header sum `pseudo`. The caller decides if zero is valid.
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self, pseudo: Sum) -> Result<(), Error> {
         let checksum = self.header.checksum.get();

@@ -44,7 +44,7 @@ impl Datagram<'_> {
     /// destination port and the peer (RFC 8200 §8.1, RFC 6936 §4 (5) to (7), U6-03, U6-04).
     ///
     /// # Errors
-    /// [`Rule::ZeroChecksum`] or [`Rule::Checksum`].
+    /// [`Rule::ZeroChecksum`] if the checksum is zero without permission, [`Rule::Checksum`] if it does not verify.
     pub fn validate_over_ipv6(&self, ip: &ipv6::Header, zero: &ZeroChecksums<'_>) -> Result<(), Error> {
         let Header { destination_port, length, checksum, .. } = self.header;
         if checksum.get() != 0 {

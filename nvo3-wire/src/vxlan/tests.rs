@@ -221,7 +221,7 @@ fn what_does_not_fit_a_length_field_is_refused() {
 
 #[cfg(feature = "bytes")]
 #[test]
-fn bytes_take_the_same_packet() {
+fn put_appends_the_packet_that_write_writes() {
     let mut out = bytes::BytesMut::new();
     assert_eq!(over_ipv6().put(5, &V1, &mut out), Ok(out.len()));
 
