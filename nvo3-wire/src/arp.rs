@@ -1,4 +1,7 @@
 //! ARP (RFC 826) and RARP (RFC 903), which have the same body; probes and announcements of RFC 5227.
+//!
+//! [`Arp`] has the layout. [`Arp::parse`] reads a body, [`Frame::parse`] an untagged frame. The functions of this
+//! module write whole frames. [`announce`](crate::announce) says what a frame means.
 
 use crate::codes::codes;
 use crate::error::{place, take};

@@ -218,6 +218,7 @@ impl<'a> From<&'a ipv6::Header> for Addresses<'a> {
 /// The content of the checksum field that a builder writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Field {
     /// The computed checksum.
     #[default]

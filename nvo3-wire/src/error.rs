@@ -421,7 +421,7 @@ pub struct Error {
     pub protocol: Protocol,
     /// The offset of the header (or of the option in question).
     pub offset: usize,
-    /// The broken rule. Use it as the key of a drop counter.
+    /// The broken rule. Its [`core::mem::discriminant`] is a key for drop counters.
     pub rule: Rule,
 }
 

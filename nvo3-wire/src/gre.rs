@@ -1,6 +1,8 @@
 //! GRE with key and sequence number (RFC 2784, RFC 2890).
 //!
 //! [`nvgre`](crate::nvgre) is the form of GRE that an overlay uses.
+//!
+//! [`Header`] has the layout. [`Packet::parse`] reads a packet, [`Gre`] writes a header.
 
 use crate::checksum::{Sum, verify};
 use crate::error::{place, take};

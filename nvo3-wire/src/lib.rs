@@ -97,9 +97,9 @@
 //!
 //! # Errors
 //!
-//! Every function that can fail returns an [`Error`]: the protocol, the byte offset and the broken [`Rule`]. Its text is one
-//! sentence, such as `ICMPv6 NA at byte 54: option 2 has length 0`. A drop counter can use [`Error::rule`] as its key. Comments
-//! name rules by an id, such as `VXL-03`; [RULES.md] has the sentence and the source of each.
+//! Every function that can fail returns an [`Error`]: the protocol, the byte offset and the broken [`Rule`]. Its text
+//! is one sentence, such as `ICMPv6 NA at byte 54: option 2 has length 0`. Comments name rules by an id, such as
+//! `VXL-03`; [RULES.md] has the sentence and the source of each.
 //!
 //! # Features
 //!

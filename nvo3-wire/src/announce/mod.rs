@@ -59,6 +59,7 @@ impl Delivery {
 
 /// The receivers of an advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Audience {
     /// All nodes, ff02::1 (RFC 4861 §7.2.6).
     AllNodes,

@@ -1,6 +1,8 @@
 //! Ethernet II, 802.1Q tags, IEEE 802.3 and LLC.
 //!
 //! [`Frame`] reads the header and one tag: the fast path. [`Link`] reads up to two tags, IEEE 802.3 lengths and LLC.
+//!
+//! [`Header`], [`Tag`], [`LlcHeader`] and [`Snap`] have the layouts.
 
 mod link;
 mod llc;

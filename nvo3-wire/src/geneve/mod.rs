@@ -3,6 +3,8 @@
 //! [`Packet`] reads the payload of UDP port [`PORT`]. Options are checked once and then iterated without errors. The
 //! caller says which options it knows. The module follows GNV-01 to GNV-03 and GNV-05: version, critical options,
 //! option lengths, reserved bits.
+//!
+//! [`Header`] and [`OptionHeader`] have the layouts.
 
 mod header;
 mod option;

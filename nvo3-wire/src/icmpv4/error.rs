@@ -13,6 +13,7 @@ const CONTROL: u8 = 0xc0;
 /// An error to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Report {
     /// Destination Unreachable with this code: 0 net, 1 host, 2 protocol, 3 port, 13 prohibited.
     Unreachable(u8),

@@ -8,6 +8,7 @@ use crate::{Error, Ipv6, Protocol, Rule, Unanswerable};
 /// An error to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Report {
     /// Destination Unreachable with this code: 0 no route, 1 prohibited, 3 address, 4 port.
     Unreachable(u8),

@@ -1,6 +1,9 @@
 //! IGMP of versions 1 to 3 (RFC 1112, RFC 2236, RFC 3376): queries, reports and leaves.
 //!
 //! An edge reads them to snoop group membership, and writes them to query its hosts.
+//!
+//! [`Header`] has the layout of the first 8 bytes, [`group`] those of records and sources.
+//! [`Message::parse`] reads a message; [`Query`], [`Header`] and [`Report`] write one.
 
 mod build;
 

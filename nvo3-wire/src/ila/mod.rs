@@ -4,6 +4,8 @@
 //! Applications see a SIR address: the domain's prefix, then the identifier. In transit a locator replaces the prefix,
 //! so a move changes only the locator. [`Translation`] translates both ways in place, and keeps the checksums of upper
 //! protocols right by the agreed [`Mode`]. The module follows the parts of ILA-01 to ILA-07 that concern formats.
+//!
+//! [`Address`] has the layout.
 
 mod address;
 #[cfg(test)]

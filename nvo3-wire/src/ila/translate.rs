@@ -12,6 +12,7 @@ const NEUTRAL_WORD: u16 = 0x1000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Mode {
     /// No method: checksums are right again when the egress restores the prefix.
     None,

@@ -1,6 +1,9 @@
 //! MLD of versions 1 and 2 (RFC 2710, RFC 3810): queries, reports and dones.
 //!
 //! An edge reads them to snoop group membership, and writes them to query its hosts.
+//!
+//! [`Header`] has the layout of a query, [`group`] those of records and sources. [`Message::parse`] reads
+//! a message; [`Query`], [`Header`] and [`Report`] write one.
 
 mod build;
 

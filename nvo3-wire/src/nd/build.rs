@@ -108,6 +108,7 @@ pub struct Advertise {
 
 /// The destination of an unsolicited advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum To {
     /// All nodes, ff02::1 (RFC 4861 §7.2.6).
     AllNodes,

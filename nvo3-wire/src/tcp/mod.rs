@@ -1,4 +1,23 @@
 //! TCP headers (RFC 9293): ports, sequence numbers, flags, window and options, read and written. No connection state.
+//!
+//! [`Header`] has the layout. [`Segment::parse`] reads a segment, [`Fields`] writes one:
+//!
+//! ```
+//! use nvo3_wire::checksum::{Addresses, Field};
+//! use nvo3_wire::tcp::{Fields, Flags, Options, Segment, TcpOption};
+//! use nvo3_wire::{Ipv4, ipv4};
+//!
+//! let (from, to) = (Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2]));
+//! let addresses = Addresses::V4(&from, &to);
+//! let syn = Fields { source_port: 5000, destination_port: 179, flags: Flags::SYN, ..Fields::default() };
+//! let mut out = [0; 24];
+//! syn.write([TcpOption::MaximumSegment(1460)], addresses, Field::Fill, &[], &mut out)?;
+//!
+//! let segment = Segment::parse(&out)?;
+//! segment.validate(addresses.pseudo_header(ipv4::TCP, 24))?;
+//! assert_eq!(Options::parse(segment.options)?.iter().next(), Some(TcpOption::MaximumSegment(1460)));
+//! # Ok::<(), nvo3_wire::Error>(())
+//! ```
 
 mod option;
 

@@ -12,6 +12,7 @@ use core::net::IpAddr;
 
 /// The senders from which a UDP checksum of zero over IPv6 is accepted (U6-03 requires an explicit permission).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ZeroChecksum<'a> {
     /// No sender.
     #[default]
@@ -67,6 +68,7 @@ impl Default for Accept<'_> {
 
 /// The content of a tunnel header, and the frame or packet after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Carried<'a> {
     /// The virtual network.
     pub vni: Vni,
@@ -82,6 +84,7 @@ pub struct Carried<'a> {
 
 /// A decapsulated packet: the outer addresses and what the tunnel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decap<'a> {
     /// The encapsulation.
     pub encapsulation: Encapsulation,

@@ -14,6 +14,7 @@ const DSCP: u8 = 0xfc;
 /// The rule for the outer ECN field (RFC 6040 §4.1, TUN-01).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum EcnMode {
     /// Copy it from the inner IP packet. Not-ECT if the inner frame carries no IP packet.
     #[default]

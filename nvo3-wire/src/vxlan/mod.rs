@@ -1,6 +1,8 @@
 //! VXLAN (RFC 7348): its header, and a reader for the payload of a UDP socket.
 //!
 //! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
+//!
+//! [`Header`] has the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
 
 mod header;
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! What `dissect` prints, field by field, against readings that are not ours: the values that another library built
-//! frames from, and tshark's of captures that nobody here made.
+//! Compares the output of `dissect`, field by field, with two other readings: the values from which another library
+//! built the frames, and tshark's reading of captures of other projects.
 //!
-//! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
+//! Needs the folder of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "../../examples/dissect/capture.rs"]
@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A folder of the vectors; `None` with a word why if it is absent.
+/// A folder of the vectors. `None`, with a printed reason, if it is absent.
 fn folder(name: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let folder = PathBuf::from(env::var_os("NVO3_VECTORS").unwrap_or_else(|| default.into())).join(name);
@@ -33,7 +33,7 @@ fn folder(name: &str) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// Every frame of a capture as `dissect` prints it, `with` the options for the frame of that index.
+/// The output of `dissect` for all frames of a capture. `with` sets the options for the frame of an index.
 fn dissected(capture: &Path, with: impl for<'a> Fn(usize, Dissect<'a>) -> Dissect<'a>) -> Vec<Value> {
     let frames = capture::read(capture).unwrap();
     let print = |(at, frame): (usize, &capture::Captured)| match capture::start(frame) {
