@@ -25,7 +25,7 @@ pub struct LlcHeader {
     pub control: u8,
 }
 
-/// SNAP (IEEE 802 §9.5), behind an LLC header of 0xaa, 0xaa, 3.
+/// SNAP (IEEE 802 §9.5), after an LLC header of 0xaa, 0xaa, 3.
 ///
 /// ```text
 ///  0                   1                   2                   3

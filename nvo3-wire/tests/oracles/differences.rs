@@ -16,8 +16,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "experimental option",
-        "RFC 8926 §3.5, GNV-02: who does not know a critical option drops the packet, and one of an \
-      experimental class (§7) is known to nobody who was not told; the generator's receiver knows class 0xffff",
+        "RFC 8926 §3.5, GNV-02: an endpoint that does not know a critical option drops the packet. An endpoint knows \
+      no option of an experimental class (§7) without configuration; the generator's receiver knows class 0xffff",
     ),
     (
         "neutral or not",
