@@ -3,7 +3,7 @@
 //! The crate reads the header to find the protocol after it. It neither verifies nor creates an integrity check value
 //! (ICV).
 //!
-//! [`Header`] has the layout. [`Authentication::parse`] reads the content;
+//! [`Header`] shows the layout. [`Authentication::parse`] reads the content;
 //! [`ipv4::Packet::upper`](crate::ipv4::Packet::upper) and [`ipv6::Packet::upper`](crate::ipv6::Packet::upper) walk
 //! over the header.
 

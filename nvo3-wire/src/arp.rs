@@ -1,6 +1,6 @@
 //! ARP (RFC 826) and RARP (RFC 903), which have the same body; probes and announcements of RFC 5227.
 //!
-//! [`Arp`] has the layout. [`Arp::parse`] reads a body, [`Frame::parse`] an untagged frame. The functions of this
+//! [`Arp`] shows the layout. [`Arp::parse`] reads a body, [`Frame::parse`] an untagged frame. The functions of this
 //! module write whole frames. [`announce`](crate::announce) says what a frame means.
 
 use crate::codes::codes;

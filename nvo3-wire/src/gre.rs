@@ -2,7 +2,7 @@
 //!
 //! [`nvgre`](crate::nvgre) is the form of GRE that an overlay uses.
 //!
-//! [`Header`] has the layout. [`Packet::parse`] reads a packet, [`Gre`] writes a header.
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Gre`] writes a header.
 
 use crate::checksum::{Sum, verify};
 use crate::error::{place, take};

@@ -40,24 +40,25 @@
 //! # A frame, and the module of each layer
 //!
 //! ```text
-//! +----------------------------------------------------+
-//! | outer Ethernet, VLAN tags                          |  ethernet
-//! +----------------------------------------------------+
-//! | outer IPv4 or IPv6                                 |  ipv4, ipv6, ah
-//! +--------------------------------------+-------------+                            tunnel: Encap writes
-//! | UDP                                  | GRE, which  |  udp, gre                  these headers, decap
-//! +-----------+--------------+-----------+ contains    |                            reads them
-//! | VXLAN     | VXLAN-GPE    | Geneve    | NVGRE       |  vxlan, vxlan_gpe,
-//! +-----------+--------------+-----------+-------------+  geneve, nvgre
-//! | inner Ethernet, VLAN tags                          |  ethernet                  announce: what a frame
-//! +--------------------+-------------------------------+                            says about an address
-//! | ARP, RARP          | inner IPv4 or IPv6            |  arp, ipv4, ipv6, ila
-//! |                    +-------------------------------+                            flow: the 5-tuple
-//! |                    | UDP, TCP, ICMP, IGMP,         |  udp, tcp, icmpv4, igmp,
-//! |                    | ICMPv6, ND, MLD               |  icmpv6, nd, mld           edit: changes in place
-//! +--------------------+-------------------------------+
-//!   dissect walks through all of it;  build writes all of it
+//! +------------------------------------------------+
+//! | outer Ethernet, VLAN tags                      |  ethernet
+//! +------------------------------------------------+
+//! | outer IPv4 or IPv6                             |  ipv4, ipv6, ah
+//! +-----------------------------------+------------+
+//! | UDP                               | GRE with   |  udp
+//! +-----------+-----------+-----------+ a key:     |
+//! | VXLAN     | VXLAN-GPE | Geneve    | NVGRE      |  vxlan, vxlan_gpe, geneve, gre, nvgre
+//! +-----------+-----------+-----------+------------+
+//! | inner Ethernet, VLAN tags                      |  ethernet
+//! +-----------+------------------------------------+
+//! | ARP, RARP | inner IPv4 or IPv6                 |  arp, ipv4, ipv6, ila
+//! +-----------+------------------------------------+
+//!             | UDP, TCP, ICMP, IGMP,              |  udp, tcp, icmpv4, igmp,
+//!             | ICMPv6, Neighbor Discovery, MLD    |  icmpv6, nd, mld
+//!             +------------------------------------+
 //! ```
+//!
+//! [`tunnel`] reads and writes the outer headers together. [`dissect`] reads all layers of a frame, and [`build`] writes them.
 //!
 //! # Headers
 //!

@@ -1,6 +1,6 @@
 //! NVGRE (RFC 7637): GRE around an Ethernet frame, with a key of virtual subnet identifier (VSID) and FlowID.
 //!
-//! [`Header`] has the layout. [`parse`] reads the payload of an IP packet, [`Header::new`] creates a header.
+//! [`Header`] shows the layout. [`parse`] reads the payload of an IP packet, [`Header::new`] creates a header.
 //! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
 
 use crate::error::take;

@@ -1,6 +1,6 @@
 //! VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe): VXLAN with a field for the type of its payload.
 //!
-//! [`Header`] has the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
+//! [`Header`] shows the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
 //! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
 
 use crate::codes::codes;

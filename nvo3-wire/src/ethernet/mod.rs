@@ -2,7 +2,7 @@
 //!
 //! [`Frame`] reads the header and one tag: the fast path. [`Link`] reads up to two tags, IEEE 802.3 lengths and LLC.
 //!
-//! [`Header`], [`Tag`], [`LlcHeader`] and [`Snap`] have the layouts.
+//! [`Header`], [`Tag`], [`LlcHeader`] and [`Snap`] show the layouts.
 
 mod link;
 mod llc;

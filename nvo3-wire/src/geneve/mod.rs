@@ -4,7 +4,7 @@
 //! caller says which options it knows. The module follows GNV-01 to GNV-03 and GNV-05: version, critical options,
 //! option lengths, reserved bits.
 //!
-//! [`Header`] and [`OptionHeader`] have the layouts.
+//! [`Header`] and [`OptionHeader`] show the layouts.
 
 mod header;
 mod option;

@@ -1,6 +1,6 @@
 //! ICMP for IPv4 (RFC 792): echo, errors with the packet that they quote, and errors to send.
 //!
-//! [`Header`] has the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes it, and [`error()`] writes an
+//! [`Header`] shows the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes it, and [`error()`] writes an
 //! error about a packet.
 
 mod error;

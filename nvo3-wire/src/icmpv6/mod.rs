@@ -1,6 +1,6 @@
 //! ICMPv6 (RFC 4443): the header of every message, its checksum, echo, errors, and errors to send.
 //!
-//! [`Header`] has the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes echo and errors, and
+//! [`Header`] shows the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes echo and errors, and
 //! [`error`] writes an error about a packet. Neighbor Discovery is [`nd`](crate::nd), MLD is [`mld`](crate::mld).
 
 mod echo;

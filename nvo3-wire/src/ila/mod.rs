@@ -5,7 +5,7 @@
 //! so a move changes only the locator. [`Translation`] translates both ways in place, and keeps the checksums of upper
 //! protocols right by the agreed [`Mode`]. The module follows the parts of ILA-01 to ILA-07 that concern formats.
 //!
-//! [`Address`] has the layout.
+//! [`Address`] shows the layout.
 
 mod address;
 #[cfg(test)]

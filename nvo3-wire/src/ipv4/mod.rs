@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791): the fixed header, options, the payload within the total length, and headers to write.
 //!
-//! [`Header`] has the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
 //! [`Fields`] writes a header. [`edit`](crate::edit) changes a packet in place.
 
 mod build;

@@ -3,7 +3,7 @@
 //! [`Packet::upper`] walks the chain only to find the upper protocol. [`Packet::extensions`] gives each extension
 //! header by kind with its options.
 //!
-//! [`Header`] has the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
 //! [`Fields`], [`write_options`], [`write_routing`] and [`write_fragment`] write headers.
 
 mod build;

@@ -2,7 +2,7 @@
 //!
 //! An edge reads them to snoop group membership, and writes them to query its hosts.
 //!
-//! [`Header`] has the layout of a query, [`group`] those of records and sources. [`Message::parse`] reads
+//! [`Header`] shows the layout of a query, [`group`] those of records and sources. [`Message::parse`] reads
 //! a message; [`Query`], [`Header`] and [`Report`] write one.
 
 mod build;

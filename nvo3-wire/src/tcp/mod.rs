@@ -1,6 +1,6 @@
 //! TCP headers (RFC 9293): ports, sequence numbers, flags, window and options, read and written. No connection state.
 //!
-//! [`Header`] has the layout. [`Segment::parse`] reads a segment, [`Fields`] writes one:
+//! [`Header`] shows the layout. [`Segment::parse`] reads a segment, [`Fields`] writes one:
 //!
 //! ```
 //! use nvo3_wire::checksum::{Addresses, Field};

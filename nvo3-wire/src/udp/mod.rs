@@ -1,6 +1,6 @@
 //! UDP (RFC 768), and the rules for datagrams over IPv6 without a checksum (RFC 6935, RFC 6936).
 //!
-//! [`Header`] has the layout. [`Datagram::parse`] reads a datagram, [`Fields`] writes one. [`ZeroChecksums`] holds the
+//! [`Header`] shows the layout. [`Datagram::parse`] reads a datagram, [`Fields`] writes one. [`ZeroChecksums`] holds the
 //! ports and peers that may send a zero checksum over IPv6.
 
 mod zero;

@@ -2,7 +2,7 @@
 //!
 //! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
 //!
-//! [`Header`] has the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
+//! [`Header`] shows the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
 
 mod header;
 #[cfg(test)]
