@@ -68,14 +68,14 @@ fuzz_target!(|case: Case| {
     }
     match &upper {
         Upper::Udp(fields, true) => layers.push(Box::new(*fields)),
-        Upper::Udp(fields, false) => layers.push(Box::new(fields.with(Field::Zero))),
+        Upper::Udp(fields, false) => layers.push(Box::new(fields.with_checksum(Field::Zero))),
         Upper::Tcp(fields) => layers.push(Box::new(*fields)),
         Upper::Echo(rest) => {
             let checksum = Default::default();
             layers.push(Box::new(icmpv4::Header { kind: icmpv4::ECHO_REQUEST, code: 0, checksum, rest: *rest }));
         }
         Upper::Vxlan(fields, vni, inner) => {
-            layers.push(Box::new((*fields).with(Field::Fill)));
+            layers.push(Box::new((*fields).with_checksum(Field::Fill)));
             layers.push(Box::new(vxlan::Header::new(*vni)));
             layers.push(Box::new(ethernet(*inner)));
         }

@@ -57,7 +57,7 @@ impl Upper {
     fn built(&self, ip: &dyn Layer, payload: &[u8]) -> Option<Vec<u8>> {
         let upper: Box<dyn Layer> = match *self {
             Self::Udp(fields) => Box::new(fields),
-            Self::Unsummed(fields) => Box::new(fields.with(Field::Zero)),
+            Self::Unsummed(fields) => Box::new(fields.with_checksum(Field::Zero)),
             Self::Tcp(fields) => Box::new(fields),
             Self::Icmpv6(kind, code) => Box::new(icmpv6::Header { kind, code, checksum: Default::default() }),
         };

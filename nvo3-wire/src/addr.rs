@@ -1,4 +1,4 @@
-//! Addresses and identifiers that every header shares.
+//! Addresses and identifiers that every header uses.
 
 use core::fmt;
 use core::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// An Ethernet address, in transmission order.
 ///
-/// Text form is six lower-case hex pairs with colons; parsing also takes upper case.
+/// The text form is six lower-case hex pairs with colons. Parsing also accepts upper case.
 #[derive(
     Clone,
     Copy,
@@ -32,16 +32,16 @@ pub struct Mac(pub [u8; 6]);
 impl Mac {
     /// `ff:ff:ff:ff:ff:ff`.
     pub const BROADCAST: Self = Self([0xff; 6]);
-    /// All zero: unknown, never a station.
+    /// The all-zero address: unknown, and never the address of a station.
     pub const ZERO: Self = Self([0; 6]);
 
-    /// Broadcast or multicast: the group bit of the first octet.
+    /// True for broadcast and multicast: the group bit of the first octet is set.
     #[inline]
     pub const fn is_group(&self) -> bool {
         self.0[0] & 1 != 0
     }
 
-    /// Neither a group nor all zero: one station.
+    /// True for the address of one station: neither a group nor all zero.
     #[inline]
     pub const fn is_station(&self) -> bool {
         let [a, b, c, d, e, f] = self.0;
@@ -56,7 +56,7 @@ impl fmt::Display for Mac {
     }
 }
 
-/// The text is not six hex pairs separated by colons.
+/// The error for text that is not six hex pairs separated by colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a MAC address is six hex pairs separated by colons")]
 pub struct ParseMacError;
@@ -75,7 +75,7 @@ impl FromStr for Mac {
     }
 }
 
-/// From and to the bytes of a packet.
+/// Conversions from and to the bytes of a packet.
 macro_rules! octets {
     ($($address:ident: $len:literal;)+) => {$(
         impl From<[u8; $len]> for $address {
@@ -99,7 +99,7 @@ octets! {
     Ipv6: 16;
 }
 
-/// The standard library's type and text form of an IP address.
+/// Conversions from and to the standard library's address type, and its text form.
 macro_rules! standard {
     ($($address:ident: $standard:ident, $family:ident;)+) => {$(
         impl fmt::Display for $address {
@@ -143,7 +143,8 @@ standard! {
 
 /// A protocol number of Ethernet II, in transmission order.
 ///
-/// Text form is `0x` and four hex digits; parsing also takes fewer digits, and upper case behind `0x`.
+/// The text form is `0x` and four hex digits. Parsing also accepts one to three digits, and upper-case digits after
+/// `0x`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -156,7 +157,7 @@ impl EtherType {
     pub const IPV4: Self = Self([0x08, 0x00]);
     /// ARP (RFC 826).
     pub const ARP: Self = Self([0x08, 0x06]);
-    /// Transparent Ethernet bridging, the protocol type of Geneve and NVGRE.
+    /// Transparent Ethernet bridging: the protocol type of an Ethernet frame in Geneve and NVGRE.
     pub const BRIDGING: Self = Self([0x65, 0x58]);
     /// Reverse ARP (RFC 903).
     pub const RARP: Self = Self([0x80, 0x35]);
@@ -166,16 +167,16 @@ impl EtherType {
     pub const IPV6: Self = Self([0x86, 0xdd]);
     /// 802.1ad service tag.
     pub const SERVICE_VLAN: Self = Self([0x88, 0xa8]);
-    /// Service tag as used before 802.1ad gave it a number of its own.
+    /// The service tag's EtherType from before 802.1ad assigned one.
     pub const OLD_SERVICE_VLAN: Self = Self([0x91, 0x00]);
 
-    /// The number, host order.
+    /// The number in host order.
     #[inline]
     pub const fn get(self) -> u16 {
         u16::from_be_bytes(self.0)
     }
 
-    /// Whether a VLAN tag follows.
+    /// True if this EtherType announces a VLAN tag.
     #[inline]
     pub const fn is_tag(self) -> bool {
         matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self::OLD_SERVICE_VLAN)
@@ -188,9 +189,9 @@ impl fmt::Display for EtherType {
     }
 }
 
-/// The text is not `0x` and one to four hex digits.
+/// The error for text that is not `0x` and one to four hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an EtherType is 0x and up to four hex digits")]
+#[error("an EtherType is 0x and one to four hex digits")]
 pub struct ParseEtherTypeError;
 
 impl FromStr for EtherType {
@@ -215,7 +216,7 @@ impl From<EtherType> for u16 {
     }
 }
 
-/// An IPv4 address as it lies in a packet.
+/// An IPv4 address, in the byte order of the packet.
 #[derive(
     Clone,
     Copy,
@@ -242,33 +243,34 @@ impl Ipv4 {
     /// `255.255.255.255`.
     pub const BROADCAST: Self = Self([255; 4]);
 
-    /// The same address in the standard library's type.
+    /// The address as the standard library's type.
     #[inline]
     pub const fn addr(self) -> Ipv4Addr {
         let [a, b, c, d] = self.0;
         Ipv4Addr::new(a, b, c, d)
     }
 
-    /// In 224.0.0.0/4.
+    /// True for addresses in 224.0.0.0/4.
     #[inline]
     pub const fn is_multicast(&self) -> bool {
         self.0[0] & 0xf0 == 0xe0
     }
 
-    /// `0.0.0.0`.
+    /// True for `0.0.0.0`.
     #[inline]
     pub const fn is_unspecified(&self) -> bool {
         u32::from_ne_bytes(self.0) == 0
     }
 
-    /// Fit to be some station's address: neither unspecified nor broadcast nor multicast (ARP-04).
+    /// True for an address that one station can have: not unspecified, broadcast or multicast (ARP-04 learns from no
+    /// other).
     #[inline]
     pub const fn is_station(&self) -> bool {
         !self.is_unspecified() && u32::from_ne_bytes(self.0) != u32::MAX && !self.is_multicast()
     }
 }
 
-/// An IPv6 address as it lies in a packet.
+/// An IPv6 address, in the byte order of the packet.
 #[derive(
     Clone,
     Copy,
@@ -297,37 +299,37 @@ impl Ipv6 {
     /// `ff02::2`.
     pub const ALL_ROUTERS: Self = Self([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
 
-    /// The same address in the standard library's type.
+    /// The address as the standard library's type.
     #[inline]
     pub const fn addr(self) -> Ipv6Addr {
         Ipv6Addr::from_bits(u128::from_be_bytes(self.0))
     }
 
-    /// In ff00::/8.
+    /// True for addresses in ff00::/8.
     #[inline]
     pub const fn is_multicast(&self) -> bool {
         self.0[0] == 0xff
     }
 
-    /// `::`.
+    /// True for `::`.
     #[inline]
     pub const fn is_unspecified(&self) -> bool {
         u128::from_ne_bytes(self.0) == 0
     }
 
-    /// In fe80::/10 (RFC 4291 §2.4).
+    /// True for addresses in fe80::/10 (RFC 4291 §2.4).
     #[inline]
     pub const fn is_link_local(&self) -> bool {
         self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
     }
 
-    /// In ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
+    /// True for the solicited-node groups, ff02::1:ff00:0/104 (RFC 4291 §2.7.1).
     #[inline]
     pub const fn is_solicited_node(&self) -> bool {
         u128::from_be_bytes(self.0) >> 24 == u128::from_be_bytes(Self::UNSPECIFIED.solicited_node().0) >> 24
     }
 
-    /// The group on which this address is solicited: ff02::1:ff00:0/104 and its low 24 bits (RFC 4291 §2.7.1).
+    /// The solicited-node group of this address: ff02::1:ff00:0/104 and the address's low 24 bits (RFC 4291 §2.7.1).
     ///
     /// ```
     /// use nvo3_wire::Ipv6;
@@ -341,7 +343,7 @@ impl Ipv6 {
         Self([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, x, y, z])
     }
 
-    /// The Ethernet group of an IPv6 group: 33:33 and its last four bytes (RFC 2464 §7).
+    /// The Ethernet group of an IPv6 group: 33:33 and the group's last four bytes (RFC 2464 §7).
     #[inline]
     pub const fn multicast_mac(self) -> Mac {
         let [.., w, x, y, z] = self.0;
@@ -357,7 +359,7 @@ impl Vni {
     /// The largest identifier, 2²⁴ − 1.
     pub const MAX: Self = Self(0xff_ffff);
 
-    /// `None` above 24 bits.
+    /// Creates an identifier. `None` if the value has more than 24 bits.
     pub const fn new(value: u32) -> Option<Self> {
         if value <= Self::MAX.0 { Some(Self(value)) } else { None }
     }
@@ -368,14 +370,14 @@ impl Vni {
         self.0
     }
 
-    /// From the three bytes of a header.
+    /// Creates an identifier from the three bytes of a header.
     #[inline]
     pub const fn from_bytes(bytes: [u8; 3]) -> Self {
         let [a, b, c] = bytes;
         Self(u32::from_be_bytes([0, a, b, c]))
     }
 
-    /// The three bytes of a header.
+    /// The three bytes that a header holds.
     #[inline]
     pub const fn to_bytes(self) -> [u8; 3] {
         let [_, a, b, c] = self.0.to_be_bytes();
@@ -389,14 +391,14 @@ impl fmt::Display for Vni {
     }
 }
 
-/// The number or the text is no [`Vni`].
+/// The error for a number or a text that is not a [`Vni`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VniError {
-    /// More than 24 bits.
-    #[error("VNI {0} exceeds 24 bits (16777215)")]
+    /// The number has more than 24 bits.
+    #[error("VNI {0} exceeds 24 bits (limit 16777215)")]
     TooLarge(u32),
-    /// Not a decimal number.
+    /// The text is not a decimal number.
     #[error("a VNI is a decimal number: {0}")]
     NotANumber(#[from] ParseIntError),
 }
@@ -468,7 +470,7 @@ mod tests {
         assert_eq!(Vni::new(0x100_0000), None);
         assert_eq!("16777215".parse(), Ok(Vni::MAX));
         for (text, words) in [
-            ("16777216", "VNI 16777216 exceeds 24 bits (16777215)"),
+            ("16777216", "VNI 16777216 exceeds 24 bits (limit 16777215)"),
             ("0x7", "a VNI is a decimal number: invalid digit found in string"),
             ("", "a VNI is a decimal number: cannot parse integer from empty string"),
         ] {

@@ -1,4 +1,7 @@
-//! ARP (RFC 826) and RARP (RFC 903), which share one body; probes and announcements as of RFC 5227.
+//! ARP (RFC 826) and RARP (RFC 903), which have the same body; probes and announcements of RFC 5227.
+//!
+//! [`Arp`] shows the layout. [`Arp::parse`] reads a body, [`Frame::parse`] an untagged frame. The functions of this
+//! module write whole frames. [`announce`](crate::announce) says what a frame means.
 
 use crate::codes::codes;
 use crate::error::{place, take};
@@ -7,10 +10,10 @@ use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Length of a whole frame without padding: Ethernet and ARP headers.
+/// The length of a whole frame without padding: Ethernet and ARP headers, 42 bytes.
 pub const FRAME_LEN: usize = size_of::<Frame>();
 
-/// ARP for IPv4 over Ethernet (RFC 826), and RARP (RFC 903).
+/// The body of ARP for IPv4 over Ethernet (RFC 826), and of RARP (RFC 903).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -27,27 +30,27 @@ pub const FRAME_LEN: usize = size_of::<Frame>();
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Arp {
-    /// ar$hrd, 1 for Ethernet.
+    /// Hardware type (ar$hrd), 1 for Ethernet.
     pub hardware: U16,
-    /// ar$pro, 0x0800 for IPv4.
+    /// Protocol type (ar$pro), 0x0800 for IPv4.
     pub protocol: U16,
-    /// ar$hln, 6.
+    /// Hardware address length (ar$hln), 6.
     pub hardware_len: u8,
-    /// ar$pln, 4.
+    /// Protocol address length (ar$pln), 4.
     pub protocol_len: u8,
-    /// ar$op; see [`Operation`].
+    /// Operation (ar$op); see [`Operation`].
     pub operation: U16,
-    /// ar$sha.
+    /// Sender MAC (ar$sha).
     pub sender_mac: Mac,
-    /// ar$spa; undefined in a RARP request.
+    /// Sender IPv4 address (ar$spa); undefined in a RARP request.
     pub sender_ip: Ipv4,
-    /// ar$tha; free in an ARP request, the MAC asked about in RARP.
+    /// Target MAC (ar$tha); has no meaning in an ARP request, and is the MAC in question in RARP.
     pub target_mac: Mac,
-    /// ar$tpa; undefined in a RARP request.
+    /// Target IPv4 address (ar$tpa); undefined in a RARP request.
     pub target_ip: Ipv4,
 }
 
-/// An Ethernet frame that carries ARP or RARP, without tag and padding.
+/// An Ethernet frame that carries ARP or RARP, without a tag and without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Frame {
@@ -58,16 +61,16 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Reads a frame without tag in one piece; the rest is padding. [`ethernet::Frame`] is for frames with tags.
+    /// Reads an untagged frame. The second value is the padding. For frames with tags use [`ethernet::Frame`].
     ///
     /// # Errors
-    /// [`Rule::Truncated`] below [`FRAME_LEN`] bytes.
+    /// [`Rule::Truncated`] if there are fewer than [`FRAME_LEN`] bytes.
     #[inline]
     pub fn parse(frame: &[u8]) -> Result<(&Self, &[u8]), Error> {
         take(frame, Protocol::Arp)
     }
 
-    /// That it is ARP or RARP, and [`Arp::validate`].
+    /// Checks that the frame carries ARP or RARP, and the rules of [`Arp::validate`].
     ///
     /// ```
     /// use nvo3_wire::{Ipv4, Mac, arp};
@@ -80,18 +83,18 @@ impl Frame {
     /// ```
     ///
     /// # Errors
-    /// [`Rule::NotArp`], and those of [`Arp::validate`] with the offset of the body.
+    /// [`Rule::NotArp`], and the errors of [`Arp::validate`] with the offset of the body.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         const ARP_ETHERNET_IPV4: [u8; 8] = [0x08, 0x06, 0, 1, 8, 0, 6, 4];
         match self.as_bytes().get(12..).and_then(|bytes| bytes.first_chunk()) {
-            Some(&ARP_ETHERNET_IPV4) => Ok(()), // what nearly every one is, in one comparison
-            _ => self.validate_apart(),
+            Some(&ARP_ETHERNET_IPV4) => Ok(()), // one comparison for nearly every frame
+            _ => self.validate_slow(),
         }
     }
 
     #[cold]
-    fn validate_apart(&self) -> Result<(), Error> {
+    fn validate_slow(&self) -> Result<(), Error> {
         match self.ethernet.ether_type {
             EtherType::ARP | EtherType::RARP => self.arp.validate().map_err(|e| e.at(size_of::<ethernet::Header>())),
             other => Err(Error::new(Protocol::Ethernet, 0, Rule::NotArp(other.get()))),
@@ -100,32 +103,35 @@ impl Frame {
 }
 
 codes! {
-    /// What the sender wants, read together with the EtherType.
+    /// The operation of an ARP or RARP message. Its meaning depends on the EtherType.
     pub enum Operation: u16 {
-        /// 1 under EtherType 0x0806.
+        /// Operation 1 under EtherType 0x0806: asks for the MAC of an IPv4 address.
         Request = 1, "request";
-        /// 2 under EtherType 0x0806.
+        /// Operation 2 under EtherType 0x0806: answers a request.
         Reply = 2, "reply";
-        /// 3 under EtherType 0x8035: which IPv4 address has this MAC?
+        /// Operation 3 under EtherType 0x8035: asks for the IPv4 address of a MAC.
         ReverseRequest = 3, "reverse request";
-        /// 4 under EtherType 0x8035.
+        /// Operation 4 under EtherType 0x8035: answers a reverse request.
         ReverseReply = 4, "reverse reply";
     }
-    /// Any other, for which this crate has no rules.
+    /// Any other operation; this crate has no rules for it.
     else Other, "operation {}";
 }
 
 impl Arp {
-    /// Reads the body; the rest is padding.
+    /// Reads the body. The second value is the padding.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] below 28 bytes.
+    /// [`Rule::Truncated`] if there are fewer than 28 bytes.
     #[inline]
     pub fn parse(payload: &[u8]) -> Result<(&Self, &[u8]), Error> {
         take(payload, Protocol::Arp)
     }
 
-    /// The receiver's rules of RFC 826, "Packet Reception", with its length checks (ARP-02); the first that fails.
+    /// Checks the receiver's rules of RFC 826, "Packet Reception", with its length checks (ARP-02).
+    ///
+    /// # Errors
+    /// The first broken rule: [`Rule::HardwareType`], [`Rule::ProtocolType`] or [`Rule::AddressLengths`].
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
@@ -140,7 +146,10 @@ impl Arp {
         Err(Error::new(Protocol::Arp, 0, rule))
     }
 
-    /// The operation, if it belongs to the EtherType the frame has (ARP-05): 1 and 2 to ARP, 3 and 4 to RARP.
+    /// The operation, if it belongs to the EtherType of the frame (ARP-05): 1 and 2 to ARP, 3 and 4 to RARP.
+    ///
+    /// # Errors
+    /// [`Rule::Operation`] if it does not.
     #[inline]
     pub fn operation(&self, ether_type: EtherType) -> Result<Operation, Error> {
         match (ether_type, Operation::new(self.operation.get())) {
@@ -151,7 +160,8 @@ impl Arp {
         }
     }
 
-    /// Whether sender MAC and, unless it is a probe's, sender address may be learned from (ARP-04).
+    /// Checks that a receiver may learn from the sender MAC and the sender address (ARP-04). A probe has no sender
+    /// address.
     ///
     /// # Errors
     /// [`Rule::SenderMac`], [`Rule::SenderNotSource`] or [`Rule::SenderIp`].
@@ -164,7 +174,10 @@ impl Arp {
         Ok(())
     }
 
-    /// The part of [`Arp::learnable`] that holds for probes and RARP too, whose sender address says nothing.
+    /// Checks the part of [`Arp::learnable`] that also holds for probes and RARP, whose sender address has no meaning.
+    ///
+    /// # Errors
+    /// [`Rule::SenderMac`] or [`Rule::SenderNotSource`].
     #[inline]
     pub fn sender_mac_learnable(&self, ethernet_source: &Mac) -> Result<(), Error> {
         if !self.sender_mac.is_station() {
@@ -177,8 +190,8 @@ impl Arp {
         Ok(())
     }
 
-    /// A body for IPv4 over Ethernet, such as goes behind a tag by [`build`](crate::build); the builders below write whole
-    /// frames without one.
+    /// Creates a body for IPv4 over Ethernet, for example to write it after a tag by [`build`](crate::build). The
+    /// builders of this module write whole untagged frames.
     pub const fn new(operation: Operation, sender: (Mac, Ipv4), target: (Mac, Ipv4)) -> Self {
         Self {
             hardware: U16::new(1),
@@ -193,14 +206,14 @@ impl Arp {
         }
     }
 
-    /// Fills in every field of a body in place.
+    /// Fills every field of a body in place.
     #[inline]
     pub fn fill(&mut self, operation: Operation, sender: (Mac, Ipv4), target: (Mac, Ipv4)) {
         *self = Self::new(operation, sender, target);
     }
 }
 
-/// `who has 192.0.2.1? tell 192.0.2.10 at 02:00:5e:00:53:01`, and the like for each operation
+/// For example `who has 192.0.2.1? tell 192.0.2.10 at 02:00:5e:00:53:01`; each operation has its own text.
 impl fmt::Display for Arp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sender_mac, sender_ip, target_mac, target_ip, .. } = self;
@@ -219,10 +232,10 @@ impl fmt::Display for Arp {
     }
 }
 
-/// Writes a whole frame from the sender's MAC to `destination`; the general form of the builders below.
+/// Writes a whole frame from the sender's MAC to `destination`. The other builders of this module call it.
 ///
 /// # Errors
-/// [`Rule::NoRoom`] below [`FRAME_LEN`] bytes.
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn write(
     destination: Mac,
@@ -242,8 +255,8 @@ pub fn write(
     Ok(FRAME_LEN)
 }
 
-/// The frame in words of up to 8 bytes, the last over a part of the one before: half as many stores as there are fields,
-/// which is what limits here.
+/// Stores the frame in words of up to 8 bytes; the last word overlaps the one before. That is half as many stores as
+/// there are fields, and stores limit the speed here.
 #[inline(always)]
 fn store(ether_type: EtherType, operation: u16, addresses: [u64; 5], out: &mut [u8; FRAME_LEN]) {
     let [destination, sender_mac, sender_ip, target_mac, target_ip] = addresses;
@@ -266,47 +279,48 @@ fn mac_word(Mac([a, b, c, d, e, f]): &Mac) -> u64 {
     u64::from(u32::from_le_bytes([*a, *b, *c, *d])) | u64::from(u16::from_le_bytes([*e, *f])) << 32
 }
 
-/// Broadcast request for `target`; target MAC zero (RFC 5227 §1.1 recommends so).
+/// Writes a broadcast request for `target`, with target MAC zero (recommended by RFC 5227 §1.1).
 ///
 /// # Errors
-/// [`Rule::NoRoom`] below [`FRAME_LEN`] bytes; so for every builder here.
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes. This holds for every builder of this module.
 #[inline]
 pub fn request(sender: (Mac, Ipv4), target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, sender, (Mac::ZERO, target), out)
 }
 
-/// Unicast reply to `target`.
+/// Writes a unicast reply to `target`.
 #[inline]
 pub fn reply(sender: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
     write(target.0, Operation::Reply, sender, target, out)
 }
 
-/// Announcement: broadcast request with sender and target address both `ip` (ACD-03; ARMD variant 1).
+/// Writes an announcement: a broadcast request with `ip` as sender and target address (ACD-03; ARMD variant 1).
 #[inline]
 pub fn announcement(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, (mac, ip), (Mac::ZERO, ip), out)
 }
 
-/// Broadcast reply with sender and target both the announced one (ACD-09: legal, not for general use; ARMD variant 2).
+/// Writes a broadcast reply with `ip` as sender and target address (ACD-09: legal, not for general use; ARMD variant
+/// 2).
 #[inline]
 pub fn announcement_reply(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Reply, (mac, ip), (mac, ip), out)
 }
 
-/// Probe: broadcast request for `target` from 0.0.0.0 (ACD-01).
+/// Writes a probe: a broadcast request for `target` from 0.0.0.0 (ACD-01).
 #[inline]
 pub fn probe(mac: Mac, target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, (mac, Ipv4::UNSPECIFIED), (Mac::ZERO, target), out)
 }
 
-/// RARP request for the own address, also the usual hypervisor's announcement (RFC 903; ARMD variant 3).
+/// Writes a RARP request for the sender's own address, as most hypervisors announce a MAC (RFC 903; ARMD variant 3).
 #[inline]
 pub fn rarp_request(mac: Mac, out: &mut [u8]) -> Result<usize, Error> {
     let own = (mac, Ipv4::UNSPECIFIED);
     write(Mac::BROADCAST, Operation::ReverseRequest, own, own, out)
 }
 
-/// RARP reply to the requester: `target` is the MAC asked about and its address (RARP-03).
+/// Writes a RARP reply to the requester. `target` is the MAC in question and its address (RARP-03).
 #[inline]
 pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
     write(requester, Operation::ReverseReply, responder, target, out)
@@ -391,7 +405,7 @@ mod tests {
 
     /// Checks RARP-04.
     #[test]
-    fn rarp_has_a_request_and_a_reply_and_nothing_to_refuse_with() {
+    fn rarp_has_a_request_and_a_reply_but_no_refusal() {
         let known =
             |operation: &u16| body(|arp| arp.operation = U16::new(*operation)).operation(EtherType::RARP).is_ok();
 
@@ -416,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_is_asked_or_told() {
+    fn the_text_form_shows_question_or_answer() {
         let line = |operation, sender_ip| {
             body(|arp| {
                 arp.operation = U16::new(operation);

@@ -1,10 +1,10 @@
-//! Building into `bytes::BufMut`.
+//! Builders that append to a `bytes::BufMut`.
 
 use crate::Error;
 use crate::tunnel::{Encap, MAX_OVERHEAD};
 use bytes::BufMut;
 
-/// Appends what a builder writes, for frames up to 128 bytes: every ARP, RARP, NS and NA frame of this crate.
+/// Appends the frame that a builder writes, up to 128 bytes: enough for every ARP, RARP, NS and NA frame of this crate.
 ///
 /// ```
 /// use nvo3_wire::{Ipv4, Mac, arp, put_frame};
@@ -15,7 +15,7 @@ use bytes::BufMut;
 /// ```
 ///
 /// # Errors
-/// Those of the builder, or [`Rule::NoRoom`](crate::Rule::NoRoom) where `out` has less room than the frame needs.
+/// The errors of the builder, or [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has less room than the frame needs.
 pub fn put_frame(out: &mut impl BufMut, build: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<usize, Error> {
     let mut frame = [0; 128];
     let length = build(&mut frame)?;
@@ -26,10 +26,10 @@ pub fn put_frame(out: &mut impl BufMut, build: impl FnOnce(&mut [u8]) -> Result<
 }
 
 impl Encap<'_> {
-    /// Appends outer headers and a copy of `inner`, as [`Encap::write`] does.
+    /// Appends the outer headers and a copy of `inner`. See [`Encap::write`].
     ///
     /// # Errors
-    /// As [`Encap::write`].
+    /// The errors of [`Encap::write`].
     pub fn put(&self, entropy: u16, inner: &[u8], out: &mut impl BufMut) -> Result<usize, Error> {
         let mut headers = [0; MAX_OVERHEAD];
         let length = self.write_headers(entropy, inner, &mut headers)?;

@@ -1,12 +1,15 @@
-//! The Internet checksum: sum and verify (RFC 1071), change in place (RFC 1624).
+//! The Internet checksum: sum and verify (RFC 1071), update in place (RFC 1624).
+//!
+//! Also the pseudo-headers of UDP, TCP and ICMPv6, and [`Field`], the content of a checksum field that a builder
+//! writes.
 
 use crate::{Ipv4, Ipv6, Mac, ipv4, ipv6};
 
-/// A running one's-complement sum. Pieces of odd length are padded with a zero byte, so only the last may be odd.
+/// A running one's-complement sum. A piece of odd length is padded with a zero byte, so only the last piece may be odd.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64); // 16-bit words in the machine's byte order, folded only at the end (RFC 1071 §2 (B))
 
-/// From here on summing in lanes pays.
+/// From this length on, summing in lanes is faster.
 const LONG: usize = 128;
 
 impl Sum {
@@ -19,7 +22,7 @@ impl Sum {
         Self(sum + carry as u64)
     }
 
-    /// Adds bytes as they lie in the packet.
+    /// Adds bytes in the order of the packet.
     #[inline]
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
@@ -37,14 +40,14 @@ impl Sum {
         }
     }
 
-    /// Adds as many bytes as are a multiple of 8, without a loop where their number is known to the compiler.
+    /// Adds bytes whose number is a multiple of 8. There is no loop if the compiler knows the number.
     #[inline(always)]
     pub(crate) fn eights(self, bytes: &[u8]) -> Self {
         bytes.as_chunks::<8>().0.iter().fold(self, |sum, word| sum.add(u64::from_ne_bytes(*word)))
     }
 
-    /// Adds whole blocks in lanes that carry nothing to each other, which the compiler turns into vector additions; the
-    /// rest is left.
+    /// Adds whole blocks in lanes without a carry between them, which the compiler turns into vector additions. Returns
+    /// the rest too.
     fn blocks(self, bytes: &[u8]) -> (Self, &[u8]) {
         let (blocks, rest) = bytes.as_chunks::<32>();
         let mut lanes = [0u64; 8];
@@ -63,7 +66,7 @@ impl Sum {
         self.add(value.to_be() as u64)
     }
 
-    /// Adds several 16-bit fields by their values, at the price of one: so few cannot carry.
+    /// Adds several 16-bit fields by their values in one addition. So few fields cannot overflow.
     #[inline]
     #[must_use]
     pub const fn words<const N: usize>(self, values: [u16; N]) -> Self {
@@ -84,7 +87,7 @@ impl Sum {
         self.add(u32::from_ne_bytes([a, b, c, d]) as u64 + u16::from_ne_bytes([e, f]) as u64)
     }
 
-    /// Adds what another sum has summed up.
+    /// Adds another sum.
     #[inline]
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -106,10 +109,10 @@ impl Sum {
         self.add(both as u64).add((both >> 64) as u64)
     }
 
-    /// The sum folded to 16 bits, as a value.
+    /// The sum folded to 16 bits, as a number.
     #[inline]
     pub const fn fold(self) -> u16 {
-        // A half added to the other by rotation: the upper half of the result is the sum with its carry.
+        // The rotation adds the two halves; the upper half of the result is the sum with its carry.
         let words = (self.0.wrapping_add(self.0.rotate_left(32)) >> 32) as u32;
         let sum = words.wrapping_add(words.rotate_left(16)) >> 16;
         u16::from_be(sum as u16)
@@ -121,7 +124,8 @@ impl Sum {
         !self.fold()
     }
 
-    /// The value for UDP's checksum field, where 0 means none and is sent as 0xffff (CKS-04, RFC 768).
+    /// The value for UDP's checksum field: a computed 0 becomes 0xffff, because 0 means "no checksum" (CKS-04, RFC
+    /// 768).
     #[inline]
     pub const fn udp_checksum(self) -> u16 {
         match self.checksum() {
@@ -130,19 +134,19 @@ impl Sum {
         }
     }
 
-    /// Whether the sum, the checksum field included, is 0xffff (CKS-02).
+    /// True if the sum, which includes the checksum field, is 0xffff (CKS-02).
     #[inline]
     pub const fn verifies(self) -> bool {
         self.fold() == 0xffff
     }
 }
 
-/// The folded sum of `bytes` (RFC 1071 §1, without the final complement).
+/// The folded sum of `bytes` without the final complement (RFC 1071 §1).
 pub fn sum(bytes: &[u8]) -> u16 {
     Sum::ZERO.bytes(bytes).fold()
 }
 
-/// The checksum of `bytes`, whose checksum field is zero (CKS-01).
+/// The checksum of `bytes`. Their checksum field must be zero (CKS-01).
 ///
 /// ```
 /// assert_eq!(nvo3_wire::checksum::checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0x220d);
@@ -151,12 +155,12 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     Sum::ZERO.bytes(bytes).checksum()
 }
 
-/// Whether `bytes`, their checksum field included, sum up to 0xffff (CKS-02).
+/// True if `bytes`, with their checksum field, sum up to 0xffff (CKS-02).
 pub fn verify(bytes: &[u8]) -> bool {
     Sum::ZERO.bytes(bytes).verifies()
 }
 
-/// The checksum after one 16-bit field changed from `old` to `new` (CKS-03, RFC 1624 equation 3).
+/// The new checksum after one 16-bit field changed from `old` to `new` (CKS-03, RFC 1624 equation 3).
 ///
 /// ```
 /// assert_eq!(nvo3_wire::checksum::update(0xdd2f, 0x5555, 0x3285), 0x0000);
@@ -167,7 +171,7 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     Sum::ZERO.word(!checksum).word(!old).word(new).checksum()
 }
 
-/// The pseudo-header of UDP over IPv4 (RFC 768) or of any upper protocol over it.
+/// The pseudo-header of an upper protocol over IPv4 (RFC 768).
 #[inline]
 pub const fn pseudo_ipv4(source: &Ipv4, destination: &Ipv4, protocol: u8, length: u16) -> Sum {
     Sum::ZERO.words([protocol as u16, length]).ipv4(source).ipv4(destination)
@@ -179,7 +183,7 @@ pub fn pseudo_ipv6(source: &Ipv6, destination: &Ipv6, protocol: u8, length: u32)
     Sum(u64::from(length.to_be())).words([protocol.into()]).ipv6(source).ipv6(destination)
 }
 
-/// The addresses that the checksum of an upper protocol is over: source, then (last) destination.
+/// The two addresses of a pseudo-header: the source, then the (last) destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses<'a> {
     /// IPv4.
@@ -189,7 +193,7 @@ pub enum Addresses<'a> {
 }
 
 impl Addresses<'_> {
-    /// The pseudo-header for `length` bytes of `protocol`; only IPv6 has room for more than 65,535.
+    /// The pseudo-header for `length` bytes of `protocol`. Only IPv6 supports more than 65,535 bytes.
     #[inline]
     pub fn pseudo_header(self, protocol: u8, length: u32) -> Sum {
         match self {
@@ -211,18 +215,19 @@ impl<'a> From<&'a ipv6::Header> for Addresses<'a> {
     }
 }
 
-/// What a builder writes into the checksum field of an upper protocol.
+/// The content of the checksum field that a builder writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Field {
-    /// The checksum.
+    /// The computed checksum.
     #[default]
     Fill,
-    /// Zero: none, in UDP.
+    /// Zero, which means "no checksum" in UDP.
     Zero,
-    /// The sum of the pseudo-header alone, which hardware that sums up the rest starts from.
+    /// The sum of the pseudo-header alone: the start value for hardware that adds the rest.
     Partial,
-    /// This value, right or wrong: that of a packet which is built again.
+    /// This value, right or wrong, for example to build a captured packet again.
     Keep(u16),
 }
 

@@ -1,8 +1,8 @@
-//! Enums of the numbers that a field has on the wire.
+//! The macro for enums of numbers on the wire.
 
-/// An enum with one variant for each number that has a meaning, and a last one that keeps any other.
+/// Defines an enum with one variant for each number that has a meaning, and a last variant that keeps any other number.
 ///
-/// Made of each: its number, its short name, the text form, and the way from and to numbers.
+/// From each row the macro makes the number, the short name, the text form, and the conversions from and to numbers.
 macro_rules! codes {
     (
         $(#[$meta:meta])*
@@ -20,7 +20,7 @@ macro_rules! codes {
         }
 
         impl $name {
-            /// The meaning of a number.
+            /// The variant of a number.
             #[inline]
             pub const fn new(number: $number) -> Self {
                 match number {
@@ -38,7 +38,7 @@ macro_rules! codes {
                 }
             }
 
-            /// Its short name; `None` for a number that has no meaning here.
+            /// Its short name. `None` for a number without a meaning here.
             pub const fn name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => Some($text),)+

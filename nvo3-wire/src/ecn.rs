@@ -1,4 +1,7 @@
-//! Explicit congestion notification through a tunnel (RFC 6040).
+//! Explicit congestion notification (ECN) through a tunnel (RFC 6040).
+//!
+//! At the ingress, [`Encap`](crate::tunnel::Encap) copies the inner codepoint out. At the egress, [`egress`] says what
+//! becomes of the inner packet.
 
 use crate::checksum;
 use crate::ethernet::Frame;
@@ -22,7 +25,7 @@ pub enum Ecn {
 }
 
 impl Ecn {
-    /// From a traffic class octet, the low two bits.
+    /// The codepoint in a traffic class octet: the low two bits.
     #[inline]
     pub const fn from_class(class: u8) -> Self {
         match class & 3 {
@@ -33,14 +36,15 @@ impl Ecn {
         }
     }
 
-    /// That of the IP packet in an Ethernet frame, behind a tag too; Not-ECT for anything else (TUN-03).
+    /// The codepoint of the IP packet in an Ethernet frame, also after a tag. Not-ECT if there is no IP packet
+    /// (TUN-03).
     #[inline]
     pub fn of_frame(frame: &[u8]) -> Self {
         Self::from_class(class_of_frame(frame))
     }
 }
 
-/// Traffic class of the IP packet a frame carries.
+/// The traffic class of the IP packet in a frame.
 #[inline]
 pub(crate) fn class_of(frame: &Frame<'_>) -> Option<u8> {
     match (frame.ether_type(), frame.payload) {
@@ -50,8 +54,8 @@ pub(crate) fn class_of(frame: &Frame<'_>) -> Option<u8> {
     }
 }
 
-/// Traffic class of the IP packet in an Ethernet frame, 0 without one; the way of every encapsulated frame, and
-/// therefore one bounds check for all that an untagged frame needs.
+/// The traffic class of the IP packet in an Ethernet frame, 0 if there is none. Every encapsulated frame comes here, so
+/// an untagged frame needs only one bounds check.
 #[inline(always)]
 pub(crate) fn class_of_frame(frame: &[u8]) -> u8 {
     let Some([.., a, b, first, second]) = frame.first_chunk::<16>() else { return 0 };
@@ -68,17 +72,17 @@ fn class_of_tagged(frame: &[u8]) -> u8 {
     Frame::parse(frame).ok().and_then(|frame| class_of(&frame)).unwrap_or(0)
 }
 
-/// What the tunnel's end does with an inner packet (RFC 6040 §4.2).
+/// The verdict of the tunnel's egress on an inner packet (RFC 6040 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Egress {
-    /// The inner codepoint from now on; `None`: drop the packet.
+    /// The new inner codepoint. `None`: drop the packet.
     pub inner: Option<Ecn>,
-    /// The combination ought not to occur; log it at a limited rate.
+    /// True for a combination that should not occur. Log it at a limited rate.
     pub alarm: bool,
 }
 
-/// Applies the table of [`egress`] to an inner IP packet in place; one that is to be dropped is left as it is.
-pub(crate) fn leave(packet: &mut [u8], class: u8, outer: Ecn) -> Result<Egress, Error> {
+/// Applies the table of [`egress`] to an inner IP packet in place. A packet to drop is not changed.
+pub(crate) fn apply_egress(packet: &mut [u8], class: u8, outer: Ecn) -> Result<Egress, Error> {
     let inner = Ecn::from_class(class);
     let verdict = egress(inner, outer);
     match verdict.inner {
@@ -116,20 +120,20 @@ pub const fn egress(inner: Ecn, outer: Ecn) -> Egress {
     Egress { inner, alarm }
 }
 
-/// Sets the ECN bits of the IP packet in an Ethernet frame and corrects an IPv4 header checksum (TUN-04). A frame that
-/// carries no IP is left as it is.
+/// Sets the ECN bits of the IP packet in an Ethernet frame, and corrects an IPv4 header checksum (TUN-04). A frame
+/// without an IP packet is not changed.
 ///
 /// # Errors
-/// [`Rule::Truncated`](crate::Rule::Truncated) where the frame ends before its Ethernet or IP header does.
+/// [`Rule::Truncated`](crate::Rule::Truncated) if the frame ends inside its Ethernet or IP header.
 pub fn set(frame: &mut [u8], ecn: Ecn) -> Result<(), Error> {
     change(frame, |class| class & !3 | ecn as u8)
 }
 
-/// Sets the DSCP, low six bits of `dscp`, of the IP packet in an Ethernet frame: the uniform model's way out (TUN-05).
-/// As [`set`] otherwise.
+/// Sets the DSCP of the IP packet in an Ethernet frame to the low six bits of `dscp`: the egress of the uniform model
+/// (TUN-05). A frame without an IP packet is not changed.
 ///
 /// # Errors
-/// As [`set`].
+/// [`Rule::Truncated`](crate::Rule::Truncated) if the frame ends inside its Ethernet or IP header.
 pub fn set_dscp(frame: &mut [u8], dscp: u8) -> Result<(), Error> {
     change(frame, |class| class & 3 | dscp << 2)
 }
@@ -143,7 +147,7 @@ fn change(frame: &mut [u8], change: impl FnOnce(u8) -> u8) -> Result<(), Error> 
     change_packet(frame.get_mut(offset..).unwrap_or_default(), change).map_err(|e| e.at(offset))
 }
 
-/// Changes the traffic class of an IP packet and corrects an IPv4 header checksum (TUN-04).
+/// Changes the traffic class of an IP packet, and corrects an IPv4 header checksum (TUN-04).
 pub(crate) fn change_packet(packet: &mut [u8], change: impl FnOnce(u8) -> u8) -> Result<(), Error> {
     let available = packet.len();
     if packet.first().is_some_and(|first| first >> 4 == 4) {
@@ -173,7 +177,7 @@ pub(crate) mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    /// An Ethernet frame, tagged if asked for, with an IPv4 or IPv6 header of this codepoint.
+    /// An Ethernet frame, with a tag if `tagged`, and an IPv4 or IPv6 header of this codepoint.
     pub(crate) fn frame(ether_type: EtherType, tagged: bool, ecn: Ecn) -> Vec<u8> {
         let mut frame = vec![2; 12];
         if tagged {

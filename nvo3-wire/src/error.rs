@@ -1,10 +1,10 @@
-//! The one error of this crate: a sentence that says where.
+//! The one error type of this crate: a sentence with protocol, offset and broken rule.
 
 use crate::{EtherType, Ipv4, Ipv6, Mac, Vni};
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-/// What was being read or written.
+/// The protocol that was read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -28,7 +28,7 @@ pub enum Protocol {
     NeighborAdvertisement,
     /// VXLAN.
     Vxlan,
-    /// IEEE 802.2 LLC, with SNAP where it has it.
+    /// IEEE 802.2 LLC, with SNAP if present.
     Llc,
     /// TCP.
     Tcp,
@@ -46,7 +46,7 @@ pub enum Protocol {
     Gre,
     /// NVGRE.
     Nvgre,
-    /// ILA, an IPv6 address that is locator and identifier.
+    /// ILA: an IPv6 address made of locator and identifier.
     Ila,
     /// ICMPv6 Router Solicitation.
     RouterSolicitation,
@@ -89,210 +89,211 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The rule that was broken, with the value that broke it.
+/// The broken rule, with the value that broke it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rule {
-    /// The bytes end before the header or the payload it announces does.
-    #[error("needs {needed} bytes, {available} are there")]
+    /// The bytes end before the end of the header, or of the payload that the header announces.
+    #[error("needs {needed} bytes, but only {available} are present")]
     Truncated {
-        /// Bytes the header or its length field asks for.
+        /// Bytes that the header or its length field needs.
         needed: usize,
-        /// Bytes there are.
+        /// Bytes that are present.
         available: usize,
     },
-    /// The output is too small for what is to be written.
-    #[error("writing needs {needed} bytes, the buffer has {available}")]
+    /// The output buffer is too small.
+    #[error("writing needs {needed} bytes, but the buffer has only {available}")]
     NoRoom {
-        /// Bytes to be written.
+        /// Bytes to write.
         needed: usize,
-        /// Bytes the buffer has.
+        /// Bytes in the buffer.
         available: usize,
     },
-    /// The payload does not fit the 16-bit length field of its carrier.
-    #[error("payload of {0} bytes exceeds the 16-bit length field")]
+    /// The payload is longer than a length field can say, in most headers 65,535 bytes.
+    #[error("payload of {0} bytes is longer than the length field can say")]
     TooLong(usize),
-    /// A length field of IEEE 802.3 where Ethernet II has its EtherType, from 0x0600 on.
-    #[error("{0:#06x} is a length or undefined, not an EtherType")]
+    /// A number below 0x0600 in the place of the EtherType. IEEE 802.3 takes it for a length or leaves it undefined.
+    #[error("{0:#06x} is a length or undefined, not an EtherType (must be 0x0600 or above)")]
     NotEtherType(u16),
     /// VLAN id 4095, which IEEE 802.1Q reserves.
-    #[error("VLAN id 4095 is reserved")]
+    #[error("VLAN id 4095 is reserved (must be 0 to 4094)")]
     VlanId,
-    /// ARP hardware type other than Ethernet, 1 (ARP-02).
+    /// ARP hardware type other than 1, Ethernet (ARP-02 requires Ethernet).
     #[error("hardware type {0} is not Ethernet (1)")]
     HardwareType(u16),
-    /// ARP protocol type other than IPv4, 0x0800 (ARP-02).
+    /// ARP protocol type other than 0x0800, IPv4 (ARP-02 requires IPv4).
     #[error("protocol type {0:#06x} is not IPv4 (0x0800)")]
     ProtocolType(u16),
-    /// ARP address lengths other than 6 and 4 (ARP-02).
-    #[error("address lengths {hardware} and {protocol} are not 6 and 4")]
+    /// ARP address lengths other than 6 and 4 (ARP-02 requires these).
+    #[error("address lengths {hardware} and {protocol} must be 6 (MAC) and 4 (IPv4)")]
     AddressLengths {
-        /// ar$hln.
+        /// Hardware address length, ar$hln.
         hardware: u8,
-        /// ar$pln.
+        /// Protocol address length, ar$pln.
         protocol: u8,
     },
-    /// An operation that does not belong to the EtherType (ARP-05).
+    /// An operation that does not belong to the EtherType (ARP-05: 1 and 2 are ARP, 3 and 4 are RARP).
     #[error("operation {0} does not belong to this EtherType")]
     Operation(u16),
-    /// A sender IPv4 address nothing may be learned from (ARP-04).
-    #[error("sender address {0} cannot be learned")]
+    /// A sender IPv4 address that nobody may learn from (ARP-04: the address of no single host).
+    #[error("sender address {0} is not the address of a single host")]
     SenderIp(Ipv4),
-    /// A sender MAC nothing may be learned from (ARP-04).
-    #[error("sender MAC {0} cannot be learned")]
+    /// A sender MAC that nobody may learn from (ARP-04: the MAC of no single station).
+    #[error("sender MAC {0} is not the MAC of a single station")]
     SenderMac(Mac),
-    /// The sender MAC is not the frame's source (ARP-04).
-    #[error("sender MAC {sender} is not the frame's source {source_mac}")]
+    /// The sender MAC differs from the frame's source (ARP-04 then forbids to learn).
+    #[error("sender MAC {sender} differs from the frame's source {source_mac}")]
     SenderNotSource {
-        /// ar$sha.
+        /// Sender MAC, ar$sha.
         sender: Mac,
         /// Ethernet source.
         source_mac: Mac,
     },
-    /// The version nibble is another one.
-    #[error("version is {0}")]
+    /// The version field has a value that this protocol does not have.
+    #[error("version {0} is not the version of this protocol")]
     Version(u8),
-    /// IPv4 header length below five words.
-    #[error("header length {0} words is below 5")]
+    /// IPv4 or TCP header length below five words.
+    #[error("header length of {0} words is below the minimum of 5")]
     HeaderLength(u8),
-    /// A length field that is smaller than its own header.
-    #[error("length field {0} is smaller than the header")]
+    /// A length or offset that its header or message cannot have: smaller than the header, or no multiple of the unit.
+    #[error("length {0} is not possible for this header or message")]
     Length(usize),
     /// The checksum does not verify.
     #[error("checksum {0:#06x} is wrong")]
     Checksum(u16),
-    /// Zero UDP checksum over IPv6 where none is accepted (U6-03).
-    #[error("zero checksum over IPv6 is not accepted here")]
+    /// Zero UDP checksum over IPv6, where the receiver does not accept it (U6-03).
+    #[error("zero UDP checksum over IPv6 is not accepted here")]
     ZeroChecksum,
-    /// A fragment where whole packets are required (VXL-07, RFC 6980).
-    #[error("is a fragment")]
+    /// A fragment, where a whole packet is required (VXL-07, RFC 6980).
+    #[error("packet is a fragment, but a whole packet is required")]
     Fragment,
-    /// The upper protocol is another one than asked for.
-    #[error("carries protocol {0}")]
+    /// The packet carries another upper protocol than the caller asked for.
+    #[error("packet carries protocol {0}, which is not the expected one")]
     NextHeader(u8),
-    /// The IPv6 header chain has more extension headers than any sender needs.
+    /// The IPv6 header chain has more extension headers than this crate accepts.
     #[error("more than {0} extension headers")]
     TooManyExtensions(u8),
     /// A UDP destination port that is not the tunnel's (VXL-03).
-    #[error("destination port {0} is not the tunnel's")]
+    #[error("UDP destination port {0} is not the tunnel's port")]
     Port(u16),
-    /// Hop limit other than 255 (ND-01).
-    #[error("hop limit {0} is not 255")]
+    /// Hop limit other than 255 (ND-01 requires 255).
+    #[error("hop limit {0} must be 255")]
     HopLimit(u8),
-    /// Code other than 0 (ND-01).
-    #[error("code {0} is not 0")]
+    /// Code other than 0 (ND-01 requires 0).
+    #[error("code {0} must be 0")]
     Code(u8),
-    /// An option of length 0 (ND-01, ND-05).
+    /// An option of length 0 (ND-01 and ND-05 drop the message).
     #[error("option {0} has length 0")]
     OptionLengthZero(u8),
-    /// An option that reaches beyond the message (ND-01).
-    #[error("option {kind} needs {needed} bytes, {available} are there")]
+    /// An option that reaches beyond the end of the message (ND-01 drops the message).
+    #[error("option {kind} needs {needed} bytes, but only {available} are present")]
     OptionTruncated {
         /// Option type.
         kind: u8,
-        /// Bytes its length field asks for.
+        /// Bytes that its length field asks for.
         needed: usize,
         /// Bytes left in the message.
         available: usize,
     },
-    /// Source link-layer address option in a message from `::` (ND-02).
-    #[error("source link-layer address in a message from ::")]
+    /// Source link-layer address option in a message from `::` (ND-02 forbids it).
+    #[error("message from :: must not have a source link-layer address option")]
     SourceOptionFromUnspecified,
-    /// A solicitation from `::` to anything but a solicited-node group (ND-02).
-    #[error("from :: but to {0}, not a solicited-node group")]
+    /// A solicitation from `::` to a destination that is no solicited-node group (ND-02 requires one).
+    #[error("solicitation from :: goes to {0}, which is not a solicited-node group")]
     UnspecifiedToOther(Ipv6),
-    /// Multicast target (ND-03).
-    #[error("target {0} is multicast")]
+    /// Multicast target (ND-03 forbids it).
+    #[error("target {0} is a multicast address")]
     MulticastTarget(Ipv6),
-    /// S=1 to a multicast destination (ND-03).
-    #[error("solicited flag set but destination {0} is multicast")]
+    /// Flag S=1 in an advertisement to a multicast destination (ND-03 forbids it).
+    #[error("solicited flag is set, but destination {0} is multicast")]
     SolicitedToMulticast(Ipv6),
-    /// A group as source address (IEEE 802.3, RFC 4291 §2.7, RFC 1122 §3.2.1.3).
-    #[error("source address is a group")]
+    /// A group as source address (forbidden by IEEE 802.3, RFC 4291 §2.7, RFC 1122 §3.2.1.3).
+    #[error("source address is a group address")]
     MulticastSource,
-    /// VXLAN flag I is 0, the VNI is not valid (VXL-02).
-    #[error("flag I is 0, the VNI is not valid")]
+    /// VXLAN flag I is 0, so the VNI is not valid (VXL-02).
+    #[error("flag I is 0, so the VNI is not valid")]
     NoVni,
-    /// An option whose length is one its kind can't have (RFC 791 §3.1, RFC 9293 §3.1, ND-05).
+    /// An option with a length that its kind cannot have (RFC 791 §3.1, RFC 9293 §3.1, ND-05).
     #[error("option {kind} cannot have length {length}")]
     OptionLength {
         /// Option type.
         kind: u8,
-        /// What its length field says: bytes, in an ND option units of 8 bytes.
+        /// The value of its length field: bytes; in an ND option units of 8 bytes.
         length: u8,
     },
-    /// Options that are too many for the header that is to hold them.
-    #[error("options of {0} bytes exceed the header")]
+    /// The options do not fit into the header.
+    #[error("options of {0} bytes do not fit into the header")]
     OptionsTooLong(usize),
-    /// A fragment before the last whose payload is no multiple of 8 bytes (RFC 791 §3.2, RFC 8200 §4.5).
-    #[error("fragment of {0} bytes with more to come is no multiple of 8")]
+    /// A fragment before the last whose payload is not a multiple of 8 bytes (RFC 791 §3.2, RFC 8200 §4.5).
+    #[error("fragment of {0} bytes is not the last, so its length must be a multiple of 8")]
     FragmentLength(usize),
     /// A fragment that would make the whole packet longer than 65,535 bytes (RFC 791 §3.2, RFC 8200 §4.5).
-    #[error("fragment makes a packet of {0} bytes")]
+    #[error("fragment makes a packet of {0} bytes (limit 65535)")]
     FragmentEnd(usize),
-    /// Hop-by-hop options behind another header than IPv6's own (RFC 8200 §4.1).
-    #[error("hop-by-hop options are not the first header")]
+    /// Hop-by-hop options that do not directly follow the IPv6 header (RFC 8200 §4.1).
+    #[error("hop-by-hop options must be the first extension header")]
     HopByHopNotFirst,
     /// A jumbo payload option in a packet whose payload length is not 0 (RFC 2675 §3).
-    #[error("jumbo payload option beside a payload length of {0}")]
+    #[error("packet has a jumbo payload option, but its payload length is {0} and not 0")]
     JumboBesideLength(u16),
-    /// A jumbo payload of a length that the payload length could say (RFC 2675 §3).
-    #[error("jumbo payload of {0} bytes is no longer than 65535")]
+    /// A jumbo payload length of 65,535 or less, which the payload length field can say (RFC 2675 §3).
+    #[error("jumbo payload length {0} must be above 65535")]
     JumboLength(u32),
-    /// An option not known here whose type asks to drop the packet then (RFC 8200 §4.2).
-    #[error("unknown option {0:#04x} asks to drop the packet")]
+    /// An option unknown to this crate whose type asks the receiver to drop the packet (RFC 8200 §4.2).
+    #[error("unknown option {0:#04x} asks the receiver to drop the packet")]
     UnknownOption(u8),
-    /// A routing header of type 0 or of a type not known here that wants to be followed (RFC 8200 §4.4, RFC 5095 §3).
-    #[error("routing header of type {kind} with {left} segments left")]
+    /// A routing header of type 0 or of an unknown type with segments left (RFC 8200 §4.4, RFC 5095 §3).
+    #[error("routing header of unsupported type {kind} has {left} segments left (must be 0)")]
     SegmentsLeft {
         /// Routing type.
         kind: u8,
         /// Segments left.
         left: u8,
     },
-    /// TTL or hop limit other than 1 in a message that stays on the link (RFC 3376 §4, RFC 3810 §5).
-    #[error("hop limit {0} is not 1")]
+    /// TTL or hop limit other than 1 in a message that must stay on the link (RFC 3376 §4, RFC 3810 §5).
+    #[error("TTL or hop limit {0} must be 1")]
     NotOneHop(u8),
-    /// No router-alert option where one is required (RFC 3376 §4, RFC 3810 §5).
-    #[error("router-alert option is absent")]
+    /// No router-alert option in a message that needs one (RFC 3376 §4, RFC 3810 §5).
+    #[error("router-alert option is missing")]
     NoRouterAlert,
-    /// A source that is not link-local where it has to be (RFC 3810 §5.1.14, ND-04).
-    #[error("source {0} is not link-local")]
+    /// A source that is not link-local in a message that requires it (RFC 3810 §5.1.14, ND-04).
+    #[error("source {0} must be a link-local address")]
     NotLinkLocal(Ipv6),
-    /// A group address that is no IPv4 group.
-    #[error("{0} is not a group")]
+    /// A group address that is not an IPv4 group.
+    #[error("{0} is not a multicast group")]
     NotGroup(Ipv4),
-    /// A group address that is no IPv6 group.
-    #[error("{0} is not a group")]
+    /// A group address that is not an IPv6 group.
+    #[error("{0} is not a multicast group")]
     NotGroup6(Ipv6),
-    /// A message type that this parser is not for.
-    #[error("message type {0} is not one of these")]
+    /// A message type that this parser does not read.
+    #[error("message type {0} is not one that this parser reads")]
     MessageType(u8),
-    /// An MTU, told by a Packet Too Big or a router, of less than every link takes (RFC 8201 §4, RFC 8200 §5).
-    #[error("MTU {0} is below 1280")]
+    /// An MTU below 1,280, which every IPv6 link supports. From a Packet Too Big or a router (RFC 8201 §4, RFC 8200
+    /// §5).
+    #[error("MTU {0} is below the minimum of 1280")]
     Mtu(u32),
-    /// A checksum over addresses was to be filled where no IP header is in front.
-    #[error("no IP header in front whose addresses the checksum is over")]
+    /// A checksum that covers addresses, in a message without an IP header in front.
+    #[error("checksum needs the addresses of an IP header, but no IP header is in front")]
     NoAddresses,
-    /// An EtherType that is neither ARP's nor RARP's.
-    #[error("EtherType {0:#06x} is neither ARP's nor RARP's")]
+    /// An EtherType other than those of ARP and RARP.
+    #[error("EtherType {0:#06x} is neither ARP (0x0806) nor RARP (0x8035)")]
     NotArp(u16),
-    /// What no ICMP error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+    /// A packet that must not be answered by an ICMP error (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
     #[error("no ICMP error may be sent about {0}")]
     NoErrorAbout(Unanswerable),
-    /// A protocol type (or VXLAN-GPE next protocol) that no tunnel end here can deliver.
-    #[error("payload type {0} is unknown")]
+    /// A protocol type (or VXLAN-GPE next protocol) that this crate cannot deliver or this encapsulation cannot carry.
+    #[error("payload type {0} is unknown or not possible here")]
     PayloadType(EtherType),
-    /// A control packet, never a tenant's (GNV-04).
-    #[error("is a control packet")]
+    /// A control packet, which must not reach a tenant (GNV-04).
+    #[error("control packet must not reach a tenant")]
     Control,
-    /// The inner packet's version nibble contradicts the tunnel header.
-    #[error("inner packet has version {0}")]
+    /// The IP version of the inner packet contradicts the tunnel header.
+    #[error("inner packet has IP version {0}, which contradicts the tunnel header")]
     InnerVersion(u8),
-    /// An 802.1Q tag in an inner frame where none is agreed on (VXL-13, NVG-04).
-    #[error("inner frame has a VLAN tag")]
+    /// An 802.1Q tag in an inner frame, where both endpoints have not agreed on one (VXL-13, NVG-04).
+    #[error("inner frame has a VLAN tag, but none is allowed here")]
     InnerVlan,
-    /// A critical Geneve option that this end does not know (GNV-02).
+    /// A critical Geneve option that this endpoint does not know (GNV-02).
     #[error("critical option of class {class:#06x}, type {kind:#04x} is unknown")]
     UnknownCriticalOption {
         /// Option class.
@@ -300,94 +301,94 @@ pub enum Rule {
         /// Option type, critical bit included.
         kind: u8,
     },
-    /// More option bytes than this end handles (GNV-06).
-    #[error("{length} bytes of options, at most {limit} are handled")]
+    /// More option bytes than this endpoint handles (GNV-06).
+    #[error("options of {length} bytes exceed the limit of {limit} bytes")]
     OptionsBeyond {
         /// Bytes of options.
         length: usize,
-        /// Bytes this end handles.
+        /// The most bytes that this endpoint handles.
         limit: usize,
     },
-    /// Reserved bits of GRE that must be zero: 1, 4 and 5 (NVG-02).
-    #[error("reserved bits are set in {0:#06x}")]
+    /// One of GRE's reserved bits 1, 4 and 5 is set (NVG-02 requires 0). The value is the flags.
+    #[error("reserved bit 1, 4 or 5 is set in flags {0:#06x}")]
     ReservedBits(u16),
-    /// GRE with a checksum or sequence number, which NVGRE has not (NVG-01).
-    #[error("checksum or sequence number present, NVGRE has neither")]
+    /// GRE with a checksum or sequence number, which NVGRE does not have (NVG-01).
+    #[error("checksum or sequence number is present, but NVGRE has neither")]
     NotPlain,
-    /// GRE without the key that holds VSID and FlowID (NVG-01).
-    #[error("key is absent")]
+    /// GRE without the key, which holds VSID and FlowID (NVG-01).
+    #[error("key with VSID and FlowID is missing")]
     NoKey,
-    /// A VSID that no tenant may have: up to 0xfff, or 0xffffff (NVG-07).
-    #[error("VSID {0} is reserved")]
+    /// A VSID that no tenant may have: 0 to 0xfff, or 0xffffff (NVG-07).
+    #[error("VSID {0} is reserved (must be 4096 to 16777214)")]
     ReservedVsid(Vni),
-    /// Tunnel ends of two address families.
-    #[error("tunnel ends are of different address families")]
+    /// A tunnel from an IPv4 endpoint to an IPv6 endpoint, or the reverse.
+    #[error("tunnel endpoints have different address families")]
     AddressFamilies,
-    /// An ILA identifier type that is not to be translated: 0 is an ordinary interface, 6 and 7 are reserved.
-    #[error("identifier type {0} is not translated")]
+    /// An ILA identifier type that is not translated: 0 is an ordinary interface, 6 and 7 are reserved.
+    #[error("identifier type {0} is not translated (must be 1 to 5)")]
     IdentifierType(u8),
-    /// The checksum-neutral bit in an address that has no locator (ILA-02).
-    #[error("SIR address has the checksum-neutral bit")]
+    /// The checksum-neutral bit in a SIR address, which has no locator (ILA-02).
+    #[error("SIR address must not have the checksum-neutral bit set")]
     NeutralBit,
-    /// An identifier ending in 0xffff, which a neutral mapping cannot give back (ILA-04).
-    #[error("identifier ends in 0xffff")]
+    /// An identifier that ends in 0xffff, which a checksum-neutral mapping cannot restore (ILA-04).
+    #[error("identifier ends in 0xffff, which a checksum-neutral mapping cannot restore")]
     AmbiguousIdentifier,
-    /// A destination under another prefix than that to be replaced.
-    #[error("destination {0} is under another prefix")]
+    /// A destination that is not under the prefix to replace.
+    #[error("destination {0} is not under the prefix to replace")]
     OtherPrefix(Ipv6),
-    /// A Redirect for a multicast destination (ND-04).
-    #[error("redirected destination {0} is multicast")]
+    /// A Redirect for a multicast destination (ND-04 forbids it).
+    #[error("redirected destination {0} is a multicast address")]
     MulticastDestination(Ipv6),
     /// A Redirect to a target that is neither link-local nor the destination itself (ND-04).
     #[error("redirect target {0} is neither link-local nor the destination")]
     RedirectTarget(Ipv6),
-    /// A message without the option that its RFC requires (RFC 3122 §2).
-    #[error("required option {0} is absent")]
+    /// A message without an option that its RFC requires (RFC 3122 §2).
+    #[error("required option {0} is missing")]
     OptionMissing(u8),
-    /// A prefix of more bits than an address has; the option is ignored (RFC 4861 §4.6.2).
+    /// A prefix longer than an address. The receiver ignores the option (RFC 4861 §4.6.2).
     #[error("prefix length {0} exceeds 128")]
     PrefixLength(u8),
-    /// A prefix preferred for longer than it is valid; the option is ignored (RFC 4862 §5.5.3 c).
-    #[error("preferred for {preferred} s, valid for {valid} s only")]
+    /// A preferred lifetime longer than the valid lifetime. The receiver ignores the option (RFC 4862 §5.5.3 c).
+    #[error("preferred lifetime {preferred} s exceeds valid lifetime {valid} s")]
     PreferredBeyondValid {
         /// Preferred lifetime in seconds.
         preferred: u32,
         /// Valid lifetime in seconds.
         valid: u32,
     },
-    /// The link-local prefix advertised; the option is ignored (RFC 4861 §6.3.4).
-    #[error("advertises the link-local prefix")]
+    /// The link-local prefix in an advertisement. The receiver ignores the option (RFC 4861 §6.3.4).
+    #[error("link-local prefix must not be advertised")]
     LinkLocalPrefix,
-    /// The reserved route preference, binary 10; the option is ignored (RFC 4191 §2.3).
-    #[error("route preference 10 is reserved")]
+    /// The reserved route preference, binary 10. The receiver ignores the option (RFC 4191 §2.3).
+    #[error("route preference 10 (binary) is reserved")]
     ReservedPreference,
-    /// Prefix length code 6 or 7; the option is ignored (RFC 8781 §4).
-    #[error("prefix length code {0} is reserved")]
+    /// Prefix length code 6 or 7. The receiver ignores the option (RFC 8781 §4).
+    #[error("prefix length code {0} is reserved (must be 0 to 5)")]
     PrefixLengthCode(u8),
-    /// A search list that is not of whole, uncompressed names; the option is ignored (RFC 8106 §5.2).
-    #[error("search list holds no whole, uncompressed names")]
+    /// A search list with an incomplete or compressed name. The receiver ignores the option (RFC 8106 §5.2).
+    #[error("search list has an incomplete or compressed name")]
     DomainName,
-    /// A captive portal that is not UTF-8 text; the option is ignored (RFC 8910 §2.3).
-    #[error("captive portal is no UTF-8 text")]
+    /// A captive portal URI that is not UTF-8 text. The receiver ignores the option (RFC 8910 §2.3).
+    #[error("captive portal URI is not UTF-8 text")]
     NotText,
-    /// Auxiliary data of a group record beyond 255 words (RFC 3376 §4.2.6, RFC 3810 §5.2.6).
-    #[error("auxiliary data of {0} bytes exceeds 1020")]
+    /// Auxiliary data of a group record longer than 255 words (RFC 3376 §4.2.6, RFC 3810 §5.2.6).
+    #[error("auxiliary data of {0} bytes exceeds the limit of 1020")]
     AuxiliaryTooLong(usize),
 }
 
-/// Why a packet gets no ICMP error in answer (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
+/// The reason why no ICMP error may answer a packet (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unanswerable {
-    /// It is an ICMP error itself, a redirect, or an ICMP message too short to tell.
+    /// The packet is an ICMP error itself, a redirect, or an ICMP message too short to tell.
     IcmpError,
-    /// It went to an IP group or broadcast address.
+    /// The packet was sent to an IP group or broadcast address.
     ToGroup,
-    /// It went to a link-layer group or broadcast address.
+    /// The frame was sent to a link-layer group or broadcast address.
     ToLinkGroup,
-    /// Its source is no single host: unspecified, loopback, group or broadcast.
+    /// The source is not a single host: it is unspecified, loopback, group or broadcast.
     SourceNotHost,
-    /// It is a fragment other than the first.
+    /// The packet is a fragment other than the first.
     LaterFragment,
 }
 
@@ -403,24 +404,24 @@ impl fmt::Display for Unanswerable {
     }
 }
 
-/// Why bytes could not be read, may not be acted on, or could not be written.
+/// Says why bytes could not be read, must not be used, or could not be written.
 ///
-/// `offset` counts from the first byte of the slice handed to the function that failed, so that of a whole frame from
-/// the Ethernet destination on.
+/// `offset` counts from the first byte of the slice that the caller handed in. For a whole frame that is the first byte
+/// of the Ethernet destination.
 ///
 /// ```
 /// let error = nvo3_wire::ethernet::Frame::parse(&[0; 9]).unwrap_err();
-/// assert_eq!(std::format!("{error}"), "Ethernet at byte 0: needs 14 bytes, 9 are there");
+/// assert_eq!(std::format!("{error}"), "Ethernet at byte 0: needs 14 bytes, but only 9 are present");
 /// # extern crate std;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{protocol} at byte {offset}: {rule}")]
 pub struct Error {
-    /// What was being read or written.
+    /// The protocol that was read or written.
     pub protocol: Protocol,
-    /// Where its header (or the option in question) begins.
+    /// The offset of the header (or of the option in question).
     pub offset: usize,
-    /// What was wrong; also the reason to count by.
+    /// The broken rule. Its [`core::mem::discriminant`] is a key for drop counters.
     pub rule: Rule,
 }
 
@@ -440,9 +441,9 @@ impl Error {
         Self::new(protocol, 0, Rule::NoRoom { needed, available })
     }
 
-    /// The same error seen from a slice that begins `base` bytes earlier.
+    /// The same error with an offset from a slice that begins `base` bytes earlier.
     ///
-    /// For callers that parse layer by layer and want offsets from the start of the frame.
+    /// Use it to parse layer by layer and report offsets from the start of the frame.
     #[cold]
     #[must_use]
     pub const fn at(self, base: usize) -> Self {
@@ -450,7 +451,7 @@ impl Error {
     }
 }
 
-/// Reads a fixed header: one bounds check, a reference and the rest.
+/// Reads a fixed header with one bounds check. Returns a reference and the rest.
 #[inline(always)]
 pub(crate) fn take<T>(bytes: &[u8], protocol: Protocol) -> Result<(&T, &[u8]), Error>
 where

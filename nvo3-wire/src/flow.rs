@@ -1,5 +1,5 @@
-//! To which flow a frame belongs: its [`Key`], for tables; its [`entropy`], one number for source ports and flow labels of
-//! a tunnel.
+//! The flow of a frame: its 5-tuple [`Key`] for tables, and its [`entropy`] for a tunnel's source ports and flow
+//! labels.
 
 use crate::ethernet::{Frame, Link};
 use crate::{EtherType, ipv4, ipv6};
@@ -7,24 +7,25 @@ use core::fmt;
 use core::net::IpAddr;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// The 5-tuple of an IP packet, equal for all packets that one end of a flow sends.
+/// The 5-tuple of an IP packet: the same for all packets that one end of a flow sends.
 ///
-/// All fragments of a packet have the same key, which is without ports, as the later ones have none. Behind IPv6 extension
-/// headers and authentication headers the upper protocol counts; where their chain is broken, the number in the IP header.
+/// All fragments of a packet have the same key, without ports, because later fragments have none. The protocol is the
+/// upper protocol after IPv6 extension headers and authentication headers. If that chain is broken, it is the protocol
+/// number in the IP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Source.
     pub source: IpAddr,
     /// Destination.
     pub destination: IpAddr,
-    /// The upper protocol; of an IPv6 fragment the next header that its fragment header has.
+    /// The upper protocol. For an IPv6 fragment it is the next header in the fragment header.
     pub protocol: u8,
-    /// Source and destination port of TCP, UDP, DCCP, SCTP and UDP-Lite; `None` of other protocols, of fragments, and where
-    /// the packet ends before them.
+    /// Source and destination port of TCP, UDP, DCCP, SCTP or UDP-Lite. `None` for other protocols, for fragments, and
+    /// if the packet ends before the ports.
     pub ports: Option<(u16, u16)>,
 }
 
-/// `192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17`
+/// For example `192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, destination, protocol, ports } = self;
@@ -35,8 +36,10 @@ impl fmt::Display for Key {
     }
 }
 
-/// The key of an Ethernet frame, behind however many tags; `None` for what carries no IP packet or one whose header cannot be
-/// read. A cut frame has one too, as far as ports are there.
+/// The 5-tuple of an Ethernet frame with any number of tags.
+///
+/// `None` if the frame carries no IP packet, or if the IP header cannot be read. A cut frame has a key too; it has
+/// ports if they are present.
 ///
 /// ```
 /// use nvo3_wire::build::Layers;
@@ -57,7 +60,7 @@ pub fn key(frame: &[u8]) -> Option<Key> {
     Link::parse(frame).ok()?.flow_key()
 }
 
-/// As [`key`], of an IPv4 or IPv6 packet without Ethernet header.
+/// The 5-tuple of an IPv4 or IPv6 packet without Ethernet header; see [`key`].
 pub fn packet_key(packet: &[u8]) -> Option<Key> {
     match packet.first()? >> 4 {
         4 => ipv4::Packet::parse_lax(packet).ok().map(|(packet, _)| packet.flow_key()),
@@ -67,14 +70,14 @@ pub fn packet_key(packet: &[u8]) -> Option<Key> {
 }
 
 impl Link<'_> {
-    /// The 5-tuple of the IP packet that the frame carries, see [`key`].
+    /// The 5-tuple of the IP packet in the frame; see [`key`].
     pub fn flow_key(&self) -> Option<Key> {
         carried_key(self.ether_type()?, self.payload)
     }
 }
 
 impl Frame<'_> {
-    /// The 5-tuple of the IP packet that the frame carries, see [`key`].
+    /// The 5-tuple of the IP packet in the frame; see [`key`].
     pub fn flow_key(&self) -> Option<Key> {
         carried_key(self.ether_type(), self.payload)
     }
@@ -125,12 +128,12 @@ impl Key {
     }
 }
 
-/// A hash of the flow an Ethernet frame belongs to: MACs, EtherType, and of an IP packet addresses, protocol and ports.
+/// A 16-bit hash of the flow of an Ethernet frame: MACs, EtherType, and an IP packet's addresses, protocol and ports.
 ///
-/// The same in every process and on every machine, equal for all frames of one flow, in all fragments of a packet
-/// (which leave the ports out), and 0 for what is no Ethernet frame (VXL-04, TUN-07). It spreads load and is no defence
-/// against chosen collisions. It is hashed from the headers as they lie there, not from a [`Key`], which is read with all
-/// lengths checked and takes more than twice as long.
+/// The hash is the same in every process and on every machine. It is equal for all frames of one flow and for all
+/// fragments of a packet, which leave the ports out (VXL-04, TUN-07). It is 0 if the bytes are not an Ethernet frame.
+/// It spreads load, but an attacker can choose frames that collide. The hash reads the headers without checks. A
+/// [`Key`] is read with all lengths checked, which takes more than twice the time.
 ///
 /// ```
 /// let frame = [0u8; 64];
@@ -148,7 +151,7 @@ pub fn entropy(frame: &[u8]) -> u16 {
     }
 }
 
-/// As [`entropy`], of an IPv4 or IPv6 packet without Ethernet header; 0 for what is neither.
+/// The hash of an IPv4 or IPv6 packet without Ethernet header, 0 for other bytes; see [`entropy`].
 #[inline]
 pub fn packet_entropy(packet: &[u8]) -> u16 {
     let hash = Hash(0x9e37_79b9_7f4a_7c15);
@@ -191,13 +194,13 @@ fn over_ipv6(hash: Hash, packet: &[u8]) -> u16 {
     }
 }
 
-/// TCP, UDP, DCCP, SCTP and UDP-Lite begin with two ports.
+/// True for TCP, UDP, DCCP, SCTP and UDP-Lite, which begin with two ports.
 #[inline]
 const fn has_ports(protocol: u8) -> bool {
     matches!(protocol, ipv4::TCP | ipv4::UDP | 33 | 132 | 136)
 }
 
-/// A multiply-and-fold hash: two 64-bit words per multiplication.
+/// A multiply-and-fold hash: one multiplication for two 64-bit words.
 #[derive(Clone, Copy)]
 struct Hash(u64);
 
@@ -267,7 +270,7 @@ mod tests {
 
         assert!(ports.iter().all(|port| *port >= 49152));
         let distinct = ports.iter().collect::<BTreeSet<_>>().len();
-        assert!(distinct >= 900, "{distinct} distinct ports"); // 970 is what chance gives
+        assert!(distinct >= 900, "{distinct} distinct ports"); // chance gives 970
     }
 
     /// Checks VXL-04.
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_behind_extension_headers_count() {
+    fn ports_after_extension_headers_are_in_the_key_and_the_entropy() {
         let hop_by_hop = [17, 0, 1, 4, 0, 0, 0, 0];
 
         let [a, b] = [[0, 1, 0, 2], [0, 1, 0, 3]].map(|ports| entropy(&udp_over_ipv6(&hop_by_hop, 0, ports)));
@@ -326,7 +329,7 @@ mod tests {
         icmp(&mut other);
         assert_eq!(key(&other).map(|key| (key.protocol, key.ports)), Some((1, None)));
         let mut short = plain.clone();
-        short[17] = 22; // a total length that ends within the ports
+        short[17] = 22; // the total length ends inside the ports
         assert_eq!(key(&short), ports(None));
         let mut authenticated = plain.clone();
         (authenticated[17], authenticated[23]) = (52, 51);
@@ -348,7 +351,7 @@ mod tests {
 
         assert_eq!(key_of(&[], 17, [0, 1, 0, 2]), (17, Some((1, 2))));
         assert_eq!(key_of(&[17, 0, 1, 4, 0, 0, 0, 0], 0, [0, 1, 0, 2]), (17, Some((1, 2))));
-        assert_eq!(key_of(&atomic, 44, [0, 1, 0, 2]), (17, Some((1, 2)))); // whole all the same
+        assert_eq!(key_of(&atomic, 44, [0, 1, 0, 2]), (17, Some((1, 2)))); // the packet is whole
         for offset in [1, 8, 9] {
             assert_eq!(key_of(&[17, 0, 0, offset, 0, 0, 0, 1], 44, [0, 1, 0, 2]), (17, None));
         }

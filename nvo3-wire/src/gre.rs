@@ -1,4 +1,8 @@
-//! GRE with key and sequence number (RFC 2784, RFC 2890). What an overlay uses of it is [`nvgre`](crate::nvgre).
+//! GRE with key and sequence number (RFC 2784, RFC 2890).
+//!
+//! [`nvgre`](crate::nvgre) is the form of GRE that an overlay uses.
+//!
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Gre`] writes a header.
 
 use crate::checksum::{Sum, verify};
 use crate::error::{place, take};
@@ -10,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The IP protocol number of GRE.
 pub const PROTOCOL: u8 = 47;
 
-/// GRE (RFC 2784 §2, RFC 2890 §2); each optional part is there if its flag is set.
+/// The fixed part of GRE (RFC 2784 §2, RFC 2890 §2). Each optional part is present if its flag is set.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -30,18 +34,18 @@ pub const PROTOCOL: u8 = 47;
 pub struct Header {
     /// Flags and version (3 bits, 0).
     pub flags_version: U16,
-    /// What the payload is.
+    /// Type of the payload.
     pub protocol: EtherType,
 }
 
 impl Header {
-    /// Flag C: a checksum is there.
+    /// Flag C: a checksum is present.
     pub const CHECKSUM: u16 = 0x8000;
-    /// Flag K: a key is there.
+    /// Flag K: a key is present.
     pub const KEY: u16 = 0x2000;
-    /// Flag S: a sequence number is there.
+    /// Flag S: a sequence number is present.
     pub const SEQUENCE: u16 = 0x1000;
-    /// Bits 1, 4 and 5, whose meaning of RFC 1701 no receiver keeps up (NVG-02).
+    /// Bits 1, 4 and 5, which have a meaning only in RFC 1701 and must be 0 (NVG-02).
     pub const RESERVED: u16 = 0x4c00;
 
     /// Version, 0 to 7.
@@ -50,16 +54,16 @@ impl Header {
         (self.flags_version.get() & 7) as u8
     }
 
-    /// Whether a flag is set.
+    /// True if the flag is set.
     #[inline]
     pub fn has(&self, flag: u16) -> bool {
         self.flags_version.get() & flag != 0
     }
 
-    /// Version 0 and bits 1, 4 and 5 clear (NVG-02).
+    /// Checks version 0 and that bits 1, 4 and 5 are 0 (NVG-02).
     ///
     /// # Errors
-    /// [`Rule::Version`] or [`Rule::ReservedBits`].
+    /// The first broken rule: [`Rule::Version`] or [`Rule::ReservedBits`].
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if self.version() != 0 {
@@ -83,16 +87,16 @@ pub struct Packet<'a> {
     pub key: Option<&'a U32>,
     /// Sequence number.
     pub sequence: Option<&'a U32>,
-    /// What [`Header::protocol`] says.
+    /// The payload, of type [`Header::protocol`].
     pub payload: &'a [u8],
     whole: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads the fixed part and what its flags announce, whatever version it says.
+    /// Reads the fixed part and the optional parts that its flags announce. Any version is accepted.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] where an optional part is cut.
+    /// [`Rule::Truncated`] if an optional part is cut.
     #[inline]
     pub fn parse(whole: &'a [u8]) -> Result<Self, Error> {
         let (header, rest) = take::<Header>(whole, Protocol::Gre)?;
@@ -103,10 +107,10 @@ impl<'a> Packet<'a> {
         Ok(Self { header, checksum: checksum.map(|[checksum, _]| checksum), key, sequence, payload, whole })
     }
 
-    /// The receiver's rules: those of [`Header::validate`], then the checksum.
+    /// Checks the receiver's rules: those of [`Header::validate`], then the checksum.
     ///
     /// # Errors
-    /// As [`Header::validate`], or [`Rule::Checksum`].
+    /// The errors of [`Header::validate`], or [`Rule::Checksum`].
     pub fn validate(&self) -> Result<(), Error> {
         self.header.validate()?;
         match self.checksum {
@@ -115,7 +119,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Where the payload begins: 4 to 16.
+    /// The offset of the payload: 4 to 16.
     #[inline]
     pub const fn header_len(&self) -> usize {
         self.whole.len() - self.payload.len()
@@ -141,7 +145,7 @@ impl fmt::Display for Packet<'_> {
     }
 }
 
-/// Length of a header with these flags: 4 to 16 bytes.
+/// The length of a header with these flags: 4 to 16 bytes.
 #[inline]
 const fn header_len(flags: u16) -> usize {
     4 + 4 * ((flags & (Header::CHECKSUM | Header::KEY | Header::SEQUENCE)).count_ones() as usize)
@@ -158,13 +162,13 @@ where
     T::ref_from_prefix(bytes).map(|(part, rest)| (Some(part), rest)).map_err(drop)
 }
 
-/// What to write in front of a payload.
+/// A GRE header to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Gre {
-    /// What the payload is.
+    /// Type of the payload.
     pub protocol: EtherType,
-    /// Whether a checksum is computed.
+    /// True to compute a checksum.
     pub checksum: bool,
     /// Key.
     pub key: Option<u32>,
@@ -173,7 +177,7 @@ pub struct Gre {
 }
 
 impl Gre {
-    /// Length of the header: 4 to 16 bytes.
+    /// The length of the header: 4 to 16 bytes.
     #[inline]
     #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> usize {
@@ -194,7 +198,7 @@ impl Gre {
         flags
     }
 
-    /// Writes the header for `payload`, which is not copied; gives its length.
+    /// Writes the header for `payload`, which is not copied. Returns the length of the header.
     ///
     /// ```
     /// use nvo3_wire::{EtherType, gre};
@@ -206,7 +210,7 @@ impl Gre {
     /// ```
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write(&self, payload: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         let available = out.len();
         let Some(out) = out.get_mut(..self.len()) else {

@@ -1,5 +1,6 @@
-//! What IGMPv3 and MLDv2 have in common: group records, the sources of a query, and their codes of eight bits
-//! (RFC 3376, RFC 3810). [`igmp`](crate::igmp) has them with IPv4 addresses, [`mld`](crate::mld) with those of IPv6.
+//! The parts that IGMPv3 and MLDv2 share: group records, the sources of a query, and 8-bit codes (RFC 3376, RFC 3810).
+//!
+//! [`igmp`](crate::igmp) uses them with IPv4 addresses, [`mld`](crate::mld) with IPv6 addresses.
 
 use crate::codes::codes;
 use crate::error::{place, take};
@@ -9,26 +10,27 @@ use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 codes! {
-    /// What a record says about its sources (RFC 3376 §4.2.12, RFC 3810 §5.2.12); as packet analysers have it: `to_ex`.
+    /// The meaning of a record's sources (RFC 3376 §4.2.12, RFC 3810 §5.2.12). The text is a packet analyser's, such as
+    /// `to_ex`.
     pub enum RecordKind: u8 {
-        /// 1: from these only, in answer to a query.
+        /// 1: the host wants only these sources. Answers a query.
         IsInclude = 1, "is_in";
-        /// 2: from all but these, in answer to a query.
+        /// 2: the host wants all sources except these. Answers a query.
         IsExclude = 2, "is_ex";
-        /// 3: from now on from these only; with no source it is a leave.
+        /// 3: from now on only these sources. Without sources it is a leave.
         ToInclude = 3, "to_in";
-        /// 4: from now on from all but these; with no source it is a join.
+        /// 4: from now on all sources except these. Without sources it is a join.
         ToExclude = 4, "to_ex";
-        /// 5: from these too.
+        /// 5: these sources too.
         Allow = 5, "allow";
-        /// 6: from these no longer.
+        /// 6: these sources no longer.
         Block = 6, "block";
     }
-    /// Any other, which receivers pass over.
+    /// Any other number; receivers ignore the record.
     else Unknown, "record {}";
 }
 
-/// The addresses that records are made with: [`Ipv4`] in IGMP, [`Ipv6`] in MLD.
+/// The address type of a record: [`Ipv4`] in IGMP, [`Ipv6`] in MLD.
 pub trait Address:
     sealed::Sealed
     + FromBytes
@@ -43,7 +45,7 @@ pub trait Address:
 {
     /// [`Protocol::Igmp`] or [`Protocol::Mld`].
     const PROTOCOL: Protocol;
-    /// The type of a report with records.
+    /// The message type of a report with records.
     const REPORT: u8;
 }
 
@@ -88,7 +90,7 @@ struct RecordHeader<A> {
 /// A group record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a, A> {
-    /// What it says about the sources.
+    /// The meaning of the sources.
     pub kind: RecordKind,
     /// The group.
     pub group: A,
@@ -99,7 +101,7 @@ pub struct Record<'a, A> {
 }
 
 impl<'a, A: Address> Record<'a, A> {
-    /// Reads one record; what is behind it.
+    /// Reads one record. Returns the bytes after it too.
     fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         let (header, behind) = take::<RecordHeader<A>>(bytes, A::PROTOCOL)?;
         let (sources, auxiliary) =
@@ -119,12 +121,12 @@ impl<'a, A: Address> Record<'a, A> {
         }
     }
 
-    /// Length in bytes, auxiliary data padded to a multiple of 4.
+    /// The length in bytes, with auxiliary data padded to a multiple of 4.
     pub const fn wire_len(&self) -> usize {
         size_of::<RecordHeader<A>>() + size_of_val(self.sources) + self.auxiliary.len().next_multiple_of(4)
     }
 
-    /// Writes the record; what is behind it.
+    /// Writes the record. Returns the rest of `out`.
     fn put<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let (length, available) = (self.wire_len(), out.len());
         let no_room = || Error::no_room(A::PROTOCOL, length, available);
@@ -145,7 +147,7 @@ impl<'a, A: Address> Record<'a, A> {
     }
 }
 
-/// `239.1.2.3 to_ex {}`
+/// For example `239.1.2.3 to_ex {}`.
 impl<A: fmt::Display> fmt::Display for Record<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {{", self.group, self.kind)?;
@@ -156,7 +158,7 @@ impl<A: fmt::Display> fmt::Display for Record<'_, A> {
     }
 }
 
-/// The records of a report, found well formed.
+/// The records of a report, checked once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records<'a, A> {
     bytes: &'a [u8],
@@ -165,7 +167,7 @@ pub struct Records<'a, A> {
 }
 
 impl<'a, A: Address> Records<'a, A> {
-    /// Reads `count` records; an error counts from the message, whose head is [`HEAD`] bytes.
+    /// Reads `count` records. An error counts from the start of the message, whose head has [`HEAD`] bytes.
     pub(crate) fn parse(bytes: &'a [u8], count: u16) -> Result<Self, Error> {
         let mut rest = bytes;
         for _ in 0..count {
@@ -174,17 +176,17 @@ impl<'a, A: Address> Records<'a, A> {
         Ok(Self { bytes, count, address: core::marker::PhantomData })
     }
 
-    /// How many there are.
+    /// The number of records.
     pub const fn len(&self) -> usize {
         self.count as usize
     }
 
-    /// Whether there is none.
+    /// True if there are no records.
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Each record.
+    /// The records in order.
     pub fn iter(&self) -> impl Iterator<Item = Record<'a, A>> + use<'a, A> {
         let mut rest = self.bytes;
         (0..self.count).map_while(move |_| {
@@ -195,12 +197,13 @@ impl<'a, A: Address> Records<'a, A> {
     }
 }
 
-/// What a report has in front of its records: type, checksum, and how many there are.
+/// The length of a report's head in front of its records: type, checksum, and number of records.
 pub(crate) const HEAD: usize = 8;
 
-/// A report to be written (RFC 3376 §4.2, RFC 3810 §5.2).
+/// A report to write (RFC 3376 §4.2, RFC 3810 §5.2).
 ///
-/// One of IGMPv3 goes to 224.0.0.22 with TTL 1, one of MLDv2 to ff02::16 with hop limit 1; both with router alert.
+/// An IGMPv3 report goes to 224.0.0.22 with TTL 1, an MLDv2 report to ff02::16 with hop limit 1. Both need a router
+/// alert option.
 ///
 /// ```
 /// use nvo3_wire::build::{HopByHop, Layers};
@@ -241,7 +244,7 @@ impl<A: Address> Report<'_, A> {
         HEAD + self.0.iter().map(Record::wire_len).sum::<usize>()
     }
 
-    /// Writes the message with a checksum of zero; how many bytes.
+    /// Writes the message with a checksum of zero. Returns the number of bytes written.
     pub(crate) fn put(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.wire_len(), out.len());
         let no_room = || Error::no_room(A::PROTOCOL, length, available);
@@ -256,7 +259,7 @@ impl<A: Address> Report<'_, A> {
     }
 }
 
-/// What a query of IGMPv3 (RFC 3376 §4.1) or MLDv2 (RFC 3810 §5.1) has behind that of an earlier version.
+/// The part of an IGMPv3 (RFC 3376 §4.1) or MLDv2 (RFC 3810 §5.1) query after that of an earlier version.
 ///
 /// ```text
 /// +-------+-+-----+---------------+-------------------------------+
@@ -270,27 +273,30 @@ impl<A: Address> Report<'_, A> {
 pub struct Querier {
     /// Reserved (4 bits), suppress router-side processing (1), querier's robustness (3).
     pub flags: u8,
-    /// Querier's query interval code, in seconds; from 128 on with an exponent.
+    /// Querier's query interval code, in seconds. From 128 on it has an exponent.
     pub interval_code: u8,
-    /// Sources that follow.
+    /// Number of sources that follow.
     pub sources: U16,
 }
 
 impl Querier {
-    /// The part to be put behind a query; its sources are counted when it is written. A time between general queries of
-    /// more than 127 seconds is rounded down to what the code can say, 31,744 seconds at most; a robustness of more than 7
-    /// is 0, which says nothing of it (RFC 3376 §4.1.6, RFC 3810 §5.1.8).
+    /// Creates the part after a query. Writing sets the number of sources.
+    ///
+    /// `interval` is the time between general queries in seconds. Above 127 it is rounded down to a value of the code,
+    /// at most 31,744. A `robustness` above 7 is sent as 0, which means "not stated" (RFC 3376 §4.1.6, RFC 3810
+    /// §5.1.8).
     pub const fn new(suppress: bool, robustness: u8, interval: u16) -> Self {
         let robustness = if robustness > 7 { 0 } else { robustness };
         Self { flags: (suppress as u8) << 3 | robustness, interval_code: to_code(interval as u32), sources: U16::ZERO }
     }
 
-    /// Time between general queries, in seconds; 0 where the querier does not say.
+    /// Time between general queries in seconds; 0 if the querier does not state it.
     pub const fn interval(&self) -> u16 {
         from_code(self.interval_code)
     }
 
-    /// Reads it with its sources from `behind` the first `head` bytes of a message, from where an error counts.
+    /// Reads the part with its sources from `behind`, the bytes after the first `head` bytes of a message. Errors count
+    /// from there.
     pub(crate) fn parse<A: Address>(behind: &[u8], head: usize) -> Result<(&Self, &[A]), Error> {
         let (querier, behind) = take::<Self>(behind, A::PROTOCOL).map_err(|e| e.at(head))?;
         let (head, length) = (head + size_of::<Self>(), size_of::<A>() * usize::from(querier.sources.get()));
@@ -300,7 +306,7 @@ impl Querier {
         }
     }
 
-    /// Writes it with its sources, which fill `out`, in a message of `length` bytes.
+    /// Writes the part with its sources, which fill `out`, in a message of `length` bytes.
     pub(crate) fn put<A: Address>(&self, sources: &[A], length: usize, out: &mut [u8]) -> Result<(), Error> {
         let (querier, behind) = place::<Self>(out, A::PROTOCOL)?;
         *querier = Self { sources: count::<A>(sources.len(), length)?, ..*self };
@@ -309,18 +315,18 @@ impl Querier {
     }
 }
 
-/// A number of records or sources in a message or record of `length` bytes.
+/// The number of records or sources in a message or record of `length` bytes.
 fn count<A: Address>(number: usize, length: usize) -> Result<U16, Error> {
     u16::try_from(number).map(U16::new).map_err(|_| Error::new(A::PROTOCOL, 0, Rule::TooLong(length)))
 }
 
-/// A code of 8 bits: a number below 128, else 4 bits of mantissa shifted by an exponent of 3 (RFC 3376 §4.1.1, §4.1.7,
-/// RFC 3810 §5.1.9).
+/// The value of an 8-bit code: a number below 128, otherwise 4 bits of mantissa shifted by a 3-bit exponent (RFC 3376
+/// §4.1.1, §4.1.7, RFC 3810 §5.1.9).
 pub(crate) const fn from_code(code: u8) -> u16 {
     if code < 128 { code as u16 } else { ((code & 0xf | 0x10) as u16) << ((code >> 4 & 7) + 3) }
 }
 
-/// The code of the greatest number that is not above `value`, see [`from_code`].
+/// The code of the greatest value that is not above `value`; see [`from_code`].
 pub(crate) const fn to_code(value: u32) -> u8 {
     match value {
         0..128 => value as u8,

@@ -1,4 +1,7 @@
-//! NVGRE (RFC 7637): GRE whose key is a VSID and a FlowID, around an Ethernet frame.
+//! NVGRE (RFC 7637): GRE around an Ethernet frame, with a key of virtual subnet identifier (VSID) and FlowID.
+//!
+//! [`Header`] shows the layout. [`parse`] reads the payload of an IP packet, [`Header::new`] creates a header.
+//! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
 
 use crate::error::take;
 use crate::ethernet::Frame;
@@ -8,7 +11,7 @@ use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// NVGRE (RFC 7637 §3.2).
+/// The header of NVGRE (RFC 7637 §3.2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -26,24 +29,24 @@ pub struct Header {
     pub gre: gre::Header,
     /// The VSID.
     pub vsid: [u8; 3],
-    /// Flow entropy; 0 where none is computed (NVG-03).
+    /// FlowID: entropy of the inner flow, or 0 (NVG-03).
     pub flow_id: u8,
 }
 
-/// A VSID that RFC 7637 §3.4 leaves to tenants: neither up to 0xfff nor 0xffffff (NVG-07).
+/// True for a VSID that RFC 7637 §3.4 leaves to tenants: neither 0 to 0xfff nor 0xffffff (NVG-07).
 #[inline]
 pub const fn is_tenant(vsid: Vni) -> bool {
     matches!(vsid.get(), 0x1000..=0xff_fffe)
 }
 
-/// The FlowID of a flow (NVG-03).
+/// The FlowID of a flow's entropy (NVG-03).
 #[inline]
 pub(crate) const fn flow_id(entropy: u16) -> u8 {
     (entropy ^ entropy >> 8) as u8
 }
 
 impl Header {
-    /// The header for a tenant's `vsid`; everything reserved zero.
+    /// Creates the header for a tenant's `vsid`. All reserved bits are zero.
     ///
     /// ```
     /// use nvo3_wire::{Vni, nvgre::Header};
@@ -54,7 +57,7 @@ impl Header {
     /// ```
     ///
     /// # Errors
-    /// [`Rule::ReservedVsid`] (NVG-07).
+    /// [`Rule::ReservedVsid`] if `vsid` is not a tenant's (NVG-07).
     #[inline]
     pub const fn new(vsid: Vni, flow_id: u8) -> Result<Self, Error> {
         if !is_tenant(vsid) {
@@ -70,12 +73,12 @@ impl Header {
         Vni::from_bytes(self.vsid)
     }
 
-    /// The receiver's rules, the first that fails: those of GRE (NVG-02), neither checksum nor sequence number, a key,
-    /// an Ethernet payload (NVG-01), a tenant's VSID (NVG-07).
+    /// Checks the receiver's rules: those of GRE (NVG-02), no checksum and no sequence number, a key, an Ethernet
+    /// payload (NVG-01), and a tenant's VSID (NVG-07). Returns the VSID.
     ///
     /// # Errors
-    /// [`Rule::Version`] and [`Rule::ReservedBits`] of GRE; [`Rule::NotPlain`], [`Rule::NoKey`], [`Rule::PayloadType`],
-    /// [`Rule::ReservedVsid`] of NVGRE.
+    /// The first broken rule: of GRE [`Rule::Version`] or [`Rule::ReservedBits`]; of NVGRE [`Rule::NotPlain`],
+    /// [`Rule::NoKey`], [`Rule::PayloadType`] or [`Rule::ReservedVsid`].
     #[inline]
     pub fn validate(&self) -> Result<Vni, Error> {
         let error = |rule| Err(Error::new(Protocol::Nvgre, 0, rule));
@@ -102,12 +105,13 @@ impl fmt::Display for Header {
     }
 }
 
-/// Header and inner frame of a GRE packet that is NVGRE.
+/// Reads header and inner frame of NVGRE. `bytes` begin with the GRE header.
 ///
-/// `inner_vlan` says whether an 802.1Q tag in the inner frame is agreed on; RFC 7637 §3.3 has none (NVG-04).
+/// `inner_vlan` says whether both endpoints have agreed on 802.1Q tags in inner frames. RFC 7637 §3.3 allows none
+/// (NVG-04).
 ///
 /// # Errors
-/// [`Rule::Truncated`]; what [`Header::validate`] refuses; [`Rule::InnerVlan`] at the inner frame.
+/// [`Rule::Truncated`]; the errors of [`Header::validate`]; [`Rule::InnerVlan`] at the inner frame.
 #[inline]
 pub fn parse(bytes: &[u8], inner_vlan: bool) -> Result<(&Header, &[u8]), Error> {
     let (header, inner) = take::<Header>(bytes, Protocol::Nvgre)?;
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn short_inner_frames_say_where() {
+    fn the_error_of_a_short_inner_frame_has_its_offset() {
         let error = parse(&packet(0x1000)[..21], false).unwrap_err();
         assert_eq!((error.protocol, error.offset), (Protocol::Ethernet, 8));
         assert_eq!(Header::new(Vni::new(5000).unwrap(), 9).unwrap().to_string(), "NVGRE VSID 5000 flow 9");

@@ -1,4 +1,4 @@
-//! `serde`: text where people read it, the bytes of the packet elsewhere.
+//! Serialisation with `serde`: text in formats that people read, the bytes of the packet in others.
 
 use crate::{Ipv4, Ipv6, Mac, Vni};
 use core::fmt;

@@ -1,4 +1,4 @@
-//! The option grammar that IPv4 and TCP share: one byte for end and no-operation, else kind, length, content.
+//! The option grammar that IPv4 and TCP share: one byte for end and no-operation, otherwise kind, length, content.
 
 use crate::{Error, Protocol, Rule};
 use nom::Parser;
@@ -6,7 +6,7 @@ use nom::bytes::complete::take;
 use nom::combinator::verify;
 use nom::number::complete::u8 as byte;
 
-/// One option, its content not looked at.
+/// One option with its undecoded content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tlv<'a> {
     End,
@@ -14,7 +14,7 @@ pub(crate) enum Tlv<'a> {
     Option(u8, &'a [u8]),
 }
 
-/// `0`, `1`, or `kind, length of all three parts, content` (RFC 791 §3.1, RFC 9293 §3.1).
+/// Reads `0`, `1`, or `kind, length of all three parts, content` (RFC 791 §3.1, RFC 9293 §3.1).
 fn tlv(input: &[u8]) -> nom::IResult<&[u8], Tlv<'_>, ()> {
     let (input, kind) = byte(input)?;
     match kind {
@@ -28,15 +28,16 @@ fn tlv(input: &[u8]) -> nom::IResult<&[u8], Tlv<'_>, ()> {
     }
 }
 
-/// Iterates over options; ends behind the end-of-list option, and where they break, which [`check`] has found before.
+/// An iterator over options that [`check`] has checked. It ends after the end-of-list option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tlvs<'a>(&'a [u8]);
 
 impl<'a> Tlvs<'a> {
-    /// Options that are well formed.
+    /// Checks that all options are well formed.
     ///
     /// # Errors
-    /// [`Rule::OptionLength`] below 2, [`Rule::OptionTruncated`] for one that reaches beyond `bytes`.
+    /// [`Rule::OptionLength`] for a length below 2, [`Rule::OptionTruncated`] for an option that reaches beyond
+    /// `bytes`.
     pub(crate) fn check(bytes: &'a [u8], protocol: Protocol) -> Result<Self, Error> {
         let mut walk = Self(bytes);
         while walk.next().is_some() {}
@@ -62,7 +63,7 @@ impl<'a> Iterator for Tlvs<'a> {
     }
 }
 
-/// Writes one option; how many bytes.
+/// Writes one option. Returns the number of bytes written.
 pub(crate) fn put(option: Written<'_>, out: &mut [u8], protocol: Protocol) -> Result<usize, Error> {
     let (kind, parts) = match option {
         Written::Byte(kind) => (kind, None),
@@ -83,7 +84,7 @@ pub(crate) fn put(option: Written<'_>, out: &mut [u8], protocol: Protocol) -> Re
     Ok(length)
 }
 
-/// Fills with zeros behind `used` bytes of options up to a multiple of 4; how many bytes now.
+/// Pads `used` bytes of options with zeros to a multiple of 4. Returns the new length.
 pub(crate) fn pad(used: usize, out: &mut [u8], protocol: Protocol) -> Result<usize, Error> {
     let (padded, available) = (used.next_multiple_of(4), out.len());
     match out.get_mut(used..padded) {
@@ -93,7 +94,7 @@ pub(crate) fn pad(used: usize, out: &mut [u8], protocol: Protocol) -> Result<usi
     Ok(padded)
 }
 
-/// An option as it is to be written: a byte alone, or a kind with its content in up to two parts.
+/// An option to write: a single byte, or a kind with its content in up to two parts.
 pub(crate) enum Written<'a> {
     Byte(u8),
     Parts(u8, [&'a [u8]; 2]),
@@ -106,7 +107,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn a_broken_option_says_where_and_why() {
+    fn the_error_of_a_broken_option_has_offset_and_reason() {
         let broken = |bytes: &[u8]| Tlvs::check(bytes, Protocol::Ipv4).map(|_| ()).map_err(|e| (e.offset, e.rule));
 
         assert_eq!(broken(&[1, 1, 7, 3, 4, 0, 7]), Ok(()));

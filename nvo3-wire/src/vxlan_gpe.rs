@@ -1,4 +1,7 @@
-//! VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe): VXLAN that says what it carries.
+//! VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe): VXLAN with a field for the type of its payload.
+//!
+//! [`Header`] shows the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
+//! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
 
 use crate::codes::codes;
 use crate::error::take;
@@ -9,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The UDP port of VXLAN-GPE.
 pub const PORT: u16 = 4790;
 
-/// VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe §3).
+/// The header of VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe §3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -23,20 +26,20 @@ pub const PORT: u16 = 4790;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Header {
-    /// Version (0) and flags; the two reserved bits are ignored on receipt.
+    /// Version (0) and flags. Receivers ignore the two reserved bits.
     pub flags: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 2],
-    /// What the payload is, if flag P is set; otherwise it is Ethernet, as in VXLAN.
+    /// Type of the payload, if flag P is set. Otherwise the payload is Ethernet, as in VXLAN.
     pub next_protocol: u8,
-    /// The VNI; valid if I is set.
+    /// The VNI, valid if flag I is set.
     pub vni: [u8; 3],
-    /// Ignored on receipt.
-    pub reserved_too: u8,
+    /// Reserved; receivers ignore it.
+    pub reserved_last: u8,
 }
 
 codes! {
-    /// What follows the header.
+    /// The type of the payload.
     pub enum Next: u8 {
         /// An IPv4 packet.
         Ipv4 = 1, "IPv4";
@@ -44,10 +47,10 @@ codes! {
         Ipv6 = 2, "IPv6";
         /// An Ethernet frame.
         Ethernet = 3, "Ethernet";
-        /// A network service header (RFC 8300), which is left in the payload.
+        /// A network service header (RFC 8300). The crate leaves it in the payload.
         Nsh = 4, "NSH";
     }
-    /// Any other, which no tunnel end here can deliver.
+    /// Any other number, which this crate cannot deliver.
     else Unknown, "{}";
 }
 
@@ -56,12 +59,12 @@ impl Header {
     pub const VALID: u8 = 0x08;
     /// Flag P: the next protocol is valid.
     pub const NEXT: u8 = 0x04;
-    /// Flag B: broadcast, unknown unicast or multicast, replicated at the ingress.
+    /// Flag B: a broadcast, unknown-unicast or multicast frame, which the ingress has replicated.
     pub const BUM: u8 = 0x02;
-    /// Flag O: a packet of operations and management, never a tenant's.
+    /// Flag O: a packet of operations and management, which must not reach a tenant.
     pub const CONTROL: u8 = 0x01;
 
-    /// The header for `vni`: I and P set, everything reserved zero.
+    /// Creates the header for `vni`: flags I and P set, everything reserved zero.
     ///
     /// ```
     /// use nvo3_wire::{Vni, vxlan_gpe::{Header, Next}};
@@ -76,7 +79,7 @@ impl Header {
             reserved: [0; 2],
             next_protocol: next.value(),
             vni: vni.to_bytes(),
-            reserved_too: 0,
+            reserved_last: 0,
         }
     }
 
@@ -86,28 +89,29 @@ impl Header {
         self.flags >> 4 & 3
     }
 
-    /// Whether flag O is set.
+    /// True if flag O is set.
     #[inline]
     pub const fn is_control(&self) -> bool {
         self.flags & Self::CONTROL != 0
     }
 
-    /// The VNI, valid or not.
+    /// The VNI, whether flag I is set or not.
     #[inline]
     pub const fn vni(&self) -> Vni {
         Vni::from_bytes(self.vni)
     }
 
-    /// What follows, without P Ethernet.
+    /// The type of the payload: Ethernet without flag P.
     #[inline]
     pub const fn next(&self) -> Next {
         if self.flags & Self::NEXT == 0 { Next::Ethernet } else { Next::new(self.next_protocol) }
     }
 
-    /// The receiver's rules, the first that fails: version 0, flag I, a known next protocol.
+    /// Checks the receiver's rules: version 0, flag I, a known next protocol. Returns the VNI and the type of the
+    /// payload.
     ///
     /// # Errors
-    /// [`Rule::Version`], [`Rule::NoVni`], [`Rule::PayloadType`].
+    /// The first broken rule: [`Rule::Version`], [`Rule::NoVni`] or [`Rule::PayloadType`].
     #[inline]
     pub fn validate(&self) -> Result<(Vni, Next), Error> {
         let error = |rule| Err(Error::new(Protocol::VxlanGpe, 0, rule));
@@ -140,12 +144,14 @@ impl fmt::Display for Header {
     }
 }
 
-/// Header, kind of payload and payload of a UDP payload, after [`Header::validate`] and a look at the payload's own
-/// version. A control packet passes: see [`Header::is_control`].
+/// Reads header, payload type and payload of a UDP payload. Checks [`Header::validate`] and the IP version of the
+/// payload.
+///
+/// A control packet passes: see [`Header::is_control`].
 ///
 /// # Errors
-/// [`Rule::Truncated`], also of Ethernet for an inner frame below 14 bytes; those of [`Header::validate`];
-/// [`Rule::InnerVersion`] where the payload is IP of the other version.
+/// [`Rule::Truncated`], also of Ethernet for an inner frame below 14 bytes; the errors of [`Header::validate`];
+/// [`Rule::InnerVersion`] if the payload is IP of the other version.
 #[inline]
 pub fn parse(payload: &[u8]) -> Result<(&Header, Next, &[u8]), Error> {
     let (header, inner) = take::<Header>(payload, Protocol::VxlanGpe)?;
@@ -192,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         assert_eq!(rule(|bytes| bytes[0] = 0x04), Rule::NoVni);
         assert_eq!(rule(|bytes| bytes[0] = 0x1c), Rule::Version(1));
         assert_eq!(rule(|bytes| bytes[3] = 5), Rule::PayloadType(EtherType([0, 5])));
@@ -213,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_are_told_apart() {
+    fn each_next_protocol_has_its_payload() {
         for (next, first) in [(Next::Ipv4, 0x45), (Next::Ipv6, 0x60), (Next::Ethernet, 2), (Next::Nsh, 0)] {
             assert_eq!(parse(&packet(next.value(), first)).unwrap().1, next);
         }

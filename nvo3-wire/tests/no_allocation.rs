@@ -1,7 +1,7 @@
-//! Nothing here takes memory: not to read, judge, print, change or build.
+//! Reading, validating, printing, editing and building allocate no memory.
 //!
-//! Frames are those built below and, where `NVO3_VECTORS` (default `../shared/vectors` beside the workspace) has them,
-//! the generated ones, broken ones included.
+//! The frames are those built here and, if `NVO3_VECTORS` (default `../shared/vectors` beside the workspace) has them,
+//! the generated ones with their broken ones.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use nvo3_wire::build::{HopByHop, Layer, Layers};
@@ -25,7 +25,7 @@ const MAC: Mac = Mac([2, 0, 0x5e, 0, 0x53, 1]);
 const IP: Ipv4 = Ipv4([192, 0, 2, 1]);
 const IP6: Ipv6 = Ipv6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
-/// Takes text and keeps none.
+/// A writer that drops its text.
 struct Sink;
 
 impl Write for Sink {
@@ -35,7 +35,7 @@ impl Write for Sink {
     }
 }
 
-/// Every walk, with all that layers can be asked.
+/// Walks over a frame in every mode, and calls every method of the layers.
 fn read(frame: &[u8]) {
     for walk in [Dissect::new(frame), Dissect::new(frame).lax(), Dissect::ip(frame.get(14..).unwrap_or_default())] {
         for found in walk {
@@ -67,7 +67,7 @@ fn read(frame: &[u8]) {
     }
 }
 
-/// Frames of each builder, one after the other in `out`; `then` sees each.
+/// Writes a frame of each builder to `out`, and calls `then` with each.
 fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     let length = arp::announcement(MAC, IP, out).unwrap();
     then(&out[..length]);
@@ -95,7 +95,7 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
 
     let header = ethernet::Header { ether_type: EtherType::IPV4, ..header };
     let fields = ipv4::Fields::new(IP, IP);
-    let length = (header, fields, udp.with(Field::Zero), inner).write(out).unwrap();
+    let length = (header, fields, udp.with_checksum(Field::Zero), inner).write(out).unwrap();
     then(&out[..length]);
     let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, IP, IP, Vni::MAX).unwrap();
     let tunnelled = encap.write(7, &inner, &mut out[14..]).unwrap();

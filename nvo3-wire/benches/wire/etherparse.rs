@@ -1,4 +1,5 @@
-//! etherparse's slices to read, its headers to write. It knows no VXLAN: that header is read and written by hand here.
+//! etherparse: its slices read, its headers write. It does not know VXLAN, so this file reads and writes that header by
+//! hand.
 
 use crate::packets::{Arp, HEADROOM, Na, Tunnel, arp_digest, na_digest, vxlan_digest};
 use etherparse::icmpv6::{
@@ -124,7 +125,7 @@ pub(crate) fn na_build(na: &Na, out: &mut [u8]) -> usize {
     };
     out[..14].copy_from_slice(&ethernet.to_bytes());
     out[14..54].copy_from_slice(&ip.to_bytes());
-    // It builds no option.
+    // It cannot build options.
     out[62..78].copy_from_slice(&NeighborAdvertisementPayload { target_address: na.target.into() }.to_bytes());
     out[78..80].copy_from_slice(&[2, 1]);
     out[80..].copy_from_slice(&na.mac);
@@ -164,7 +165,7 @@ fn outer(tunnel: &Tunnel, entropy: u16, inner: &[u8], out: &mut [u8]) -> Option<
     Some(())
 }
 
-/// Nothing can be built once for all packets of a tunnel.
+/// It cannot prebuild headers for the packets of a tunnel.
 pub(crate) use crate::packets::Tunnel as Prepared;
 
 pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {

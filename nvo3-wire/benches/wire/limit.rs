@@ -1,5 +1,5 @@
-//! The least that a machine can do for each case, written by hand for this case alone: no errors that say where, no
-//! headers that one could read again elsewhere, constants and offsets in place.
+//! The limit: code written by hand for each case alone, without offsets in errors and without types that other code
+//! could use. Constants and offsets are in place.
 
 use crate::packets::{Arp, HEADROOM, Na, Tunnel, arp_digest, na_digest, vxlan_digest};
 
@@ -64,7 +64,7 @@ pub(crate) fn na_checksum_parse(frame: &[u8]) -> Option<u64> {
     }
     let pseudo = u64::from((message.len() as u16).to_be()) + u64::from(58u16.to_be());
     let sum = match (message.len(), frame.get(22..)?.first_chunk::<64>()) {
-        (32, Some(summed)) => words(summed, pseudo), // addresses and message lie side by side
+        (32, Some(summed)) => words(summed, pseudo), // addresses and message are next to each other
         _ => sum(frame.get(22..54 + message.len())?, pseudo),
     };
     (fold(sum) == 0xffff).then(|| na_digest(part(fixed, 62), flags, mac))
@@ -126,7 +126,7 @@ fn put<const N: usize>(out: &mut [u8], at: usize, bytes: &[u8; N]) {
     *out[at..].first_chunk_mut().unwrap() = *bytes;
 }
 
-/// Byte by byte: the compiler then shuffles the addresses in vector registers and stores few times.
+/// Written byte by byte: the compiler then shuffles the addresses in vector registers and needs few stores.
 #[inline(always)]
 #[rustfmt::skip]
 pub(crate) fn arp_build(arp: &Arp, out: &mut [u8]) -> usize {
@@ -166,7 +166,7 @@ pub(crate) fn na_build(na: &Na, out: &mut [u8]) -> usize {
     86
 }
 
-/// Outer headers as all packets of the tunnel have them, and the sum of what they fix of the IPv4 header.
+/// The outer headers that all packets of the tunnel share, and the sum over the fixed part of the IPv4 header.
 pub(crate) type Prepared = ([u8; 36], u64);
 
 pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {

@@ -1,8 +1,11 @@
-//! The eight cases that an edge does per packet, `wire/<case>/<implementation>`: this crate as `nvo3`, the least that is
-//! possible by hand as `limit`, and other crates as far as they know the case. All do the same work: before anything is
-//! measured, each has to give the values and bytes that the packets were made of, and to refuse the same broken packets.
+//! Measures the eight cases that an edge handles per packet, as `wire/<case>/<implementation>`.
 //!
-//! Time is per 1,024 different packets; criterion's elements per second are packets. Instructions, again of 1,024:
+//! The implementations are this crate (`nvo3`), code by hand for one case (`limit`), and other crates for the cases
+//! that they know. All do the same work: before the measurement, each must return the values and bytes of the packets
+//! and refuse the same broken packets.
+//!
+//! Times are per 1,024 different packets; criterion's elements per second are packets. To count instructions, also of
+//! 1,024:
 //!
 //! ```text
 //! cargo bench -p nvo3-wire --bench wire --no-run
@@ -23,8 +26,8 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use packets::{Arp, HEADROOM, Inner, Na, Tunnel};
 use std::hint::black_box;
 
-/// One way to do a case: a single packet, and a loop over all packets into which the compiler has put all of it, so that
-/// none pays for a call that others do not, and instructions can be counted for the loop alone.
+/// An implementation of a case: a function for one packet, and a loop over all packets into which the compiler inlines
+/// it. So no implementation pays for a call, and callgrind can count the loop alone.
 struct Way<One, Pass> {
     name: &'static str,
     one: One,
@@ -35,7 +38,7 @@ type Parser = Way<fn(&[u8]) -> Option<u64>, fn(&[Vec<u8>]) -> u64>;
 type Builder<V> = Way<fn(&V, &mut [u8]) -> usize, fn(&[V], &mut [u8])>;
 type Encap = Way<fn(&Tunnel, &mut Inner, &mut [u8]) -> usize, fn(&Tunnel, &mut [Inner], &mut [u8])>;
 
-/// All ways to do a case, each made by `$make`.
+/// All implementations of a case, each made by `$make`.
 macro_rules! ways {
     ($make:ident $case:ident) => {
         [
@@ -130,7 +133,7 @@ fn group<'a>(criterion: &'a mut Criterion, case: &str) -> BenchmarkGroup<'a, Wal
     group
 }
 
-/// Measures after each has read all good frames rightly and refused all broken ones.
+/// Measures parsers, after each has read all good frames and refused all broken ones.
 fn parse(
     criterion: &mut Criterion,
     case: &str,
@@ -151,7 +154,7 @@ fn parse(
     }
 }
 
-/// Measures after each has built all frames rightly and refused to write one into too little room.
+/// Measures builders, after each has built all frames and refused a short buffer.
 fn build<V: Clone>(
     criterion: &mut Criterion,
     case: &str,
@@ -171,7 +174,7 @@ fn build<V: Clone>(
     }
 }
 
-/// Measures after each has encapsulated all frames rightly.
+/// Measures encapsulators, after each has encapsulated all frames.
 fn encapsulate(criterion: &mut Criterion, case: &str, ways: impl IntoIterator<Item = Encap>) {
     let mut all = packets::inner_frames();
     assert!(all.iter().all(|inner| inner.buffer.len() == HEADROOM + 64));
@@ -189,7 +192,7 @@ fn encapsulate(criterion: &mut Criterion, case: &str, ways: impl IntoIterator<It
     }
 }
 
-/// The first frame with one byte changed, for each change, and cut short to every length.
+/// The first frame with one byte changed, for each change, and cut to every length.
 fn broken(good: &[(u64, Vec<u8>)], changes: &[(usize, u8)]) -> Vec<Vec<u8>> {
     let frame = &good[0].1;
     let changed = changes.iter().map(|(at, value)| {

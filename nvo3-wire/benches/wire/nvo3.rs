@@ -1,4 +1,4 @@
-//! This crate, used as its documentation shows.
+//! This crate, used as in its documentation.
 
 use crate::packets::{Arp, HEADROOM, Na, Tunnel, arp_digest, na_digest, vxlan_digest};
 use nvo3_wire::ethernet::Frame;

@@ -1,10 +1,10 @@
-//! What is measured: 1,024 different packets per case, their values drawn first and their bytes put together plainly, so
-//! that they judge parsers and builders alike.
+//! The measured packets: 1,024 different ones per case. Their values are drawn first, and their bytes are written
+//! plainly, independent of all parsers and builders.
 
 /// Packets per case.
 pub(crate) const COUNT: u64 = 1024;
 
-/// Bytes before the inner frame of [`Inner::buffer`].
+/// The headroom in front of the inner frame of [`Inner::buffer`].
 pub(crate) const HEADROOM: usize = 64;
 
 /// The values of one ARP reply.
@@ -24,11 +24,11 @@ pub(crate) struct Na {
     pub(crate) source: [u8; 16],
     pub(crate) destination: [u8; 16],
     pub(crate) target: [u8; 16],
-    /// R, S and O as they lie in the packet.
+    /// R, S and O in the bits of the packet.
     pub(crate) flags: u8,
 }
 
-/// The ends and the network of a tunnel over IPv4.
+/// The endpoints and the network of a tunnel over IPv4.
 #[derive(Clone, Copy)]
 pub(crate) struct Tunnel {
     pub(crate) source: [u8; 4],
@@ -37,11 +37,11 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// The one that all encapsulated packets of a case go through.
+    /// The tunnel of all encapsulated packets of a case.
     pub(crate) const ONE: Self = Self { source: [198, 51, 100, 1], destination: [198, 51, 100, 2], vni: 0x12_3456 };
 }
 
-/// An inner frame of 64 bytes, UDP over IPv4, behind headroom.
+/// An inner frame of 64 bytes, UDP over IPv4, with headroom in front.
 #[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) entropy: u16,
@@ -55,21 +55,21 @@ impl Inner {
     }
 }
 
-/// What a parser is to find in an ARP packet, as one number.
+/// The values that a parser must find in an ARP packet, as one number.
 #[inline(always)]
 pub(crate) fn arp_digest(operation: u16, mac: &[u8; 6], ip: &[u8; 4], target_ip: &[u8; 4]) -> u64 {
     let [ip, target_ip] = [ip, target_ip].map(|ip| u64::from(u32::from_ne_bytes(*ip)));
     mac_digest(mac).wrapping_add(ip << 32 | target_ip).wrapping_add(operation.into())
 }
 
-/// What a parser is to find in a Neighbor Advertisement, as one number.
+/// The values that a parser must find in a Neighbor Advertisement, as one number.
 #[inline(always)]
 pub(crate) fn na_digest(target: &[u8; 16], flags: u8, target_link: &[u8; 6]) -> u64 {
     let target = u128::from_ne_bytes(*target);
     mac_digest(target_link).wrapping_add((target >> 64) as u64 ^ target as u64).wrapping_add(flags.into())
 }
 
-/// What a parser is to find in a VXLAN packet, as one number.
+/// The values that a parser must find in a VXLAN packet, as one number.
 #[inline(always)]
 pub(crate) fn vxlan_digest(vni: u32, source_port: u16, destination_port: u16) -> u64 {
     u64::from(vni) << 32 | u64::from(source_port) << 16 | u64::from(destination_port)
@@ -139,7 +139,7 @@ fn inner(random: &mut Random) -> Inner {
     Inner { entropy, ports, buffer: [vec![0; HEADROOM], frame].concat() }
 }
 
-/// The packet that an inner frame goes out in: outer IPv4, UDP and VXLAN headers before it.
+/// The packet of an inner frame: outer IPv4, UDP and VXLAN headers in front.
 pub(crate) fn tunnelled(tunnel: &Tunnel, inner: &Inner) -> Vec<u8> {
     let [source_port, length] = [49152 + inner.entropy % 16384, inner.frame().len() as u16 + 16].map(u16::to_be_bytes);
     let vni = &tunnel.vni.to_be_bytes()[1..];
@@ -156,7 +156,7 @@ fn ipv4(source: [u8; 4], destination: [u8; 4], class: u8, flags: u8, payload: &[
     [&header, payload].concat()
 }
 
-/// Values and frames of the VXLAN case: Ethernet before what [`tunnelled`] gives.
+/// Values and frames of the VXLAN case: Ethernet in front of [`tunnelled`].
 pub(crate) fn vxlan_frames() -> Vec<(u64, Vec<u8>)> {
     let mut random = Random(4);
     (0..COUNT)
@@ -178,7 +178,7 @@ fn checksum(bytes: &[u8]) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
-/// SplitMix64: small, and the same packets in every run.
+/// SplitMix64: small, and with the same packets in every run.
 struct Random(u64);
 
 impl Random {
@@ -193,7 +193,7 @@ impl Random {
         std::array::from_fn(|_| self.next() as u8)
     }
 
-    /// A station's address of local use.
+    /// A station's locally administered address.
     fn mac(&mut self) -> [u8; 6] {
         let [_, b, c, d, e, f] = self.bytes();
         [2, b, c, d, e, f]

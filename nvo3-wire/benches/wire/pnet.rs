@@ -206,7 +206,7 @@ fn outer(tunnel: &Tunnel, entropy: u16, inner: &[u8], out: &mut [u8]) -> Option<
     Some(())
 }
 
-/// Nothing can be built once for all packets of a tunnel.
+/// It cannot prebuild headers for the packets of a tunnel.
 pub(crate) use crate::packets::Tunnel as Prepared;
 
 pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {

@@ -1,4 +1,4 @@
-//! smoltcp's packet views. It knows no VXLAN: that header is read and written by hand here.
+//! smoltcp's packet views. It does not know VXLAN, so this file reads and writes that header by hand.
 
 use crate::packets::{Arp, HEADROOM, Na, Tunnel, arp_digest, na_digest, vxlan_digest};
 use smoltcp::wire::{
@@ -189,7 +189,7 @@ fn ecn(inner: &[u8]) -> Option<u8> {
     })
 }
 
-/// Nothing can be built once for all packets of a tunnel.
+/// It cannot prebuild headers for the packets of a tunnel.
 pub(crate) use crate::packets::Tunnel as Prepared;
 
 pub(crate) fn prepare(tunnel: &Tunnel) -> Prepared {

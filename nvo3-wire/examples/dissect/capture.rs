@@ -1,4 +1,4 @@
-//! Captured frames and what their link types say.
+//! Frames of a capture file, and the start of a walk for each link type.
 
 use nvo3_wire::EtherType;
 use nvo3_wire::dissect::Dissect;
@@ -9,18 +9,18 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// What pcapng begins with: the type of its first block.
+/// The type of the first block of a pcapng file.
 const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 /// A frame with the link type of its interface.
 pub(crate) struct Captured {
     pub(crate) link: u32,
     pub(crate) data: Vec<u8>,
-    /// Its length as it was sent.
+    /// The length of the frame as it was sent.
     pub(crate) original: usize,
 }
 
-/// Every frame of a file, in order.
+/// All frames of a pcap or pcapng file in order.
 pub(crate) fn read(file: &Path) -> Result<Vec<Captured>, Box<dyn Error>> {
     let bytes = fs::read(file)?;
     if bytes.starts_with(&SECTION) { next_generation(&bytes) } else { classic(&bytes) }
@@ -37,7 +37,7 @@ fn classic(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
     Ok(frames)
 }
 
-/// The link type alone: the upper half of the field may say whether frames end in a checksum.
+/// The link type alone. The upper half of the field can say that frames end with a checksum.
 fn link_type(field: DataLink) -> u32 {
     u32::from(field) & 0xffff
 }
@@ -69,7 +69,8 @@ fn next_generation(bytes: &[u8]) -> Result<Vec<Captured>, Box<dyn Error>> {
     Ok(frames)
 }
 
-/// Where the walk begins and how many bytes of another link layer are before; `None` for link types not read here.
+/// The walk over a frame, and the number of bytes of another link layer in front of it. `None` for an unknown link
+/// type.
 pub(crate) fn start(frame: &Captured) -> Option<(Dissect<'_>, usize)> {
     let data = frame.data.as_slice();
     let behind = |header: usize| data.get(header..).unwrap_or_default();
@@ -80,7 +81,7 @@ pub(crate) fn start(frame: &Captured) -> Option<(Dissect<'_>, usize)> {
         228 => Some((Dissect::carried(EtherType::IPV4, data), 0)),
         229 => Some((Dissect::carried(EtherType::IPV6, data), 0)),
         0 | 108 => {
-            // the family is in the byte order of the machine that captured, and small
+            // The family is a small number in the byte order of the capturing machine.
             let family = data.first_chunk::<4>().map(|bytes| bytes.iter().fold(0, |all, byte| all | byte))?;
             let carried = if family == 2 { EtherType::IPV4 } else { EtherType::IPV6 };
             matches!(family, 2 | 10 | 24 | 28 | 30).then(|| (Dissect::carried(carried, behind(4)), 4))

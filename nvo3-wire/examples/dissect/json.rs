@@ -7,7 +7,8 @@ use nvo3_wire::nd::{Nd, Related, RelatedBody};
 use nvo3_wire::{Ipv6, Rule, arp, geneve, gre, icmpv6, ipv4, ipv6, nvgre, vxlan_gpe};
 use serde_json::{Value, json};
 
-/// The layers that `walk` finds in frame `number` of `len` bytes, `base` of which are before its first layer.
+/// The layers that `walk` finds in frame `number` of `len` bytes. The walk starts `base` bytes after the frame's first
+/// byte.
 pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -> Value {
     let (mut layers, mut error, mut discard) = (Vec::new(), Value::Null, Vec::new());
     for found in walk {
@@ -31,7 +32,7 @@ pub(crate) fn frame(number: usize, len: usize, base: usize, walk: Dissect<'_>) -
     json!({"frame": number, "len": len, "layers": layers, "error": error, "discard": discard})
 }
 
-/// A frame of a link type that is not read.
+/// A frame of an unknown link type.
 pub(crate) fn unread(number: usize, len: usize) -> Value {
     let error = json!({"layer": "link", "offset": 0, "kind": "link_type", "need": null, "have": null});
     json!({"frame": number, "len": len, "layers": [], "error": error, "discard": []})
@@ -175,7 +176,7 @@ fn extension_fields(extension: &ipv6::Extension<'_>) -> Value {
     merged(json!({"nh": extension.next}), more)
 }
 
-/// The addresses of a routing header; of a type not known those that it would have with the usual layout.
+/// The addresses of a routing header. An unknown type is read in the usual layout.
 fn segments<'a>(routing: &ipv6::Routing<'a>) -> &'a [Ipv6] {
     match routing.kind {
         0 | 2..=4 => routing.addresses(),

@@ -1,11 +1,15 @@
-//! Prints the layers of every frame of pcap and pcapng files.
+//! A dissector: prints the layers of each frame in pcap and pcapng files.
 //!
-//! ```text
-//! dissect [--json] [--lax] [--sir-prefix 2001:db8:1:2::] [--vxlan-port 8472] FILE …
+//! ```sh
+//! cargo run -p nvo3-wire --example dissect -- FILE.pcap
 //! ```
 //!
-//! By default one line per layer, indented; with `--json` one object per frame. `--lax` reads cut captures on,
-//! `--sir-prefix` says which prefix ILA addresses stand for, `--vxlan-port` adds one to VXLAN's own.
+//! By default it prints one indented line per layer, and the rule for which a receiver would drop the layer. Options:
+//!
+//! - `--json`: one JSON object per frame;
+//! - `--lax`: reads captures that were cut;
+//! - `--sir-prefix 2001:db8:1:2::`: the prefix for which ILA addresses stand;
+//! - `--vxlan-port 8472`: a second port of VXLAN.
 
 mod capture;
 mod json;
@@ -48,7 +52,7 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// `original` is the length of the frame as it was sent, from where the walk begins.
+    /// `original` is the length of the frame as it was sent, counted from the start of the walk.
     fn options<'a>(&self, walk: Dissect<'a>, original: Option<usize>) -> Dissect<'a> {
         let walk = match original {
             Some(original) if self.lax => walk.captured(original),
@@ -60,7 +64,7 @@ impl Arguments {
     }
 }
 
-/// An address with or without `/64`, or 16 hexadecimal digits.
+/// Reads an address with or without `/64`, or 16 hexadecimal digits.
 fn prefix(text: &str) -> Result<ila::Prefix, Box<dyn Error>> {
     if let (16, Ok(bits)) = (text.len(), u64::from_str_radix(text, 16)) {
         return Ok(ila::Prefix(bits.to_be_bytes()));
@@ -69,7 +73,7 @@ fn prefix(text: &str) -> Result<ila::Prefix, Box<dyn Error>> {
     Ok(ila::Address::from(nvo3_wire::Ipv6::from(address)).prefix)
 }
 
-/// The length from where a walk begins, if the capture has kept less.
+/// The original length from the start of the walk, if the capture kept less.
 fn original(frame: &capture::Captured, base: usize) -> Option<usize> {
     (frame.original > frame.data.len()).then(|| frame.original - base)
 }
@@ -92,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A line for the frame and one for each layer, with what a receiver would drop it for.
+/// Prints a line for the frame and one for each layer, with the rule for which a receiver would drop the layer.
 fn lines(out: &mut impl Write, number: usize, len: usize, base: usize, walk: Dissect<'_>) -> io::Result<()> {
     writeln!(out, "{number}: {len} bytes")?;
     for (depth, found) in (1..).zip(walk) {
@@ -122,7 +126,7 @@ fn main() -> ExitCode {
     let outcome = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| run(&arguments));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // whoever reads has seen enough
+        // The reader has closed the pipe.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
             ExitCode::SUCCESS
         }

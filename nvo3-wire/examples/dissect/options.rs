@@ -3,7 +3,7 @@
 use nvo3_wire::nd::{NdOption, Options, Prefix, RawOption};
 use serde_json::{Value, json};
 
-/// Every option with its place from the first byte of the message, whose fixed part has `body` bytes.
+/// All options with their offset in the message, whose fixed part has `body` bytes.
 pub(crate) fn list(options: Options<'_>, body: usize) -> Value {
     options.raw().map(|raw| option(raw, body)).collect()
 }
@@ -56,7 +56,7 @@ fn name(kind: u8) -> &'static str {
     }
 }
 
-/// What the option says; `byte` gives those of the whole option, for padding lengths as they were sent.
+/// The content of an option. `byte` returns a byte of the whole option, for padding lengths as they were sent.
 fn fields(option: NdOption<'_>, byte: impl Fn(usize) -> u8) -> Value {
     match option {
         NdOption::SourceLink(mac) | NdOption::TargetLink(mac) => json!({"lladdr": mac.to_string()}),
@@ -128,7 +128,7 @@ pub(crate) fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<Stri
     items.into_iter().map(|item| item.to_string()).collect()
 }
 
-/// The fields of both objects.
+/// Merges the fields of both objects.
 pub(crate) fn merged(fields: Value, more: Value) -> Value {
     match (fields, more) {
         (Value::Object(fields), Value::Object(more)) => Value::Object(fields.into_iter().chain(more).collect()),

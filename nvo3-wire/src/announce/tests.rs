@@ -40,7 +40,7 @@ fn name(frame: &[u8]) -> &'static str {
 
 /// Checks ARMD-01.
 #[test]
-fn the_seven_variants_are_each_told_and_six_bind_the_same_pair() {
+fn the_seven_variants_are_recognized_and_six_bind_the_same_pair() {
     let (vm, gateway, other) = ((VM_MAC, VM_IP), (NVE_MAC, NVE_IP), (OTHER_MAC, OTHER_IP));
     let cases = [
         (built(|out| arp::announcement(VM_MAC, VM_IP, out)), Variant::GratuitousRequest, true),
@@ -62,7 +62,7 @@ fn the_seven_variants_are_each_told_and_six_bind_the_same_pair() {
 
 /// Checks ARMD-14, ACD-01, ACD-03.
 #[test]
-fn of_arp_only_the_announcement_can_start_a_move() {
+fn in_arp_only_an_announcement_can_start_a_move() {
     let cases = [
         (V2.to_vec(), "probe", false),
         (V1.to_vec(), "gratuitous request", true),
@@ -80,7 +80,7 @@ fn of_arp_only_the_announcement_can_start_a_move() {
 
 /// Checks ARMD-13, DAD-05.
 #[test]
-fn of_neighbor_discovery_only_the_unsolicited_advertisement_can_start_a_move() {
+fn in_nd_only_an_unsolicited_advertisement_can_start_a_move() {
     let router = Ipv6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     let resolve = Solicit::resolve(VM_MAC, VM_IP6, router);
     let probe = Solicit::probe(VM_MAC, VM_IP6, NVE_MAC, router);
@@ -101,7 +101,7 @@ fn of_neighbor_discovery_only_the_unsolicited_advertisement_can_start_a_move() {
 }
 
 #[test]
-fn audience_and_flags_of_an_advertisement_are_told() {
+fn an_advertisement_has_its_audience_and_flags() {
     let flags = Flags { router: true, solicited: false, overrides: false };
     let host = Ipv6([0x20; 16]);
     let group = Ipv6([0xff, 0x0e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
@@ -121,7 +121,7 @@ fn audience_and_flags_of_an_advertisement_are_told() {
 
 /// Checks ARP-04.
 #[test]
-fn nothing_is_learned_from_forbidden_senders_and_the_reason_says_which() {
+fn forbidden_senders_are_refused_with_the_reason() {
     let request = |mac: Mac, ip| built(|out| arp::request((mac, ip), NVE_IP, out));
     for ip in [Ipv4::BROADCAST, Ipv4([224, 0, 0, 251])] {
         assert_eq!(classify(&request(VM_MAC, ip)).unwrap_err().rule, Rule::SenderIp(ip));
@@ -191,7 +191,7 @@ fn padding_changes_nothing_and_other_protocols_are_other() {
 }
 
 #[test]
-fn a_piece_of_an_advertisement_announces_nothing() {
+fn a_fragment_of_an_advertisement_announces_nothing() {
     let mut fragment = V5.to_vec();
     fragment[20] = ipv6::FRAGMENT;
     fragment[19] += 8;

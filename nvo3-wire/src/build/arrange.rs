@@ -1,10 +1,10 @@
-//! Layers arranged: their lengths, and each written from the innermost outwards.
+//! A sequence of layers: its length, and how it is written from the innermost layer outwards.
 
 use super::{Layer, Place};
 use crate::checksum::{Addresses, Field};
 use crate::{Error, EtherType, Protocol};
 
-/// Layers side by side, outermost first: tuples of up to 16, slices of references.
+/// A sequence of layers, outermost first: a tuple of up to 16 layers, or a slice of references.
 pub trait Layers {
     /// Calls `with` with the layers as a slice.
     fn as_slice<T>(&self, with: impl FnOnce(&[&dyn Layer]) -> T) -> T;
@@ -14,11 +14,11 @@ pub trait Layers {
         self.as_slice(length)
     }
 
-    /// Writes the frame to the beginning of `out`; how many bytes.
+    /// Writes the frame to the beginning of `out`. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Layers::frame_len`] bytes, and those of the layers, with the offset
-    /// of the layer in the frame; what `out` holds then is unspecified.
+    /// [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has fewer than [`Layers::frame_len`] bytes, and the errors of the
+    /// layers with the offset of the layer in the frame. After an error the content of `out` is unspecified.
     fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         self.as_slice(|layers| {
             let (length, available) = (length(layers), out.len());
@@ -30,8 +30,8 @@ pub trait Layers {
         })
     }
 
-    /// Appends the frame to a buffer that grows, such as `BytesMut` or `Vec<u8>`, and writes it there in place; how many
-    /// bytes.
+    /// Appends the frame to a buffer that grows, such as `BytesMut` or `Vec<u8>`, and writes it there in place. Returns
+    /// the number of bytes appended.
     ///
     /// ```
     /// use nvo3_wire::build::Layers;
@@ -45,7 +45,8 @@ pub trait Layers {
     /// ```
     ///
     /// # Errors
-    /// As [`Layers::write`]; those of a layer leave as many bytes appended as the frame has.
+    /// The errors of [`Layers::write`]. After an error of a layer, the buffer still has grown by the length of the
+    /// frame.
     #[cfg(feature = "bytes")]
     fn put(&self, out: &mut (impl bytes::BufMut + core::ops::DerefMut<Target = [u8]>)) -> Result<usize, Error> {
         let (at, length) = (out.len(), self.frame_len());
@@ -61,12 +62,12 @@ fn length(layers: &[&dyn Layer]) -> usize {
     layers.iter().map(|layer| layer.header_len()).sum()
 }
 
-/// What is no payload of a layer in front of `layers`.
+/// The number of bytes at the end that are no payload of a layer in front of `layers`.
 fn padding(layers: &[&dyn Layer]) -> usize {
     layers.iter().rev().fold(0, |behind, layer| layer.padding(behind))
 }
 
-/// The innermost is written first, so that each layer finds its payload when it sums it up.
+/// Writes the innermost layer first, because a checksum needs the finished payload.
 fn write(layers: &[&dyn Layer], addresses: Option<Addresses<'_>>, out: &mut [u8]) -> Result<(), Error> {
     let Some((layer, behind)) = layers.split_first() else { return Ok(()) };
     let at = layer.header_len();
@@ -83,7 +84,7 @@ impl Layers for [&dyn Layer] {
 
 macro_rules! tuples {
     ($($layer:ident)+) => {
-        #[allow(non_snake_case)] // the types' names are the fields' too
+        #[allow(non_snake_case)] // the type parameters also name the fields
         impl<$($layer: Layer),+> Layers for ($($layer,)+) {
             fn as_slice<T>(&self, with: impl FnOnce(&[&dyn Layer]) -> T) -> T {
                 let ($($layer,)+) = self;
@@ -110,16 +111,16 @@ tuples!(A B C D E F G H I J K L M N);
 tuples!(A B C D E F G H I J K L M N O);
 tuples!(A B C D E F G H I J K L M N O P);
 
-/// A layer whose checksum field is not simply filled; see [`Layer::with`].
+/// A layer whose checksum field is filled in another way; see [`Layer::with_checksum`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summed<L> {
     /// The layer.
     pub layer: L,
-    /// What its checksum field is to hold.
+    /// The content of its checksum field.
     pub field: Field,
 }
 
-/// What a layer behind a pointer, or one that may be absent, does as the layer itself.
+/// Implements `Layer` for a pointer to a layer, or an optional layer, by calling the layer itself.
 macro_rules! delegated {
     ($self:ident, $layer:expr) => {
         fn ether_type(&$self, given: EtherType, length: usize) -> EtherType {

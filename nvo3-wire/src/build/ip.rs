@@ -1,4 +1,4 @@
-//! Layers of IPv4 and IPv6: headers with options, extension headers.
+//! Layers of IPv4 and IPv6: headers with options, and extension headers.
 
 use super::{Layer, Place};
 use crate::checksum::{Addresses, Field};
@@ -7,13 +7,13 @@ use crate::ipv6::{self, Ipv6Option, Routing, write_fragment, write_options, writ
 use crate::tcp::{self, TcpOption};
 use crate::{Error, EtherType};
 
-/// A header with options: [`ipv4::Fields`] with [`Ipv4Option`]s, [`tcp::Fields`] with [`TcpOption`]s,
+/// A header with options: [`ipv4::Fields`] with [`Ipv4Option`]s, [`tcp::Fields`] with [`TcpOption`]s, or
 /// [`geneve::Header`](crate::geneve::Header) with [`GeneveOption`](crate::geneve::GeneveOption)s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithOptions<'a, F, O> {
     /// The fixed part.
     pub fields: F,
-    /// What follows it; those of IPv4 and TCP are padded with end-of-list to a multiple of 4 bytes.
+    /// The options. Those of IPv4 and TCP are padded with end-of-list to a multiple of 4 bytes.
     pub options: &'a [O],
 }
 
@@ -31,10 +31,10 @@ impl tcp::Fields {
     }
 }
 
-/// Total length, protocol and header checksum are filled; for the checksum there is no pseudo-header.
+/// Fills total length, protocol and header checksum. The header checksum needs no pseudo-header.
 impl Layer for WithOptions<'_, ipv4::Fields, Ipv4Option<'_>> {
     fn header_len(&self) -> usize {
-        // Too many are an error when they are written.
+        // Too many options are an error of `write`.
         self.fields.write(self.options.iter().copied(), 0, &mut [0; 60]).unwrap_or(size_of::<ipv4::Header>())
     }
 
@@ -60,7 +60,7 @@ impl Layer for WithOptions<'_, ipv4::Fields, Ipv4Option<'_>> {
         4
     }
 
-    /// Upper checksums are over the end of a source route (RFC 1122 §3.2.1.8, RFC 768).
+    /// Upper checksums use the end of a source route as destination (RFC 1122 §3.2.1.8, RFC 768).
     fn addresses<'a>(&'a self, _: Option<Addresses<'a>>) -> Option<Addresses<'a>> {
         let end = self.options.iter().find_map(|option| match option {
             Ipv4Option::LooseSourceRoute(route) | Ipv4Option::StrictSourceRoute(route) if route.is_unfinished() => {
@@ -72,7 +72,7 @@ impl Layer for WithOptions<'_, ipv4::Fields, Ipv4Option<'_>> {
     }
 }
 
-/// As [`WithOptions`] without any.
+/// Writes the header as [`WithOptions`] does, without options.
 impl Layer for ipv4::Fields {
     fn header_len(&self) -> usize {
         size_of::<ipv4::Header>()
@@ -95,7 +95,7 @@ impl Layer for ipv4::Fields {
     }
 }
 
-/// Payload length and next header are filled.
+/// Fills payload length and next header.
 impl Layer for ipv6::Fields {
     fn header_len(&self) -> usize {
         size_of::<ipv6::Header>()
@@ -119,26 +119,28 @@ impl Layer for ipv6::Fields {
     }
 }
 
-/// Hop-by-hop options (RFC 8200 §4.3), padded to a multiple of 8 bytes. Next header is filled.
+/// Hop-by-hop options (RFC 8200 §4.3), padded to a multiple of 8 bytes. Writing fills the next header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HopByHop<'a>(pub &'a [Ipv6Option<'a>]);
 
-/// Destination options (RFC 8200 §4.6), padded to a multiple of 8 bytes. Next header is filled.
+/// Destination options (RFC 8200 §4.6), padded to a multiple of 8 bytes. Writing fills the next header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestinationOptions<'a>(pub &'a [Ipv6Option<'a>]);
 
-/// A fragment header (RFC 8200 §4.5). Next header is filled.
+/// A fragment header (RFC 8200 §4.5). Writing fills the next header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// Where the bytes behind it belong, in bytes; a multiple of 8.
+    /// Offset of this fragment in the fragmentable part, in bytes; a multiple of 8.
     pub offset: usize,
-    /// More fragments are to come.
+    /// True if more fragments follow.
     pub more: bool,
-    /// The same in all fragments of a packet.
+    /// Identification: the same in all fragments of a packet.
     pub identification: u32,
 }
 
-/// Nothing but a name, for bytes behind a header that has no field of its own to say what they are.
+/// A layer of length 0 that only names the protocol of the bytes after it.
+///
+/// Use it if the header in front has no field to set by hand, for example before the rest of a fragmented packet.
 ///
 /// ```
 /// use nvo3_wire::build::{Fragment, IpProtocol, Layers};
@@ -215,7 +217,7 @@ impl Layer for Fragment {
     }
 }
 
-/// Next header is filled.
+/// Fills the next header.
 impl Layer for Routing<'_> {
     fn header_len(&self) -> usize {
         4 + self.data.len()
@@ -229,7 +231,8 @@ impl Layer for Routing<'_> {
         ipv6::ROUTING
     }
 
-    /// Upper checksums are over the last address, which is the first of a segment list (RFC 8200 §8.1, RFC 8754 §2).
+    /// Upper checksums use the last address as destination, which is the first of a segment list (RFC 8200 §8.1, RFC
+    /// 8754 §2).
     fn addresses<'a>(&'a self, outer: Option<Addresses<'a>>) -> Option<Addresses<'a>> {
         let last = match (self.segments_left, self.kind) {
             (0, _) => None,

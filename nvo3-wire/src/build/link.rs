@@ -1,4 +1,4 @@
-//! Layers of the link, ARP, and bytes.
+//! Layers of the link, of ARP, and plain bytes.
 
 use super::{Layer, Place};
 use crate::arp::Arp;
@@ -7,7 +7,7 @@ use crate::error::place as placed;
 use crate::ethernet::{Header, LlcHeader, Snap, Tag};
 use crate::{Error, EtherType, Protocol};
 
-/// The EtherType follows from what the frame carries; in front of LLC it is the length (IEEE 802.3 §3.2.6).
+/// Sets the EtherType from the carried layer; in front of LLC it is the length (IEEE 802.3 §3.2.6).
 impl Layer for Header {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -21,24 +21,24 @@ impl Layer for Header {
         Ok(())
     }
 
-    /// As the payload of Geneve and GRE.
+    /// The type of an Ethernet frame in Geneve and GRE.
     fn ether_type(&self, _: EtherType, _: usize) -> EtherType {
         EtherType::BRIDGING
     }
 
-    /// What is in front of an inner frame says nothing to it.
+    /// The outer addresses do not apply to an inner frame.
     fn addresses<'a>(&'a self, _: Option<Addresses<'a>>) -> Option<Addresses<'a>> {
         None
     }
 
-    /// Its padding is its own; whoever carries the frame carries it whole.
+    /// A frame keeps its padding: the carrier takes the frame with it.
     fn padding(&self, _: usize) -> usize {
         0
     }
 }
 
-/// A tag keeps the EtherType it is announced with, if that is 802.1ad's or one that was in use before it (0x9100, 0x9200,
-/// 0x9300); else it is 802.1Q.
+/// A tag keeps its EtherType if that is 802.1ad's or an older one (0x9100, 0x9200, 0x9300). Otherwise the EtherType is
+/// that of 802.1Q.
 impl Layer for Tag {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -69,7 +69,7 @@ impl Layer for LlcHeader {
         Ok(())
     }
 
-    /// The length: 1,500 at most, or it would be read as an EtherType.
+    /// The length of the LLC frame. At most 1,500, because a greater number is an EtherType.
     fn ether_type(&self, given: EtherType, length: usize) -> EtherType {
         match u16::try_from(length) {
             Ok(length @ ..=1500) => EtherType(length.to_be_bytes()),
@@ -78,7 +78,7 @@ impl Layer for LlcHeader {
     }
 }
 
-/// The protocol follows from what SNAP carries where it is an EtherType.
+/// Sets the protocol from the carried layer, if SNAP's protocol is an EtherType.
 impl Layer for Snap {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -95,7 +95,7 @@ impl Layer for Snap {
     }
 }
 
-/// Announced as ARP or RARP, whichever the carrier says; by operation where it says neither.
+/// The EtherType is ARP or RARP as the carrier has it. If the carrier has neither, the operation decides.
 impl Layer for Arp {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -115,7 +115,7 @@ impl Layer for Arp {
     }
 }
 
-/// A payload, or a header that is there as bytes; it has no number of its own.
+/// A payload, or a header that is given as bytes. It has no protocol number.
 impl Layer for [u8] {
     fn header_len(&self) -> usize {
         self.len()
@@ -141,8 +141,8 @@ impl<const N: usize> Layer for [u8; N] {
     }
 }
 
-/// Bytes behind the innermost payload that only the frame around it has: no length and no checksum takes them in but that
-/// of a tunnel that carries the frame.
+/// Bytes after the innermost payload that belong only to the frame. No length field and no checksum includes them,
+/// except those of a tunnel that carries the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Padding<'a>(pub &'a [u8]);
 

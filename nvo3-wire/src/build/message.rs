@@ -1,4 +1,4 @@
-//! Layers with a checksum over all that follows: UDP, TCP, ICMP of both versions, IGMP, ND.
+//! Layers whose checksum covers all bytes after them: UDP, TCP, ICMP of both versions, IGMP, ND.
 
 use super::{Layer, Place, WithOptions};
 use crate::checksum::{Addresses, Field, Sum};
@@ -6,7 +6,7 @@ use crate::error::place as placed;
 use crate::tcp::{self, TcpOption};
 use crate::{Error, Ipv4, Ipv6, Protocol, Rule, group, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, udp};
 
-/// Fills the checksum field at byte `at` of a message with a pseudo-header that is all of `out`.
+/// Fills the checksum field at byte `at` of the message `out`, with a pseudo-header.
 fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) -> Result<(), Error> {
     let pseudo = || match place.addresses {
         Some(addresses) => Ok(addresses.pseudo_header(protocol.1, out.len() as u32)),
@@ -22,7 +22,7 @@ fn fill(place: &Place<'_>, protocol: (Protocol, u8), at: usize, out: &mut [u8]) 
     Ok(())
 }
 
-/// Fills the checksum field of a message without a pseudo-header that is all of `out`.
+/// Fills the checksum field of the message `out`, without a pseudo-header.
 fn fill_plain(place: &Place<'_>, out: &mut [u8]) -> Result<(), Error> {
     let value = match place.field {
         Field::Zero | Field::Partial => 0,
@@ -39,7 +39,7 @@ pub(super) fn set(value: u16, at: usize, out: &mut [u8]) {
     }
 }
 
-/// Length and checksum are filled.
+/// Fills length and checksum.
 impl Layer for udp::Fields {
     fn header_len(&self) -> usize {
         size_of::<udp::Header>()
@@ -60,10 +60,10 @@ impl Layer for udp::Fields {
     }
 }
 
-/// Header length and checksum are filled.
+/// Fills header length and checksum.
 impl Layer for WithOptions<'_, tcp::Fields, TcpOption<'_>> {
     fn header_len(&self) -> usize {
-        // Too many are an error when they are written.
+        // Too many options are an error of `write`.
         header(self, &mut [0; 60]).unwrap_or(size_of::<tcp::Header>())
     }
 
@@ -82,7 +82,7 @@ fn header(tcp: &WithOptions<'_, tcp::Fields, TcpOption<'_>>, out: &mut [u8]) -> 
     tcp.fields.write(tcp.options.iter().copied(), anywhere, Field::Zero, &[], out)
 }
 
-/// As [`WithOptions`] without any.
+/// Writes the header as [`WithOptions`] does, without options.
 impl Layer for tcp::Fields {
     fn header_len(&self) -> usize {
         size_of::<tcp::Header>()
@@ -97,10 +97,11 @@ impl Layer for tcp::Fields {
     }
 }
 
-/// Fixed parts of messages whose checksum, at byte 2, is over all that follows, with a pseudo-header or without.
+/// Implements `Layer` for the fixed part of a message. Its checksum at byte 2 covers all bytes after it, with or
+/// without pseudo-header.
 macro_rules! messages {
     ($($header:ty: $protocol:ident, $number:expr, $pseudo:expr;)+) => {$(
-        /// The checksum is filled, over all that follows.
+        /// Fills the checksum over all bytes that follow.
         impl Layer for $header {
             fn header_len(&self) -> usize {
                 size_of::<Self>()
@@ -136,10 +137,10 @@ messages! {
     nd::Advertisement: NeighborAdvertisement, ipv6::ICMPV6, true;
 }
 
-/// Messages with as much behind their fixed part as they are made with.
+/// Implements `Layer` for a message with a list, such as the records of a report.
 macro_rules! listings {
     ($($message:ty: $protocol:ident, $number:expr, $pseudo:expr;)+) => {$(
-        /// What is counted and the checksum are filled, the latter over all that follows too.
+        /// Fills the counts and the checksum. The checksum covers all bytes that follow.
         impl Layer for $message {
             fn header_len(&self) -> usize {
                 self.wire_len()
@@ -164,7 +165,7 @@ listings! {
     group::Report<'_, Ipv6>: Mld, ipv6::ICMPV6, true;
 }
 
-/// Behind a message, as many as are wanted.
+/// An option after a message; a message can have many.
 impl Layer for nd::NdOption<'_> {
     fn header_len(&self) -> usize {
         self.size()

@@ -1,11 +1,12 @@
-//! Composition: layers side by side are a frame.
+//! Builds a frame from layers: a tuple of headers and a payload becomes one frame.
 //!
-//! In goes a tuple of [`Layer`]s, outermost first, or a slice of them where their number is known only when the program
-//! runs. Its length is known before anything is written ([`Layers::frame_len`]), and [`Layers::write`] writes it in place
-//! and fills what follows from the layers' being together: lengths, EtherTypes, protocol numbers, checksums. A layer that
-//! has no number of its own, such as plain bytes, leaves its carrier's field as the carrier has it. A checksum field that
-//! is to be zero, to hold the pseudo-header's sum, or to keep a value is asked for by [`Layer::with`]. Ports and what
-//! else the sender chooses are never touched.
+//! The input is a tuple of [`Layer`]s, outermost first. If the number of layers is only known at run time, the input is
+//! a slice. [`Layers::frame_len`] returns the length before anything is written. [`Layers::write`] writes the frame in
+//! place and fills every field that depends on the neighbors: lengths, EtherTypes, protocol numbers, checksums.
+//!
+//! A layer without a protocol number, such as plain bytes, leaves the field of its carrier unchanged. [`Layer::with_checksum`]
+//! selects another content of a checksum field: zero, the pseudo-header's sum, or a given value. The builder never
+//! changes ports or other fields that the sender chooses.
 //!
 //! ```
 //! use nvo3_wire::build::{Layer, Layers};
@@ -16,13 +17,13 @@
 //! let ethernet = |host| ethernet::Header {
 //!     destination: Mac([2, 0, 0, 0, 0, host]),
 //!     source: Mac([2, 0, 0, 0, 0, 1]),
-//!     ether_type: EtherType::ARP, // becomes IPv4's
+//!     ether_type: EtherType::ARP, // the builder changes this to IPv4
 //! };
 //! let ip = |host| ipv4::Fields::new(Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, host]));
 //! let udp = |port| udp::Fields { source_port: 49152, destination_port: port };
 //!
 //! let tunnel = vxlan::Header::new(Vni::MAX);
-//! let frame = (ethernet(2), ip(2), udp(4789).with(Field::Zero), tunnel, ethernet(3), ip(3), udp(53), b"query");
+//! let frame = (ethernet(2), ip(2), udp(4789).with_checksum(Field::Zero), tunnel, ethernet(3), ip(3), udp(53), b"query");
 //! let mut out = [0; 128];
 //! let length = frame.write(&mut out)?;
 //!
@@ -50,48 +51,49 @@ use core::fmt;
 
 /// One part of a frame: a header with its options, or a payload.
 ///
-/// A header of one's own needs [`Layer::header_len`], [`Layer::write`] and the names it goes by.
+/// To add a header type, implement [`Layer::header_len`], [`Layer::write`] and the methods for its protocol numbers.
 pub trait Layer {
     /// Length in bytes, options and their padding included.
     fn header_len(&self) -> usize;
 
-    /// Writes the layer to the beginning of `out`, which ends where its payload does. The payload, of
-    /// `out.len() - header_len()` bytes, is there already.
+    /// Writes the layer to the beginning of `out`. `out` ends at the end of the layer's payload. The payload, of
+    /// `out.len() - header_len()` bytes, is already written.
     ///
     /// # Errors
-    /// Those of the layer: what its length fields cannot say, or a checksum that needs addresses where there are none.
+    /// The errors of the layer: a value that its length fields cannot express, or a checksum that needs addresses but
+    /// has none.
     fn write(&self, place: &Place<'_>, out: &mut [u8]) -> Result<(), Error>;
 
-    /// The EtherType by which a carrier names this layer (and protocol type of Geneve and GRE), where it stands at
-    /// `given` as yet and this layer with all behind it has `length` bytes.
+    /// The EtherType of this layer, which its carrier (also Geneve and GRE) writes. `given` is the carrier's value so
+    /// far. `length` is the number of bytes of this layer and all layers after it.
     fn ether_type(&self, given: EtherType, length: usize) -> EtherType {
         let _ = length;
         given
     }
 
-    /// The number by which an IP header names this layer, where it stands at `given` as yet.
+    /// The protocol number of this layer, which an IP header in front writes. `given` is the header's value so far.
     fn ip_protocol(&self, given: u8) -> u8 {
         given
     }
 
-    /// The addresses that checksums behind this layer are over, where those in front of it are `outer`.
+    /// The addresses for checksums after this layer. `outer` are the addresses in front of this layer.
     fn addresses<'a>(&'a self, outer: Option<Addresses<'a>>) -> Option<Addresses<'a>> {
         outer
     }
 
-    /// How many bytes at the frame's end are no part of this layer's carrier's payload, where `behind` are none of this
-    /// layer's own.
+    /// The number of bytes at the end of the frame that are no payload of this layer's carrier. `behind` is that number
+    /// for this layer's own payload.
     fn padding(&self, behind: usize) -> usize {
         behind
     }
 
-    /// Whether there is nothing here, so that the layer behind gives the names: an [`Option`] that is `None`.
+    /// True if there is no layer: an [`Option`] that is `None`. The next layer then gives the protocol number.
     fn is_absent(&self) -> bool {
         false
     }
 
-    /// This layer with its checksum field filled otherwise; of no effect on a layer that has none.
-    fn with(self, field: Field) -> Summed<Self>
+    /// Returns this layer with another content of its checksum field. No effect on a layer without checksum.
+    fn with_checksum(self, field: Field) -> Summed<Self>
     where
         Self: Sized,
     {
@@ -99,12 +101,12 @@ pub trait Layer {
     }
 }
 
-/// Where a layer stands in the frame: what is around it.
+/// The place of a layer in the frame, and its neighbors.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
-    /// Addresses of the IP header in front, of an inner one the inner.
+    /// The addresses of the nearest IP header in front: in a tunnel those of the inner header.
     pub addresses: Option<Addresses<'a>>,
-    /// What to write into the checksum field.
+    /// The content of the checksum field.
     pub field: Field,
     behind: &'a [&'a dyn Layer],
 }
@@ -122,12 +124,12 @@ impl fmt::Debug for Place<'_> {
 }
 
 impl Place<'_> {
-    /// The EtherType of what follows in `length` bytes, `given` where it has none.
+    /// The EtherType of the next layer, which has `length` bytes. Returns `given` if it has none.
     pub fn ether_type(&self, given: EtherType, length: usize) -> EtherType {
         self.next().map_or(given, |next| next.ether_type(given, length))
     }
 
-    /// The IP protocol number of what follows, `given` where it has none.
+    /// The IP protocol number of the next layer. Returns `given` if it has none.
     pub fn ip_protocol(&self, given: u8) -> u8 {
         self.next().map_or(given, |next| next.ip_protocol(given))
     }

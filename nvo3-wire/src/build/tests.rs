@@ -63,7 +63,7 @@ fn a_tunnel_and_what_it_carries_are_one_frame() {
     let arp = *Arp::parse(&V1[14..]).unwrap().0;
     let inner = ethernet(Mac::BROADCAST);
     let tunnel = vxlan::Header::new(vni());
-    assert_eq!(written((ip4(), udp().with(Field::Zero), tunnel, inner, arp)), V9);
+    assert_eq!(written((ip4(), udp().with_checksum(Field::Zero), tunnel, inner, arp)), V9);
 
     let [source, destination] = ["2001:db8:a::1", "2001:db8:b::2"].map(|a| a.parse::<std::net::Ipv6Addr>().unwrap());
     let over_ipv6 = ipv6::Fields::new(source.into(), destination.into());
@@ -117,14 +117,14 @@ fn padding_counts_only_for_the_tunnel_that_carries_it() {
 #[test]
 fn checksum_fields_hold_what_was_asked_for() {
     let field = |frame: Vec<u8>, at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
-    let with = |choice| field(written((ip4(), udp().with(choice), b"abc")), 26);
+    let with = |choice| field(written((ip4(), udp().with_checksum(choice), b"abc")), 26);
     let pseudo = crate::checksum::pseudo_ipv4(&ip4().source, &ip4().destination, 17, 11);
 
     assert_eq!([with(Field::Zero), with(Field::Keep(7)), with(Field::Partial)], [0, 7, pseudo.fold()]);
     let sum = pseudo.bytes(&[0xc0, 0, 0x12, 0xb5, 0, 11, 0, 0]).bytes(b"abc");
     assert_eq!(with(Field::Fill), sum.udp_checksum());
-    assert_eq!(field(written((ip4().with(Field::Keep(9)), b"")), 10), 9);
-    assert_eq!(field(written((ip4().with(Field::Zero), b"")), 10), 0);
+    assert_eq!(field(written((ip4().with_checksum(Field::Keep(9)), b"")), 10), 9);
+    assert_eq!(field(written((ip4().with_checksum(Field::Zero), b"")), 10), 0);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn checksums_are_over_the_end_of_a_route() {
 }
 
 #[test]
-fn what_cannot_be_written_says_where_and_why() {
+fn the_error_of_a_refused_layer_has_offset_and_reason() {
     let error = |layers: &[&dyn Layer], room: usize| {
         let error = layers.write(&mut std::vec![0; room]).unwrap_err();
         (error.offset, error.rule)
@@ -203,9 +203,9 @@ fn layer(kind: u8, a: u8, bytes: [u8; 5]) -> Box<dyn Layer> {
     match kind {
         0 => Box::new(ethernet(Mac([a; 6]))),
         1 => Box::new(Tag::new(u16::from(a), a & 7, a & 1 == 1, UNSAID)),
-        2 => Box::new(ip4().with(Field::Keep(a.into()))),
+        2 => Box::new(ip4().with_checksum(Field::Keep(a.into()))),
         3 => Box::new(ip6()),
-        4 => Box::new(udp().with([Field::Fill, Field::Zero, Field::Partial][usize::from(a) % 3])),
+        4 => Box::new(udp().with_checksum([Field::Fill, Field::Zero, Field::Partial][usize::from(a) % 3])),
         5 => Box::new(tcp::Fields::default()),
         6 => Box::new(Fragment { offset: usize::from(a), more: true, identification: 1 }),
         7 => Box::new(HopByHop(&[Ipv6Option::Pad1])),

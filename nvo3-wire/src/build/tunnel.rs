@@ -17,7 +17,7 @@ impl Layer for vxlan::Header {
     }
 }
 
-/// The next protocol is filled where flag P says that there is one.
+/// Fills the next protocol, if flag P says that there is one.
 impl Layer for vxlan_gpe::Header {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -41,13 +41,14 @@ impl Layer for vxlan_gpe::Header {
 }
 
 impl geneve::Header {
-    /// This header with options, as a [`Layer`] that counts them and sets C where one is critical (GNV-02, GNV-05).
+    /// This header with options, as a [`Layer`]. Writing counts the options, and sets flag C if one is critical
+    /// (GNV-02, GNV-05).
     pub const fn with_options<'a>(self, options: &'a [GeneveOption<'a>]) -> WithOptions<'a, Self, GeneveOption<'a>> {
         WithOptions { fields: self, options }
     }
 }
 
-/// Options' length, flag C and protocol type are filled.
+/// Fills the length of the options, flag C and the protocol type.
 impl Layer for WithOptions<'_, geneve::Header, GeneveOption<'_>> {
     fn header_len(&self) -> usize {
         let options = self.options.iter().map(|option| size_of::<OptionHeader>() + option.data.len());
@@ -76,7 +77,7 @@ impl Layer for WithOptions<'_, geneve::Header, GeneveOption<'_>> {
     }
 }
 
-/// As [`WithOptions`] without any.
+/// Writes the header as [`WithOptions`] does, without options.
 impl Layer for geneve::Header {
     fn header_len(&self) -> usize {
         size_of::<Self>()
@@ -87,7 +88,7 @@ impl Layer for geneve::Header {
     }
 }
 
-/// Protocol type and, if there is to be one, the checksum are filled.
+/// Fills the protocol type, and the checksum if there is one.
 impl Layer for gre::Gre {
     fn header_len(&self) -> usize {
         self.len()

@@ -1,4 +1,4 @@
-//! What a walk finds.
+//! The layers that a walk finds.
 
 use super::rules::Context;
 use crate::ethernet::{self, Llc, Snap, Tag};
@@ -7,19 +7,19 @@ use crate::{Error, EtherType, Rule, arp, geneve, gre, icmpv4, icmpv6, igmp, ila,
 use crate::{nvgre, vxlan, vxlan_gpe};
 use core::fmt;
 
-/// Which layer it is; the text form is a short name such as `ipv6.frag`.
+/// The kind of a layer. The text form is a short name such as `ipv6.frag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// Ethernet II.
     Ethernet,
-    /// IEEE 802.3: a length where Ethernet II has its EtherType.
+    /// IEEE 802.3: a length in the place of Ethernet II's EtherType.
     Ieee8023,
     /// An 802.1Q or 802.1ad tag.
     Vlan,
     /// IEEE 802.2 LLC.
     Llc,
-    /// SNAP behind LLC.
+    /// SNAP after LLC.
     Snap,
     /// ARP.
     Arp,
@@ -37,7 +37,7 @@ pub enum Kind {
     Routing,
     /// A fragment header.
     Fragment,
-    /// An authentication header, of IPv4 too.
+    /// An authentication header, also in IPv4.
     Authentication,
     /// An ILA destination address.
     Ila,
@@ -59,7 +59,7 @@ pub enum Kind {
     Geneve,
     /// GRE and NVGRE.
     Gre,
-    /// What no layer above is.
+    /// Bytes that are none of the layers above.
     Payload,
 }
 
@@ -101,9 +101,9 @@ impl fmt::Display for Kind {
 pub enum Layer<'a> {
     /// Ethernet II, or IEEE 802.3 where [`ethernet::Header::ether_type`] is a length.
     Ethernet(&'a ethernet::Header),
-    /// A tag under the EtherType that announced it.
+    /// A tag, with the EtherType that announced it.
     Vlan(EtherType, &'a Tag),
-    /// LLC; SNAP follows by itself.
+    /// LLC. SNAP is a layer of its own.
     Llc(Llc<'a>),
     /// SNAP.
     Snap(&'a Snap),
@@ -113,11 +113,11 @@ pub enum Layer<'a> {
     Rarp(&'a arp::Arp),
     /// IPv4 with its options.
     Ipv4(ipv4::Packet<'a>),
-    /// IPv6; its extension headers follow each by itself.
+    /// IPv6. Each extension header is a layer of its own.
     Ipv6(ipv6::Packet<'a>),
     /// An extension header, or the authentication header of an IPv4 packet.
     Extension(ipv6::Extension<'a>),
-    /// The destination of the IPv6 header before, where a SIR prefix was given.
+    /// The destination of the IPv6 header in front, if the caller gave a SIR prefix.
     Ila(Ila<'a>),
     /// UDP.
     Udp(udp::Datagram<'a>),
@@ -125,13 +125,13 @@ pub enum Layer<'a> {
     Tcp(tcp::Segment<'a>),
     /// ICMP.
     Icmpv4(icmpv4::Message<'a>),
-    /// IGMP, whole.
+    /// IGMP: the whole message.
     Igmp(igmp::Message<'a>),
-    /// Neighbor Discovery, whole; options from a broken one on are left out.
+    /// Neighbor Discovery: the whole message. Options from a broken one on are left out.
     Nd(Nd<'a>),
-    /// A message of another RFC with options of Neighbor Discovery, as above.
+    /// A message of another RFC with options of Neighbor Discovery. Options from a broken one on are left out.
     Related(Related<'a>),
-    /// MLD, whole.
+    /// MLD: the whole message.
     Mld(mld::Message<'a>),
     /// Any other ICMPv6 message.
     Icmpv6(icmpv6::Message<'a>),
@@ -141,15 +141,15 @@ pub enum Layer<'a> {
     VxlanGpe(&'a vxlan_gpe::Header),
     /// Geneve with its options.
     Geneve(geneve::Packet<'a>),
-    /// GRE that is not NVGRE.
+    /// GRE other than NVGRE.
     Gre(gre::Packet<'a>),
-    /// GRE around Ethernet with a key and nothing else, which NVGRE is (and keyed Ethernet over GRE looks like).
+    /// GRE around Ethernet with a key and no other option. NVGRE looks so, and so does Ethernet over GRE with a key.
     Nvgre(&'a nvgre::Header),
-    /// What no layer above is, or is not looked into.
+    /// Bytes that are none of the layers above, or that the walk does not enter.
     Payload(&'a [u8]),
 }
 
-/// An ILA address and the prefix that its translation gives back.
+/// An ILA address, and the SIR prefix that its translation restores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ila<'a> {
     /// The address on the wire: locator and identifier.
@@ -159,10 +159,10 @@ pub struct Ila<'a> {
 }
 
 impl Ila<'_> {
-    /// The address as applications have it.
+    /// The SIR address: the address that applications see.
     ///
     /// # Errors
-    /// [`Rule::IdentifierType`].
+    /// [`Rule::IdentifierType`] if the identifier is of a type that is not translated.
     pub fn sir_address(&self) -> Result<ila::Address, Error> {
         let locator = self.address.prefix;
         let translation = ila::Translation { sir: self.sir, locator, mode: ila::Mode::Neutral };
@@ -170,19 +170,21 @@ impl Ila<'_> {
     }
 }
 
-/// One layer and its place in the frame.
+/// A layer and its place in the frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
-    /// Where its header begins, from the first byte of the frame.
+    /// The offset of its header from the first byte of the frame.
     pub offset: usize,
-    /// Length of the header in bytes, options and extension data included; of ARP, IGMP, ND and MLD of the message.
+    /// The length of the header in bytes, with options and extension data. For ARP, IGMP, ND and MLD the length of the
+    /// message.
     pub len: usize,
-    /// Where its payload ends as its length field says, padding left out; or where the frame was cut.
+    /// The end of its payload according to its length field, without padding; or the end of the capture if that is
+    /// earlier.
     pub end: usize,
     /// The layer.
     pub layer: Layer<'a>,
-    /// How much of the payload is missing, as the error that a strict walk ends with; only from [`Dissect::lax`] and
-    /// [`Dissect::captured`], and in what the first fragment of a packet holds.
+    /// The number of missing payload bytes, as the error with which a strict walk ends. Only set by [`Dissect::lax`]
+    /// and [`Dissect::captured`], and inside the first fragment of a packet.
     ///
     /// [`Dissect::lax`]: super::Dissect::lax
     /// [`Dissect::captured`]: super::Dissect::captured
@@ -191,7 +193,7 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Which layer it is.
+    /// The kind of this layer.
     pub fn kind(&self) -> Kind {
         match self.layer {
             Layer::Ethernet(header) if ethernet::is_length(header.ether_type) => Kind::Ieee8023,
@@ -229,7 +231,7 @@ pub(super) const fn extension_kind(number: u8) -> Kind {
     }
 }
 
-/// As a packet analyser's line for this layer alone.
+/// For example `IPv4 192.0.2.1 > 192.0.2.2, …`: a packet analyser's line for this layer alone.
 impl fmt::Display for Layer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -273,10 +275,10 @@ impl fmt::Display for Layer<'_> {
 pub struct Stop {
     /// The layer that could not be decoded.
     pub kind: Kind,
-    /// Why, with the offset from the first byte of the frame.
+    /// The reason, with the offset from the first byte of the frame.
     pub error: Error,
-    /// The header is not broken: the capture ends in the middle of it; only from [`Dissect::lax`] and
-    /// [`Dissect::captured`].
+    /// True if the capture ends in the middle of the header, so that the header is cut and not broken. Only set by
+    /// [`Dissect::lax`] and [`Dissect::captured`].
     ///
     /// [`Dissect::lax`]: super::Dissect::lax
     /// [`Dissect::captured`]: super::Dissect::captured
@@ -284,7 +286,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Bytes needed and bytes there, where that is the reason.
+    /// The number of bytes needed and the number of bytes present. `None` if the reason is another one.
     pub const fn missing(&self) -> Option<(usize, usize)> {
         match self.error.rule {
             Rule::Truncated { needed, available } | Rule::OptionTruncated { needed, available, .. } => {

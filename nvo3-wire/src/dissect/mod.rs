@@ -1,11 +1,12 @@
-//! A whole frame in one pass: its layers, outermost first, through tunnels to the innermost payload.
+//! Walks over all layers of a frame in one pass, outermost first, through tunnels to the innermost payload.
 //!
-//! [`Dissect`] is an iterator. Each [`Found`] says which layer it is, where it begins, how long its header is and where
-//! its payload ends, and has the layer's own view in [`Layer`]; options, records and messages are decoded when they are
-//! asked for. Nothing is copied or allocated. A layer that cannot be decoded ends the walk with a [`Stop`], the layers
-//! before it were given. [`Dissect::lax`] reads cut captures: a payload that is not all there is read as far as it is,
-//! and [`Found::cut`] says how much is missing, [`Stop::cut`] that a header is cut, not broken; [`Dissect::captured`] does
-//! so where the original length is known. [`Found::validate`] applies the receiver's rules to a layer that decodes.
+//! [`Dissect`] is an iterator. Each [`Found`] has the kind of the layer, its offset, the length of its header, the end
+//! of its payload, and the layer's own view in [`Layer`]. Options, records and messages are decoded when the caller
+//! asks for them. The walk copies and allocates nothing. If a layer cannot be decoded, the walk ends with a [`Stop`].
+//!
+//! [`Dissect::lax`] reads captures that were cut. It reads a payload as far as its bytes are present; [`Found::cut`]
+//! then says how many bytes are missing. [`Stop::cut`] says that a header is cut and not broken. [`Dissect::captured`]
+//! does the same for a known original length. [`Found::validate`] applies the receiver's rules to a layer.
 //!
 //! ```
 //! use nvo3_wire::dissect::{Dissect, Kind, Layer};

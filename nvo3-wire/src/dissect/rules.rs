@@ -1,28 +1,29 @@
-//! The receiver's rules, for which a layer has to know those around it.
+//! The receiver's rules that depend on the layers around a layer.
 
 use super::layer::{Found, Layer};
 use crate::arp::Arp;
 use crate::checksum::{Addresses, Sum};
 use crate::{Error, EtherType, Protocol, Rule, ethernet, geneve, icmpv6, ipv4, ipv6, udp, vxlan, vxlan_gpe};
 
-/// From here on option classes of Geneve are for experiments (RFC 8926 §7).
+/// From this number on, Geneve's option classes are for experiments (RFC 8926 §7).
 const EXPERIMENTAL: u16 = 0xff00;
 
-/// What a layer's rules need of the layers around it.
+/// The context that a layer's rules need.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Context<'a> {
     pub(super) network: Network<'a>,
-    /// This or a layer before is cut, or a first fragment: what is there is not all that lengths and checksums are about.
+    /// True if this layer or one in front is cut or a first fragment. Then lengths and checksums cover bytes that are
+    /// missing.
     pub(super) partial: bool,
-    /// UDP to this port is a tunnel too.
+    /// An additional UDP port of a tunnel.
     pub(super) vxlan_port: Option<u16>,
-    /// What was wrong with the layer though it decodes in part.
+    /// The fault of a layer that was decoded only in part.
     pub(super) fault: Option<Error>,
-    /// What lies behind the layer's header.
+    /// The bytes after the layer's header.
     pub(super) rest: &'a [u8],
 }
 
-/// The innermost IP header so far, and where it begins.
+/// The innermost IP header so far, and its offset.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Network<'a> {
     #[default]
@@ -32,7 +33,7 @@ pub(super) enum Network<'a> {
 }
 
 impl Network<'_> {
-    /// The pseudo-header sum; `None` where the destination is not yet the one that the sender's checksum is over.
+    /// The pseudo-header sum. `None` if the destination is not yet the one in the sender's checksum.
     fn pseudo_header(&self, protocol: u8, length: usize) -> Option<Sum> {
         match self {
             Self::V4(packet, _) if packet.at_last_destination() => {
@@ -45,20 +46,23 @@ impl Network<'_> {
 }
 
 impl<'a> Found<'a> {
-    /// The bytes between header and [`Found::end`].
+    /// The bytes between the header and [`Found::end`].
     pub fn payload(&self) -> &'a [u8] {
         self.context.rest
     }
 
-    /// The receiver's rules of this layer, those of its place among the others included; the first that fails.
+    /// Checks the receiver's rules of this layer, with those that depend on the layers around it.
     ///
-    /// Checksums are verified where all that they are over is there. UDP over IPv6 without a checksum passes to a
-    /// tunnel's port alone. A critical Geneve option is taken for known to the ends if its class can be registered, and
-    /// refused if it is one for experiments (GNV-02, RFC 8926 §7). No VLAN tag is agreed on for VXLAN or NVGRE (VXL-13,
-    /// NVG-04). ARP and RARP may have any operation that was assigned to them.
+    /// - A checksum is only verified if all bytes that it covers are present.
+    /// - UDP over IPv6 without a checksum is only valid to the port of a tunnel.
+    /// - A critical Geneve option counts as known if its class can be registered. It is refused if its class is for
+    ///   experiments (an unknown critical option drops the packet, GNV-02, RFC 8926 §7).
+    /// - VXLAN and NVGRE carry no VLAN tag (VXL-13, NVG-04).
+    /// - ARP and RARP may have every operation that IANA has assigned to them.
     ///
     /// # Errors
-    /// Those of the layer's own `validate`, with the offset from the first byte of the frame.
+    /// The first broken rule: the error of the layer's own `validate`, with the offset from the first byte of the
+    /// frame.
     pub fn validate(&self) -> Result<(), Error> {
         if let Some(error) = self.context.fault {
             return Err(error);
@@ -96,7 +100,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// A verdict, if it is not about what is missing.
+    /// Drops a verdict that is only about missing bytes.
     fn whole(&self, verdict: Result<(), Error>) -> Result<(), Error> {
         match verdict {
             Err(Error { rule: Rule::FragmentLength(_) | Rule::FragmentEnd(_), .. }) if self.context.partial => Ok(()),
@@ -116,7 +120,7 @@ impl<'a> Found<'a> {
         if self.context.partial { None } else { self.context.network.pseudo_header(protocol, length) }
     }
 
-    /// The rules of the whole header chain, as far as they are about this header.
+    /// Checks those rules of the header chain that are about this header.
     fn validate_ipv6(&self) -> Result<(), Error> {
         let Network::V6(packet, base) = &self.context.network else { return Ok(()) };
         match self.whole(packet.validate()).map_err(|e| e.at(*base)) {
@@ -147,7 +151,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// No tag in the frame that a tunnel carries.
+    /// Checks that the frame in a tunnel has no VLAN tag.
     fn untagged(&self, protocol: Protocol) -> Result<(), Error> {
         match ethernet::Frame::parse(self.context.rest) {
             Ok(inner) if inner.header.ether_type.is_tag() => Err(Error::new(protocol, self.len, Rule::InnerVlan)),
@@ -156,12 +160,12 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether the header's addresses are those that an upper checksum is over.
+/// True if the header's addresses are those in the upper checksum.
 fn is_as_summed(packet: &ipv6::Packet<'_>) -> bool {
     packet.at_last_destination() && *packet.upper_source() == packet.header.source
 }
 
-/// IEEE 802.3 §3.2.6 leaves 0x05dd–0x05ff undefined.
+/// Refuses 0x05dd–0x05ff, which IEEE 802.3 §3.2.6 leaves undefined.
 fn defined(ether_type: EtherType) -> Result<(), Error> {
     match ether_type.get() {
         0x05dd..0x0600 => Err(Error::new(Protocol::Ethernet, 0, Rule::NotEtherType(ether_type.get()))),
@@ -169,8 +173,8 @@ fn defined(ether_type: EtherType) -> Result<(), Error> {
     }
 }
 
-/// An operation that IANA has assigned, under the EtherType that it belongs to (RFC 903, RFC 1931, RFC 5494), and a
-/// sender that may have it (RFC 1812 §3.3.2).
+/// Checks that IANA has assigned the operation to this EtherType (RFC 903, RFC 1931, RFC 5494), and that the sender may
+/// have its address (RFC 1812 §3.3.2).
 fn assigned(arp: &Arp, protocol: Protocol) -> Result<(), Error> {
     match (protocol, arp.operation.get()) {
         (Protocol::Rarp, 3..=7) | (Protocol::Arp, 1 | 2 | 8..=25) => {}

@@ -1,4 +1,4 @@
-//! One step for each kind of layer: read its header, bound its payload, say what follows.
+//! One step for each kind of layer: read its header, find the end of its payload, name the next layer.
 
 use super::layer::{Found, Ila, Kind, Layer, Stop, extension_kind};
 use super::rules::{Context, Network};
@@ -12,12 +12,12 @@ use crate::{
 use crate::{tcp, udp, vxlan, vxlan_gpe};
 use zerocopy::FromBytes;
 
-/// IPv4 in IP (RFC 2003).
+/// The protocol number of IPv4 in IP (RFC 2003).
 const IPV4_IN_IP: u8 = 4;
-/// IPv6 in IP (RFC 4213).
+/// The protocol number of IPv6 in IP (RFC 4213).
 const IPV6_IN_IP: u8 = 41;
 
-/// What comes next.
+/// The next layer.
 #[derive(Clone, Debug)]
 pub(super) enum Step<'a> {
     Ethernet,
@@ -45,18 +45,18 @@ pub(super) enum Step<'a> {
     Done,
 }
 
-/// A layer as it was read, not yet placed in the frame.
+/// A layer whose place in the frame is not set yet.
 pub(super) struct Read<'a> {
     pub(super) layer: Layer<'a>,
     /// Length of the header.
     pub(super) len: usize,
-    /// Length of header and payload.
+    /// Length of header and payload in the present bytes.
     pub(super) whole: usize,
-    /// The same as the layer's own length field says, if it has one.
+    /// Length of header and payload according to the layer's own length field, if it has one.
     pub(super) claims: Option<usize>,
     pub(super) cut: Option<Error>,
     pub(super) fault: Option<Error>,
-    /// What follows is the head of a fragmented packet.
+    /// The next bytes are the head of a fragmented packet.
     pub(super) first_fragment: bool,
     pub(super) step: Step<'a>,
 }
@@ -85,14 +85,14 @@ impl<'a> Dissect<'a> {
         self.announces(Kind::Vlan, tag.ether_type, behind, read)
     }
 
-    /// What follows a header that ends in `ether_type`: a layer, or LLC in as many bytes.
+    /// Names what follows a header that ends in `ether_type`: a layer, or LLC of that length.
     fn announces(&self, kind: Kind, ether_type: EtherType, behind: &[u8], read: Read<'a>) -> Outcome<'a> {
         if !ethernet::is_length(ether_type) {
             return Ok(Read { step: Step::Carried(ether_type), ..read });
         }
         let length = usize::from(ether_type.get());
         if length == 0 {
-            return Ok(read); // not even LLC
+            return Ok(read); // too short even for LLC
         }
         let cut = Error::truncated(Protocol::Ethernet, read.len + length, read.len + behind.len());
         let claims = Some(read.len + length);
@@ -173,7 +173,7 @@ impl<'a> Dissect<'a> {
         Ok(Read { claims: Some(40 + usize::from(packet.header.payload_length.get())), cut, ..read })
     }
 
-    /// The destination of the header just passed, which takes no bytes of its own.
+    /// Reads the destination of the previous header as ILA. The layer has no bytes of its own.
     pub(super) fn ila(
         &mut self,
         address: &'a ila::Address,
@@ -293,7 +293,7 @@ impl<'a> Dissect<'a> {
         })
     }
 
-    /// A broken option is a reason to drop a message that decodes up to there (ND-01), not one to stop.
+    /// A broken option drops the message (ND-01), but the options before it are shown and the walk goes on.
     fn with_options(
         &self,
         message: icmpv6::Message<'a>,
@@ -346,7 +346,7 @@ impl<'a> Dissect<'a> {
     }
 
     pub(super) fn gre(&mut self) -> Outcome<'a> {
-        /// A source route follows the checksum (RFC 1701); of unknown length, so that nothing behind it is found.
+        /// A source route follows the checksum (RFC 1701). Its length is unknown, so nothing after it can be found.
         const ROUTING: u16 = 0x4000;
         let packet = gre::Packet::parse(self.rest).or_else(|e| self.stop(Kind::Gre, e))?;
         let step = match packet.header.protocol {
@@ -370,7 +370,7 @@ impl<'a> Dissect<'a> {
     }
 }
 
-/// How much of `payload` belongs to what `ether_type` says: the rest is padding.
+/// The number of bytes of `payload` that belong to the packet of type `ether_type`. The rest is padding.
 fn unpadded(mut ether_type: EtherType, mut payload: &[u8]) -> usize {
     let mut before = 0;
     while let (true, Some(([_, _, a, b], behind))) = (ether_type.is_tag(), payload.split_first_chunk()) {
@@ -386,8 +386,8 @@ fn unpadded(mut ether_type: EtherType, mut payload: &[u8]) -> usize {
     before + length.min(payload.len())
 }
 
-/// Whether a destination can be that of ILA: unicast, of an identifier that is none of an ordinary interface, and not
-/// what applications see.
+/// True if a destination can be an ILA address: unicast, with an identifier that is not an ordinary interface's, and
+/// not under the SIR prefix.
 fn is_ila(destination: &crate::Ipv6, address: &ila::Address, sir: ila::Prefix) -> bool {
     !destination.is_multicast()
         && !destination.is_link_local()

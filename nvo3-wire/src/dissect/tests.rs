@@ -121,7 +121,7 @@ fn a_length_beyond_the_original_frame_is_broken_however_much_was_captured() {
     assert_eq!((short(frame.len() - 1).kind, short(frame.len() - 1).cut), (Kind::Ipv4, false));
     assert_eq!(
         stop(Dissect::new(&frame[..40]).lax()).to_string(),
-        "udp: UDP at byte 34: needs 8 bytes, 6 are there, where the capture was cut"
+        "udp: UDP at byte 34: needs 8 bytes, but only 6 are present, where the capture was cut"
     );
     let mut tcp = ipv4(6, 0, &[0; 10]); // shorter than TCP's header: broken in the whole frame too
     tcp.extend([0; 20]);
@@ -150,12 +150,12 @@ fn padding_belongs_to_no_layer_behind_any_number_of_tags() {
 }
 
 #[test]
-fn a_stop_says_which_layer_where_and_how_much() {
+fn a_stop_has_layer_offset_and_missing_bytes() {
     let frame = framed(EtherType::IPV4, &V9);
     let stop = stop(Dissect::new(&frame[..60]));
 
     assert_eq!((stop.kind, stop.error.offset, stop.missing()), (Kind::Ipv4, 14, Some((78, 46))));
-    assert_eq!(stop.to_string(), "ipv4: IPv4 at byte 14: needs 78 bytes, 46 are there");
+    assert_eq!(stop.to_string(), "ipv4: IPv4 at byte 14: needs 78 bytes, but only 46 are present");
     assert_eq!(kinds(Dissect::new(&frame[..60])), [Kind::Ethernet]);
 }
 
@@ -270,7 +270,7 @@ fn link_layer_rules_hold_at_each_header() {
 
 /// Checks U6-03.
 #[test]
-fn udp_over_ipv6_goes_without_a_checksum_to_tunnels_alone() {
+fn udp_over_ipv6_without_a_checksum_is_valid_only_to_tunnel_ports() {
     let to = |port: u16| {
         let mut frame = framed(EtherType::IPV6, &V10[..48]);
         frame[19] = 8;

@@ -1,34 +1,34 @@
-//! The walk: which layer comes next, and where it ends.
+//! The walk: names the next layer and finds its end.
 
 use super::layer::{Found, Kind, Layer, Stop};
 use super::rules::Context;
 use super::step::{Read, Step};
 use crate::{Error, EtherType, Protocol, Rule, ila};
 
-/// Tunnels within tunnels that are entered; what the next one carries is a payload.
+/// The most tunnels within tunnels that a walk enters. The content of one more is a payload.
 pub const MAX_TUNNELS: u8 = 8;
 
-/// Walks over the layers of a frame; see the [module](super).
+/// An iterator over the layers of a frame; see the [module](super).
 ///
-/// Ends behind the last layer, or with the first [`Stop`].
+/// It ends after the last layer, or with the first [`Stop`].
 #[derive(Clone, Debug)]
 pub struct Dissect<'a> {
     pub(super) step: Step<'a>,
-    /// What is left for the layers to come, bounded by the lengths of those before.
+    /// The bytes of the layers to come, within the lengths of the layers so far.
     pub(super) rest: &'a [u8],
-    /// Where `rest` begins in the frame.
+    /// The offset of `rest` in the frame.
     pub(super) at: usize,
     pub(super) context: Context<'a>,
     reading: Reading,
-    /// Where in the frame as it was sent the layer at hand ends, as the lengths so far say.
+    /// The end of the current layer in the frame as it was sent, according to the lengths so far.
     ends: usize,
-    /// What is walked over is the head of a fragmented packet.
+    /// True inside the head of a fragmented packet.
     piece: bool,
     sir: Option<ila::Prefix>,
     tunnels: u8,
 }
 
-/// What is made of a payload that is not all there.
+/// How the walk treats a payload that is not all present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     Strict,
@@ -38,18 +38,18 @@ enum Reading {
 }
 
 impl<'a> Dissect<'a> {
-    /// Begins at the destination of an Ethernet frame.
+    /// Starts at the destination MAC of an Ethernet frame.
     pub fn new(frame: &'a [u8]) -> Self {
         Self::start(Step::Ethernet, frame)
     }
 
-    /// Begins at the IPv4 or IPv6 header of a packet.
+    /// Starts at the IPv4 or IPv6 header of a packet.
     pub fn ip(packet: &'a [u8]) -> Self {
         let version = packet.first().map(|first| first >> 4);
         Self::start(if version == Some(6) { Step::Ipv6 } else { Step::Ipv4 }, packet)
     }
 
-    /// Begins behind a link-layer header that says what `payload` is.
+    /// Starts after a link-layer header. `ether_type` is the type of `payload`.
     pub fn carried(ether_type: EtherType, payload: &'a [u8]) -> Self {
         Self::start(Step::Carried(ether_type), payload)
     }
@@ -59,18 +59,19 @@ impl<'a> Dissect<'a> {
         Self { step, rest, at: 0, context, reading, ends, piece: false, sir: None, tunnels: 0 }
     }
 
-    /// Reads on where a payload is not all there, as captures have it.
+    /// Reads on if a payload is not all present, as in captures.
     ///
-    /// Every layer of the strict walk is found, and maybe more; a cut header ends this walk too, with [`Stop::cut`].
+    /// The walk finds every layer of the strict walk, and maybe more. A cut header ends it with [`Stop::cut`].
     #[must_use]
     pub fn lax(self) -> Self {
         Self { reading: Reading::Lax, ends: usize::MAX, ..self }
     }
 
-    /// Reads what a capture has kept of a frame of `original` bytes, from where this walk begins.
+    /// Reads the captured part of a frame that had `original` bytes from the start of this walk on.
     ///
-    /// What is found is what a strict walk over the whole frame finds, as far as the bytes go: the walk reads on where a
-    /// payload is cut, ends with [`Stop::cut`] in the middle of a header, and stops at a length beyond the original frame.
+    /// The walk finds the layers that a strict walk over the whole frame finds, as far as the bytes are present. It
+    /// reads on if a payload is cut, and ends with [`Stop::cut`] in the middle of a header. A length beyond the end of
+    /// the original frame stops it.
     ///
     /// ```
     /// use nvo3_wire::dissect::Dissect;
@@ -91,21 +92,23 @@ impl<'a> Dissect<'a> {
         }
     }
 
-    /// Takes IPv6 destinations outside of tunnels, if they are unicast, not under this prefix and not ordinary interface
-    /// identifiers, for ILA addresses of its domain; nothing in a packet says that they are.
+    /// Reads IPv6 destinations outside of tunnels as ILA addresses of the domain with the prefix `sir`.
+    ///
+    /// Nothing in a packet says that an address is of ILA. So the walk takes a destination for one if it is unicast,
+    /// not under this prefix, and its identifier is not an ordinary interface's.
     #[must_use]
     pub fn sir_prefix(self, sir: ila::Prefix) -> Self {
         Self { sir: Some(sir), ..self }
     }
 
-    /// Takes UDP to this port for VXLAN as well, such as 8472 of old Linux kernels.
+    /// Reads UDP to this port as VXLAN too, for example 8472 of old Linux kernels.
     #[must_use]
     pub fn vxlan_port(mut self, port: u16) -> Self {
         self.context.vxlan_port = Some(port);
         self
     }
 
-    /// What a tunnel header carries comes next, if it is not the one too many.
+    /// Enters a tunnel, unless [`MAX_TUNNELS`] are entered already.
     pub(super) fn enter(&mut self, step: Step<'a>) -> Step<'a> {
         if self.tunnels == MAX_TUNNELS {
             return Step::Payload;
@@ -114,17 +117,17 @@ impl<'a> Dissect<'a> {
         step
     }
 
-    /// The SIR prefix, outside of tunnels.
+    /// The SIR prefix. `None` inside tunnels.
     pub(super) fn sir(&self) -> Option<ila::Prefix> {
         self.sir.filter(|_| self.tunnels == 0)
     }
 
-    /// Whether a payload may be cut short: by the capture, or because it is a first fragment's.
+    /// True if a payload may end early: the frame is a capture, or the packet is a first fragment.
     pub(super) fn may_be_cut(&self) -> bool {
         self.reading != Reading::Strict || self.context.partial
     }
 
-    /// How much is missing, or that it was never there.
+    /// The error for missing bytes, or a stop if the bytes never were in the frame.
     pub(super) fn missing(&self, kind: Kind, cut: Option<Error>) -> Result<Option<Error>, Stop> {
         match cut {
             Some(error) if self.reading == Reading::Captured && !self.piece && !self.was_sent(error.at(self.at)) => {
@@ -134,11 +137,12 @@ impl<'a> Dissect<'a> {
         }
     }
 
-    /// Whether what an error, counted from the start of the frame, calls missing was in the frame as it was sent.
+    /// True if the missing bytes of `error` were in the frame as it was sent. Its offset counts from the start of the
+    /// frame.
     fn was_sent(&self, error: Error) -> bool {
         match error.rule {
             Rule::Truncated { needed, .. } => error.offset.saturating_add(needed) <= self.ends,
-            // a query that is cut, and would be one of an earlier version if it were shorter
+            // A query that is cut here would be one of an earlier version if it were shorter.
             Rule::Length(_) if matches!(error.protocol, Protocol::Igmp | Protocol::Mld) => {
                 self.context.partial && !self.piece
             }
@@ -183,7 +187,7 @@ impl<'a> Iterator for Dissect<'a> {
 }
 
 impl<'a> Dissect<'a> {
-    /// Places what was read in the frame and moves behind its header.
+    /// Sets the place of a layer in the frame and moves to the end of its header.
     pub(super) fn found(&mut self, read: Read<'a>) -> Found<'a> {
         let Read { layer, len, whole, claims, cut, fault, first_fragment, step } = read;
         let offset = self.at;
@@ -199,12 +203,12 @@ impl<'a> Dissect<'a> {
         Found { offset, len, end: offset + whole, layer, cut, context }
     }
 
-    /// Ends the walk: `error` counts from where the layer begins.
+    /// Ends the walk. `error` counts from the start of the layer.
     pub(super) fn stop<T>(&self, kind: Kind, error: Error) -> Result<T, Stop> {
         Err(self.stopped(kind, error.at(self.at)))
     }
 
-    /// As [`Dissect::stop`], where `error` counts from the start of the frame.
+    /// Ends the walk. `error` counts from the start of the frame.
     pub(super) fn stopped(&self, kind: Kind, error: Error) -> Stop {
         Stop { kind, error, cut: self.reading != Reading::Strict && self.was_sent(error) }
     }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 const PORTS: [u16; 2] = [5000, 53];
 
-/// What a packet is made of; each change to one of these is also made in place, and both must give the same bytes.
+/// The values that a packet is made from. Each is also changed in place, and both ways must give the same bytes.
 #[derive(Clone, Copy, Debug)]
 struct Made<A> {
     source: A,

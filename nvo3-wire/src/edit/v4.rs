@@ -1,4 +1,4 @@
-//! IPv4.
+//! Changes of an IPv4 packet.
 
 use super::{Port, Upper};
 use crate::checksum::Sum;
@@ -41,7 +41,7 @@ impl<'a> Ipv4Mut<'a> {
     /// Reads the packet and finds its upper header.
     ///
     /// # Errors
-    /// Those of [`Packet::parse`].
+    /// The errors of [`Packet::parse`].
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, Error> {
         let packet = Packet::parse(bytes)?;
         let upper = match packet.header.fragment_offset() {
@@ -52,18 +52,18 @@ impl<'a> Ipv4Mut<'a> {
         Ok(Self { bytes, upper, at_last_destination })
     }
 
-    /// The fixed header as it is now.
+    /// The fixed header with all changes so far.
     pub fn header(&self) -> Option<&Header> {
         Header::ref_from_prefix(self.bytes).ok().map(|(header, _)| header)
     }
 
-    /// Changes the source; header checksum and upper checksum follow.
+    /// Changes the source, and updates the header checksum and the upper checksum.
     pub fn set_source(&mut self, new: Ipv4) {
         let Some(change) = self.change(|header| exchange(&mut header.source, new)) else { return };
         self.upper.correct(self.bytes, change);
     }
 
-    /// Changes the destination; header checksum and upper checksum follow.
+    /// Changes the destination, and updates the header checksum and the upper checksum.
     pub fn set_destination(&mut self, new: Ipv4) {
         let Some(change) = self.change(|header| exchange(&mut header.destination, new)) else { return };
         if self.at_last_destination {
@@ -71,7 +71,7 @@ impl<'a> Ipv4Mut<'a> {
         }
     }
 
-    /// Changes the time to live.
+    /// Changes the time to live, and updates the header checksum.
     pub fn set_ttl(&mut self, new: u8) {
         self.change(|header| {
             let old = u16::from_be_bytes([header.ttl, header.protocol]);
@@ -80,8 +80,10 @@ impl<'a> Ipv4Mut<'a> {
         });
     }
 
-    /// Takes one from the time to live, as who forwards does; `false` where none would be left: the packet is not to be
-    /// forwarded and unchanged (RFC 1812 §5.3.1).
+    /// Subtracts one from the time to live, as a router does.
+    ///
+    /// Returns `false` if the result would be 0. Then the packet is unchanged and must not be forwarded (RFC 1812
+    /// §5.3.1).
     #[must_use]
     pub fn decrement_ttl(&mut self) -> bool {
         match self.header().map(|header| header.ttl) {
@@ -93,7 +95,7 @@ impl<'a> Ipv4Mut<'a> {
         }
     }
 
-    /// Changes DSCP (6 bits) and ECN (2 bits).
+    /// Changes DSCP (6 bits) and ECN (2 bits), and updates the header checksum.
     pub fn set_traffic_class(&mut self, new: u8) {
         self.change(|header| {
             let old = u16::from_be_bytes([header.version_words, header.traffic_class]);
@@ -102,7 +104,7 @@ impl<'a> Ipv4Mut<'a> {
         });
     }
 
-    /// Changes a port of UDP or TCP, and its checksum; `false` where the packet has none.
+    /// Changes a port of UDP or TCP, and updates the checksum. `false` if the packet has no ports.
     pub fn set_port(&mut self, port: Port, new: u16) -> bool {
         self.upper.set_port(self.bytes, port, new)
     }
@@ -112,7 +114,8 @@ impl<'a> Ipv4Mut<'a> {
         self.upper.ports(self.bytes).map(|(_, [source, destination])| (source.get(), destination.get()))
     }
 
-    /// Lets `change` change the header and say by how much its sum did; corrects the header checksum.
+    /// Runs `change` on the header and updates the header checksum. `change` returns the difference of the header's
+    /// sum.
     fn change(&mut self, change: impl FnOnce(&mut Header) -> Sum) -> Option<Sum> {
         let (header, _) = Header::mut_from_prefix(self.bytes).ok()?;
         let change = change(header);
@@ -121,7 +124,7 @@ impl<'a> Ipv4Mut<'a> {
     }
 }
 
-/// Puts `new` in place of an address; the sum of the new one and the complement of the old.
+/// Replaces an address. Returns the sum of the new address and the complement of the old one.
 fn exchange(address: &mut Ipv4, new: Ipv4) -> Sum {
     let old = core::mem::replace(address, new);
     Sum::ZERO.bytes(&old.0.map(|byte| !byte)).ipv4(&new)

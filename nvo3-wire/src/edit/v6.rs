@@ -1,4 +1,4 @@
-//! IPv6.
+//! Changes of an IPv6 packet.
 
 use super::{Port, Upper};
 use crate::checksum::Sum;
@@ -7,7 +7,8 @@ use crate::{Error, Ipv6};
 use zerocopy::FromBytes;
 use zerocopy::big_endian::U32;
 
-/// An IPv6 packet whose fields are changed in place; the header has no checksum, that of UDP, TCP or ICMPv6 follows.
+/// An IPv6 packet whose fields are changed in place. The IPv6 header has no checksum; that of UDP, TCP or ICMPv6 is
+/// updated.
 #[derive(Debug)]
 pub struct Ipv6Mut<'a> {
     bytes: &'a mut [u8],
@@ -16,10 +17,10 @@ pub struct Ipv6Mut<'a> {
 }
 
 impl<'a> Ipv6Mut<'a> {
-    /// Reads the packet and finds its upper header behind extension headers.
+    /// Reads the packet and finds its upper header after the extension headers.
     ///
     /// # Errors
-    /// Those of [`Packet::parse`] and [`Packet::upper`].
+    /// The errors of [`Packet::parse`] and [`Packet::upper`].
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self, Error> {
         let packet = Packet::parse(bytes)?;
         packet.upper()?;
@@ -31,19 +32,19 @@ impl<'a> Ipv6Mut<'a> {
         Ok(Self { bytes, upper, at_last_destination })
     }
 
-    /// The fixed header as it is now.
+    /// The fixed header with all changes so far.
     pub fn header(&self) -> Option<&Header> {
         Header::ref_from_prefix(self.bytes).ok().map(|(header, _)| header)
     }
 
-    /// Changes the source; the upper checksum follows.
+    /// Changes the source, and updates the upper checksum.
     pub fn set_source(&mut self, new: Ipv6) {
         let Some(header) = self.header_mut() else { return };
         let change = exchange(&mut header.source, new);
         self.upper.correct(self.bytes, change);
     }
 
-    /// Changes the destination; the upper checksum follows.
+    /// Changes the destination, and updates the upper checksum.
     pub fn set_destination(&mut self, new: Ipv6) {
         let Some(header) = self.header_mut() else { return };
         let change = exchange(&mut header.destination, new);
@@ -59,8 +60,9 @@ impl<'a> Ipv6Mut<'a> {
         }
     }
 
-    /// Takes one from the hop limit, as who forwards does; `false` where none would be left: the packet is not to be
-    /// forwarded and unchanged (RFC 8200 §3).
+    /// Subtracts one from the hop limit, as a router does.
+    ///
+    /// Returns `false` if the result would be 0. Then the packet is unchanged and must not be forwarded (RFC 8200 §3).
     #[must_use]
     pub fn decrement_hop_limit(&mut self) -> bool {
         match self.header_mut() {
@@ -80,7 +82,7 @@ impl<'a> Ipv6Mut<'a> {
         }
     }
 
-    /// Changes a port of UDP or TCP, and its checksum; `false` where the packet has none.
+    /// Changes a port of UDP or TCP, and updates the checksum. `false` if the packet has no ports.
     pub fn set_port(&mut self, port: Port, new: u16) -> bool {
         self.upper.set_port(self.bytes, port, new)
     }
@@ -95,7 +97,7 @@ impl<'a> Ipv6Mut<'a> {
     }
 }
 
-/// Puts `new` in place of an address; the sum of the new one and the complement of the old.
+/// Replaces an address. Returns the sum of the new address and the complement of the old one.
 fn exchange(address: &mut Ipv6, new: Ipv6) -> Sum {
     let old = core::mem::replace(address, new);
     Sum::ZERO.bytes(&old.0.map(|byte| !byte)).ipv6(&new)

@@ -1,4 +1,4 @@
-//! A whole link layer: up to two tags of any kind and order, then an EtherType or a length with LLC.
+//! A whole link layer: up to two tags of any kind and order, then an EtherType, or a length with LLC.
 
 use super::llc::Llc;
 use super::{Header, Tag};
@@ -6,54 +6,54 @@ use crate::error::{place, take};
 use crate::{Error, EtherType, Protocol, Rule};
 use core::fmt;
 
-/// The longest payload that IEEE 802.3 §3.2.6 takes for a length; from 0x0600 on it is an EtherType.
+/// The greatest length of IEEE 802.3 §3.2.6. From 0x0600 on the field is an EtherType.
 const LONGEST: u16 = 0x05dc;
 
-/// Whether the field is a length of IEEE 802.3 and LLC follows.
+/// True if the field is a length of IEEE 802.3, so that LLC follows.
 pub(crate) const fn is_length(ether_type: EtherType) -> bool {
     ether_type.get() <= LONGEST
 }
 
 /// Up to two tags, outermost first, each with the EtherType that announced it.
 ///
-/// Two of 802.1Q, two of 802.1ad, or either before the other: receivers have met them all. A third is left in the
-/// payload, with its EtherType in [`Carried::EtherType`].
+/// Any combination of 802.1Q and 802.1ad tags in any order is valid. A third tag stays in the payload, with its
+/// EtherType in [`Carried::EtherType`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tags<'a>([Option<(EtherType, &'a Tag)>; 2]);
 
 impl<'a> Tags<'a> {
-    /// The outermost tag, with the EtherType it came under.
+    /// The outermost tag, with the EtherType that announced it.
     pub const fn outer(&self) -> Option<(EtherType, &'a Tag)> {
         self.0[0]
     }
 
-    /// The tag behind the outermost.
+    /// The second tag.
     pub const fn inner(&self) -> Option<(EtherType, &'a Tag)> {
         self.0[1]
     }
 
-    /// Both, outermost first.
+    /// The tags, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = (EtherType, &'a Tag)> + use<'a> {
         self.0.into_iter().flatten()
     }
 
-    /// How many there are, 0–2.
+    /// The number of tags, 0–2.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether the frame is untagged.
+    /// True if the frame is untagged.
     pub const fn is_empty(&self) -> bool {
         self.0[0].is_none()
     }
 }
 
-/// What the field behind the addresses and tags says.
+/// The content of the field after the addresses and tags.
 #[derive(Clone, Copy, Debug)]
 pub enum Carried<'a> {
     /// Ethernet II: a protocol number, or one of 0x05dd–0x05ff, which [`Link::validate`] refuses.
     EtherType(EtherType),
-    /// IEEE 802.3: a length up to 1,500, and LLC in as many bytes.
+    /// IEEE 802.3: a length up to 1,500, and LLC of that length.
     Llc {
         /// The length field.
         length: u16,
@@ -62,7 +62,7 @@ pub enum Carried<'a> {
     },
 }
 
-/// A frame: header, tags and what it carries.
+/// A frame with all its tags: header, tags, and EtherType or LLC.
 ///
 /// ```
 /// use nvo3_wire::{EtherType, ethernet::Link};
@@ -79,9 +79,9 @@ pub struct Link<'a> {
     pub header: &'a Header,
     /// Its tags.
     pub tags: Tags<'a>,
-    /// What follows header and tags.
+    /// The EtherType or LLC after header and tags.
     pub carried: Carried<'a>,
-    /// Payload of the innermost of these layers; of Ethernet II with whatever padding there is.
+    /// Payload after all of these. For Ethernet II it includes the padding.
     pub payload: &'a [u8],
 }
 
@@ -89,7 +89,7 @@ impl<'a> Link<'a> {
     /// Reads header, tags and LLC.
     ///
     /// # Errors
-    /// [`Rule::Truncated`], also where an 802.3 length exceeds the frame.
+    /// [`Rule::Truncated`], also if an 802.3 length exceeds the frame.
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, mut payload) = take::<Header>(frame, Protocol::Ethernet)?;
         let mut tags = Tags::default();
@@ -115,8 +115,11 @@ impl<'a> Link<'a> {
         Ok(Self { header, tags, carried: Carried::Llc { length, llc }, payload: llc.payload })
     }
 
-    /// The receiver's rules of IEEE 802.3 §3.2 and 802.1Q §9.6: source not a group, no undefined EtherType, no reserved
-    /// VLAN id; the first that fails.
+    /// Checks the receiver's rules of IEEE 802.3 §3.2 and 802.1Q §9.6: the source is not a group, the EtherType is
+    /// defined, and no VLAN id is reserved.
+    ///
+    /// # Errors
+    /// The first broken rule: [`Rule::MulticastSource`], [`Rule::NotEtherType`] or [`Rule::VlanId`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |offset, rule| Err(Error::new(Protocol::Ethernet, offset, rule));
         if self.header.source.is_group() {
@@ -135,7 +138,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// The EtherType of the payload, whether Ethernet II or SNAP (RFC 1042) says it.
+    /// The EtherType of the payload, from Ethernet II or SNAP (RFC 1042).
     pub fn ether_type(&self) -> Option<EtherType> {
         match self.carried {
             Carried::EtherType(ether_type) => Some(ether_type),
@@ -143,7 +146,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Where the payload begins: 14 and 4 for each tag, and LLC's length.
+    /// The offset of the payload: 14, plus 4 for each tag, plus the length of LLC.
     pub fn offset(&self) -> usize {
         let llc = match self.carried {
             Carried::EtherType(_) => 0,
@@ -153,7 +156,7 @@ impl<'a> Link<'a> {
     }
 }
 
-/// `02:…:02 > 02:…:01, vlan 7, vlan 9 priority 1, type 0x0806`
+/// For example `02:…:02 > 02:…:01, vlan 7, vlan 9 priority 1, type 0x0806`.
 impl fmt::Display for Link<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} > {}", self.header.source, self.header.destination)?;
@@ -176,11 +179,12 @@ impl fmt::Display for Link<'_> {
 }
 
 impl Header {
-    /// Writes the header and `tags`, outermost first, each under the EtherType given with it; `self.ether_type` is what
-    /// the payload is, and [`Tag::ether_type`] is filled in.
+    /// Writes the header and `tags`, outermost first, each with the EtherType that announces it.
+    ///
+    /// `self.ether_type` is the type of the payload. The method fills [`Tag::ether_type`].
     ///
     /// # Errors
-    /// [`Rule::NoRoom`] below 14 bytes and 4 for each tag.
+    /// [`Rule::NoRoom`] if `out` has fewer than 14 bytes plus 4 for each tag.
     pub fn write(&self, tags: &[(EtherType, Tag)], out: &mut [u8]) -> Result<usize, Error> {
         let needed = size_of::<Self>() + size_of::<Tag>() * tags.len();
         if out.len() < needed {
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let rule = |behind: &[u8]| {
             let frame = frame(behind);
             Link::parse(&frame).and_then(|link| link.validate()).map_err(|e| (e.offset, e.rule))
@@ -263,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let frame = frame(&[0x88, 0xa8, 0x30, 7, 0x81, 0, 0, 9, 8, 6]);
 
         let line = Link::parse(&frame).unwrap().to_string();

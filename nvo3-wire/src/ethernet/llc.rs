@@ -1,4 +1,4 @@
-//! IEEE 802.2: what an IEEE 802.3 frame carries behind its length.
+//! IEEE 802.2: the content of an IEEE 802.3 frame after its length.
 
 use crate::error::take;
 use crate::{Error, EtherType, Protocol};
@@ -19,13 +19,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub struct LlcHeader {
     /// Destination service access point.
     pub dsap: u8,
-    /// Source service access point; its low bit tells a response.
+    /// Source service access point. Its low bit is set in a response.
     pub ssap: u8,
     /// Control; 3 is an unnumbered information frame.
     pub control: u8,
 }
 
-/// SNAP (IEEE 802 §9.5), behind an LLC header of 0xaa, 0xaa, 3.
+/// SNAP (IEEE 802 §9.5), after an LLC header of 0xaa, 0xaa, 3.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -39,9 +39,9 @@ pub struct LlcHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Snap {
-    /// Who gave the protocol its number; zero: it is an EtherType (RFC 1042).
+    /// Organization that assigned the protocol number. Zero: the number is an EtherType (RFC 1042).
     pub oui: [u8; 3],
-    /// Protocol.
+    /// Protocol number.
     pub protocol: EtherType,
 }
 
@@ -55,24 +55,24 @@ impl Snap {
     }
 }
 
-/// LLC, SNAP where there is one, and what they carry.
+/// LLC, SNAP if present, and the payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Llc<'a> {
     /// The fixed header.
     pub header: &'a LlcHeader,
-    /// The second control byte, which only unnumbered frames do without.
+    /// The second control byte. Unnumbered frames have none.
     pub sequence: Option<u8>,
-    /// SNAP, if the header says so.
+    /// SNAP, if the header announces it.
     pub snap: Option<&'a Snap>,
-    /// What follows.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
 impl<'a> Llc<'a> {
-    /// Reads LLC and SNAP from what the 802.3 length bounds.
+    /// Reads LLC and SNAP from the bytes that the 802.3 length bounds.
     ///
     /// # Errors
-    /// [`Rule::Truncated`](crate::Rule::Truncated).
+    /// [`Rule::Truncated`](crate::Rule::Truncated) if a part is cut.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<LlcHeader>(bytes, Protocol::Llc)?;
         if header.control & 3 != 3 {
@@ -94,7 +94,7 @@ impl<'a> Llc<'a> {
     }
 }
 
-/// `LLC dsap 0xaa ssap 0xaa control 0x03, SNAP oui 00000c protocol 0x2000`
+/// For example `LLC dsap 0xaa ssap 0xaa control 0x03, SNAP oui 00000c protocol 0x2000`.
 impl fmt::Display for Llc<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LlcHeader { dsap, ssap, control } = self.header;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let line = Llc::parse(&[0xaa, 0xaa, 3, 0, 0, 0xc, 0x20, 0]).unwrap().to_string();
 
         assert_eq!(line, "LLC dsap 0xaa ssap 0xaa control 0x03, SNAP oui 00000c protocol 0x2000");

@@ -1,4 +1,4 @@
-//! The base header and the packet behind it.
+//! The base header, and the packet that begins with it.
 
 use super::option::{OptionKind, Options};
 use crate::error::take;
@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The UDP port of Geneve (GNV-07).
 pub const PORT: u16 = 6081;
 
-/// The most bytes of options there can be.
+/// The most bytes of options that a packet can have.
 pub const MAX_OPTIONS: usize = 252;
 
 /// Geneve (RFC 8926 §3.4).
@@ -30,26 +30,27 @@ pub const MAX_OPTIONS: usize = 252;
 pub struct Header {
     /// Version (2 bits, 0) and length of the options in 32-bit words (6 bits).
     pub version_words: u8,
-    /// O is 0x80, C is 0x40; the others are ignored on receipt.
+    /// O is 0x80, C is 0x40. Receivers ignore the other bits.
     pub flags: u8,
-    /// What the payload is, an EtherType.
+    /// Type of the payload, an EtherType.
     pub protocol: EtherType,
     /// The VNI.
     pub vni: [u8; 3],
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: u8,
 }
 
 impl Header {
     /// Flag O: a control packet.
     pub const CONTROL: u8 = 0x80;
-    /// Flag C: one of the options is critical.
+    /// Flag C: at least one option is critical.
     pub const CRITICAL: u8 = 0x40;
 
-    /// The header for `vni` and a payload of type `protocol`, with C if an option has it (GNV-02, GNV-05).
+    /// Creates the header for `vni` and a payload of type `protocol`. Sets flag C if an option is critical (GNV-02,
+    /// GNV-05).
     ///
     /// # Errors
-    /// [`Rule::OptionsBeyond`] above [`MAX_OPTIONS`].
+    /// [`Rule::OptionsBeyond`] if the options have more than [`MAX_OPTIONS`] bytes.
     pub fn new(vni: Vni, protocol: EtherType, options: Options<'_>) -> Result<Self, Error> {
         let length = options.as_bytes().len();
         let Some(words) = u8::try_from(length / 4).ok().filter(|words| *words < 64) else {
@@ -65,19 +66,19 @@ impl Header {
         self.version_words >> 6
     }
 
-    /// Bytes of options.
+    /// Length of the options in bytes.
     #[inline]
     pub const fn options_len(&self) -> usize {
         (self.version_words & 0x3f) as usize * 4
     }
 
-    /// Flag O: a control packet, never to reach a tenant (GNV-04).
+    /// Flag O: a control packet, which must not reach a tenant (GNV-04).
     #[inline]
     pub const fn is_control(&self) -> bool {
         self.flags & Self::CONTROL != 0
     }
 
-    /// Flag C.
+    /// Flag C: at least one option is critical.
     #[inline]
     pub const fn is_critical(&self) -> bool {
         self.flags & Self::CRITICAL != 0
@@ -97,15 +98,15 @@ pub struct Packet<'a> {
     pub header: &'a Header,
     /// The options.
     pub options: Options<'a>,
-    /// What [`Header::protocol`] says.
+    /// The payload, of type [`Header::protocol`].
     pub payload: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads header and options of a UDP payload, whatever version it says.
+    /// Reads header and options of a UDP payload. Any version is accepted.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] where the packet ends before its options do, and those of [`Options::parse`] (GNV-03).
+    /// [`Rule::Truncated`] if the packet ends inside its options, and the errors of [`Options::parse`] (GNV-03).
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, behind) = take::<Header>(bytes, Protocol::Geneve)?;
@@ -120,15 +121,16 @@ impl<'a> Packet<'a> {
         Ok(Self { header, options, payload })
     }
 
-    /// The receiver's rules, the first that fails: version 0 (GNV-01), a payload of Ethernet, IPv4 or IPv6, and no
-    /// critical option that `knows` does not (GNV-02), whether flag C says so or not.
+    /// Checks the receiver's rules: version 0 (GNV-01), a payload of Ethernet, IPv4 or IPv6, and no unknown critical
+    /// option (GNV-02), whatever flag C says. `is_known` tells which options the endpoint knows.
     ///
-    /// That a control packet (GNV-04) goes elsewhere is the caller's to do: see [`Header::is_control`].
+    /// A control packet (GNV-04) passes. The caller must not deliver it to a tenant: see [`Header::is_control`].
     ///
     /// # Errors
-    /// [`Rule::Version`], [`Rule::PayloadType`], [`Rule::UnknownCriticalOption`] at the option's offset.
+    /// The first broken rule: [`Rule::Version`], [`Rule::PayloadType`], or [`Rule::UnknownCriticalOption`] at the
+    /// option's offset.
     #[inline]
-    pub fn validate(&self, knows: impl Fn(OptionKind) -> bool) -> Result<(), Error> {
+    pub fn validate(&self, is_known: impl Fn(OptionKind) -> bool) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Geneve, 0, rule));
         if self.header.version() != 0 {
             return error(Rule::Version(self.header.version()));
@@ -138,7 +140,7 @@ impl<'a> Packet<'a> {
         }
         let mut offset = size_of::<Header>();
         for option in self.options {
-            if option.kind.is_critical() && !knows(option.kind) {
+            if option.kind.is_critical() && !is_known(option.kind) {
                 let OptionKind { class, kind } = option.kind;
                 return Err(Error::new(Protocol::Geneve, offset, Rule::UnknownCriticalOption { class, kind }));
             }
@@ -147,7 +149,7 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
-    /// Where the payload begins: 8 to 260.
+    /// The offset of the payload: 8 to 260.
     #[inline]
     pub const fn header_len(&self) -> usize {
         size_of::<Header>() + self.options.as_bytes().len()

@@ -1,7 +1,10 @@
 //! Geneve (RFC 8926): header, options, and the receiver's rules.
 //!
-//! [`Packet`] is what a UDP payload to [`PORT`] holds. Options are checked once and then iterated; a caller says which it
-//! knows. Answers GNV-01 to GNV-03 and GNV-05.
+//! [`Packet`] reads the payload of UDP port [`PORT`]. Options are checked once and then iterated without errors. The
+//! caller says which options it knows. The module follows GNV-01 to GNV-03 and GNV-05: version, critical options,
+//! option lengths, reserved bits.
+//!
+//! [`Header`] and [`OptionHeader`] show the layouts.
 
 mod header;
 mod option;

@@ -1,4 +1,4 @@
-//! Options: checked once, then iterated without failing.
+//! Options: checked once, then iterated without errors.
 
 use crate::error::place;
 use crate::{Error, Protocol, Rule};
@@ -9,7 +9,7 @@ use nom::number::complete::{be_u16, u8 as byte};
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Head of an option (RFC 8926 §3.5); 0 to 124 bytes of data follow.
+/// The head of an option (RFC 8926 §3.5). 0 to 124 bytes of data follow.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -21,26 +21,26 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct OptionHeader {
-    /// Who defined the type.
+    /// Class: the organization that defined the type.
     pub class: U16,
-    /// Type; its highest bit says critical.
+    /// Type. Its highest bit is set if the option is critical.
     pub kind: u8,
-    /// Three reserved bits, ignored on receipt, and the data's length in 32-bit words.
+    /// Three reserved bits, which receivers ignore, and the length of the data in 32-bit words.
     pub words: u8,
 }
 
-/// Class and type: what an end knows or does not know.
+/// Class and type of an option, by which an endpoint knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct OptionKind {
-    /// Who defined the type.
+    /// Class: the organization that defined the type.
     pub class: u16,
     /// Type, critical bit included.
     pub kind: u8,
 }
 
 impl OptionKind {
-    /// Whether an end that does not know it must drop the packet.
+    /// True if an endpoint that does not know the option must drop the packet.
     #[inline]
     pub const fn is_critical(self) -> bool {
         self.kind & 0x80 != 0
@@ -68,13 +68,14 @@ impl fmt::Display for GeneveOption<'_> {
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// No options.
+    /// An empty list of options.
     pub const NONE: Options<'static> = Options(&[]);
 
-    /// All options, checked once.
+    /// Checks all options once.
     ///
     /// # Errors
-    /// [`Rule::OptionTruncated`] at the option that reaches beyond the others' end, [`Rule::Truncated`] at a cut head.
+    /// [`Rule::OptionTruncated`] at an option that reaches beyond the end of the options, [`Rule::Truncated`] at a cut
+    /// head.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut rest = bytes;
@@ -93,13 +94,13 @@ impl<'a> Options<'a> {
         OptionIter(self.0)
     }
 
-    /// Whether any option is critical.
+    /// True if at least one option is critical.
     #[inline]
     pub fn any_critical(&self) -> bool {
         self.iter().any(|option| option.kind.is_critical())
     }
 
-    /// The options as they lie in the packet.
+    /// The bytes of the options in the packet.
     #[inline]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
@@ -126,7 +127,7 @@ impl<'a> IntoIterator for Options<'a> {
     }
 }
 
-/// Iterates over the options of a packet; see [`Options::iter`].
+/// An iterator over the options of a packet; see [`Options::iter`].
 #[derive(Clone, Debug)]
 pub struct OptionIter<'a>(&'a [u8]);
 
@@ -148,7 +149,7 @@ fn option(input: &[u8]) -> nom::IResult<&[u8], GeneveOption<'_>, ()> {
     Ok((input, GeneveOption { kind: OptionKind { class, kind }, data }))
 }
 
-/// Writes one option with reserved bits zero (GNV-05); gives its length, a multiple of 4.
+/// Writes one option with its reserved bits zero (GNV-05). Returns its length, a multiple of 4.
 ///
 /// ```
 /// use nvo3_wire::geneve::{OptionKind, Options, write_option};
@@ -159,7 +160,7 @@ fn option(input: &[u8]) -> nom::IResult<&[u8], GeneveOption<'_>, ()> {
 /// ```
 ///
 /// # Errors
-/// [`Rule::NoRoom`]; [`Rule::Length`] for data that is no whole number of words; [`Rule::TooLong`] above 124 bytes.
+/// [`Rule::NoRoom`]; [`Rule::Length`] if the data is not a whole number of words; [`Rule::TooLong`] above 124 bytes.
 pub fn write_option(kind: OptionKind, data: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     let error = |rule| Err(Error::new(Protocol::Geneve, 0, rule));
     if !data.len().is_multiple_of(4) {

@@ -49,7 +49,7 @@ fn unknown_options_are_dropped_when_critical_and_passed_over_when_not() {
     assert_eq!((bytes[1], verdict(&bytes)), (Header::CRITICAL, dropped));
     assert_eq!(Packet::parse(&bytes).unwrap().validate(|kind| kind == MUST), Ok(()));
 
-    bytes[1] = 0; // a sender that forgot C
+    bytes[1] = 0; // a sender that forgot flag C
     assert_eq!(verdict(&bytes), dropped);
 }
 
@@ -95,7 +95,7 @@ fn unknown_protocol_types_are_refused() {
 }
 
 #[test]
-fn options_that_cannot_be_said_are_not_written() {
+fn options_longer_than_their_length_field_are_not_written() {
     let write = |data: &[u8], room: usize| write_option(MARK, data, &mut [0; 200][..room]).map_err(|error| error.rule);
 
     assert_eq!(write(&[0; 124], 128), Ok(128));
@@ -108,7 +108,7 @@ fn options_that_cannot_be_said_are_not_written() {
 }
 
 #[test]
-fn a_line_says_what_matters() {
+fn the_text_form_shows_the_main_fields() {
     let line = Packet::parse(&packet(&[(MUST, &[0; 4])])).unwrap().to_string();
     assert_eq!(line, "Geneve VNI 7 type 0x6558 critical [class 0xff01 type 0x81 4 bytes]");
 }

@@ -1,33 +1,35 @@
-//! Errors sent: whom to answer (RFC 1122 §3.2.2) and how much to quote (RFC 1812 §4.3.2.3).
+//! ICMP errors to send: which packets get one (RFC 1122 §3.2.2), and how much they quote (RFC 1812 §4.3.2.3).
 
 use super::{ECHO_REPLY, ECHO_REQUEST, PARAMETER_PROBLEM, REDIRECT, TIME_EXCEEDED, UNREACHABLE};
 use crate::ipv4::{self, Fields, Packet};
 use crate::{Error, Ipv4, Protocol, Rule, Unanswerable};
 
-/// The longest error, IPv4 header included: what every host takes.
+/// The longest error, IPv4 header included: a length that every host accepts.
 const LONGEST: usize = 576;
 
-/// Precedence "internetwork control", in which errors are sent (RFC 1812 §4.3.2.5).
+/// Precedence "internetwork control", the precedence of errors (RFC 1812 §4.3.2.5).
 const CONTROL: u8 = 0xc0;
 
-/// What an error says.
+/// An error to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Report {
-    /// Destination Unreachable with this code; 0 net, 1 host, 2 protocol, 3 port, 13 prohibited.
+    /// Destination Unreachable with this code: 0 net, 1 host, 2 protocol, 3 port, 13 prohibited.
     Unreachable(u8),
-    /// The packet is too long for the next hop, which takes this many bytes (RFC 1191 §4).
+    /// The packet is too long for the next hop, whose MTU is this many bytes (RFC 1191 §4).
     FragmentationNeeded(u16),
-    /// Time Exceeded: 0 on the way, 1 in reassembly.
+    /// Time Exceeded: 0 in transit, 1 in reassembly.
     TimeExceeded(u8),
-    /// This is the better first hop for the destination host.
+    /// This address is a better first hop for the destination host.
     Redirect(Ipv4),
-    /// Something is wrong at this byte of the packet.
+    /// The byte of this offset in the packet is wrong.
     ParameterProblem(u8),
 }
 
-/// Whether an error may be sent about `packet`; `to_link_group` says that its frame went to a link-layer group, or its
-/// destination is some subnet's broadcast address.
+/// Checks that an error about `packet` may be sent.
+///
+/// `to_link_group` is true if the frame went to a link-layer group, or the destination is a subnet's broadcast address.
 ///
 /// # Errors
 /// [`Rule::NoErrorAbout`] with the reason (RFC 1122 §3.2.2, RFC 1812 §4.3.2.7).
@@ -53,12 +55,14 @@ pub fn answerable(packet: &Packet<'_>, to_link_group: bool) -> Result<(), Error>
     }
 }
 
-/// Writes an IPv4 packet from `from` with the error about `packet` to its source; how many bytes, 576 at most.
+/// Writes an IPv4 packet from `from` with the error about `original` to its source. Returns its length, at most 576
+/// bytes.
 ///
-/// The first of `packet` are quoted, as many as fit; `original` is all of it from its IPv4 header on.
+/// `original` is the whole packet from its IPv4 header on. The error quotes as many of its first bytes as fit. For
+/// `to_link_group` see [`answerable`].
 ///
 /// # Errors
-/// Those of [`Packet::parse`] for `original`, [`Rule::NoErrorAbout`] (see [`answerable`]), [`Rule::NoRoom`].
+/// The errors of [`Packet::parse`] for `original`, [`Rule::NoErrorAbout`] (see [`answerable`]), [`Rule::NoRoom`].
 ///
 /// ```
 /// use nvo3_wire::icmpv4::{self, Kind, Message, Report};

@@ -57,7 +57,7 @@ fn an_error_is_at_most_576_bytes_and_quotes_no_padding() {
 }
 
 #[test]
-fn nobody_is_answered_whom_rfc_1122_excepts() {
+fn packets_that_rfc_1122_excludes_get_no_error() {
     let verdict = |change: &dyn Fn(&mut Fields), payload: &[u8], to_link_group| {
         let packet = packet(change, payload);
         match error(Report::Unreachable(1), EDGE, &packet, to_link_group, &mut [0; 600]) {
@@ -94,7 +94,7 @@ fn a_later_fragment_has_no_ports_to_quote() {
 }
 
 #[test]
-fn a_message_sums_up_or_is_refused() {
+fn a_message_with_a_wrong_checksum_is_refused() {
     let mut out = [0; 11];
     Echo { identifier: 7, sequence: 1, data: b"abc" }.write(ECHO_REPLY, &mut out).unwrap();
     assert_eq!(Message::parse(&out).unwrap().to_string(), "ICMP echo reply, id 7, seq 1, length 3");

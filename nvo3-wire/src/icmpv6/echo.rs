@@ -20,26 +20,26 @@ pub const ECHO_REQUEST: u8 = 128;
 /// Type of an echo reply.
 pub const ECHO_REPLY: u8 = 129;
 
-/// Packets up to this length pass everywhere (RFC 8200 §5).
+/// The minimum MTU of every IPv6 link (RFC 8200 §5).
 pub const MINIMUM_MTU: usize = 1280;
 
-/// The packet that an error quotes: its header whole, the rest as far as it was quoted.
+/// The packet that an error quotes: its whole header, and as much payload as was quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote<'a> {
     /// The fixed header.
     pub header: &'a ipv6::Header,
-    /// What is there of the payload, extension headers included.
+    /// The quoted part of the payload, extension headers included.
     pub payload: &'a [u8],
 }
 
 impl<'a> Quote<'a> {
-    /// Reads the header; `None` where there is none of IPv6.
+    /// Reads the header of a quoted packet. `None` if it is not an IPv6 header.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, payload) = ipv6::Header::ref_from_prefix(bytes).ok()?;
         (header.version_class_label.get() >> 28 == 6).then_some(Self { header, payload })
     }
 
-    /// Source and destination port of quoted UDP or TCP, behind whatever extension headers are there.
+    /// Source and destination port of quoted UDP or TCP, after any extension headers.
     pub fn ports(&self) -> Option<(u16, u16)> {
         let packet = ipv6::Packet { header: self.header, payload: self.payload };
         let (ipv6::UDP | ipv6::TCP, upper, _) = packet.upper_of_first()? else { return None };
@@ -48,39 +48,39 @@ impl<'a> Quote<'a> {
     }
 }
 
-/// A message by type; Neighbor Discovery is [`nd`](crate::nd), MLD is [`mld`](crate::mld).
+/// A message by type. For Neighbor Discovery use [`nd`](crate::nd), for MLD [`mld`](crate::mld).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// 128.
+    /// Type 128.
     EchoRequest(Echo<'a>),
-    /// 129.
+    /// Type 129.
     EchoReply(Echo<'a>),
-    /// 1 (RFC 4443 §3.1).
+    /// Type 1 (RFC 4443 §3.1).
     Unreachable {
         /// 0 no route, 1 prohibited, 2 beyond scope, 3 address, 4 port, 5 and 6 source or route rejected.
         code: u8,
     },
-    /// 2 (RFC 4443 §3.2).
+    /// Type 2 (RFC 4443 §3.2).
     PacketTooBig {
-        /// The longest packet that the next hop takes.
+        /// The longest packet for the next hop.
         mtu: u32,
     },
-    /// 3 (RFC 4443 §3.3).
+    /// Type 3 (RFC 4443 §3.3).
     TimeExceeded {
-        /// 0 on the way, 1 in reassembly.
+        /// 0 in transit, 1 in reassembly.
         code: u8,
     },
-    /// 4 (RFC 4443 §3.4).
+    /// Type 4 (RFC 4443 §3.4).
     ParameterProblem {
-        /// 0 a field, 1 a next header, 2 an option.
+        /// The wrong part: 0 a field, 1 a next header, 2 an option.
         code: u8,
-        /// Byte of the quoted packet, which may lie behind its quote.
+        /// The offset of the wrong byte in the packet. It can lie beyond the end of the quote.
         pointer: u32,
     },
-    /// Any other type below 128: an error not known.
+    /// Any other type below 128: an unknown error.
     OtherError,
-    /// Any other.
+    /// Any other type.
     Other,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Message<'a> {
     /// The message by its type.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] where an echo or an error is below 8 bytes.
+    /// [`Rule::Truncated`] if an echo or an error has fewer than 8 bytes.
     pub fn kind(&self) -> Result<Kind<'a>, Error> {
         let code = self.header.code;
         if !matches!(self.header.kind, 0..=ECHO_REPLY) {
@@ -110,16 +110,16 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The packet that an error quotes; `None` for other messages, and where it quotes none.
+    /// The packet that an error quotes. `None` for other messages, and if the quote is not an IPv6 packet.
     pub fn quote(&self) -> Option<Quote<'a>> {
         self.bytes.get(8..).filter(|_| self.header.kind < ECHO_REQUEST).and_then(Quote::parse)
     }
 
-    /// The receiver's rules of echo and errors: the checksum verifies, and a Packet Too Big is not about less than
-    /// [`MINIMUM_MTU`] (RFC 8201 §4).
+    /// Checks the receiver's rules of echo and errors: the checksum verifies, and the MTU in a Packet Too Big is at
+    /// least [`MINIMUM_MTU`] (RFC 8201 §4).
     ///
     /// # Errors
-    /// [`Rule::Checksum`], [`Rule::Mtu`], and those of [`Message::kind`].
+    /// [`Rule::Checksum`], [`Rule::Mtu`], and the errors of [`Message::kind`].
     pub fn validate_kind(&self) -> Result<(), Error> {
         self.validate()?;
         match self.kind()? {
@@ -131,7 +131,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// `ICMPv6 packet too big, mtu 1400, about 2001:db8::1 > 2001:db8::2 ports 5000 > 53`
+/// For example `ICMPv6 packet too big, mtu 1400, about 2001:db8::1 > 2001:db8::2 ports 5000 > 53`.
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ICMPv6 ")?;
@@ -158,17 +158,17 @@ impl fmt::Display for Message<'_> {
 }
 
 impl Echo<'_> {
-    /// Writes an ICMPv6 message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]; how many bytes.
+    /// Writes an ICMPv6 message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write_icmpv6(&self, kind: u8, addresses: Addresses<'_>, out: &mut [u8]) -> Result<usize, Error> {
         let word = u32::from(self.identifier) << 16 | u32::from(self.sequence);
         write(kind, 0, word, self.data, addresses, out)
     }
 }
 
-/// Writes a message with its checksum.
+/// Writes a message with its checksum. Returns the number of bytes written.
 pub(super) fn write(
     kind: u8,
     code: u8,

@@ -1,33 +1,34 @@
-//! Errors sent: whom to answer and how much to quote (RFC 4443 §2.4).
+//! ICMPv6 errors to send: which packets get one, and how much they quote (RFC 4443 §2.4).
 
 use super::echo::{self, MINIMUM_MTU, PACKET_TOO_BIG, PARAMETER_PROBLEM, TIME_EXCEEDED, UNREACHABLE};
 use crate::checksum::Addresses;
 use crate::ipv6::{self, Fields, Packet};
 use crate::{Error, Ipv6, Protocol, Rule, Unanswerable};
 
-/// What an error says.
+/// An error to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Report {
-    /// Destination Unreachable with this code; 0 no route, 1 prohibited, 3 address, 4 port.
+    /// Destination Unreachable with this code: 0 no route, 1 prohibited, 3 address, 4 port.
     Unreachable(u8),
-    /// The packet is too long for the next hop, which takes this many bytes.
+    /// The packet is too long for the next hop, whose MTU is this many bytes.
     PacketTooBig(u32),
-    /// Time Exceeded: 0 on the way, 1 in reassembly.
+    /// Time Exceeded: 0 in transit, 1 in reassembly.
     TimeExceeded(u8),
-    /// Something is wrong.
+    /// A part of the packet is wrong.
     ParameterProblem {
-        /// 0 a field, 1 a next header, 2 an option.
+        /// The wrong part: 0 a field, 1 a next header, 2 an option.
         code: u8,
-        /// At this byte of the packet.
+        /// The offset of the wrong byte in the packet.
         pointer: u32,
     },
 }
 
 impl Report {
-    /// Two errors are sent to groups as well: Packet Too Big, and that an option is unknown which wants to be told
-    /// (RFC 4443 §2.4 (e.3)).
-    fn about_groups_too(self, original: &[u8]) -> bool {
+    /// True for the two errors that may also answer packets to groups: Packet Too Big, and Parameter Problem for an
+    /// unknown option whose type asks for it (RFC 4443 §2.4 (e.3)).
+    fn may_answer_groups(self, original: &[u8]) -> bool {
         match self {
             Self::PacketTooBig(_) => true,
             Self::ParameterProblem { code: 2, pointer } => {
@@ -38,11 +39,12 @@ impl Report {
     }
 }
 
-/// Whether `report` may be sent about the packet `original`, from its IPv6 header on; `to_link_group` says that its
-/// frame went to a link-layer group.
+/// Checks that `report` may be sent about the packet `original`, which begins with its IPv6 header.
+///
+/// `to_link_group` is true if the frame went to a link-layer group.
 ///
 /// # Errors
-/// Those of [`Packet::parse`] for `original`, and [`Rule::NoErrorAbout`] with the reason (RFC 4443 §2.4 (e)).
+/// The errors of [`Packet::parse`] for `original`, and [`Rule::NoErrorAbout`] with the reason (RFC 4443 §2.4 (e)).
 pub fn answerable(report: Report, original: &[u8], to_link_group: bool) -> Result<(), Error> {
     let silent = |why| Err(Error::new(Protocol::Icmpv6, 0, Rule::NoErrorAbout(why)));
     let packet = Packet::parse(original)?;
@@ -55,11 +57,11 @@ pub fn answerable(report: Report, original: &[u8], to_link_group: bool) -> Resul
     {
         return silent(Unanswerable::IcmpError);
     }
-    let groups_too = report.about_groups_too(original);
-    if packet.header.destination.is_multicast() && !groups_too {
+    let may_answer_groups = report.may_answer_groups(original);
+    if packet.header.destination.is_multicast() && !may_answer_groups {
         return silent(Unanswerable::ToGroup);
     }
-    if to_link_group && !groups_too {
+    if to_link_group && !may_answer_groups {
         return silent(Unanswerable::ToLinkGroup);
     }
     let source = packet.header.source;
@@ -69,11 +71,13 @@ pub fn answerable(report: Report, original: &[u8], to_link_group: bool) -> Resul
     Ok(())
 }
 
-/// Writes an IPv6 packet from `from` with the error about `original` to its source; how many bytes, [`MINIMUM_MTU`] at
-/// most. As much of `original` is quoted as fits.
+/// Writes an IPv6 packet from `from` with the error about `original` to its source. Returns its length, at most
+/// [`MINIMUM_MTU`].
+///
+/// The error quotes as many of the first bytes of `original` as fit. For `to_link_group` see [`answerable`].
 ///
 /// # Errors
-/// Those of [`answerable`], [`Rule::NoRoom`].
+/// The errors of [`answerable`], [`Rule::NoRoom`].
 ///
 /// ```
 /// use nvo3_wire::icmpv6::{self, Kind, Message, Report};
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_answered_whom_rfc_4443_excepts() {
+    fn packets_that_rfc_4443_excludes_get_no_error() {
         let verdict = |report, change: &dyn Fn(&mut Fields), payload: &[u8], to_link_group| {
             let packet = packet(change, payload);
             match error(report, EDGE, &packet, to_link_group, &mut [0; 1280]) {
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_too_big_is_not_about_less_than_the_minimum() {
+    fn a_packet_too_big_below_the_minimum_mtu_is_refused() {
         let mut out = [0; 1280];
         let length = error(Report::PacketTooBig(1279), EDGE, &packet(|_| {}, &[0; 8]), false, &mut out).unwrap();
 

@@ -1,4 +1,4 @@
-//! Messages written: what a view says is what its builder takes, so that what was read can be written again.
+//! IGMP messages to write. A parsed view can be written again.
 
 use super::{Header, QUERY, Query, QueryV3, Report};
 use crate::checksum::{Sum, checksum};
@@ -8,8 +8,8 @@ use crate::{Error, Ipv4, Protocol};
 use zerocopy::big_endian::U16;
 
 impl Header {
-    /// A whole message about `group`: [`REPORT_V1`](super::REPORT_V1), [`REPORT_V2`](super::REPORT_V2) or
-    /// [`LEAVE`](super::LEAVE). Its checksum is right as it is.
+    /// Creates a whole message about `group`: [`REPORT_V1`](super::REPORT_V1), [`REPORT_V2`](super::REPORT_V2) or
+    /// [`LEAVE`](super::LEAVE). Its checksum is already set.
     ///
     /// ```
     /// use nvo3_wire::build::Layers;
@@ -32,7 +32,7 @@ impl Header {
 }
 
 impl Query<'_> {
-    /// Length of the message in bytes: with [`Query::v3`] its part and the sources too.
+    /// The length of the message in bytes, with the version 3 part and the sources if [`Query::v3`] is set.
     pub const fn wire_len(&self) -> usize {
         match self.v3 {
             Some(_) => size_of::<Header>() + size_of::<QueryV3>() + size_of_val(self.sources),
@@ -40,8 +40,10 @@ impl Query<'_> {
         }
     }
 
-    /// Writes the message with its checksum; how many bytes. The response time is rounded down to tenths of a second and,
-    /// with [`Query::v3`], to what its code can say, but is no zero in version 2, which only version 1 has.
+    /// Writes the message with its checksum. Returns the number of bytes written.
+    ///
+    /// The response time is rounded down to tenths of a second, and with [`Query::v3`] to a value of the code. Version
+    /// 2 never writes 0, because only version 1 has a response time of 0.
     ///
     /// # Errors
     /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 sources.
@@ -50,7 +52,7 @@ impl Query<'_> {
         Ok(summed(length, out))
     }
 
-    /// As [`Query::write`] with a checksum of zero.
+    /// Writes the message as [`Query::write`] does, with a checksum of zero.
     pub(crate) fn put(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.wire_len(), out.len());
         let Some(out) = out.get_mut(..length) else {
@@ -72,7 +74,7 @@ impl Query<'_> {
 }
 
 impl Report<'_, Ipv4> {
-    /// Writes the message with its checksum; how many bytes.
+    /// Writes the message with its checksum. Returns the number of bytes written.
     ///
     /// # Errors
     /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 records or sources,

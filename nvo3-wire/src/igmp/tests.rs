@@ -137,7 +137,7 @@ fn a_cut_record_says_where() {
 }
 
 #[test]
-fn each_broken_rule_is_told_apart() {
+fn each_broken_rule_has_its_own_error() {
     let rule = |change: fn(&mut Vec<u8>)| {
         let mut packet = packet(&REPORT);
         change(&mut packet);

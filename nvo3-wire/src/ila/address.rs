@@ -5,7 +5,7 @@ use crate::{Error, Ipv4, Ipv6, Protocol, Rule};
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The upper 64 bits: a SIR prefix or a locator.
+/// The upper 64 bits of an address: a SIR prefix or a locator.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -26,7 +26,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// An IPv6 address of prefix and identifier.
+/// An IPv6 address made of prefix and identifier.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -45,7 +45,7 @@ impl fmt::Display for Prefix {
 pub struct Address {
     /// SIR prefix or locator.
     pub prefix: Prefix,
-    /// Who it is.
+    /// The endpoint's identifier.
     pub identifier: Identifier,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The lower 64 bits: type, flag C, and what the type says.
+/// The lower 64 bits of an address: type, flag C, and the value of the type.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -75,26 +75,26 @@ impl fmt::Display for Address {
 #[repr(transparent)]
 pub struct Identifier(pub [u8; 8]);
 
-/// What an identifier stands for.
+/// The meaning of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IdentifierKind {
-    /// Type 0: an ordinary interface identifier, no ILA.
+    /// Type 0: an ordinary interface identifier, which is not ILA.
     Interface,
-    /// Type 1: unique in the domain, 60 bits.
+    /// Type 1: an identifier of 60 bits, unique in the domain.
     Local(u64),
     /// Type 2: an IPv4 address in a virtual network of 28 bits.
     VirtualIpv4 {
         /// Virtual network.
         vn: u32,
-        /// Address in it.
+        /// The address in the virtual network.
         address: Ipv4,
     },
     /// Type 3: the low 32 bits of an IPv6 address in a virtual network of 28 bits.
     VirtualIpv6 {
         /// Virtual network.
         vn: u32,
-        /// Low bits of the address.
+        /// The low 32 bits of the address.
         low: u32,
     },
     /// Type 4: an IPv6 group in a virtual network of 28 bits.
@@ -103,12 +103,12 @@ pub enum IdentifierKind {
         vn: u32,
         /// Multicast scope, 4 bits.
         scope: u8,
-        /// Low 28 bits of the group.
+        /// The low 28 bits of the group.
         low: u32,
     },
-    /// Type 5: an identifier whose address is not of this domain, 60 bits.
+    /// Type 5: a 60-bit identifier whose address is not of this domain.
     NonLocal(u64),
-    /// Types 6 and 7.
+    /// Types 6 and 7, which are reserved.
     Reserved(u8),
 }
 
@@ -121,13 +121,13 @@ impl Identifier {
         self.0[0] >> 5
     }
 
-    /// Flag C: the low 16 bits hold the neutral change (ILA-02).
+    /// Flag C: the low 16 bits hold the checksum-neutral change (ILA-02).
     #[inline]
     pub const fn is_neutral(&self) -> bool {
         self.0[0] & Self::NEUTRAL != 0
     }
 
-    /// What it stands for. Of an identifier with C the low 16 bits are those on the wire, not those of its owner.
+    /// The meaning of the identifier. With flag C its low 16 bits are those on the wire, not those that its owner has.
     pub const fn kind(&self) -> IdentifierKind {
         let bits = u64::from_be_bytes(self.0);
         let (id, vn, low) = (bits & 0x0fff_ffff_ffff_ffff, (bits >> 32) as u32 & 0x0fff_ffff, bits as u32);
@@ -142,10 +142,10 @@ impl Identifier {
         }
     }
 
-    /// Whether it may be translated: of types 1 to 5.
+    /// Checks that the identifier may be translated: types 1 to 5.
     ///
     /// # Errors
-    /// [`Rule::IdentifierType`].
+    /// [`Rule::IdentifierType`] if the type is not 1 to 5.
     #[inline]
     pub const fn validate(&self) -> Result<(), Error> {
         match self.type_code() {
@@ -154,8 +154,8 @@ impl Identifier {
         }
     }
 
-    /// Whether it may be given to an endpoint: of types 1 to 5, without C (ILA-02), not ending in 0xffff, which a
-    /// neutral mapping cannot give back (ILA-04).
+    /// Checks that an endpoint may have this identifier: types 1 to 5, no flag C (ILA-02), and not ending in 0xffff,
+    /// which a checksum-neutral mapping cannot restore (ILA-04).
     ///
     /// # Errors
     /// [`Rule::IdentifierType`], [`Rule::NeutralBit`], [`Rule::AmbiguousIdentifier`].

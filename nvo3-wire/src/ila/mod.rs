@@ -1,8 +1,11 @@
-//! Identifier-locator addressing (draft-herbert-intarea-ila): an IPv6 address that says who and where.
+//! Identifier-locator addressing (ILA, draft-herbert-intarea-ila): an IPv6 address that names the endpoint and its
+//! place.
 //!
-//! Applications see a SIR address: the domain's prefix, then the identifier. On the way the prefix is replaced by a
-//! locator, so that a move changes the locator alone. [`Translation`] goes both ways in place, and keeps the checksums
-//! of upper protocols right in the [`Mode`] agreed on. Answers ILA-01 to ILA-07 as far as they speak of formats.
+//! Applications see a SIR address: the domain's prefix, then the identifier. In transit a locator replaces the prefix,
+//! so a move changes only the locator. [`Translation`] translates both ways in place, and keeps the checksums of upper
+//! protocols right by the agreed [`Mode`]. The module follows the parts of ILA-01 to ILA-07 that concern formats.
+//!
+//! [`Address`] shows the layout.
 
 mod address;
 #[cfg(test)]

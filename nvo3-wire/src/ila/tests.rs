@@ -22,7 +22,7 @@ fn sum(address: Ipv6) -> u16 {
     Sum::ZERO.ipv6(&address).fold()
 }
 
-/// A packet to `destination` with a right checksum of `protocol`, 8 bytes of upper header and more behind.
+/// A packet to `destination` with a right checksum of `protocol`: 8 bytes of upper header, then `behind`.
 fn packet(destination: Ipv6, protocol: u8, behind: &[u8]) -> Vec<u8> {
     let mut packet = std::vec![0x60, 0, 0, 0, 0, 20 + behind.len() as u8, protocol, 64];
     let source = ip("2001:db8::5");
@@ -116,7 +116,7 @@ fn ordinary_and_reserved_identifiers_and_other_prefixes_are_left_alone() {
 }
 
 #[test]
-fn identifiers_say_what_they_stand_for() {
+fn identifiers_have_their_kind() {
     let line = |text: &str| Address::from(ip(text)).to_string();
 
     assert_eq!(line("2001:db8::2000:0:1:87"), "ILA 2001:db8::/64 local 000000000010087");

@@ -1,43 +1,44 @@
-//! From SIR address to ILA address and back, in place.
+//! The translation from SIR address to ILA address and back, in place.
 
 use super::address::{Address, Identifier, Prefix};
 use crate::checksum::{self, Sum};
 use crate::{Error, Ipv6, Protocol, Rule, icmpv6, ipv4, ipv6, udp};
 use zerocopy::FromBytes;
 
-/// What C is worth as a 16-bit word of an address.
+/// The value of flag C in a 16-bit word of an address.
 const NEUTRAL_WORD: u16 = 0x1000;
 
-/// What keeps checksums of upper protocols right (ILA-06); both ends of a domain use the same.
+/// The method that keeps upper checksums right (ILA-06). Both ends of a domain must use the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Mode {
-    /// Nothing: checksums are right again when the prefix is back.
+    /// No method: checksums are right again when the egress restores the prefix.
     None,
-    /// The low 16 bits of the identifier take up the change, and flag C says so (ILA-03).
+    /// The low 16 bits of the identifier compensate the change, and flag C says so (ILA-03).
     #[default]
     Neutral,
-    /// As `Neutral` but always and without flag C.
+    /// As `Neutral`, but for every address and without flag C.
     NeutralAlways,
-    /// The checksum of TCP, of UDP that has one, or of ICMPv6 is changed.
+    /// The translation updates the checksum of TCP, of ICMPv6, and of UDP unless it is zero.
     Transport,
 }
 
-/// The translation of one identifier's or one domain's destinations: a SIR prefix and a locator.
+/// A translation of destinations between a SIR prefix and a locator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Translation {
-    /// What applications see.
+    /// The SIR prefix, which applications see.
     pub sir: Prefix,
-    /// Where the endpoint is now; a move changes this alone (ILA-07).
+    /// The locator: the present place of the endpoint. A move changes only this field (ILA-07).
     pub locator: Prefix,
-    /// How checksums stay right.
+    /// The method that keeps checksums right.
     pub mode: Mode,
 }
 
 impl Translation {
-    /// The ILA address of a SIR address.
+    /// Translates a SIR address to its ILA address.
     ///
     /// ```
     /// use nvo3_wire::ila::{Mode, Prefix, Translation};
@@ -54,8 +55,8 @@ impl Translation {
     /// ```
     ///
     /// # Errors
-    /// [`Rule::OtherPrefix`]; [`Rule::IdentifierType`]; [`Rule::NeutralBit`] (ILA-02); in the neutral modes
-    /// [`Rule::AmbiguousIdentifier`] (ILA-04).
+    /// [`Rule::OtherPrefix`]; [`Rule::IdentifierType`]; [`Rule::NeutralBit`], because a SIR address has no flag C
+    /// (ILA-02); in the neutral modes [`Rule::AmbiguousIdentifier`] for an identifier that ends in 0xffff (ILA-04).
     pub fn to_ila(&self, sir: Ipv6) -> Result<Ipv6, Error> {
         let Address { prefix, identifier } = sir.into();
         if prefix != self.sir {
@@ -74,8 +75,10 @@ impl Translation {
         Ok(Address { prefix: self.locator, identifier }.into())
     }
 
-    /// The SIR address of an ILA address: the change in the identifier is undone where C says that there is one, or in
-    /// [`Mode::NeutralAlways`]; otherwise the prefix alone is replaced (ILA-05).
+    /// Translates an ILA address to its SIR address.
+    ///
+    /// If flag C is set, or in [`Mode::NeutralAlways`], it undoes the change in the identifier. Otherwise it replaces
+    /// only the prefix (ILA-05).
     ///
     /// # Errors
     /// [`Rule::OtherPrefix`], [`Rule::IdentifierType`].
@@ -94,18 +97,20 @@ impl Translation {
         Ok(Address { prefix: self.sir, identifier }.into())
     }
 
-    /// Translates the destination of an IPv6 packet on its way in; nothing else of its header changes (ILA-01).
+    /// Translates the destination of an IPv6 packet at the ingress. Nothing else of its header changes (ILA-01).
     ///
     /// # Errors
-    /// As [`Translation::to_ila`] at the destination's offset, or what makes the packet no IPv6; it is unchanged then.
+    /// The errors of [`Translation::to_ila`] at the destination's offset, and those of an invalid IPv6 packet. After an
+    /// error the packet is unchanged.
     pub fn ingress(&self, packet: &mut [u8]) -> Result<(), Error> {
         self.translate(packet, Self::to_ila)
     }
 
-    /// Translates the destination of an IPv6 packet on its way out; nothing else of its header changes (ILA-01).
+    /// Translates the destination of an IPv6 packet at the egress. Nothing else of its header changes (ILA-01).
     ///
     /// # Errors
-    /// As [`Translation::to_sir`] at the destination's offset, or what makes the packet no IPv6; it is unchanged then.
+    /// The errors of [`Translation::to_sir`] at the destination's offset, and those of an invalid IPv6 packet. After an
+    /// error the packet is unchanged.
     pub fn egress(&self, packet: &mut [u8]) -> Result<(), Error> {
         self.translate(packet, Self::to_sir)
     }
@@ -136,12 +141,12 @@ impl Translation {
 
 const DESTINATION: usize = 24;
 
-/// One's-complement addition, in which subtracting is adding the complement.
+/// One's-complement addition. To subtract a number, add its complement.
 fn add(a: u16, b: u16, c: u16) -> u16 {
     Sum::ZERO.word(a).word(b).word(c).fold()
 }
 
-/// The identifier as its owner has it, whose low bits are never 0xffff (ILA-04).
+/// The identifier that its owner has. Its low bits are never 0xffff (ILA-04).
 fn given(identifier: Identifier, low: u16) -> Identifier {
     identifier.with_low(if low == 0xffff { 0 } else { low })
 }
@@ -151,7 +156,7 @@ struct Transport {
     is_udp: bool,
 }
 
-/// Where the checksum of the upper protocol is; of fragments only the first has one.
+/// The place of the upper checksum. Only the first fragment of a packet has one.
 fn checksum_of(packet: &ipv6::Packet<'_>) -> Result<Option<Transport>, Error> {
     let upper = packet.upper()?;
     let later = |extension: ipv6::Extension<'_>| extension.fragment().is_some_and(|fragment| fragment & 0xfff8 != 0);

@@ -1,4 +1,4 @@
-//! The header written, options included.
+//! IPv4 headers to write, with options.
 
 use super::{Header, Ipv4Option, option};
 use crate::checksum::checksum;
@@ -6,10 +6,10 @@ use crate::error::place;
 use crate::{Error, Ipv4, Protocol, Rule};
 use zerocopy::big_endian::U16;
 
-/// The longest header: 15 words.
+/// The length of the longest header: 15 words.
 const LONGEST: usize = 60;
 
-/// What the sender of a packet chooses; lengths and checksum follow from it.
+/// The fields that the sender of a packet chooses. The builder computes lengths and checksum.
 ///
 /// ```
 /// use nvo3_wire::ipv4::{Fields, Ipv4Option, Packet, UDP};
@@ -41,7 +41,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// TTL 64 (RFC 1700), not to be fragmented, everything else zero.
+    /// Creates fields with TTL 64 (RFC 1700), Don't Fragment, and everything else zero.
     pub const fn new(source: Ipv4, destination: Ipv4) -> Self {
         Self {
             traffic_class: 0,
@@ -54,12 +54,12 @@ impl Fields {
         }
     }
 
-    /// Writes header and options in front of a payload of `payload_len` bytes; how many bytes. Options are padded with
-    /// end-of-list.
+    /// Writes header and options for a payload of `payload_len` bytes. Returns the number of bytes written.
+    ///
+    /// Options are padded with end-of-list to a multiple of 4 bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] beyond 40 bytes, [`Rule::TooLong`] where the total length is beyond
-    /// 65,535.
+    /// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] above 40 bytes, [`Rule::TooLong`] if the total length exceeds 65,535.
     pub fn write<'o>(
         &self,
         options: impl IntoIterator<Item = Ipv4Option<'o>>,

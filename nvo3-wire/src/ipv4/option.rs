@@ -1,4 +1,4 @@
-//! IPv4 options (RFC 791 §3.1), checked once and then iterated without failing.
+//! IPv4 options (RFC 791 §3.1), checked once and then iterated without errors.
 
 use crate::tlv::{self, Tlv, Tlvs, Written};
 use crate::{Error, Ipv4, Protocol};
@@ -9,34 +9,34 @@ use zerocopy::{FromBytes, IntoBytes};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ipv4Option<'a> {
-    /// 0: nothing but padding follows.
+    /// 0: end of the list. Only padding follows.
     End,
     /// 1: padding between options.
     NoOperation,
-    /// 7: routers enter their addresses.
+    /// 7: each router enters its address.
     RecordRoute(Route<'a>),
-    /// 131: the packet goes to each address, other routers in between.
+    /// 131: the packet visits each address, with other routers in between.
     LooseSourceRoute(Route<'a>),
-    /// 137: the packet goes to each address and nowhere else.
+    /// 137: the packet visits each address and no other router.
     StrictSourceRoute(Route<'a>),
-    /// 68: routers enter the time.
+    /// 68: each router enters its time.
     Timestamp {
-        /// First free byte, counted from 1 at the option's kind; 5 where none was entered.
+        /// The first free byte, counted from 1 at the option's kind; 5 if nothing is entered.
         pointer: u8,
-        /// Routers that found no room, 0–15.
+        /// The number of routers that found no space, 0–15.
         overflow: u8,
-        /// 0 times alone, 1 each behind its address, 3 addresses given; 4 bits.
+        /// The form of the entries, 4 bits: 0 times only, 1 each time after its address, 3 given addresses.
         flag: u8,
-        /// Times, and addresses where the flag says so.
+        /// The times, with addresses if the flag says so.
         entries: &'a [u8],
     },
-    /// 148: routers on the path look into the packet (RFC 2113); 0 is every one.
+    /// 148: routers on the path examine the packet (RFC 2113). 0 means every router.
     RouterAlert(u16),
-    /// Any other, or one of the above with a content it can't have.
+    /// Any other option, or one of the above with an invalid content.
     Other {
         /// Kind: copied flag, class (2 bits), number (5).
         kind: u8,
-        /// Behind kind and length.
+        /// The bytes after kind and length.
         content: &'a [u8],
     },
 }
@@ -44,14 +44,14 @@ pub enum Ipv4Option<'a> {
 /// The addresses of a route option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route<'a> {
-    /// Next address to be used or entered, counted from 1 at the option's kind; 4 is the first.
+    /// The next address to use or enter, counted from 1 at the option's kind. 4 is the first.
     pub pointer: u8,
-    /// Addresses, visited or not.
+    /// The addresses, visited or not.
     pub addresses: &'a [Ipv4],
 }
 
 impl Route<'_> {
-    /// Whether there are addresses left to be visited (RFC 791 §3.1).
+    /// True if addresses are left to visit (RFC 791 §3.1).
     pub const fn is_unfinished(&self) -> bool {
         (self.pointer as usize) < 4 + 4 * self.addresses.len()
     }
@@ -72,12 +72,12 @@ impl<'a> Ipv4Option<'a> {
         }
     }
 
-    /// Whether fragments carry it too.
+    /// True if each fragment has a copy of the option.
     pub const fn is_copied(&self) -> bool {
         self.kind() & 0x80 != 0
     }
 
-    /// A source route that was not walked to its end: the header's destination is not yet the last.
+    /// True for a source route with addresses left, so that the header's destination is not yet the last.
     pub const fn is_unfinished_route(&self) -> bool {
         matches!(self, Self::LooseSourceRoute(route) | Self::StrictSourceRoute(route) if route.is_unfinished())
     }
@@ -106,7 +106,7 @@ impl<'a> Ipv4Option<'a> {
     }
 }
 
-/// `rr pointer 4 192.0.2.1 192.0.2.2`
+/// For example `rr pointer 4 192.0.2.1 192.0.2.2`.
 impl fmt::Display for Ipv4Option<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, route) = match self {
@@ -126,27 +126,27 @@ impl fmt::Display for Ipv4Option<'_> {
     }
 }
 
-/// Well-formed options.
+/// The options of a header, checked once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a>(Tlvs<'a>);
 
 impl<'a> Options<'a> {
-    /// Reads the options of a header, padding included, all of which have to be whole.
+    /// Checks the options of a header, padding included.
     ///
     /// # Errors
-    /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated),
-    /// with the offset from the first option on (RFC 791 §3.1, RFC 1122 §3.2.1.8).
+    /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated) for
+    /// the first broken option. The offset counts from the first option (RFC 791 §3.1, RFC 1122 §3.2.1.8).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         Tlvs::check(bytes, Protocol::Ipv4).map(Self)
     }
 
-    /// Each option up to the end of the list, padding included.
+    /// The options in order up to the end of the list, with padding.
     pub fn iter(&self) -> impl Iterator<Item = Ipv4Option<'a>> + use<'a> {
         self.0.map(Ipv4Option::typed)
     }
 }
 
-/// Writes options and their padding to a multiple of 4 bytes; how many bytes.
+/// Writes options, padded to a multiple of 4 bytes. Returns the number of bytes written.
 pub(super) fn write<'o>(options: impl IntoIterator<Item = Ipv4Option<'o>>, out: &mut [u8]) -> Result<usize, Error> {
     let mut used = 0;
     for option in options {

@@ -1,11 +1,11 @@
-//! The fixed header written.
+//! The fixed header to write.
 
 use super::Header;
 use crate::error::place;
 use crate::{Error, Ipv6, Protocol, Rule};
 use zerocopy::big_endian::{U16, U32};
 
-/// What the sender of a packet chooses; the payload length follows from the payload.
+/// The fields that the sender of a packet chooses. The builder computes the payload length.
 ///
 /// ```
 /// use nvo3_wire::ipv6::{Fields, HOP_BY_HOP, ICMPV6, Ipv6Option, Packet, write_options};
@@ -25,7 +25,7 @@ pub struct Fields {
     pub traffic_class: u8,
     /// Flow label; its low 20 bits are used.
     pub flow_label: u32,
-    /// What follows.
+    /// Protocol of the next header.
     pub next_header: u8,
     /// Hop limit.
     pub hop_limit: u8,
@@ -36,15 +36,16 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Hop limit 64 (RFC 1700) and no next header (59), everything else zero.
+    /// Creates fields with hop limit 64 (RFC 1700), no next header (59), and everything else zero.
     pub const fn new(source: Ipv6, destination: Ipv6) -> Self {
         Self { traffic_class: 0, flow_label: 0, next_header: super::NO_NEXT_HEADER, hop_limit: 64, source, destination }
     }
 
-    /// Writes the header in front of a payload of `payload_len` bytes, extension headers included; always 40 bytes.
+    /// Writes the header for a payload of `payload_len` bytes, extension headers included. Returns its length, always
+    /// 40 bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`] below 40 bytes, [`Rule::TooLong`] for a payload beyond 65,535.
+    /// [`Rule::NoRoom`] if `out` has fewer than 40 bytes, [`Rule::TooLong`] if the payload exceeds 65,535 bytes.
     pub fn write(&self, payload_len: usize, out: &mut [u8]) -> Result<usize, Error> {
         let Ok(payload_length) = u16::try_from(payload_len) else {
             return Err(Error::new(Protocol::Ipv6, 0, Rule::TooLong(payload_len)));

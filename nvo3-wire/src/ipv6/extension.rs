@@ -1,4 +1,4 @@
-//! One extension header by kind, its rules, and each written.
+//! Extension headers by kind: read, checked and written.
 
 use super::option::{Ipv6Option, Options};
 use super::{AUTHENTICATION, DESTINATION_OPTIONS, Extension, HOP_BY_HOP, ROUTING};
@@ -9,7 +9,7 @@ use core::fmt;
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// A fragment header behind its next header and reserved byte (RFC 8200 §4.5).
+/// A fragment header after its next-header and reserved bytes (RFC 8200 §4.5).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -25,28 +25,29 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub struct Fragment {
     /// Offset in units of 8 bytes (13 bits), reserved (2), more fragments (1).
     pub offset_more: U16,
-    /// The same in all fragments of a packet.
+    /// Identification: the same in all fragments of a packet.
     pub identification: U32,
 }
 
 impl Fragment {
-    /// Where this fragment belongs in the fragmentable part, in bytes.
+    /// The offset of this fragment in the fragmentable part, in bytes.
     pub fn offset(&self) -> usize {
         usize::from(self.offset_more.get() & 0xfff8)
     }
 
-    /// More fragments are to come.
+    /// True if more fragments follow.
     pub fn more(&self) -> bool {
         self.offset_more.get() & 1 != 0
     }
 
-    /// Neither an offset nor more to come: the packet is whole all the same (RFC 6946).
+    /// True for an atomic fragment: offset 0 and no more fragments, so the packet is whole (RFC 6946).
     pub fn is_atomic(&self) -> bool {
         self.offset_more.get() & 0xfff9 == 0
     }
 
-    /// The receiver's rules of RFC 8200 §4.5 for a fragment of `length` bytes behind the header; `before` are those of
-    /// extension headers in front of it.
+    /// Checks the receiver's rules of RFC 8200 §4.5 for a fragment of `length` bytes after the header.
+    ///
+    /// `before` is the number of bytes of extension headers in front.
     pub(super) fn validate(&self, before: usize, length: usize) -> Result<(), Error> {
         if self.more() && !length.is_multiple_of(8) {
             return Err(Error::new(Protocol::Ipv6, 0, Rule::FragmentLength(length)));
@@ -58,7 +59,7 @@ impl Fragment {
     }
 }
 
-/// A routing header behind its next header and length (RFC 8200 §4.4).
+/// A routing header after its next-header and length fields (RFC 8200 §4.4).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -73,7 +74,7 @@ impl Fragment {
 pub struct Routing<'a> {
     /// Routing type.
     pub kind: u8,
-    /// Addresses still to be visited.
+    /// The number of addresses still to visit.
     pub segments_left: u8,
     /// Data of the type: 4 bytes and 8 times the length field.
     pub data: &'a [u8],
@@ -91,11 +92,12 @@ impl<'a> Routing<'a> {
         <[Ipv6]>::ref_from_bytes(list).unwrap_or_default()
     }
 
-    /// The receiver's rule of RFC 8200 §4.4 and RFC 5095 §3: a type not known here wants nothing any more. Known are 2
-    /// (RFC 6275), 3 (RFC 6554) and 4 (RFC 8754).
+    /// Checks the receiver's rule of RFC 8200 §4.4 and RFC 5095 §3: an unknown type must have no segments left.
+    ///
+    /// Known are the types 2 (RFC 6275), 3 (RFC 6554) and 4 (RFC 8754).
     ///
     /// # Errors
-    /// [`Rule::SegmentsLeft`].
+    /// [`Rule::SegmentsLeft`] if an unknown type has segments left.
     pub fn validate(&self) -> Result<(), Error> {
         match (self.kind, self.segments_left) {
             (2..=4, _) | (_, 0) => Ok(()),
@@ -108,23 +110,24 @@ impl<'a> Routing<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// For every router on the path.
+    /// Options for every router on the path.
     HopByHop(Options<'a>),
-    /// For the destination, or in front of a routing header for each.
+    /// Options for the destination. In front of a routing header they are for each address that it visits.
     DestinationOptions(Options<'a>),
-    /// Which way to go.
+    /// The route that the packet takes.
     Routing(Routing<'a>),
-    /// A piece of a packet.
+    /// A fragment header.
     Fragment(&'a Fragment),
-    /// Who sent it, for those who share a key.
+    /// An authentication header: proves the sender to holders of the key.
     Authentication(Authentication<'a>),
 }
 
 impl<'a> Extension<'a> {
-    /// The content by kind.
+    /// The content of the header by kind.
     ///
     /// # Errors
-    /// [`Rule::OptionTruncated`] for options that reach beyond the header, with the offset from its first byte on.
+    /// [`Rule::OptionTruncated`] for options that reach beyond the header. The offset counts from the first byte of the
+    /// header.
     pub fn typed(&self) -> Result<Kind<'a>, Error> {
         let options = |bytes| Options::parse(bytes).map_err(|e| e.at(2));
         Ok(match (self.kind, self.content) {
@@ -139,7 +142,7 @@ impl<'a> Extension<'a> {
     }
 }
 
-/// `hop-by-hop [router alert 0, pad 2]`
+/// For example `hop-by-hop [router alert 0, pad 2]`.
 impl fmt::Display for Extension<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, options) = match self.typed() {
@@ -164,11 +167,12 @@ impl fmt::Display for Extension<'_> {
     }
 }
 
-/// Writes a hop-by-hop or destination-options header; how many bytes. Where the options end before a multiple of 8
-/// bytes, Pad1 or PadN is added (RFC 8200 §4.2).
+/// Writes a hop-by-hop or destination-options header. Returns the number of bytes written.
+///
+/// The header is padded to a multiple of 8 bytes with Pad1 or PadN (RFC 8200 §4.2).
 ///
 /// # Errors
-/// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] beyond 2,046 bytes or for one beyond 255.
+/// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] above 2,046 bytes, or above 255 for one option.
 pub fn write_options<'o>(
     next: u8,
     options: impl IntoIterator<Item = Ipv6Option<'o>>,
@@ -191,11 +195,11 @@ pub fn write_options<'o>(
     Ok(used)
 }
 
-/// Writes a routing header; how many bytes.
+/// Writes a routing header. Returns the number of bytes written.
 ///
 /// # Errors
-/// [`Rule::NoRoom`]; [`Rule::Length`] for data that is not 4 bytes and a multiple of 8, [`Rule::OptionsTooLong`] beyond
-/// 2,044.
+/// [`Rule::NoRoom`]; [`Rule::Length`] if the data is not 4 bytes and a multiple of 8; [`Rule::OptionsTooLong`] above
+/// 2,044 bytes.
 pub fn write_routing(next: u8, routing: &Routing<'_>, out: &mut [u8]) -> Result<usize, Error> {
     let (length, available) = (4 + routing.data.len(), out.len());
     if !length.is_multiple_of(8) {
@@ -211,10 +215,11 @@ pub fn write_routing(next: u8, routing: &Routing<'_>, out: &mut [u8]) -> Result<
     Ok(length)
 }
 
-/// Writes a fragment header for the bytes at `offset` of the fragmentable part; how many bytes.
+/// Writes a fragment header for the bytes at `offset` of the fragmentable part. Returns the number of bytes written.
 ///
 /// # Errors
-/// [`Rule::NoRoom`] below 8 bytes; [`Rule::Length`] for an offset that is no multiple of 8 or beyond 65,528.
+/// [`Rule::NoRoom`] if `out` has fewer than 8 bytes; [`Rule::Length`] if the offset is not a multiple of 8 or above
+/// 65,528.
 pub fn write_fragment(
     next: u8,
     offset: usize,

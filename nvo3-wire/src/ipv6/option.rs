@@ -1,4 +1,4 @@
-//! Options of the hop-by-hop and destination headers (RFC 8200 §4.2), checked once and then iterated without failing.
+//! Options of the hop-by-hop and destination headers (RFC 8200 §4.2), checked once and then iterated without errors.
 
 use crate::{Error, Ipv6, Protocol, Rule};
 use core::fmt;
@@ -7,16 +7,16 @@ use nom::bytes::complete::take;
 use nom::number::complete::u8 as byte;
 use zerocopy::FromBytes;
 
-/// What a receiver that does not know an option does: the two high bits of its type (RFC 8200 §4.2).
+/// The action of a receiver that does not know an option: the two high bits of its type (RFC 8200 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// 00: pass over it.
+    /// 00: skip the option.
     Skip,
     /// 01: drop the packet.
     Discard,
-    /// 10: drop the packet and answer Parameter Problem, code 2.
+    /// 10: drop the packet and answer with Parameter Problem, code 2.
     DiscardAndReport,
-    /// 11: drop the packet and answer so unless it went to a group.
+    /// 11: drop the packet and answer with Parameter Problem, code 2, unless it was sent to a group.
     DiscardAndReportUnlessToGroup,
 }
 
@@ -26,21 +26,21 @@ pub enum Action {
 pub enum Ipv6Option<'a> {
     /// 0: one byte of padding.
     Pad1,
-    /// 1: padding of two bytes and this content.
+    /// 1: padding of two bytes and these bytes.
     PadN(&'a [u8]),
-    /// 4: how many more tunnels may be entered (RFC 2473 §4.1.1).
+    /// 4: the number of further tunnels that the packet may enter (RFC 2473 §4.1.1).
     TunnelLimit(u8),
-    /// 5: routers on the path look into the packet (RFC 2711); 0 is MLD.
+    /// 5: routers on the path examine the packet (RFC 2711). 0 means MLD.
     RouterAlert(u16),
     /// 0xc2: the payload length of a jumbogram (RFC 2675).
     Jumbo(u32),
-    /// 0xc9: where a mobile node is at home (RFC 6275 §6.3).
+    /// 0xc9: the home address of a mobile node (RFC 6275 §6.3).
     HomeAddress(&'a Ipv6),
-    /// Any other, or one of the above with a content it can't have.
+    /// Any other option, or one of the above with an invalid content.
     Other {
         /// Type: action (2 bits), may change on the path (1), number (5).
         kind: u8,
-        /// Behind type and length.
+        /// The bytes after type and length.
         content: &'a [u8],
     },
 }
@@ -59,7 +59,7 @@ impl<'a> Ipv6Option<'a> {
         }
     }
 
-    /// What a receiver that does not know it does.
+    /// The action of a receiver that does not know the option.
     pub const fn action(&self) -> Action {
         match self.kind() >> 6 {
             0 => Action::Skip,
@@ -69,12 +69,12 @@ impl<'a> Ipv6Option<'a> {
         }
     }
 
-    /// Whether routers may change its content.
+    /// True if routers may change the content.
     pub const fn may_change(&self) -> bool {
         self.kind() & 0x20 != 0
     }
 
-    /// Length of type, length and content in bytes.
+    /// The length of type, length and content in bytes.
     pub const fn wire_len(&self) -> usize {
         match self {
             Self::Pad1 => 1,
@@ -100,7 +100,7 @@ impl<'a> Ipv6Option<'a> {
         }
     }
 
-    /// Writes the option; how many bytes.
+    /// Writes the option. Returns the number of bytes written.
     pub(super) fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.wire_len(), out.len());
         let Some(out) = out.get_mut(..length) else { return Err(Error::no_room(Protocol::Ipv6, length, available)) };
@@ -123,7 +123,7 @@ impl<'a> Ipv6Option<'a> {
     }
 }
 
-/// `router alert 0`
+/// For example `router alert 0`.
 impl fmt::Display for Ipv6Option<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,12 +138,12 @@ impl fmt::Display for Ipv6Option<'_> {
     }
 }
 
-/// Well-formed options.
+/// The options of a header, checked once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// Reads the options of a header, from behind its next header and length on, all of which have to be whole.
+    /// Checks the options of a header. `bytes` begin after its next-header and length fields.
     ///
     /// # Errors
     /// [`Rule::OptionTruncated`] for an option that reaches beyond the header, with its offset in `bytes`.
@@ -156,15 +156,15 @@ impl<'a> Options<'a> {
         Err(Error::new(Protocol::Ipv6, bytes.len() - walk.0.len(), rule))
     }
 
-    /// Each option, padding included.
+    /// The options in order, with padding.
     pub fn iter(&self) -> impl Iterator<Item = Ipv6Option<'a>> + use<'a> {
         Walk(self.0)
     }
 
-    /// The receiver's rule of RFC 8200 §4.2: no option that is not known here asks to drop the packet.
+    /// Checks the receiver's rule of RFC 8200 §4.2: no unknown option asks to drop the packet.
     ///
     /// # Errors
-    /// [`Rule::UnknownOption`] with the offset of the option in the options; [`Ipv6Option::action`] says whether to
+    /// [`Rule::UnknownOption`] with the offset of the option in the options. [`Ipv6Option::action`] says whether to
     /// answer with Parameter Problem.
     pub fn validate(&self) -> Result<(), Error> {
         let mut offset = 0;
@@ -179,7 +179,7 @@ impl<'a> Options<'a> {
 }
 
 impl Options<'_> {
-    /// A jumbo payload option is for a payload that `payload_length` cannot say, which is 0 then (RFC 2675 §3).
+    /// Checks RFC 2675 §3: a jumbo payload is longer than 65,535 bytes, and the payload length is then 0.
     pub(super) fn validate_jumbo(&self, payload_length: u16) -> Result<(), Error> {
         let mut offset = 0;
         for option in self.iter() {
@@ -209,7 +209,7 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// `0`, or `type, length of the content, content`.
+/// Reads `0`, or `type, length of the content, content`.
 fn option(input: &[u8]) -> nom::IResult<&[u8], Ipv6Option<'_>, ()> {
     let (input, kind) = byte(input)?;
     if kind == 0 {

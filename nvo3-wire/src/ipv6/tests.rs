@@ -14,7 +14,7 @@ fn packet(first: u8, chain: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn each_broken_rule_is_told_apart() {
+fn each_broken_rule_has_its_own_error() {
     let mut version = V10;
     version[0] = 0x40;
 
@@ -66,7 +66,7 @@ fn upper_protocol_is_found_behind_every_kind_of_header() {
     assert_eq!(kinds, [(HOP_BY_HOP, 6), (ROUTING, 14), (DESTINATION_OPTIONS, 6), (FRAGMENT, 6)]);
 }
 
-/// `next`, SPI 256, sequence 7, and this many words of ICV.
+/// An authentication header: `next`, SPI 256, sequence 7, and `icv` words of ICV.
 fn authentication(next: u8, icv: u8) -> Vec<u8> {
     let mut header = Vec::from([next, 1 + icv, 0, 0, 0, 0, 1, 0, 0, 0, 0, 7]);
     header.extend(std::vec![0xcc; usize::from(icv) * 4]);
@@ -99,7 +99,7 @@ fn a_cut_or_too_short_authentication_header_says_where() {
 }
 
 #[test]
-fn a_jumbo_payload_stands_alone_and_is_long() {
+fn a_jumbo_payload_is_long_and_has_payload_length_0() {
     let jumbo = [&[59, 0, 0xc2, 4][..], &70_000u32.to_be_bytes()].concat();
     let beside = packet(HOP_BY_HOP, &jumbo);
     let verdict = |packet: &[u8]| Packet::parse(packet).unwrap().validate().map_err(|e| (e.offset, e.rule));
@@ -130,7 +130,7 @@ fn the_payload_of_a_later_fragment_is_no_extension_header() {
 }
 
 #[test]
-fn a_cut_extension_header_says_where_and_how_much() {
+fn the_error_of_a_cut_extension_header_has_offset_and_length() {
     let packet = packet(HOP_BY_HOP, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 2, 0, 0]);
 
     let error = Packet::parse(&packet).unwrap().upper().unwrap_err();
@@ -143,7 +143,7 @@ fn a_cut_extension_header_says_where_and_how_much() {
 }
 
 #[test]
-fn each_broken_rule_of_the_chain_is_told_apart() {
+fn each_broken_rule_of_the_chain_has_its_own_error() {
     let verdict = |first, chain: &[u8]| {
         let packet = packet(first, chain);
         Packet::parse(&packet).unwrap().validate().map_err(|e| (e.offset, e.rule))

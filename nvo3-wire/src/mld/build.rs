@@ -1,4 +1,4 @@
-//! Messages written: what a view says is what its builder takes, so that what was read can be written again.
+//! MLD messages to write. A parsed view can be written again.
 
 use super::{Header, QUERY, Query, QueryV2, Report};
 use crate::checksum::Addresses;
@@ -7,8 +7,9 @@ use crate::{Error, Ipv6, Protocol, icmpv6, ipv6};
 use zerocopy::big_endian::U16;
 
 impl Header {
-    /// A whole message about `group`, [`REPORT_V1`](super::REPORT_V1) or [`DONE`](super::DONE), whose checksum is filled
-    /// when it is written as a [`Layer`](crate::build::Layer).
+    /// Creates a whole message about `group`: [`REPORT_V1`](super::REPORT_V1) or [`DONE`](super::DONE).
+    ///
+    /// Writing it as a [`Layer`](crate::build::Layer) fills the checksum.
     pub const fn new(kind: u8, group: Ipv6) -> Self {
         let icmp = icmpv6::Header { kind, code: 0, checksum: U16::ZERO };
         Self { icmp, response_code: U16::ZERO, reserved: U16::ZERO, group }
@@ -16,7 +17,7 @@ impl Header {
 }
 
 impl Query<'_> {
-    /// Length of the message in bytes: with [`Query::v2`] its part and the sources too.
+    /// The length of the message in bytes, with the version 2 part and the sources if [`Query::v2`] is set.
     pub const fn wire_len(&self) -> usize {
         match self.v2 {
             Some(_) => size_of::<Header>() + size_of::<QueryV2>() + size_of_val(self.sources),
@@ -24,8 +25,10 @@ impl Query<'_> {
         }
     }
 
-    /// Writes the message with its checksum; how many bytes. The response time is rounded down to what its code can say:
-    /// 65,535 ms at most in version 1, 8,387,584 ms in version 2.
+    /// Writes the message with its checksum. Returns the number of bytes written.
+    ///
+    /// The response time is rounded down to a value of the code: at most 65,535 ms in version 1, and 8,387,584 ms in
+    /// version 2.
     ///
     /// # Errors
     /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 sources.
@@ -34,7 +37,7 @@ impl Query<'_> {
         Ok(summed(length, addresses, out))
     }
 
-    /// As [`Query::write`] with a checksum of zero.
+    /// Writes the message as [`Query::write`] does, with a checksum of zero.
     pub(crate) fn put(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.wire_len(), out.len());
         let Some(out) = out.get_mut(..length) else {
@@ -54,7 +57,7 @@ impl Query<'_> {
 }
 
 impl Report<'_, Ipv6> {
-    /// Writes the message with its checksum; how many bytes.
+    /// Writes the message with its checksum. Returns the number of bytes written.
     ///
     /// # Errors
     /// [`NoRoom`](crate::Rule::NoRoom); [`TooLong`](crate::Rule::TooLong) with more than 65,535 records or sources,
@@ -75,7 +78,7 @@ fn summed(length: usize, addresses: Addresses<'_>, out: &mut [u8]) -> usize {
     length
 }
 
-/// The code of the greatest number that is not above `value`, see [`from_code`](super::from_code).
+/// The code of the greatest value that is not above `value`; see [`from_code`](super::from_code).
 pub(super) const fn to_code(value: u32) -> u16 {
     match value {
         0..0x8000 => value as u16,

@@ -153,7 +153,7 @@ fn a_cut_record_says_where() {
 }
 
 #[test]
-fn each_broken_rule_is_told_apart() {
+fn each_broken_rule_has_its_own_error() {
     let verdict = |packet: Vec<u8>| {
         let message = Message::parse(&Packet::parse(&packet).unwrap()).unwrap();
         message.validate().map_err(|e| e.rule)

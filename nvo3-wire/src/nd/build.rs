@@ -8,12 +8,12 @@ use crate::{Error, EtherType, Ipv6, Mac, Protocol, ethernet, icmpv6, ipv6};
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Length of a whole frame without options or padding.
+/// The length of a whole frame without options and padding.
 pub const BARE_FRAME_LEN: usize = size_of::<Bare>();
-/// Length of a whole frame with one option, the usual case.
+/// The length of a whole frame with one option, the usual case.
 pub const FRAME_LEN: usize = BARE_FRAME_LEN + size_of::<Short>();
 
-/// Ethernet, IPv6 and the fixed part that both messages have in common.
+/// Ethernet, IPv6 and the fixed part, which both messages share.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Bare {
@@ -27,7 +27,7 @@ struct Bare {
     target: Ipv6,
 }
 
-/// An option of length 1.
+/// An option of 8 bytes.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Short {
@@ -36,7 +36,7 @@ struct Short {
     content: [u8; 6],
 }
 
-/// A solicitation to be written. The constructors set what RFC 4861 and 4862 prescribe; fields are free for tests.
+/// A solicitation to write. The constructors set the fields as RFC 4861 and 4862 require. A test can change any field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Solicit {
@@ -48,7 +48,7 @@ pub struct Solicit {
     pub source: Ipv6,
     /// IPv6 destination.
     pub destination: Ipv6,
-    /// Whose link-layer address is asked for.
+    /// The address whose link-layer address the sender asks for.
     pub target: Ipv6,
     /// Source link-layer address option.
     pub source_link: Option<Mac>,
@@ -57,33 +57,36 @@ pub struct Solicit {
 }
 
 impl Solicit {
-    /// DAD: from `::` to the solicited-node group, no link-layer address (DAD-02); `nonce` as of RFC 7527.
+    /// Creates a DAD solicitation: from `::` to the solicited-node group, without link-layer address (DAD-02).
+    ///
+    /// `nonce` is the nonce of RFC 7527.
     pub const fn dad(mac: Mac, target: Ipv6, nonce: Option<[u8; 6]>) -> Self {
         let destination = target.solicited_node();
         let ethernet_destination = destination.multicast_mac();
         Self { ethernet_destination, mac, source: Ipv6::UNSPECIFIED, destination, target, source_link: None, nonce }
     }
 
-    /// Address resolution: to the solicited-node group, with the own link-layer address (ND-12).
+    /// Creates a solicitation for address resolution: to the solicited-node group, with the sender's link-layer address
+    /// (ND-12).
     pub const fn resolve(mac: Mac, source: Ipv6, target: Ipv6) -> Self {
         let destination = target.solicited_node();
         let ethernet_destination = destination.multicast_mac();
         Self { ethernet_destination, mac, source, destination, target, source_link: Some(mac), nonce: None }
     }
 
-    /// Reachability probe: unicast to a neighbor already known (ND-13).
+    /// Creates a reachability probe: unicast to a known neighbor (ND-13).
     pub const fn probe(mac: Mac, source: Ipv6, neighbor: Mac, target: Ipv6) -> Self {
         let (destination, source_link) = (target, Some(mac));
         Self { ethernet_destination: neighbor, mac, source, destination, target, source_link, nonce: None }
     }
 
-    /// Length of the frame.
+    /// The length of the frame in bytes.
     pub const fn frame_len(&self) -> usize {
         BARE_FRAME_LEN + (self.source_link.is_some() as usize + self.nonce.is_some() as usize) * size_of::<Short>()
     }
 }
 
-/// An advertisement to be written. The constructors set what RFC 4861 prescribes; fields are free for tests.
+/// An advertisement to write. The constructors set the fields as RFC 4861 requires. A test can change any field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Advertise {
@@ -95,27 +98,29 @@ pub struct Advertise {
     pub source: Ipv6,
     /// IPv6 destination.
     pub destination: Ipv6,
-    /// Whose link-layer address this is.
+    /// The address whose link-layer address is announced.
     pub target: Ipv6,
-    /// R, S, O.
+    /// The flags R, S and O.
     pub flags: Flags,
     /// Target link-layer address option.
     pub target_link: Option<Mac>,
 }
 
-/// Where an unsolicited advertisement goes.
+/// The destination of an unsolicited advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum To {
-    /// ff02::1 (RFC 4861 §7.2.6).
+    /// All nodes, ff02::1 (RFC 4861 §7.2.6).
     AllNodes,
-    /// ff02::2 (RFC 9131 §6.1.2).
+    /// All routers, ff02::2 (RFC 9131 §6.1.2).
     AllRouters,
     /// The address's own solicited-node group (draft-ietf-nvo3-vmm §4.2).
     SolicitedNode,
 }
 
 impl Advertise {
-    /// Unsolicited announcement of `target` at `mac` (ND-11, GND-02): S=0, TLLA, from the address itself.
+    /// Creates an unsolicited announcement of `target` at `mac` (ND-11, GND-02): S=0, with target link-layer address,
+    /// from the target itself. `overrides` is flag O.
     pub const fn unsolicited(mac: Mac, target: Ipv6, to: To, overrides: bool) -> Self {
         let destination = match to {
             To::AllNodes => Ipv6::ALL_NODES,
@@ -133,8 +138,8 @@ impl Advertise {
         }
     }
 
-    /// Answer on behalf of `target` at `mac` to a solicitation from `asker` (ND-10): S=1 and unicast, or, where the
-    /// asker's address is `::`, S=0 to all nodes; with TLLA and O=1.
+    /// Creates the answer for `target` at `mac` to a solicitation from `asker` (ND-10): unicast with S=1. If the
+    /// address of the asker is `::`, it goes to all nodes with S=0. It has a target link-layer address and O=1.
     pub const fn answer(mac: Mac, target: Ipv6, asker: (Mac, Ipv6)) -> Self {
         if asker.1.is_unspecified() {
             return Self::unsolicited(mac, target, To::AllNodes, true);
@@ -150,16 +155,16 @@ impl Advertise {
         }
     }
 
-    /// Length of the frame.
+    /// The length of the frame in bytes.
     pub const fn frame_len(&self) -> usize {
         BARE_FRAME_LEN + self.target_link.is_some() as usize * size_of::<Short>()
     }
 }
 
-/// Writes a whole solicitation frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum.
+/// Writes a whole solicitation frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum. Returns its length.
 ///
 /// # Errors
-/// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Solicit::frame_len`] bytes.
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has fewer than [`Solicit::frame_len`] bytes.
 #[inline(always)]
 pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
     let source_link = message.source_link.as_ref().map(|mac| (SOURCE_LINK, &mac.0));
@@ -170,7 +175,7 @@ pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
         .map_err(|e| Error { protocol: Protocol::NeighborSolicitation, ..e })
 }
 
-/// Writes a whole advertisement frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum.
+/// Writes a whole advertisement frame: Ethernet, IPv6 with hop limit 255, ICMPv6 with checksum. Returns its length.
 ///
 /// ```
 /// use nvo3_wire::{nd, Ipv6, Mac};
@@ -183,7 +188,7 @@ pub fn solicitation(message: &Solicit, out: &mut [u8]) -> Result<usize, Error> {
 /// ```
 ///
 /// # Errors
-/// [`Rule::NoRoom`](crate::Rule::NoRoom) below [`Advertise::frame_len`] bytes.
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has fewer than [`Advertise::frame_len`] bytes.
 #[inline(always)]
 pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error> {
     let target_link = message.target_link.as_ref().map(|mac| (TARGET_LINK, &mac.0));
@@ -193,13 +198,13 @@ pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error
         .map_err(|e| Error { protocol: Protocol::NeighborAdvertisement, ..e })
 }
 
-/// Writes the unsolicited advertisement of [`Advertise::unsolicited`], [`FRAME_LEN`] bytes.
+/// Writes the frame of [`Advertise::unsolicited`]. Returns its length, [`FRAME_LEN`] bytes.
 #[inline]
 pub fn announcement(mac: Mac, ip: Ipv6, to: To, overrides: bool, out: &mut [u8]) -> Result<usize, Error> {
     advertisement(&Advertise::unsolicited(mac, ip, to, overrides), out)
 }
 
-/// Writes the DAD solicitation of [`Solicit::dad`].
+/// Writes the frame of [`Solicit::dad`]. Returns its length.
 #[inline]
 pub fn dad(mac: Mac, target: Ipv6, nonce: Option<[u8; 6]>, out: &mut [u8]) -> Result<usize, Error> {
     solicitation(&Solicit::dad(mac, target, nonce), out)
@@ -213,7 +218,8 @@ struct Addresses<'a> {
     target: &'a Ipv6,
 }
 
-/// Fields go straight into the frame; the checksum is summed from the values written, not from the fresh bytes.
+/// The fields are written directly into the frame. The checksum is summed from the values, because reading bytes that
+/// were just written is slow.
 #[inline(always)]
 fn write<const N: usize>(
     kind: u8,

@@ -1,4 +1,4 @@
-//! Any message with any list of options, written in place.
+//! ND messages of any type with any list of options, written in place.
 
 use super::{Advertisement, Flags, NdOption, Redirect, RouterAdvertisement, RouterSolicitation, Solicitation};
 use crate::checksum::pseudo_ipv6;
@@ -9,7 +9,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 /// The fixed part of a message that [`Outgoing`] can write.
 pub trait Body: IntoBytes + Immutable {
-    /// Its name in errors.
+    /// The name of the message in errors.
     const PROTOCOL: Protocol;
 }
 
@@ -34,21 +34,22 @@ impl Body for Redirect {
 }
 
 impl Solicitation {
-    /// A solicitation to be built.
+    /// Creates a solicitation for `target`.
     pub const fn new(target: Ipv6) -> Self {
         Self { kind: icmpv6::NEIGHBOR_SOLICITATION, code: 0, checksum: U16::ZERO, reserved: [0; 4], target }
     }
 }
 
 impl Advertisement {
-    /// An advertisement to be built.
+    /// Creates an advertisement of `target`.
     pub const fn new(flags: Flags, target: Ipv6) -> Self {
         let (kind, checksum, reserved) = (icmpv6::NEIGHBOR_ADVERTISEMENT, U16::ZERO, [0; 3]);
         Self { kind, code: 0, checksum, flags: flags.bits(), reserved, target }
     }
 }
 
-/// A message to be written: addresses, fixed part and options in order. What its checksum field holds is not looked at.
+/// An ND message to write: addresses, fixed part, and options in order. The checksum field of the fixed part is
+/// ignored.
 ///
 /// ```
 /// use nvo3_wire::{Ipv6, Mac, nd};
@@ -78,26 +79,26 @@ pub struct Outgoing<'a, T> {
 }
 
 impl<T: Body> Outgoing<'_, T> {
-    /// Length of the ICMPv6 message, which is what [`Outgoing::write`] writes.
+    /// The length of the ICMPv6 message that [`Outgoing::write`] writes.
     pub fn len(&self) -> usize {
         size_of::<T>() + self.options.iter().map(NdOption::size).sum::<usize>()
     }
 
-    /// Never: the fixed part is always there.
+    /// Always false, because the fixed part is never empty.
     pub const fn is_empty(&self) -> bool {
         false
     }
 
-    /// Length of the whole frame, which is what [`Outgoing::write_frame`] writes.
+    /// The length of the frame that [`Outgoing::write_frame`] writes.
     pub fn frame_len(&self) -> usize {
         size_of::<ethernet::Header>() + size_of::<ipv6::Header>() + self.len()
     }
 
-    /// Writes the ICMPv6 message with its checksum.
+    /// Writes the ICMPv6 message with its checksum. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`] below [`Outgoing::len`] bytes, [`Rule::TooLong`] beyond what IPv6 carries or what an option's
-    /// length field can say.
+    /// [`Rule::NoRoom`] if `out` has fewer than [`Outgoing::len`] bytes; [`Rule::TooLong`] if the message exceeds what
+    /// IPv6 carries, or an option exceeds its length field.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.len(), out.len());
         if length > usize::from(u16::MAX) {
@@ -119,10 +120,10 @@ impl<T: Body> Outgoing<'_, T> {
         Ok(length)
     }
 
-    /// Writes a whole frame: Ethernet, IPv6 with hop limit 255, the message.
+    /// Writes a whole frame: Ethernet, IPv6 with hop limit 255, and the message. Returns the number of bytes written.
     ///
     /// # Errors
-    /// As [`Outgoing::write`], where [`Rule::NoRoom`] means [`Outgoing::frame_len`] bytes.
+    /// The errors of [`Outgoing::write`], with [`Rule::NoRoom`] if `out` has fewer than [`Outgoing::frame_len`] bytes.
     pub fn write_frame(&self, destination: Mac, source: Mac, out: &mut [u8]) -> Result<usize, Error> {
         let (length, available) = (self.frame_len(), out.len());
         if available < length {

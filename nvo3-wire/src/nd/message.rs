@@ -1,4 +1,4 @@
-//! Solicitation and advertisement of neighbors as they lie in a packet, and the receiver's rules.
+//! Neighbor Solicitation and Neighbor Advertisement in a packet, and the receiver's rules.
 
 use super::option::{NONCE, Options, SOURCE_LINK, TARGET_LINK};
 use super::router::{Redirect, RouterAdvertisement, RouterSolicitation};
@@ -7,7 +7,7 @@ use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6, ipv6};
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Neighbor Solicitation (RFC 4861 §4.3).
+/// A Neighbor Solicitation (RFC 4861 §4.3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -24,19 +24,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Solicitation {
-    /// 135.
+    /// Type, 135.
     pub kind: u8,
-    /// 0.
+    /// Code, 0.
     pub code: u8,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
-    /// Whose link-layer address is asked for.
+    /// The address whose link-layer address the sender asks for.
     pub target: Ipv6,
 }
 
-/// Neighbor Advertisement (RFC 4861 §4.4).
+/// A Neighbor Advertisement (RFC 4861 §4.4).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -53,22 +53,22 @@ pub struct Solicitation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Advertisement {
-    /// 136.
+    /// Type, 136.
     pub kind: u8,
-    /// 0.
+    /// Code, 0.
     pub code: u8,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// R, S, O in the highest bits; see [`Flags`].
+    /// The flags R, S and O in the highest bits; see [`Flags`].
     pub flags: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 3],
-    /// Whose link-layer address this is.
+    /// The address whose link-layer address is announced.
     pub target: Ipv6,
 }
 
 impl Advertisement {
-    /// R, S and O.
+    /// The flags R, S and O.
     #[inline]
     pub const fn flags(&self) -> Flags {
         Flags { router: self.flags & 0x80 != 0, solicited: self.flags & 0x40 != 0, overrides: self.flags & 0x20 != 0 }
@@ -82,14 +82,14 @@ impl Advertisement {
 pub struct Flags {
     /// R: the sender is a router.
     pub router: bool,
-    /// S: answers a solicitation.
+    /// S: the message answers a solicitation.
     pub solicited: bool,
-    /// O: replaces a cached link-layer address.
+    /// O: the message replaces a cached link-layer address.
     pub overrides: bool,
 }
 
 impl Flags {
-    /// As they lie in the packet.
+    /// The flags in the bits of the packet.
     #[inline]
     pub const fn bits(self) -> u8 {
         (self.router as u8) << 7 | (self.solicited as u8) << 6 | (self.overrides as u8) << 5
@@ -108,7 +108,7 @@ pub struct Message<'a, T> {
     message: icmpv6::Message<'a>,
 }
 
-/// An ICMPv6 message, told apart by type.
+/// An ICMPv6 message of Neighbor Discovery by type.
 #[derive(Clone, Copy, Debug)]
 pub enum Nd<'a> {
     /// Type 133.
@@ -129,8 +129,8 @@ impl<'a> Nd<'a> {
     /// Finds the message in an IPv6 packet and checks its options.
     ///
     /// # Errors
-    /// Those of [`icmpv6::Message::parse`] and [`Options::parse`], [`Rule::Truncated`] below 24 bytes. Offsets count
-    /// from the first byte of the IPv6 header.
+    /// The errors of [`icmpv6::Message::parse`] and [`Options::parse`], and [`Rule::Truncated`] if there are fewer than
+    /// 24 bytes. Offsets count from the first byte of the IPv6 header.
     #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
         let nd = match (packet.header.next_header, packet.payload.first_chunk::<24>()) {
@@ -145,7 +145,8 @@ impl<'a> Nd<'a> {
         Ok(nd)
     }
 
-    /// What is not a whole NS or NA right behind the IPv6 header; apart, so that what those are read into stays in registers.
+    /// Reads everything except a whole NS or NA directly after the IPv6 header. A function of its own, so that the
+    /// usual case stays in registers.
     #[cold]
     fn parse_any(header: &'a ipv6::Header, payload: &'a [u8]) -> Result<Self, Error> {
         let message = icmpv6::Message::parse(&ipv6::Packet { header, payload })?;
@@ -167,10 +168,10 @@ impl<'a> Nd<'a> {
         }
     }
 
-    /// The receiver's rules of the message; of another message only its checksum.
+    /// Checks the receiver's rules of the message. For a message of another type it only verifies the checksum.
     ///
     /// # Errors
-    /// Those of the `validate` of each [`Message`], or [`Rule::Checksum`].
+    /// The errors of the `validate` of each [`Message`], or [`Rule::Checksum`].
     pub fn validate(&self) -> Result<(), Error> {
         match self {
             Self::RouterSolicitation(message) => message.validate(),
@@ -182,7 +183,7 @@ impl<'a> Nd<'a> {
         }
     }
 
-    /// The options, of a message of RFC 4861.
+    /// The options. `None` for a message that RFC 4861 does not define.
     pub fn options(&self) -> Option<Options<'a>> {
         match self {
             Self::RouterSolicitation(message) => Some(message.options),
@@ -204,15 +205,16 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
         Ok(Self { ip: message.ip, body, options, message })
     }
 
-    /// Where the message begins, from the first byte of the IPv6 header.
+    /// The offset of the message from the first byte of the IPv6 header.
     #[inline]
     pub fn offset(&self) -> usize {
         self.message.offset
     }
 
-    /// The rules that all messages share, and that the target is no group (ND-01, ND-03, RFC 6980 §5).
+    /// Checks the rules that all messages share: hop limit 255, code, checksum and length (ND-01), no multicast target
+    /// (ND-03), no fragment (RFC 6980 §5).
     ///
-    /// A message without a target gives its source, which may be none either.
+    /// For a message without a target, `target` is its source, which must not be a group either.
     #[inline(always)]
     pub(super) fn validate_common(&self, protocol: Protocol, target: &Ipv6) -> Result<(), Error> {
         let error = |rule| Err(Error::new(protocol, self.message.offset, rule));
@@ -240,7 +242,11 @@ impl<'a, T: FromBytes + KnownLayout + Immutable + Unaligned> Message<'a, T> {
 }
 
 impl<'a> Message<'a, Solicitation> {
-    /// The receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03); the first that fails.
+    /// Checks the receiver's rules of RFC 4861 §7.1.1 (ND-01, ND-02, ND-03): hop limit, code, checksum, source `::`,
+    /// target.
+    ///
+    /// # Errors
+    /// The first broken rule.
     #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborSolicitation, &self.body.target)?;
@@ -256,7 +262,7 @@ impl<'a> Message<'a, Solicitation> {
         Ok(())
     }
 
-    /// The source link-layer address, the first if there are several.
+    /// The link-layer address in the first source link-layer address option.
     #[inline]
     pub fn source_link(&self) -> Option<&'a Mac> {
         self.options.link(SOURCE_LINK)
@@ -272,7 +278,10 @@ impl<'a> Message<'a, Solicitation> {
 }
 
 impl<'a> Message<'a, Advertisement> {
-    /// The receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03); the first that fails.
+    /// Checks the receiver's rules of RFC 4861 §7.1.2 (ND-01, ND-03): hop limit, code, checksum, target, flag S.
+    ///
+    /// # Errors
+    /// The first broken rule.
     #[inline(always)]
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::NeighborAdvertisement, &self.body.target)?;
@@ -283,7 +292,7 @@ impl<'a> Message<'a, Advertisement> {
         Ok(())
     }
 
-    /// The target link-layer address, the first if there are several.
+    /// The link-layer address in the first target link-layer address option.
     #[inline]
     pub fn target_link(&self) -> Option<&'a Mac> {
         self.options.link(TARGET_LINK)

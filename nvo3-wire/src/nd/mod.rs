@@ -1,12 +1,12 @@
-//! Neighbor Discovery (RFC 4861): its five messages and every kind of option, read and written.
+//! Neighbor Discovery (ND, RFC 4861): its five messages and every kind of option, read and written.
 //!
-//! In comes an [`ipv6::Packet`](crate::ipv6::Packet), out goes a [`Nd`] whose variant says which message it is, so that
-//! no accessor exists for a message that lacks the field. Options are checked once when the message is parsed and then
-//! iterated without failing; [`Message::validate`] applies the receiver's rules ND-01 to ND-05, [`NdOption::validate`]
-//! says of one option why it is to be ignored.
+//! [`Nd::parse`] reads an [`ipv6::Packet`](crate::ipv6::Packet) and returns the message by type. Options are checked
+//! once with the message and then iterated without errors. [`Message::validate`] checks the receiver's rules ND-01 to
+//! ND-05: hop limit 255, checksum, lengths, addresses, options. [`NdOption::validate`] says why a receiver must ignore
+//! one option.
 //!
-//! Whole frames of the usual NS and NA are written by [`solicitation`] and [`advertisement`], any message with any
-//! options by [`Outgoing`]. [`Related`] reads the messages of other RFCs that carry the same options.
+//! [`solicitation`] and [`advertisement`] write whole frames of the usual NS and NA. [`Outgoing`] writes any message
+//! with any options. [`Related`] reads the messages of other RFCs that carry the same options.
 
 mod build;
 mod compose;

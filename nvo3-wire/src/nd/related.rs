@@ -22,7 +22,7 @@ pub const DUPLICATE_REQUEST: u8 = 157;
 /// Type of a Duplicate Address Confirmation.
 pub const DUPLICATE_CONFIRMATION: u8 = 158;
 
-/// Inverse solicitation or advertisement (RFC 3122 §2).
+/// An inverse ND solicitation or advertisement (RFC 3122 §2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -39,11 +39,11 @@ pub const DUPLICATE_CONFIRMATION: u8 = 158;
 pub struct Inverse {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
 }
 
-/// Certification path solicitation (RFC 3971 §6.4.1).
+/// A certification path solicitation (RFC 3971 §6.4.1).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -58,13 +58,13 @@ pub struct Inverse {
 pub struct CertificationSolicitation {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// Comes back in the answer; never 0.
+    /// Identifier, which the answer returns; never 0.
     pub identifier: U16,
-    /// Which certificate of the path; 65,535: all.
+    /// Number of the requested certificate in the path. 65,535: all.
     pub component: U16,
 }
 
-/// Certification path advertisement (RFC 3971 §6.4.2).
+/// A certification path advertisement (RFC 3971 §6.4.2).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -81,13 +81,13 @@ pub struct CertificationSolicitation {
 pub struct CertificationAdvertisement {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// That of the solicitation, or 0.
+    /// Identifier of the solicitation, or 0.
     pub identifier: U16,
-    /// How many certificates the path has.
+    /// Number of certificates in the path.
     pub all_components: U16,
-    /// Which one this is, counted down to 0.
+    /// Number of this certificate, counted down to 0.
     pub component: U16,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 2],
 }
 
@@ -106,15 +106,15 @@ pub struct CertificationAdvertisement {
 pub struct FastHandover {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// 2 solicitation for a proxy advertisement, 3 that advertisement.
+    /// Subtype: 2 solicitation for a proxy advertisement, 3 proxy advertisement.
     pub subtype: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: u8,
-    /// Comes back in the answer.
+    /// Identifier, which the answer returns.
     pub identifier: U16,
 }
 
-/// Duplicate address request or confirmation (RFC 6775 §4.4).
+/// A duplicate address request or confirmation (RFC 6775 §4.4).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -131,15 +131,15 @@ pub struct FastHandover {
 pub struct Duplicate {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// 0 none found, 1 duplicate, 2 the cache is full.
+    /// Status: 0 no duplicate, 1 duplicate, 2 the cache is full.
     pub status: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: u8,
-    /// In units of 60 s.
+    /// Lifetime in units of 60 s.
     pub lifetime: U16,
-    /// Whose address it is.
+    /// EUI-64 of the owner.
     pub eui64: [u8; 8],
-    /// The address.
+    /// The registered address.
     pub address: Ipv6,
 }
 
@@ -147,19 +147,19 @@ pub struct Duplicate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RelatedBody<'a> {
-    /// 141: which addresses has this link-layer address?
+    /// Type 141: asks for the addresses of a link-layer address.
     InverseSolicitation(&'a Inverse),
-    /// 142.
+    /// Type 142.
     InverseAdvertisement(&'a Inverse),
-    /// 148.
+    /// Type 148.
     CertificationSolicitation(&'a CertificationSolicitation),
-    /// 149.
+    /// Type 149.
     CertificationAdvertisement(&'a CertificationAdvertisement),
-    /// 154.
+    /// Type 154.
     FastHandover(&'a FastHandover),
-    /// 157.
+    /// Type 157.
     DuplicateRequest(&'a Duplicate),
-    /// 158.
+    /// Type 158.
     DuplicateConfirmation(&'a Duplicate),
 }
 
@@ -174,10 +174,10 @@ pub struct Related<'a> {
 }
 
 impl<'a> Related<'a> {
-    /// Reads a message of one of these types; `None` for another.
+    /// Reads a message of one of these types. `None` for another type.
     ///
     /// # Errors
-    /// [`Rule::Truncated`], and those of [`Options::parse`]; with the offset from the first byte of the IPv6 header.
+    /// [`Rule::Truncated`], and the errors of [`Options::parse`]. Offsets count from the first byte of the IPv6 header.
     pub fn parse(message: icmpv6::Message<'a>) -> Option<Result<Self, Error>> {
         let bytes = message.bytes;
         let read = match message.header.kind {
@@ -193,11 +193,11 @@ impl<'a> Related<'a> {
         Some(read.map_err(|e| e.at(message.offset)).map(|(body, options)| Self { body, options, message }))
     }
 
-    /// The receiver's rules, the first that fails: the checksum verifies; of inverse ND and FMIPv6 the hop limit is 255,
-    /// of inverse ND the code is 0 and the addresses asked for are there (RFC 3122 §4.3).
+    /// Checks the receiver's rules: the checksum verifies; in inverse ND and FMIPv6 the hop limit is 255; in inverse ND
+    /// the code is 0, and the addresses in question are present (RFC 3122 §4.3).
     ///
     /// # Errors
-    /// [`Rule::HopLimit`], [`Rule::Code`], [`Rule::Checksum`], [`Rule::OptionMissing`].
+    /// The first broken rule: [`Rule::HopLimit`], [`Rule::Code`], [`Rule::Checksum`] or [`Rule::OptionMissing`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Icmpv6, self.message.offset, rule));
         let required: &[u8] = match self.body {
@@ -220,12 +220,12 @@ impl<'a> Related<'a> {
         }
     }
 
-    /// Length of the fixed part: where the options begin in the message.
+    /// The length of the fixed part, which is the offset of the options in the message.
     pub fn body_len(&self) -> usize {
         self.message.bytes.len() - self.options.as_bytes().len()
     }
 
-    /// The message as ICMPv6.
+    /// The ICMPv6 message.
     pub fn message(&self) -> icmpv6::Message<'a> {
         self.message
     }
@@ -240,7 +240,7 @@ where
     Ok((kind(body), options))
 }
 
-/// `inverse ND solicitation, sll 02:00:5e:00:53:01`
+/// For example `inverse ND solicitation, sll 02:00:5e:00:53:01`.
 impl fmt::Display for Related<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.body {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let link = |kind: u8| [&[kind, 1][..], &VM_MAC.0].concat();
         let both = [&[0; 4][..], &link(1), &link(2)].concat();
 
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_it_all() {
+    fn the_text_form_shows_all_fields() {
         let line = |bytes: &[u8]| {
             let message = icmpv6::Message::parse(&ipv6::Packet::parse(bytes).unwrap()).unwrap();
             Related::parse(message).unwrap().unwrap().to_string()

@@ -6,7 +6,7 @@ use crate::{Error, Ipv6, Mac, Protocol, Rule, icmpv6};
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Router Solicitation (RFC 4861 §4.1).
+/// A Router Solicitation (RFC 4861 §4.1).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -21,17 +21,17 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct RouterSolicitation {
-    /// 133.
+    /// Type, 133.
     pub kind: u8,
-    /// 0.
+    /// Code, 0.
     pub code: u8,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
 }
 
-/// Router Advertisement (RFC 4861 §4.2; H: RFC 6275 §7.1, Prf: RFC 4191 §2.2, P: RFC 4389 §4.1.3.3).
+/// A Router Advertisement (RFC 4861 §4.2; H: RFC 6275 §7.1, Prf: RFC 4191 §2.2, P: RFC 4389 §4.1.3.3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -50,21 +50,21 @@ pub struct RouterSolicitation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct RouterAdvertisement {
-    /// 134.
+    /// Type, 134.
     pub kind: u8,
-    /// 0.
+    /// Code, 0.
     pub code: u8,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// Hop limit that hosts are to use; 0: unspecified.
+    /// Hop limit that hosts should use. 0: not specified.
     pub cur_hop_limit: u8,
-    /// M, O, H, Prf, P from the highest bit on; see [`RouterFlags`].
+    /// The flags M, O, H, Prf and P from the highest bit on; see [`RouterFlags`].
     pub flags: u8,
-    /// Seconds for which this is a default router; 0: it is none.
+    /// Seconds for which hosts may use this router as default router. 0: not a default router.
     pub router_lifetime: U16,
-    /// Milliseconds for which a neighbor counts as reachable; 0: unspecified.
+    /// Milliseconds for which a confirmed neighbor counts as reachable. 0: not specified.
     pub reachable_time: U32,
-    /// Milliseconds between solicitations; 0: unspecified.
+    /// Milliseconds between retransmitted solicitations. 0: not specified.
     pub retrans_timer: U32,
 }
 
@@ -73,20 +73,20 @@ pub struct RouterAdvertisement {
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RouterFlags {
-    /// M: addresses by DHCPv6.
+    /// M: hosts get addresses by DHCPv6.
     pub managed: bool,
-    /// O: other configuration by DHCPv6.
+    /// O: hosts get other configuration by DHCPv6.
     pub other: bool,
-    /// H: also a home agent.
+    /// H: the router is also a home agent.
     pub home_agent: bool,
-    /// P: passed on by a proxy.
+    /// P: a proxy forwarded the message.
     pub proxied: bool,
-    /// Prf, two bits: 1 high, 0 medium, 3 low, 2 reserved and to be taken for 0.
+    /// Prf, two bits: 1 high, 0 medium, 3 low. 2 is reserved and counts as 0.
     pub preference: u8,
 }
 
 impl RouterFlags {
-    /// As they lie in the packet; the preference is cut to its two bits.
+    /// The flags in the bits of the packet. Only the low two bits of the preference are used.
     #[inline]
     pub const fn bits(self) -> u8 {
         (self.managed as u8) << 7
@@ -97,7 +97,7 @@ impl RouterFlags {
     }
 }
 
-/// Redirect (RFC 4861 §4.5).
+/// A Redirect (RFC 4861 §4.5).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -115,22 +115,22 @@ impl RouterFlags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Redirect {
-    /// 137.
+    /// Type, 137.
     pub kind: u8,
-    /// 0.
+    /// Code, 0.
     pub code: u8,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
-    /// The better first hop, or the destination itself where that is a neighbor.
+    /// The better first hop. Equal to the destination if that is a neighbor.
     pub target: Ipv6,
-    /// Whose packets are to go there.
+    /// The destination whose packets should take the better first hop.
     pub destination: Ipv6,
 }
 
 impl RouterSolicitation {
-    /// A solicitation to be built.
+    /// Creates a solicitation.
     pub const fn new() -> Self {
         Self { kind: icmpv6::ROUTER_SOLICITATION, code: 0, checksum: U16::ZERO, reserved: [0; 4] }
     }
@@ -143,7 +143,7 @@ impl Default for RouterSolicitation {
 }
 
 impl RouterAdvertisement {
-    /// An advertisement to be built that leaves hop limit and timers unspecified.
+    /// Creates an advertisement that leaves hop limit and timers unspecified.
     pub const fn new(flags: RouterFlags, router_lifetime: u16) -> Self {
         Self {
             kind: icmpv6::ROUTER_ADVERTISEMENT,
@@ -157,7 +157,7 @@ impl RouterAdvertisement {
         }
     }
 
-    /// M, O, H, Prf and P.
+    /// The flags M, O, H, Prf and P.
     #[inline]
     pub const fn flags(&self) -> RouterFlags {
         RouterFlags {
@@ -171,14 +171,17 @@ impl RouterAdvertisement {
 }
 
 impl Redirect {
-    /// A redirect to be built.
+    /// Creates a redirect.
     pub const fn new(target: Ipv6, destination: Ipv6) -> Self {
         Self { kind: icmpv6::REDIRECT, code: 0, checksum: U16::ZERO, reserved: [0; 4], target, destination }
     }
 }
 
 impl<'a> Message<'a, RouterSolicitation> {
-    /// The receiver's rules of RFC 4861 §6.1.1 (ND-01, ND-02); the first that fails.
+    /// Checks the receiver's rules of RFC 4861 §6.1.1 (ND-01, ND-02): hop limit, code, checksum, source `::`.
+    ///
+    /// # Errors
+    /// The first broken rule.
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::RouterSolicitation, &self.ip.source)?;
         if self.ip.source.is_unspecified() && self.source_link().is_some() {
@@ -188,14 +191,17 @@ impl<'a> Message<'a, RouterSolicitation> {
         Ok(())
     }
 
-    /// The source link-layer address, the first if there are several.
+    /// The link-layer address in the first source link-layer address option.
     pub fn source_link(&self) -> Option<&'a Mac> {
         self.options.link(SOURCE_LINK)
     }
 }
 
 impl<'a> Message<'a, RouterAdvertisement> {
-    /// The receiver's rules of RFC 4861 §6.1.2 (ND-01, ND-04); the first that fails.
+    /// Checks the receiver's rules of RFC 4861 §6.1.2 (ND-01, ND-04): hop limit, code, checksum, link-local source.
+    ///
+    /// # Errors
+    /// The first broken rule.
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::RouterAdvertisement, &self.ip.source)?;
         if !self.ip.source.is_link_local() {
@@ -205,15 +211,21 @@ impl<'a> Message<'a, RouterAdvertisement> {
         Ok(())
     }
 
-    /// The source link-layer address, the first if there are several.
+    /// The link-layer address in the first source link-layer address option.
     pub fn source_link(&self) -> Option<&'a Mac> {
         self.options.link(SOURCE_LINK)
     }
 }
 
 impl<'a> Message<'a, Redirect> {
-    /// The receiver's rules of RFC 4861 §8.1 (ND-01, ND-04) but that the sender is the present first hop, which only
-    /// its routing table knows; the first that fails.
+    /// Checks the receiver's rules of RFC 4861 §8.1 (ND-01, ND-04): hop limit, code, checksum, link-local source,
+    /// destination, target.
+    ///
+    /// The rule that the sender is the present first hop is left to the caller, because only a routing table knows that
+    /// hop.
+    ///
+    /// # Errors
+    /// The first broken rule.
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_common(Protocol::Redirect, &self.ip.source)?;
         let Redirect { target, destination, .. } = *self.body;
@@ -229,12 +241,12 @@ impl<'a> Message<'a, Redirect> {
         Err(Error::new(Protocol::Redirect, self.offset(), rule))
     }
 
-    /// The target link-layer address, the first if there are several.
+    /// The link-layer address in the first target link-layer address option.
     pub fn target_link(&self) -> Option<&'a Mac> {
         self.options.link(TARGET_LINK)
     }
 
-    /// The head of the packet that caused this.
+    /// The beginning of the packet that caused the redirect.
     pub fn redirected(&self) -> Option<&'a [u8]> {
         self.options.iter().find_map(|option| match option {
             NdOption::Redirected(packet) => Some(packet),

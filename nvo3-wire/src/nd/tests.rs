@@ -20,7 +20,7 @@ fn rule(frame: &[u8]) -> Rule {
     validated(frame).unwrap_err().rule
 }
 
-/// A frame after a change, with payload length and checksum set right again.
+/// A changed frame with its payload length and checksum corrected.
 fn changed(frame: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut frame = frame.to_vec();
     change(&mut frame);
@@ -53,7 +53,7 @@ fn ns(change: impl FnOnce(&mut Solicit)) -> Vec<u8> {
 
 /// Checks ND-01.
 #[test]
-fn each_broken_common_rule_is_told_apart() {
+fn each_broken_common_rule_has_its_own_error() {
     for good in [&V5[..], &V8[..]] {
         assert_eq!(validated(good), Ok(()));
         assert_eq!(rule(&changed(good, |frame| frame[21] = 254)), Rule::HopLimit(254));
@@ -92,7 +92,7 @@ fn an_option_beyond_the_message_drops_it() {
 
 /// Checks ND-02, DAD-02.
 #[test]
-fn a_solicitation_from_nobody_has_no_source_option_and_goes_to_a_solicited_node_group() {
+fn a_solicitation_from_the_unspecified_address_has_no_source_option_and_goes_to_a_solicited_node_group() {
     assert_eq!(validated(&ns(|_| {})), Ok(()));
     assert_eq!(rule(&ns(|ns| ns.source_link = Some(VM_MAC))), Rule::SourceOptionFromUnspecified);
     assert_eq!(rule(&ns(|ns| ns.destination = VM_IP6)), Rule::UnspecifiedToOther(VM_IP6));
@@ -112,7 +112,7 @@ fn multicast_targets_and_solicited_multicast_advertisements_are_dropped() {
 }
 
 #[test]
-fn no_message_comes_from_a_group() {
+fn a_group_as_source_is_refused() {
     assert_eq!(rule(&na(|na| na.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
     assert_eq!(rule(&ns(|ns| ns.source = Ipv6::ALL_NODES)), Rule::MulticastSource);
 }
@@ -139,7 +139,7 @@ fn unknown_options_reserved_bits_and_foreign_options_are_ignored() {
 
 /// Checks ND-05.
 #[test]
-fn a_source_option_says_nothing_in_an_advertisement() {
+fn a_source_option_has_no_meaning_in_an_advertisement() {
     let only_source = changed(&V5, |frame| frame[78] = 1);
 
     let Ok(Nd::Advertisement(message)) = read(&only_source) else { panic!() };
@@ -220,7 +220,7 @@ fn other_messages_have_no_target() {
 const LINK_LOCAL: Ipv6 = ROUTER;
 const GLOBAL: Ipv6 = VM_IP6;
 
-/// A frame of any message from `source`.
+/// A frame with any message from `source`.
 fn frame<T: Body>(source: Ipv6, body: T, options: &[NdOption<'_>]) -> Vec<u8> {
     let message = Outgoing { source, destination: Ipv6::ALL_NODES, body, options };
     let mut out = std::vec![0xa5; message.frame_len()];
@@ -234,7 +234,7 @@ fn ra() -> RouterAdvertisement {
 
 /// Checks ND-01.
 #[test]
-fn each_broken_common_rule_is_told_apart_in_the_messages_of_routers() {
+fn each_broken_common_rule_has_its_own_error_in_router_messages() {
     let messages = [
         (frame(LINK_LOCAL, RouterSolicitation::new(), &[]), 8),
         (frame(LINK_LOCAL, ra(), &[]), 16),
@@ -261,7 +261,7 @@ fn each_broken_common_rule_is_told_apart_in_the_messages_of_routers() {
 
 /// Checks ND-02.
 #[test]
-fn a_router_solicitation_from_nobody_has_no_source_option() {
+fn a_router_solicitation_from_the_unspecified_address_has_no_source_option() {
     let from =
         |source, options: &[_]| validated(&frame(source, RouterSolicitation::new(), options)).map_err(|e| e.rule);
     let link = [NdOption::SourceLink(&VM_MAC)];
@@ -273,7 +273,7 @@ fn a_router_solicitation_from_nobody_has_no_source_option() {
 
 /// Checks ND-04.
 #[test]
-fn routers_speak_from_link_local_addresses_and_redirect_to_neighbors() {
+fn router_messages_have_link_local_sources_and_redirect_to_neighbors() {
     let redirect = |source, target, destination| rule(&frame(source, Redirect::new(target, destination), &[]));
     let other = Ipv6([0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
@@ -286,7 +286,7 @@ fn routers_speak_from_link_local_addresses_and_redirect_to_neighbors() {
 }
 
 #[test]
-fn messages_read_like_the_line_of_a_packet_analyser() {
+fn the_text_form_is_that_of_a_packet_analyser() {
     let prefix = Prefix::new(GLOBAL, 64, Prefix::ON_LINK | Prefix::AUTONOMOUS, u32::MAX, 600);
     let (mtu, servers) = (Mtu::new(1450), [LINK_LOCAL]);
     let options = [
@@ -394,7 +394,7 @@ proptest! {
     }
 }
 
-/// Options of every known kind with any content.
+/// An option of every known kind with any content.
 fn any_option() -> impl Strategy<Value = Vec<u8>> {
     (0u8..40, 1usize..5).prop_flat_map(|(kind, units)| {
         proptest::collection::vec(any::<u8>(), units * 8 - 2)

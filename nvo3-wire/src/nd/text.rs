@@ -1,4 +1,4 @@
-//! Messages as one line of a packet analyser.
+//! The text form of messages: one line of a packet analyser.
 
 use super::{Advertisement, Message, Nd, Options, Redirect, RouterAdvertisement, RouterSolicitation, Solicitation};
 use core::fmt;
@@ -14,7 +14,7 @@ impl fmt::Display for Options<'_> {
     }
 }
 
-/// The options behind the message's own text.
+/// Writes the options after the message's own text.
 fn behind(options: &Options<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     options.iter().try_for_each(|option| write!(f, ", {option}"))
 }

@@ -1,4 +1,4 @@
-//! TCP options (RFC 9293 §3.2, RFC 7323, RFC 2018), checked once and then iterated without failing.
+//! TCP options (RFC 9293 §3.2, RFC 7323, RFC 2018), checked once and then iterated without errors.
 
 use crate::tlv::{self, Tlv, Tlvs, Written};
 use crate::{Error, Protocol};
@@ -6,13 +6,13 @@ use core::fmt;
 use zerocopy::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// A block of received bytes: from the first sequence number on, up to the other (RFC 2018 §3).
+/// A block of received bytes (RFC 2018 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct SackBlock {
     /// First sequence number of the block.
     pub left: U32,
-    /// First sequence number behind it.
+    /// First sequence number after the block.
     pub right: U32,
 }
 
@@ -20,30 +20,30 @@ pub struct SackBlock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TcpOption<'a> {
-    /// 0: nothing but padding follows.
+    /// 0: end of the list. Only padding follows.
     End,
     /// 1: padding between options.
     NoOperation,
-    /// 2: the longest segment the sender takes, in bytes.
+    /// 2: the longest segment that the sender accepts, in bytes.
     MaximumSegment(u16),
-    /// 3: by how many bits the window is shifted.
+    /// 3: the number of bits by which the window is shifted.
     WindowScale(u8),
     /// 4: the sender understands selective acknowledgements.
     SackPermitted,
-    /// 5: what the sender has received out of order.
+    /// 5: the blocks that the sender has received out of order.
     Sack(&'a [SackBlock]),
     /// 8: clocks (RFC 7323 §3).
     Timestamps {
-        /// The sender's.
+        /// The sender's clock.
         value: u32,
-        /// The last one that it saw from the other side.
+        /// The last clock value that the sender has received from its peer.
         echo: u32,
     },
-    /// Any other, or one of the above with a content it can't have.
+    /// Any other option, or one of the above with an invalid content.
     Other {
         /// Kind.
         kind: u8,
-        /// Behind kind and length.
+        /// The bytes after kind and length.
         content: &'a [u8],
     },
 }
@@ -82,7 +82,7 @@ impl<'a> TcpOption<'a> {
     }
 }
 
-/// `mss 1460`
+/// For example `mss 1460`.
 impl fmt::Display for TcpOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,27 +101,27 @@ impl fmt::Display for TcpOption<'_> {
     }
 }
 
-/// Well-formed options.
+/// The options of a segment, checked once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a>(Tlvs<'a>);
 
 impl<'a> Options<'a> {
-    /// Reads the options of a segment, padding included, all of which have to be whole.
+    /// Checks the options of a segment, padding included.
     ///
     /// # Errors
-    /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated),
-    /// with the offset from the first option on (RFC 9293 §3.1, MUST-7).
+    /// [`Rule::OptionLength`](crate::Rule::OptionLength) or [`Rule::OptionTruncated`](crate::Rule::OptionTruncated) for
+    /// the first broken option. The offset counts from the first option (RFC 9293 §3.1, MUST-7).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         Tlvs::check(bytes, Protocol::Tcp).map(Self)
     }
 
-    /// Each option up to the end of the list, padding included.
+    /// The options in order up to the end of the list, with padding.
     pub fn iter(&self) -> impl Iterator<Item = TcpOption<'a>> + use<'a> {
         self.0.map(TcpOption::typed)
     }
 }
 
-/// Writes options and their padding to a multiple of 4 bytes; how many bytes.
+/// Writes options, padded to a multiple of 4 bytes. Returns the number of bytes written.
 pub(super) fn write<'o>(options: impl IntoIterator<Item = TcpOption<'o>>, out: &mut [u8]) -> Result<usize, Error> {
     let mut used = 0;
     for option in options {

@@ -1,4 +1,4 @@
-//! The way out: from an outer IP packet to virtual network and inner frame.
+//! Decapsulation: from an outer IP packet to virtual network and inner frame.
 
 use super::encap::is_tagged;
 use super::outer::Outer;
@@ -10,45 +10,50 @@ use crate::{Error, EtherType, Ipv6, Protocol, Rule, Vni, gre, nvgre, udp, vxlan,
 use core::fmt;
 use core::net::IpAddr;
 
-/// From whom a UDP checksum of zero over IPv6 is accepted (U6-03).
+/// The senders from which a UDP checksum of zero over IPv6 is accepted (U6-03 requires an explicit permission).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ZeroChecksum<'a> {
-    /// From nobody.
+    /// No sender.
     #[default]
     Nobody,
-    /// From these tunnel ends.
+    /// These tunnel endpoints.
     From(&'a [Ipv6]),
-    /// From anyone, for a managed network (GNV-09).
+    /// Every sender. Only for a managed network (GNV-09).
     Anyone,
 }
 
-/// The ports that IANA has assigned: 4789 for VXLAN, 6081 for Geneve, 4790 for VXLAN-GPE.
+/// The UDP ports that IANA has assigned: 4789 for VXLAN, 6081 for Geneve, 4790 for VXLAN-GPE.
 pub const PORTS: &[(u16, Encapsulation)] = &[
     (vxlan::PORT, Encapsulation::Vxlan),
     (geneve::PORT, Encapsulation::Geneve),
     (vxlan_gpe::PORT, Encapsulation::VxlanGpe),
 ];
 
-/// What a tunnel end accepts.
+/// The tunnel packets that an endpoint accepts.
+///
+/// The default accepts every encapsulation on its assigned port. It accepts no inner tags, no zero checksum over IPv6
+/// and no critical Geneve option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accept<'a> {
-    /// The UDP ports and what is spoken on each (VXL-03, GNV-07); of a port that is there twice, the first. NVGRE has no
-    /// port and plays no part here.
+    /// The UDP ports, each with its encapsulation (VXL-03, GNV-07). If a port is there twice, the first entry counts.
+    /// NVGRE has no port.
     pub ports: &'a [(u16, Encapsulation)],
-    /// Whether NVGRE is spoken; then all of GRE is taken for it.
+    /// True to accept NVGRE. Then every GRE packet is read as NVGRE.
     pub nvgre: bool,
-    /// Whether inner frames may have an 802.1Q or 802.1ad tag (VXL-13, NVG-04, GNV-13).
+    /// True to accept inner frames with an 802.1Q or 802.1ad tag (VXL-13, NVG-04, GNV-13 allow tags only by agreement).
     pub inner_vlan: bool,
-    /// From whom a zero UDP checksum over IPv6 is accepted, on each of the ports above (U6-03).
+    /// The senders from which a zero UDP checksum over IPv6 is accepted, on each of the ports (U6-03).
     pub zero_checksum_over_ipv6: ZeroChecksum<'a>,
-    /// The Geneve options that this end knows; another that is critical is refused (GNV-02).
+    /// The Geneve options that this endpoint knows. A packet with another critical option is refused (GNV-02).
     pub geneve_options: &'a [OptionKind],
-    /// The most bytes of Geneve options that this end handles (GNV-06).
+    /// The most bytes of Geneve options that this endpoint handles (GNV-06). Default: 252, the most that a packet can
+    /// have.
     pub geneve_options_limit: usize,
 }
 
 impl Default for Accept<'_> {
-    /// Every encapsulation on its own port; no tags, no zero checksum over IPv6, no Geneve option known.
+    /// Every encapsulation on its own port, no tags, no zero checksum over IPv6, no known Geneve option.
     fn default() -> Self {
         Self {
             ports: PORTS,
@@ -61,41 +66,43 @@ impl Default for Accept<'_> {
     }
 }
 
-/// What a tunnel header and everything behind it say.
+/// The content of a tunnel header, and the frame or packet after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Carried<'a> {
     /// The virtual network.
     pub vni: Vni,
-    /// What `inner` is.
+    /// The type of `inner`.
     pub payload: Payload,
     /// The inner frame or packet.
     pub inner: &'a [u8],
-    /// Where it begins, from the first byte of what was handed in.
+    /// The offset of `inner` from the first byte of the slice that the caller handed in.
     pub inner_offset: usize,
-    /// Geneve options.
+    /// Geneve options. Empty in other encapsulations.
     pub options: Options<'a>,
 }
 
-/// An encapsulated frame and where it came from.
+/// A decapsulated packet: the outer addresses and what the tunnel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decap<'a> {
-    /// Which tunnel it was in.
+    /// The encapsulation.
     pub encapsulation: Encapsulation,
-    /// Outer source: the ingress tunnel end, if it is one of the domain (TUN-10, the caller's to check).
+    /// Outer source: the ingress endpoint. The caller must check that it belongs to the domain (TUN-10).
     pub source: IpAddr,
     /// Outer destination.
     pub destination: IpAddr,
-    /// Outer UDP destination port; `None` of NVGRE.
+    /// Outer UDP destination port. `None` for NVGRE.
     pub port: Option<u16>,
-    /// Outer ECN, for [`egress`].
+    /// Outer ECN codepoint, for [`egress`].
     pub ecn: Ecn,
     /// Outer DSCP, for the uniform model (TUN-05).
     pub dscp: u8,
-    /// UDP source port or FlowID: one number for all packets of an inner flow.
+    /// UDP source port or FlowID: the same for all packets of an inner flow.
     pub entropy: u16,
-    /// Whether a UDP checksum vouched for all this; without one nothing may be learned (U6-06).
+    /// True if a UDP checksum protects the packet. Without one, nobody may learn from it (U6-06).
     pub checksummed: bool,
-    /// What the tunnel carries.
+    /// The content of the tunnel.
     pub carried: Carried<'a>,
 }
 
@@ -107,11 +114,13 @@ impl fmt::Display for Decap<'_> {
     }
 }
 
-/// Decapsulates an outer IPv4 or IPv6 packet, whichever tunnel it is; `None` for a packet of none that is accepted.
+/// Decapsulates an outer IPv4 or IPv6 packet of any accepted tunnel. `None` if the packet is not a tunnel's.
 ///
-/// Such a packet, of another protocol or port, is the IP stack's: neither its checksums nor its fragments were looked at.
-/// A fragment other than the first has no port and is nobody's tunnel; what is behind an authentication header is for the
-/// IP stack first, which can verify it. In a tunnel's packet, reserved bits are ignored; a
+/// Such a packet, of another protocol or port, belongs to the IP stack. Its checksums and fragments were not checked. A
+/// fragment other than the first has no port, so it never is a tunnel's. A packet with an authentication header belongs
+/// to the IP stack first, which can verify that header.
+///
+/// In a tunnel's packet, reserved bits are ignored. The IPv4 header checksum and a non-zero UDP checksum are verified.
 /// non-zero UDP checksum and the IPv4 header checksum are verified.
 ///
 /// ```
@@ -130,9 +139,9 @@ impl fmt::Display for Decap<'_> {
 /// # Ok::<(), nvo3_wire::Error>(())
 /// ```
 ///
-/// # Errors
-/// What is wrong with a packet that cannot be read, or that is a tunnel's: a fragment (VXL-07, NVG-05), a wrong checksum,
-/// a zero one over IPv6 from an end of which none is accepted (U6-03), what [`parse`] refuses. The offset counts from
+/// Says what is wrong with a packet that cannot be read, or with a tunnel's packet: a fragment (VXL-07, NVG-05), a
+/// wrong checksum, a zero checksum over IPv6 from a sender of which none is accepted (U6-03), or an error of [`parse`].
+/// The offset counts from the outer IP header.
 /// the outer IP header.
 #[inline]
 pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'a>>, Error> {
@@ -162,11 +171,12 @@ pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'
     Ok(Some(Decap { encapsulation, source, destination, port, ecn, dscp, entropy, checksummed, carried }))
 }
 
-/// As [`decap`], of an outer Ethernet frame, behind up to two tags; `None` also for what is neither IPv4 nor IPv6.
+/// Decapsulates an outer Ethernet frame with up to two tags; see [`decap`]. Also `None` if it carries neither IPv4 nor
+/// IPv6.
 ///
 /// # Errors
-/// As [`decap`], and a frame that cannot be read. Offsets, that of the inner frame too, count from the first byte of
-/// `frame`.
+/// The errors of [`decap`], and those of a frame that cannot be read. Offsets, also that of the inner frame, count from
+/// the first byte of `frame`.
 #[inline]
 pub fn decap_frame<'a>(frame: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'a>>, Error> {
     let link = Link::parse(frame)?;
@@ -192,12 +202,14 @@ fn zero_from(accept: &Accept<'_>, source: IpAddr) -> bool {
     }
 }
 
-/// Reads what a UDP socket (or, for NVGRE, a raw one) gives: tunnel header first. The ports in `accept` play no part.
+/// Reads the payload of a UDP socket (for NVGRE of a raw socket), which begins with the tunnel header.
+///
+/// The ports in `accept` have no effect.
 ///
 /// # Errors
-/// A cut header, an invalid VNI, an unknown version, payload type or critical option, a control packet (GNV-04), more
-/// options than are handled (GNV-06), a reserved VSID, an inner frame below 14 bytes or with a tag not agreed on, an IP
-/// packet of another version than said.
+/// The first fault: a cut header, an invalid VNI, an unknown version, payload type or critical option, a control packet
+/// (GNV-04), more options than the limit (GNV-06), a reserved VSID, an inner frame below 14 bytes or with a tag that is
+/// not accepted, or an inner IP packet whose version contradicts the header.
 #[inline]
 pub fn parse<'a>(encapsulation: Encapsulation, bytes: &'a [u8], accept: &Accept<'_>) -> Result<Carried<'a>, Error> {
     let error = |rule| Err(Error::new(encapsulation.protocol(), 0, rule));
@@ -252,11 +264,13 @@ pub fn parse<'a>(encapsulation: Encapsulation, bytes: &'a [u8], accept: &Accept<
     Ok(Carried { vni, payload, inner, inner_offset, options })
 }
 
-/// Brings the outer ECN into an inner frame or packet in place, as the table of RFC 6040 §4.2 says (TUN-02, TUN-04,
-/// GNV-10); what is no IP is left alone (TUN-03). Where the verdict has no inner codepoint, drop it.
+/// Applies the outer ECN codepoint to an inner frame or packet in place, by the table of RFC 6040 §4.2 (TUN-02, TUN-04,
+/// GNV-10).
+///
+/// A payload without IP is not changed (TUN-03). If [`Egress::inner`] is `None`, the caller must drop the packet.
 ///
 /// # Errors
-/// [`Rule::Truncated`] for an inner IP header that is cut where its codepoint is to be changed.
+/// [`Rule::Truncated`] if the inner IP header is cut and its codepoint must change.
 pub fn egress(inner: &mut [u8], payload: Payload, outer: Ecn) -> Result<Egress, Error> {
     let at = match payload {
         Payload::Nsh => None,
@@ -273,7 +287,7 @@ pub fn egress(inner: &mut [u8], payload: Payload, outer: Ecn) -> Result<Egress, 
         _ => 0,
     };
     match at.and_then(|at| Some((at, inner.get_mut(at..)?))) {
-        Some((at, packet)) => ecn::leave(packet, class, outer).map_err(|e| e.at(at)),
+        Some((at, packet)) => ecn::apply_egress(packet, class, outer).map_err(|e| e.at(at)),
         None => Ok(Egress { inner: Some(Ecn::NotEct), alarm: false }),
     }
 }

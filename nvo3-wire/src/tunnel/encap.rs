@@ -1,4 +1,4 @@
-//! The way in.
+//! Encapsulation: the outer headers of a tunnel.
 
 use super::template::{Class, EcnMode, Packet, Template, Udp};
 use super::{Encapsulation, Payload};
@@ -8,7 +8,8 @@ use crate::geneve::{self, Options};
 use crate::{Error, EtherType, Mac, Protocol, Rule, Vni, ethernet, ipv6, nvgre, udp, vxlan, vxlan_gpe};
 use core::net::IpAddr;
 
-/// The longest outer headers there are: Ethernet, and Geneve with all options over IPv6. Without options 70 bytes suffice.
+/// The length of the longest outer headers: Ethernet, IPv6, UDP, and Geneve with all options. Without options 70 bytes
+/// suffice.
 pub const MAX_OVERHEAD: usize = size_of::<ethernet::Header>()
     + size_of::<ipv6::Header>()
     + size_of::<udp::Header>()
@@ -19,22 +20,27 @@ type Shim = [u8; 8];
 
 #[derive(Clone, Copy, Debug)]
 enum Carrier {
-    /// IP and UDP first, and behind the tunnel header an Ethernet frame: what nearly every tunnel writes.
+    /// IP and UDP in front, and an Ethernet frame in the tunnel: the case of nearly every tunnel.
     Plain(Template<Udp<Shim>>),
     Udp(Template<Udp<Shim>>),
     Gre(Template<nvgre::Header>),
-    /// No outer IP header: the tunnel header alone.
+    /// The tunnel header alone, without outer IP header.
     Socket(Shim),
 }
 
-/// The outer headers of one tunnel, prebuilt with what all its packets share; `'a` is that of Geneve options.
+/// The outer headers of one tunnel, built once and stamped in front of each inner frame.
 ///
-/// By default: TTL 64, DF, id 0, the tunnel's port, DSCP 0, ECN copied (VXL-03, VXL-07, TUN-01, TUN-06, TUN-08); a UDP
-/// checksum over IPv6 (U6-01) and in Geneve (GNV-08), none in VXLAN over IPv4 (VXL-05); an Ethernet payload without
-/// options; a FlowID in NVGRE.
+/// The lifetime `'a` is that of the Geneve options.
 ///
-/// What is written begins with the outer IP header, behind [`Encap::with_ethernet`] with an Ethernet header, and of
-/// [`Encap::for_socket`] with the tunnel header, as the kernel has the others.
+/// Defaults:
+/// - TTL 64, Don't Fragment, identification 0 (TUN-06, VXL-07, TUN-08);
+/// - the encapsulation's own UDP port (VXL-03); in NVGRE a FlowID;
+/// - DSCP 0; ECN copied from the inner packet (TUN-01);
+/// - a UDP checksum over IPv6 (U6-01) and in Geneve (GNV-08), none in VXLAN over IPv4 (VXL-05);
+/// - an Ethernet payload without options.
+///
+/// The output begins with the outer IP header. After [`Encap::with_ethernet`] it begins with an Ethernet header. That
+/// of [`Encap::for_socket`] begins with the tunnel header, because the kernel writes the others.
 ///
 /// ```
 /// use nvo3_wire::tunnel::{Encap, Encapsulation};
@@ -60,14 +66,14 @@ pub struct Encap<'a> {
     carrier: Carrier,
     ethernet: Option<ethernet::Header>,
     encapsulation: Encapsulation,
-    /// For errors; that of `encapsulation`.
+    /// The protocol of `encapsulation`, for errors.
     protocol: Protocol,
     payload: Payload,
     vni: Vni,
     options: Options<'a>,
 }
 
-/// The same change to whichever template there is.
+/// Applies the same change to each kind of template.
 macro_rules! change {
     ($self:ident, $template:ident => $changed:expr) => {
         Self {
@@ -83,10 +89,10 @@ macro_rules! change {
 }
 
 impl Encap<'static> {
-    /// A tunnel between two ends of one address family.
+    /// Creates a tunnel between two endpoints of one address family.
     ///
     /// # Errors
-    /// [`Rule::AddressFamilies`]; for NVGRE [`Rule::ReservedVsid`] (NVG-07).
+    /// [`Rule::AddressFamilies`]; for NVGRE [`Rule::ReservedVsid`] if `vni` is not a tenant's (NVG-07).
     pub fn new(
         encapsulation: Encapsulation,
         source: impl Into<IpAddr>,
@@ -107,31 +113,34 @@ impl Encap<'static> {
                 Carrier::Udp(template.with_udp_checksum(checksum))
             }
         };
-        Ok(Self::of(carrier, encapsulation, vni))
+        Ok(Self::from_carrier(carrier, encapsulation, vni))
     }
 
-    /// A tunnel whose outer IP and UDP headers are the kernel's: what is written is sent through a UDP socket, or in NVGRE
-    /// a raw one. What is said of those headers has no effect, and `entropy` one in NVGRE alone: the socket has its port.
+    /// Creates a tunnel whose outer IP and UDP headers the kernel writes. Send its output through a UDP socket, or in
+    /// NVGRE a raw socket.
+    ///
+    /// Settings of the outer IP and UDP headers have no effect. `entropy` has an effect only in NVGRE, because the
+    /// socket has its own source port.
     ///
     /// # Errors
-    /// For NVGRE [`Rule::ReservedVsid`] (NVG-07).
+    /// For NVGRE [`Rule::ReservedVsid`] if `vni` is not a tenant's (NVG-07).
     pub fn for_socket(encapsulation: Encapsulation, vni: Vni) -> Result<Self, Error> {
         let shim = match encapsulation {
             Encapsulation::Nvgre => zerocopy::transmute!(nvgre::Header::new(vni, 0xff)?),
             _ => shim(encapsulation, vni, Payload::Ethernet, Options::NONE)?,
         };
-        Ok(Self::of(Carrier::Socket(shim), encapsulation, vni))
+        Ok(Self::from_carrier(Carrier::Socket(shim), encapsulation, vni))
     }
 
-    fn of(carrier: Carrier, encapsulation: Encapsulation, vni: Vni) -> Self {
+    fn from_carrier(carrier: Carrier, encapsulation: Encapsulation, vni: Vni) -> Self {
         let (protocol, payload, options) = (encapsulation.protocol(), Payload::Ethernet, Options::NONE);
-        Self { carrier, ethernet: None, encapsulation, protocol, payload, vni, options }.settled()
+        Self { carrier, ethernet: None, encapsulation, protocol, payload, vni, options }.simplified()
     }
 }
 
 impl<'a> Encap<'a> {
-    /// After each change.
-    fn settled(self) -> Self {
+    /// Brings the template into its fastest form. Called after each change.
+    fn simplified(self) -> Self {
         let bare = self.ethernet.is_none() && self.options.as_bytes().is_empty() && self.payload == Payload::Ethernet;
         let carrier = match self.carrier {
             Carrier::Plain(template) | Carrier::Udp(template) if bare => Carrier::Plain(template),
@@ -141,7 +150,7 @@ impl<'a> Encap<'a> {
         Self { carrier, ..self }
     }
 
-    /// An outer Ethernet header in front of the outer IP header, with its EtherType; none where there is no IP header.
+    /// Adds an outer Ethernet header with the right EtherType. No effect for [`Encap::for_socket`].
     #[must_use]
     pub fn with_ethernet(self, source: Mac, destination: Mac) -> Self {
         let is_v6 = match &self.carrier {
@@ -150,16 +159,16 @@ impl<'a> Encap<'a> {
             Carrier::Socket(_) => return self,
         };
         let ether_type = if is_v6 { EtherType::IPV6 } else { EtherType::IPV4 };
-        Self { ethernet: Some(ethernet::Header { destination, source, ether_type }), ..self }.settled()
+        Self { ethernet: Some(ethernet::Header { destination, source, ether_type }), ..self }.simplified()
     }
 
-    /// Another UDP destination port (VXL-03, GNV-07); NVGRE has none.
+    /// Sets another UDP destination port (VXL-03, GNV-07). No effect in NVGRE, which has none.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         self.with_udp(|template| template.with_upper(|upper| upper.udp.destination_port = port.into()))
     }
 
-    /// Whether a UDP checksum is computed (U6-02); NVGRE has none.
+    /// Sets whether a UDP checksum is computed (U6-02). No effect in NVGRE, which has none.
     #[must_use]
     pub fn with_udp_checksum(self, on: bool) -> Self {
         self.with_udp(|template| template.with_udp_checksum(on))
@@ -173,7 +182,7 @@ impl<'a> Encap<'a> {
         }
     }
 
-    /// Whether NVGRE's FlowID is filled from the flow or 0 (NVG-03); other tunnels have none.
+    /// Sets whether NVGRE's FlowID comes from the flow or is 0 (NVG-03). No effect in other tunnels, which have none.
     #[must_use]
     pub fn with_flow_id(self, on: bool) -> Self {
         let flow_id = if on { 0xff } else { 0 };
@@ -188,49 +197,49 @@ impl<'a> Encap<'a> {
         Self { carrier, ..self }
     }
 
-    /// Another TTL or hop limit (TUN-06).
+    /// Sets another TTL or hop limit (TUN-06).
     #[must_use]
     pub fn with_ttl(self, ttl: u8) -> Self {
         change!(self, template => template.with_ttl(ttl))
     }
 
-    /// The outer DSCP, low six bits of `dscp`: the pipe model (TUN-05).
+    /// Sets the outer DSCP to the low six bits of `dscp`: the pipe model (TUN-05).
     #[must_use]
     pub fn with_dscp(self, dscp: u8) -> Self {
         change!(self, template => template.with_dscp(Some(dscp)))
     }
 
-    /// The outer DSCP is the inner one: the uniform model (TUN-05).
+    /// Copies the outer DSCP from the inner packet: the uniform model (TUN-05).
     #[must_use]
     pub fn with_inner_dscp(self) -> Self {
         change!(self, template => template.with_dscp(None))
     }
 
-    /// How the outer ECN field is set (TUN-01).
+    /// Sets how the outer ECN field is filled (TUN-01).
     #[must_use]
     pub fn with_ecn(self, ecn: EcnMode) -> Self {
         change!(self, template => template.with_ecn(ecn))
     }
 
-    /// Another kind of payload.
+    /// Sets another kind of payload.
     ///
     /// # Errors
-    /// [`Rule::PayloadType`] for what the encapsulation cannot say.
+    /// [`Rule::PayloadType`] if the encapsulation cannot carry this payload.
     pub fn with_payload(self, payload: Payload) -> Result<Self, Error> {
-        self.with(payload, self.options)
+        self.with_contents(payload, self.options)
     }
 
-    /// Geneve options for all packets; one of them critical sets flag C (GNV-02).
+    /// Sets Geneve options for all packets. Flag C is set if one of them is critical (GNV-02).
     ///
     /// # Errors
-    /// [`Rule::OptionsBeyond`] above 252 bytes, or for any in another encapsulation.
+    /// [`Rule::OptionsBeyond`] above 252 bytes, or for any options in another encapsulation.
     pub fn with_options<'b>(self, options: Options<'b>) -> Result<Encap<'b>, Error> {
         let Self { carrier, ethernet, encapsulation, protocol, payload, vni, .. } = self;
         Encap { carrier, ethernet, encapsulation, protocol, payload, vni, options: Options::NONE }
-            .with(payload, options)
+            .with_contents(payload, options)
     }
 
-    fn with<'b>(self, payload: Payload, options: Options<'b>) -> Result<Encap<'b>, Error>
+    fn with_contents<'b>(self, payload: Payload, options: Options<'b>) -> Result<Encap<'b>, Error>
     where
         'a: 'b,
     {
@@ -242,11 +251,11 @@ impl<'a> Encap<'a> {
             Carrier::Socket(_) if self.encapsulation != Encapsulation::Nvgre => Carrier::Socket(shim),
             nvgre => nvgre,
         };
-        Ok(Encap { carrier, payload, options, ..self }.settled())
+        Ok(Encap { carrier, payload, options, ..self }.simplified())
     }
 
-    /// Length of the outer headers, options included: 36 and more over IPv4, 56 over IPv6; with NVGRE 28 and 48; 14 more
-    /// with Ethernet, and 8 alone for a socket.
+    /// The length of the outer headers with options: over IPv4 36 bytes or more, over IPv6 56 or more; in NVGRE 28 and
+    /// 48; 14 more with Ethernet, and 8 or more for a socket.
     #[inline]
     pub const fn len(&self) -> usize {
         let headers = match &self.carrier {
@@ -261,50 +270,52 @@ impl<'a> Encap<'a> {
         if self.ethernet.is_some() { size_of::<ethernet::Header>() } else { 0 }
     }
 
-    /// The longest inner frame (or packet, without Ethernet) that fits an underlay whose IP packets have this many bytes at
-    /// most, with the options that all packets have (GNV-11); 0 where not even the headers fit.
+    /// The longest inner frame (or packet, without Ethernet) for an underlay whose IP packets have at most `underlay`
+    /// bytes.
+    ///
+    /// The result takes the tunnel's options into account (GNV-11). It is 0 if not even the headers fit.
     #[inline]
     pub const fn inner_mtu(&self, underlay: usize) -> usize {
         underlay.saturating_sub(self.len() - self.ethernet_len())
     }
 
-    /// Writes outer headers and a copy of `inner`; gives the length of all.
+    /// Writes the outer headers and a copy of `inner`. Returns the length of both.
     ///
-    /// `entropy` is that of the inner flow, see [`flow::entropy`](crate::flow::entropy).
+    /// `entropy` is the entropy of the inner flow; see [`flow::entropy`](crate::flow::entropy).
     ///
     /// # Errors
-    /// [`Rule::NoRoom`], [`Rule::TooLong`]; [`Rule::Truncated`] for an inner frame below 14 bytes, [`Rule::InnerVlan`]
-    /// for a tagged one in NVGRE (NVG-04), [`Rule::InnerVersion`] for an IP packet of the other version.
+    /// [`Rule::NoRoom`], [`Rule::TooLong`]; [`Rule::Truncated`] for an inner frame below 14 bytes; [`Rule::InnerVlan`]
+    /// for a tagged frame in NVGRE (NVG-04); [`Rule::InnerVersion`] for an IP packet of the other version.
     #[inline(always)]
     pub fn write(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.write(&self.plain(entropy), inner, out),
-            _ => apart(move || self.write_apart(entropy, inner, out)),
+            _ => call_slow(move || self.write_slow(entropy, inner, out)),
         }
     }
 
-    /// Writes the outer headers alone, for scatter output with `inner` behind them; gives their length.
+    /// Writes only the outer headers, for scatter output with `inner` after them. Returns their length.
     ///
     /// # Errors
-    /// As [`Encap::write`].
+    /// The errors of [`Encap::write`].
     #[inline(always)]
     pub fn write_headers(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.write_headers(&self.plain(entropy), inner, out),
-            _ => apart(move || self.headers_apart(entropy, inner, out)),
+            _ => call_slow(move || self.write_headers_slow(entropy, inner, out)),
         }
     }
 
-    /// Writes the outer headers into the headroom of `buffer`, whose inner frame begins at `inner_at`; gives where they
-    /// begin. [`MAX_OVERHEAD`] bytes of headroom always suffice.
+    /// Writes the outer headers into the headroom of `buffer`, whose inner frame begins at `inner_at`. Returns the
+    /// offset of the outer headers. [`MAX_OVERHEAD`] bytes of headroom always suffice.
     ///
     /// # Errors
-    /// As [`Encap::write`].
+    /// The errors of [`Encap::write`].
     #[inline(always)]
     pub fn prepend(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
         match &self.carrier {
             Carrier::Plain(template) => template.prepend(&self.plain(entropy), buffer, inner_at),
-            _ => apart(move || self.prepend_apart(entropy, buffer, inner_at)),
+            _ => call_slow(move || self.prepend_slow(entropy, buffer, inner_at)),
         }
     }
 
@@ -313,18 +324,18 @@ impl<'a> Encap<'a> {
         Packet { protocol: &self.protocol, entropy, options: &[], class: class_of_plain }
     }
 
-    fn write_apart(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    fn write_slow(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         let (len, available) = (self.len(), out.len());
         let needed = len + inner.len();
         let Some((headers, payload)) = out.get_mut(..needed).and_then(|out| out.split_at_mut_checked(len)) else {
             return Err(Error::no_room(self.protocol, needed, available));
         };
-        self.headers_apart(entropy, inner, headers)?;
+        self.write_headers_slow(entropy, inner, headers)?;
         payload.copy_from_slice(inner);
         Ok(needed)
     }
 
-    fn prepend_apart(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
+    fn prepend_slow(&self, entropy: u16, buffer: &mut [u8], inner_at: usize) -> Result<usize, Error> {
         let len = self.len();
         let room = buffer.split_at_mut_checked(inner_at).and_then(|(headroom, inner)| {
             let start = inner_at.checked_sub(len)?;
@@ -333,11 +344,11 @@ impl<'a> Encap<'a> {
         let Some((start, headers, inner)) = room else {
             return Err(Error::no_room(self.protocol, len, inner_at));
         };
-        self.headers_apart(entropy, inner, headers)?;
+        self.write_headers_slow(entropy, inner, headers)?;
         Ok(start)
     }
 
-    fn headers_apart(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    fn write_headers_slow(&self, entropy: u16, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         let (encapsulation, payload) = (self.encapsulation, self.payload);
         let (len, available, protocol) = (self.len(), out.len(), self.protocol);
         let no_room = || Error::no_room(protocol, len, available);
@@ -353,7 +364,7 @@ impl<'a> Encap<'a> {
             Carrier::Plain(template) | Carrier::Udp(template) => template.write_headers(&packet, inner, behind)?,
             Carrier::Gre(template) => template.write_headers(&packet, inner, behind)?,
             Carrier::Socket(shim) => {
-                packet.class.of(inner)?;
+                packet.class.class_of(inner)?;
                 let (head, options) = behind.split_first_chunk_mut().ok_or_else(no_room)?;
                 *head = *shim;
                 if let (Encapsulation::Nvgre, [.., flow_id]) = (encapsulation, head) {
@@ -367,21 +378,21 @@ impl<'a> Encap<'a> {
     }
 }
 
-/// A call that is not the usual way. Its error comes through a place of its own: a `Result` from a call is in memory, and
-/// would put that of the usual way there too.
+/// Calls the rare cases. The error goes through a variable of its own, because a returned `Result` is in memory, and
+/// would put that of the usual case into memory too.
 #[inline(always)]
-fn apart(call: impl FnOnce() -> Result<usize, Error>) -> Result<usize, Error> {
+fn call_slow(call: impl FnOnce() -> Result<usize, Error>) -> Result<usize, Error> {
     #[cold]
     #[inline(never)]
-    fn called(call: impl FnOnce() -> Result<usize, Error>, error: &mut Error) -> Option<usize> {
+    fn outlined(call: impl FnOnce() -> Result<usize, Error>, error: &mut Error) -> Option<usize> {
         call().map_err(|failure| *error = failure).ok()
     }
 
-    let mut error = Error::no_room(Protocol::Ethernet, 0, 0); // until there is one
-    called(call, &mut error).ok_or(error)
+    let mut error = Error::no_room(Protocol::Ethernet, 0, 0); // replaced before it is read
+    outlined(call, &mut error).ok_or(error)
 }
 
-/// The eight bytes behind UDP.
+/// The eight bytes after UDP.
 fn shim(encapsulation: Encapsulation, vni: Vni, payload: Payload, options: Options<'_>) -> Result<Shim, Error> {
     let error = |rule| Err(Error::new(encapsulation.protocol(), 0, rule));
     if encapsulation != Encapsulation::Geneve && !options.as_bytes().is_empty() {
@@ -393,12 +404,12 @@ fn shim(encapsulation: Encapsulation, vni: Vni, payload: Payload, options: Optio
             Ok(zerocopy::transmute!(geneve::Header::new(vni, payload.ether_type(), options)?))
         }
         (Encapsulation::Vxlan, Payload::Ethernet) => Ok(zerocopy::transmute!(vxlan::Header::new(vni))),
-        (Encapsulation::Nvgre, Payload::Ethernet) => Ok([0; 8]), // its header is the template's own
+        (Encapsulation::Nvgre, Payload::Ethernet) => Ok([0; 8]), // the NVGRE template has its own header
         _ => error(Rule::PayloadType(payload.ether_type())),
     }
 }
 
-/// Traffic class of an inner frame, which has an Ethernet header at least (VXL-12).
+/// The traffic class of an inner frame, which must have an Ethernet header (VXL-12).
 #[inline(always)]
 fn class_of_plain(inner: &[u8]) -> Result<u8, Error> {
     if inner.len() < vxlan::MIN_INNER {
@@ -407,7 +418,7 @@ fn class_of_plain(inner: &[u8]) -> Result<u8, Error> {
     Ok(class_of_frame(inner))
 }
 
-/// Traffic class of what goes in, and whether it may.
+/// The traffic class of the inner frame or packet, or the reason why it must not enter the tunnel.
 fn class(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) -> Result<u8, Error> {
     match payload {
         Payload::Ethernet if encapsulation == Encapsulation::Nvgre && is_tagged(inner) => {
@@ -429,7 +440,7 @@ fn class_of_other(encapsulation: Encapsulation, payload: Payload, inner: &[u8]) 
     }
 }
 
-/// Whether an Ethernet frame has an 802.1Q or 802.1ad tag.
+/// True if an Ethernet frame has an 802.1Q or 802.1ad tag.
 #[inline(always)]
 pub(super) fn is_tagged(frame: &[u8]) -> bool {
     match frame.first_chunk::<14>() {

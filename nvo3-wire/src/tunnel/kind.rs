@@ -1,4 +1,4 @@
-//! Which tunnel, and what is in it.
+//! The encapsulations and their payloads.
 
 use crate::vxlan_gpe::Next;
 use crate::{Error, EtherType, Protocol, Rule, geneve, vxlan, vxlan_gpe};
@@ -47,20 +47,20 @@ impl fmt::Display for Encapsulation {
     }
 }
 
-/// What a tunnel header is in front of.
+/// The type of the bytes after a tunnel header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Payload {
-    /// An Ethernet frame without FCS: in any tunnel.
+    /// An Ethernet frame without FCS. Every tunnel can carry it.
     #[default]
     Ethernet,
-    /// An IPv4 packet: in VXLAN-GPE and Geneve.
+    /// An IPv4 packet. Only in VXLAN-GPE and Geneve.
     Ipv4,
-    /// An IPv6 packet: in VXLAN-GPE and Geneve.
+    /// An IPv6 packet. Only in VXLAN-GPE and Geneve.
     Ipv6,
-    /// A network service header (RFC 8300): in VXLAN-GPE.
+    /// A network service header (RFC 8300). Only in VXLAN-GPE.
     Nsh,
 }
 

@@ -1,10 +1,15 @@
-//! One face for every encapsulation: VXLAN, VXLAN-GPE, Geneve and NVGRE, each over IPv4 and IPv6.
+//! Encapsulation and decapsulation: VXLAN, VXLAN-GPE, Geneve and NVGRE, each over IPv4 and IPv6.
 //!
-//! [`Encap`] is the outer headers of one tunnel, built once, then stamped in front of inner frames, into headroom or
-//! apart from them, with an outer Ethernet header or without, or just what goes to a UDP socket. [`decap`] goes the other
-//! way from an outer IP packet, [`decap_frame`] from an Ethernet frame, and says which tunnel it was, if any; [`parse`]
-//! goes from the payload of a UDP socket.
-//! Answers TUN-01 to TUN-08 and U6-01 to U6-06 for all, GNV-04 and GNV-06 to GNV-10, NVG-03 to NVG-08, VXL-13.
+//! [`Encap`] holds the outer headers of one tunnel, built once, and writes them in front of inner frames: into
+//! headroom, into a buffer of their own, or with a copy of the frame. The output is an IP packet, an Ethernet frame, or
+//! the payload of a UDP socket.
+//!
+//! [`decap`] reads an outer IP packet, [`decap_frame`] an outer Ethernet frame, and [`parse`] the payload of a UDP
+//! socket. A packet that is not a tunnel's is `None`; a broken tunnel packet is an error.
+//!
+//! The module follows TUN-01 to TUN-08 (ECN, DSCP, TTL, entropy, fragmentation) and U6-01 to U6-06 (zero UDP checksums
+//! over IPv6) for all encapsulations. For single ones it follows GNV-04, GNV-06 to GNV-10, NVG-03 to NVG-08, and
+//! VXL-13.
 //!
 //! ```
 //! use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};

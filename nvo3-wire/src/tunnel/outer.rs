@@ -1,4 +1,4 @@
-//! What every decapsulation reads first: the outer IP packet and its UDP datagram.
+//! The outer IP packet and its UDP datagram, which every decapsulation reads first.
 
 use crate::ecn::Ecn;
 use crate::error::take;
@@ -12,13 +12,13 @@ pub(crate) struct Outer<'a> {
     ip: Ip<'a>,
     /// The upper protocol.
     pub(crate) protocol: u8,
-    /// What the upper protocol begins with.
+    /// The bytes from the upper protocol's header on.
     pub(crate) payload: &'a [u8],
-    /// Where it begins.
+    /// The offset of `payload`.
     pub(crate) at: usize,
     /// DSCP and ECN.
     pub(crate) class: u8,
-    /// Of a fragment, where its payload belongs.
+    /// The fragment offset of a fragment. `None` for a whole packet.
     fragment: Option<usize>,
 }
 
@@ -29,7 +29,7 @@ enum Ip<'a> {
 }
 
 impl<'a> Outer<'a> {
-    /// Reads the headers as far as it takes to see which tunnel it is; nothing is verified yet.
+    /// Reads the headers only as far as needed to find the tunnel. Nothing is verified yet.
     #[inline(always)]
     pub(crate) fn parse(packet: &'a [u8]) -> Result<Self, Error> {
         match packet.first().map(|first| first >> 4) {
@@ -53,14 +53,14 @@ impl<'a> Outer<'a> {
         let upper = ip.upper()?;
         let (payload, at, class) = (upper.payload, upper.offset, ip.header.traffic_class());
         let fragment = upper.fragment.then(|| usize::from(upper.fragment_offset));
-        // Whether an authentication header is right, the IP stack has to say first.
+        // The IP stack must verify an authentication header first.
         let is_authenticated = || ip.extensions().any(|extension| extension.kind == ipv6::AUTHENTICATION);
         let is_plain = upper.protocol == ip.header.next_header || !is_authenticated();
         let protocol = if is_plain { upper.protocol } else { ipv6::AUTHENTICATION };
         Ok(Self { ip: Ip::V6(ip), protocol, payload, at, class, fragment })
     }
 
-    /// The UDP destination port; `None` where there is no UDP header: another protocol, or a fragment other than the first.
+    /// The UDP destination port. `None` without UDP header: another protocol, or a fragment other than the first.
     #[inline(always)]
     pub(crate) fn port(&self) -> Result<Option<u16>, Error> {
         if self.protocol != ipv4::UDP || self.fragment.is_some_and(|offset| offset != 0) {
@@ -70,7 +70,7 @@ impl<'a> Outer<'a> {
         Ok(Some(udp.destination_port.get()))
     }
 
-    /// Refuses fragments (VXL-07, NVG-05), a wrong IPv4 header checksum and a group as source.
+    /// Refuses fragments (VXL-07, NVG-05), a wrong IPv4 header checksum, and a group as source.
     #[inline(always)]
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let protocol = match &self.ip {
@@ -98,8 +98,9 @@ impl<'a> Outer<'a> {
         Ecn::from_class(self.class)
     }
 
-    /// The datagram, its checksum verified unless it is zero (VXL-06, GNV-08, U6-04), which over IPv6 needs
-    /// `zero_over_ipv6` (U6-03).
+    /// The datagram with its checksum verified, unless it is zero (VXL-06, GNV-08, U6-04).
+    ///
+    /// A zero checksum over IPv6 needs `zero_over_ipv6` (U6-03).
     #[inline(always)]
     pub(crate) fn datagram(&self, zero_over_ipv6: bool) -> Result<Datagram<'a>, Error> {
         let udp = Datagram::parse(self.payload).map_err(|e| e.at(self.at))?;

@@ -1,4 +1,4 @@
-//! What every encapsulation writes: outer headers built once, stamped per packet.
+//! Templates of outer headers, built once and stamped per packet.
 
 use crate::checksum::Sum;
 use crate::error::place;
@@ -11,34 +11,35 @@ const TTL: u8 = 64;
 const ECN: u8 = 0x03;
 const DSCP: u8 = 0xfc;
 
-/// What the outer ECN field is set to (RFC 6040 §4.1, TUN-01).
+/// The rule for the outer ECN field (RFC 6040 §4.1, TUN-01).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum EcnMode {
-    /// Copied from the inner IP packet; Not-ECT where the inner frame carries none.
+    /// Copy it from the inner IP packet. Not-ECT if the inner frame carries no IP packet.
     #[default]
     Normal,
-    /// Not-ECT always, for tunnel ends that do not follow RFC 6040.
+    /// Always Not-ECT, for endpoints that do not follow RFC 6040.
     Compatibility,
 }
 
-/// The source port of a flow: 49152–65535 (VXL-04).
+/// The UDP source port of a flow: 49152–65535 (VXL-04).
 #[inline]
 pub const fn source_port(entropy: u16) -> u16 {
     0xc000 | entropy & 0x3fff
 }
 
-/// Anything that is written in place.
+/// A type that is written in place.
 pub(crate) trait Plain: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy {}
 
 impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy> Plain for T {}
 
-/// An outer IP header in a template.
+/// The outer IP header in a template.
 pub(crate) trait Ip: Plain {
-    /// The most that fits behind it.
+    /// The most bytes that fit after it.
     const CAPACITY: usize;
 
-    /// Sets what differs from packet to packet; `sum` is over the template's header, folded.
+    /// Sets the fields that differ per packet. `sum` is the folded sum over the template's header.
     fn stamp(&mut self, length: u16, class: u8, entropy: u16, sum: u16);
 }
 
@@ -59,22 +60,22 @@ impl Ip for ipv6::Header {
 
     #[inline(always)]
     fn stamp(&mut self, length: u16, class: u8, entropy: u16, _: u16) {
-        let label = u32::from(entropy) + 1; // never zero (TUN-07)
+        let label = u32::from(entropy) + 1; // a flow label is never zero (TUN-07)
         self.version_class_label = U32::new(6 << 28 | u32::from(class) << 20 | label);
         self.payload_length = U16::new(length);
     }
 }
 
-/// What stands between outer IP header and tunnelled bytes.
+/// The headers between the outer IP header and the tunnelled bytes.
 pub(crate) trait Upper: Plain {
     /// Its IP protocol.
     const PROTOCOL: u8;
 
-    /// Sets what differs from packet to packet.
+    /// Sets the fields that differ per packet.
     fn stamp(&mut self, length: u16, entropy: u16, checksum: u16);
 }
 
-/// UDP and a tunnel header that all packets share.
+/// UDP and the tunnel header, which all packets of a tunnel share.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Udp<S> {
@@ -103,14 +104,14 @@ impl<S: Plain> Upper for Udp<S> {
 impl Upper for nvgre::Header {
     const PROTOCOL: u8 = crate::gre::PROTOCOL;
 
-    /// The template's FlowID says which bits of it are filled: all or none (NVG-03).
+    /// The template's FlowID says which of its bits are filled: all or none (NVG-03).
     #[inline(always)]
     fn stamp(&mut self, _: u16, entropy: u16, _: u16) {
         self.flow_id &= nvgre::flow_id(entropy);
     }
 }
 
-/// Headers in the order and form of the packet, so that one copy writes them all.
+/// The headers in the order and form of the packet, so that one copy writes them all.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Behind<I, U> {
@@ -128,18 +129,18 @@ enum Headers<U> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Template<U> {
     headers: Headers<U>,
-    /// Over the IPv4 header, its traffic class zero; folded, so that what is added cannot carry.
+    /// The sum over the IPv4 header with traffic class zero. It is folded, so that later additions cannot overflow.
     ip_sum: u16,
-    /// Over pseudo-header and `U`; `None` sends no checksum.
+    /// The sum over pseudo-header and `U`. `None` sends no checksum.
     udp_sum: Option<Sum>,
-    /// DSCP of the tunnel's own.
+    /// The tunnel's own DSCP.
     class: u8,
-    /// Which bits of the inner traffic class are copied.
+    /// The bits of the inner traffic class to copy.
     copied: u8,
 }
 
 impl<U: Upper> Template<U> {
-    /// TTL 64, DF, id 0, no UDP checksum (VXL-05, VXL-07, TUN-06, TUN-08).
+    /// Creates IPv4 headers: TTL 64, Don't Fragment, id 0, no UDP checksum (TUN-06, VXL-07, TUN-08, VXL-05).
     fn v4(source: Ipv4, destination: Ipv4, upper: U) -> Self {
         let ip = ipv4::Header {
             version_words: 0x45,
@@ -156,7 +157,7 @@ impl<U: Upper> Template<U> {
         Self::new(Headers::V4(Behind { ip, upper }))
     }
 
-    /// Hop limit 64, no UDP checksum yet (TUN-06).
+    /// Creates IPv6 headers: hop limit 64, no UDP checksum yet (TUN-06).
     fn v6(source: Ipv6, destination: Ipv6, upper: U) -> Self {
         let ip = ipv6::Header {
             version_class_label: U32::new(6 << 28),
@@ -169,7 +170,7 @@ impl<U: Upper> Template<U> {
         Self::new(Headers::V6(Behind { ip, upper }))
     }
 
-    /// Over whatever family both ends are of; `None` if they differ.
+    /// Creates headers for the address family of both endpoints. `None` if their families differ.
     pub(crate) fn between(ends: (IpAddr, IpAddr), upper: U) -> Option<Self> {
         match ends {
             (IpAddr::V4(source), IpAddr::V4(destination)) => Some(Self::v4(source.into(), destination.into(), upper)),
@@ -195,7 +196,7 @@ impl<U: Upper> Template<U> {
         self.summed()
     }
 
-    /// A DSCP of the tunnel's own, or (`None`) the inner one (TUN-05).
+    /// Sets the tunnel's own DSCP. `None` copies the inner DSCP (TUN-05).
     #[must_use]
     pub(crate) fn with_dscp(self, dscp: Option<u8>) -> Self {
         let copied = self.copied & ECN | if dscp.is_none() { DSCP } else { 0 };
@@ -238,7 +239,7 @@ impl<U: Upper> Template<U> {
         self
     }
 
-    /// Length of the outer headers without options.
+    /// The length of the outer headers without options.
     #[inline(always)]
     pub(crate) const fn len(&self) -> usize {
         match self.headers {
@@ -247,7 +248,7 @@ impl<U: Upper> Template<U> {
         }
     }
 
-    /// Writes outer headers and a copy of `inner`; gives the length of both.
+    /// Writes the outer headers and a copy of `inner`. Returns the length of both.
     #[inline(always)]
     pub(crate) fn write(&self, packet: &Packet<'_, impl Class>, inner: &[u8], out: &mut [u8]) -> Result<usize, Error> {
         match &self.headers {
@@ -256,7 +257,7 @@ impl<U: Upper> Template<U> {
         }
     }
 
-    /// Writes the outer headers; gives their length.
+    /// Writes the outer headers. Returns their length.
     #[inline(always)]
     pub(crate) fn write_headers(
         &self,
@@ -270,7 +271,7 @@ impl<U: Upper> Template<U> {
         }
     }
 
-    /// Writes the outer headers right before `inner_at`; gives where they begin.
+    /// Writes the outer headers directly in front of `inner_at`. Returns their offset.
     #[inline(always)]
     pub(crate) fn prepend(
         &self,
@@ -330,7 +331,7 @@ impl<U: Upper> Template<U> {
         inner: &[u8],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let class = packet.class.of(inner)?;
+        let class = packet.class.class_of(inner)?;
         let options = packet.options;
         let length = size_of::<U>() + options.len() + inner.len();
         if length > I::CAPACITY {
@@ -356,30 +357,30 @@ impl<U: Upper> Template<U> {
     }
 }
 
-/// Apart, so that packets without checksum have the shorter way.
+/// A function of its own, so that packets without checksum take the shorter path.
 #[inline(never)]
 fn checksum(sum: Sum, options: &[u8], inner: &[u8]) -> u16 {
     sum.bytes(options).bytes(inner).udp_checksum()
 }
 
-/// The traffic class of what is tunnelled, 0 where there is none; or why it may not be tunnelled.
+/// The traffic class of the tunnelled bytes, 0 if they have none; or the reason why they must not be tunnelled.
 pub(crate) trait Class: Fn(&[u8]) -> Result<u8, Error> {
     #[inline(always)]
-    fn of(&self, inner: &[u8]) -> Result<u8, Error> {
+    fn class_of(&self, inner: &[u8]) -> Result<u8, Error> {
         self(inner)
     }
 }
 
 impl<T: Fn(&[u8]) -> Result<u8, Error>> Class for T {}
 
-/// What one packet brings besides its inner frame.
+/// The values of one packet, apart from its inner frame.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet<'a, C> {
-    /// For errors; not read without one.
+    /// The protocol for errors. Read only after an error.
     pub(crate) protocol: &'a Protocol,
-    /// Of the inner flow.
+    /// The entropy of the inner flow.
     pub(crate) entropy: u16,
-    /// Between tunnel header and inner frame, a multiple of two bytes.
+    /// The bytes between tunnel header and inner frame; their number is even.
     pub(crate) options: &'a [u8],
     pub(crate) class: C,
 }

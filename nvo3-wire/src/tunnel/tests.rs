@@ -45,7 +45,7 @@ fn rule(packet: &[u8], accept: &Accept<'_>) -> Rule {
     decap(packet, accept).unwrap_err().rule
 }
 
-/// Where the tunnel header begins.
+/// The offset of the tunnel header.
 fn header_at(packet: &[u8]) -> usize {
     let ip = if packet[0] >> 4 == 4 { 20 } else { 40 };
     let protocol = if ip == 20 { packet[9] } else { packet[6] };
@@ -72,7 +72,7 @@ fn every_encapsulation_carries_frames_over_both_versions_and_adds_its_headers_al
 }
 
 #[test]
-fn vxlan_through_the_face_is_vxlan() {
+fn encap_and_the_header_module_agree_on_vxlan() {
     for (vector, offset) in [(&V9[..], 36), (&V10[..], 56)] {
         let outer = decap(vector, &Accept::default()).unwrap().unwrap();
         assert_eq!((outer.encapsulation, outer.carried.inner_offset), (Encapsulation::Vxlan, offset));
@@ -80,7 +80,7 @@ fn vxlan_through_the_face_is_vxlan() {
         let encap = Encap::new(Encapsulation::Vxlan, outer.source, outer.destination, outer.carried.vni).unwrap();
         let mut again = packet(&encap, outer.entropy, outer.carried.inner);
         if offset == 56 {
-            again[..4].copy_from_slice(&vector[..4]); // the vector's flow label is another hash
+            again[..4].copy_from_slice(&vector[..4]); // the vector's flow label comes from another hash
         }
         assert_eq!(again, vector);
     }
@@ -149,7 +149,7 @@ fn egress_brings_the_outer_codepoint_into_the_inner_packet() {
 
 /// Checks TUN-05, TUN-06.
 #[test]
-fn dscp_and_ttl_are_the_tunnels_own_unless_the_dscp_is_to_be_the_inner_one() {
+fn dscp_and_ttl_are_the_tunnels_own_unless_the_dscp_is_copied() {
     for encap in tunnels() {
         let mut inner = frame(EtherType::IPV4, false, Ect0);
         crate::ecn::set_dscp(&mut inner, 10).unwrap();
@@ -239,7 +239,7 @@ fn fragments_are_neither_sent_nor_taken() {
         assert_eq!(as_fragment([0x20, 0]), Err(of_no_whole_units));
         match encapsulation {
             Encapsulation::Nvgre => assert_eq!(as_fragment([0, 1]), Err(Rule::Fragment)),
-            _ => assert_eq!(as_fragment([0, 1]), Ok(false)), // it has no port
+            _ => assert_eq!(as_fragment([0, 1]), Ok(false)), // a later fragment has no port
         }
 
         let too_long = vec![0; 65_530];
@@ -333,7 +333,7 @@ fn a_hop_count_as_an_option_changes_nothing_for_ends_that_do_not_know_it() {
 
 /// Checks NVG-07.
 #[test]
-fn tunnels_that_cannot_be_are_not_made() {
+fn invalid_tunnels_are_refused() {
     let [v4, _] = ends(false);
     let [v6, _] = ends(true);
     for encapsulation in ALL {
@@ -345,24 +345,24 @@ fn tunnels_that_cannot_be_are_not_made() {
 }
 
 #[test]
-fn what_is_no_tunnel_is_told_from_a_broken_one() {
+fn a_packet_of_no_tunnel_is_none_and_a_broken_tunnel_packet_is_an_error() {
     let none = Accept { ports: &[], nvgre: false, ..Accept::default() };
     for encapsulation in ALL {
         let mut packet = packet(&tunnel(encapsulation, false), 0, &V1);
         assert_eq!(decap(&packet, &none), Ok(None));
-        packet[10] ^= 1; // the header checksum, which is looked at in a tunnel's packet alone
+        packet[10] ^= 1; // the header checksum, which is only checked in a tunnel's packet
         assert_eq!(decap(&packet, &none), Ok(None));
         assert!(matches!(rule(&packet, &Accept::default()), Rule::Checksum(_)));
     }
     let mut authenticated = packet(&tunnel(Encapsulation::Vxlan, true), 0, &V1);
     authenticated.splice(40..40, [17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9]);
     (authenticated[5], authenticated[6]) = (authenticated[5] + 16, 51);
-    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // nobody has verified it yet
+    assert_eq!(decap(&authenticated, &Accept::default()), Ok(None)); // the IP stack must verify it first
     assert!(decap(&[0x45; 19], &none).is_err() && decap(&[0x75; 60], &none).is_err());
 }
 
 #[test]
-fn a_port_says_what_is_spoken_on_it() {
+fn each_port_has_its_encapsulation() {
     let ports = &[(7000, Encapsulation::Geneve), (8472, Encapsulation::Vxlan), (4789, Encapsulation::Vxlan)];
     let accept = Accept { ports, ..Accept::default() };
     for (port, encapsulation) in *ports {
@@ -378,7 +378,7 @@ fn a_port_says_what_is_spoken_on_it() {
 }
 
 #[test]
-fn offsets_count_from_the_frame_that_was_given() {
+fn offsets_count_from_the_given_frame() {
     for encap in tunnels() {
         let [ours, theirs] = [Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2])];
         let frame = packet(&encap.with_ethernet(ours, theirs), 7, &V1);
@@ -441,7 +441,7 @@ fn headroom_and_scatter_give_the_same_packet_as_the_copy() {
 }
 
 #[test]
-fn a_line_says_which_tunnel_from_where_to_where() {
+fn the_text_form_names_tunnel_and_endpoints() {
     let packet = packet(&tunnel(Encapsulation::Nvgre, false), 0, &V1);
     let line = open(&packet).to_string();
     assert_eq!(line, "198.51.100.1 > 198.51.100.2 NVGRE VNI 1193046, Ethernet of 42 bytes");

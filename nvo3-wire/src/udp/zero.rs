@@ -1,11 +1,13 @@
-//! Which datagrams may go over IPv6 without a checksum.
+//! The datagrams that may go over IPv6 without a checksum.
 
 use super::{Datagram, Header};
 use crate::checksum::Field;
 use crate::{Error, Ipv6, Protocol, Rule, ipv6};
 
-/// The ports and peers for which a zero checksum over IPv6 was enabled; for all others there is none (RFC 6936 §4 (3)
-/// to (6), U6-02, U6-03). The default enables nothing.
+/// The ports and peers for which a zero checksum over IPv6 is enabled. For all others it is not (RFC 6936 §4 (3) to
+/// (6), U6-02, U6-03).
+///
+/// The default enables nothing.
 ///
 /// ```
 /// use nvo3_wire::{Ipv6, checksum::Field, udp::ZeroChecksums};
@@ -17,31 +19,32 @@ use crate::{Error, Ipv6, Protocol, Rule, ipv6};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZeroChecksums<'a> {
-    /// Destination ports of the tunnels concerned.
+    /// Destination ports of the tunnels.
     pub ports: &'a [u16],
-    /// Addresses at the other end of them.
+    /// Addresses of the other endpoints.
     pub peers: &'a [Ipv6],
 }
 
 impl ZeroChecksums<'_> {
-    /// Whether both were enabled.
+    /// True if both the port and the peer are enabled.
     pub fn allows(&self, destination_port: u16, peer: &Ipv6) -> bool {
         self.ports.contains(&destination_port) && self.peers.contains(peer)
     }
 
-    /// What a sender puts into the checksum field. One that needs a checksum for this datagram, such as a keepalive,
-    /// does not ask and takes [`Field::Fill`] (RFC 6936 §4 (4)).
+    /// The content of a sender's checksum field.
+    ///
+    /// For a datagram that always needs a checksum, such as a keepalive, use [`Field::Fill`] instead (RFC 6936 §4 (4)).
     pub fn field(&self, destination_port: u16, peer: &Ipv6) -> Field {
         if self.allows(destination_port, peer) { Field::Zero } else { Field::Fill }
     }
 }
 
 impl Datagram<'_> {
-    /// The receiver's rules over IPv6: the checksum verifies, and is zero only where that was enabled for the
+    /// Checks the receiver's rules over IPv6: the checksum verifies, and it is zero only if that is enabled for the
     /// destination port and the peer (RFC 8200 §8.1, RFC 6936 §4 (5) to (7), U6-03, U6-04).
     ///
     /// # Errors
-    /// [`Rule::ZeroChecksum`] or [`Rule::Checksum`].
+    /// [`Rule::ZeroChecksum`] if the checksum is zero without permission, [`Rule::Checksum`] if it does not verify.
     pub fn validate_over_ipv6(&self, ip: &ipv6::Header, zero: &ZeroChecksums<'_>) -> Result<(), Error> {
         let Header { destination_port, length, checksum, .. } = self.header;
         if checksum.get() != 0 {

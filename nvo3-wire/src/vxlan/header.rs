@@ -1,4 +1,4 @@
-//! The header itself.
+//! The header of VXLAN.
 
 use crate::error::take;
 use crate::{Error, Protocol, Rule, Vni};
@@ -11,7 +11,7 @@ pub const PORT: u16 = 4789;
 /// The shortest inner frame: an Ethernet header without payload (VXL-12).
 pub const MIN_INNER: usize = 14;
 
-/// VXLAN (RFC 7348 §5).
+/// The header of VXLAN (RFC 7348 §5).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -25,21 +25,21 @@ pub const MIN_INNER: usize = 14;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Header {
-    /// I is 0x08; the others are ignored on receipt.
+    /// Flags. I is 0x08; receivers ignore the others.
     pub flags: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 3],
-    /// The VNI; valid if I is set.
+    /// The VNI, valid if flag I is set.
     pub vni: [u8; 3],
-    /// Ignored on receipt.
-    pub reserved_too: u8,
+    /// Reserved; receivers ignore it.
+    pub reserved_last: u8,
 }
 
 impl Header {
-    /// The flag that says the VNI is valid.
+    /// Flag I: the VNI is valid.
     pub const VALID: u8 = 0x08;
 
-    /// The header for `vni`: I set, everything else zero (VXL-01).
+    /// Creates the header for `vni`: flag I set, everything else zero (VXL-01).
     ///
     /// ```
     /// use nvo3_wire::{Vni, vxlan::Header};
@@ -49,13 +49,13 @@ impl Header {
     /// ```
     #[inline]
     pub const fn new(vni: Vni) -> Self {
-        Self { flags: Self::VALID, reserved: [0; 3], vni: vni.to_bytes(), reserved_too: 0 }
+        Self { flags: Self::VALID, reserved: [0; 3], vni: vni.to_bytes(), reserved_last: 0 }
     }
 
-    /// The VNI, if the header says it is valid (VXL-02).
+    /// The VNI, if flag I says that it is valid (VXL-02).
     ///
     /// # Errors
-    /// [`Rule::NoVni`].
+    /// [`Rule::NoVni`] if flag I is 0.
     #[inline]
     pub fn validate(&self) -> Result<Vni, Error> {
         if self.flags & Self::VALID == 0 {
@@ -74,7 +74,7 @@ impl fmt::Display for Header {
     }
 }
 
-/// VNI and inner frame of a UDP payload.
+/// Reads VNI and inner frame of a UDP payload.
 ///
 /// ```
 /// let mut payload = [0u8; 8 + 14];
@@ -84,7 +84,8 @@ impl fmt::Display for Header {
 /// ```
 ///
 /// # Errors
-/// [`Rule::Truncated`], [`Rule::NoVni`], or [`Rule::Truncated`] of Ethernet for an inner frame below 14 bytes (VXL-12).
+/// [`Rule::Truncated`] of VXLAN, [`Rule::NoVni`], or [`Rule::Truncated`] of Ethernet for an inner frame below 14 bytes
+/// (VXL-12).
 #[inline]
 pub fn parse(payload: &[u8]) -> Result<(Vni, &[u8]), Error> {
     let (header, inner) = take::<Header>(payload, Protocol::Vxlan)?;

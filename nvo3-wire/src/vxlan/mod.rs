@@ -1,5 +1,8 @@
-//! The header of VXLAN (RFC 7348), and how to read a UDP payload that begins with it; [`tunnel`](crate::tunnel) has the
-//! outer headers too.
+//! VXLAN (RFC 7348): its header, and a reader for the payload of a UDP socket.
+//!
+//! [`tunnel`](crate::tunnel) reads and writes the outer headers too.
+//!
+//! [`Header`] shows the layout. [`parse`] reads the payload of a UDP socket, [`Header::new`] creates a header.
 
 mod header;
 #[cfg(test)]

@@ -24,7 +24,7 @@ fn packet(encap: &Encap<'_>, entropy: u16, inner: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `packet` after a change to its outer IPv4 header, whose checksum is set right again.
+/// `packet` with a changed outer IPv4 header and its corrected checksum.
 fn with_header(packet: &[u8], change: impl FnOnce(&mut ipv4::Header)) -> Vec<u8> {
     let mut packet = packet.to_vec();
     let (header, _) = ipv4::Header::mut_from_prefix(&mut packet).unwrap();
@@ -221,7 +221,7 @@ fn what_does_not_fit_a_length_field_is_refused() {
 
 #[cfg(feature = "bytes")]
 #[test]
-fn bytes_take_the_same_packet() {
+fn put_appends_the_packet_that_write_writes() {
     let mut out = bytes::BytesMut::new();
     assert_eq!(over_ipv6().put(5, &V1, &mut out), Ok(out.len()));
 

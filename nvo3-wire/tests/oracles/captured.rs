@@ -1,14 +1,14 @@
-//! Captures that nobody here made, as tshark reads them.
+//! Captures of other projects, compared with tshark's reading.
 
 use super::differences::Tally;
 use super::{array, capture, dissected, folder, rows, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The port of old Linux kernels, for VXLAN to tshark in all these captures.
+/// The VXLAN port of old Linux kernels, which tshark used for all these captures.
 const OLD_VXLAN_PORT: u16 = 8472;
 
-/// tshark's name of a layer, ours, and the columns that are fields.
+/// For each layer: tshark's name, this crate's name, and the columns that are compared.
 type Columns = &'static [(&'static str, &'static str)];
 #[rustfmt::skip]
 const LAYERS: &[(&str, &[&str], Columns)] = &[
@@ -57,7 +57,7 @@ const LAYERS: &[(&str, &[&str], Columns)] = &[
         ("geneve.version", "ver"), ("geneve.option.length", "opt_len"), ("geneve.flags.oam", "o"),
         ("geneve.flags.critical", "c"), ("geneve.proto_type", "proto"), ("geneve.vni", "vni")]),
 ];
-/// Options: tshark's columns and our fields.
+/// Options: tshark's columns and this crate's fields.
 #[rustfmt::skip]
 const OPTIONS: Columns = &[
     ("icmpv6.opt.type", "type"), ("icmpv6.opt.length", "len"), ("icmpv6.opt.mtu", "mtu"),
@@ -71,12 +71,12 @@ const OPTIONS: Columns = &[
     ("geneve.option.unknown.data", "data"),
 ];
 
-/// Layers that tshark does not list, or that we read no fields of.
+/// Layers that tshark does not list, or of which this crate reads no fields.
 const OURS_ALONE: &[&str] = &["ah", "tcp", "payload", "igmp", "snap"];
-/// Link layers in front of what a walk begins with.
+/// Link layers in front of the start of a walk.
 const THEIRS_ALONE: &[&str] = &["raw", "null", "sll"];
 
-/// What carries layers of ours but is none, by tshark's names.
+/// Protocols, by tshark's names, that this crate does not read but that carry layers which it reads.
 #[rustfmt::skip]
 const OTHER_CARRIERS: &[&str] = &[
     "avsp", "capwap.data", "erspan", "gtp", "ieee8021ah", "l2tp", "macsec", "mpls", "nhrp", "nsh", "ppp", "pppoes", "sflow", "teredo",
@@ -100,7 +100,7 @@ fn frames(table: &[Value]) -> Vec<Frame> {
             "frame" => {
                 frames.insert(number, Frame { meta: row.clone(), layers: Vec::new(), options: Vec::new() });
             }
-            // what an ICMP error quotes is no layer of the frame
+            // The packet that an ICMP error quotes is not a layer of the frame.
             _ if row["emb"] == 1 => {}
             "layer" => frames.get_mut(&number).unwrap().layers.push(row.clone()),
             _ => frames.get_mut(&number).unwrap().options.push(row.clone()),
@@ -129,7 +129,7 @@ fn captures_of_others_are_read_as_tshark_reads_them() {
                 continue;
             }
             assert!(array(&lax["layers"]).len() >= array(&strict["layers"]).len(), "{name} {strict} {lax}");
-            // what tshark warns of and shows as far as it goes is a cut payload
+            // tshark warns of a cut payload and shows its beginning.
             let ours = if strict["error"]["kind"] == "truncated" { lax } else { strict };
             let mut compare = Compare { name, frame, ours, tally: &mut tally };
             compare.layers();
@@ -183,7 +183,7 @@ impl Compare<'_> {
         }
     }
 
-    /// We stopped at the layer that `theirs` shows.
+    /// The walk stopped at the layer that `theirs` shows.
     fn stopped(&mut self, theirs: &Value) {
         let (layer, kind) = (text(&self.ours["error"]["layer"]), text(&self.ours["error"]["kind"]));
         let same = LAYERS.iter().any(|(name, names, _)| *name == text(&theirs["p"]) && names.contains(&layer));
@@ -221,7 +221,7 @@ impl Compare<'_> {
                 "ipv6.fraghdr.offset" => value.as_u64().map_or(Value::Null, |units| (units * 8).into()),
                 _ => value.clone(),
             };
-            // `eth.type` of a length that tshark takes for a type
+            // `eth.type` of a length that tshark reads as a type
             if value.is_null() || (column == "eth.type" && ours.is_null() && value == 0) {
                 continue;
             }
@@ -255,7 +255,7 @@ impl Compare<'_> {
         }
     }
 
-    /// What tshark says of a checksum (0 bad, 1 good) is what we say, where we got as far.
+    /// Compares the verdicts on a checksum (tshark: 0 bad, 1 good), as far as the walk got.
     fn checksums(&mut self) {
         let columns = [
             ("ip", "ip.checksum.status", "ipv4"),
@@ -288,7 +288,7 @@ impl Compare<'_> {
         }
     }
 
-    /// A rule that comes before the checksum.
+    /// True for a rule that is checked before the checksum.
     fn other_discard(&self, layer: &str) -> bool {
         array(&self.ours["discard"]).iter().any(|discard| discard["layer"] == layer)
     }
@@ -304,8 +304,8 @@ impl Compare<'_> {
     }
 }
 
-/// Frames that were cut when they were captured: a walk that knows the original length calls nothing cut that was never
-/// there, and ends where the lax walk does or before.
+/// Cut captures: with the original length, a walk calls no byte cut that never was in the frame. It ends where the lax
+/// walk ends, or earlier.
 #[test]
 fn cut_captures_end_in_cut_headers() {
     let Some(folder) = folder("public") else { return };

@@ -1,10 +1,10 @@
-//! Where we and an oracle differ on purpose.
+//! The deliberate differences between this crate and an oracle.
 
 use std::collections::BTreeMap;
 
-/// Each kind of difference with the rule that makes us right.
+/// Each kind of difference, with the rule that this crate follows.
 const DIFFERENCES: &[(&str, &str)] = &[
-    // generated frames
+    // Generated frames:
     ("evpn", "BGP is a payload here: EVPN routes are the control plane's"),
     ("nsh", "NSH (RFC 8300) is left in the payload, which the output contract permits"),
     ("empty payload", "no bytes are no layer; the rows have both for a datagram without data"),
@@ -16,14 +16,14 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "experimental option",
-        "RFC 8926 §3.5, GNV-02: who does not know a critical option drops the packet, and one of an \
-      experimental class (§7) is known to nobody who was not told; the generator's receiver knows class 0xffff",
+        "RFC 8926 §3.5, GNV-02: an endpoint that does not know a critical option drops the packet. An endpoint knows \
+      no option of an experimental class (§7) without configuration; the generator's receiver knows class 0xffff",
     ),
     (
         "neutral or not",
         "ILA-03: only the upper checksum, which no longer verifies, tells that a change was not neutral",
     ),
-    // captures read by tshark
+    // Captures read by tshark:
     (
         "icmp data",
         "output contract: an ICMP header has 8 bytes and a payload, SNAP is a layer of its own; tshark counts \
@@ -47,7 +47,7 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("source route", "checksums of upper protocols are over the last destination, which a source route still holds"),
 ];
 
-/// Counts what was compared and what differed on purpose, and collects what should not have.
+/// Counts comparisons and deliberate differences, and collects the other differences.
 #[derive(Default)]
 pub(crate) struct Tally {
     compared: BTreeMap<String, u32>,
@@ -70,7 +70,7 @@ impl Tally {
     }
 
     /// # Panics
-    /// If anything differed that is not listed.
+    /// Panics if there is a difference that is not listed.
     pub(crate) fn finish(self) {
         println!("compared: {:?}", self.compared);
         for (kind, count) in &self.deliberate {

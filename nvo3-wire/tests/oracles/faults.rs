@@ -1,6 +1,6 @@
-//! Which rule each fault of the generator breaks.
+//! The rule that each fault of the generator breaks.
 
-/// Our name of a rule and the generator's names of the faults that break it.
+/// This crate's name of a rule, and the generator's names of the faults that break it.
 #[rustfmt::skip]
 const RULES: &[(&str, &[&str])] = &[
     ("address_lengths", &["arp.hlen_not_6", "arp.plen_not_4", "arp.swapped_lens", "rarp.hlen_not_6"]),
@@ -74,7 +74,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("identifier_type", &["ila.reserved_type"]),
 ];
 
-/// Whether a fault breaks this rule.
+/// True if the fault breaks this rule.
 pub(crate) fn breaks(reason: &str, rule: &str) -> bool {
     RULES.iter().any(|(ours, reasons)| *ours == rule && reasons.contains(&reason))
 }

@@ -1,4 +1,4 @@
-//! Frames made by another packet library, with the values handed to it.
+//! Frames that another packet library made, compared with the values that it got.
 
 use super::differences::Tally;
 use super::{array, capture, dissected, faults, folder, json, rows, text};
@@ -8,13 +8,13 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// `NAME` in the folder of every seed.
+/// The files `NAME` in the folders of all seeds.
 fn of_seeds(name: &str) -> impl Iterator<Item = PathBuf> {
     let seeds = folder("gen").into_iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     seeds.map(move |seed| seed.unwrap().path().join(name))
 }
 
-/// The rows of `NAME.jsonl` of every seed, each with its frame.
+/// The rows of `NAME.jsonl` of all seeds, each with its frame.
 pub(crate) fn rows_of(name: &str) -> Vec<(Value, Vec<u8>)> {
     of_seeds(name)
         .flat_map(|name| {
@@ -24,7 +24,7 @@ pub(crate) fn rows_of(name: &str) -> Vec<(Value, Vec<u8>)> {
         .collect()
 }
 
-/// The rows of `NAME.jsonl` of every seed, each with what we print of its frame.
+/// The rows of `NAME.jsonl` of all seeds, each with the output of `dissect` for its frame.
 fn compared_with(name: &str) -> Vec<(Value, Value)> {
     of_seeds(name).flat_map(|name| of_seed(&name)).collect()
 }
@@ -44,7 +44,7 @@ fn sir_prefix(row: &Value) -> Option<ila::Prefix> {
     Some(ila::Prefix(u64::from_str_radix(text(&ila["fields"]["sir_prefix"]), 16).unwrap().to_be_bytes()))
 }
 
-/// Where `ours` is not `theirs`; what they don't say is not looked at.
+/// The paths at which `ours` differs from `theirs`. Fields that `theirs` does not have are not compared.
 fn differences(path: &str, theirs: &Value, ours: &Value, found: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
@@ -60,7 +60,7 @@ fn differences(path: &str, theirs: &Value, ours: &Value, found: &mut Vec<String>
     }
 }
 
-/// The row's layers as far as they are ours to read.
+/// The layers of the row that this crate reads.
 fn expected(row: &Value, tally: &mut Tally) -> Vec<Value> {
     let mut layers = array(&row["layers"]).to_vec();
     let foreign = layers.iter().position(|layer| matches!(text(&layer["proto"]), "nsh" | "bgp_evpn"));
@@ -93,7 +93,7 @@ fn compare_layers(row: &Value, ours: &Value, theirs: &[Value], tally: &mut Tally
     }
 }
 
-/// Discards other than those for a reason that the frame itself can't show.
+/// The discards, except those for a reason that the frame itself does not show.
 fn unexpected(row: &Value, ours: &Value, tally: &mut Tally) -> bool {
     let fields = |proto: &str| {
         let layer = array(&row["layers"]).iter().find(|layer| layer["proto"] == proto);
@@ -115,16 +115,16 @@ fn unexpected(row: &Value, ours: &Value, tally: &mut Tally) -> bool {
     unexpected
 }
 
-/// Geneve option classes from here on are for experiments (RFC 8926 §7).
+/// From this number on, Geneve's option classes are for experiments (RFC 8926 §7).
 const EXPERIMENTAL: u64 = 0xff00;
 
-/// The places of the options that a receiver passes over though it knows them.
+/// The offsets of the options that a receiver ignores although it knows them.
 fn ignored(ours: &Value) -> Vec<u64> {
     let options = array(&ours["layers"]).iter().flat_map(|layer| array(&layer["fields"]["options"]));
     options.enumerate().filter(|(_, option)| option["ignored"] == true).map(|(at, _)| at as u64).collect()
 }
 
-/// Our names of the rules that a frame breaks, of its options too where the frame stands.
+/// This crate's names of the rules that a frame breaks. If the frame is valid, also those of its options.
 fn broken<'a>(row: &Value, frame: &[u8], ours: &'a Value) -> Vec<Cow<'a, str>> {
     let discards = array(&ours["discard"]).iter().map(|discard| text(&discard["rule"]).into());
     let error = ours["error"]["kind"].as_str().into_iter().map(Into::into);
@@ -169,20 +169,20 @@ fn lenient_frames_are_accepted() {
     tally.finish();
 }
 
-/// The layers in front of the one that was changed, but for where they end, which is about what was changed or cut, and
-/// the fields that were changed with it.
+/// The layers in front of the changed one, without their ends (which depend on the changed layer) and without the
+/// fields that were changed with it.
 fn before_fault(row: &Value) -> Vec<Value> {
     let mut layers = array(&row["layers"])[..row["layer_index"].as_u64().unwrap() as usize].to_vec();
     for layer in layers.iter_mut().filter_map(Value::as_object_mut) {
         layer.remove("end");
-        // an ILA address is the destination of the header before it
+        // An ILA address is the destination of the header in front.
         let is_fault = |field: &str| !row["fault"][field].is_null() || row["kind"] == "ila" && field == "dst";
         layer["fields"].as_object_mut().unwrap().retain(|field, _| !is_fault(field));
     }
     layers
 }
 
-/// All layers but for their lengths, with what the fault changed in the fields of its own layer or option.
+/// All layers without their lengths. In the changed layer or option also without the changed fields.
 fn with_fault(row: &Value) -> Vec<Value> {
     let mut layers = array(&row["layers"]).to_vec();
     for layer in layers.iter_mut().filter_map(Value::as_object_mut) {
@@ -243,7 +243,7 @@ fn each_fault_stops_the_walk_drops_the_frame_or_ignores_the_option_at_its_layer(
     tally.finish();
 }
 
-/// The addresses, protocol and ports of the outermost IP packet are those that the frame was made of.
+/// Addresses, protocol and ports of the outermost IP packet are those from which the frame was made.
 #[test]
 fn flow_keys_are_the_values_that_frames_were_made_of() {
     let mut compared = 0;
@@ -275,7 +275,7 @@ fn flow_keys_are_the_values_that_frames_were_made_of() {
     println!("{compared} frames with ports");
 }
 
-/// What a capture keeps of a frame gives the layers of the whole frame, and no header is called broken for the cut.
+/// The captured part of a frame has the layers of the whole frame, and the cut makes no header broken.
 #[test]
 fn a_cut_frame_gives_the_layers_of_the_whole_one() {
     for (row, frame) in rows_of("valid") {

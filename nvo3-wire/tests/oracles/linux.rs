@@ -1,4 +1,5 @@
-//! What Linux and QEMU really send: tshark's reading if it is installed, else the facts of the captures' README.
+//! Frames that Linux and QEMU sent, compared with tshark's reading if tshark is installed, otherwise with the captures'
+//! README.
 
 use super::differences::Tally;
 use super::{array, dissected, folder, text};
@@ -8,7 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// tshark's field, our layers and our field, which of those with some value of another; every occurrence counts.
+/// tshark's field; this crate's layers and field; optionally a condition on another field. Every occurrence is
+/// compared.
 const FIELDS: &[(&str, &[&str], &str)] = &[
     ("eth.src", &["eth"], "src"),
     ("eth.dst", &["eth"], "dst"),
@@ -32,7 +34,7 @@ const FIELDS: &[(&str, &[&str], &str)] = &[
     ("icmpv6.nd.na.target_address", &["icmpv6"], "target where type is 136"),
 ];
 
-/// Every value of a field in a frame, as tshark prints them.
+/// All values of a field in a frame, in tshark's text form.
 fn values(frame: &Value, layers: &[&str], field: &str) -> Vec<String> {
     let (field, condition) = field.split_once(" where ").unwrap_or((field, ""));
     let holds = |fields: &Value| match condition.split_once(" is ") {
@@ -44,7 +46,7 @@ fn values(frame: &Value, layers: &[&str], field: &str) -> Vec<String> {
     fields.filter(|fields| !fields[field].is_null()).map(|f| f[field].to_string().trim_matches('"').into()).collect()
 }
 
-/// The lines of the README's sections: number, sources, destinations, types and what it is.
+/// The lines of the README's sections: number, sources, destinations, types and description.
 fn facts(readme: &str) -> BTreeMap<&str, Vec<Vec<&str>>> {
     let mut facts: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
     let mut section = "";
@@ -61,7 +63,7 @@ fn facts(readme: &str) -> BTreeMap<&str, Vec<Vec<&str>>> {
     facts
 }
 
-/// tshark's values of all fields, frame by frame; `None` where it is not installed.
+/// tshark's values of all fields, frame by frame. `None` if tshark is not installed.
 fn by_tshark(capture: &Path) -> Option<Vec<Vec<String>>> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-T", "fields", "-E", "occurrence=a", "-E", "separator=|", "-r"]).arg(capture);
@@ -98,7 +100,7 @@ fn what_linux_sends_is_read_as_tshark_reads_it_and_breaks_no_rule() {
             }
             for ((field, layers, key), theirs) in FIELDS.iter().zip(theirs.get(at).into_iter().flatten()) {
                 let ours = values(frame, layers, key).join(",");
-                // what an ICMP error quotes follows in tshark's list
+                // The packet that an ICMP error quotes follows in tshark's list.
                 let quoted =
                     values(frame, &["icmp"], "type").iter().any(|kind| matches!(kind.as_str(), "3" | "5" | "11"));
                 if ours != *theirs && !(quoted && theirs.starts_with(&ours)) {

@@ -1,4 +1,4 @@
-//! Generated tunnels opened by a tunnel end, and ILA destinations translated.
+//! Generated tunnel packets decapsulated, and ILA destinations translated.
 
 use super::generated::rows_of;
 use super::{array, text};
@@ -17,13 +17,13 @@ fn layer<'a>(row: &'a Value, proto: &str) -> Option<&'a Value> {
     array(&row["layers"]).iter().find(|layer| layer["proto"] == proto)
 }
 
-/// The layer of the tunnel, if it is one that [`decap_frame`] knows.
+/// The layer of the tunnel, if [`decap_frame`] reads its encapsulation.
 fn tunnel(row: &Value) -> Option<&Value> {
     let known = ["vxlan", "vxlan_gpe", "geneve"].into_iter().find_map(|proto| layer(row, proto));
     known.or_else(|| layer(row, "gre").filter(|gre| gre["fields"]["nvgre"] == true))
 }
 
-/// What comes out of the outer packet at an end that knows all options of the row but those called unknown.
+/// Decapsulates the outer packet. The endpoint knows all options of the row except those called unknown.
 fn open<'a>(row: &Value, frame: &'a [u8]) -> Result<Carried<'a>, Error> {
     let outer =
         array(&row["layers"]).iter().find(|layer| layer["proto"] == "ipv4" || layer["proto"] == "ipv6").unwrap();
@@ -51,7 +51,7 @@ fn valid_and_lenient_tunnels_are_opened_where_they_were_built() {
         let Some(tunnel) = tunnel(&row) else { continue };
         let carried = match open(&row, &frame).map_err(|error| error.rule) {
             Ok(opened) => opened,
-            Err(Rule::Control) if tunnel["fields"]["o"] == 1 => continue, // well formed, but no tenant's (GNV-04)
+            Err(Rule::Control) if tunnel["fields"]["o"] == 1 => continue, // well formed, but it must not reach a tenant (GNV-04)
             Err(rule) => panic!("{rule}: {row}"),
         };
         let vni = &tunnel["fields"][if tunnel["proto"] == "gre" { "vsid" } else { "vni" }];
@@ -70,16 +70,16 @@ fn invalid_tunnels_are_refused_by_the_protocol_that_is_broken() {
     for (row, frame) in rows_of("invalid") {
         let reason = text(&row["reason"]);
         let protocol = match reason.split('.').next().unwrap() {
-            _ if reason == "vxlan.inner_arp_truncated" => continue, // the inner frame's reader finds it
+            _ if reason == "vxlan.inner_arp_truncated" => continue, // the reader of the inner frame finds it
             _ if reason == "vxlan.outer_udp_bad_checksum" => Protocol::Udp,
             "vxlan" => Protocol::Vxlan,
             "vxlan_gpe" => Protocol::VxlanGpe,
             "geneve" => Protocol::Geneve,
             "nvgre" => Protocol::Nvgre,
-            _ => continue, // another layer's fault
+            _ => continue, // the fault of another layer
         };
         let error = open(&row, &frame).expect_err(reason);
-        // what was cut, or changed behind a checksum, may be found out by any layer that knows
+        // Any layer can find the fault of a frame that was cut, or changed under a checksum.
         let by_any = reason.ends_with("truncated") || reason == "vxlan_gpe.inner_version_mismatch";
         assert!(error.protocol == protocol || by_any, "{error}: {row}");
     }
@@ -89,7 +89,7 @@ fn prefix(hex: &Value) -> Prefix {
     Prefix(u64::from_str_radix(text(hex), 16).unwrap().to_be_bytes())
 }
 
-/// The translation that a row was made with: checksums are right on the wire, with or without C.
+/// The translation of a row: checksums are right on the wire, with or without flag C.
 fn translation(fields: &Value) -> Translation {
     let mode = if fields["c"] == 1 { Mode::Neutral } else { Mode::Transport };
     Translation { sir: prefix(&fields["sir_prefix"]), locator: prefix(&fields["locator"]), mode }
@@ -99,12 +99,12 @@ fn address(text_of: &Value) -> Ipv6 {
     text(text_of).parse::<Ipv6Addr>().unwrap().into()
 }
 
-/// The packet behind the Ethernet header and tags.
+/// The packet after the Ethernet header and tags.
 fn packet(row: &Value, frame: &[u8]) -> Vec<u8> {
     frame[layer(row, "ipv6").unwrap()["off"].as_u64().unwrap() as usize..].to_vec()
 }
 
-/// Whether the checksum of the upper protocol verifies, or there is none.
+/// True if the upper checksum verifies or if there is none.
 fn checksum_is_right(packet: &[u8]) -> bool {
     let ip = ipv6::Packet::parse(packet).unwrap();
     let upper = ip.upper().unwrap();

@@ -1,4 +1,5 @@
-//! Captured messages built again from what is read of them: IGMP and MLD, of which the generator makes none, and ND options.
+//! Captured messages built again from their parsed views: ND options, and IGMP and MLD, which the generator does not
+//! make.
 
 use super::capture;
 use nvo3_wire::build::{Layer, Layers};
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Every capture in a folder of the vectors and in those below it.
+/// All captures in a folder of the vectors and in its subfolders.
 fn captures(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -20,7 +21,7 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The message as its builder makes it, and what follows it in its packet.
+/// The message as its builder writes it, and the bytes after it in its packet.
 fn igmp_again(message: &igmp::Message<'_>) -> Vec<u8> {
     let all = message.ip.payload;
     let records: Vec<_>;

@@ -58,7 +58,7 @@ pub(crate) fn layers<'a>(row: &Row<'a>, take: &mut impl FnMut(&'static str), out
     out.extend(options.iter().map(|option| Box::new(option) as Box<dyn Layer>));
 }
 
-/// The fixed part as a layer. Written in one piece with its options it has to be the message as well.
+/// The fixed part as a layer. Written together with its options it must give the same message.
 fn whole<'a, T: Body + Layer + Copy + 'a>(row: &Row<'a>, body: T, options: &[NdOption<'_>]) -> Box<dyn Layer + 'a> {
     let ip = row.all[..row.at].iter().rfind(|layer| layer["proto"] == "ipv6").unwrap();
     let [source, destination] = ["src", "dst"].map(|key| ip_of(&ip["fields"][key]));
@@ -71,7 +71,7 @@ fn whole<'a, T: Body + Layer + Copy + 'a>(row: &Row<'a>, body: T, options: &[NdO
     Box::new(body)
 }
 
-/// The bytes of an option, for what its row leaves out.
+/// The bytes of an option, for the values that its row does not have.
 fn raw<'a>(row: &Row<'a>, fields: &Value) -> &'a [u8] {
     let [at, size] = ["off", "size"].map(|key| fields[key].as_u64().unwrap() as usize);
     &row.bytes()[at..at + size]
@@ -81,12 +81,12 @@ fn ip_of(text: &Value) -> Ipv6 {
     text.as_str().unwrap().parse::<std::net::Ipv6Addr>().unwrap().into()
 }
 
-/// A value that an option borrows; a test may leak.
+/// A value that an option borrows. A test may leak it.
 fn lent<'a, T: 'a>(value: T) -> &'a T {
     Box::leak(Box::new(value))
 }
 
-/// An option as its row describes it.
+/// An option from its row.
 struct Described<'a> {
     fields: &'a Value,
     raw: &'a [u8],

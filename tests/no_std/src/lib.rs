@@ -99,7 +99,7 @@ pub extern "C" fn nvo3_wire_writes(host: u8, out: &mut [u8; 256]) -> usize {
     let encap = tunnel::Encap::new(tunnel::Encapsulation::Vxlan, ip, ip, Vni::MAX);
     let tunnelled = encap.and_then(|encap| encap.write(7, &inner, out)).unwrap_or(0);
     let fields = ipv4::Fields::new(ip, ip);
-    tunnelled + (header, fields, udp.with(Field::Zero), inner).write(out).map_or(0, |_| length)
+    tunnelled + (header, fields, udp.with_checksum(Field::Zero), inner).write(out).map_or(0, |_| length)
 }
 
 /// The type of a message; 0 if the bytes are no message.

@@ -1,4 +1,4 @@
-//! Name servers, search lists, captive portals: text and what finds it.
+//! Options for names: name servers, search lists, captive portals.
 
 use crate::{Ipv6, Rule};
 use core::fmt;
@@ -11,7 +11,7 @@ use nom::number::complete::u8 as byte;
 use nom::sequence::terminated;
 use zerocopy::FromBytes;
 
-/// Recursive name servers (RFC 8106 §5.1).
+/// Recursive DNS servers, type 25 (RFC 8106 §5.1).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -25,7 +25,7 @@ use zerocopy::FromBytes;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rdnss<'a> {
-    /// Seconds for which they may be asked; all ones: for ever, 0: no longer.
+    /// Seconds for which hosts may use the servers. All ones: forever. 0: no longer.
     pub lifetime: u32,
     /// The servers, at least one.
     pub addrs: &'a [Ipv6],
@@ -39,7 +39,7 @@ impl<'a> Rdnss<'a> {
     }
 }
 
-/// Search list (RFC 8106 §5.2).
+/// DNS search list, type 31 (RFC 8106 §5.2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -53,9 +53,9 @@ impl<'a> Rdnss<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dnssl<'a> {
-    /// Seconds for which the names may be used; all ones: for ever, 0: no longer.
+    /// Seconds for which hosts may use the names. All ones: forever. 0: no longer.
     pub lifetime: u32,
-    /// The names in RFC 1035 form, as written by [`Name::write`]; when read with the zeros behind.
+    /// The names in RFC 1035 form; [`Name::write`] writes one. A parsed option includes the zeros after the names.
     pub names: &'a [u8],
 }
 
@@ -66,7 +66,7 @@ impl<'a> Dnssl<'a> {
         (!names.is_empty()).then_some(Self { lifetime, names })
     }
 
-    /// The names, up to the first that is broken.
+    /// The names in order, up to the first broken one.
     pub fn domains(&self) -> impl Iterator<Item = Name<'a>> + use<'a> {
         let mut rest = self.names;
         core::iter::from_fn(move || {
@@ -86,12 +86,12 @@ impl<'a> Dnssl<'a> {
     }
 }
 
-/// A domain name as it lies in the packet: labels of 1 to 63 bytes, none compressed, without the final zero.
+/// A domain name in a packet: labels of 1 to 63 bytes, not compressed, without the final zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// Its labels.
+    /// The labels in order.
     pub fn labels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -101,9 +101,9 @@ impl<'a> Name<'a> {
         })
     }
 
-    /// Writes a name given as text with dots, with its final zero; says how many bytes.
+    /// Writes a name from its text with dots, and the final zero. Returns the number of bytes written.
     ///
-    /// `None` where a label is empty or longer than 63 bytes, or `out` too short.
+    /// Returns `None` if a label is empty or longer than 63 bytes, or if `out` is too short.
     pub fn write(text: &str, out: &mut [u8]) -> Option<usize> {
         let mut at = 0;
         for label in text.split('.') {
@@ -139,7 +139,7 @@ fn name(input: &[u8]) -> nom::IResult<&[u8], Name<'_>, ()> {
     Ok((behind, Name(labels)))
 }
 
-/// Captive portal (RFC 8910 §2.3).
+/// Captive portal, type 37 (RFC 8910 §2.3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -150,7 +150,7 @@ fn name(input: &[u8]) -> nom::IResult<&[u8], Name<'_>, ()> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptivePortal<'a> {
-    /// The URI without the zeros behind it.
+    /// The URI without the zeros after it.
     pub uri: &'a [u8],
 }
 
@@ -160,7 +160,7 @@ impl<'a> CaptivePortal<'a> {
         Self { uri: content.get(..length).unwrap_or_default() }
     }
 
-    /// The URI as text, if it is.
+    /// The URI as text. `None` if it is not UTF-8.
     pub fn text(&self) -> Option<&'a str> {
         str::from_utf8(self.uri).ok()
     }

@@ -1,11 +1,11 @@
-//! The link: its MTU, lists of its addresses, limits and flags of its routers.
+//! Options of the link: its MTU, and the limit of shortcuts.
 
 use super::kind;
 use crate::Rule;
 use zerocopy::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// MTU (RFC 4861 §4.6.4).
+/// The MTU option, type 5 (RFC 4861 §4.6.4).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -21,14 +21,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub struct Mtu {
     kind: u8,
     units: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 2],
-    /// Bytes of an IPv6 packet on this link.
+    /// The largest IPv6 packet on this link, in bytes.
     pub mtu: U32,
 }
 
 impl Mtu {
-    /// An option to be built.
+    /// Creates the option with an MTU in bytes.
     pub const fn new(mtu: u32) -> Self {
         Self { kind: kind::MTU, units: 1, reserved: [0; 2], mtu: U32::new(mtu) }
     }
@@ -38,7 +38,7 @@ impl Mtu {
     }
 }
 
-/// NBMA shortcut limit (RFC 2491 §5.1).
+/// The NBMA shortcut limit option, type 6 (RFC 2491 §5.1).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -56,12 +56,12 @@ pub struct ShortcutLimit {
     units: u8,
     /// Hop limit of the shortcut.
     pub limit: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 5],
 }
 
 impl ShortcutLimit {
-    /// An option to be built.
+    /// Creates the option.
     pub const fn new(limit: u8) -> Self {
         Self { kind: kind::SHORTCUT_LIMIT, units: 1, limit, reserved: [0; 5] }
     }

@@ -1,4 +1,4 @@
-//! 6LoWPAN (RFC 6775 §4, RFC 7400 §3.4).
+//! Options of 6LoWPAN (RFC 6775 §4, RFC 7400 §3.4).
 
 use super::kind;
 use super::prefix::padded;
@@ -6,7 +6,7 @@ use crate::{Ipv6, Rule};
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Address registration, ARO (RFC 6775 §4.1).
+/// Address registration option (ARO), type 33 (RFC 6775 §4.1).
 ///
 /// ```text
 /// +---------------+---------------+---------------+---------------+
@@ -23,23 +23,23 @@ pub struct AddressRegistration {
     units: u8,
     /// 0: success, 1: duplicate address, 2: neighbor cache full.
     pub status: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 3],
-    /// Minutes for which the router keeps the entry; 0: no longer.
+    /// Minutes for which the router keeps the entry. 0: no longer.
     pub lifetime: U16,
-    /// The interface that registers.
+    /// EUI-64 of the interface that registers.
     pub eui64: [u8; 8],
 }
 
 impl AddressRegistration {
-    /// An option to be built, with a lifetime in minutes.
+    /// Creates the option with a lifetime in minutes.
     pub const fn new(status: u8, lifetime: u16, eui64: [u8; 8]) -> Self {
         let (kind, lifetime) = (kind::ADDRESS_REGISTRATION, U16::new(lifetime));
         Self { kind, units: 2, status, reserved: [0; 3], lifetime, eui64 }
     }
 }
 
-/// Context of header compression, 6CO (RFC 6775 §4.2).
+/// Context of header compression (6CO), type 34 (RFC 6775 §4.2).
 ///
 /// ```text
 /// +---------------+---------------+---------------+-----+-+-------+
@@ -51,15 +51,15 @@ impl AddressRegistration {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context<'a> {
-    /// Bits of the prefix that count.
+    /// Number of valid bits of the prefix.
     pub context_len: u8,
-    /// C: also good for compression.
+    /// Flag C: the context is also valid for compression.
     pub compression: bool,
     /// Number of the context, 4 bits.
     pub cid: u8,
-    /// Minutes for which it stands; 0: no longer to be used.
+    /// Minutes for which the context is valid. 0: no longer.
     pub lifetime: u16,
-    /// 8 or 16 bytes, at least what the context length needs.
+    /// The prefix in 8 or 16 bytes, at least as many as the context length needs.
     pub prefix: &'a [u8],
 }
 
@@ -75,7 +75,7 @@ impl<'a> Context<'a> {
         Some(Self { context_len: *context_len, compression, cid, lifetime, prefix })
     }
 
-    /// The prefix as an address, with zeros where the option has no bytes.
+    /// The prefix as an address, filled with zeros.
     pub fn address(&self) -> Ipv6 {
         padded(self.prefix)
     }
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Authoritative border router, ABRO (RFC 6775 §4.3).
+/// Authoritative border router option (ABRO), type 35 (RFC 6775 §4.3).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -102,14 +102,14 @@ pub struct BorderRouter {
     units: u8,
     version_low: U16,
     version_high: U16,
-    /// Minutes for which what it says stands; 0: 10,000.
+    /// Minutes for which the information is valid. 0 means 10,000.
     pub lifetime: U16,
-    /// The router that says so.
+    /// Address of the router that is the source of the information.
     pub addr: Ipv6,
 }
 
 impl BorderRouter {
-    /// An option to be built, with a lifetime in minutes.
+    /// Creates the option with a lifetime in minutes.
     pub const fn new(version: u32, lifetime: u16, addr: Ipv6) -> Self {
         Self {
             kind: kind::BORDER_ROUTER,
@@ -121,13 +121,13 @@ impl BorderRouter {
         }
     }
 
-    /// Which set of information this is; the greater is the newer.
+    /// Version of the information. A greater number is newer.
     pub fn version(&self) -> u32 {
         u32::from(self.version_high.get()) << 16 | u32::from(self.version_low.get())
     }
 }
 
-/// Capabilities, 6CIO (RFC 7400 §3.4).
+/// Capabilities option (6CIO), type 36 (RFC 7400 §3.4).
 ///
 /// ```text
 /// +---------------+---------------+-----------------------------+-+
@@ -141,14 +141,14 @@ impl BorderRouter {
 pub struct Capabilities {
     kind: u8,
     units: u8,
-    /// The lowest bit is G: knows generic header compression.
+    /// The lowest bit is G: the node supports generic header compression.
     pub bits: U16,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
 }
 
 impl Capabilities {
-    /// An option to be built.
+    /// Creates the option.
     pub const fn new(bits: u16) -> Self {
         Self { kind: kind::CAPABILITIES, units: 1, bits: U16::new(bits), reserved: [0; 4] }
     }

@@ -1,4 +1,4 @@
-//! Options of ND messages: checked once, then iterated without failing.
+//! Options of ND messages: checked once, then iterated without errors.
 
 mod dns;
 mod link;
@@ -25,7 +25,7 @@ use nom::combinator::verify;
 use nom::number::complete::u8 as byte;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-/// Option types, as IANA numbers them.
+/// The option types that IANA has assigned.
 mod kind {
     pub(super) const PREFIX: u8 = 3;
     pub(super) const REDIRECTED: u8 = 4;
@@ -67,7 +67,7 @@ pub(super) const TARGET_ADDRESSES: u8 = kind::TARGET_ADDRESSES;
 /// Option type of the nonce (RFC 3971 §5.3.2, RFC 7527).
 pub(super) const NONCE: u8 = 14;
 
-/// One option (RFC 4861 §4.6), read or to be written.
+/// An option (RFC 4861 §4.6), read or to be written.
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -79,14 +79,14 @@ pub(super) const NONCE: u8 = 14;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NdOption<'a> {
-    /// Source link-layer address, type 1, of Ethernet's length.
+    /// Source link-layer address, type 1, of six bytes.
     SourceLink(&'a Mac),
-    /// Target link-layer address, type 2, of Ethernet's length.
+    /// Target link-layer address, type 2, of six bytes.
     TargetLink(&'a Mac),
     /// Prefix information, type 3.
     Prefix(&'a Prefix),
-    /// Redirected header, type 4: the head of a packet, at least its IPv6 header (RFC 4861 §4.6.3); when read with the
-    /// zeros that fill it to 8 bytes.
+    /// Redirected header, type 4: the beginning of a packet, at least its IPv6 header (RFC 4861 §4.6.3). A parsed
+    /// option includes the zeros that pad it to 8 bytes.
     Redirected(&'a [u8]),
     /// MTU, type 5.
     Mtu(&'a Mtu),
@@ -106,17 +106,17 @@ pub enum NdOption<'a> {
     Signature(Signature<'a>),
     /// Timestamp, type 13.
     Timestamp(&'a Timestamp),
-    /// Nonce, type 14, six bytes or 8n + 6 (RFC 3971 §5.3.2).
+    /// Nonce, type 14, of 6 or 8n + 6 bytes (RFC 3971 §5.3.2).
     Nonce(&'a [u8]),
     /// Trust anchor, type 15.
     TrustAnchor(TrustAnchor<'a>),
     /// Certificate, type 16.
     Certificate(Certificate<'a>),
-    /// IP address/prefix of a handover, type 17.
+    /// IP address/prefix of a fast handover, type 17.
     HandoverAddress(&'a HandoverAddress),
-    /// New router prefix of a handover, type 18.
+    /// New router prefix of a fast handover, type 18.
     RouterPrefix(&'a HandoverAddress),
-    /// Link-layer address of a handover, type 19.
+    /// Link-layer address of a fast handover, type 19.
     HandoverLink(&'a HandoverLink),
     /// Neighbor advertisement acknowledgment, type 20.
     Acknowledgment(&'a Acknowledgment),
@@ -124,13 +124,13 @@ pub enum NdOption<'a> {
     MobilityAnchor(&'a MobilityAnchor),
     /// Route information, type 24.
     Route(Route<'a>),
-    /// Recursive name servers, type 25.
+    /// Recursive DNS servers, type 25.
     Rdnss(Rdnss<'a>),
     /// Extended flags of a router advertisement, type 26 (RFC 5175 §4).
     ExtendedFlags(&'a [u8; 6]),
     /// Mobile node identifier, type 30.
     MobileNode(MobileNode<'a>),
-    /// Search list, type 31.
+    /// DNS search list, type 31.
     Dnssl(Dnssl<'a>),
     /// Address registration, type 33.
     AddressRegistration(&'a AddressRegistration),
@@ -142,22 +142,22 @@ pub enum NdOption<'a> {
     Capabilities(&'a Capabilities),
     /// Captive portal, type 37.
     CaptivePortal(CaptivePortal<'a>),
-    /// Prefix of a NAT64, type 38.
+    /// NAT64 prefix, type 38.
     Pref64(&'a Pref64),
-    /// Any other option, or one of a length that its kind cannot have; to be ignored but kept (ND-05).
+    /// Any other option, or one with an invalid length for its kind. Receivers ignore it (ND-05).
     Other {
         /// Type.
         kind: u8,
-        /// Content behind type and length.
+        /// The bytes after type and length.
         content: &'a [u8],
     },
 }
 
 impl<'a> NdOption<'a> {
-    /// Why the option is to be ignored though its message stands; an unknown one is no fault of its sender.
+    /// Says why a receiver must ignore the option, while its message stays valid. An unknown option is no error.
     ///
     /// # Errors
-    /// [`Rule::OptionLength`] or what the RFC of its kind has a receiver look for; offset 0.
+    /// [`Rule::OptionLength`], or the rule of the option's RFC that it breaks. The offset is 0.
     pub fn validate(&self) -> Result<(), Error> {
         let verdict = match self {
             Self::Prefix(option) => option.check(),
@@ -176,12 +176,12 @@ impl<'a> NdOption<'a> {
         verdict.map_err(|rule| Error::new(Protocol::Icmpv6, 0, rule))
     }
 
-    /// Its type.
+    /// The option type.
     pub fn kind(&self) -> u8 {
         self.with_parts(|kind, _| kind)
     }
 
-    /// What the bytes of one whole option say.
+    /// Reads the bytes of one whole option. `None` if its length is invalid for its type.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let [kind, _, content @ ..] = bytes else { return None };
         let behind_reserved = || content.get(6..);
@@ -228,24 +228,24 @@ fn fixed<T: FromBytes + KnownLayout + Immutable + Unaligned>(bytes: &[u8]) -> Op
     T::ref_from_bytes(bytes).ok()
 }
 
-/// A list of addresses behind six reserved bytes (RFC 3122 §3.1).
+/// The addresses after six reserved bytes (RFC 3122 §3.1).
 fn addresses(content: &[u8]) -> Option<&[Ipv6]> {
     <[Ipv6]>::ref_from_bytes(content.get(6..)?).ok()
 }
 
-/// The options of a message, none of which has length 0 or reaches beyond it.
+/// The options of a message. None has length 0 or reaches beyond the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// All options, checked once.
+    /// Checks all options once.
     ///
     /// # Errors
     /// [`Rule::OptionLengthZero`] or [`Rule::OptionTruncated`] at the option's offset (ND-01, ND-05).
     #[inline(always)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         match bytes {
-            [_, 1, _, _, _, _, _, _] => Ok(Self(bytes)), // what nearly every message has
+            [_, 1, _, _, _, _, _, _] => Ok(Self(bytes)), // nearly every message
             _ => Self::parse_all(bytes),
         }
     }
@@ -268,13 +268,13 @@ impl<'a> Options<'a> {
         OptionIter(self.raw())
     }
 
-    /// The options in order as they lie in the packet, each with its place.
+    /// The options in order, as bytes with their offset.
     #[inline]
     pub fn raw(&self) -> RawOptionIter<'a> {
         RawOptionIter { rest: self.0, offset: 0 }
     }
 
-    /// The first link-layer address of type `kind`, mostly that of the first option.
+    /// The first link-layer address of type `kind`. In most messages it is the first option.
     #[inline(always)]
     pub(super) fn link(&self, kind: u8) -> Option<&'a Mac> {
         match self.0.first_chunk::<8>() {
@@ -287,7 +287,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The options as they lie in the packet.
+    /// The bytes of the options in the packet.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
@@ -314,7 +314,7 @@ impl<'a> IntoIterator for Options<'a> {
     }
 }
 
-/// Iterates over the options of a message; see [`Options::iter`].
+/// An iterator over the options of a message; see [`Options::iter`].
 #[derive(Clone, Debug)]
 pub struct OptionIter<'a>(RawOptionIter<'a>);
 
@@ -327,23 +327,23 @@ impl<'a> Iterator for OptionIter<'a> {
     }
 }
 
-/// One option as it lies in the packet.
+/// One option as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawOption<'a> {
-    /// Where it begins, from the first byte of the first option.
+    /// The offset of the option from the first byte of the first option.
     pub offset: usize,
-    /// The whole option, a multiple of 8 bytes.
+    /// The bytes of the whole option, a multiple of 8.
     pub bytes: &'a [u8],
 }
 
 impl<'a> RawOption<'a> {
-    /// What it says.
+    /// Decodes the option.
     pub fn read(&self) -> NdOption<'a> {
         NdOption::read(self.bytes).unwrap_or(NdOption::Other { kind: 0, content: self.bytes })
     }
 }
 
-/// Iterates over the options of a message; see [`Options::raw`].
+/// An iterator over the options of a message as bytes; see [`Options::raw`].
 #[derive(Clone, Debug)]
 pub struct RawOptionIter<'a> {
     rest: &'a [u8],
@@ -363,7 +363,7 @@ impl<'a> Iterator for RawOptionIter<'a> {
     }
 }
 
-/// `type, length in units of 8 bytes with type and length, content`.
+/// Reads `type, length of all three parts in units of 8 bytes, content`.
 #[inline(always)]
 fn option(input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8]), ()> {
     let (input, (kind, units)) = (byte, verify(byte, |units| *units != 0)).parse(input)?;

@@ -1,11 +1,11 @@
-//! Prefixes: on link, by route, for NAT64.
+//! Options with prefixes: on link, of a route, of NAT64.
 
 use super::kind;
 use crate::{Ipv6, Rule};
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Prefix information (RFC 4861 §4.6.2; R: RFC 6275 §7.2).
+/// Prefix information option, type 3 (RFC 4861 §4.6.2; flag R: RFC 6275 §7.2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -23,29 +23,29 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub struct Prefix {
     kind: u8,
     units: u8,
-    /// Bits of the prefix that count.
+    /// Number of valid bits of the prefix.
     pub prefix_len: u8,
-    /// L, A and R in the highest bits.
+    /// The flags L, A and R in the highest bits.
     pub flags: u8,
-    /// Seconds for which the prefix is on link; all ones: for ever.
+    /// Seconds for which the prefix is on link. All ones: forever.
     pub valid_lifetime: U32,
-    /// Seconds for which addresses made of it are preferred; all ones: for ever.
+    /// Seconds for which addresses from the prefix are preferred. All ones: forever.
     pub preferred_lifetime: U32,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 4],
-    /// The prefix; bits behind its length are ignored. With R a whole address of the router.
+    /// The prefix; bits after its length are ignored. With flag R it is a whole address of the router.
     pub prefix: Ipv6,
 }
 
 impl Prefix {
-    /// L, in [`Prefix::flags`]: on link.
+    /// Flag L in [`Prefix::flags`]: the prefix is on link.
     pub const ON_LINK: u8 = 0x80;
-    /// A, in [`Prefix::flags`]: good for address configuration.
+    /// Flag A in [`Prefix::flags`]: hosts may form addresses from the prefix.
     pub const AUTONOMOUS: u8 = 0x40;
-    /// R, in [`Prefix::flags`]: the prefix is the router's own address.
+    /// Flag R in [`Prefix::flags`]: the prefix is the router's own address.
     pub const ROUTER: u8 = 0x20;
 
-    /// An option to be built, with lifetimes in seconds.
+    /// Creates the option with lifetimes in seconds.
     pub const fn new(prefix: Ipv6, prefix_len: u8, flags: u8, valid: u32, preferred: u32) -> Self {
         Self {
             kind: kind::PREFIX,
@@ -70,7 +70,7 @@ impl Prefix {
     }
 }
 
-/// Route information (RFC 4191 §2.3).
+/// Route information option, type 24 (RFC 4191 §2.3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -84,13 +84,13 @@ impl Prefix {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route<'a> {
-    /// Bits of the prefix that count.
+    /// Number of valid bits of the prefix.
     pub prefix_len: u8,
-    /// Prf, two bits as in [`RouterFlags`](crate::nd::RouterFlags), but 2 makes the option ignored.
+    /// Prf, two bits as in [`RouterFlags`](crate::nd::RouterFlags). With the value 2 receivers ignore the option.
     pub preference: u8,
-    /// Seconds for which the route stands; all ones: for ever.
+    /// Seconds for which the route is valid. All ones: forever.
     pub lifetime: u32,
-    /// 0, 8 or 16 bytes, at least what the prefix length needs.
+    /// The prefix in 0, 8 or 16 bytes, at least as many as the prefix length needs.
     pub prefix: &'a [u8],
 }
 
@@ -105,7 +105,7 @@ impl<'a> Route<'a> {
         Some(Self { prefix_len: *prefix_len, preference: flags >> 3 & 3, lifetime, prefix })
     }
 
-    /// The prefix as an address, with zeros where the option has no bytes.
+    /// The prefix as an address, filled with zeros.
     pub fn address(&self) -> Ipv6 {
         padded(self.prefix)
     }
@@ -119,7 +119,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The bytes that there are, then zeros.
+/// The address of these bytes, filled with zeros.
 pub(super) fn padded(bytes: &[u8]) -> Ipv6 {
     let mut address = [0; 16];
     for (to, from) in address.iter_mut().zip(bytes) {
@@ -128,7 +128,7 @@ pub(super) fn padded(bytes: &[u8]) -> Ipv6 {
     Ipv6(address)
 }
 
-/// PREF64, the prefix of a NAT64 (RFC 8781 §4).
+/// The NAT64 prefix option (PREF64), type 38 (RFC 8781 §4).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -150,7 +150,7 @@ pub struct Pref64 {
 }
 
 impl Pref64 {
-    /// An option to be built: lifetime in units of 8 s (13 bits), prefix length code (3 bits).
+    /// Creates the option. The lifetime is in units of 8 s (13 bits), the prefix length code has 3 bits.
     pub const fn new(prefix: [u8; 12], scaled_lifetime: u16, plc: u8) -> Self {
         let scaled_plc = U16::new(scaled_lifetime << 3 | (plc & 7) as u16);
         Self { kind: kind::PREF64, units: 2, scaled_plc, prefix }

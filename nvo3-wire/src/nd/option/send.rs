@@ -1,10 +1,10 @@
-//! Secure Neighbor Discovery (RFC 3971 §5, §6.4). Nothing is verified here: there are no keys.
+//! Options of Secure Neighbor Discovery (RFC 3971 §5, §6.4). This crate has no keys and verifies none of them.
 
 use super::kind;
 use zerocopy::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// CGA parameters (RFC 3971 §5.1).
+/// CGA parameters option, type 11 (RFC 3971 §5.1).
 ///
 /// ```text
 /// +---------------+---------------+---------------+---------------+
@@ -19,7 +19,7 @@ pub struct Cga<'a> {
     pub params: &'a [u8],
 }
 
-/// RSA signature (RFC 3971 §5.2).
+/// RSA signature option, type 12 (RFC 3971 §5.2).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -31,9 +31,9 @@ pub struct Cga<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature<'a> {
-    /// The highest 128 bits of the SHA-1 of the public key.
+    /// The highest 128 bits of the public key's SHA-1 hash.
     pub key_hash: &'a [u8; 16],
-    /// The signature; when read with its padding, since only the key knows its length.
+    /// The signature. A parsed option includes its padding, because only the key tells the length.
     pub signature: &'a [u8],
 }
 
@@ -44,7 +44,7 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// Timestamp (RFC 3971 §5.3.1).
+/// Timestamp option, type 13 (RFC 3971 §5.3.1).
 ///
 /// ```text
 /// +---------------+---------------+-------------------------------+
@@ -58,20 +58,20 @@ impl<'a> Signature<'a> {
 pub struct Timestamp {
     kind: u8,
     units: u8,
-    /// Ignored on receipt.
+    /// Reserved; receivers ignore it.
     pub reserved: [u8; 6],
     /// Seconds since 1970 in the upper 48 bits, 1/65536 s in the lower 16.
     pub timestamp: U64,
 }
 
 impl Timestamp {
-    /// An option to be built.
+    /// Creates the option. The value is that of [`Timestamp::timestamp`].
     pub const fn new(timestamp: u64) -> Self {
         Self { kind: kind::TIMESTAMP, units: 2, reserved: [0; 6], timestamp: U64::new(timestamp) }
     }
 }
 
-/// Trust anchor (RFC 3971 §6.4.3).
+/// Trust anchor option, type 15 (RFC 3971 §6.4.3).
 ///
 /// ```text
 /// +---------------+---------------+---------------+---------------+
@@ -82,13 +82,13 @@ impl Timestamp {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustAnchor<'a> {
-    /// 1: DER encoded X.501 name, 2: fully qualified domain name.
+    /// The form of the name. 1: DER-encoded X.501 name, 2: fully qualified domain name.
     pub name_type: u8,
-    /// The name in that form.
+    /// The name.
     pub name: &'a [u8],
 }
 
-/// Certificate (RFC 3971 §6.4.4).
+/// Certificate option, type 16 (RFC 3971 §6.4.4).
 ///
 /// ```text
 /// +---------------+---------------+---------------+---------------+
@@ -99,9 +99,9 @@ pub struct TrustAnchor<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certificate<'a> {
-    /// 1: X.509v3.
+    /// Certificate type. 1: X.509v3.
     pub cert_type: u8,
-    /// The certificate; when read with its padding, since only DER knows its length.
+    /// The certificate. A parsed option includes its padding, because only DER tells the length.
     pub certificate: &'a [u8],
 }
 
@@ -112,7 +112,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// What is left of `bytes` without `pad` bytes at the end.
+/// The bytes without the last `pad` bytes. `None` if there are fewer.
 pub(super) fn unpadded(bytes: &[u8], pad: u8) -> Option<&[u8]> {
     bytes.get(..bytes.len().checked_sub(usize::from(pad))?)
 }

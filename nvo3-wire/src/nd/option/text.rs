@@ -1,4 +1,4 @@
-//! Options as a packet analyser shows them.
+//! The text form of options.
 
 use super::{HandoverAddress, NdOption};
 use core::fmt;
@@ -86,7 +86,7 @@ fn listed<T: fmt::Display>(f: &mut fmt::Formatter<'_>, name: &str, items: impl I
     items.into_iter().try_for_each(|item| write!(f, " {item}"))
 }
 
-/// A lifetime, of which all ones is for ever.
+/// A lifetime in seconds, of which all ones means forever.
 struct Seconds(u32);
 
 impl fmt::Display for Seconds {

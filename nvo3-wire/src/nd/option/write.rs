@@ -1,19 +1,19 @@
-//! Each kind of option written: of what its content consists, in order.
+//! Options written: the parts of each kind's content in order.
 
 use super::{NONCE, NdOption, SOURCE_LINK, TARGET_LINK, kind};
 use crate::{Error, Protocol, Rule};
 use zerocopy::{Immutable, IntoBytes};
 
 impl NdOption<'_> {
-    /// Length in bytes, type, length and padding included: what [`NdOption::write`] writes.
+    /// The length of the option in bytes, with type, length and padding, as [`NdOption::write`] writes it.
     pub fn size(&self) -> usize {
         self.with_parts(|_, parts| (2 + parts.iter().map(|part| part.len()).sum::<usize>()).next_multiple_of(8))
     }
 
-    /// Writes the option, with zeros behind it up to a multiple of 8 bytes.
+    /// Writes the option, padded with zeros to a multiple of 8 bytes. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`] below [`NdOption::size`] bytes, [`Rule::TooLong`] beyond 255 units of 8 bytes.
+    /// [`Rule::NoRoom`] if `out` has fewer than [`NdOption::size`] bytes, [`Rule::TooLong`] above 255 units of 8 bytes.
     pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
         let (size, available) = (self.size(), out.len());
         let units = u8::try_from(size / 8).map_err(|_| Error::new(Protocol::Icmpv6, 0, Rule::TooLong(size)))?;
@@ -34,7 +34,7 @@ impl NdOption<'_> {
         })
     }
 
-    /// The type and the pieces of the content, reserved bytes included.
+    /// Calls `then` with the type and the pieces of the content, reserved bytes included.
     pub(super) fn with_parts<R>(&self, then: impl FnOnce(u8, &[&[u8]]) -> R) -> R {
         match *self {
             Self::SourceLink(mac) => then(SOURCE_LINK, &[&mac.0]),
@@ -80,12 +80,12 @@ impl NdOption<'_> {
     }
 }
 
-/// A fixed option behind its type and length.
+/// The bytes of a fixed option after its type and length.
 fn content<T: IntoBytes + Immutable>(option: &T) -> &[u8] {
     option.as_bytes().get(2..).unwrap_or_default()
 }
 
-/// The bytes that fill an option of four bytes and `body` to a multiple of 8.
+/// The number of bytes that pad an option of four bytes and `body` to a multiple of 8.
 fn pad(body: &[u8]) -> u8 {
     let length = body.len() + 4;
     (length.next_multiple_of(8) - length) as u8

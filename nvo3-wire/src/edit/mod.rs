@@ -1,8 +1,9 @@
-//! Packets changed in place: each change keeps the checksums of the header and of the upper layer as right, or as wrong,
-//! as they were (RFC 1624, CKS-03).
+//! Changes packets in place: addresses, ports, TTL and traffic class.
 //!
-//! A UDP checksum of zero stays zero, and none becomes zero by a change (CKS-04). A fragment other than the first has no
-//! upper header, and the address of a packet that is still on a source route is not in the upper checksum.
+//! Each change updates the checksums of the header and of the upper layer (RFC 1624, CKS-03). A right checksum stays
+//! right, and a wrong one stays wrong. A UDP checksum of zero stays zero, and no change makes a checksum zero (CKS-04).
+//! A fragment other than the first has no upper header. The destination of a packet that is still on a source route is
+//! not in the upper checksum.
 
 mod v4;
 mod v6;
@@ -15,27 +16,27 @@ use crate::{icmpv6, ipv4, tcp, udp};
 use zerocopy::FromBytes;
 use zerocopy::big_endian::U16;
 
-/// Which port of UDP or TCP.
+/// One of the two ports of UDP and TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Port {
-    /// The sender's.
+    /// The sender's port.
     Source,
-    /// The receiver's.
+    /// The receiver's port.
     Destination,
 }
 
-/// The upper protocols whose checksum is over addresses, and where their header begins.
+/// The upper protocols whose checksum covers addresses, with the offset of their header.
 #[derive(Clone, Copy, Debug)]
 enum Upper {
     Udp(usize),
     Tcp(usize),
     Icmpv6(usize),
-    /// None of these, a later fragment, or cut short: nothing is kept right.
+    /// Another protocol, a later fragment, or a cut header: there is no checksum to update.
     Other,
 }
 
 impl Upper {
-    /// `bytes` begin at `offset`; `icmpv6` where this is IPv6, whose ICMP has a pseudo-header.
+    /// Finds the upper protocol. `bytes` begin at `offset`. `icmpv6` is true for IPv6, whose ICMP has a pseudo-header.
     fn find(protocol: u8, offset: usize, bytes: &[u8], icmpv6: bool) -> Self {
         match protocol {
             ipv4::UDP if udp::Header::ref_from_prefix(bytes).is_ok() => Self::Udp(offset),
@@ -45,7 +46,7 @@ impl Upper {
         }
     }
 
-    /// Corrects the checksum by `change`, the sum of what is new and the complement of what was there.
+    /// Updates the checksum. `change` is the sum of the new bytes and the complement of the old ones.
     fn correct(self, packet: &mut [u8], change: Sum) {
         match self {
             Self::Udp(at) => {
@@ -66,14 +67,14 @@ impl Upper {
         }
     }
 
-    /// The ports and where they are; of UDP and TCP alone.
+    /// The ports and their offset, if the protocol is UDP or TCP.
     fn ports(self, packet: &[u8]) -> Option<(usize, [U16; 2])> {
         let (Self::Udp(at) | Self::Tcp(at)) = self else { return None };
         let (ports, _) = <[U16; 2]>::ref_from_prefix(packet.get(at..)?).ok()?;
         Some((at, *ports))
     }
 
-    /// Changes a port; whether there is one.
+    /// Changes a port. `false` if the packet has none.
     fn set_port(self, packet: &mut [u8], port: Port, new: u16) -> bool {
         let Some((at, [source, destination])) = self.ports(packet) else { return false };
         let (at, old) = match port {

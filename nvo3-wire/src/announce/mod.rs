@@ -1,11 +1,11 @@
-//! What a frame says about who is where: announcement, probe, question or answer.
+//! What a frame says about the place of an address: announcement, probe, question or answer.
 //!
-//! [`classify`] takes a whole Ethernet frame, tagged or not, and gives its [`Kind`]; what must not be learned from
-//! (ARP-04) or breaks a receiver's rule (ND-01 to ND-03) is an error that says why. Tables are the caller's; this says
-//! only what the frame means (ARMD-01, ARMD-13, ARMD-14, DAD-05).
+//! [`classify`] takes a whole Ethernet frame, tagged or not, and returns its [`Kind`]. A frame that nobody may learn
+//! from (ARP-04), or that breaks a receiver's rule of Neighbor Discovery (ND-01 to ND-03), is an error that says why.
+//! The module only says what the frame means (ARMD-01, ARMD-13, ARMD-14, DAD-05). Neighbor tables are the caller's.
 //!
-//! Which network a tagged frame is of says [`ethernet::Frame::tag`](crate::ethernet::Frame::tag), and whoever answers in
-//! that network puts the tag into the answer, by [`build`](crate::build):
+//! [`ethernet::Frame::tag`](crate::ethernet::Frame::tag) names the VLAN of a tagged frame. An answer in that VLAN needs
+//! the same tag, and [`build`](crate::build) writes it:
 //!
 //! ```
 //! use nvo3_wire::announce::{Kind, classify};
@@ -35,20 +35,20 @@ use crate::nd::{Advertisement, Message, Nd, Solicitation};
 use crate::{Error, EtherType, Ipv4, Mac, Protocol, Rule, ipv6};
 use core::net::IpAddr;
 
-/// How a frame is addressed.
+/// The addressing of a frame: unicast, multicast or broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// To one station.
+    /// The destination is one station.
     Unicast,
-    /// To a group.
+    /// The destination is a group.
     Multicast,
-    /// To all.
+    /// The destination is the broadcast address.
     Broadcast,
 }
 
 impl Delivery {
     #[inline]
-    fn of(destination: &Mac) -> Self {
+    fn to(destination: &Mac) -> Self {
         match *destination {
             Mac::BROADCAST => Self::Broadcast,
             mac if mac.is_group() => Self::Multicast,
@@ -57,16 +57,17 @@ impl Delivery {
     }
 }
 
-/// Whom an advertisement is for.
+/// The receivers of an advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Audience {
-    /// ff02::1 (RFC 4861 §7.2.6).
+    /// All nodes, ff02::1 (RFC 4861 §7.2.6).
     AllNodes,
-    /// ff02::2 (RFC 9131 §6.1.2).
+    /// All routers, ff02::2 (RFC 9131 §6.1.2).
     AllRouters,
     /// A solicited-node group (draft-ietf-nvo3-vmm §4.2).
     SolicitedNode,
-    /// Some other group.
+    /// Any other group.
     OtherGroup,
     /// One node.
     Unicast,
@@ -75,15 +76,15 @@ pub enum Audience {
 /// A valid Neighbor Advertisement.
 #[derive(Clone, Copy, Debug)]
 pub struct Advertised<'a> {
-    /// Ethernet source, which need not be the announced one.
+    /// Ethernet source. It can differ from the announced MAC.
     pub ethernet_source: &'a Mac,
     /// The IPv6 header.
     pub ip: &'a ipv6::Header,
     /// Flags and target.
     pub body: &'a Advertisement,
-    /// Target link-layer address: where the target is, if the message says so.
+    /// Target link-layer address: the MAC of the target. `None` if the message has no such option.
     pub target_link: Option<&'a Mac>,
-    /// Whom it is for.
+    /// The receivers.
     pub audience: Audience,
 }
 
@@ -94,50 +95,51 @@ pub struct Solicited<'a> {
     pub ethernet_source: &'a Mac,
     /// The IPv6 header.
     pub ip: &'a ipv6::Header,
-    /// Target.
+    /// The target.
     pub body: &'a Solicitation,
-    /// Source link-layer address; never in DAD.
+    /// Source link-layer address. Always `None` in duplicate address detection (DAD).
     pub source_link: Option<&'a Mac>,
     /// Nonce of an enhanced DAD (RFC 7527).
     pub nonce: Option<&'a [u8]>,
 }
 
-/// What a frame is.
+/// The meaning of a frame.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// ARP request with sender and target address the same: announcement (ACD-03; ARMD variant 1).
+    /// ARP request with the same sender and target address: an announcement (ACD-03; ARMD variant 1).
     GratuitousRequest(&'a Arp),
-    /// ARP reply with sender and target address the same: announcement (ARMD variant 2 when broadcast).
+    /// ARP reply with the same sender and target address: an announcement (ARMD variant 2 when broadcast).
     GratuitousReply(&'a Arp, Delivery),
-    /// ARP request from 0.0.0.0: is the target address free? Never learned from (ARMD-14, ACD-01).
+    /// ARP request from 0.0.0.0: asks if the target address is free. Nobody learns from it (ARMD-14, ACD-01).
     ArpProbe(&'a Arp),
-    /// ARP request for another's address, unicast when it polls a known neighbor (ARMD variants 4 and 5).
+    /// ARP request for another station's address. Unicast when it polls a known neighbor (ARMD variants 4 and 5).
     ArpRequest(&'a Arp, Delivery),
-    /// ARP reply about the sender's address to somebody else (ARMD variants 6 and 7, or 2 when broadcast).
+    /// ARP reply about the sender's address to another station (ARMD variants 6 and 7, or 2 when broadcast).
     ArpReply(&'a Arp, Delivery),
-    /// RARP request for the sender's own MAC: the usual hypervisor's announcement of a MAC (ARMD variant 3).
+    /// RARP request for the sender's own MAC: how most hypervisors announce a MAC (ARMD variant 3).
     RarpAnnouncement(&'a Arp),
-    /// RARP request for another MAC, which is the key (RARP-02).
+    /// RARP request for another MAC. The target MAC is the key of the question (RARP-02).
     RarpRequest(&'a Arp),
-    /// RARP reply: target MAC and target address are the answer, sender's fields the responder's (RARP-03).
+    /// RARP reply. Target MAC and target address are the answer; the sender fields are those of the responder
+    /// (RARP-03).
     RarpReply(&'a Arp),
-    /// NA with S=0: announcement (ARMD-13). The answer to a DAD solicitation looks the same (ND-10).
+    /// NA with flag S=0: an announcement (ARMD-13). The answer to a DAD solicitation looks the same (ND-10).
     UnsolicitedNa(Advertised<'a>),
-    /// NA with S=1.
+    /// NA with flag S=1: the answer to a solicitation.
     SolicitedNa(Advertised<'a>),
-    /// NS from `::`: is the target address free? Never learned from (ARMD-13, DAD-05).
+    /// NS from `::`: asks if the target address is free. Nobody learns from it (ARMD-13, DAD-05).
     DadNs(Solicited<'a>),
     /// NS from a unicast address to a group: address resolution.
     ResolutionNs(Solicited<'a>),
-    /// NS from a unicast address to one node: reachability probe (ND-13).
+    /// NS from a unicast address to one node: a reachability probe (ND-13).
     UnicastNs(Solicited<'a>),
-    /// Neither ARP, RARP, NS nor NA; nothing said about its validity. Pieces of a fragmented ICMPv6 message too, which
-    /// cannot be a valid NS or NA (RFC 6980 §5).
+    /// Any frame that is not ARP, RARP, NS or NA. Its validity was not checked. Includes fragments of an ICMPv6
+    /// message, which cannot be a valid NS or NA (RFC 6980 §5).
     Other(EtherType),
 }
 
-/// The seven packets a VM may send after a move (RULES.md, ARMD).
+/// The seven kinds of packet that a VM may send after a move (RULES.md, ARMD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Variant {
@@ -158,7 +160,7 @@ pub enum Variant {
 }
 
 impl<'a> Kind<'a> {
-    /// Whether the frame announces a station at its place unasked, and so can start a move (ARMD-13, ARMD-14).
+    /// True if the frame announces a station at its place unasked, and so can start a move (ARMD-13, ARMD-14).
     #[inline]
     pub fn is_announcement(&self) -> bool {
         matches!(
@@ -167,13 +169,14 @@ impl<'a> Kind<'a> {
         )
     }
 
-    /// Whether the frame asks if an address is free: ARP probe or DAD solicitation, never learned from (DAD-05).
+    /// True if the frame asks whether an address is free: ARP probe or DAD solicitation. Nobody learns from it
+    /// (DAD-05).
     #[inline]
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::ArpProbe(_) | Self::DadNs(_))
     }
 
-    /// Address and MAC that the frame says belong together; `None` where it says no such thing (ARP-01, ARMD-01, ND-09).
+    /// The IP address and the MAC that the frame binds together. `None` if it binds none (ARP-01, ARMD-01, ND-09).
     ///
     /// An IPv6 pair from an advertisement with O=0 does not replace a known MAC (GND-03, ND-07).
     pub fn binding(&self) -> Option<(IpAddr, &'a Mac)> {
@@ -197,7 +200,8 @@ impl<'a> Kind<'a> {
         }
     }
 
-    /// Which of the seven variants this is, seen from a gateway with address `gateway` (RULES.md, ARMD).
+    /// The variant of the frame, seen from a gateway with address `gateway` (RULES.md, ARMD). `None` if it is none of
+    /// the seven.
     pub fn variant(&self, gateway: Ipv4) -> Option<Variant> {
         Some(match self {
             Self::GratuitousRequest(_) => Variant::GratuitousRequest,
@@ -214,11 +218,16 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// Tells what a whole Ethernet frame is, behind a tag too.
+/// Reads a whole Ethernet frame, also one with a tag, and returns its meaning.
 ///
 /// # Errors
-/// Why an ARP, RARP, NS or NA frame must be ignored: cut short, ARP-02, ARP-04, ARP-05, ND-01, ND-02, ND-03; or why a
-/// frame that claims to be IPv6 is none. Offsets count from the first byte of the frame.
+/// Says why a receiver must ignore the frame:
+/// - an ARP or RARP frame is truncated or breaks ARP-02 (types and lengths), ARP-04 (forbidden senders) or ARP-05
+///   (operations);
+/// - an NS or NA is truncated or breaks ND-01, ND-02 or ND-03 (the receiver's rules of RFC 4861 §7.1);
+/// - the EtherType is IPv6, but the packet is not.
+///
+/// Offsets count from the first byte of the frame.
 #[inline]
 pub fn classify(frame: &[u8]) -> Result<Kind<'_>, Error> {
     let ethernet = Frame::parse(frame)?;
@@ -239,7 +248,7 @@ fn arp_kind<'a>(ethernet: &Frame<'a>) -> Result<Kind<'a>, Error> {
     let source = &ethernet.header.source;
     arp.sender_mac_learnable(source).map_err(named)?;
 
-    let delivery = Delivery::of(&ethernet.header.destination);
+    let delivery = Delivery::to(&ethernet.header.destination);
     match operation {
         Operation::ReverseRequest if arp.sender_mac == arp.target_mac => return Ok(Kind::RarpAnnouncement(arp)),
         Operation::ReverseRequest => return Ok(Kind::RarpRequest(arp)),
@@ -302,7 +311,7 @@ fn advertisement_kind<'a>(ethernet: &Frame<'a>, message: &Message<'a, Advertisem
     Ok(if body.flags().solicited { Kind::SolicitedNa(advertised) } else { Kind::UnsolicitedNa(advertised) })
 }
 
-/// A link-layer address option that names no single station is never learned from, as ARP-04 has it for ARP.
+/// Checks that a link-layer address option names one station: ARP-04 forbids to learn from other senders in ARP.
 #[inline]
 fn station(link: Option<&Mac>) -> Result<(), Rule> {
     match link {

@@ -1,4 +1,8 @@
-//! Ethernet: the header and one tag for the fast path ([`Frame`]); every tag, IEEE 802.3 and LLC by [`Link`].
+//! Ethernet II, 802.1Q tags, IEEE 802.3 and LLC.
+//!
+//! [`Frame`] reads the header and one tag: the fast path. [`Link`] reads up to two tags, IEEE 802.3 lengths and LLC.
+//!
+//! [`Header`], [`Tag`], [`LlcHeader`] and [`Snap`] show the layouts.
 
 mod link;
 mod llc;
@@ -13,7 +17,7 @@ use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// Ethernet II (RFC 894).
+/// The header of Ethernet II (RFC 894).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -35,11 +39,11 @@ pub struct Header {
     pub destination: Mac,
     /// Source.
     pub source: Mac,
-    /// What follows; [`EtherType::VLAN`] when a [`Tag`] does.
+    /// Type of the payload, or [`EtherType::VLAN`] in front of a [`Tag`].
     pub ether_type: EtherType,
 }
 
-/// The rest of an IEEE 802.1Q or 802.1ad tag, behind its EtherType.
+/// An IEEE 802.1Q or 802.1ad tag, without the EtherType in front that announces it.
 ///
 /// ```text
 /// +-----+-+-----------------------+-------------------------------+
@@ -51,7 +55,7 @@ pub struct Header {
 pub struct Tag {
     /// Priority, drop eligibility, VLAN id.
     pub control: U16,
-    /// What follows.
+    /// Type of the payload or of the next tag.
     pub ether_type: EtherType,
 }
 
@@ -68,27 +72,27 @@ impl Tag {
         (self.control.get() >> 13) as u8
     }
 
-    /// Drop eligible: may be dropped first where there is congestion (IEEE 802.1Q §6.9.3).
+    /// Drop eligible: under congestion this frame may be dropped first (IEEE 802.1Q §6.9.3).
     #[inline]
     pub fn drop_eligible(&self) -> bool {
         self.control.get() & 0x1000 != 0
     }
 
-    /// A tag from its fields; bits of `id` and `priority` that the tag has no room for are left out.
+    /// Creates a tag. Bits of `id` above 12 and of `priority` above 3 are ignored.
     pub fn new(id: u16, priority: u8, drop_eligible: bool, ether_type: EtherType) -> Self {
         let control = u16::from(priority) << 13 | u16::from(drop_eligible) << 12 | id & 0xfff;
         Self { control: U16::new(control), ether_type }
     }
 }
 
-/// `02:00:5e:00:53:01 > ff:ff:ff:ff:ff:ff, type 0x0806`
+/// For example `02:00:5e:00:53:01 > ff:ff:ff:ff:ff:ff, type 0x0806`.
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} > {}, type {}", self.source, self.destination, self.ether_type)
     }
 }
 
-/// `vlan 5, priority 3, drop eligible, type 0x0800`
+/// For example `vlan 5, priority 3, drop eligible, type 0x0800`.
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let drop = if self.drop_eligible() { ", drop eligible" } else { "" };
@@ -96,14 +100,14 @@ impl fmt::Display for Tag {
     }
 }
 
-/// A frame: header, the tag where there is one, and the payload with whatever padding it has.
+/// A frame: header, the outermost tag, and the payload with its padding.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     /// The fixed header.
     pub header: &'a Header,
-    /// The outermost tag, customer or service. A second one is left in the payload.
+    /// The outermost tag, customer or service. A second tag stays in the payload.
     pub tag: Option<&'a Tag>,
-    /// What follows header and tag, padding included.
+    /// The payload, padding included.
     pub payload: &'a [u8],
 }
 
@@ -111,7 +115,7 @@ impl<'a> Frame<'a> {
     /// Reads header and tag.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] below 14 bytes, or 18 with a tag.
+    /// [`Rule::Truncated`] if there are fewer than 14 bytes, or 18 with a tag.
     #[inline]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take::<Header>(frame, Protocol::Ethernet)?;
@@ -127,7 +131,11 @@ impl<'a> Frame<'a> {
         take(behind, Protocol::Ethernet).map_err(|e| e.at(14))
     }
 
-    /// The receiver's rules of IEEE 802.3 and 802.1Q: source not a group, an EtherType, no reserved VLAN id.
+    /// Checks the receiver's rules of IEEE 802.3 and 802.1Q: the source is not a group, the EtherType is defined, and
+    /// the VLAN id is not reserved.
+    ///
+    /// # Errors
+    /// The first broken rule: [`Rule::MulticastSource`], [`Rule::NotEtherType`] or [`Rule::VlanId`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Ethernet, 0, rule));
         if self.header.source.is_group() {
@@ -151,7 +159,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Where the payload begins: 14, or 18 behind a tag.
+    /// The offset of the payload: 14, or 18 after a tag.
     #[inline]
     pub fn offset(&self) -> usize {
         if self.tag.is_some() { 18 } else { 14 }
@@ -174,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let verdict = |change: fn(&mut [u8; 18])| {
             let mut frame = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x81, 0x00, 0x00, 0x01, 0x08, 0x00];
             change(&mut frame);
@@ -188,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn short_frames_say_how_short() {
+    fn the_error_of_a_short_frame_has_its_length() {
         let error = Frame::parse(&[0; 13]).unwrap_err();
         assert_eq!((error.offset, error.rule), (0, Rule::Truncated { needed: 14, available: 13 }));
 

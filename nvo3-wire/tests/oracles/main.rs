@@ -1,26 +1,20 @@
-//! What `dissect` prints, field by field, against readings that are not ours: the values that another library built
-//! frames from, and tshark's of captures that nobody here made.
+//! Compares the output of `dissect`, field by field, with two other readings: the values from which another library
+//! built the frames, and tshark's reading of captures of other projects.
 //!
-//! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
+//! Needs the folder of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "../examples/dissect/capture.rs"]
+#[path = "../../examples/dissect/capture.rs"]
 mod capture;
-#[path = "oracles/captured.rs"]
 mod captured;
-#[path = "oracles/differences.rs"]
 mod differences;
-#[path = "oracles/faults.rs"]
 mod faults;
-#[path = "oracles/generated.rs"]
 mod generated;
-#[path = "../examples/dissect/json.rs"]
+#[path = "../../examples/dissect/json.rs"]
 mod json;
-#[path = "oracles/linux.rs"]
 mod linux;
-#[path = "../examples/dissect/options.rs"]
+#[path = "../../examples/dissect/options.rs"]
 mod options;
-#[path = "oracles/tunnels.rs"]
 mod tunnels;
 
 use nvo3_wire::dissect::Dissect;
@@ -28,7 +22,7 @@ use serde_json::Value;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A folder of the vectors; `None` with a word why if it is absent.
+/// A folder of the vectors. `None`, with a printed reason, if it is absent.
 fn folder(name: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let folder = PathBuf::from(env::var_os("NVO3_VECTORS").unwrap_or_else(|| default.into())).join(name);
@@ -39,7 +33,7 @@ fn folder(name: &str) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// Every frame of a capture as `dissect` prints it, `with` the options for the frame of that index.
+/// The output of `dissect` for all frames of a capture. `with` sets the options for the frame of an index.
 fn dissected(capture: &Path, with: impl for<'a> Fn(usize, Dissect<'a>) -> Dissect<'a>) -> Vec<Value> {
     let frames = capture::read(capture).unwrap();
     let print = |(at, frame): (usize, &capture::Captured)| match capture::start(frame) {

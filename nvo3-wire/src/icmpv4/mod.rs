@@ -1,4 +1,7 @@
-//! ICMP for IPv4: echo, the errors with the packet they quote, and those that an edge sends itself.
+//! ICMP for IPv4 (RFC 792): echo, errors with the packet that they quote, and errors to send.
+//!
+//! [`Header`] shows the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes it, and [`error()`] writes an
+//! error about a packet.
 
 mod error;
 
@@ -23,10 +26,10 @@ pub const TIME_EXCEEDED: u8 = 11;
 /// Type of Parameter Problem.
 pub const PARAMETER_PROBLEM: u8 = 12;
 
-/// Code of Destination Unreachable: too long for the next hop, and not to be fragmented.
+/// Code of Destination Unreachable: the packet is too long for the next hop and must not be fragmented.
 pub const FRAGMENTATION_NEEDED: u8 = 4;
 
-/// ICMP (RFC 792).
+/// The ICMP header (RFC 792).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -44,18 +47,18 @@ pub struct Header {
     pub kind: u8,
     /// Code.
     pub code: u8,
-    /// Checksum over the whole message; there is no pseudo-header.
+    /// Checksum over the whole message, without pseudo-header.
     pub checksum: U16,
-    /// Identifier and sequence number, next-hop MTU, gateway or pointer, by type.
+    /// Identifier and sequence number, next-hop MTU, gateway or pointer, depending on the type.
     pub rest: [u8; 4],
 }
 
-/// A message: fixed header and what follows.
+/// A message: fixed header and data.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// The fixed header.
     pub header: &'a Header,
-    /// What follows: data of an echo, the packet an error quotes.
+    /// The data of an echo, or the packet that an error quotes.
     pub payload: &'a [u8],
     bytes: &'a [u8],
 }
@@ -63,25 +66,25 @@ pub struct Message<'a> {
 /// An echo request or reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo<'a> {
-    /// Tells the senders of one host apart.
+    /// Identifies the sender on its host.
     pub identifier: u16,
-    /// Tells the requests of one sender apart.
+    /// Identifies the request of one sender.
     pub sequence: u16,
-    /// Comes back as it went.
+    /// The data, which the reply returns unchanged.
     pub data: &'a [u8],
 }
 
-/// The packet that an error quotes: its header whole, the rest as far as it was quoted.
+/// The packet that an error quotes: its whole header, and as much payload as was quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote<'a> {
     /// The fixed header.
     pub header: &'a ipv4::Header,
-    /// What is there of the payload; at least 8 bytes if the sender kept to RFC 792.
+    /// The quoted part of the payload; at least 8 bytes from a sender that follows RFC 792.
     pub payload: &'a [u8],
 }
 
 impl<'a> Quote<'a> {
-    /// Reads the header; `None` where there is none of IPv4. Nothing says how long the quote has to be.
+    /// Reads the header of a quoted packet. `None` if it is not an IPv4 header. The quote may end anywhere after it.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, _) = ipv4::Header::ref_from_prefix(bytes).ok()?;
         if header.version_words >> 4 != 4 || header.header_len() < size_of::<ipv4::Header>() {
@@ -102,45 +105,45 @@ impl<'a> Quote<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// 8.
+    /// Type 8.
     EchoRequest(Echo<'a>),
-    /// 0.
+    /// Type 0.
     EchoReply(Echo<'a>),
-    /// 3.
+    /// Type 3: the destination is unreachable.
     Unreachable {
-        /// What is: 0 net, 1 host, 2 protocol, 3 port, 4 the packet is too long, and more.
+        /// 0 net, 1 host, 2 protocol, 3 port, 4 the packet is too long, and others.
         code: u8,
-        /// With code 4, the longest packet the next hop takes (RFC 1191 §4); 0 from old routers.
+        /// With code 4, the longest packet for the next hop (RFC 1191 §4). Old routers send 0.
         mtu: u16,
     },
-    /// 5.
+    /// Type 5.
     Redirect {
-        /// 0 net, 1 host, 2 and 3 the same for a type of service.
+        /// 0 for a net, 1 for a host, 2 and 3 the same for a type of service.
         code: u8,
         /// The better first hop.
         gateway: Ipv4,
     },
-    /// 11: 0 on the way, 1 in reassembly.
+    /// Type 11.
     TimeExceeded {
-        /// Where.
+        /// 0 in transit, 1 in reassembly.
         code: u8,
     },
-    /// 12.
+    /// Type 12.
     ParameterProblem {
-        /// 0 the pointer says where, 1 an option is missing, 2 a length is bad.
+        /// 0 the pointer names the place, 1 an option is missing, 2 a length is wrong.
         code: u8,
-        /// Byte of the quoted packet.
+        /// The offset of the wrong byte in the quoted packet.
         pointer: u8,
     },
-    /// Any other.
+    /// Any other type.
     Other,
 }
 
 impl<'a> Message<'a> {
-    /// Reads the fixed header; the message is all of `bytes`.
+    /// Reads the fixed header. `bytes` is the whole message.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] below 8 bytes.
+    /// [`Rule::Truncated`] if there are fewer than 8 bytes.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, payload) = take(bytes, Protocol::Icmpv4)?;
@@ -150,7 +153,7 @@ impl<'a> Message<'a> {
     /// Verifies the checksum (RFC 1122 §3.2.2).
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if crate::checksum::verify(self.bytes) {
@@ -175,13 +178,13 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The packet that an error quotes; `None` for other messages, and where it quotes none.
+    /// The packet that an error quotes. `None` for other messages, and if the quote is not an IPv4 packet.
     pub fn quote(&self) -> Option<Quote<'a>> {
         matches!(self.header.kind, 3..=5 | 11 | 12).then(|| Quote::parse(self.payload)).flatten()
     }
 }
 
-/// `ICMP echo request, id 7, seq 1, length 56`, or an error with the flow it is about
+/// For example `ICMP echo request, id 7, seq 1, length 56`. An error shows the flow of the quoted packet.
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ICMP ")?;
@@ -208,7 +211,7 @@ impl fmt::Display for Message<'_> {
     }
 }
 
-/// `id 7, seq 1, length 56`
+/// For example `id 7, seq 1, length 56`.
 impl fmt::Display for Echo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "id {}, seq {}, length {}", self.identifier, self.sequence, self.data.len())
@@ -216,10 +219,10 @@ impl fmt::Display for Echo<'_> {
 }
 
 impl Echo<'_> {
-    /// Writes an ICMP message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]; how many bytes.
+    /// Writes an ICMP message of type [`ECHO_REQUEST`] or [`ECHO_REPLY`]. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`].
+    /// [`Rule::NoRoom`] if `out` is too short.
     pub fn write(&self, kind: u8, out: &mut [u8]) -> Result<usize, Error> {
         let [a, b] = self.identifier.to_be_bytes();
         let [c, d] = self.sequence.to_be_bytes();
@@ -227,7 +230,7 @@ impl Echo<'_> {
     }
 }
 
-/// Writes a message with its checksum.
+/// Writes a message with its checksum. Returns the number of bytes written.
 pub(crate) fn write(kind: u8, code: u8, rest: [u8; 4], payload: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     let (length, available) = (size_of::<Header>() + payload.len(), out.len());
     let (header, behind) = place::<Header>(out, Protocol::Icmpv4)?;

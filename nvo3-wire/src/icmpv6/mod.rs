@@ -1,4 +1,7 @@
-//! ICMPv6: the header every message begins with, its checksum; echo, errors, and those that an edge sends itself.
+//! ICMPv6 (RFC 4443): the header of every message, its checksum, echo, errors, and errors to send.
+//!
+//! [`Header`] shows the layout. [`Message::parse`] reads a message, [`Message::kind`] decodes echo and errors, and
+//! [`error`] writes an error about a packet. Neighbor Discovery is [`nd`](crate::nd), MLD is [`mld`](crate::mld).
 
 mod echo;
 mod error;
@@ -26,7 +29,7 @@ pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 /// Type of a Redirect.
 pub const REDIRECT: u8 = 137;
 
-/// ICMPv6 (RFC 4443 §2.1).
+/// The header of every ICMPv6 message (RFC 4443 §2.1).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -46,7 +49,7 @@ pub struct Header {
     pub checksum: U16,
 }
 
-/// A message behind its IPv6 header.
+/// A message and the IPv6 header in front of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// The IPv6 header.
@@ -55,18 +58,18 @@ pub struct Message<'a> {
     pub header: &'a Header,
     /// The whole message, header included.
     pub bytes: &'a [u8],
-    /// Where the message begins, from the first byte of the IPv6 header.
+    /// The offset of the message from the first byte of the IPv6 header.
     pub offset: usize,
-    /// A fragment header was passed, even that of an atomic fragment; forbidden to ND (RFC 6980 §5).
+    /// True if a fragment header is in front, even that of an atomic fragment. ND forbids it (RFC 6980 §5).
     pub fragment_header: bool,
 }
 
 impl<'a> Message<'a> {
-    /// Finds the message in an IPv6 packet, behind extension headers if there are any.
+    /// Finds the message in an IPv6 packet, after any extension headers.
     ///
     /// # Errors
-    /// [`Rule::NextHeader`] where the packet carries something else, [`Rule::Fragment`], those of
-    /// [`ipv6::Packet::upper`], [`Rule::Truncated`] below 4 bytes.
+    /// [`Rule::NextHeader`] if the packet carries another protocol, [`Rule::Fragment`], the errors of
+    /// [`ipv6::Packet::upper`], [`Rule::Truncated`] if the message has fewer than 4 bytes.
     #[inline(always)]
     pub fn parse(packet: &ipv6::Packet<'a>) -> Result<Self, Error> {
         match packet.header.next_header {
@@ -95,7 +98,7 @@ impl<'a> Message<'a> {
     /// Verifies the checksum with its pseudo-header (RFC 4443 §2.3).
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if checksum_verifies(self.ip, self.bytes) {
@@ -105,7 +108,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Whether the message `bytes` behind `ip` sums up.
+/// True if the checksum of the message `bytes` after `ip` verifies.
 #[inline(always)]
 pub(crate) fn checksum_verifies(ip: &ipv6::Header, bytes: &[u8]) -> bool {
     let pseudo = crate::checksum::pseudo_ipv6(&ip.source, &ip.destination, ipv6::ICMPV6, bytes.len() as u32);

@@ -1,4 +1,9 @@
-//! MLD as far as an edge snoops it, or asks itself: queries, reports and dones of versions 1 and 2 (RFC 2710, RFC 3810).
+//! MLD of versions 1 and 2 (RFC 2710, RFC 3810): queries, reports and dones.
+//!
+//! An edge reads them to snoop group membership, and writes them to query its hosts.
+//!
+//! [`Header`] shows the layout of a query, [`group`] those of records and sources. [`Message::parse`] reads
+//! a message; [`Query`], [`Header`] and [`Report`] write one.
 
 mod build;
 
@@ -21,7 +26,7 @@ pub const DONE: u8 = 132;
 /// Type of a version 2 report.
 pub const REPORT_V2: u8 = 143;
 
-/// Query, version 1 report and done (RFC 2710 §3).
+/// The body of a query, a version 1 report and a done (RFC 2710 §3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -39,19 +44,19 @@ pub const REPORT_V2: u8 = 143;
 pub struct Header {
     /// Type, code and checksum.
     pub icmp: icmpv6::Header,
-    /// Longest time until an answer, in milliseconds; from 32,768 on with an exponent in version 2.
+    /// Longest time until an answer, in milliseconds. From 32,768 on it has an exponent in version 2.
     pub response_code: U16,
-    /// Zero when sent.
+    /// Reserved; zero when sent.
     pub reserved: U16,
-    /// Group, unspecified in a general query.
+    /// Group; unspecified in a general query.
     pub group: Ipv6,
 }
 
-/// What a version 2 query has behind it (RFC 3810 §5.1).
+/// The part that only a version 2 query has (RFC 3810 §5.1).
 pub type QueryV2 = group::Querier;
 /// An address record (RFC 3810 §5.2.4).
 pub type Record<'a> = group::Record<'a, Ipv6>;
-/// The records of a version 2 report, found well formed.
+/// The records of a version 2 report, checked once.
 pub type Records<'a> = group::Records<'a, Ipv6>;
 
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -65,15 +70,15 @@ struct ReportHeader {
 /// A query of either version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// 1 or 2, told by length (RFC 3810 §8.1).
+    /// 1 or 2. The length determines it (RFC 3810 §8.1).
     pub version: u8,
-    /// The group asked about; unspecified: all.
+    /// The group in question; unspecified for all groups.
     pub group: &'a Ipv6,
     /// Longest time until an answer, in milliseconds.
     pub response_ms: u32,
-    /// What version 2 has more.
+    /// The part that only version 2 has.
     pub v2: Option<&'a QueryV2>,
-    /// The sources asked about.
+    /// The sources in question.
     pub sources: &'a [Ipv6],
 }
 
@@ -81,17 +86,17 @@ pub struct Query<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// Who listens?
+    /// A router asks for the listeners.
     Query(Query<'a>),
-    /// A listener of this group, by version 1.
+    /// A host listens to this group (version 1).
     Report(&'a Ipv6),
-    /// No longer a listener of this group, by version 1.
+    /// A host no longer listens to this group (version 1).
     Done(&'a Ipv6),
     /// Records of version 2.
     Records(Records<'a>),
 }
 
-/// A message with the packet it came in.
+/// A message and the packet that carries it.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// The packet.
@@ -103,11 +108,11 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the message of an IPv6 packet, its records too.
+    /// Reads the message of an IPv6 packet with its records.
     ///
     /// # Errors
-    /// Those of [`icmpv6::Message::parse`], [`Rule::MessageType`] for other messages, [`Rule::Truncated`],
-    /// [`Rule::Length`] for a query of 25 to 27 bytes (RFC 3810 §8.1). The offset is from the IPv6 header on.
+    /// The errors of [`icmpv6::Message::parse`], [`Rule::MessageType`] for other messages, [`Rule::Truncated`],
+    /// [`Rule::Length`] for a query of 25 to 27 bytes (RFC 3810 §8.1). The offset counts from the IPv6 header.
     pub fn parse(ip: &ipv6::Packet<'a>) -> Result<Self, Error> {
         let icmp = icmpv6::Message::parse(ip)?;
         let read = || match icmp.header.kind {
@@ -121,12 +126,15 @@ impl<'a> Message<'a> {
         Ok(Self { ip: *ip, icmp, kind })
     }
 
-    /// The receiver's rules of RFC 3810 §5.1.14, §6.2 and §7.4: the checksum verifies, hop limit 1, router alert, the
-    /// source is link-local, groups are groups; the first that fails. A report or done may come from `::`, as a host has no
-    /// address yet when it begins: routers ignore it, but who snoops must not (RFC 3590 §4).
+    /// Checks the receiver's rules of RFC 3810 §5.1.14, §6.2 and §7.4: the checksum verifies, the hop limit is 1, a
+    /// router alert is present, the source is link-local, and group addresses are groups.
+    ///
+    /// A report or done may come from `::`, because a starting host has no address yet. Routers ignore such a message,
+    /// but a snooping switch must not (RFC 3590 §4).
     ///
     /// # Errors
-    /// [`Rule::Checksum`], [`Rule::NotOneHop`], [`Rule::NoRouterAlert`], [`Rule::NotLinkLocal`], [`Rule::NotGroup6`].
+    /// The first broken rule: [`Rule::Checksum`], [`Rule::NotOneHop`], [`Rule::NoRouterAlert`], [`Rule::NotLinkLocal`]
+    /// or [`Rule::NotGroup6`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Mld, self.icmp.offset, rule));
         self.icmp.validate()?;
@@ -169,7 +177,8 @@ fn query(bytes: &[u8]) -> Result<Query<'_>, Error> {
     Ok(Query { version: 2, group, response_ms: from_code(code), v2: Some(v2), sources })
 }
 
-/// A code of 16 bits: a number below 32,768, else 12 bits of mantissa shifted by an exponent of 3 (RFC 3810 §5.1.3).
+/// The value of a 16-bit code: a number below 32,768, otherwise 12 bits of mantissa shifted by a 3-bit exponent (RFC
+/// 3810 §5.1.3).
 const fn from_code(code: u16) -> u32 {
     if code < 0x8000 { code as u32 } else { ((code & 0xfff | 0x1000) as u32) << ((code >> 12 & 7) + 3) }
 }
@@ -179,7 +188,7 @@ fn records(bytes: &[u8]) -> Result<Records<'_>, Error> {
     Records::parse(behind, header.records.get())
 }
 
-/// `MLDv2 report ff02::1:ff00:1 to_ex {}`
+/// For example `MLDv2 report ff02::1:ff00:1 to_ex {}`.
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {

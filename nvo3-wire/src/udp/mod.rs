@@ -1,4 +1,7 @@
-//! UDP, and where it goes without a checksum over IPv6 (RFC 6935, RFC 6936).
+//! UDP (RFC 768), and the rules for datagrams over IPv6 without a checksum (RFC 6935, RFC 6936).
+//!
+//! [`Header`] shows the layout. [`Datagram::parse`] reads a datagram, [`Fields`] writes one. [`ZeroChecksums`] holds the
+//! ports and peers that may send a zero checksum over IPv6.
 
 mod zero;
 
@@ -11,7 +14,7 @@ use core::fmt;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// UDP (RFC 768).
+/// The header of UDP (RFC 768).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -29,23 +32,23 @@ pub struct Header {
     pub source_port: U16,
     /// Destination port.
     pub destination_port: U16,
-    /// Header and payload, in bytes.
+    /// Length of header and payload, in bytes.
     pub length: U16,
-    /// Checksum with pseudo-header; 0 means none (CKS-04).
+    /// Checksum with pseudo-header. 0 means "no checksum" (CKS-04).
     pub checksum: U16,
 }
 
-/// A datagram: header and payload as its length bounds it.
+/// A datagram: header, and payload within the length field.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     /// The header.
     pub header: &'a Header,
-    /// Payload as the length field bounds it.
+    /// Payload within the length field.
     pub payload: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads the header; what lies behind the length field is no part of the datagram.
+    /// Reads the header. Bytes after the length are not part of the datagram.
     ///
     /// # Errors
     /// [`Rule::Truncated`], or [`Rule::Length`] for a length field below 8.
@@ -62,11 +65,13 @@ impl<'a> Datagram<'a> {
         }
     }
 
-    /// As [`Datagram::parse`], but a payload that ends before the length field says so is no failure: captures, quotes
-    /// and first fragments are cut. The second value is how, as the error that [`Datagram::parse`] gives.
+    /// Reads a datagram whose payload may be cut, as in captures, quotes and first fragments.
+    ///
+    /// If the payload ends before the length field says, the second value is the error that [`Datagram::parse`]
+    /// returns.
     ///
     /// # Errors
-    /// As [`Datagram::parse`]; [`Rule::Truncated`] only below 8 bytes.
+    /// The errors of [`Datagram::parse`], but [`Rule::Truncated`] only if there are fewer than 8 bytes.
     pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
         match (Self::parse(bytes), take::<Header>(bytes, Protocol::Udp)) {
             (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
@@ -76,10 +81,10 @@ impl<'a> Datagram<'a> {
         }
     }
 
-    /// As [`Datagram::validate`], but a zero checksum is refused: the rule over IPv6 (RFC 8200 §8.1, U6-03).
+    /// Verifies the checksum and refuses a zero checksum: the rule over IPv6 (RFC 8200 §8.1, U6-03).
     ///
     /// # Errors
-    /// [`Rule::ZeroChecksum`] or [`Rule::Checksum`].
+    /// [`Rule::ZeroChecksum`] if the checksum is zero, [`Rule::Checksum`] if it does not verify.
     #[inline]
     pub fn validate_checked(&self, pseudo: Sum) -> Result<(), Error> {
         if self.header.checksum.get() == 0 {
@@ -88,10 +93,10 @@ impl<'a> Datagram<'a> {
         self.validate(pseudo)
     }
 
-    /// Verifies a non-zero checksum against the pseudo-header sum `pseudo`. Whether zero is fine is the caller's rule.
+    /// Verifies a non-zero checksum with the pseudo-header sum `pseudo`. The caller decides if zero is valid.
     ///
     /// # Errors
-    /// [`Rule::Checksum`].
+    /// [`Rule::Checksum`] if the checksum does not verify.
     #[inline]
     pub fn validate(&self, pseudo: Sum) -> Result<(), Error> {
         let checksum = self.header.checksum.get();
@@ -102,7 +107,7 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// `UDP 49152 > 4789, length 50`, and whether it has no checksum
+/// For example `UDP 49152 > 4789, length 50`. The text also says if there is no checksum.
 impl fmt::Display for Datagram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header { source_port, destination_port, checksum, .. } = self.header;
@@ -111,7 +116,7 @@ impl fmt::Display for Datagram<'_> {
     }
 }
 
-/// What the sender of a datagram chooses; length and checksum follow from it.
+/// The fields that the sender of a datagram chooses. The builder computes length and checksum.
 ///
 /// ```
 /// use nvo3_wire::checksum::{Addresses, Field};
@@ -135,10 +140,10 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Writes header and payload; how many bytes.
+    /// Writes header and payload. Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`], or [`Rule::TooLong`] where the length is beyond 65,535.
+    /// [`Rule::NoRoom`], or [`Rule::TooLong`] if the datagram exceeds 65,535 bytes.
     pub fn write(
         &self,
         addresses: Addresses<'_>,
@@ -156,10 +161,10 @@ impl Fields {
         self.fill(addresses, field, datagram)
     }
 
-    /// Writes the header in front of a payload that is there already, up to the end of `datagram`; how many bytes.
+    /// Writes the header in front of a payload that is already in `datagram`. Returns the number of bytes of both.
     ///
     /// # Errors
-    /// As [`Fields::write`].
+    /// The errors of [`Fields::write`].
     pub fn fill(&self, addresses: Addresses<'_>, field: Field, datagram: &mut [u8]) -> Result<usize, Error> {
         let whole = datagram.len();
         let (header, payload) = place::<Header>(datagram, Protocol::Udp)?;

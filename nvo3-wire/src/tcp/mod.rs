@@ -1,4 +1,23 @@
-//! TCP as far as a flow key or a session record needs it: ports, sequence, flags, window, options; and segments written.
+//! TCP headers (RFC 9293): ports, sequence numbers, flags, window and options, read and written. No connection state.
+//!
+//! [`Header`] shows the layout. [`Segment::parse`] reads a segment, [`Fields`] writes one:
+//!
+//! ```
+//! use nvo3_wire::checksum::{Addresses, Field};
+//! use nvo3_wire::tcp::{Fields, Flags, Options, Segment, TcpOption};
+//! use nvo3_wire::{Ipv4, ipv4};
+//!
+//! let (from, to) = (Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2]));
+//! let addresses = Addresses::V4(&from, &to);
+//! let syn = Fields { source_port: 5000, destination_port: 179, flags: Flags::SYN, ..Fields::default() };
+//! let mut out = [0; 24];
+//! syn.write([TcpOption::MaximumSegment(1460)], addresses, Field::Fill, &[], &mut out)?;
+//!
+//! let segment = Segment::parse(&out)?;
+//! segment.validate(addresses.pseudo_header(ipv4::TCP, 24))?;
+//! assert_eq!(Options::parse(segment.options)?.iter().next(), Some(TcpOption::MaximumSegment(1460)));
+//! # Ok::<(), nvo3_wire::Error>(())
+//! ```
 
 mod option;
 
@@ -11,10 +30,10 @@ use core::fmt;
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The longest header: 15 words.
+/// The length of the longest header: 15 words.
 const LONGEST: usize = 60;
 
-/// TCP (RFC 9293 §3.1).
+/// The fixed header of TCP (RFC 9293 §3.1).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -40,7 +59,7 @@ pub struct Header {
     pub destination_port: U16,
     /// Sequence number of the first byte, or of SYN.
     pub sequence: U32,
-    /// Next sequence number expected, where ACK is set.
+    /// The next sequence number that the sender expects, if ACK is set.
     pub acknowledgment: U32,
     /// Header length in 32-bit words (4 bits), reserved (3), flags (9).
     pub words_flags: U16,
@@ -48,12 +67,12 @@ pub struct Header {
     pub window: U16,
     /// Checksum with pseudo-header.
     pub checksum: U16,
-    /// Urgent pointer, where URG is set.
+    /// Urgent pointer, if URG is set.
     pub urgent: U16,
 }
 
 impl Header {
-    /// Length of header and options in bytes, as the header says.
+    /// The length of header and options in bytes, from the header's own field.
     #[inline]
     pub fn header_len(&self) -> usize {
         usize::from(self.words_flags.get() >> 12) * 4
@@ -79,17 +98,17 @@ impl Header {
 pub struct Flags(pub u16);
 
 impl Flags {
-    /// The sender has finished.
+    /// The sender has no more data.
     pub const FIN: Self = Self(0x001);
-    /// Sequence numbers begin here.
+    /// The sequence number is the initial one.
     pub const SYN: Self = Self(0x002);
-    /// The connection is gone.
+    /// The connection is reset.
     pub const RST: Self = Self(0x004);
-    /// Hand over at once.
+    /// The receiver should deliver the data at once.
     pub const PSH: Self = Self(0x008);
-    /// The acknowledgment number counts.
+    /// The acknowledgment number is valid.
     pub const ACK: Self = Self(0x010);
-    /// The urgent pointer counts.
+    /// The urgent pointer is valid.
     pub const URG: Self = Self(0x020);
     /// Congestion was experienced (RFC 3168 §6.1).
     pub const ECE: Self = Self(0x040);
@@ -98,7 +117,7 @@ impl Flags {
     /// Accurate ECN (RFC 9768).
     pub const AE: Self = Self(0x100);
 
-    /// Whether all of `other` are set.
+    /// True if all flags of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -112,7 +131,7 @@ impl core::ops::BitOr for Flags {
     }
 }
 
-/// A letter for each, ACK as a point, as packet analysers have it.
+/// A letter for each flag, and a dot for ACK, as packet analysers print them.
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LETTERS: [(Flags, &str); 9] = [
@@ -137,16 +156,16 @@ pub struct Segment<'a> {
     pub header: &'a Header,
     /// Options with their padding, 0–40 bytes; [`Options::parse`] checks them.
     pub options: &'a [u8],
-    /// What follows.
+    /// The payload.
     pub payload: &'a [u8],
     bytes: &'a [u8],
 }
 
 impl<'a> Segment<'a> {
-    /// Reads header and options; the segment is all of `bytes`.
+    /// Reads header and options. `bytes` is the whole segment.
     ///
     /// # Errors
-    /// [`Rule::Truncated`], or [`Rule::HeaderLength`] below 5 words.
+    /// [`Rule::Truncated`], or [`Rule::HeaderLength`] for a header length below 5 words.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, behind) = take::<Header>(bytes, Protocol::Tcp)?;
@@ -160,11 +179,11 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// The receiver's rules of RFC 9293 §3.1: the checksum with the pseudo-header sum `pseudo` verifies, options are
-    /// well formed; the first that fails.
+    /// Checks the receiver's rules of RFC 9293 §3.1: the checksum verifies with the pseudo-header sum `pseudo`, and the
+    /// options are well formed.
     ///
     /// # Errors
-    /// [`Rule::Checksum`], and those of [`Options::parse`].
+    /// [`Rule::Checksum`], and the errors of [`Options::parse`].
     pub fn validate(&self, pseudo: Sum) -> Result<(), Error> {
         if !pseudo.bytes(self.bytes).verifies() {
             return Err(Error::new(Protocol::Tcp, 0, Rule::Checksum(self.header.checksum.get())));
@@ -173,7 +192,7 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// `TCP 1337 > 179: flags [S.], seq 7, ack 8, window 512, options [mss 1460], length 0`
+/// For example `TCP 1337 > 179: flags [S.], seq 7, ack 8, window 512, options [mss 1460], length 0`.
 impl fmt::Display for Segment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header { source_port, destination_port, sequence, acknowledgment, window, .. } = self.header;
@@ -197,7 +216,7 @@ impl fmt::Display for Segment<'_> {
     }
 }
 
-/// What the sender of a segment chooses; header length and checksum follow from it.
+/// The fields that the sender of a segment chooses. The builder computes header length and checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fields {
@@ -218,10 +237,13 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Writes header, options and payload; how many bytes. Options are padded with end-of-list.
+    /// Writes header, options and payload. Returns the number of bytes written.
+    ///
+    /// Options are padded with end-of-list to a multiple of 4 bytes.
     ///
     /// # Errors
-    /// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] beyond 40 bytes, [`Rule::TooLong`] where the segment is beyond 65,535.
+    /// [`Rule::NoRoom`], [`Rule::OptionsTooLong`] above 40 bytes, [`Rule::TooLong`] if the segment exceeds 65,535
+    /// bytes.
     pub fn write<'o>(
         &self,
         options: impl IntoIterator<Item = TcpOption<'o>>,
@@ -286,7 +308,7 @@ mod tests {
         urgent: 0,
     };
 
-    /// A SYN with the options that Linux sends; its checksum is left to each test.
+    /// A SYN with the options that Linux sends. Each test sets its checksum.
     const SYN: [u8; 40] = [
         0x9a, 0x12, 0x00, 0x50, 0x3d, 0x1c, 0x6a, 0x2b, 0x00, 0x00, 0x00, 0x00, 0xa0, 0x02, 0xfa, 0xf0, 0x00, 0x00,
         0x00, 0x00, 0x02, 0x04, 0x05, 0xb4, 0x04, 0x02, 0x08, 0x0a, 0x00, 0x01, 0x02, 0x03, 0x00, 0x00, 0x00, 0x00,
@@ -305,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         let verdict = |change: fn(&mut [u8; 40])| {
             let mut bytes = SYN;
             change(&mut bytes);

@@ -1,13 +1,11 @@
-//! Frames made by another packet library, built again by composing layers from the values handed to it: bytes must be equal.
+//! Frames of another packet library, built again from the values that it got. The bytes must be equal.
 //!
-//! Needs the folders of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
+//! Needs the folder of the vectors: `NVO3_VECTORS`, or `../shared/vectors` beside the workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "../examples/dissect/capture.rs"]
+#[path = "../../examples/dissect/capture.rs"]
 mod capture;
-#[path = "rebuilt_frames/captured.rs"]
 mod captured;
-#[path = "rebuilt_frames/nd.rs"]
 mod nd;
 
 use nvo3_wire::arp::Arp;
@@ -41,10 +39,10 @@ fn rows() -> Vec<(Value, Vec<u8>)> {
         .collect()
 }
 
-/// What a row does not say, so that it is read from the frame, with the number of layers: a table of this test's own gaps.
+/// The values that a row does not have, with the number of layers. The test reads them from the frame.
 type Taken = BTreeMap<&'static str, u32>;
 
-/// One layer of a row, and the frame for what the row leaves out.
+/// One layer of a row, and the frame for the values that the row does not have.
 struct Row<'a> {
     all: &'a [Value],
     at: usize,
@@ -90,7 +88,7 @@ impl<'a> Row<'a> {
         self.layer()["off"].as_u64().unwrap() as usize
     }
 
-    /// The layer's own bytes, options included.
+    /// The bytes of the layer with its options.
     fn bytes(&self) -> &'a [u8] {
         &self.frame[self.offset()..self.behind()]
     }
@@ -103,7 +101,7 @@ impl<'a> Row<'a> {
         self.layer()["end"].as_u64().unwrap() as usize
     }
 
-    /// The EtherType that is handed to a header: wrong where it is to be filled, the row's where nothing says another.
+    /// The EtherType to give to a header: a wrong one if the builder must fill it, otherwise the row's.
     fn ether_type(&self, key: &str) -> EtherType {
         match self.next_proto() {
             None | Some("payload" | "vlan" | "arp" | "rarp" | "nsh") => {
@@ -113,7 +111,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A name for bytes whose header does not say what they are.
+    /// A protocol number for bytes after a header that does not have one.
     fn named(&self) -> Option<IpProtocol> {
         matches!(self.next_proto(), None | Some("payload")).then(|| IpProtocol(self.number("nh") as u8))
     }
@@ -123,7 +121,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-/// Slices that layers borrow; a test may leak.
+/// Slices that layers borrow. A test may leak them.
 fn kept<'a, T: 'a>(values: Vec<T>) -> &'a [T] {
     Box::leak(values.into_boxed_slice())
 }
@@ -222,7 +220,7 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
                 true => Field::Zero,
                 false => Field::Fill,
             };
-            out.push(Box::new(udp::Fields { source_port, destination_port }.with(field)));
+            out.push(Box::new(udp::Fields { source_port, destination_port }.with_checksum(field)));
         }
         "tcp" => {
             take("tcp flags, window and urgent pointer: absent from the row");
@@ -276,14 +274,14 @@ fn layer<'a>(row: &Row<'a>, taken: &mut Taken, out: &mut Vec<Box<dyn Layer + 'a>
             let (key, sequence) = (value("k", "key"), value("s", "seq"));
             out.push(Box::new(Gre { protocol: row.ether_type("proto"), checksum: row.flag("c"), key, sequence }));
         }
-        // An address in place of another, which the IPv6 header has already.
+        // An address in place of another one, which the IPv6 header already has.
         "ila" => {}
         "nsh" | "bgp_evpn" | "payload" => out.push(Box::new(row.bytes())),
         other => panic!("layer {other}"),
     }
 }
 
-/// The frame as it is built from its row.
+/// The frame built from its row.
 fn rebuilt(row: &Value, frame: &[u8], taken: &mut Taken) -> Vec<u8> {
     let all = row["layers"].as_array().unwrap();
     let mut layers = Vec::new();

@@ -1,4 +1,7 @@
-//! IPv4: the fixed header, its options, the payload as the total length bounds it; and the header written.
+//! IPv4 (RFC 791): the fixed header, options, the payload within the total length, and headers to write.
+//!
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
+//! [`Fields`] writes a header. [`edit`](crate::edit) changes a packet in place.
 
 mod build;
 mod option;
@@ -27,7 +30,7 @@ pub const UDP: u8 = 17;
 /// Protocol number of TCP.
 pub const TCP: u8 = 6;
 
-/// IPv4 (RFC 791).
+/// The fixed header of IPv4 (RFC 791).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -51,7 +54,7 @@ pub struct Header {
     pub version_words: u8,
     /// DSCP (6 bits) and ECN (2 bits).
     pub traffic_class: u8,
-    /// Header, options and payload, in bytes.
+    /// Length of header, options and payload, in bytes.
     pub total_length: U16,
     /// Identification.
     pub identification: U16,
@@ -70,25 +73,25 @@ pub struct Header {
 }
 
 impl Header {
-    /// Length of header and options in bytes, as the header says.
+    /// The length of header and options in bytes, from the header's own field.
     #[inline]
     pub const fn header_len(&self) -> usize {
         (self.version_words & 0xf) as usize * 4
     }
 
-    /// A fragment, first or later.
+    /// True for a fragment, first or later.
     #[inline]
     pub fn is_fragment(&self) -> bool {
         self.fragment.get() & 0x3fff != 0
     }
 
-    /// Where this fragment's payload belongs in that of the whole packet, in bytes.
+    /// The offset of this fragment in the payload of the whole packet, in bytes.
     #[inline]
     pub fn fragment_offset(&self) -> usize {
         usize::from(self.fragment.get() & 0x1fff) * 8
     }
 
-    /// More fragments are to come.
+    /// True if more fragments follow.
     #[inline]
     pub fn more_fragments(&self) -> bool {
         self.fragment.get() & MORE_FRAGMENTS != 0
@@ -102,17 +105,17 @@ pub struct Packet<'a> {
     pub header: &'a Header,
     /// Options with their padding, 0–40 bytes.
     pub options: &'a [u8],
-    /// Payload as the total length bounds it.
+    /// Payload within the total length.
     pub payload: &'a [u8],
     head: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads header and options; what lies behind the total length is padding.
+    /// Reads header and options. Bytes after the total length are padding.
     ///
     /// # Errors
-    /// [`Rule::Version`], [`Rule::HeaderLength`], [`Rule::Length`] or [`Rule::Truncated`]; and those of
-    /// [`Options::parse`], as options with such lengths are no options.
+    /// [`Rule::Version`], [`Rule::HeaderLength`], [`Rule::Length`] or [`Rule::Truncated`], and the errors of
+    /// [`Options::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let (header, behind) = take::<Header>(bytes, Protocol::Ipv4)?;
@@ -147,11 +150,12 @@ impl<'a> Packet<'a> {
         Ok(Self { header, options, payload, head })
     }
 
-    /// As [`Packet::parse`], but a payload that ends before the total length says so is no failure: captures and quotes
-    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    /// Reads a packet whose payload may be cut, as in captures and quotes.
+    ///
+    /// If the payload ends before the total length, the second value is the error that [`Packet::parse`] returns.
     ///
     /// # Errors
-    /// As [`Packet::parse`]; [`Rule::Truncated`] only where header or options are cut.
+    /// The errors of [`Packet::parse`], but [`Rule::Truncated`] only if header or options are cut.
     pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
         let cut = match Self::parse(bytes) {
             Ok(packet) => return Ok((packet, None)),
@@ -165,13 +169,18 @@ impl<'a> Packet<'a> {
         Ok((Self { header, options, payload, head }, Some(cut)))
     }
 
-    /// Each option, padding included.
+    /// The options in order, with padding.
     pub fn iter_options(&self) -> impl Iterator<Item = Ipv4Option<'a>> + use<'a> {
         Options::parse(self.options).into_iter().flat_map(|options| options.iter())
     }
 
-    /// The receiver's rules of RFC 1122 §3.2.1 and of fragments in RFC 791 §3.2: header checksum, source not a group, a
-    /// fragment before the last of a multiple of 8 bytes, none beyond byte 65,535; the first that fails.
+    /// Checks the receiver's rules of RFC 1122 §3.2.1 and of fragments in RFC 791 §3.2: the header checksum verifies,
+    /// the source is not a group, a fragment before the last is a multiple of 8 bytes, and no fragment ends beyond byte
+    /// 65,535.
+    ///
+    /// # Errors
+    /// The first broken rule: [`Rule::Checksum`], [`Rule::MulticastSource`], [`Rule::FragmentLength`] or
+    /// [`Rule::FragmentEnd`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Ipv4, 0, rule));
         if !verify(self.head) {
@@ -192,11 +201,13 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The upper protocol behind whatever authentication headers there are (RFC 4302): its number, its bytes, of a fragment
-    /// only this piece, and where they begin in the packet. What a fragment other than the first holds is not looked into.
+    /// The upper protocol after any authentication headers (RFC 4302): its number, its bytes, and their offset in the
+    /// packet.
+    ///
+    /// For a fragment the bytes are only this piece. The method does not look into a fragment other than the first.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] where an authentication header is cut short, [`Rule::Length`] where it is below 12 bytes,
+    /// [`Rule::Truncated`] if an authentication header is cut, [`Rule::Length`] if it is shorter than 12 bytes,
     /// [`Rule::TooManyExtensions`].
     #[inline]
     pub fn upper(&self) -> Result<(u8, &'a [u8], usize), Error> {
@@ -212,26 +223,26 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Whether the destination is the last one: no source route has addresses left. Only then are upper checksums over
-    /// this destination.
+    /// True if no source route has addresses left, so that the destination is the last one. Only then does the upper
+    /// checksum cover this destination.
     pub fn at_last_destination(&self) -> bool {
         self.options.is_empty() || !self.iter_options().any(|option| option.is_unfinished_route())
     }
 
-    /// Length of header and options: where the payload begins.
+    /// The length of header and options, which is the offset of the payload.
     #[inline]
     pub fn header_len(&self) -> usize {
         self.head.len()
     }
 
-    /// The pseudo-header sum for an upper protocol that fills the payload up to `length` bytes.
+    /// The pseudo-header sum for an upper protocol of `length` bytes.
     #[inline]
     pub fn pseudo_header(&self, length: u16) -> Sum {
         crate::checksum::pseudo_ipv4(&self.header.source, &self.header.destination, self.header.protocol, length)
     }
 }
 
-/// `192.0.2.1 > 192.0.2.2: protocol 17, ttl 64, id 7, DF, options [nop, end], length 58`
+/// For example `192.0.2.1 > 192.0.2.2: protocol 17, ttl 64, id 7, DF, options [nop, end], length 58`.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header { source, destination, protocol, ttl, identification, fragment, .. } = self.header;
@@ -271,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_told_apart() {
+    fn each_broken_rule_has_its_own_error() {
         assert_eq!(rule(|packet| packet[0] = 0x65), Rule::Version(6));
         assert_eq!(rule(|packet| packet[0] = 0x44), Rule::HeaderLength(4));
         assert_eq!(rule(|packet| packet[3] = 19), Rule::Length(19));
@@ -281,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn no_packet_comes_from_a_group_or_from_all() {
+    fn a_group_or_broadcast_source_is_refused() {
         for source in [[255; 4], [224, 0, 0, 1]] {
             let from_group = rule(|packet| {
                 packet[12..16].copy_from_slice(&source);

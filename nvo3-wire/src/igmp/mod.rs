@@ -1,5 +1,9 @@
-//! IGMP as far as an edge snoops it, or asks itself: queries, reports and leaves of versions 1 to 3 (RFC 1112, RFC 2236,
-//! RFC 3376).
+//! IGMP of versions 1 to 3 (RFC 1112, RFC 2236, RFC 3376): queries, reports and leaves.
+//!
+//! An edge reads them to snoop group membership, and writes them to query its hosts.
+//!
+//! [`Header`] shows the layout of the first 8 bytes, [`group`] those of records and sources.
+//! [`Message::parse`] reads a message; [`Query`], [`Header`] and [`Report`] write one.
 
 mod build;
 
@@ -24,7 +28,7 @@ pub const LEAVE: u8 = 0x17;
 /// Type of a version 3 report.
 pub const REPORT_V3: u8 = 0x22;
 
-/// The first 8 bytes of every message but the version 3 report (RFC 2236 §2).
+/// The first 8 bytes of every message except the version 3 report (RFC 2236 §2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -40,33 +44,33 @@ pub const REPORT_V3: u8 = 0x22;
 pub struct Header {
     /// Type.
     pub kind: u8,
-    /// Longest time until an answer, in tenths of a second; from 128 on with an exponent, see [`Query`].
+    /// Longest time until an answer, in tenths of a second. From 128 on it has an exponent in version 3; see [`Query`].
     pub response_code: u8,
-    /// Checksum over the whole message; there is no pseudo-header.
+    /// Checksum over the whole message, without pseudo-header.
     pub checksum: U16,
-    /// Group, unspecified in a general query; in a version 3 report, reserved and the number of records.
+    /// Group; unspecified in a general query. In a version 3 report: reserved, and the number of records.
     pub group: Ipv4,
 }
 
-/// What a version 3 query has behind the first 8 bytes (RFC 3376 §4.1).
+/// The part of a version 3 query after the first 8 bytes (RFC 3376 §4.1).
 pub type QueryV3 = group::Querier;
 /// A group record (RFC 3376 §4.2.4).
 pub type Record<'a> = group::Record<'a, Ipv4>;
-/// The records of a version 3 report, found well formed.
+/// The records of a version 3 report, checked once.
 pub type Records<'a> = group::Records<'a, Ipv4>;
 
 /// A query of any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// 1, 2 or 3, told by length and response code (RFC 3376 §7.1).
+    /// 1, 2 or 3. Length and response code determine it (RFC 3376 §7.1).
     pub version: u8,
-    /// The group asked about; unspecified: all.
+    /// The group in question; unspecified for all groups.
     pub group: Ipv4,
     /// Longest time until an answer, in milliseconds.
     pub response_ms: u32,
-    /// What version 3 has more.
+    /// The part that only version 3 has.
     pub v3: Option<&'a QueryV3>,
-    /// The sources asked about.
+    /// The sources in question.
     pub sources: &'a [Ipv4],
 }
 
@@ -74,16 +78,16 @@ pub struct Query<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// Who is a member?
+    /// A router asks for the members.
     Query(Query<'a>),
-    /// A member of this group, by version 1 or 2.
+    /// A host is a member of this group (version 1 or 2).
     Report {
         /// 1 or 2.
         version: u8,
         /// The group.
         group: Ipv4,
     },
-    /// No longer a member of this group (version 2).
+    /// A host is no longer a member of this group (version 2).
     Leave(Ipv4),
     /// Records of version 3.
     Records(Records<'a>),
@@ -91,7 +95,7 @@ pub enum Kind<'a> {
     Other(u8),
 }
 
-/// A message behind its IPv4 header.
+/// A message and the IPv4 packet that carries it.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// The packet.
@@ -103,11 +107,11 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the message of an IPv4 packet, its records too.
+    /// Reads the message of an IPv4 packet with its records.
     ///
     /// # Errors
-    /// [`Rule::NextHeader`] where the packet carries something else, [`Rule::Fragment`], [`Rule::Truncated`],
-    /// [`Rule::Length`] for a query of 9 to 11 bytes (RFC 3376 §7.1). The offset is from the IPv4 header on.
+    /// [`Rule::NextHeader`] if the packet carries another protocol, [`Rule::Fragment`], [`Rule::Truncated`],
+    /// [`Rule::Length`] for a query of 9 to 11 bytes (RFC 3376 §7.1). The offset counts from the IPv4 header.
     pub fn parse(ip: &ipv4::Packet<'a>) -> Result<Self, Error> {
         if ip.header.protocol != ipv4::IGMP {
             return Err(Error::new(Protocol::Ipv4, 0, Rule::NextHeader(ip.header.protocol)));
@@ -133,11 +137,11 @@ impl<'a> Message<'a> {
         read().map_err(|error: Error| error.at(ip.header_len()))
     }
 
-    /// The receiver's rules of RFC 2236 §2 and RFC 3376 §4: the checksum verifies, TTL 1, router alert from version 2
-    /// on, and groups are groups; the first that fails.
+    /// Checks the receiver's rules of RFC 2236 §2 and RFC 3376 §4: the checksum verifies, the TTL is 1, version 2 and 3
+    /// have a router alert, and group addresses are groups.
     ///
     /// # Errors
-    /// [`Rule::Checksum`], [`Rule::NotOneHop`], [`Rule::NoRouterAlert`], [`Rule::NotGroup`].
+    /// The first broken rule: [`Rule::Checksum`], [`Rule::NotOneHop`], [`Rule::NoRouterAlert`] or [`Rule::NotGroup`].
     pub fn validate(&self) -> Result<(), Error> {
         let error = |rule| Err(Error::new(Protocol::Igmp, self.ip.header_len(), rule));
         if !crate::checksum::verify(self.ip.payload) {
@@ -175,7 +179,7 @@ fn query<'a>(header: &Header, behind: &'a [u8]) -> Result<Query<'a>, Error> {
     Ok(Query { version: 3, group, response_ms, v3: Some(v3), sources })
 }
 
-/// `IGMPv3 report 239.1.2.3 to_ex {}`
+/// For example `IGMPv3 report 239.1.2.3 to_ex {}`.
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {

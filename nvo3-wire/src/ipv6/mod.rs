@@ -1,5 +1,10 @@
-//! IPv6: the fixed header, and the chain of extension headers: walked just far enough to find the upper protocol, or each
-//! by kind with its options; and all of them written.
+//! IPv6 (RFC 8200): the fixed header, the chain of extension headers, and headers to write.
+//!
+//! [`Packet::upper`] walks the chain only to find the upper protocol. [`Packet::extensions`] gives each extension
+//! header by kind with its options.
+//!
+//! [`Header`] shows the layout. [`Packet::parse`] reads a packet, [`Packet::validate`] checks the receiver's rules, and
+//! [`Fields`], [`write_options`], [`write_routing`] and [`write_fragment`] write headers.
 
 mod build;
 mod extension;
@@ -37,13 +42,13 @@ pub const ICMPV6: u8 = 58;
 pub const TCP: u8 = 6;
 /// Next-header number of UDP.
 pub const UDP: u8 = 17;
-/// Next-header number of nothing at all.
+/// Next-header number that says that nothing follows.
 pub const NO_NEXT_HEADER: u8 = 59;
 
-/// Extension headers accepted in one packet: each kind of RFC 8200 §4.1 with destination options twice, and slack.
+/// The most extension headers in one packet: each kind of RFC 8200 §4.1 with destination options twice, and some slack.
 pub const MAX_EXTENSIONS: u8 = 8;
 
-/// IPv6 (RFC 8200 §3).
+/// The fixed header of IPv6 (RFC 8200 §3).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -62,9 +67,9 @@ pub const MAX_EXTENSIONS: u8 = 8;
 pub struct Header {
     /// Version (4 bits), traffic class (8) and flow label (20).
     pub version_class_label: U32,
-    /// Everything behind this header, in bytes.
+    /// Length of everything after this header, in bytes.
     pub payload_length: U16,
-    /// What follows.
+    /// Protocol of the next header.
     pub next_header: u8,
     /// Hop limit.
     pub hop_limit: u8,
@@ -88,41 +93,41 @@ impl Header {
     }
 }
 
-/// A packet: fixed header and payload as its length bounds it, extension headers included.
+/// A packet: fixed header, and the payload within its length, extension headers included.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     /// The fixed header.
     pub header: &'a Header,
-    /// What follows, extension headers included.
+    /// The payload, extension headers included.
     pub payload: &'a [u8],
 }
 
-/// The upper protocol behind the extension headers.
+/// The upper protocol after the extension headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Upper<'a> {
     /// Next-header number.
     pub protocol: u8,
-    /// Its header and payload; of a fragment only this piece.
+    /// Its header and payload. For a fragment only this piece.
     pub payload: &'a [u8],
-    /// Where it begins, from the first byte of the IPv6 header.
+    /// Its offset from the first byte of the IPv6 header.
     pub offset: usize,
-    /// A fragment header was passed that says offset ≠ 0 or more to come.
+    /// True if a fragment header is in front that says offset ≠ 0 or more fragments.
     pub fragment: bool,
-    /// A fragment header was passed, even that of an atomic fragment (RFC 6946).
+    /// True if a fragment header is in front, even that of an atomic fragment (RFC 6946).
     pub fragment_header: bool,
-    /// Where `payload` belongs in the fragmentable part, in bytes; 0 of a whole packet and a first fragment.
+    /// The offset of `payload` in the fragmentable part, in bytes. 0 for a whole packet and a first fragment.
     pub fragment_offset: u16,
 }
 
 impl Upper<'_> {
-    /// A fragment other than the first: `payload` does not begin with the upper header.
+    /// True for a fragment other than the first: `payload` does not begin with the upper header.
     pub const fn later_fragment(&self) -> bool {
         self.fragment_offset != 0
     }
 }
 
 impl<'a> Packet<'a> {
-    /// Reads the fixed header; what lies behind the payload length is padding.
+    /// Reads the fixed header. Bytes after the payload length are padding.
     ///
     /// # Errors
     /// [`Rule::Version`] or [`Rule::Truncated`].
@@ -140,11 +145,12 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// As [`Packet::parse`], but a payload that ends before its length field says so is no failure: captures and quotes
-    /// are cut. The second value is how, as the error that [`Packet::parse`] gives.
+    /// Reads a packet whose payload may be cut, as in captures and quotes.
+    ///
+    /// If the payload ends before its length field says, the second value is the error that [`Packet::parse`] returns.
     ///
     /// # Errors
-    /// As [`Packet::parse`]; [`Rule::Truncated`] only below 40 bytes.
+    /// The errors of [`Packet::parse`], but [`Rule::Truncated`] only if there are fewer than 40 bytes.
     pub fn parse_lax(bytes: &'a [u8]) -> Result<(Self, Option<Error>), Error> {
         match (Self::parse(bytes), take::<Header>(bytes, Protocol::Ipv6)) {
             (Err(cut @ Error { rule: Rule::Truncated { .. }, .. }), Ok((header, payload))) => {
@@ -154,16 +160,20 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The receiver's rules of RFC 4291 §2.7 and RFC 8200 §4: the source is not a group, hop-by-hop options come first,
-    /// no option is cut short or unknown and asks to drop the packet, no unknown route is to be followed, fragments keep
-    /// to their limits; and of RFC 2675 §3: no jumbo payload beside a payload length; the first that fails. Behind a later
-    /// fragment nothing is looked at.
+    /// Checks the receiver's rules of RFC 4291 §2.7, RFC 8200 §4 and RFC 2675 §3:
+    /// - the source is not a group;
+    /// - hop-by-hop options come first;
+    /// - no option is cut, and no unknown option asks to drop the packet;
+    /// - no unknown routing header has segments left;
+    /// - fragments keep to their limits;
+    /// - a jumbo payload option has a payload length of 0.
     ///
-    /// # Errors
-    /// [`Rule::MulticastSource`], [`Rule::HopByHopNotFirst`], [`Rule::OptionTruncated`], [`Rule::UnknownOption`],
-    /// [`Rule::SegmentsLeft`], [`Rule::FragmentLength`], [`Rule::FragmentEnd`], [`Rule::JumboBesideLength`],
-    /// [`Rule::JumboLength`], and those of [`Packet::upper`]; with the
-    /// offset of the extension header or option.
+    /// It checks nothing after the header of a later fragment.
+    ///
+    /// The first broken rule with the offset of the extension header or option: [`Rule::MulticastSource`],
+    /// [`Rule::HopByHopNotFirst`], [`Rule::OptionTruncated`], [`Rule::UnknownOption`], [`Rule::SegmentsLeft`],
+    /// [`Rule::FragmentLength`], [`Rule::FragmentEnd`], [`Rule::JumboBesideLength`], [`Rule::JumboLength`], and the
+    /// errors of [`Packet::upper`].
     #[inline]
     pub fn validate(&self) -> Result<(), Error> {
         if self.header.source.is_multicast() {
@@ -194,22 +204,24 @@ impl<'a> Packet<'a> {
         walk.error.map_or(Ok(()), |error| Err(error.at(at)))
     }
 
-    /// Whether the destination is the last one: no routing header has segments left. Only then are upper checksums over
-    /// this destination.
+    /// True if no routing header has segments left, so that the destination is the last one. Only then does the upper
+    /// checksum cover this destination.
     pub fn at_last_destination(&self) -> bool {
         !self.extensions().any(|extension| matches!(extension.typed(), Ok(Kind::Routing(r)) if r.segments_left != 0))
     }
 
-    /// The extension headers in order, without failing: the walk ends where the chain does or breaks, and with the header of
-    /// a fragment other than the first, as what follows there is payload.
+    /// The extension headers in order, without errors.
+    ///
+    /// The walk ends where the chain ends or breaks. It also ends with the header of a fragment other than the first,
+    /// because payload follows it.
     pub fn extensions(&self) -> Extensions<'a> {
         Extensions::new(self.header.next_header, self.payload)
     }
 
-    /// The upper protocol behind whatever extension headers there are.
+    /// The upper protocol after any extension headers.
     ///
     /// # Errors
-    /// [`Rule::Truncated`] where an extension header is cut short, [`Rule::TooManyExtensions`].
+    /// [`Rule::Truncated`] if an extension header is cut, [`Rule::TooManyExtensions`].
     #[inline(always)]
     pub fn upper(&self) -> Result<Upper<'a>, Error> {
         if is_extension(self.header.next_header) {
@@ -226,8 +238,9 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// Number, bytes and offset of the upper protocol behind all extension headers, also those behind the header of a first
-    /// fragment; `None` for a later fragment, and where the chain breaks.
+    /// The number, bytes and offset of the upper protocol after all extension headers, also those in a first fragment.
+    ///
+    /// `None` for a later fragment, and if the chain breaks.
     pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
         let mut walk = self.extensions();
         walk.by_ref().for_each(drop);
@@ -235,7 +248,7 @@ impl<'a> Packet<'a> {
         (walk.error.is_none() && !walk.later).then_some((walk.next, walk.rest, offset))
     }
 
-    /// The source that upper checksums are over: the home address of a mobile node that gives one (RFC 6275 §11.3.1).
+    /// The source in upper checksums: the home address of a mobile node, if the packet gives one (RFC 6275 §11.3.1).
     pub fn upper_source(&self) -> &'a Ipv6 {
         if !is_extension(self.header.next_header) {
             return &self.header.source;
@@ -257,7 +270,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// [`Packet::upper`] of a packet with extension headers; taken apart, so that the packet of the usual case can stay in
+/// [`Packet::upper`] for a packet with extension headers. A function of its own, so that the usual case stays in
 /// registers.
 #[cold]
 fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
@@ -282,24 +295,25 @@ fn behind_extensions(first: u8, payload: &[u8]) -> Result<Upper<'_>, Error> {
     }
 }
 
-/// One extension header: its kind, the kind of the next, and its content behind the two bytes that say so.
+/// One extension header: its kind, the kind of the next header, and its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<'a> {
-    /// Which header this is.
+    /// The kind of this header.
     pub kind: u8,
-    /// Which one follows.
+    /// The kind of the next header.
     pub next: u8,
-    /// Content behind next header and length (of a fragment header: behind next header and reserved byte).
+    /// The content after the next-header and length bytes. In a fragment header: after the next-header and reserved
+    /// bytes.
     pub content: &'a [u8],
 }
 
 impl Extension<'_> {
-    /// Length of the whole header in bytes.
+    /// The length of the whole header in bytes.
     pub const fn header_len(&self) -> usize {
         self.content.len() + 2
     }
 
-    /// Offset and flags of a fragment header (RFC 8200 §4.5).
+    /// The offset and flags of a fragment header (RFC 8200 §4.5). `None` for other kinds.
     pub fn fragment(&self) -> Option<u16> {
         match (self.kind, self.content) {
             (FRAGMENT, [high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
@@ -308,7 +322,7 @@ impl Extension<'_> {
     }
 }
 
-/// Iterates over extension headers; see [`Packet::extensions`].
+/// An iterator over extension headers; see [`Packet::extensions`].
 #[derive(Clone, Debug)]
 pub struct Extensions<'a> {
     next: u8,
@@ -316,7 +330,7 @@ pub struct Extensions<'a> {
     error: Option<Error>,
     left: u8,
     later: bool,
-    /// Of IPv4, which has no other.
+    /// True for IPv4, which has no other extension header.
     authentication_only: bool,
 }
 
@@ -325,27 +339,27 @@ impl<'a> Extensions<'a> {
         Self { next, rest, error: None, left: MAX_EXTENSIONS, later: false, authentication_only: false }
     }
 
-    /// Authentication headers alone, as IPv4 has them between its header and the upper protocol.
+    /// Iterates over authentication headers only, which IPv4 has between its header and the upper protocol.
     pub(crate) const fn authentication(next: u8, rest: &'a [u8]) -> Self {
         Self { authentication_only: true, ..Self::new(next, rest) }
     }
 
-    /// Why the walk ended early, if it did; offset 0.
+    /// The reason why the walk ended early, with offset 0. `None` if it did not.
     pub fn error(&self) -> Option<Error> {
         self.error
     }
 
-    /// What was not walked over.
+    /// The bytes after the walk.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// What comes next: at the end the upper protocol.
+    /// The number of the next header: at the end that of the upper protocol.
     pub(crate) fn next_header(&self) -> u8 {
         self.next
     }
 
-    /// The walk ended at a fragment other than the first.
+    /// True if the walk ended at a fragment other than the first.
     pub(crate) fn is_later_fragment(&self) -> bool {
         self.later
     }
@@ -379,8 +393,8 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// Length of what is behind the two bytes of next header and length: of a fragment header always the same, else in units
-/// of 8 bytes without the first, in an authentication header of 4 bytes without the first two (RFC 4302 §2.2).
+/// The length of the content after next header and length. A fragment header has a fixed length. Others count units of
+/// 8 bytes without the first; an authentication header counts units of 4 bytes without the first two (RFC 4302 §2.2).
 const fn content_len(kind: u8, units: u8) -> usize {
     match kind {
         FRAGMENT => 6,
@@ -389,7 +403,7 @@ const fn content_len(kind: u8, units: u8) -> usize {
     }
 }
 
-/// Next header and content: `next, length, content` (RFC 8200 §4.3–4.6).
+/// Reads next header and content: `next, length, content` (RFC 8200 §4.3–4.6).
 fn extension(kind: u8, input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8]), ()> {
     let (input, (next, units)) = (byte, byte).parse(input)?;
     let (input, content) = take_bytes(content_len(kind, units)).parse(input)?;
@@ -401,7 +415,7 @@ const fn is_extension(protocol: u8) -> bool {
     matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS | AUTHENTICATION)
 }
 
-/// `2001:db8::1 > ff02::16: next header 58, hop limit 1, hop-by-hop [router alert 0, pad 2], length 28`
+/// For example `2001:db8::1 > ff02::16: next header 58, hop limit 1, hop-by-hop [router alert 0, pad 2], length 28`.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header { source, destination, next_header, hop_limit, .. } = self.header;
