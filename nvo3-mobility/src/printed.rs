@@ -11,6 +11,8 @@ use std::path::Path;
 /// One step that was tried: from which state, by which input, under which circumstances, to what.
 pub(crate) struct Tried {
     pub(crate) state: &'static str,
+    /// The state in words.
+    pub(crate) meaning: &'static str,
     pub(crate) input: &'static str,
     /// What tells it from other steps of the same state and input: a name and a value each.
     pub(crate) when: Vec<(&'static str, &'static str)>,
@@ -22,30 +24,53 @@ type Values = BTreeMap<&'static str, BTreeSet<&'static str>>;
 /// The circumstances of each next state with its outputs; `None` where there is no row.
 type Rows<'a> = BTreeMap<Option<(&'a str, &'a str)>, Values>;
 
-/// A line for each result of a state and an input; circumstances are named where the result depends on them.
+/// A Markdown table for each state: a row for each result of an input. The circumstances are named where the result depends on them.
 pub(crate) fn render(tried: &[Tried]) -> String {
-    let mut cells: BTreeMap<(&str, &str), (Values, Rows<'_>)> = BTreeMap::new();
-    for one in tried {
-        let (all, rows) = cells.entry((one.state, one.input)).or_default();
-        let row = one.row.as_ref().map(|(next, outputs)| (next.as_str(), outputs.as_str()));
-        let of_row = rows.entry(row).or_default();
-        for (name, value) in &one.when {
-            all.entry(name).or_default().insert(value);
-            of_row.entry(name).or_default().insert(value);
-        }
-    }
-    let mut text = String::from("state | input | when | next state | outputs\n");
-    for ((state, input), (all, rows)) in &cells {
+    let mut states: BTreeMap<(&str, &str), Vec<[String; 4]>> = BTreeMap::new();
+    for ((state, meaning, input), (all, rows)) in &cells(tried) {
         for (row, values) in rows {
             let Some((next, outputs)) = row else { continue };
             let named = values.iter().filter(|(name, values)| all.get(*name) != Some(*values));
             let when: Vec<String> = named
                 .map(|(name, values)| format!("{name}={}", values.iter().copied().collect::<Vec<_>>().join("/")))
                 .collect();
-            text += &format!("{state} | {input} | {} | {next} | {outputs}\n", when.join(" "));
+            let line = [(*input).into(), when.join(" "), (*next).into(), (*outputs).into()];
+            states.entry((state, meaning)).or_default().push(line);
         }
     }
-    text
+    let head = ["input", "when", "next state", "outputs"].map(String::from);
+    let lines = || states.values().flatten().chain([&head]);
+    let width = |column: usize| lines().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let widths = [width(0), width(1), width(2), width(3)];
+    let mut text = String::new();
+    for ((state, meaning), lines) in &states {
+        text += &format!("## {state}\n\nThe state in words: {meaning}.\n\n{}", aligned(&head, widths));
+        text += &format!("|{}|\n", widths.map(|width| "-".repeat(width + 2)).join("|"));
+        text.extend(lines.iter().map(|line| aligned(line, widths)));
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+fn aligned(line: &[String; 4], widths: [usize; 4]) -> String {
+    let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The results of each state and input, with all circumstances that were tried.
+fn cells(tried: &[Tried]) -> BTreeMap<(&str, &str, &str), (Values, Rows<'_>)> {
+    let mut cells: BTreeMap<_, (Values, Rows<'_>)> = BTreeMap::new();
+    for one in tried {
+        let (all, rows) = cells.entry((one.state, one.meaning, one.input)).or_default();
+        let row = one.row.as_ref().map(|(next, outputs)| (next.as_str(), outputs.as_str()));
+        let values_of_row = rows.entry(row).or_default();
+        for (name, value) in &one.when {
+            all.entry(name).or_default().insert(value);
+            values_of_row.entry(name).or_default().insert(value);
+        }
+    }
+    cells
 }
 
 /// How many pairs of a state and an input have a row under some circumstances, and how many never.

@@ -1,13 +1,44 @@
-//! The protocol between the edges (NVEs) and the authority (NVA) of an overlay in which virtual machines move.
+//! The messages between the edges (NVEs) and the authority (NVA) of a network virtualization overlay, and the session that carries them.
 //!
-//! - [`Message`] is a message; [`Message::encode`] and [`Message::decode`] convert it to bytes and back. `SPEC.md` describes the bytes for
-//!   implementations in other languages. [`view`] reads a message in its datagram, without an allocation.
-//! - [`Session`] delivers messages to the other end once and in order, over any datagrams or streams. [`StreamDecoder`] finds the
-//!   messages in a stream.
-//! - [`seals`] and [`auth`] authenticate messages.
+//! An NVE tunnels the frames of its virtual machines. The NVA knows behind which NVE each virtual machine is. With this protocol, NVEs
+//! register and look up addresses, and both sides keep every mapping right while a virtual machine moves. [SPEC.md] specifies the
+//! protocol for other languages.
 //!
-//! The crate has no socket and no clock: its owner brings both. It needs an allocator and not `std`. It does not panic, whatever
-//! arrives.
+//! The crate has no socket and no clock: your program brings both. It needs an allocator and not `std`. It does not panic,
+//! whatever arrives.
+//!
+//! # The parts
+//!
+//! ```text
+//!  your program ── Message ──► Session ──► encode ──► seal ──► datagram or stream
+//!                              order, once,
+//!                              sent again
+//!  your program ◄─ Message ─── Session ◄── decode ◄── open ◄── datagram or stream
+//!                                           or view::Message
+//!
+//!  one message:
+//!  ┌───────────┬────────────┬─────────────────────┬───────────────────┐
+//!  │ Header 24 │ body       │ TLVs                │ seal 24           │
+//!  │ type,     │ fixed for  │ optional parts,     │ only over a       │
+//!  │ length,   │ each type  │ critical or not     │ sealed transport  │
+//!  │ session   │            │                     │                   │
+//!  └───────────┴────────────┴─────────────────────┴───────────────────┘
+//!   at most 1,176 bytes without the seal
+//! ```
+//!
+//! | you want to | use |
+//! |---|---|
+//! | write a message, or read one into owned values | [`Message::encode`], [`Message::decode`] |
+//! | read a message where it lies, without an allocation | [`view::Message::parse`] |
+//! | deliver messages in order and once | [`Session`], at both ends |
+//! | find the messages in a stream | [`StreamDecoder`] |
+//! | authenticate messages | [`seals`], which [`auth`] explains |
+//! | know the default UDP port | [`CONTROL_PORT`] |
+//!
+//! `nvo3-mobility` has an NVE and an NVA that use all of this. You need this crate alone for a decoder, a test tool, or machines of your
+//! own.
+//!
+//! # The first lines
 //!
 //! ```
 //! use nvo3_nva_proto::*;
@@ -44,6 +75,24 @@
 //! assert_eq!(nva.poll_message().map(|got| got.message), Some(Message::Subscribe(Vni::MAX)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `auth` | yes | keys and seals in the module [`auth`]: HMAC-SHA-256 |
+//! | `bytes` | no | `Message::put`, which writes into any `bytes::BufMut` |
+//! | `serde` | no | `Serialize` and `Deserialize` for messages, configuration and events. Keys are left out |
+//! | `arbitrary` | no | `Arbitrary` for messages, for fuzzing; needs `std` |
+//!
+//! # Where to go next
+//!
+//! - [SPEC.md]: every byte, the terms, two exchanges drawn, the least that an implementation does, and how to test one.
+//! - `cargo run -p nvo3-nva-proto --example decode` prints messages and errors, from hexadecimal or built in.
+//! - A dissector for Wireshark is in the directory `wireshark` of the package.
+//!
+//! [SPEC.md]: https://github.com/nvo3-suite/nvo3/blob/HEAD/nvo3-nva-proto/SPEC.md
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![warn(unnameable_types)]
 #![deny(missing_debug_implementations)]

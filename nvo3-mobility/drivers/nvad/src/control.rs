@@ -4,8 +4,8 @@ use crate::authority::{Authority, Journal};
 use crate::waiters::Until;
 use crate::{show, start, words};
 use nvo3_mobility::nva::rules::State;
-use nvo3_mobility::nva::{Error, Input, Standing};
-use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Refusal, TsiKey};
+use nvo3_mobility::nva::{Input, Standing};
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, TsiKey};
 use nvoctl::daemon::{self, Call, Caller};
 use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{Reply, Request, What};
@@ -60,17 +60,11 @@ impl Authority {
     ) {
         let id = match id.map_or_else(|| self.new_id(), Ok) {
             Ok(MoveId(0)) => return refuse(&caller, "move id 0: must be at least 1"),
-            Ok(MoveId(id)) if id >> 63 != 0 => {
-                return refuse(&caller, format!("move id {id}: must be below {}", 1_u64 << 63));
-            }
             Ok(id) => id,
             Err(error) => return refuse(&caller, format!("no move id: {error}")),
         };
         if self.waiters.full() {
             return refuse(&caller, TOO_MANY);
-        }
-        if !self.places.iter().any(|place| place.nve == to) {
-            return refuse(&caller, words::not_admitted(to));
         }
         if let Some(state) = self.nva.move_state(id) {
             // A caller that lost its connection asks again. Any other use of the id is a mistake.
@@ -82,25 +76,10 @@ impl Authority {
             }
             return;
         }
-        let busy = self.busy_with(&tsis);
         match self.nva.handle(now, Input::Move { id, tsis, to, kind: MoveKind::Hot, deadline }) {
             Ok(()) => self.waiters.wait(id, Until::Prepared, caller),
-            Err(Error::Refused { why: Refusal::Busy, .. }) if busy.is_some() => {
-                let other = busy.map_or(0, |other| other.0);
-                let remedy =
-                    format!("`nvoctl outcome {other}` waits for its end, `nvoctl cancel {other}` calls it off");
-                refuse(&caller, format!("move {}: move {other} of one of the TSIs has not ended; {remedy}", id.0));
-            }
             Err(error) => refuse(&caller, words::error(error)),
         }
-    }
-
-    /// The move in hand that has one of these TSIs.
-    fn busy_with(&self, tsis: &[TsiKey]) -> Option<MoveId> {
-        let has_one = |standing: &Standing<'_>| {
-            !matches!(standing.state, State::Ended(_)) && standing.tsis.iter().any(|tsi| tsis.contains(tsi))
-        };
-        self.nva.moves().find(has_one).map(|standing| standing.id)
     }
 
     fn prepare_again(&mut self, now: Instant, move_id: MoveId, state: State, caller: Caller) {

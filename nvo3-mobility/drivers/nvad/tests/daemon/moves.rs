@@ -154,9 +154,9 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     let cases = [
         (no_id(0), "move id 0: must be at least 1"),
         (no_id(1 << 63), "must be below 9223372036854775808"),
-        (to(&[unknown.key], 2), "the directory has no such TSI"),
-        (to(&[], 2), "the directory has no such TSI"),
-        (to(&[vm.key], 2), "a TSI is not where the move takes it from"),
+        (to(&[unknown.key], 2), "a TSI of the move is not known"),
+        (to(&[], 2), "a TSI of the move is not known"),
+        (to(&[vm.key], 2), "is already at the new NVE"),
         (to(&[vm.key], 3), "nve 3 is not an edge of this domain"),
         (Request::Outcome { move_id }, "move 9 is not known"),
         (Request::Cancel { move_id }, "move 9 is not in hand"),

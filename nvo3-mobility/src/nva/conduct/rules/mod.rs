@@ -9,11 +9,10 @@
 //!
 //! # The table
 //!
-//! The code prints this table.
+//! The code prints this table, and a test compares it. An empty *when* means always. `side` is the NVE that the input is about, `left`: the old
+//! NVE has stopped delivering, `resumed`: the VM runs at the old NVE again, `old` and `new`: that NVE has the outcome in force.
 //!
-//! ```text
-#![doc = include_str!("table.txt")]
-//! ```
+#![doc = include_str!("table.md")]
 
 use arrayvec::ArrayVec;
 use core::fmt;
@@ -223,12 +222,9 @@ impl State {
             Self::Ended(_) => "ended",
         }
     }
-}
 
-impl fmt::Display for State {
-    /// The state's name, and what it means in brackets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self {
+    const fn meaning(&self) -> &'static str {
+        match self {
             Self::PreparingNew { .. } => "the NVA has asked the new NVE to prepare",
             Self::PreparingOld => "the new NVE is ready, and the NVA has asked the old NVE to prepare",
             Self::Ready => "both NVEs are ready, and the VM may be suspended",
@@ -239,8 +235,14 @@ impl fmt::Display for State {
             Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
             Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
             Self::Ended(result) => result.as_str(),
-        };
-        write!(f, "{} ({meaning})", self.name())
+        }
+    }
+}
+
+impl fmt::Display for State {
+    /// The state's name, and what it means in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name(), self.meaning())
     }
 }
 

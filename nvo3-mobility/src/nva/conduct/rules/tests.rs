@@ -320,7 +320,7 @@ fn tried() -> Vec<Tried> {
             when.push(("side", if side == Old { "old" } else { "new" }));
         }
         let row = after.map(|(after, outputs)| (with_flags(after), said(&outputs)));
-        all.push(Tried { state: before.name(), input: name_of(&input), when, row });
+        all.push(Tried { state: before.name(), meaning: before.meaning(), input: name_of(&input), when, row });
     });
     all
 }
@@ -344,7 +344,7 @@ fn said(outputs: &Outputs) -> String {
 
 #[test]
 fn the_table_is_the_one_that_was_reviewed() {
-    printed::compare("src/nva/conduct/rules/table.txt", &printed::render(&tried()));
+    printed::compare("src/nva/conduct/rules/table.md", &printed::render(&tried()));
 }
 
 /// A new row, and one that is gone, show here too.

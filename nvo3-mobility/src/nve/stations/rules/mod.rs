@@ -9,12 +9,10 @@
 //!
 //! # The table
 //!
-//! The code prints this table. `floor` compares the input's version with the TSI's floor. `move` says whether the input names the
+//! The code prints this table, and a test compares it. An empty *when* means always. `floor` compares the input's version with the TSI's floor. `move` says whether the input names the
 //! move in hand.
 //!
-//! ```text
-#![doc = include_str!("table.txt")]
-//! ```
+#![doc = include_str!("table.md")]
 
 mod home;
 mod new;

@@ -798,7 +798,13 @@ fn tried() -> Vec<Tried> {
             when.push(("floor", compared(version, before.floor, ["above", "at", "below"])));
         }
         let row = after.map(|(after, outputs)| (String::from(after.state.name()), said(&outputs)));
-        all.push(Tried { state: before.state.name(), input: name_of(&input), when, row });
+        all.push(Tried {
+            state: before.state.name(),
+            meaning: before.state.summary().meaning,
+            input: name_of(&input),
+            when,
+            row,
+        });
     });
     all
 }
@@ -837,7 +843,7 @@ fn said(outputs: &Outputs) -> String {
 
 #[test]
 fn the_table_is_the_one_that_was_reviewed() {
-    printed::compare("src/nve/stations/rules/table.txt", &printed::render(&tried()));
+    printed::compare("src/nve/stations/rules/table.md", &printed::render(&tried()));
 }
 
 /// A new row, and one that is gone, show here too.
