@@ -60,7 +60,8 @@
 //!
 //! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
-//! let ack = HelloAck { session: SessionId(0xa1), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
+//! let session = SessionId(0xa1);
+//! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
 //! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack);
 //! assert!(nva.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;

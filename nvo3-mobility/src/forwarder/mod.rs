@@ -16,7 +16,12 @@
 //! The forwarder remembers the frames that it delivers to a TSI that is about to leave, for a short time. So *Suspend* may come
 //! after the VM stopped ([`Change::Tsi`](crate::table::Change::Tsi)'s `replay_since`). Once warm, a frame costs no allocation.
 //!
-//! | room | holds |
+//! Most programs drive an [`Edge`](crate::edge::Edge), which has a `Forwarder` in it. Drive a `Forwarder` alone, for instance one on
+//! each core, under a [`ForeignEdge`](crate::edge::foreign::ForeignEdge).
+//!
+//! # Inside
+//!
+//! | room | what it holds |
 //! |---|---|
 //! | `ports`, `vns`, `slots` | the tables: ports, virtual networks with their receivers of group frames, TSIs |
 //! | `hold` | held frames, their limits, ages and turns |

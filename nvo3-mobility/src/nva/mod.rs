@@ -1,16 +1,31 @@
 //! The NVA: the directory, the NVEs' interest in it, sessions with NVEs, moves and their journal.
 //!
-//! In go management's [`Input`]s and datagrams of NVEs. Out come datagrams, [`Record`]s, and [`Event`]s for management. A record must
-//! be durable before a message that depends on it leaves. The state that survives a restart is the [`Book`], a fold of the records.
-//! The table in [`rules`] says how a move goes. (Rules: VMM-4.2-03, VMM-6, DAP, DIR-06 … DIR-13, EVM-05, R-03, R-34.)
+//! | in | call |
+//! |---|---|
+//! | what management says, and what the journal has made durable | [`Nva::handle`] with an [`Input`] |
+//! | a datagram of an NVE | [`Nva::handle_datagram`] |
+//! | a deadline has passed | [`Nva::handle_timeout`] |
+//!
+//! | out | call until it gives nothing |
+//! |---|---|
+//! | a [`Record`] to make durable; answer it by [`Input::Persisted`] | [`Nva::poll_persist`] |
+//! | a datagram for an NVE | [`Nva::poll_transmit`] |
+//! | an [`Event`] for management | [`Nva::poll_event`] |
+//! | the next deadline | [`Nva::poll_timeout`] |
+//!
+//! No message that depends on a record leaves before the record is durable. After a restart, [`Nva::replay`] continues from the records. The state that
+//! survives is the [`Book`], a fold of the records. The table in [`rules`] says how a move goes. [`Nva`] shows the loop, and the example `authority` a whole
+//! program with a store.
+//!
+//! # Inside
 //!
 //! | room | what it does |
 //! |---|---|
 //! | `book` | folds records into the directory and the moves |
 //! | `peers` | keeps the sessions with NVEs, and lets a message leave when its records are durable |
-//! | `registrar` | decides what an NVE may register and withdraw |
+//! | `registrar` | decides what an NVE may register and withdraw (VMM-6: registrations; EVM-05: a TSI that moves too often is frozen) |
 //! | `conduct` | steps moves by the table, and keeps their timers |
-//! | `publish` | decides which NVE gets which mapping, and notes when the NVE uses it |
+//! | `publish` | decides which NVE gets which mapping, and notes when the NVE uses it (DIR-06 … DIR-13: push and pull) |
 //! | `machine` | gives each input to its room and carries each effect to the next room |
 
 mod book;
