@@ -1,5 +1,6 @@
 //! Sends a VM's gratuitous ARP into an edge and reads the edge's first message to its NVA, with the packed crates.
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nve::{Input, Nve, NveConfig};
@@ -12,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = TsiKey { vn: Vni::new(5001).ok_or("a VNI has 24 bits")?, mac: Mac([2, 0, 0, 0, 0, 1]) };
     let ip = Ipv4([192, 0, 2, 10]);
     let tsis = vec![Tsi { key, ips: vec!["192.0.2.10".parse()?] }];
-    let nve = Nve::new(NveConfig::new(place), 0x5eed)?;
+    let nve = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
     let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
 
     edge.tell(Instant(0), Input::Connect)?;
