@@ -69,9 +69,9 @@
 //! let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
 //! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
-//! edge.tell(now, Input::Connect)?;
 //! edge.tell(now, Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
 //! edge.tell(now, Input::Activate { key, move_id: None })?;
+//! edge.tell(now, Input::Connect)?;
 //!
 //! let mut buffer = Vec::new();
 //! let until = loop {
@@ -93,10 +93,11 @@
 //! |---|---|---|
 //! | management | [`nva::Input::Move`] at the authority | waits for [`nva::Event::MaySuspend`] |
 //! | the source's hypervisor | [`nve::Input::Suspend`] at the old edge | waits for [`nve::rules::News::Suspended`], and stops the VM |
+//! | the target's hypervisor | [`nve::Input::Attach`] at the new edge, at the latest now | goes on at once |
 //! | the target's hypervisor | [`nve::Input::Activate`] with the move's id at the new edge | starts the VM if the call returned `Ok` |
 //! | management | | gets [`nva::Event::Ended`], and later [`nva::Event::Converged`] |
 //!
-//! The target's port is attached before the VM starts there. The source's port is detached after the VM stopped. A move that is aborted after *Suspend* gives
+//! The target's port may also be attached before the move. The source's port is detached after the VM stopped. A move that is aborted after *Suspend* gives
 //! [`nve::rules::News::Halted`] at the old edge: its hypervisor resumes the VM and says *Activate* without a move id. [`guide::planned_move`] has the move step by step, and
 //! [`guide::failures`] what happens when a step fails.
 //!
