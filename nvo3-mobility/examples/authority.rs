@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p nvo3-mobility --example authority`
 //!
-//! The authority runs twice. In its first life an edge registers a VM. Then the authority is dropped without a goodbye, as if its
-//! process had crashed. In its second life the authority reads the file and knows the VM.
+//! The authority runs twice. In its first life an edge registers two VMs. Then the authority is dropped without a goodbye, as if its
+//! process had crashed. In its second life the authority reads the file and knows both VMs.
 
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
