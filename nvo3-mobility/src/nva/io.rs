@@ -64,7 +64,7 @@ pub enum Event {
     NveUp {
         /// The NVE.
         nve: NveId,
-        /// True if the NVE has restarted and remembers nothing.
+        /// True if the NVE remembers no session before: it started for the first time, or again.
         restarted: bool,
     },
     /// An NVE has no session any more.
@@ -127,7 +127,7 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NveUp { nve, restarted: true } => write!(f, "{nve} has a session; it has restarted"),
+            Self::NveUp { nve, restarted: true } => write!(f, "{nve} has a session; it remembers none before"),
             Self::NveUp { nve, restarted: false } => write!(f, "{nve} has a session"),
             Self::NveDown { nve, reason } => write!(f, "{nve} has no session any more: {}", reason),
             Self::Move { id, from, to } => write!(f, "{id}: {} -> {}", from.name(), to.name()),
