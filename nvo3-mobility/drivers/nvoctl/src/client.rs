@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No daemon listens at the socket. No daemon got the request.
-    #[error("{path}: no daemon there: {error}")]
+    #[error("{path}: no daemon there: {error}; start it, or name its socket with --socket")]
     NotThere {
         /// The daemon's socket.
         path: PathBuf,

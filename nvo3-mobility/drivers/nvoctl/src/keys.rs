@@ -40,7 +40,7 @@ pub enum KeysError {
     #[error("the transport is trusted: there is no file of keys")]
     NoFile,
     /// The file cannot be read or written.
-    #[error("{path}: {error}")]
+    #[error("the file of keys {path}: {error}")]
     File {
         /// The file.
         path: PathBuf,

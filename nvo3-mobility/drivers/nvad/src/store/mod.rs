@@ -48,7 +48,7 @@ const FORMAT: u64 = 1;
 #[non_exhaustive]
 pub enum Error {
     /// Another process has the file open.
-    #[error("{0}: another process has it open")]
+    #[error("{0}: another process has it open: end that nvad, or give this one another directory")]
     Locked(PathBuf),
     /// The file has the format of another version.
     #[error("{path}: its format is {found}, not {FORMAT}: another version of nvad made it")]
@@ -71,7 +71,7 @@ pub enum Error {
         what: String,
     },
     /// The directory or the file cannot be made or made durable.
-    #[error("{path}: {error}")]
+    #[error("the records cannot be kept at {path}: {error}")]
     Io {
         /// The directory or the file.
         path: PathBuf,

@@ -48,7 +48,11 @@ fn no_daemon_is_told_from_one_that_does_not_answer() {
     let _queued = std::os::unix::net::UnixStream::connect(bench.path("full")).unwrap();
 
     let cases = [
-        ("{none}", 3, "no daemon there: No such file or directory (os error 2)\n"),
+        (
+            "{none}",
+            3,
+            "no daemon there: No such file or directory (os error 2); start it, or name its socket with --socket\n",
+        ),
         ("{dies}", 3, "the daemon went away\n"),
         ("{mute}", 5, "no answer in time\n"),
         ("{full}", 5, "no answer in time\n"),
