@@ -25,8 +25,8 @@ pub enum Input {
         vap: VapId,
         /// The VN of the port.
         vn: Vni,
-        /// The TSIs behind the port, with the IP addresses that each may claim. A frame that claims another address is dropped
-        /// (VMM-10-02).
+        /// The TSIs behind the port, with the IP addresses that each may claim. A frame from another MAC, and an ARP or ND frame that
+        /// claims another address, is dropped (VMM-10-02). The source IP address of other frames is not checked.
         tsis: alloc::vec::Vec<Tsi>,
         /// True: frames of any source may come in, because a gateway or a bridge is behind the port.
         trusted: bool,
