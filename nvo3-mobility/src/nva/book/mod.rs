@@ -2,7 +2,8 @@
 //!
 //! In go [`Record`]s in the order of their numbers. Out come the directory, the moves, and [`Effects`] that say what a record
 //! changed. Only [`Book::apply`] changes a book. A running NVA, a replay after a start, a stand-by and the check of a compaction all
-//! use it. It reads no clock and no configuration, so the same records make the same book (I6, DIR-06).
+//! use it. It reads no clock and no configuration, so the same records make the same book: a crash loses nothing that was
+//! acknowledged (I6).
 
 mod compact;
 mod directory;
