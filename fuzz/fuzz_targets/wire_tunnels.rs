@@ -1,5 +1,5 @@
-//! Any bytes through every tunnel's parser, compared with another's where that knows the format; what is encapsulated is
-//! decapsulated to the same, and an ILA translation is undone.
+//! Reads random bytes with the parser of every tunnel, and compares with another crate that knows the format. A decapsulated frame
+//! equals the encapsulated one, and the reverse of an ILA translation gives the first address.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -172,7 +172,7 @@ fn there_and_back(tunnel: &Tunnel) {
     }
 }
 
-/// A frame that ends within its tag.
+/// True if the frame ends within its tag.
 fn is_cut_tag(frame: &[u8]) -> bool {
     let tagged =
         frame.get(12..14).is_some_and(|tag| [EtherType::VLAN.0, EtherType::SERVICE_VLAN.0].contains(&[tag[0], tag[1]]));
