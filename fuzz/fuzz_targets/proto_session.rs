@@ -41,7 +41,7 @@ enum Step {
     Restart {
         nva: bool,
     },
-    /// The messages that this end took come into force.
+    /// This end begins or stops to put messages in force late.
     Slow {
         nva: bool,
     },
