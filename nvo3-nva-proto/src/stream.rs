@@ -59,8 +59,8 @@ impl StreamDecoder {
     /// Takes the next message from the front of `bytes`; `None` once all of `bytes` is taken and the message is not whole.
     ///
     /// # Errors
-    /// The length of the message is less than [`Header::LEN`] or more than [`MAX_SEALED`]. Every later call returns the same error and takes
-    /// nothing. The owner closes the stream.
+    /// The length of the message is less than [`Header::LEN`] or more than [`MAX_SEALED`]. Every later call returns the same error and
+    /// takes nothing. The owner closes the stream.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<&'a [u8]>, StreamError> {
         if self.is_whole() {
             self.held.clear();

@@ -9,8 +9,8 @@
 //!
 //! # The table
 //!
-//! The code prints this table, and a test compares it. An empty *when* means always. `floor` compares the input's version with the TSI's floor. `move` says whether the input names the
-//! move in hand.
+//! The code generates this table, and a test checks that the file is current. An empty *when* means always. `floor` compares the input's
+//! version with the TSI's floor. `move` says whether the input names the move in hand.
 //!
 #![doc = include_str!("table.md")]
 
