@@ -84,11 +84,11 @@ fuzz_target!(|case: Case| {
             layers.push(Box::new(vxlan_gpe::Header::new(*vni, vxlan_gpe::Next::Nsh)));
             layers.push(Box::new(whole(*inner)));
         }
-        Upper::Geneve(fields, vni, one, inner) => {
+        Upper::Geneve(fields, vni, custom, inner) => {
             layers.push(Box::new(*fields));
             let header = geneve::Header::new(*vni, EtherType::ARP, geneve::Options::NONE).unwrap();
-            option = one.map(|(kind, data)| [GeneveOption { kind, data }]);
-            layers.push(Box::new(header.with_options(option.as_ref().map_or(&[], |one| &one[..]))));
+            option = custom.map(|(kind, data)| [GeneveOption { kind, data }]);
+            layers.push(Box::new(header.with_options(option.as_ref().map_or(&[], |option| &option[..]))));
             layers.push(Box::new(*inner));
         }
         Upper::Gre(fields, inner) => {

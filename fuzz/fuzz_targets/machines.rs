@@ -141,8 +141,17 @@ enum Seen {
 
 #[derive(Arbitrary, Debug)]
 enum Programmed {
-    Tsi { of: Station, vap: Option<Vap>, entry: Option<[u8; 6]>, route: Option<Option<EdgeNo>>, limits: HoldLimits },
-    Port { vap: Vap, macs: Option<Option<Vec<Station>>> },
+    Tsi {
+        station: Station,
+        vap: Option<Vap>,
+        entry: Option<[u8; 6]>,
+        route: Option<Option<EdgeNo>>,
+        limits: HoldLimits,
+    },
+    Port {
+        vap: Vap,
+        macs: Option<Option<Vec<Station>>>,
+    },
     Members(Vec<[u8; 4]>),
 }
 
@@ -301,7 +310,7 @@ impl Frame<'_> {
             Self::Any(bytes) => return bytes.to_vec(),
             Self::Unicast { from, to, payload } => return ethernet(key(to).mac, from, payload),
             Self::Broadcast { from, payload } => return ethernet(Mac::BROADCAST, from, payload),
-            Self::Announcement(of) => arp::announcement(key(of).mac, ip(of).into(), &mut out).unwrap(),
+            Self::Announcement(station) => arp::announcement(key(station).mac, ip(station).into(), &mut out).unwrap(),
             Self::Question { from, about } => {
                 arp::request((key(from).mac, ip(from).into()), ip(about).into(), &mut out).unwrap()
             }
@@ -313,8 +322,8 @@ impl Frame<'_> {
 impl Programmed {
     fn change(self) -> Change {
         match self {
-            Self::Tsi { of, vap: at, entry, route, limits } => Change::Tsi {
-                key: key(of),
+            Self::Tsi { station, vap: at, entry, route, limits } => Change::Tsi {
+                key: key(station),
                 vap: at.map(vap),
                 entry: entry.map(|[party, own, from_party, tunnel, bum, gate]| Entry {
                     party: (party & 1 == 1).then(|| place(usize::from(party) % EDGES)),
@@ -328,10 +337,10 @@ impl Programmed {
                 route: route.map(|at| at.map_or(Route::Nowhere, |edge| Route::At(place(edge.0)))),
                 version: Version::default(),
                 limits,
-                replay_since: of.0.is_multiple_of(2).then_some(Instant(0)),
+                replay_since: station.0.is_multiple_of(2).then_some(Instant(0)),
             },
             Self::Port { vap: at, macs } => {
-                let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|of| key(of).mac).collect()));
+                let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|station| key(station).mac).collect()));
                 Change::Port { vap: vap(at), port: macs.map(|macs| Port { vn: vn(), macs }) }
             }
             Self::Members(to) => Change::Members { vn: vn(), locators: to.into_iter().map(IpAddr::from).collect() },
@@ -339,12 +348,12 @@ impl Programmed {
     }
 }
 
-fn action(of: u8) -> Action {
-    match of % 4 {
+fn action(number: u8) -> Action {
+    match number % 4 {
         0 => Action::Deliver,
         1 => Action::Hold(Lane::Tunnelled),
         2 => Action::Hold(Lane::Direct),
-        _ => Action::Tunnel(place(usize::from(of) / 4 % EDGES)),
+        _ => Action::Tunnel(place(usize::from(number) / 4 % EDGES)),
     }
 }
 

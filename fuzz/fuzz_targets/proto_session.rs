@@ -51,7 +51,7 @@ enum Step {
     },
     Forge {
         nva: bool,
-        of: u8,
+        seen: u8,
         how: Forgery,
     },
 }
@@ -293,8 +293,8 @@ impl World {
         self.overheard.get(usize::from(at) % self.overheard.len().max(1)).cloned().unwrap_or_default()
     }
 
-    fn forge(&self, of: u8, how: Forgery) -> Vec<u8> {
-        let mut bytes = self.overheard(of);
+    fn forge(&self, seen: u8, how: Forgery) -> Vec<u8> {
+        let mut bytes = self.overheard(seen);
         match how {
             Forgery::Same => {}
             Forgery::Changed(edits) => {
@@ -337,7 +337,7 @@ impl World {
     }
 
     fn step(&mut self, step: Step) {
-        let index = |at: u8, of: usize| usize::from(at) % of.max(1);
+        let index = |at: u8, length: usize| usize::from(at) % length.max(1);
         match step {
             Step::Say { nva } => self.say(nva.into()),
             Step::Arrive { at } => {
@@ -355,8 +355,8 @@ impl World {
             Step::Restart { nva } => self.restart(nva.into()),
             Step::Slow { nva } => self.slow[usize::from(nva)] ^= true,
             Step::Inject { nva, bytes } => self.arrive(nva.into(), &bytes),
-            Step::Forge { nva, of, how } => {
-                let bytes = self.forge(of, how);
+            Step::Forge { nva, seen, how } => {
+                let bytes = self.forge(seen, how);
                 self.arrive(nva.into(), &bytes);
             }
         }

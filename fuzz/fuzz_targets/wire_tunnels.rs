@@ -146,11 +146,11 @@ fn there_and_back(tunnel: &Tunnel) {
     let length = socket.write(entropy, inner, &mut buffer).unwrap();
     assert!(out.ends_with(&buffer[..length]));
 
-    let known: Vec<_> = tunnel.options.iter().map(|(kind, _)| *kind).collect();
+    let kinds: Vec<_> = tunnel.options.iter().map(|(kind, _)| *kind).collect();
     let accept = Accept {
         zero_checksum_over_ipv6: ZeroChecksum::Anyone,
         inner_vlan: true,
-        geneve_options: &known,
+        geneve_options: &kinds,
         ..Accept::default()
     };
     let outer = match tunnel::decap(&out, &accept) {

@@ -158,8 +158,8 @@ mod tests {
             match line.strip_prefix("pub ").and_then(|rest| rest.strip_suffix(',')?.split_once(": ")) {
                 Some((field, _)) => Some((field, default.take()?)),
                 None => {
-                    let said = line.strip_prefix("///").and_then(|doc| doc.split_once("Default: "));
-                    default = said.map(|(_, rest)| rest.split([';', '.']).next().unwrap_or(rest)).or(default);
+                    let default_text = line.strip_prefix("///").and_then(|doc| doc.split_once("Default: "));
+                    default = default_text.map(|(_, rest)| rest.split([';', '.']).next().unwrap_or(rest)).or(default);
                     None
                 }
             }
@@ -179,15 +179,15 @@ mod tests {
         for (source, real, least) in configs {
             let mut checked = 0;
             for (field, text) in documented(source) {
-                let said = match text.split_once(' ') {
+                let printed = match text.split_once(' ') {
                     None => text.replace(',', ""),
                     Some((number, "s")) => alloc::format!("Micros({number}000000)"),
                     Some((number, "ms")) => alloc::format!("Micros({number}000)"),
                     Some((number, "MiB")) => (number.parse::<u64>().unwrap() << 20).to_string(),
                     Some(_) => continue,
                 };
-                if said.starts_with(['M', 't', 'f']) || said.parse::<u64>().is_ok() {
-                    assert!(real.contains(&alloc::format!(" {field}: {said}")), "{field}: {said} in {real}");
+                if printed.starts_with(['M', 't', 'f']) || printed.parse::<u64>().is_ok() {
+                    assert!(real.contains(&alloc::format!(" {field}: {printed}")), "{field}: {printed} in {real}");
                     checked += 1;
                 }
             }

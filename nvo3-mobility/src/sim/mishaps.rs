@@ -57,7 +57,7 @@ impl Mishaps {
     ) -> Vec<(Instant, usize)> {
         let mut due = Vec::new();
         let waiting = self.all.iter_mut().enumerate();
-        let waiting = waiting.filter(|(_, one)| one.0.since == since && one.1 == Progress::Waiting);
+        let waiting = waiting.filter(|(_, (mishap, progress))| mishap.since == since && *progress == Progress::Waiting);
         for (n, (mishap, progress)) in waiting {
             // A VM that does not stop is not resumed, so the run does not wait for this mishap.
             let waited_for = !matches!(mishap.what, Trouble::SelfResume(_));

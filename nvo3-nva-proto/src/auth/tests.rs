@@ -15,9 +15,9 @@ fn key(id: u16) -> KeyId {
     KeyId::new(id).unwrap()
 }
 
-fn ring(of: &[(u16, NveId)]) -> Keys {
+fn ring(ids: &[(u16, NveId)]) -> Keys {
     let mut keys = Keys::default();
-    for (id, nve) in of {
+    for (id, nve) in ids {
         keys.add(key(*id), *nve, &Secret::from([*id as u8; 32])).unwrap();
     }
     keys
@@ -131,13 +131,13 @@ fn each_reason_not_to_believe_is_named() {
 #[test]
 fn a_key_is_bound_to_its_edge() {
     let secret = Secret::from([9; 32]);
-    let (mut one, mut two) = (Keys::default(), Keys::default());
-    one.add(key(1), EDGE, &secret).unwrap();
-    two.add(key(1), OTHER, &secret).unwrap();
+    let (mut first, mut second) = (Keys::default(), Keys::default());
+    first.add(key(1), EDGE, &secret).unwrap();
+    second.add(key(1), OTHER, &secret).unwrap();
 
-    let bytes = sealed(&one, Party::Nve, 1, 1, within(5), &Message::Keepalive);
+    let bytes = sealed(&first, Party::Nve, 1, 1, within(5), &Message::Keepalive);
 
-    assert_eq!(two.open(Party::Nve, &bytes).unwrap_err(), AuthError::WrongSeal(key(1)));
+    assert_eq!(second.open(Party::Nve, &bytes).unwrap_err(), AuthError::WrongSeal(key(1)));
 }
 
 #[test]

@@ -223,11 +223,11 @@ impl Model {
 
     /// An edge drops a datagram that it held.
     pub fn sheds(&mut self, now: Instant, edge: usize, why: &str) {
-        let here = |one: &Datagram| matches!(one.seen, Some(Where::In(at, _)) if at == edge);
+        let here = |datagram: &Datagram| matches!(datagram.seen, Some(Where::In(at, _)) if at == edge);
         let excused: Vec<(usize, Excuse)> = (0..)
             .zip(&self.datagrams)
-            .filter(|(_, one)| here(one))
-            .filter_map(|(number, one)| Some((number, self.may_drop(now, one, edge)?)))
+            .filter(|(_, datagram)| here(datagram))
+            .filter_map(|(number, datagram)| Some((number, self.may_drop(now, datagram, edge)?)))
             .collect();
         if excused.is_empty() {
             self.wrong.push(format!("edge {edge} drops from its memory: {why}"));
@@ -247,8 +247,8 @@ impl Model {
 
     /// An edge drops datagrams as too old. That is excused only for datagrams that were held so long, with a reason.
     pub fn sheds_old(&mut self, now: Instant, edge: usize) {
-        let old = |one: &Datagram| match one.seen {
-            Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(one, since),
+        let old = |datagram: &Datagram| match datagram.seen {
+            Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(datagram, since),
             _ => false,
         };
         let old: Vec<usize> = (0..self.datagrams.len()).filter(|number| old(&self.datagrams[*number])).collect();
@@ -264,15 +264,18 @@ impl Model {
     pub fn sheds_many(&mut self, now: Instant, edge: usize) {
         let here =
             |datagram: &Datagram| matches!(datagram.seen, Some(Where::In(at, _) | Where::Port(at, _)) if at == edge);
-        let groups =
-            self.datagrams.iter().filter(|one| one.to == To::All && now < one.sent + Micros(2 * AGE.0)).count();
+        let groups = self
+            .datagrams
+            .iter()
+            .filter(|datagram| datagram.to == To::All && now < datagram.sent + Micros(2 * AGE.0))
+            .count();
         let mut any = false;
         for station in 0..self.stations.len() {
             let counts =
                 |datagram: &Datagram| here(datagram) && (datagram.to == To::One(station) || datagram.from == station);
-            if self.datagrams.iter().filter(|one| counts(one)).count() + groups >= FRAMES {
+            if self.datagrams.iter().filter(|datagram| counts(datagram)).count() + groups >= FRAMES {
                 any = true;
-                for datagram in self.datagrams.iter_mut().filter(|one| counts(one)) {
+                for datagram in self.datagrams.iter_mut().filter(|datagram| counts(datagram)) {
                     datagram.excuse.get_or_insert(Excuse::OverLimit);
                 }
             }

@@ -177,8 +177,8 @@ impl Forwarder {
     /// duplicates there.
     fn drop_duplicates(&mut self, key: TsiKey, vap: VapId) {
         let trusted = self.ports.get(vap).is_some_and(|port| port.is_trusted());
-        let is_there = |other: &TsiKey| self.slots.get(other).is_some_and(|slot| slot.directive.out() == Some(vap));
-        let shared = trusted || self.ports.attached(vap).any(|other| other != key && is_there(&other));
+        let is_there = |tsi: &TsiKey| self.slots.get(tsi).is_some_and(|slot| slot.directive.out() == Some(vap));
+        let shared = trusted || self.ports.attached(vap).any(|tsi| tsi != key && is_there(&tsi));
         if let Some(slot) = self.slots.get_mut(&key).filter(|_| shared) {
             self.hold.drop_copies(key, slot, &mut self.tally);
         }

@@ -61,8 +61,8 @@ impl Mappings {
 
     /// The route of a TSI for its table row, with the version of the mapping.
     pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
-        let said = self.get(key);
-        (said.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
+        let mapping = self.get(key);
+        (mapping.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
     }
 
     /// The version of a cached mapping; the lowest version if there is none.

@@ -5,7 +5,7 @@ use super::leg::Leg;
 use super::vm::{HandedOver, Seat, Unread, Vm};
 use crate::nve::rules::News;
 use crate::sim::net::{EdgeNo, Node, place};
-use crate::sim::nodes::{Clock, Known, Told};
+use crate::sim::nodes::{AuthorityNews, Clock, MoveStatus};
 use crate::sim::scenario::{Scenario, Since};
 use crate::{nva, nve};
 use alloc::format;
@@ -343,9 +343,9 @@ impl Hypervisor {
     }
 
     /// Takes the authority's event about a move.
-    pub(crate) fn hear_authority(&mut self, now: Instant, told: Told) -> Vec<Deed> {
+    pub(crate) fn hear_authority(&mut self, now: Instant, told: AuthorityNews) -> Vec<Deed> {
         match told {
-            Told::MaySuspend(id) => {
+            AuthorityNews::MaySuspend(id) => {
                 let Some((n, leg)) = self.numbered(id) else { return Vec::new() };
                 match leg.plan.late {
                     None => vec![Deed::Later(n, Step::Suspend, LATENCY)],
@@ -353,24 +353,24 @@ impl Hypervisor {
                     Some(_) => vec![self.stop_soon(n)],
                 }
             }
-            Told::Ended(id, result) => self.ended(now, id, result),
-            Told::Converged(id) => {
+            AuthorityNews::Ended(id, result) => self.ended(now, id, result),
+            AuthorityNews::Converged(id) => {
                 if let Some((n, _)) = self.numbered(id) {
                     self.leg(n, |leg| leg.converged = leg.converged.or(Some(now)));
                 }
                 Vec::new()
             }
-            Told::Other => Vec::new(),
+            AuthorityNews::Other => Vec::new(),
         }
     }
 
     /// Takes what a restarted authority knows of a move that management asked for.
     ///
     /// The authority may have lost an order that was not yet on its disk. It may also have died before it reported a result.
-    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<Known>) -> Vec<Deed> {
+    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<MoveStatus>) -> Vec<Deed> {
         match (answer, self.legs.get(n).map(Leg::id)) {
-            (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
-            (Some(Known::Nothing), _) => {
+            (Some(MoveStatus::Ended(result)), Some(id)) => self.ended(now, id, result),
+            (Some(MoveStatus::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);
                 vec![Deed::Do(n, Step::Ask)]
             }

@@ -77,8 +77,8 @@ impl Orders {
         let held = dropped.tsi.map(|key| forwarder.held(&key)).unwrap_or_default();
         let reached = order.is_some_and(|order| match dropped.reason {
             DropReason::HoldOverflow => {
-                let one = held.bytes.checked_div(held.frames).unwrap_or(0);
-                held.frames >= order.limits.frames || held.bytes.saturating_add(2 * one) > order.limits.bytes
+                let mean = held.bytes.checked_div(held.frames).unwrap_or(0);
+                held.frames >= order.limits.frames || held.bytes.saturating_add(2 * mean) > order.limits.bytes
             }
             DropReason::HoldAge => now - dropped.arrived >= order.limits.age,
             _ => false,

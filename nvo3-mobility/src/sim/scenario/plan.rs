@@ -262,7 +262,7 @@ impl Scenario {
     /// sender that moves itself may change from the direct path to the detour: nothing is promised for two VMs that move.
     pub(crate) fn keeps_order(&self) -> bool {
         // Four ways between two nodes, each of which takes up to a twentieth longer.
-        let detour = |one: &Move| one.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + one.late.unwrap_or_default().0;
+        let detour = |mv: &Move| mv.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + mv.late.unwrap_or_default().0;
         let one_vm = self.moves.windows(2).all(|two| matches!(two, [a, b] if a.vm == b.vm));
         self.control == Mischief::NONE && self.mishaps.is_empty() && self.moves.iter().all(detour) && one_vm
     }

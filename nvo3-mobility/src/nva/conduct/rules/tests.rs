@@ -319,7 +319,7 @@ fn tried() -> Vec<Tried> {
         {
             when.push(("side", if side == Old { "old" } else { "new" }));
         }
-        let row = after.map(|(after, outputs)| (with_flags(after), said(&outputs)));
+        let row = after.map(|(after, outputs)| (with_flags(after), printed(&outputs)));
         all.push(Tried { state: before.name(), meaning: before.meaning(), input: name_of(&input), when, row });
     });
     all
@@ -337,7 +337,7 @@ fn with_flags(state: State) -> String {
     core::iter::once(state.name()).chain(set).collect()
 }
 
-fn said(outputs: &Outputs) -> String {
+fn printed(outputs: &Outputs) -> String {
     let each: Vec<String> = outputs.iter().map(|output| format!("{output:?}")).collect();
     each.join(" ")
 }

@@ -797,7 +797,7 @@ fn tried() -> Vec<Tried> {
             when.push(("version", compared(version, V, ["older", "own", "newer"])));
             when.push(("floor", compared(version, before.floor, ["above", "at", "below"])));
         }
-        let row = after.map(|(after, outputs)| (String::from(after.state.name()), said(&outputs)));
+        let row = after.map(|(after, outputs)| (String::from(after.state.name()), printed(&outputs)));
         all.push(Tried {
             state: before.state.name(),
             meaning: before.state.summary().meaning,
@@ -829,7 +829,7 @@ const fn sign_of(sign: Sign) -> &'static str {
     }
 }
 
-fn said(outputs: &Outputs) -> String {
+fn printed(outputs: &Outputs) -> String {
     let each: Vec<String> = outputs
         .iter()
         .map(|output| match output {
