@@ -1,4 +1,4 @@
-//! What may be wrong with a machine's configuration.
+//! The errors of a machine's configuration.
 
 use nvo3_nva_proto::{HoldLimits, Micros, Setting};
 
@@ -94,7 +94,7 @@ pub(crate) fn fits<T: Copy + PartialOrd + Into<Setting>>(
     Ok(())
 }
 
-/// The range of the addresses of one TSI: as many fit each message about it.
+/// The range of the number of addresses of one TSI: that many fit each message about the TSI.
 pub(crate) const IPS: (u32, u32) = (1, nvo3_nva_proto::MAX_IPS as u32);
 /// The range of the age of held frames: a message carries it in a `u32` of milliseconds.
 pub(crate) const AGE: (Micros, Micros) = (Micros(1), Micros::from_millis(u32::MAX as u64));

@@ -2,7 +2,9 @@
 //!
 //! In go management's [`Input`]s and datagrams of NVEs. Out come datagrams, [`Record`]s, and [`Event`]s for management. A record must
 //! be durable before a message that depends on it leaves. The state that survives a restart is the [`Book`], a fold of the records.
-//! The table in [`rules`] says how a move goes. (Rules: VMM-4.2-03, VMM-6, DAP, DIR-06 … DIR-13, EVM-05, R-03, R-34.)
+//! The table in [`rules`] says how a move goes. (Rules: VMM-4.2-03 and VMM-6 say how a TSI is registered, DAP and DIR-06 … DIR-13 how
+//! NVEs get answers and updates, EVM-05 what a duplicate address is. R-03 orders statements by version, R-34 says when the new
+//! mapping may be pushed.)
 //!
 //! | room | what it does |
 //! |---|---|

@@ -2,7 +2,9 @@
 //!
 //! In go the owner's [`Input`]s, datagrams of the NVA, hints of other NVEs, ARP and ND frames, and notices of the forwarder. Out
 //! come numbered table changes for a forwarder, datagrams, ARP and ND answers, and [`Event`]s. Tenant traffic never comes here. The
-//! table in [`rules`] says what state a TSI has and how a move changes it. (Rules: VMM-4.2, VMM-5, SPL, R-03, R-35, R-36.)
+//! table in [`rules`] says what state a TSI has and how a move changes it. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5 how
+//! frames are treated in a move, SPL when a VM is associated and active. R-03 orders statements by version, R-35 keeps a VM's frames
+//! until it may run, R-36 bounds what is held.)
 //!
 //! | room | what it owns |
 //! |---|---|

@@ -38,12 +38,12 @@ mod tests {
         TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) }
     }
 
-    /// Records as an authority makes them.
+    /// Records in an order in which an authority makes them.
     #[derive(Default)]
     struct Scribe {
         journal: Vec<(RecordNo, Record)>,
         at: BTreeMap<TsiKey, NveId>,
-        /// With how far it is: planned, decided.
+        /// The moves in hand: planned, or decided.
         open: BTreeMap<MoveId, (Vec<TsiKey>, NveId, NveId, MoveKind, bool)>,
         closed: Vec<MoveId>,
     }

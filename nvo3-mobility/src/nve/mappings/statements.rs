@@ -107,12 +107,12 @@ mod tests {
         (Mappings::new(&NveConfig::new(place(1), Transport::Trusted)), Orders::new(8), NveCounters::default())
     }
 
-    /// What an authority has published of three TSIs of which one at a time has the address, in a new epoch now and then.
+    /// The mappings that an authority published of three TSIs. One TSI at a time has the address, and now and then an epoch begins.
     fn history() -> impl Strategy<Value = Vec<Mapping>> {
         vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
             let (mut mappings, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
             for (tsi, nve, takes, restart) in steps {
-                // With its journal lost it numbers from the beginning.
+                // An authority that lost its journal numbers from the beginning.
                 version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
                 let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
@@ -132,7 +132,7 @@ mod tests {
         })
     }
 
-    /// What may not be kept ends with the instant of the answer; what has no end goes with the session alone.
+    /// An answer with lifetime 0 ends at once. An answer without an end ends with the session.
     ///
     /// Checks DIR-03.
     #[test]

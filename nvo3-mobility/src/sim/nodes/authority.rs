@@ -105,7 +105,7 @@ impl Authority {
         self.clock.jump(by);
     }
 
-    /// True if the NVA keeps more than its bounds (I7).
+    /// A sentence if the NVA keeps more than its bounds (memory stays within its bounds, I7).
     pub(crate) fn overfull(&self) -> Option<String> {
         let kept = self.live.as_ref()?.footprint();
         (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))

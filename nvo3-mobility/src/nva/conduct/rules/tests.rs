@@ -1,4 +1,4 @@
-//! The table by its claims, then all of it.
+//! Tests of the table: its claims one by one, then every row.
 
 use super::*;
 use crate::printed::{self, Tried};
@@ -347,7 +347,7 @@ fn the_table_is_the_one_that_was_reviewed() {
     printed::compare("src/nva/conduct/rules/table.md", &printed::render(&tried()));
 }
 
-/// A new row, and one that is gone, show here too.
+/// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (68, 62));
