@@ -3,7 +3,7 @@
 use crate::header::{Header, MAX_SEALED, frame_len};
 use alloc::vec::Vec;
 
-/// Where the length ends that every message begins with (see [`Header`]).
+/// The number of bytes up to the end of the length field at the begin of every message (see [`Header`]).
 const LENGTH_END: usize = 6;
 
 /// Finds the messages in a stream (SPEC.md §1): the owner hands in bytes as they arrive, and gets the bytes of each whole message.

@@ -226,7 +226,7 @@ pub enum Error {
     Full(&'static str),
 }
 
-/// How a move in this state ends.
+/// The end of a move in this state, as the end of a sentence.
 fn end_of(state: &State, left: &Option<Micros>) -> String {
     match (state, left) {
         (_, Some(left)) => format!("the NVA revokes it in {} ms at the latest", left.0.div_ceil(1_000)),

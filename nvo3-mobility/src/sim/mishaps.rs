@@ -27,7 +27,7 @@ enum Progress {
 /// See the module.
 pub(super) struct Mishaps {
     all: Vec<(Mishap, Progress)>,
-    /// How many of each kind have happened.
+    /// The number of mishaps of each kind that have happened.
     happened: BTreeMap<&'static str, u64>,
     /// The edges that died for good.
     fenced: BTreeSet<EdgeNo>,
@@ -95,7 +95,7 @@ impl Mishaps {
         self.all.iter().any(|(_, progress)| *progress == Progress::Coming)
     }
 
-    /// How many of each kind have happened.
+    /// The number of mishaps of each kind that have happened.
     pub(super) fn into_counts(self) -> BTreeMap<&'static str, u64> {
         self.happened
     }
@@ -117,7 +117,7 @@ impl Mishaps {
         self.last_return = self.last_return.max(at);
     }
 
-    /// The same, whatever was before.
+    /// Makes the time limits count from `at`, whatever returned before.
     pub(super) const fn count_from(&mut self, at: Instant) {
         self.last_return = at;
     }

@@ -39,7 +39,7 @@ fn find(world: &World, id: u8) -> Option<&Move> {
     world.nva.open.iter().chain(&world.nva.ended).find(|mv| mv.id == id)
 }
 
-/// Whether the move of a message is over, or is decided and the sender's part in it is done.
+/// True if the move of a message is over, or is decided and the sender's part in it is done.
 fn inert_at_authority(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool) -> bool {
     let open = |id| world.nva.open.filter(|mv| mv.id == id);
     let answered = |answer| is_said(answer) || inert_at_edge(world, answer, is_said);
@@ -78,7 +78,7 @@ fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
     Some(Packet { edge: n, up: false, msg: Msg::Outcome { id, result, version, place } })
 }
 
-/// Whether a message says no more than the edge knows.
+/// True if a message says no more than the edge knows.
 fn inert_at_edge(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool) -> bool {
     let edge = world.edge(packet.edge);
     let tsi = edge.tsi.get();

@@ -396,7 +396,7 @@ impl World {
         }
     }
 
-    /// Whether hypervisors and management have nothing left to do for a VM.
+    /// True if hypervisors and management have nothing left to do for a VM.
     pub fn is_settled(&self, vm: usize) -> bool {
         let state = &self.vms[vm];
         state.leg.is_none() && state.unread.is_none() && !state.owed && matches!(self.model.seats[vm], Seat::Runs(_))

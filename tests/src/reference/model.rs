@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const FRAMES: usize = 32;
 /// The time after which a held frame may be dropped as too old.
 pub const AGE: Micros = Micros::from_secs(3);
-/// How long an edge remembers a delivered frame, in case the word that the VM stopped comes late.
+/// The time for which an edge remembers a delivered frame, in case the word that the VM stopped comes late.
 pub const REMEMBERED: Micros = Micros::from_secs(1);
 
 /// The place of a VM.
@@ -75,7 +75,7 @@ struct Datagram {
     excuse: Option<Excuse>,
 }
 
-/// What the model knows of the world.
+/// The model's knowledge of the world.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The VM and the VN of each station.
@@ -83,14 +83,14 @@ pub struct Model {
     /// The place of each VM.
     pub seats: Vec<Seat>,
     datagrams: Vec<Datagram>,
-    /// When each VM was last at each edge, or was about to come there.
+    /// The time at which each VM was last at each edge, or was about to come there.
     there: BTreeMap<(usize, usize), Instant>,
     died: BTreeMap<usize, Instant>,
-    /// Until when datagrams to or from an edge that was cut off are excused.
+    /// The end of the time in which datagrams to or from an edge that was cut off are excused.
     cut: BTreeMap<usize, Instant>,
-    /// Until when a node that died may keep the others waiting.
+    /// The end of the time in which a node that died may keep the others waiting.
     down: BTreeMap<usize, Instant>,
-    /// When a VM last did not run, or its edge waited for a word about it.
+    /// The last time at which a VM did not run, or its edge waited for a word about it.
     in_question: BTreeMap<usize, Instant>,
     /// The claims that do not hold.
     pub wrong: Vec<String>,
@@ -237,7 +237,7 @@ impl Model {
         }
     }
 
-    /// Whether an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
+    /// True if an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
     fn may_wait(&self, datagram: &Datagram, since: Instant) -> bool {
         let To::One(to) = datagram.to else { return true };
         let vms = [self.stations[to].0, self.stations[datagram.from].0];

@@ -2,7 +2,7 @@
 
 use nvo3_mobility::nva::Error;
 
-/// Why the machine did not take an input, as a sentence.
+/// The reason why the machine did not take an input, as a sentence.
 pub(crate) fn error(error: Error) -> String {
     match error {
         Error::Refused { id, why } => format!("move {}: {why}", id.0),

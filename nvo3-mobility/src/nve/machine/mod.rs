@@ -48,7 +48,7 @@ pub struct Nve {
 }
 
 impl fmt::Debug for Nve {
-    /// Who it is, and how many TSIs, mappings and events it has; never keys.
+    /// Writes the NVE's id, and the numbers of its TSIs, mappings and events; never keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nve")
             .field("place", self.place())

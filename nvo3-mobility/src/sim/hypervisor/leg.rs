@@ -1,4 +1,4 @@
-//! What management and hypervisors note about one move of the scenario.
+//! The notes of management and hypervisors about one move of the scenario.
 
 use crate::sim::net::EdgeNo;
 use crate::sim::scenario::Move;

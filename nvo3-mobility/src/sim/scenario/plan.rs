@@ -146,7 +146,7 @@ pub enum Trouble {
     Burst {
         /// The flow.
         flow: usize,
-        /// The number of datagrams.
+        /// The number of such things in the scenario.
         frames: u32,
     },
     /// An edge dies for good, and management says so. While a VM has its seat there, the edge dies and returns instead.
@@ -201,7 +201,7 @@ pub enum Unfit {
         field: &'static str,
         /// The number that the field has.
         value: usize,
-        /// How many there are.
+        /// The number of such things in the scenario.
         count: usize,
     },
 }
@@ -257,9 +257,11 @@ impl Scenario {
         Ok(())
     }
 
-    /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
-    /// and no detour can be as long as what is left of the pause once the edge knows of it (VMM-5-09). A
-    /// sender that moves itself may change from the direct path to the detour: nothing is promised for two VMs that move.
+    /// True if the scenario promises the order of datagrams, provided that all moves are committed.
+    ///
+    /// It does so if nothing goes wrong on the way, and each pause is longer than a detour, counted from when the edge knows of the pause
+    /// (held frames leave before newer ones, VMM-5-09). Two VMs that move have no promise: a sender that moves itself may change from the
+    /// direct path to the detour.
     pub(crate) fn keeps_order(&self) -> bool {
         // Four ways between two nodes, each of which takes up to a twentieth longer.
         let detour = |mv: &Move| mv.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + mv.late.unwrap_or_default().0;

@@ -1,4 +1,4 @@
-//! How a session begins, ends and begins again.
+//! The begin and the end of a session, and the next session.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
@@ -96,7 +96,7 @@ fn hellos_are_repeated_with_the_same_nonce_and_longer_waits() {
     assert!(waits[5] <= Micros::from_secs(1) && waits[5] >= Micros::from_millis(500));
 }
 
-/// The authority answered, its answers were lost, and by now it takes that nonce for one of the past.
+/// The authority answered and its answers were lost. By now it ignores the nonce as an old one.
 #[test]
 fn a_nonce_that_is_as_old_as_a_dead_session_is_not_said_again() {
     let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
@@ -224,7 +224,7 @@ fn nothing_of_a_session_passes_to_the_next() {
     nve.refuse(error);
     nve.handle(Instant(5), &under(9), Message::Goodbye).unwrap();
 
-    // The first Hello of the new series is soon, however many the last one took.
+    // The first Hello of the new series comes soon, however many Hellos the last series had.
     let (at, timer) = nve.poll_timeout().unwrap();
     assert_eq!((at, timer), (Instant(5), SessionTimer::Output));
     assert_eq!(nve.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));

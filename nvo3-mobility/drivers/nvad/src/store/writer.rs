@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// How far the writer's thread has come.
+/// The progress of the writer's thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Every record up to this one is durable.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Why a file of settings cannot be used. Each error names the file.
+/// The reason why a file of settings cannot be used. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The system does not let the file be read.
@@ -52,7 +52,7 @@ fn nearest(message: &str) -> Option<&str> {
     quoted.min_by_key(|key| distance(unknown, key))
 }
 
-/// How many characters must be inserted, removed or replaced to make one text of the other (Levenshtein).
+/// The number of characters to insert, remove or replace to make `to` of `from` (Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.chars().count()).collect();
     for (n, a) in from.chars().enumerate() {
