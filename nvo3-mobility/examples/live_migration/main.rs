@@ -84,7 +84,7 @@ fn printed(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -
     }
 }
 
-/// True if no invariant was violated, and every frame of the tenant's own arrived unchanged.
+/// True if no invariant was violated.
 fn good(run: &Run) -> bool {
     run.violations.is_empty()
 }

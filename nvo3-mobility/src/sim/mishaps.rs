@@ -24,7 +24,7 @@ enum Progress {
     Over,
 }
 
-/// See the module.
+/// The mishaps of a run, and the progress of each.
 pub(super) struct Mishaps {
     all: Vec<(Mishap, Progress)>,
     /// The number of mishaps of each kind that have happened.

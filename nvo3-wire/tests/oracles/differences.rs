@@ -33,7 +33,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("extended echo", "this crate shows the messages of RFC 8335 by type and code only"),
     ("other link type", "this crate does not read the link type frame relay"),
     ("cisco link", "ISL and FabricPath: tshark guesses from the destination that a header stands before the frame"),
-    ("gre version 1", "RFC 2784 §2.3.1: a packet of another GRE version is dropped; tshark reads RFC 2637's version 1"),
+    (
+        "gre version 1",
+        "RFC 2784 §2.3.1: a packet of another GRE version is dropped unread; tshark reads RFC 2637's version 1, \
+      which ends in an acknowledgment number",
+    ),
     ("arp of another kind", "ARP-02: this crate refuses ARP that is not of IPv4 over Ethernet"),
     (
         "broken header",

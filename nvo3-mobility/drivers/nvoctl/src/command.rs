@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Status,
     /// Show what the daemon knows.
     Show {
-        /// Which part.
+        /// The part to show.
         what: Shown,
     },
     /// Print events as they come, with the time of day (UTC), until the daemon ends.

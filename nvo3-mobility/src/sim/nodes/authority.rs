@@ -41,7 +41,7 @@ impl From<&nva::Event> for AuthorityNews {
     }
 }
 
-/// See the module.
+/// The NVA of a world.
 pub(crate) struct Authority {
     config: NvaConfig,
     seed: u64,

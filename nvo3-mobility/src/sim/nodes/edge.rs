@@ -64,7 +64,7 @@ pub(crate) enum Entered {
     Refused,
 }
 
-/// See the module.
+/// One edge of a world.
 pub(crate) struct Edge {
     name: &'static str,
     no: EdgeNo,

@@ -146,7 +146,7 @@ pub enum Trouble {
     Burst {
         /// The flow.
         flow: usize,
-        /// The number of such things in the scenario.
+        /// The number of datagrams.
         frames: u32,
     },
     /// An edge dies for good, and management says so. While a VM has its seat there, the edge dies and returns instead.
