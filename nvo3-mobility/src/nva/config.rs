@@ -66,7 +66,7 @@ pub struct NvaConfig {
     /// The most records, and the most messages, that wait for the journal. Default: 1,048,576.
     ///
     /// At the bound of records a registration is refused as *Resource*, and a planned move fails with
-    /// [`Error::Full`](super::Error::Full). At the bound of messages the session that one more is for is closed, which counts in
+    /// [`Error::Full`](super::Error::Full). At the bound of messages the session of the next message is closed, which counts in
     /// `shed_sessions`.
     pub unpersisted: u32,
     /// The most events, and the most answers outside a session, that wait to be polled. Default: 65,536. At the bound the new one is

@@ -32,7 +32,7 @@ use nvo3_wire::Vni;
 /// The control plane of an NVE.
 ///
 /// An [`Edge`](crate::edge::Edge) drives it together with a forwarder. An owner that drives it alone gives inputs in any order at any
-/// time, drains every `poll_…` after each, answers each table change, and calls [`Nve::handle_timeout`] at the time of
+/// time. After each input it drains every `poll_…` and answers each table change. It calls [`Nve::handle_timeout`] at the time of
 /// [`Nve::poll_timeout`].
 pub struct Nve {
     config: NveConfig,

@@ -65,8 +65,8 @@ impl Orders {
         })
     }
 
-    /// The reason why a dropped frame will not arrive. A frame over the hold limit is a class of its own while the edge did not know
-    /// the place of the TSI, or only knew that it should be here. Otherwise the limit excuses a drop only if it was reached.
+    /// The reason why a dropped frame will not arrive. A frame over the hold limit has a reason of its own if the edge did not know the
+    /// place of the TSI, or only knew that it should be here. Otherwise the limit excuses a drop only if it was reached.
     pub(super) fn loss(&self, now: Instant, dropped: &Dropped, forwarder: &Forwarder) -> Loss {
         let order = dropped.tsi.and_then(|key| self.all.get(&key));
         let asked = match order {

@@ -259,7 +259,7 @@ impl Scenario {
 
     /// True if the scenario promises the order of datagrams, provided that all moves are committed.
     ///
-    /// It does so if nothing goes wrong on the way, and each pause is longer than a detour, counted from when the edge knows of the pause
+    /// It does so if nothing goes wrong on the way, and if the rest of each pause is longer than a detour once the edge knows of the pause
     /// (held frames leave before newer ones, VMM-5-09). Two VMs that move have no promise: a sender that moves itself may change from the
     /// direct path to the detour.
     pub(crate) fn keeps_order(&self) -> bool {

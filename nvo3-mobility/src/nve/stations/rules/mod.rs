@@ -2,8 +2,9 @@
 //!
 //! The table has three parts: `home` (no move), `old` (the VM leaves) and `new` (the VM comes). It knows no time, session or
 //! sequence: timers, answers of the forwarder and new sessions are named inputs. [`entry`] gives the forwarder's entry in each
-//! state. The table, the entries and the floor are the whole behaviour of an NVE in a move (VMM-5-01 … VMM-5-17 say how the old
-//! and the new NVE treat frames, SPL-01 … SPL-07 when a VM is associated and active, R-03, R-35 and R-37 what this suite adds).
+//! state. The table, the entries and the floor are the whole behaviour of an NVE in a move. VMM-5-01 … VMM-5-17 say how the old
+//! and the new NVE treat frames, and SPL-01 … SPL-07 when a VM is associated and active. This suite adds an order of statements,
+//! a VM's activation by its own frames, and an end to loops.
 //!
 //! An input without a row is out of place: the NVE counts it, and nothing changes.
 //!
