@@ -79,8 +79,8 @@ impl Mishaps {
     }
 
     /// Notes that a mishap happened.
-    pub(super) fn happened(&mut self, what: &Trouble) {
-        *self.happened.entry(what.kind()).or_default() += 1;
+    pub(super) fn happened(&mut self, trouble: &Trouble) {
+        *self.happened.entry(trouble.kind()).or_default() += 1;
     }
 
     /// Notes that a mishap is over.

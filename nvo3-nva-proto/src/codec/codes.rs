@@ -42,7 +42,7 @@ macro_rules! codes {
                 let at = r.offset();
                 match r.get::<u8>()? {
                     $($code => Ok(Self::$variant),)*
-                    other => Err(r.wrong(at, other)),
+                    byte => Err(r.wrong(at, byte)),
                 }
             }
         }

@@ -130,7 +130,7 @@ impl Get<'_> for Present {
         match r.get::<u8>()? {
             PRESENT => Ok(Self(true)),
             GONE => Ok(Self(false)),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }
@@ -251,11 +251,11 @@ impl StateChunk {
         offset.put(&mut fixed);
         let Count(fixed) = fixed;
         let parts: Vec<StatePart> = match part {
-            StatePart::Connections(of) => parts(of, fixed).into_iter().map(StatePart::Connections).collect(),
-            StatePart::Sessions(of) => parts(of, fixed).into_iter().map(StatePart::Sessions).collect(),
-            StatePart::Policies(of) => parts(of, fixed).into_iter().map(StatePart::Policies).collect(),
-            StatePart::Snapshot(of) => parts(of, fixed).into_iter().map(StatePart::Snapshot).collect(),
-            StatePart::Opaque(of) => parts(of, fixed).into_iter().map(StatePart::Opaque).collect(),
+            StatePart::Connections(records) => parts(records, fixed).into_iter().map(StatePart::Connections).collect(),
+            StatePart::Sessions(records) => parts(records, fixed).into_iter().map(StatePart::Sessions).collect(),
+            StatePart::Policies(records) => parts(records, fixed).into_iter().map(StatePart::Policies).collect(),
+            StatePart::Snapshot(bytes) => parts(bytes, fixed).into_iter().map(StatePart::Snapshot).collect(),
+            StatePart::Opaque(bytes) => parts(bytes, fixed).into_iter().map(StatePart::Opaque).collect(),
         };
         let mut next = offset;
         let chunk = |part: StatePart| {

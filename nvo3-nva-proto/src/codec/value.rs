@@ -143,7 +143,7 @@ impl Get<'_> for bool {
         match r.get::<u8>()? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(r.fail(at, DecodeErrorKind::TooLarge { found: other.into(), max: 1 })),
+            byte => Err(r.fail(at, DecodeErrorKind::TooLarge { found: byte.into(), max: 1 })),
         }
     }
 }
@@ -233,7 +233,7 @@ impl Get<'_> for Locators {
             1 => Ok(Self::V4(r.get()?)),
             2 => Ok(Self::V6(r.get()?)),
             3 => Ok(Self::Both(r.get()?, r.get()?)),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }
@@ -266,7 +266,7 @@ impl Get<'_> for Address {
             1 => Ok(Self::Mac(r.get()?)),
             4 => Ok(Self::Ip(IpAddr::V4(r.get()?))),
             6 => Ok(Self::Ip(IpAddr::V6(r.get()?))),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }

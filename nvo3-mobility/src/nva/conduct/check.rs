@@ -62,9 +62,9 @@ impl Conduct {
     }
 
     /// The refusal of a move whose TSI still takes part in another move.
-    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, other: MoveId) -> Error {
-        match self.state(facts.book(), other) {
-            Some(state) => Error::Busy { id, key, other, state, left: self.time_left(facts, other) },
+    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, running: MoveId) -> Error {
+        match self.state(facts.book(), running) {
+            Some(state) => Error::Busy { id, key, other: running, state, left: self.time_left(facts, running) },
             None => Error::Refused { id, why: Refusal::Busy },
         }
     }

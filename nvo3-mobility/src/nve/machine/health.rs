@@ -78,7 +78,7 @@ impl Nve {
         // The other deadlines of the session are times to send.
         let (deadline, send) = match self.link.poll_timeout() {
             Some((at, SessionTimer::Retransmit | SessionTimer::Dead)) => (Some(at), None),
-            other => (None, other.map(|(at, _)| at)),
+            timer => (None, timer.map(|(at, _)| at)),
         };
         let deadlines = [deadline, self.stations.next_forward_end(), self.next_expiry()];
         let passed = |at: Option<Instant>| at.filter(|at| *at <= now).map_or((0, self.now), |at| (1, at.max(self.now)));

@@ -236,7 +236,7 @@ impl World {
             nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
                 format!("{} has stopped for {move_id}, {} us ago", name(key), (self.now() - *at).0)
             }
-            other => other.to_string(),
+            input => input.to_string(),
         }
     }
 
@@ -245,7 +245,7 @@ impl World {
         let now = self.now();
         let words = match &input {
             nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
-            other => other.to_string(),
+            input => input.to_string(),
         };
         let result = self.authority.tell(now, input);
         self.did("NVA", || match &result {

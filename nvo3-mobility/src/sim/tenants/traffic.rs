@@ -243,8 +243,7 @@ fn flows(hosts: &[Host]) -> Vec<(usize, usize)> {
     let is_peer = |a: &Host, b: &Host| a.key().vn == b.key().vn && b.vm().is_some() && a.vm() != b.vm();
     let mut flows = Vec::new();
     for (n, host) in hosts.iter().enumerate() {
-        let vms =
-            hosts.iter().enumerate().filter(|(other, vm)| is_peer(host, vm) && (host.vm().is_none() || *other > n));
+        let vms = hosts.iter().enumerate().filter(|(peer, vm)| is_peer(host, vm) && (host.vm().is_none() || *peer > n));
         flows.extend(vms.flat_map(|(vm, _)| [(n, vm), (vm, n)]));
     }
     flows

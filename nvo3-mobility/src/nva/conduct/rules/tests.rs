@@ -167,12 +167,12 @@ fn nobodys_plan_commits_once_the_old_nve_has_stopped_or_is_gone() {
 
 fn all_states() -> Vec<State> {
     let mut all = alloc::vec![PreparingOld, Ready, Suspended, AbortingOld, AbortingNew, Yielding];
-    for one in [false, true] {
-        all.push(preparing(one));
-        all.push(Ended(if one { Committed } else { Aborted }));
-        for other in [false, true] {
-            all.push(revoking(one, other));
-            all.push(Committing { old: one, new: other });
+    for old in [false, true] {
+        all.push(preparing(old));
+        all.push(Ended(if old { Committed } else { Aborted }));
+        for new in [false, true] {
+            all.push(revoking(old, new));
+            all.push(Committing { old, new });
         }
     }
     all
