@@ -2,7 +2,7 @@
 //!
 //! The source offers an amount of state and sends it in chunks. It offers again what has changed since, until it freezes the
 //! state. The target acknowledges how much it has. The NVA passes these messages on (flow state goes with the VM,
-//! VMMI-3.2.12-04 to 07; so does the state of an NVE, VMMI-5.5.2-01).
+//! VMMI-3.2.12-04 … 07; so does the state of an NVE, VMMI-5.5.2-01).
 
 use crate::codec::codes;
 use crate::id::{MoveId, NveId, TsiKey, Version};
