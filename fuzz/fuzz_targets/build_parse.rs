@@ -1,5 +1,5 @@
-//! Layers composed into a frame are read back with the values they had, in exactly the length said before, with numbers,
-//! lengths and checksums that verify.
+//! Builds a frame from random layers and reads it back. The values are the same, the length is the one computed before, and
+//! protocol numbers, lengths and checksums are correct.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -42,7 +42,7 @@ fn ethernet((destination, source): (Mac, Mac)) -> Header {
     Header { destination, source, ether_type: EtherType([0x90, 0]) }
 }
 
-/// A whole packet, whose upper layer is not left out for being a fragment.
+/// The fields without those of a fragment, so that the upper layer is read.
 fn whole(fields: ipv4::Fields) -> ipv4::Fields {
     ipv4::Fields { fragment: fields.fragment & ipv4::DONT_FRAGMENT, ..fields }
 }
@@ -84,11 +84,11 @@ fuzz_target!(|case: Case| {
             layers.push(Box::new(vxlan_gpe::Header::new(*vni, vxlan_gpe::Next::Nsh)));
             layers.push(Box::new(whole(*inner)));
         }
-        Upper::Geneve(fields, vni, one, inner) => {
+        Upper::Geneve(fields, vni, custom, inner) => {
             layers.push(Box::new(*fields));
             let header = geneve::Header::new(*vni, EtherType::ARP, geneve::Options::NONE).unwrap();
-            option = one.map(|(kind, data)| [GeneveOption { kind, data }]);
-            layers.push(Box::new(header.with_options(option.as_ref().map_or(&[], |one| &one[..]))));
+            option = custom.map(|(kind, data)| [GeneveOption { kind, data }]);
+            layers.push(Box::new(header.with_options(option.as_ref().map_or(&[], |option| &option[..]))));
             layers.push(Box::new(*inner));
         }
         Upper::Gre(fields, inner) => {
@@ -106,7 +106,7 @@ fuzz_target!(|case: Case| {
         Ok(length) => assert_eq!(length, out.len()),
         Err(error) => {
             let long = |rule| matches!(rule, Rule::TooLong(_) | Rule::OptionsTooLong(_) | Rule::OptionsBeyond { .. });
-            let odd = matches!(error.rule, Rule::Length(_)); // data of a Geneve option that is no multiple of 4
+            let odd = matches!(error.rule, Rule::Length(_)); // a Geneve option whose data is not a multiple of 4 bytes
             assert!(long(error.rule) || odd, "{error}");
             return;
         }

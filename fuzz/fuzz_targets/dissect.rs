@@ -1,17 +1,17 @@
-//! A whole frame: no panic, every layer within it, a lax walk finds what a strict one does, and both find the layers that
-//! etherparse finds, with its fields; smoltcp reads the same from the bytes of each layer that it knows.
+//! Dissects a random frame. No walk panics, and every layer lies within the frame. A lax walk finds the layers of a strict walk.
+//! Both find the layers and fields that etherparse finds. smoltcp reads the same fields from each layer that it knows.
 //!
-//! Where we differ from etherparse, and why:
-//! - It passes IPv4 options and those of IPv6 unread; we stop where they are malformed (RFC 791 §3.1, RFC 8200 §4.2).
-//! - It shows ARP of any address types; we stop at other than IPv4 over Ethernet (ARP-02).
-//! - It shows the first bytes of any IGMP or ICMPv6 message; we stop where one is shorter than its type asks for.
-//! - It takes an IPv6 payload length of 0, or a UDP length of 0, for all there is; only a jumbogram means that.
-//! - Its lax twin forgives lengths below their own header too; ours forgives what is missing.
-//! - It goes by the version of an IP header, whatever the EtherType or protocol number in front of it.
-//! - It takes ICMP and IGMP over IPv6 and ICMPv6 over IPv4 for themselves; to us each belongs to its IP version alone.
-//! - It knows no IEEE 802.3 length; we stop where one exceeds the frame.
-//! - It passes MACsec, and over IPv4 one authentication header; we pass as many as there are.
-//! - We take at most eight extension headers.
+//! The differences from etherparse, and their reasons:
+//! - etherparse does not read the options of IPv4 and IPv6; we stop at malformed options (RFC 791 §3.1, RFC 8200 §4.2).
+//! - etherparse shows ARP of any address types; we stop at ARP that is not of IPv4 over Ethernet (ARP-02).
+//! - etherparse shows the first bytes of any IGMP or ICMPv6 message; we stop at a message that is shorter than its type needs.
+//! - etherparse reads an IPv6 payload length of 0, or a UDP length of 0, as "to the end"; only a jumbogram means that.
+//! - The lax walk of etherparse also accepts a length below its own header; our lax walk accepts only missing bytes.
+//! - etherparse follows the version of an IP header; we also require the EtherType or protocol number of that version.
+//! - etherparse reads ICMP and IGMP over IPv6, and ICMPv6 over IPv4; we read each over its own IP version only.
+//! - etherparse does not read an IEEE 802.3 length; we stop at a length beyond the frame.
+//! - etherparse passes over MACsec, and over one authentication header in IPv4; we pass over any number of the latter.
+//! - We follow at most eight extension headers.
 #![no_main]
 
 use etherparse::{LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, LinkExtSlice, NetSlice, SlicedPacket, TransportSlice};
@@ -30,7 +30,7 @@ fuzz_target!(|frame: &[u8]| {
     beside_etherparse(frame);
 });
 
-/// What a capture keeps of a frame gives the layers of the whole one; a header that ends with the capture is not broken.
+/// Checks that a frame cut by a capture gives the layers of the whole frame. A header that the capture cut is not broken.
 fn cut(frame: &[u8]) {
     let Some((at, frame)) = frame.split_first() else { return };
     let kept = &frame[..usize::from(*at).min(frame.len())];
@@ -38,12 +38,12 @@ fn cut(frame: &[u8]) {
         match (found, whole) {
             (Ok(found), Ok(whole)) => assert_eq!((found.kind(), found.offset), (whole.kind(), whole.offset)),
             (Err(stop), whole) => assert!(stop.cut || whole.is_err(), "{stop}"),
-            (Ok(_), Err(_)) => {} // a message whose options are not all there says less
+            (Ok(_), Err(_)) => {} // a cut message lacks some of its options
         }
     }
 }
 
-/// The layers, and why the walk ended.
+/// The layers, and the reason for the end of the walk.
 fn collected(walk: Dissect<'_>) -> (Vec<Found<'_>>, Option<Stop>) {
     let mut layers = Vec::new();
     for found in walk {
@@ -116,7 +116,7 @@ fn beside_smoltcp(frame: &[u8], found: &Found<'_>) {
             assert_eq!(theirs.payload(), packet.payload);
         }
         Layer::Udp(datagram) if found.cut.is_none() => {
-            // smoltcp refuses destination port 0, which RFC 768 does not
+            // smoltcp refuses destination port 0, and RFC 768 permits it
             let Ok(theirs) = wire::UdpPacket::new_checked(bytes) else { return };
             assert_eq!((theirs.src_port(), theirs.payload()), (datagram.header.source_port.get(), datagram.payload));
         }
@@ -128,7 +128,7 @@ fn beside_smoltcp(frame: &[u8], found: &Found<'_>) {
     }
 }
 
-/// What one of etherparse's walks found: tags, then the slices of network and transport header.
+/// The layers that a walk of etherparse found: tags, then the network header and the transport header.
 struct Theirs<'a> {
     tags: Vec<u16>,
     net: Option<(Kind, &'a [u8])>,

@@ -1,4 +1,5 @@
-//! Words, messages, frames, bytes and times in any order: no machine panics, keeps more than its bounds, or talks for ever.
+//! Gives the machines inputs, messages, frames, bytes and times in any order. No machine panics, holds more than its bounds, or
+//! sends messages without end.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -17,15 +18,15 @@ use nvo3_wire::{Mac, Vni, arp};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const EDGES: usize = 3;
-/// Of each bound in a configuration; so small that a run reaches it.
+/// The value of each bound in a configuration, small enough that a run reaches it.
 const FEW: u32 = 8;
-/// What a machine keeps in all: some sixteen things have such a bound.
+/// The bound of all that a machine keeps: about sixteen of its tables have a bound each.
 const MOST: usize = 16 * FEW as usize;
-/// Rounds in which everything that was said is carried and nothing new is told.
+/// The rounds at the end that carry every message and give no new input.
 const ROUNDS: usize = 1_000;
 const STEPS: usize = 200;
 
-/// Less than `N`, so that steps often name the same thing.
+/// A number below `N`, so that steps often name the same thing.
 #[derive(Clone, Copy, Debug)]
 struct Below<const N: usize>(usize);
 
@@ -47,7 +48,7 @@ enum Step<'a> {
     Carry,
     Tell(EdgeNo, Word),
     Manage(Order),
-    /// A planned move, of which the parts happen whose bit is set.
+    /// A planned move. The parts of the move whose bit is set happen.
     Plan {
         id: MoveNo,
         station: Station,
@@ -140,18 +141,27 @@ enum Seen {
 
 #[derive(Arbitrary, Debug)]
 enum Programmed {
-    Tsi { of: Station, vap: Option<Vap>, entry: Option<[u8; 6]>, route: Option<Option<EdgeNo>>, limits: HoldLimits },
-    Port { vap: Vap, macs: Option<Option<Vec<Station>>> },
+    Tsi {
+        station: Station,
+        vap: Option<Vap>,
+        entry: Option<[u8; 6]>,
+        route: Option<Option<EdgeNo>>,
+        limits: HoldLimits,
+    },
+    Port {
+        vap: Vap,
+        macs: Option<Option<Vec<Station>>>,
+    },
     Members(Vec<[u8; 4]>),
 }
 
 struct Edge {
     machine: Machine,
-    /// Whether its ports and tunnels take held frames.
+    /// True if the edge's ports and tunnels take held frames.
     room: bool,
-    /// The number that the next order would have.
+    /// The number of the next order.
     next: u64,
-    /// The header of the last datagram to it.
+    /// The header of the last datagram to the edge.
     heard: Header,
 }
 
@@ -260,7 +270,7 @@ impl Word {
             Self::Suspend(station, no) => nve::Input::Suspend {
                 key: key(station),
                 move_id: move_id(no),
-                // Before the stop by some stations, long after it by others.
+                // Some stations hear of the move before the stop, others long after it.
                 stopped_at: (station.0 % 2 == 1).then_some(Instant(0)),
             },
             Self::Applied(number) => nve::Input::Applied(number),
@@ -300,7 +310,7 @@ impl Frame<'_> {
             Self::Any(bytes) => return bytes.to_vec(),
             Self::Unicast { from, to, payload } => return ethernet(key(to).mac, from, payload),
             Self::Broadcast { from, payload } => return ethernet(Mac::BROADCAST, from, payload),
-            Self::Announcement(of) => arp::announcement(key(of).mac, ip(of).into(), &mut out).unwrap(),
+            Self::Announcement(station) => arp::announcement(key(station).mac, ip(station).into(), &mut out).unwrap(),
             Self::Question { from, about } => {
                 arp::request((key(from).mac, ip(from).into()), ip(about).into(), &mut out).unwrap()
             }
@@ -312,8 +322,8 @@ impl Frame<'_> {
 impl Programmed {
     fn change(self) -> Change {
         match self {
-            Self::Tsi { of, vap: at, entry, route, limits } => Change::Tsi {
-                key: key(of),
+            Self::Tsi { station, vap: at, entry, route, limits } => Change::Tsi {
+                key: key(station),
                 vap: at.map(vap),
                 entry: entry.map(|[party, own, from_party, tunnel, bum, gate]| Entry {
                     party: (party & 1 == 1).then(|| place(usize::from(party) % EDGES)),
@@ -327,10 +337,10 @@ impl Programmed {
                 route: route.map(|at| at.map_or(Route::Nowhere, |edge| Route::At(place(edge.0)))),
                 version: Version::default(),
                 limits,
-                replay_since: of.0.is_multiple_of(2).then_some(Instant(0)),
+                replay_since: station.0.is_multiple_of(2).then_some(Instant(0)),
             },
             Self::Port { vap: at, macs } => {
-                let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|of| key(of).mac).collect()));
+                let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|station| key(station).mac).collect()));
                 Change::Port { vap: vap(at), port: macs.map(|macs| Port { vn: vn(), macs }) }
             }
             Self::Members(to) => Change::Members { vn: vn(), locators: to.into_iter().map(IpAddr::from).collect() },
@@ -338,17 +348,17 @@ impl Programmed {
     }
 }
 
-fn action(of: u8) -> Action {
-    match of % 4 {
+fn action(number: u8) -> Action {
+    match number % 4 {
         0 => Action::Deliver,
         1 => Action::Hold(Lane::Tunnelled),
         2 => Action::Hold(Lane::Direct),
-        _ => Action::Tunnel(place(usize::from(of) / 4 % EDGES)),
+        _ => Action::Tunnel(place(usize::from(number) / 4 % EDGES)),
     }
 }
 
 impl World {
-    /// Edges with sessions, and one station running at each.
+    /// Edges with sessions, and a station that runs at each.
     fn new() -> Self {
         let now = Instant(1_000_000);
         let mut world = Self {
@@ -380,8 +390,8 @@ impl World {
             }
             Step::BackInTime(length) => self.now = Instant(now.0.saturating_sub(u64::from(length))),
             Step::Carry => self.carry(),
-            // What is refused is refused in order: the bounds are what counts here. An edge answers its own orders; here
-            // somebody else answers them too.
+            // A refusal is as good as an acceptance: this target checks bounds. An edge answers its own orders, and this input
+            // answers them a second time.
             Step::Tell(edge, word) => drop(self.edges[edge.0].machine.nve_mut().handle(now, word.input())),
             Step::Manage(order) => drop(self.nva.handle(now, order.input())),
             Step::Plan { id, station, from, to, parts } => self.plan(id, station, (from, to), parts),
@@ -489,7 +499,7 @@ impl World {
         }
     }
 
-    /// Brings everything to where it goes until nobody has anything to say now.
+    /// Carries every message until no machine has one to send now.
     fn carry(&mut self) {
         for _ in 0..ROUNDS {
             if !self.round() {
@@ -523,7 +533,7 @@ impl World {
         any
     }
 
-    /// Does what an edge wants until it waits; true if that was anything.
+    /// Carries out an edge's outputs until it has none; true if it had any.
     fn drain(&mut self, n: usize) -> bool {
         let (now, mut bytes) = (self.now, Vec::new());
         for step in 0..ROUNDS {
@@ -551,7 +561,7 @@ impl World {
     }
 }
 
-/// A message under any header, or as the next one after `last` in its session.
+/// A message under any header, or as the next message after `last` in its session.
 fn datagram(last: Option<Header>, header: Header, message: &Message) -> Option<Vec<u8>> {
     let header = match last {
         Some(last) => Header {

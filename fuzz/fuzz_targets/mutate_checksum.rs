@@ -1,5 +1,4 @@
-//! Whatever is changed in place in a packet, its checksums are what summing it all up again gives, and nothing else of it
-//! has changed.
+//! Changes fields of a packet in place. Each checksum then equals the sum over the whole packet, and no other byte changes.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -67,8 +66,8 @@ impl Upper {
     }
 }
 
-/// The one's complement has two zeros. Summing anew never gives 0xffff but where nothing was summed, changing in place may
-/// (RFC 1624 §3); UDP has 0xffff for either.
+/// Checks that a packet changed in place equals the packet summed anew. The one's complement has two zeros: a new sum gives 0xffff
+/// only over zeros, and a change in place may give it elsewhere (RFC 1624 §3). UDP writes both as 0xffff.
 fn assert_same(mut changed: Vec<u8>, mut anew: Vec<u8>, fields: &[usize]) {
     for at in fields {
         for packet in [&mut changed, &mut anew] {
@@ -84,13 +83,13 @@ fuzz_target!(|case: Case| {
     let Case { ip, mut upper, payload } = case;
     let field = match upper {
         Upper::Udp(_) => 6,
-        Upper::Unsummed(_) => usize::MAX / 2, // none: it has to stay 0
+        Upper::Unsummed(_) => usize::MAX / 2, // no checksum, so the field has to stay 0
         Upper::Tcp(_) => 16,
         Upper::Icmpv6(..) => 2,
     };
     match ip {
         Ip::V4(fields, changes) => {
-            // A later fragment has no upper header, and ICMPv6 over IPv4 is none.
+            // A later fragment has no upper header, and ICMPv6 is not an upper header of IPv4.
             let mut fields = ipv4::Fields { fragment: fields.fragment & 0xe000, ..fields };
             if matches!(upper, Upper::Icmpv6(..)) {
                 return;

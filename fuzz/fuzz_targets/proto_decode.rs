@@ -1,4 +1,4 @@
-//! Any bytes are refused with a sentence, or are a message that is the same when written and read again.
+//! Decodes random bytes. They are refused with an error, or they are a message that is the same when encoded and decoded again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok((header, message)) => {
             assert_eq!(frame_len(bytes), Some(bytes.len()));
             let mut again = Vec::new();
-            // Another base version can make more of them full, and the message too long.
+            // With another base version more entries may need a full version, and the message may become too long.
             if message.encode(&header, &mut again).is_err() {
                 return;
             }

@@ -1,11 +1,11 @@
-//! Any bytes are not believed, whatever they say; sealed they say what they say without a seal.
+//! Opens random bytes as a sealed message: no forgery is accepted. The same bytes with a correct seal decode as without one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use nvo3_nva_proto::auth::{AuthError, KeyId, Keys, Party, Secret};
 use nvo3_nva_proto::{Header, MAX_MESSAGE, Message, NveId, VERSION, frame_len};
 
-/// The key of the examples in SPEC.md §8.4, so that there are bytes that are believed.
+/// The key of the examples in SPEC.md §8.4, so that some inputs have a correct seal.
 fn ring() -> (KeyId, Keys) {
     let id = KeyId::new(3).expect("it is not 0");
     let mut keys = Keys::default();
@@ -13,7 +13,7 @@ fn ring() -> (KeyId, Keys) {
     (id, keys)
 }
 
-/// Believed are only the examples and what was made of them with the key, which the fuzzer does not have.
+/// Checks that the keys accept only the examples and messages sealed here with the key. The fuzzer does not have the key.
 fn opens(keys: &Keys, bytes: &[u8]) {
     for from in [Party::Nve, Party::Nva] {
         match keys.open(from, bytes) {
@@ -34,7 +34,7 @@ fn opens(keys: &Keys, bytes: &[u8]) {
     }
 }
 
-/// As a message without a seal has it.
+/// The message with the header that it has without a seal.
 fn bare(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let length = (bytes.len() as u16).to_be_bytes();

@@ -1,5 +1,6 @@
-//! Two ends of a session on a network that cuts, repeats, reorders and holds back, with somebody on it who has seen everything and says
-//! anything, but has no key: what one end takes the other said, in order and once; and once all is calm they agree.
+//! Two ends of a session on a network that loses, repeats, reorders and delays datagrams. A forger on the network sees every datagram
+//! and sends anything, but has no key. Each end takes only the other end's messages, in order and once. Once the network is healthy,
+//! both ends agree.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -15,16 +16,16 @@ const NVE: usize = 0;
 const NVA: usize = 1;
 const EDGE: NveId = NveId(1);
 const STEPS: usize = 250;
-/// As much is under way at once, and as many are remembered by who listens.
+/// The most datagrams that are under way at once, and that the forger remembers.
 const MOST: usize = 64;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    /// This end has something to say.
+    /// This end sends a message.
     Say {
         nva: bool,
     },
-    /// What is under way there arrives, or another copy of it; or is lost.
+    /// A datagram under way arrives, arrives as a copy, or is lost.
     Arrive {
         at: u8,
     },
@@ -40,7 +41,7 @@ enum Step {
     Restart {
         nva: bool,
     },
-    /// What was taken is in force only later.
+    /// This end begins or stops to put messages in force late.
     Slow {
         nva: bool,
     },
@@ -50,24 +51,24 @@ enum Step {
     },
     Forge {
         nva: bool,
-        of: u8,
+        seen: u8,
         how: Forgery,
     },
 }
 
-/// What somebody makes of what was said.
+/// A datagram that the forger makes from those that it saw.
 #[derive(Arbitrary, Debug)]
 enum Forgery {
     Same,
     Changed(Vec<(u16, u8)>),
     Cut(u16),
-    /// The front of one and the end of another.
+    /// The front of one datagram and the end of another.
     Spliced {
         with: u8,
         at: u16,
     },
     Bare,
-    /// A message of its own, in another's header and with its seal.
+    /// The forger's own message with the header and the seal of another.
     Replaced(Message),
 }
 
@@ -83,17 +84,17 @@ struct World {
     config: SessionConfig,
     keys: Keys,
     nve: (Session, NveSeals),
-    /// The session with the nonce that it was asked for by.
+    /// The session, and the nonce of the Hello that asked for it.
     nva: (Option<(Session, u64)>, NvaSeals),
-    /// What is never given twice: seeds, sessions and challenges.
+    /// The source of unique numbers for seeds, sessions and challenges.
     given: u64,
     way: VecDeque<(usize, Vec<u8>)>,
     overheard: VecDeque<Vec<u8>>,
-    /// Message number n is the n-th of all.
+    /// Every message that an end sent. The number in a message is its index here.
     said: Vec<Said>,
     slow: [bool; 2],
     taken: [u32; 2],
-    /// The authority has forgotten a session, or given it up.
+    /// True once the authority forgot or closed a session.
     forgot: bool,
 }
 
@@ -158,7 +159,7 @@ impl World {
         }
     }
 
-    /// What the other end said, in order, in one session after the other, each thing once.
+    /// Checks a message that an end takes: the other end sent it, and it is in order and new in its session.
     fn heard(&mut self, end: usize, message: &Message) {
         let Message::OutcomeQuery(MoveId(n)) = message else { panic!("{message:?} was never said") };
         let n = usize::try_from(*n).unwrap();
@@ -173,7 +174,7 @@ impl World {
 
     fn told(&mut self, end: usize, event: &SessionEvent) {
         match event {
-            // Nobody said any of these.
+            // No end closes a session or sends an Error.
             SessionEvent::Down(DownReason::PeerClosed | DownReason::Closed) | SessionEvent::PeerError(_) => {
                 panic!("{event:?}")
             }
@@ -184,7 +185,7 @@ impl World {
         }
     }
 
-    /// Each end tells what it has and says what it has to say.
+    /// Polls the messages, events and datagrams of both ends.
     fn pump(&mut self) {
         for end in [NVE, NVA] {
             while let Some(event) = self.session(end).and_then(Session::poll_event) {
@@ -230,7 +231,7 @@ impl World {
         if to == NVE {
             let (session, seals) = &mut self.nve;
             let Ok(opened) = seals.open(session.id(), bytes) else { return };
-            // Both speak the same language.
+            // Both ends have the same version.
             let message = opened.decode().unwrap();
             let challenge = matches!(message, Message::HelloAck(_)) && opened.header.session.0 == 0;
             if session.handle(self.now, &opened.header, message).is_ok() && challenge {
@@ -263,7 +264,7 @@ impl World {
         if let Some((session, nonce)) = session
             && *nonce == hello.nonce
         {
-            // The same answer again, until it has arrived.
+            // The NVA repeats its answer until it arrives.
             if !seals.is_heard(session.id()) {
                 let _ = session.handle(self.now, &opened.header, Message::Hello(hello));
             }
@@ -292,8 +293,8 @@ impl World {
         self.overheard.get(usize::from(at) % self.overheard.len().max(1)).cloned().unwrap_or_default()
     }
 
-    fn forge(&self, of: u8, how: Forgery) -> Vec<u8> {
-        let mut bytes = self.overheard(of);
+    fn forge(&self, seen: u8, how: Forgery) -> Vec<u8> {
+        let mut bytes = self.overheard(seen);
         match how {
             Forgery::Same => {}
             Forgery::Changed(edits) => {
@@ -336,7 +337,7 @@ impl World {
     }
 
     fn step(&mut self, step: Step) {
-        let index = |at: u8, of: usize| usize::from(at) % of.max(1);
+        let index = |at: u8, length: usize| usize::from(at) % length.max(1);
         match step {
             Step::Say { nva } => self.say(nva.into()),
             Step::Arrive { at } => {
@@ -354,14 +355,14 @@ impl World {
             Step::Restart { nva } => self.restart(nva.into()),
             Step::Slow { nva } => self.slow[usize::from(nva)] ^= true,
             Step::Inject { nva, bytes } => self.arrive(nva.into(), &bytes),
-            Step::Forge { nva, of, how } => {
-                let bytes = self.forge(of, how);
+            Step::Forge { nva, seen, how } => {
+                let bytes = self.forge(seen, how);
                 self.arrive(nva.into(), &bytes);
             }
         }
     }
 
-    /// Everything arrives in its time, and nobody says anything else.
+    /// Lets every datagram arrive in time, without the forger.
     fn calm(&mut self) {
         self.slow = [false; 2];
         let end = self.now + Micros::from_secs(12);
@@ -384,7 +385,7 @@ impl World {
     }
 }
 
-/// Where it can say so, it says how long it is.
+/// Writes the length of the datagram into its length field, if it has one.
 fn set_length(bytes: &mut [u8]) {
     let length = (bytes.len() as u16).to_be_bytes();
     if let Some(field) = bytes.get_mut(4..6) {

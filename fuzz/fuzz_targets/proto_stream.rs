@@ -1,4 +1,5 @@
-//! In whatever pieces a stream arrives, its messages are those that lie in it one after the other, and a length that cannot be ends it.
+//! Gives a stream to the decoder in random pieces. The messages are the same as from the whole stream, and an impossible length ends
+//! the stream.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -8,13 +9,13 @@ use nvo3_nva_proto::{Header, MAX_SEALED, Message, StreamDecoder, StreamError, fr
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
     messages: Vec<(Header, Message)>,
-    /// Lengths of pieces, over and over.
+    /// The lengths of the pieces, repeated to the end of the stream.
     pieces: Vec<u8>,
-    /// Comes after the messages.
+    /// The bytes after the messages.
     bytes: &'a [u8],
 }
 
-/// What lies in a stream that is there as a whole, how much of it is no whole message, and what ends it.
+/// The messages of a whole stream, the number of bytes after the last whole message, and the error that ends the stream.
 fn framed(mut stream: &[u8]) -> (Vec<&[u8]>, &[u8], Option<StreamError>) {
     let (mut messages, mut at) = (Vec::new(), 0);
     while let Some(length) = frame_len(stream) {
@@ -29,7 +30,7 @@ fn framed(mut stream: &[u8]) -> (Vec<&[u8]>, &[u8], Option<StreamError>) {
     (messages, stream, None)
 }
 
-/// What comes out when it comes in pieces.
+/// The result of decoding the stream in pieces.
 fn decoded(stream: &[u8], pieces: &[u8], decoder: &mut StreamDecoder) -> (Vec<Vec<u8>>, Option<StreamError>) {
     let (mut messages, mut behind) = (Vec::new(), stream);
     let mut lengths = pieces.iter().cycle().map(|length| usize::from(*length) + 1);

@@ -1,4 +1,5 @@
-//! Who should receive a datagram does, and nobody else, whatever happens to messages, edges, the authority and VMs meanwhile.
+//! Runs the machines beside a reference model. Every host that should receive a datagram receives it, and no other host does, whatever
+//! happens to messages, edges, the authority and VMs.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

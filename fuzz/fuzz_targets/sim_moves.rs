@@ -1,4 +1,4 @@
-//! Whatever the links, the moments and the faults: a simulated move violates nothing.
+//! Simulates moves with random links, times and faults. No run violates an invariant.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -35,7 +35,7 @@ impl Arbitrary<'_> for World {
     }
 }
 
-/// Up to so many percent, in millionths.
+/// A random share of up to this percentage, in millionths.
 fn chance(u: &mut Unstructured<'_>, percent: u32) -> arbitrary::Result<Chance> {
     u.int_in_range(0..=percent * 10_000).map(Chance)
 }

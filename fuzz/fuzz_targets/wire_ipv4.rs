@@ -1,11 +1,13 @@
-//! IPv4 with options and fragments: no panic, everything within the bytes, and what others read is what we read.
+//! Reads random bytes as IPv4 with options and fragments. No parser panics, every slice lies within the bytes, and etherparse,
+//! smoltcp and pnet read the same.
 //!
-//! Where we differ from them, and why:
-//! - All three take options whose lengths do not fit; RFC 791 §3.1 has a length that counts the whole option, and
-//!   RFC 1122 §3.2.1.8 leaves nothing to be done with another.
-//! - etherparse drops the reserved flag and would sum up another header; RFC 791 §3.1 sums what is there, so pnet is asked.
-//! - They compare a checksum with the one they compute; RFC 1071 §1 sums up to 0xffff, so that 0xffff is 0 as well.
-//! - smoltcp and pnet look at neither version nor a header below five words in this place; RFC 1122 §3.2.1.1, RFC 791 §3.1.
+//! The differences, and their reasons:
+//! - All three accept options whose lengths do not fit. In RFC 791 §3.1 the length counts the whole option, and RFC 1122 §3.2.1.8
+//!   gives an option with another length no meaning.
+//! - etherparse drops the reserved flag, so its checksum would be of another header. RFC 791 §3.1 sums the header as it is, so we
+//!   compare with pnet.
+//! - All three compare a checksum with the one that they compute. RFC 1071 §1 wants the sum 0xffff, so 0xffff and 0 are the same.
+//! - smoltcp and pnet check neither the version (RFC 1122 §3.2.1.1) nor that the header has five words (RFC 791 §3.1).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -51,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
     changed(bytes, !wrong);
 });
 
-/// Written from what was read, a packet has the same header but for its checksum, which is right.
+/// Checks that a packet built from the read values has the same header, with a correct checksum.
 fn again(packet: &Packet<'_>, bytes: &[u8]) {
     let header = packet.header;
     let fields = Fields {
@@ -85,7 +87,7 @@ fn answered(bytes: &[u8]) {
     }
 }
 
-/// A header that sums up still does, whatever is changed.
+/// Checks that a header with a correct checksum keeps a correct one after changes.
 fn changed(bytes: &[u8], right: bool) {
     let mut copy = bytes.to_vec();
     let mut packet = Ipv4Mut::parse(&mut copy).unwrap();

@@ -1,12 +1,13 @@
-//! IPv6 with its extension headers: no panic, everything within the bytes, and what others read is what we read.
+//! Reads random bytes as IPv6 with extension headers. No parser panics, every slice lies within the bytes, and the other crates read
+//! the same.
 //!
-//! Where we differ from them, and why:
-//! - etherparse refuses hop-by-hop options behind another header when it parses; so does our `validate` (RFC 8200 §4.1).
-//! - etherparse takes a payload length of 0 for a jumbogram without its option; RFC 8200 §3 has it mean no payload.
-//! - etherparse goes on behind the fragment header of a first fragment; we stop, as the upper protocol may lie in a later
-//!   one (RFC 7112).
-//! - etherparse passes an authentication header; to us it is an upper protocol, as no edge can verify it.
-//! - We take at most eight extension headers.
+//! The differences, and their reasons:
+//! - etherparse refuses hop-by-hop options after another header when it parses; our `validate` refuses them (RFC 8200 §4.1).
+//! - etherparse reads a payload length of 0 as a jumbogram without its option; in RFC 8200 §3 it means no payload.
+//! - etherparse continues after the fragment header of a first fragment; we stop, because the upper protocol may be in a later
+//!   fragment (RFC 7112).
+//! - etherparse passes over an authentication header; here it is an upper protocol, because no edge can verify it.
+//! - We follow at most eight extension headers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -119,7 +120,7 @@ fn answered(bytes: &[u8]) {
     }
 }
 
-/// There and back again is where it was.
+/// Checks that a change of addresses and a port, and the change back, give the first bytes.
 fn changed(bytes: &[u8]) {
     let mut copy = bytes.to_vec();
     let Ok(mut packet) = Ipv6Mut::parse(&mut copy) else { return };
@@ -133,7 +134,7 @@ fn changed(bytes: &[u8]) {
     }
     packet.set_source(source);
     packet.set_destination(destination);
-    // RFC 1624 §3: 0xffff becomes 0 where they are the same sum, and in UDP the other way round
+    // RFC 1624 §3: 0xffff becomes 0, which is the same sum; in UDP 0 becomes 0xffff
     let same = copy.iter().zip(bytes).filter(|(new, old)| new != old).all(|(new, old)| *new ^ *old == 0xff);
     assert!(same);
 }

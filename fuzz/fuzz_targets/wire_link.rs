@@ -1,8 +1,8 @@
-//! Ethernet, tags, LLC, ARP and RARP, and what is said of a whole frame: no panic, everything within the bytes, and what
-//! others read is what we read.
+//! Reads random bytes as Ethernet with tags, LLC, ARP and RARP, and classifies the frame. No parser panics, every slice lies within
+//! the bytes, and the other crates read the same.
 //!
-//! Where we differ from them, and why:
-//! - etherparse, smoltcp and pnet take a type below 0x0600 for an EtherType; IEEE 802.3 §3.2.6 makes it a length.
+//! The difference, and its reason:
+//! - etherparse, smoltcp and pnet read a type below 0x0600 as an EtherType; in IEEE 802.3 §3.2.6 it is a length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -48,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What it announces, which flow it is of, and its ECN field, which can be set and set back.
+/// Checks the announcement and the flow of a frame, and that its ECN field can be set and set back.
 fn whole(bytes: &[u8]) {
     if let Ok(kind) = announce::classify(bytes) {
         let _ = (kind.binding(), kind.variant(Ipv4([192, 0, 2, 1])));
@@ -62,7 +62,7 @@ fn whole(bytes: &[u8]) {
     }
 }
 
-/// What was read is written the same.
+/// Checks that the read values are written as the same bytes.
 fn again(link: &Link<'_>, bytes: &[u8], ether_type: EtherType) {
     let tags: Vec<_> = link.tags.iter().map(|(kind, tag)| (kind, *tag)).collect();
     let mut out = [0xa5; 22];

@@ -1,12 +1,14 @@
-//! An ND message of any bytes lies within them, is the same when written again, and reads as other crates read it.
+//! Reads random bytes as a Neighbor Discovery message. Every slice lies within the bytes, the message is the same when written again,
+//! and the other crates read the same.
 //!
-//! Differences that are as they should be:
-//! - smoltcp looks into options only in its `Repr`, which refuses a message for an option that RFC 4861 §4.6 says to
-//!   ignore; only its views are compared. It reads a link-layer address of any length as up to eight bytes; RFC 2464 §6
-//!   gives Ethernet's the length 1.
-//! - etherparse stops at a known option of an odd length; RFC 4861 §6.1 to §8.1 drop a message for length 0 alone, and
-//!   we keep that option as [`NdOption::Other`]. Nor does it ask a redirected header to hold an IPv6 header.
-//! - pnet gives options that reach beyond the message; we refuse it (ND-01). Only its fixed fields are compared.
+//! The differences, and their reasons:
+//! - smoltcp reads options only in its `Repr`, which refuses a message for an option that RFC 4861 §4.6 tells to ignore. So we
+//!   compare only its views.
+//! - smoltcp reads a link-layer address of any length as up to eight bytes; RFC 2464 §6 gives an Ethernet address the length 1.
+//! - etherparse stops at a known option of a wrong length. RFC 4861 §6.1 to §8.1 drop a message only for length 0, and we keep that
+//!   option as [`NdOption::Other`].
+//! - etherparse does not require that a redirected header holds an IPv6 header.
+//! - pnet gives options that reach beyond the message; we refuse the message (ND-01). So we compare only its fixed fields.
 #![no_main]
 
 use etherparse::icmpv6::{NdpOptionSlice, NdpOptionsIterator};
@@ -23,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else { return };
     let mut packet = vec![0x60, 0, 0, 0, (bytes.len() >> 8) as u8, bytes.len() as u8, ipv6::ICMPV6, 255];
     packet.extend([ADDRESS.0, ADDRESS.0].concat());
-    packet.push(133 + first % 6); // the five messages, and another
+    packet.push(133 + first % 6); // one of the five messages, or the type after them
     packet.extend(rest);
     if bytes.len() > usize::from(u16::MAX) {
         return;
@@ -75,7 +77,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Written again the message is the same but for its checksum, reserved bytes and needless padding of options.
+/// Checks that the message written again is the same, except for its checksum, reserved bytes and unneeded padding of options.
 fn again<T: Body + Copy>(message: &Message<'_, T>, head: usize, expected: usize) {
     assert_eq!(head, expected);
     let body = message.body.as_bytes();

@@ -1,4 +1,4 @@
-//! What is built is parsed back to the same values, in exactly the length said before.
+//! Builds messages and parses them. The values are the same, and the length is the one computed before.
 #![no_main]
 
 use arbitrary::Arbitrary;

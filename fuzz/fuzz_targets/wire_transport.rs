@@ -1,10 +1,11 @@
-//! UDP, TCP, ICMP, IGMP and MLD: no panic, everything within the bytes, and what others read is what we read.
+//! Reads random bytes as UDP, TCP, ICMP, IGMP and MLD. No parser panics, every slice lies within the bytes, and the other crates read
+//! the same.
 //!
-//! Where we differ from them, and why:
-//! - etherparse takes a UDP length of 0 for "to the end", which RFC 2675 §4 has for jumbograms only; to us it is below 8.
-//! - smoltcp and etherparse compare a checksum with the one they compute; RFC 1071 §1 sums up to 0xffff, so that 0xffff is 0
-//!   as well. (smoltcp verifies none under a fuzzer, so pnet is asked.)
-//! - etherparse wants 20 bytes of an ICMP timestamp; nothing is read of them here.
+//! The differences, and their reasons:
+//! - etherparse reads a UDP length of 0 as "to the end", which RFC 2675 §4 permits for jumbograms only; we refuse a length below 8.
+//! - smoltcp and etherparse compare a checksum with the one that they compute. RFC 1071 §1 wants the sum 0xffff, so 0xffff and 0 are
+//!   the same. smoltcp verifies no checksum under a fuzzer, so we compare with pnet.
+//! - etherparse requires 20 bytes of an ICMP timestamp; we do not read the timestamps.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -120,7 +121,7 @@ fn icmp(bytes: &[u8]) {
     let _ = (ours.to_string(), ours.quote().map(|quote| quote.ports()));
 }
 
-/// As IGMP in IPv4 and as ICMPv6 in IPv6, behind a router alert.
+/// Reads the bytes as IGMP in IPv4 and as ICMPv6 in IPv6, after a router alert.
 fn over_ip(bytes: &[u8]) {
     let Ok(length) = u16::try_from(bytes.len()) else { return };
     let mut packet = vec![0; 48];
@@ -167,8 +168,8 @@ fn over_ip(bytes: &[u8]) {
     }
 }
 
-/// Whether a checksum is the one they computed; 0xffff is 0 as well, but not the other way round: all zeros do not sum up
-/// to 0xffff.
+/// True if a checksum is the one that the other crate computed. 0xffff also stands for 0. 0 does not stand for 0xffff, because zeros
+/// do not sum to 0xffff.
 fn same(theirs: u16, there: u16) -> bool {
     theirs == there || (theirs, there) == (0, 0xffff)
 }

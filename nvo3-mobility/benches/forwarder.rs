@@ -1,4 +1,4 @@
-//! What one frame costs the forwarder: delivered, tunnelled, held and flushed, punted or dropped. Beside it the least that
+//! The cost of one frame for the forwarder: delivered, tunnelled, held and flushed, punted or dropped. Beside it stands the least that
 //! any forwarder does: one look-up in a keyed hash table.
 #![allow(clippy::unwrap_used, missing_docs, reason = "criterion makes the public items")]
 

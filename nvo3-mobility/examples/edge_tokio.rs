@@ -23,7 +23,7 @@ use tokio::time::{self, timeout};
 /// A word of the hypervisor, and where the edge's answer goes.
 type Word = (Input, oneshot::Sender<Result<(), nve::Error>>);
 
-/// What an edge is joined to. The port is the VM's: in a real program, a tap.
+/// The interfaces of an edge. The port is the VM's: in a real program, a tap.
 struct Wires {
     network: Network,
     control: UdpSocket,

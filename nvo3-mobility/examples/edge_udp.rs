@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-/// What the edge's thread waits for.
+/// The events that the edge's thread waits for.
 enum Wakeup {
     /// A datagram of the control socket.
     Control(Vec<u8>),
@@ -36,7 +36,7 @@ enum Wakeup {
     Stop,
 }
 
-/// Where the edge's outputs go.
+/// The destinations of the edge's outputs.
 struct Wires {
     network: Network,
     control: UdpSocket,

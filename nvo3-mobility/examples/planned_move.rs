@@ -31,7 +31,7 @@ fn tsi(port: VapId) -> Tsi {
     Tsi { key, ips: vec![[192, 0, 2, n].into()] }
 }
 
-/// Where a packet goes: the bytes are a control datagram or a tenant's frame.
+/// The destination of a packet: the bytes are a control datagram or a tenant's frame.
 enum To {
     Control(Peer),
     Frame(Target),

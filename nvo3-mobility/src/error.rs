@@ -1,4 +1,4 @@
-//! What may be wrong with a machine's configuration.
+//! The errors of a machine's configuration.
 
 use nvo3_nva_proto::{HoldLimits, Micros, Setting};
 
@@ -94,7 +94,7 @@ pub(crate) fn fits<T: Copy + PartialOrd + Into<Setting>>(
     Ok(())
 }
 
-/// The range of the addresses of one TSI: as many fit each message about it.
+/// The range of the number of addresses of one TSI: that many fit each message about the TSI.
 pub(crate) const IPS: (u32, u32) = (1, nvo3_nva_proto::MAX_IPS as u32);
 /// The range of the age of held frames: a message carries it in a `u32` of milliseconds.
 pub(crate) const AGE: (Micros, Micros) = (Micros(1), Micros::from_millis(u32::MAX as u64));
@@ -158,8 +158,8 @@ mod tests {
             match line.strip_prefix("pub ").and_then(|rest| rest.strip_suffix(',')?.split_once(": ")) {
                 Some((field, _)) => Some((field, default.take()?)),
                 None => {
-                    let said = line.strip_prefix("///").and_then(|doc| doc.split_once("Default: "));
-                    default = said.map(|(_, rest)| rest.split([';', '.']).next().unwrap_or(rest)).or(default);
+                    let default_text = line.strip_prefix("///").and_then(|doc| doc.split_once("Default: "));
+                    default = default_text.map(|(_, rest)| rest.split([';', '.']).next().unwrap_or(rest)).or(default);
                     None
                 }
             }
@@ -179,15 +179,15 @@ mod tests {
         for (source, real, least) in configs {
             let mut checked = 0;
             for (field, text) in documented(source) {
-                let said = match text.split_once(' ') {
+                let printed = match text.split_once(' ') {
                     None => text.replace(',', ""),
                     Some((number, "s")) => alloc::format!("Micros({number}000000)"),
                     Some((number, "ms")) => alloc::format!("Micros({number}000)"),
                     Some((number, "MiB")) => (number.parse::<u64>().unwrap() << 20).to_string(),
                     Some(_) => continue,
                 };
-                if said.starts_with(['M', 't', 'f']) || said.parse::<u64>().is_ok() {
-                    assert!(real.contains(&alloc::format!(" {field}: {said}")), "{field}: {said} in {real}");
+                if printed.starts_with(['M', 't', 'f']) || printed.parse::<u64>().is_ok() {
+                    assert!(real.contains(&alloc::format!(" {field}: {printed}")), "{field}: {printed} in {real}");
                     checked += 1;
                 }
             }

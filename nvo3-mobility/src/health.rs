@@ -126,7 +126,7 @@ pub struct Waiting {
     pub duty: Duty,
     /// The number of messages, events, changes, records, deadlines or TSIs with held frames that wait for it.
     pub count: usize,
-    /// The time at which the owner last did something about it, or at which it began to wait.
+    /// The time at which the owner last did something about the duty, or at which the duty began to wait.
     pub since: Instant,
 }
 
@@ -136,7 +136,7 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// The duties that wait for the owner. It is empty while the owner keeps up.
+/// The duties that wait for the owner: none while the owner keeps up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     waiting: ArrayVec<Waiting, DUTIES>,
@@ -173,7 +173,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// So much waits at `now`.
+    /// Notes that `count` things wait for the duty at `now`.
     pub(crate) fn note(&mut self, now: Instant, count: usize) {
         if count == 0 {
             *self = Self::default();
@@ -182,22 +182,22 @@ impl Watch {
         }
     }
 
-    /// The owner did something about it and is not late any more.
+    /// Notes that the owner did something about the duty: the rest waits since `now`.
     pub(crate) fn served(&mut self, now: Instant) {
         *self = Self { since: self.since.map(|_| now), told: false };
     }
 
-    /// What health says of it.
+    /// The duty as [`Health`] reports it; `None` if nothing waits.
     pub(crate) fn waiting(&self, duty: Duty, count: usize) -> Option<Waiting> {
         Some(Waiting { duty, count, since: self.since? })
     }
 
-    /// When the owner is to be told, unless it has been.
+    /// The time at which the owner is told; `None` if nothing waits or the owner has been told.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.since.filter(|_| !self.told).map(|since| since + PATIENCE)
     }
 
-    /// Whether the owner is to be told now; true once.
+    /// True if the owner is told now. It is true once.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now);
         self.told |= due;

@@ -1,8 +1,8 @@
 //! State machines for the edges (NVEs) and the authority (NVA) of a network virtualization overlay. A virtual machine moves to
 //! another hypervisor and keeps its addresses, and no frame is lost.
 //!
-//! The machines do no I/O. They have no clock and no random source of their own, and need no `std`. Your program gives them inputs, and does what they
-//! ask for: with a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator of this crate.
+//! The machines do no I/O. They have no clock and no random source of their own, and need no `std`. Your program gives them inputs, and
+//! does what they ask for: with a blocking loop, tokio, io_uring, DPDK, a DPU, or the simulator of this crate.
 //!
 //! # Which machine you need
 //!
@@ -41,8 +41,8 @@
 //!           tenant ports (VAPs)
 //! ```
 //!
-//! Control and forwarding are apart: `Nve` never sees tenant traffic except ARP, RARP and ND, and `Forwarder` never sees a protocol message.
-//! [`guide::parts`] says who owns which state.
+//! Control and forwarding are apart: `Nve` never sees tenant traffic except ARP, RARP and ND, and `Forwarder` never sees a protocol
+//! message. [`guide::parts`] says who owns which state.
 //!
 //! # The first lines
 //!
@@ -97,21 +97,24 @@
 //! | the target's hypervisor | [`nve::Input::Activate`] with the move's id at the new edge | starts the VM if the call returned `Ok` |
 //! | management | | gets [`nva::Event::Ended`], and later [`nva::Event::Converged`] |
 //!
-//! The target's port may also be attached before the move. The source's port is detached after the VM stopped. A move that is aborted after *Suspend* gives
-//! [`nve::rules::News::Halted`] at the old edge: its hypervisor resumes the VM and says *Activate* without a move id. [`guide::planned_move`] has the move step by step, and
+//! The target's port may also be attached before the move. The source's port is detached after the VM stopped. A move that is aborted after
+//! *Suspend* gives
+//! [`nve::rules::News::Halted`] at the old edge: its hypervisor resumes the VM and says *Activate* without a move id.
+//! [`guide::planned_move`] has the move step by step, and
 //! [`guide::failures`] what happens when a step fails.
 //!
 //! # The contract
 //!
 //! - **Inputs** come in any order at any time. No call blocks, and no input panics. An input that is refused changes nothing.
-//! - **Time** is an [`Instant`](nvo3_nva_proto::Instant) that you give: microseconds of a monotonic clock. A time that goes back is taken as the last
-//!   one, and counted.
-//! - **After each input**, poll an edge until it says [`Wait`](edge::Next::Wait), and again at the time that it names, at the latest. An owner of a bare `Nve`,
-//!   `Forwarder` or `Nva` drains each `poll_…` method, and calls `handle_timeout` at the time of `poll_timeout`.
-//! - **Promises wait.** An edge hands out *Ready*, *Suspended*, *Activated* and acknowledgements only after the table changes that they rest on are
-//!   [applied](nve::Input::Applied). An authority hands out an answer only after the records that it rests on are [durable](nva::Input::Persisted).
-//! - **Belief.** [`Transport`] says why a message is believed: by its seal, or because the transport is trusted. A message that is not believed changes nothing, and is
-//!   counted.
+//! - **Time** is an [`Instant`](nvo3_nva_proto::Instant) that you give: microseconds of a monotonic clock. A time that goes back is taken
+//!   as the last one, and counted.
+//! - **After each input**, poll an edge until it says [`Wait`](edge::Next::Wait), and again at the time that it names, at the latest. An
+//!   owner of a bare `Nve`, `Forwarder` or `Nva` drains each `poll_…` method, and calls `handle_timeout` at the time of `poll_timeout`.
+//! - **Promises wait.** An edge hands out *Ready*, *Suspended*, *Activated* and acknowledgements only after the table changes that they
+//!   rest on are [applied](nve::Input::Applied). An authority hands out an answer only after the records that it rests on are
+//!   [durable](nva::Input::Persisted).
+//! - **Belief.** [`Transport`] says why a message is believed: by its seal, or because the transport is trusted. A message that is not
+//!   believed changes nothing, and is counted.
 //! - **Memory** is bounded by the configuration, drained or not. What a limit sheds is counted.
 //! - **Forgotten calls** are told to the owner: see [`health`].
 //! - **Determinism.** The same inputs and the same seed give the same outputs.
@@ -127,8 +130,8 @@
 //! # Where to go next
 //!
 //! - [`guide`]: how the machines work together, in seven short pages.
-//! - The [examples](https://github.com/nvo3-suite/nvo3/tree/main/nvo3-mobility/examples): an edge over UDP, the same with tokio, an authority with its own store, a foreign data plane, and a
-//!   simulated move.
+//! - The [examples](https://github.com/nvo3-suite/nvo3/tree/main/nvo3-mobility/examples): an edge over UDP, the same with tokio, an
+//!   authority with its own store, a foreign data plane, and a simulated move.
 //! - [`nvo3_nva_proto`]: the messages, and their specification for other languages. [`nvo3_wire`]: the frames.
 //! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -14,7 +14,7 @@ pub(crate) struct Tried {
     /// The state in words.
     pub(crate) meaning: &'static str,
     pub(crate) input: &'static str,
-    /// What tells it from other steps of the same state and input: a name and a value each.
+    /// The circumstances that tell the step from others of the same state and input: a name and a value each.
     pub(crate) when: Vec<(&'static str, &'static str)>,
     /// The next state and the outputs; `None` where there is no row.
     pub(crate) row: Option<(String, String)>,
@@ -73,7 +73,7 @@ fn cells(tried: &[Tried]) -> BTreeMap<(&str, &str, &str), (Values, Rows<'_>)> {
     cells
 }
 
-/// How many pairs of a state and an input have a row under some circumstances, and how many never.
+/// The number of pairs of a state and an input that have a row under some circumstances, and of those that never have one.
 pub(crate) fn count(tried: &[Tried]) -> (usize, usize) {
     let mut cells: BTreeMap<(&str, &str), bool> = BTreeMap::new();
     for one in tried {
@@ -83,7 +83,7 @@ pub(crate) fn count(tried: &[Tried]) -> (usize, usize) {
     (with, cells.len() - with)
 }
 
-/// Compares with a file of this crate, or writes it where the environment says `UPDATE_TABLES=1`.
+/// Compares the text with a file of this crate, or writes the file if the environment has `UPDATE_TABLES=1`.
 pub(crate) fn compare(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_TABLES").is_some() {

@@ -166,7 +166,7 @@ pub enum Change {
         route: Option<Route>,
         /// The version of the mapping. Hints to NVEs that send to a stale place carry it.
         version: Version,
-        /// The most that may be held for the TSI.
+        /// The limits on frames that are held for the TSI.
         limits: HoldLimits,
         /// The time at which the VM stopped. If the entry delivers nothing, the forwarder sends the frames that it
         /// delivered at this time or later where the entry sends frames, before any other frame. `None`: the forwarder keeps

@@ -1,4 +1,4 @@
-//! Forwarding takes no memory once it is warm.
+//! Forwarding allocates nothing once it is warm.
 #![allow(clippy::unwrap_used, reason = "a test's own helper")]
 
 use core::net::{IpAddr, Ipv4Addr};
@@ -79,7 +79,7 @@ fn forward(forwarder: &mut Forwarder, frames: &[[u8; 1_514]; 6]) {
     }
 }
 
-/// One test only, since what is counted is the process's.
+/// One test only: the counter counts the allocations of the whole process.
 #[test]
 fn a_warm_forwarder_allocates_nothing_for_a_frame_held_remembered_or_neither() {
     let (mut forwarder, mut number) = healthy();

@@ -11,7 +11,7 @@ use core::fmt;
 /// [`DecodeError::reply`] makes the answer to the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct DecodeError {
-    /// What is wrong.
+    /// The fault in the bytes.
     pub kind: DecodeErrorKind,
     /// The message type, 0 if it could not be read.
     pub about: u8,
@@ -25,7 +25,7 @@ pub struct DecodeError {
     pub tlv: u16,
 }
 
-/// What is wrong with the bytes of a [`DecodeError`].
+/// The fault in the bytes of a [`DecodeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {

@@ -3,7 +3,7 @@
 use crate::header::{Header, MAX_SEALED, frame_len};
 use alloc::vec::Vec;
 
-/// Where the length ends that every message begins with (see [`Header`]).
+/// The number of bytes up to the end of the length field at the begin of every message (see [`Header`]).
 const LENGTH_END: usize = 6;
 
 /// Finds the messages in a stream (SPEC.md §1): the owner hands in bytes as they arrive, and gets the bytes of each whole message.
@@ -59,8 +59,8 @@ impl StreamDecoder {
     /// Takes the next message from the front of `bytes`; `None` once all of `bytes` is taken and the message is not whole.
     ///
     /// # Errors
-    /// The length of the message is less than [`Header::LEN`] or more than [`MAX_SEALED`]. Every later call returns the same error and takes
-    /// nothing. The owner closes the stream.
+    /// The length of the message is less than [`Header::LEN`] or more than [`MAX_SEALED`]. Every later call returns the same error and
+    /// takes nothing. The owner closes the stream.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Result<Option<&'a [u8]>, StreamError> {
         if self.is_whole() {
             self.held.clear();

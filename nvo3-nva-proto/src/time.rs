@@ -97,7 +97,7 @@ impl fmt::Display for Micros {
     }
 }
 
-/// How long an answer or a registration holds, as a message carries it: in units of 100 ms (DIR-03).
+/// The lifetime of an answer or a registration, as a message carries it: in units of 100 ms (DIR-03).
 ///
 /// Two values mean something else: [`Lifetime::ONCE`] serves the asked query only, [`Lifetime::SESSION`] holds as long as the
 /// session lives. With `serde` it is the number of the message, 0 to 65,535.
@@ -121,7 +121,7 @@ impl Lifetime {
     pub const MIN: Micros = Micros(Self::UNIT);
     /// The longest that ends by time: 6,553.4 s.
     pub const MAX: Micros = Micros(Self::UNIT * 65_534);
-    /// As long as the session lives.
+    /// The lifetime that ends with the session.
     pub const SESSION: Self = Self(u16::MAX);
 
     /// The microseconds of one unit.

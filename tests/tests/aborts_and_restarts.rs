@@ -124,7 +124,7 @@ fn who_is_fenced_is_not_waited_for() {
     assert!(ended(&world, MoveResult::Aborted), "its session need not die first, nor a deadline pass");
     assert!(matches!(state(&world, 0, &key), State::Halted { .. }));
 
-    // It was not gone after all.
+    // The edge was not gone after all.
     world.edges[1].silent = false;
     world.run(Micros::from_secs(10));
     assert!(matches!(state(&world, 1, &key), State::Forwarding { to } if to == place(1)));

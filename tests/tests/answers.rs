@@ -63,7 +63,7 @@ fn what_is_said_unasked_has_the_session_s_own_number() {
     let mut world = Direct::new(2);
     world.start(0, 1, tsi(1));
 
-    // What edge 1 does not acknowledge is said again.
+    // The authority sends again what edge 1 does not acknowledge.
     world.silence(0);
     world.start(1, 1, tsi(2));
     world.now = world.now + Micros::from_millis(500);
@@ -197,7 +197,7 @@ fn all_that_answers_a_question_is_in_one_message() {
     assert!(matches!(&answers[0].answer, Answer::Found(mapping) if mapping.ips == vm.ips));
 }
 
-/// An edge follows the message that a station is elsewhere, or gone, whatever the edge knew before. No message flushes a VN: a new
+/// An edge follows a message that a station is elsewhere, or gone, whatever the edge knew before. No message flushes a VN: a new
 /// session's Resync takes its place.
 ///
 /// Checks DIR-14.

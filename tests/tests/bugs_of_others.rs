@@ -35,7 +35,7 @@ impl World {
         world
     }
 
-    /// The same, and move 9 to edge 1 as far as both are ready.
+    /// The same world, with move 9 to edge 1 planned and both edges ready.
     fn prepared() -> Self {
         let mut world = Self::new();
         world.direct.plan(MOVE.0, vec![world.key], 2);
@@ -43,14 +43,14 @@ impl World {
         world
     }
 
-    /// The same, and the VM runs nowhere.
+    /// The same world, and the VM runs nowhere.
     fn paused() -> Self {
         let mut world = Self::prepared();
         world.suspend(0, MOVE);
         world
     }
 
-    /// The same, and the VM runs at edge 1.
+    /// The same world, and the VM runs at edge 1.
     fn moved() -> Self {
         let mut world = Self::paused();
         world.activate(1, MOVE);
@@ -74,24 +74,24 @@ impl World {
         self.direct.edges[edge].nve().state(&self.key).state
     }
 
-    /// Which edge the directory names.
+    /// The edge that the directory names for the VM.
     fn mapped_to(&self) -> Option<u64> {
         self.direct.nva.lookup(&self.key)?.place.map(|place| place.nve.0)
     }
 
-    /// What an edge does with a frame for the VM from its own correspondent.
+    /// The verdict of an edge about a frame for the VM from its own correspondent.
     fn sends(&mut self, edge: usize) -> Verdict {
         let (now, frame) = (self.direct.now, unicast(self.key.mac, tsi(3).key.mac));
         self.direct.edges[edge].forwarder.vap_frame(now, VapId(1), &frame)
     }
 
-    /// The same with a frame that edge 2 tunnelled there.
+    /// The verdict of an edge about a frame for the VM that edge 2 tunnelled to it.
     fn tunnelled_to_vm(&mut self, edge: usize) -> Verdict {
         let (now, frame) = (self.direct.now, unicast(self.key.mac, tsi(3).key.mac));
         self.direct.edges[edge].forwarder.tunnel_frame(now, peer(3).ip(), self.key.vn, &frame)
     }
 
-    /// A frame of a port, as a driver carries it.
+    /// Gives an edge a frame of a port, as a driver would.
     fn port_sends(&mut self, edge: usize, vap: VapId, frame: &[u8]) -> Verdict {
         let (now, at) = (self.direct.now, &mut self.direct.edges[edge]);
         let mut verdict = at.forwarder.vap_frame(now, vap, frame);
@@ -102,7 +102,7 @@ impl World {
         verdict
     }
 
-    /// Lets leave what may leave.
+    /// Lets the held frames leave that may leave.
     fn drain(&mut self, edge: usize) -> Vec<(Target, Vec<u8>)> {
         let (now, mut out) = (self.direct.now, Vec::new());
         let forwarder = &mut self.direct.edges[edge].forwarder;
@@ -166,7 +166,7 @@ fn frr_10468_a_sequence_wraps_or_goes_back_and_the_mac_is_stuck() {
     let wrap = u64::from(u32::MAX) - 4;
     let records: Vec<_> = world.direct.records.drain(..).map(|(n, record)| (RecordNo(n.0 + wrap), record)).collect();
     let mut versions = Vec::new();
-    // The records go on beyond 32 bits; then they are lost in part, and the authority comes back under a new epoch.
+    // The numbers of records go beyond 32 bits. Then a part of the records is lost, and the authority returns under a new epoch.
     for (epoch, records) in [(1, records.clone()), (2, records)] {
         let (mut config, now) = (NvaConfig::new(Transport::Trusted), world.direct.now);
         config.epoch = epoch;

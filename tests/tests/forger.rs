@@ -19,8 +19,8 @@ const EDGES: u8 = 3;
 #[derive(Debug, PartialEq)]
 struct Outcome {
     records: Vec<(RecordNo, Record)>,
-    /// Without a move's steps and in no order: an authority that has restarted says to whoever says it again that it knows no such
-    /// session, so that the edges return, each to its moves, sooner and in another order.
+    /// The events, without the steps of moves and in no order. A restarted authority answers each replayed message that it does not
+    /// know the session. So with the forger, edges return sooner and in another order.
     told: Vec<String>,
     directory: Vec<(TsiKey, Mapping)>,
     edges: Vec<AtEdge>,
@@ -42,7 +42,7 @@ struct Refused {
     nves: Vec<NveCounters>,
 }
 
-/// Edges come, VMs move, the authority and an edge restart, an edge is cut off.
+/// A history: edges connect, VMs move, the authority and an edge restart, and an edge is cut off.
 fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     let config = prompt(sealed(1..=EDGES));
     let mut world = Direct::watched(EDGES, config, forger);
@@ -53,7 +53,7 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     world.tell(2, nve::Input::Subscribe(vm.key.vn));
     world.run(Micros::from_millis(1_500));
 
-    // To edge 1, and the authority restarts before it is over.
+    // A move to edge 1. The authority restarts before the move ends.
     world.plan(9, vec![vm.key], 2);
     world.attach(1, 5, vec![vm.clone()]);
     world.tell(0, nve::Input::Suspend { key: vm.key, move_id: MoveId(9), stopped_at: None });
@@ -63,20 +63,20 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(MoveId(9)) });
     world.run(Micros::from_secs(1));
 
-    // Back, called off.
+    // A move back, which management cancels.
     world.plan(10, vec![vm.key], 1);
     world.tell(1, nve::Input::Suspend { key: vm.key, move_id: MoveId(10), stopped_at: None });
     world.nva.handle(world.now, nva::Input::Cancel(MoveId(10))).unwrap();
     world.settle();
     world.tell(1, nve::Input::Activate { key: vm.key, move_id: None });
 
-    // An edge restarts, and goes.
+    // An edge restarts, then closes its session.
     world.restart_edge(0);
     world.tell(0, nve::Input::Connect);
     world.run(Micros::from_secs(1));
     world.tell(0, nve::Input::Goodbye);
 
-    // Another is cut off for longer than a session lives.
+    // Another edge is cut off for longer than a session lives.
     world.silence(2);
     world.run(Micros::from_secs(5));
     world.edges[2].silent = false;
@@ -121,7 +121,7 @@ fn changes_nothing(mut forger: impl FnMut(&Sent) -> Vec<Sent> + 'static) -> Refu
     refused
 }
 
-/// An address of no edge: answers to it reach nobody.
+/// An address that no edge has, so that answers to it reach nobody.
 fn stranger() -> SocketAddr {
     "203.0.113.200:7".parse().unwrap()
 }
@@ -196,7 +196,7 @@ fn who_changes_cuts_or_splices_changes_nothing() {
             }
             forged.push([&bytes[..bytes.len() - SEAL_LEN], &other[other.len() - SEAL_LEN..]].concat());
         }
-        // Each as it is, as long as it says, and without any seal at all.
+        // Each datagram comes as it is, with a correct length, and without a seal.
         let lengthened = forged.clone().into_iter().map(|mut bytes| {
             set_length(&mut bytes);
             bytes
@@ -234,7 +234,7 @@ fn who_has_another_edge_s_key_speaks_for_nobody_else() {
                 continue;
             }
             forged.push(Sent { to, bytes: bytes.clone() });
-            // And under the name of the right key.
+            // The same datagram also comes under the id of the right key.
             bytes[6..8].copy_from_slice(&sent.bytes[6..8]);
             forged.push(Sent { to, bytes });
         }

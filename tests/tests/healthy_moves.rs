@@ -10,7 +10,7 @@ use nvo3_tests::direct::{Direct, Forger, Sent, To, prompt, tsi};
 
 const VAP: VapId = VapId(1);
 
-/// How the new NVE learns that the VM runs there.
+/// The way in which the new NVE learns that the VM runs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Word,
@@ -18,7 +18,7 @@ enum Sign {
     Frames,
 }
 
-/// When the old NVE hears that the VM stops.
+/// The time at which the old NVE hears that the VM stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Before,

@@ -154,7 +154,7 @@ fn where_a_pause_is_too_long_for_the_hold_limit_what_is_over_it_is_lost_and_no_m
     assert_eq!((report.lost, report.duplicated), (report.held - limit, 0));
 }
 
-/// The worlds that a campaign found and shrank, as JSON files. Their names say what happens in them.
+/// The worlds that a campaign found and shrank, as JSON files. The name of each file says what happens in it.
 ///
 /// Checks VMM-5-01, VMM-7-03, R-37.
 #[test]

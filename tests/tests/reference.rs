@@ -1,4 +1,4 @@
-//! The machines beside a simple model that says who should receive which datagram.
+//! The machines beside a simple model that says which host should receive which datagram.
 
 use nvo3_tests::reference;
 use proptest::prelude::*;

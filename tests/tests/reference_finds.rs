@@ -18,7 +18,7 @@ fn ended(world: &Direct) -> Option<MoveResult> {
     })
 }
 
-/// After a while the authority does not push what changes to one that took part in an aborted move.
+/// Some time after an aborted move, the authority pushes no more changes to the new NVE of that move.
 #[test]
 fn what_an_outcome_says_of_a_mapping_is_not_believed_for_ever() {
     let mut world = Direct::new(2);
@@ -45,7 +45,7 @@ fn who_has_the_mapping_forgets_where_the_station_was_before() {
     assert_eq!(world.edges[1].nve().mapping(&tsi(1).key), None);
 }
 
-/// The new NVE may have been told of an abort and send back what it holds, or be about to. Checks R-37.
+/// The new NVE may know of the abort already, and then it sends back the frames that it holds. Checks R-37.
 #[test]
 fn an_old_nve_that_suspends_while_it_is_cut_off_keeps_what_the_new_one_sends_back() {
     let (mut world, key) = (Direct::new(2), tsi(1).key);
@@ -98,7 +98,7 @@ fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that
     world.run(Micros::from_secs(5));
     assert_eq!(ended(&world), Some(MoveResult::Committed));
 
-    // Its Hello arrives, and nothing that follows.
+    // The Hello of edge 1 arrives, and none of its later messages.
     let mut hello = Vec::new();
     while world.edges[0].nve_mut().poll_transmit(world.now, &mut hello).is_none() {
         world.now = world.now + Micros(10_000);
@@ -124,7 +124,7 @@ fn what_came_since_is_said_again_to_a_party_that_asks_how_a_move_ended() {
     world.run(Micros::from_secs(20));
     assert_eq!(ended(&world), Some(MoveResult::Aborted));
 
-    // Who has not heard of it is not in the journal. Meanwhile the VM shows up at the other edge.
+    // The journal does not say which NVE has not heard of the outcome. Meanwhile the VM shows up at the other edge.
     world.restart_nva();
     world.run(Micros::from_secs(6));
     world.start(1, 1, tsi(1));

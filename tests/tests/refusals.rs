@@ -1,4 +1,4 @@
-//! What a refused input says to the person who must act.
+//! The sentences of refused inputs for the person who must act.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::nva::{self, rules};

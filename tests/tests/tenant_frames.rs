@@ -1,4 +1,4 @@
-//! What tenants see of a move: which addresses are announced to whom, and that no tenant gets an error.
+//! The frames that tenants get in a move: announcements of addresses, and no errors.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::forwarder::{DropReason, Target, Verdict};
@@ -28,7 +28,7 @@ fn suspend(world: &mut Direct) {
     world.tell(0, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None });
 }
 
-/// What its guest sends after a hot move, and what its hypervisor sends for one that does not.
+/// The announcement may be one that the guest sends after a hot move, or one that the hypervisor sends for a silent guest.
 ///
 /// Checks VMM-7-04, VMM-4.2-17.
 #[test]
@@ -66,7 +66,7 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
         world.settle();
     }
     let asked = world.edges[2].nve().counters().queries;
-    // It comes back without the VM's port, and the VM is nowhere.
+    // Edge 0 comes back without the VM's port, and the VM runs nowhere.
     world.restart_edge(0);
 
     let (now, from) = (world.now, peer(3).ip());
@@ -84,7 +84,7 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
 fn a_frame_that_goes_nowhere_or_a_long_way_is_answered_by_no_icmp() {
     let mut world = world();
     let vm = tsi(1).key;
-    // Their lifetimes end at the next router: an edge of layer 2 is none.
+    // TTL and hop limit are 1: they end at the next router, and an edge is not a router.
     let mut v4 = vec![0; 60];
     v4[..6].copy_from_slice(&vm.mac.0);
     v4[6..12].copy_from_slice(&tsi(3).key.mac.0);

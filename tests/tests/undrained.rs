@@ -39,7 +39,7 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
         let now = Instant(u64::from(n) * 10);
         let tsi = numbered(n / 8 % 4_096);
         let (key, vap) = (tsi.key, VapId(n / 8 % 4_096));
-        // What is refused is refused in order: the bounds are what counts here.
+        // A refusal is as good as an acceptance: this test checks bounds.
         let _ = match n % 8 {
             0 => nve.handle(now, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], trusted: false }),
             1 => nve.handle(now, nve::Input::Activate { key, move_id: None }),
@@ -117,7 +117,7 @@ fn an_authority_that_nobody_drains_stays_within_its_bounds() {
                 let deadline = Micros::from_secs(1);
                 let input =
                     nva::Input::Move { id: MoveId(u64::from(n)), tsis: vec![key], to, kind: MoveKind::Hot, deadline };
-                // Refused or not: the bounds are what counts here.
+                // A refusal is as good as an acceptance: this test checks bounds.
                 let _ = nva.handle(now, input);
                 continue;
             }
@@ -162,7 +162,7 @@ fn session_of(nva: &mut Nva, n: u8) -> SessionId {
     panic!("a Hello of an admitted NVE is answered");
 }
 
-/// A TSI that is gone leaves its floor only as long as there is room.
+/// The floor of a TSI that is gone stays only as long as there is room.
 #[test]
 fn floors_of_tsis_that_are_gone_make_room_for_new_ones() {
     let mut config = NveConfig::new(place(1), Transport::Trusted);

@@ -17,7 +17,7 @@ fn announcement(tsi: &Tsi) -> [u8; 42] {
     frame
 }
 
-/// The VM announces itself on a port, as a driver would carry it.
+/// Gives an edge the announcement of the VM at a port, as a driver would.
 fn announce(world: &mut Direct, edge: usize, vap: u32, tsi: &Tsi) -> Verdict {
     let frame = announcement(tsi);
     let verdict = world.edges[edge].forwarder.vap_frame(world.now, VapId(vap), &frame);

@@ -7,7 +7,7 @@ use nvo3_nva_proto::auth::Party;
 use nvo3_nva_proto::{Capabilities, Encapsulations, Error, ErrorCode, Header, Hello, Message, VERSION};
 use nvo3_tests::direct::{Direct, key, keys, peer, place, sealed};
 
-/// What an edge says that comes.
+/// The Hello of an edge.
 fn hello() -> Vec<u8> {
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
     let hello = Hello { place: place(1), nonce: 77, resumed: false, encapsulations, capabilities };
@@ -16,7 +16,7 @@ fn hello() -> Vec<u8> {
     bytes
 }
 
-/// A Hello with something that has to be known and is not.
+/// A Hello with a critical TLV that the authority does not know.
 fn with_unknown() -> Vec<u8> {
     let mut bytes = hello();
     bytes.extend([0xbf, 0xff, 0, 0]);
@@ -25,7 +25,7 @@ fn with_unknown() -> Vec<u8> {
     bytes
 }
 
-/// What the authority says to a stranger who says this.
+/// The authority's answers to a datagram of an edge without a session.
 fn answers(world: &mut Direct, datagram: &[u8]) -> Vec<Vec<u8>> {
     world.nva.handle_datagram(world.now, peer(1), datagram);
     let (mut bytes, mut answers) = (Vec::new(), Vec::new());

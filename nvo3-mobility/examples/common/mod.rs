@@ -17,7 +17,7 @@ use std::time::Duration;
 /// An error of any kind, which a thread can hand to another.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Where the authority is, and the ports of every edge. Outside of this example the ports are 61635 and 4789, the same at each edge.
+/// The address of the authority, and the ports of every edge. Outside of this example the ports are 61635 and 4789, the same at each edge.
 #[derive(Clone, Copy)]
 pub(crate) struct Network {
     pub(crate) nva: SocketAddr,
@@ -51,7 +51,7 @@ pub(crate) fn edge(n: u8) -> Result<Edge, Failure> {
     Ok(Edge::new(nve, Forwarder::new(ForwarderConfig::new(place(n).locators), seed())?))
 }
 
-/// What the hypervisor says at the start: connect to the authority; the VM is behind port 1; the VM runs.
+/// The hypervisor's inputs at the start: connect to the authority; the VM is behind port 1; the VM runs.
 pub(crate) fn first_words(vm: &Tsi) -> [nve::Input; 3] {
     let attach = nve::Input::Attach { vap: VapId(1), vn: vm.key.vn, tsis: vec![vm.clone()], trusted: false };
     [nve::Input::Connect, attach, nve::Input::Activate { key: vm.key, move_id: None }]

@@ -84,7 +84,7 @@ fn printed(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -
     }
 }
 
-/// Nothing was violated, and of the tenant's own frames nothing is missing or changed.
+/// True if no invariant was violated.
 fn good(run: &Run) -> bool {
     run.violations.is_empty()
 }

@@ -24,7 +24,7 @@ pub(crate) fn timeline(out: &mut impl Write, run: &Run, verbose: bool) -> io::Re
     Ok(())
 }
 
-/// Whether a change of state leaves the state's name as it is: `move1: committing -> committing`.
+/// True if a change of state leaves the state's name as it is: `move1: committing -> committing`.
 fn is_step_within(what: &str) -> bool {
     let states = what.split_once(": ").and_then(|(_, states)| states.split_once(" -> "));
     states.is_some_and(|(from, to)| from == to)

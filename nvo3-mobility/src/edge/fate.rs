@@ -7,26 +7,26 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate<'a> {
     verdict: Verdict,
-    one: Option<Target>,
-    many: &'a [Target],
+    single: Option<Target>,
+    replicas: &'a [Target],
 }
 
 impl<'a> Fate<'a> {
     pub(super) fn new(verdict: Verdict, forwarder: &'a Forwarder) -> Self {
-        let (one, many) = match verdict {
+        let (single, replicas) = match verdict {
             Verdict::Deliver(vap) => (Some(Target::Port(vap)), &[][..]),
             Verdict::Tunnel { to, vn } => (Some(Target::Tunnel { to, vn }), &[][..]),
             Verdict::Replicate => (None, forwarder.replicas()),
             Verdict::Held | Verdict::Punt | Verdict::Drop(_) => (None, &[][..]),
         };
-        Self { verdict, one, many }
+        Self { verdict, single, replicas }
     }
 
     /// The targets of the frame; each gets a copy. Never [`Target::Again`].
     pub const fn targets(&self) -> &[Target] {
-        match &self.one {
+        match &self.single {
             Some(target) => core::slice::from_ref(target),
-            None => self.many,
+            None => self.replicas,
         }
     }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Fate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.verdict {
             Verdict::Punt => f.write_str("taken by the control plane"),
-            Verdict::Replicate => write!(f, "replicated to {} targets", self.many.len()),
+            Verdict::Replicate => write!(f, "replicated to {} targets", self.replicas.len()),
             verdict => verdict.fmt(f),
         }
     }

@@ -14,10 +14,10 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni, arp};
 
-/// The table changes that the forwarder of [`edge`] has had.
+/// The number of table changes that the forwarder of [`edge`] has applied.
 const CHANGES: u64 = 6;
 const NOW: Instant = Instant(1_000_000);
-/// More than an edge of a few stations can have to do at one instant.
+/// More outputs than an edge of a few stations can have at one instant.
 const ENOUGH: usize = 1_000;
 
 fn place(n: u8) -> Place {
@@ -42,7 +42,7 @@ fn attach(n: u8) -> Input {
     Input::Attach { vap: VapId(n.into()), vn: tsi.key.vn, tsis: vec![tsi], trusted: false }
 }
 
-/// Stations 1 and 2 are delivered to. There is no session, so this is not by the control plane's order.
+/// An edge that delivers to stations 1 and 2. It has no session, so the test orders the entries and not the control plane.
 fn edge() -> Edge {
     let mut edge = Edge::new(nve(), Forwarder::new(ForwarderConfig::new(place(1).locators), 7).unwrap());
     for n in [1, 2] {
@@ -60,7 +60,7 @@ fn frame(to: Mac, from: u8) -> Vec<u8> {
     [&to.0[..], &tsi(from).key.mac.0[..], &[0x08, 0x00, from][..]].concat()
 }
 
-/// What came out of an edge.
+/// The outputs of an edge.
 #[derive(Debug, Default, PartialEq)]
 struct Drained {
     frames: Vec<(Vec<Target>, Vec<u8>)>,
@@ -91,7 +91,7 @@ fn drain_with(edge: &mut Edge, now: Instant, mut room: impl FnMut(&Target) -> bo
     panic!("the loop does not end: {drained:?}");
 }
 
-/// Puts something into the forwarder that control would order in a move.
+/// Gives the forwarder an entry that the control plane would order in a move.
 fn order(edge: &mut Edge, number: u64, n: u8, entry: Entry) {
     let limits = HoldLimits { frames: 8, bytes: 8_192, age: Micros::from_secs(1) };
     let change = Change::Tsi {
@@ -280,7 +280,7 @@ fn an_owner_cannot_answer_for_the_forwarder() {
     assert_eq!((edge.nve().counters().refused_changes, drain(&mut edge, NOW)), (0, Drained::default()));
 }
 
-/// Station 1 over two planes; the orders that it made so far.
+/// A foreign edge with station 1 and two data planes, and its table changes so far.
 fn foreign_edge() -> (ForeignEdge, Vec<TableChange>) {
     let mut edge = ForeignEdge::new(nve(), 2);
     edge.tell(NOW, attach(1)).unwrap();
@@ -288,7 +288,7 @@ fn foreign_edge() -> (ForeignEdge, Vec<TableChange>) {
     (edge, orders)
 }
 
-/// Polls until nothing is left, and answers nothing.
+/// Polls an edge until nothing is left, and gives its table changes. Answers none of them.
 fn orders(edge: &mut ForeignEdge) -> Vec<TableChange> {
     let (mut orders, mut buffer) = (Vec::new(), Vec::new());
     for _ in 0..ENOUGH {
@@ -387,12 +387,12 @@ fn health_names_the_orders_that_a_plane_has_not_answered() {
     assert_eq!(waiting(&edge), []);
 }
 
-/// An authority, the old NVE and the new one, which has two planes. Everything arrives at once.
+/// An authority, the old NVE, and the new NVE with two data planes. Every datagram arrives at once.
 struct Move {
     nva: Nva,
     old: Edge,
     new: ForeignEdge,
-    /// The newest order of the new NVE.
+    /// The number of the new NVE's newest table change.
     ordered: u64,
 }
 

@@ -103,8 +103,8 @@ impl Directive {
         }
     }
 
-    /// Which way the TSI's held copy of a group frame goes: as a unicast frame, but never into a tunnel, and nowhere once
-    /// the TSI is to get no copy.
+    /// The way of the TSI's held copy of a group frame. It is that of a unicast frame, but the copy is dropped if it would go into a
+    /// tunnel, or if the TSI gets no copy any more.
     pub(super) fn way_of_copy(&self, own: &Locators, origin: Origin) -> Way {
         match (self.entry, self.way(own, origin)) {
             (None, _) | (_, Way::Tunnel { .. }) | (Some(Entry { bum: Bum::Skip, .. }), _) => {
@@ -115,7 +115,7 @@ impl Directive {
     }
 }
 
-/// The origin, in the entry's words.
+/// The ingress of an entry that an origin counts as.
 #[inline]
 fn ingress(entry: &Entry, origin: Origin) -> Ingress {
     match (origin, &entry.party) {
@@ -125,7 +125,7 @@ fn ingress(entry: &Entry, origin: Origin) -> Ingress {
     }
 }
 
-/// Whether both name the same NVE.
+/// True if both locators have an address in common.
 fn is_same_nve(a: &Locators, b: &Locators) -> bool {
     let v4 = a.v4().is_some() && a.v4() == b.v4();
     v4 || a.v6().is_some() && a.v6() == b.v6()

@@ -68,7 +68,7 @@ impl Notices {
         Self { waiting: VecDeque::new(), stale: HashSet::with_hasher(hasher), bound: bound as usize }
     }
 
-    /// Queues a notice; whether there was room.
+    /// Queues a notice. True if there was room.
     pub(super) fn push(&mut self, notice: Notice, counters: &mut ForwarderCounters) -> bool {
         let room = self.waiting.len() < self.bound;
         if room {
@@ -79,7 +79,7 @@ impl Notices {
         room
     }
 
-    /// Queues [`Notice::Stale`] unless the same waits already; whether it was queued.
+    /// Queues [`Notice::Stale`] unless the same notice waits already. True if it was queued.
     pub(super) fn stale(
         &mut self,
         key: TsiKey,

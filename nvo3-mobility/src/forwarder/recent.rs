@@ -127,7 +127,7 @@ impl Recent {
         self.limits.age
     }
 
-    /// Asserts what must hold of a TSI's ring; whether it has a deadline.
+    /// Asserts the invariants of a TSI's ring. True if it has a deadline.
     #[cfg(test)]
     pub(super) fn check(&self, key: TsiKey, trail: &Trail, remembers: bool) -> bool {
         assert!(trail.frames.frames() <= self.limits.frames && trail.frames.bytes() <= self.limits.bytes);

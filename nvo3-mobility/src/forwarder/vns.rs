@@ -33,8 +33,9 @@ pub(super) struct Vn {
     known: u32,
     /// The other NVEs that get the VN's group frames.
     members: Vec<IpAddr>,
-    /// True if the receivers must be computed again before the next frame.
+    /// The receivers of group frames, as computed last.
     receivers: Vec<Receiver>,
+    /// False if the receivers must be computed again before the next group frame.
     computed: bool,
 }
 

@@ -18,12 +18,12 @@ pub struct NvaConfig {
     pub epoch: u32,
     /// The session with each NVE. Default: [`SessionConfig::default`].
     pub session: SessionConfig,
-    /// What authenticates the messages of edges (authentication is left out only where the configuration says so, R-38). No default.
+    /// The authentication of the messages of edges (authentication is left out only where the configuration says so, R-38). No default.
     pub transport: Transport,
-    /// How long an NVE may keep an answer (an answer says how long it holds, DIR-03). Default: 60 s; 100 ms to 6,553.4 s, rounded down
+    /// The time for which an NVE may keep an answer (an answer has a lifetime, DIR-03). Default: 60 s; 100 ms to 6,553.4 s, rounded down
     /// to 100 ms.
     pub lifetime: Micros,
-    /// How long an NVE may keep the answer that an address does not exist. Default: 5 s; range and rounding as for `lifetime`.
+    /// The time for which an NVE may keep the answer that an address does not exist. Default: 5 s; range and rounding as for `lifetime`.
     pub negative_lifetime: Micros,
     /// The limits on frames that a new NVE holds for one moving TSI (each hold is bounded, R-36). Default: 4,096 frames, 4 MiB, 5 s;
     /// each more than 0, the age at most 4,294,967.295 s and rounded up to 1 ms.
@@ -37,18 +37,18 @@ pub struct NvaConfig {
     pub members_interval: Micros,
     /// True if the authority pushes new mappings as soon as the VM is suspended (allowed from *Suspended* on, R-34). Default: true.
     pub early_push: bool,
-    /// How long an old NVE stays interested in a TSI that left it. Default: 60 s; 0 is allowed.
+    /// The time for which an old NVE stays interested in a TSI that left it. Default: 60 s; 0 is allowed.
     ///
     /// It must be at least as long as a forward entry lives there ([`NveConfig::in_flight`](crate::nve::NveConfig::in_flight)).
     pub in_flight: Micros,
-    /// How long after a start an NVE without a session still counts as alive. Default: 10 s; at least `session.dead_after`.
+    /// The time after a start in which an NVE without a session still counts as alive. Default: 10 s; at least `session.dead_after`.
     pub grace: Micros,
     /// The number of unplanned moves within `duplicate_window` that means a duplicate address (the TSI is frozen and reported,
     /// EVM-05). Default: 5.
     pub duplicate_moves: u32,
     /// The time in which unplanned moves of one TSI are counted (EVM-05). Default: 180 s; 0 is allowed.
     pub duplicate_window: Micros,
-    /// How long a duplicate address stays frozen (a frozen entry ends by itself, PXY-16). Default: 540 s; 0 is allowed.
+    /// The time for which a duplicate address stays frozen (a frozen entry ends by itself, PXY-16). Default: 540 s; 0 is allowed.
     pub duplicate_hold: Micros,
     /// The most admitted NVEs. Default: 65,536. At the bound an admission fails with [`Error::Full`](super::Error::Full).
     pub nves: u32,
@@ -66,7 +66,7 @@ pub struct NvaConfig {
     /// The most records, and the most messages, that wait for the journal. Default: 1,048,576.
     ///
     /// At the bound of records a registration is refused as *Resource*, and a planned move fails with
-    /// [`Error::Full`](super::Error::Full). At the bound of messages the session that one more is for is closed, which counts in
+    /// [`Error::Full`](super::Error::Full). At the bound of messages the session of the next message is closed, which counts in
     /// `shed_sessions`.
     pub unpersisted: u32,
     /// The most events, and the most answers outside a session, that wait to be polled. Default: 65,536. At the bound the new one is

@@ -17,7 +17,7 @@ use nvo3_wire::Vni;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Input {
-    /// An NVE belongs to the domain, with these locators. An NVE that is not admitted gets no session.
+    /// Admit an NVE to the domain, with these locators. An NVE that is not admitted gets no session.
     Admit(Place),
     /// Move TSIs together from one NVE to another. All of them must be at the same NVE.
     Move {
@@ -172,7 +172,7 @@ pub enum Timer {
     Health,
 }
 
-/// Why an NVA did not take an input. Nothing changed.
+/// The reason why an NVA did not take an input. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -226,7 +226,7 @@ pub enum Error {
     Full(&'static str),
 }
 
-/// How a move in this state ends.
+/// The end of a move in this state, as the end of a sentence.
 fn end_of(state: &State, left: &Option<Micros>) -> String {
     match (state, left) {
         (_, Some(left)) => format!("the NVA revokes it in {} ms at the latest", left.0.div_ceil(1_000)),

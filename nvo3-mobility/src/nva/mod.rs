@@ -13,8 +13,10 @@
 //! | an [`Event`] for management | [`Nva::poll_event`] |
 //! | the next deadline | [`Nva::poll_timeout`] |
 //!
-//! No message that depends on a record leaves before the record is durable. After a restart, [`Nva::replay`] continues from the records. The state that
-//! survives is the [`Book`], a fold of the records. The table in [`rules`] says how a move goes. [`Nva`] shows the loop, and the example `authority` a whole
+//! No message that depends on a record leaves before the record is durable. After a restart, [`Nva::replay`] continues from the records.
+//! The state that
+//! survives is the [`Book`], a fold of the records. The table in [`rules`] says how a move goes. [`Nva`] shows the loop, and the example
+//! `authority` a whole
 //! program with a store.
 //!
 //! # Inside

@@ -27,11 +27,11 @@ pub struct NveConfig {
     pub place: Place,
     /// The encapsulations that the forwarder sends and receives. Default: [`Encapsulations::VXLAN`].
     pub encapsulations: Encapsulations,
-    /// What the forwarder is able to do. Default: [`Capabilities::HOLD`], it can hold frames.
+    /// The abilities of the forwarder. Default: [`Capabilities::HOLD`], it can hold frames.
     pub capabilities: Capabilities,
     /// The session with the NVA. Default: [`SessionConfig::default`].
     pub session: SessionConfig,
-    /// What authenticates the messages of the NVA (authentication is left out only where the configuration says so, R-38). No
+    /// The authentication of the messages of the NVA (authentication is left out only where the configuration says so, R-38). No
     /// default. [`Transport::Sealed`] needs keys of this NVE, and no other.
     pub transport: Transport,
     /// The limits on frames held for one TSI that came without a planned move (each hold is bounded, R-36). Default: 4,096 frames,
@@ -40,12 +40,13 @@ pub struct NveConfig {
     /// The longest life of a forward entry (it covers the time in which NVEs get the new mapping, VMM-5-04). Default: 30 s; at least
     /// `linger`.
     pub in_flight: Micros,
-    /// How long a forward entry stays after every interested NVE follows the move. It must exceed the longest delay of the underlay
-    /// (a forward entry ends a loop only if it outlives the frames on their way, R-37). Default: 1 s; more than 0.
+    /// The time for which a forward entry stays after every interested NVE follows the move. It must exceed the longest delay of the
+    /// underlay (a forward entry ends a loop only if it outlives the frames on their way, R-37). Default: 1 s; more than 0.
     pub linger: Micros,
-    /// How long this NVE believes that a TSI is withdrawn before it queries the NVA again. Default: 5 s; 0 is allowed.
+    /// The time for which this NVE believes that a TSI is withdrawn before it queries the NVA again. Default: 5 s; 0 is allowed.
     pub negative: Micros,
-    /// How long this NVE believes a mapping that the NVA pushed unasked, in a VN without subscription. Default: 50 s; more than 0.
+    /// The time for which this NVE believes a mapping that the NVA pushed unasked, in a VN without subscription. Default: 50 s; more than
+    /// 0.
     ///
     /// It must be shorter than [`NvaConfig::lifetime`](crate::nva::NvaConfig::lifetime): the NVA pushes changes for that long.
     pub pushed: Micros,

@@ -109,7 +109,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// Why an NVE did not take an input. Nothing changed.
+/// The reason why an NVE did not take an input. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -24,10 +24,10 @@ enum Progress {
     Over,
 }
 
-/// See the module.
+/// The mishaps of a run, and the progress of each.
 pub(super) struct Mishaps {
     all: Vec<(Mishap, Progress)>,
-    /// How many of each kind have happened.
+    /// The number of mishaps of each kind that have happened.
     happened: BTreeMap<&'static str, u64>,
     /// The edges that died for good.
     fenced: BTreeSet<EdgeNo>,
@@ -57,7 +57,7 @@ impl Mishaps {
     ) -> Vec<(Instant, usize)> {
         let mut due = Vec::new();
         let waiting = self.all.iter_mut().enumerate();
-        let waiting = waiting.filter(|(_, one)| one.0.since == since && one.1 == Progress::Waiting);
+        let waiting = waiting.filter(|(_, (mishap, progress))| mishap.since == since && *progress == Progress::Waiting);
         for (n, (mishap, progress)) in waiting {
             // A VM that does not stop is not resumed, so the run does not wait for this mishap.
             let waited_for = !matches!(mishap.what, Trouble::SelfResume(_));
@@ -79,8 +79,8 @@ impl Mishaps {
     }
 
     /// Notes that a mishap happened.
-    pub(super) fn happened(&mut self, what: &Trouble) {
-        *self.happened.entry(what.kind()).or_default() += 1;
+    pub(super) fn happened(&mut self, trouble: &Trouble) {
+        *self.happened.entry(trouble.kind()).or_default() += 1;
     }
 
     /// Notes that a mishap is over.
@@ -95,7 +95,7 @@ impl Mishaps {
         self.all.iter().any(|(_, progress)| *progress == Progress::Coming)
     }
 
-    /// How many of each kind have happened.
+    /// The number of mishaps of each kind that have happened.
     pub(super) fn into_counts(self) -> BTreeMap<&'static str, u64> {
         self.happened
     }
@@ -117,7 +117,7 @@ impl Mishaps {
         self.last_return = self.last_return.max(at);
     }
 
-    /// The same, whatever was before.
+    /// Makes the time limits count from `at`, whatever returned before.
     pub(super) const fn count_from(&mut self, at: Instant) {
         self.last_return = at;
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 /// HMAC-SHA-256 with its key taken in, so that a message costs only its own blocks.
 pub(super) type Code = Hmac<Sha256>;
 
-/// What is said before it is taken for a key, so that a secret makes keys of no other use.
+/// The label that goes into each key, so that the same secret gives other keys in another protocol.
 const LABEL: &[u8] = b"nvo3 nva protocol 1";
 
 /// A secret of 32 random bytes that an NVE shares with its NVA.

@@ -41,8 +41,8 @@ impl Keys {
             return Err(Header::get_sealed(datagram, 0).map_or_else(AuthError::Malformed, |_| AuthError::NoSeal));
         };
         let (header, kind, id, body) = Header::get_sealed(message, datagram.len())?;
-        let known = KeyId::new(id).and_then(|key| Some((key, self.code(key, from)?)));
-        let Some((key, (nve, mut right))) = known else { return Err(AuthError::UnknownKey(id)) };
+        let found = KeyId::new(id).and_then(|key| Some((key, self.code(key, from)?)));
+        let Some((key, (nve, mut right))) = found else { return Err(AuthError::UnknownKey(id)) };
         right.update(covered);
         right.verify_truncated_left(code).map_err(|_| AuthError::WrongSeal(key))?;
         Ok(Opened { header, kind, key, nve, number: u64::from_be_bytes(*number), body })

@@ -1,4 +1,4 @@
-//! What a seal promises for every message, and who is kept out.
+//! The promises of a seal for every message, and the senders that it keeps out.
 
 use super::*;
 use crate::codec::tests::spec;
@@ -15,9 +15,9 @@ fn key(id: u16) -> KeyId {
     KeyId::new(id).unwrap()
 }
 
-fn ring(of: &[(u16, NveId)]) -> Keys {
+fn ring(ids: &[(u16, NveId)]) -> Keys {
     let mut keys = Keys::default();
-    for (id, nve) in of {
+    for (id, nve) in ids {
         keys.add(key(*id), *nve, &Secret::from([*id as u8; 32])).unwrap();
     }
     keys
@@ -104,7 +104,7 @@ fn each_reason_not_to_believe_is_named() {
         bytes
     };
     let reply = sealed(&keys, Party::Nva, 1, 1, within(5), &Message::Keepalive);
-    // Whose body is no message: the seal is what is looked at.
+    // The body is not a message, and the seal is checked first.
     let body = with(1, 0xee);
 
     #[rustfmt::skip]
@@ -127,17 +127,17 @@ fn each_reason_not_to_believe_is_named() {
     assert_eq!(keys.open(Party::Nva, &good).unwrap_err(), AuthError::WrongSeal(key(1)));
 }
 
-/// One secret under two ids, or of two NVEs, is not one key.
+/// A secret under two ids, or of two NVEs, gives two keys.
 #[test]
 fn a_key_is_bound_to_its_edge() {
     let secret = Secret::from([9; 32]);
-    let (mut one, mut two) = (Keys::default(), Keys::default());
-    one.add(key(1), EDGE, &secret).unwrap();
-    two.add(key(1), OTHER, &secret).unwrap();
+    let (mut first, mut second) = (Keys::default(), Keys::default());
+    first.add(key(1), EDGE, &secret).unwrap();
+    second.add(key(1), OTHER, &secret).unwrap();
 
-    let bytes = sealed(&one, Party::Nve, 1, 1, within(5), &Message::Keepalive);
+    let bytes = sealed(&first, Party::Nve, 1, 1, within(5), &Message::Keepalive);
 
-    assert_eq!(two.open(Party::Nve, &bytes).unwrap_err(), AuthError::WrongSeal(key(1)));
+    assert_eq!(second.open(Party::Nve, &bytes).unwrap_err(), AuthError::WrongSeal(key(1)));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_hello_opens_a_session_once_and_only_with_a_challenge_that_is_not_old() {
     assert_eq!(prove(&second, 3_000_005, 76), Err(75));
 }
 
-/// A key is changed without a gap: first the NVA has the new one, then the NVE, then neither the old one.
+/// A key changes without a gap: the NVA gets the new key, then the NVE gets it, then both drop the old key.
 #[test]
 fn keys_are_changed_under_way() {
     let session = SessionId(5);

@@ -1,6 +1,6 @@
 //! CacheReport and CacheVerdict on the wire (SPEC.md §6.6).
 //!
-//! An entry of a report is one of an Update ([`super::update`]) that points to an NVE instead of a place.
+//! An entry of a report has the layout of an entry of an Update ([`super::update`]), but its index is of an NVE, not of a place.
 
 use super::parts::parts;
 use super::reader::Reader;
@@ -19,17 +19,18 @@ fields! {
     WrongEntry { verdict, mac, version }
 }
 
-/// More NVEs than the entries of one message can point to.
+/// One more NVE than the entries of one message can point to.
 const TOO_MANY: usize = 129;
 
-/// What the entries refer to.
+/// The base version and the NVEs that the entries refer to.
 struct Table {
     base: Version,
     nves: ArrayVec<NveId, TOO_MANY>,
 }
 
 impl Table {
-    /// The lowest version and the NVEs. That those are too many is never seen: as many entries do not fit a message.
+    /// Takes the lowest version and the NVEs of `entries`. A message has no room for entries of [`TOO_MANY`] NVEs, so such a table
+    /// is never sent.
     fn new(entries: &[CacheEntry]) -> Self {
         let mut nves = ArrayVec::new();
         for CacheEntry { nve, .. } in entries {
@@ -61,7 +62,7 @@ impl<'a> CacheEntries<'a> {
         Ok(view::CacheEntry { mac, version, ips: r.get()?, nve })
     }
 
-    /// The entries, in order.
+    /// The entries, in the order of the message.
     pub fn iter(&self) -> impl Iterator<Item = view::CacheEntry<'a>> + use<'a> {
         let (table, mut entries) = (*self, self.entries);
         core::iter::from_fn(move || table.get_entry(&mut entries).ok())
@@ -110,7 +111,7 @@ impl<'a> Get<'a> for view::CacheReport<'a> {
     }
 }
 
-/// An NVE in a table.
+/// The length of an NVE in the table, in bytes.
 const NVE_LEN: usize = 8;
 
 impl CacheReport {
@@ -120,7 +121,7 @@ impl CacheReport {
     pub fn split(self) -> Vec<Self> {
         let Self { vn, entries, more } = self;
         let empty = || Self { vn, entries: Vec::new(), more: true };
-        // A part's own base is no lower, so what is short beside this one is short there too.
+        // The base version of a part is not lower, so a version that has the short form here has it in the part too.
         let table = Table { base: lowest(&entries), nves: ArrayVec::new() };
         let mut fixed = Count(Header::LEN.saturating_add(8));
         empty().put(&mut fixed);

@@ -6,7 +6,7 @@ use crate::header::{Header, MAX_MESSAGE};
 use crate::message::Message;
 use bytes::BufMut;
 
-/// A message on its way: lengths are known after what they count, and a `BufMut` is written forwards only.
+/// A buffer for one message. A length stands before the bytes that it counts, and a `BufMut` cannot be written backwards.
 struct Page {
     bytes: [u8; MAX_MESSAGE],
     used: usize,
@@ -14,7 +14,7 @@ struct Page {
 
 impl Sink for Page {
     fn put(&mut self, bytes: &[u8]) {
-        // It is as long as the longest message, and none that is longer comes here.
+        // The page has room for the longest message, and `Message::put` refuses a longer one before.
         let end = self.used.saturating_add(bytes.len());
         if let Some(room) = self.bytes.get_mut(self.used..end) {
             room.copy_from_slice(bytes);

@@ -2,7 +2,7 @@
 
 /// Makes from a row of each value: the enum, its byte on the wire, and a clause for a person. A byte without a row refuses the message.
 ///
-/// The enums are exhaustive: a value without a row is no message of this version, and whoever matches must answer each.
+/// The enums are exhaustive: a value without a row is not in this version of the protocol, and a `match` must handle every value.
 macro_rules! codes {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $code:literal $clause:literal,)* }) => {
         $(#[$doc])*
@@ -42,7 +42,7 @@ macro_rules! codes {
                 let at = r.offset();
                 match r.get::<u8>()? {
                     $($code => Ok(Self::$variant),)*
-                    other => Err(r.wrong(at, other)),
+                    byte => Err(r.wrong(at, byte)),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Query, Response, Resync and Invalidate on the wire (SPEC.md §6.3). Subscribe and Unsubscribe are one VN.
+//! Query, Response, Resync and Invalidate on the wire (SPEC.md §6.3). The body of Subscribe and Unsubscribe is one VN.
 
 use super::reader::Reader;
 use super::tlv::{kind, put_critical};
@@ -41,7 +41,7 @@ const FOUND: u8 = 1;
 const NOT_FOUND: u8 = 2;
 const PROHIBITED: u8 = 3;
 
-/// A mapping but for its place.
+/// A mapping without its place, as a Response has it.
 struct Found<'a> {
     mac: Mac,
     version: Version,
@@ -109,7 +109,7 @@ impl<'a> Get<'a> for view::Response<'a> {
     }
 }
 
-/// A mapping that is held: VN, then address.
+/// A mapping that an NVE holds: the VN, then the address.
 impl Put for (Vni, Address) {
     fn put<S: Sink>(&self, out: &mut S) {
         self.0.put(out);
@@ -157,7 +157,7 @@ impl Resync {
     pub fn split(self) -> Vec<Self> {
         let Self { since, vns, mappings, more } = self;
         let empty = || Self { since, vns: Vec::new(), mappings: Vec::new(), more: true };
-        // Header, record, flag, and the heads of both TLVs.
+        // The header, the record, the flag, and the heads of both TLVs.
         let fixed = Header::LEN.saturating_add(17);
         let (mut parts, mut part, mut size) = (Vec::new(), empty(), fixed);
         let mut room = |part: &mut Self, length: usize| {

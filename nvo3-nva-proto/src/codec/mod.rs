@@ -1,8 +1,9 @@
-//! Messages to bytes and back.
+//! The encoding and decoding of messages.
 //!
-//! A message is a [`Header`], a body of fixed shape per type and TLVs. Each type's layout is written once, beside what reads
-//! it ([`session`], [`registration`], [`directory`], [`update`], [`moves`], [`transfer`], [`audit`]); `value` has what they share and `tlv`
-//! walks the TLVs. Nothing is allocated that the datagram's own bytes do not fill (VMM-6-01, ARC-18, R-03).
+//! A message is a [`Header`], a body whose shape depends on the type, and TLVs. A module for each group of messages has their
+//! layouts, each written once, beside its reader: [`session`], [`registration`], [`directory`], [`update`], [`moves`], [`transfer`],
+//! [`audit`]. `value` has the values that they share, and `tlv` walks over the TLVs. Decoding allocates only what the datagram's own
+//! bytes fill, so that no length in a datagram costs memory (VMM-6-01, ARC-18, R-03).
 
 mod audit;
 #[cfg(feature = "bytes")]
@@ -48,7 +49,7 @@ impl Message {
         Ok(())
     }
 
-    /// The length of what can be encoded.
+    /// The length of the message, if it can be encoded.
     fn checked_len(&self) -> Result<usize, EncodeError> {
         let length = self.encoded_len();
         if length > MAX_MESSAGE {
@@ -95,7 +96,7 @@ impl Message {
 }
 
 impl<'a> view::Message<'a> {
-    /// The message of a type whose body and TLVs the reader stands before.
+    /// Reads the body and the TLVs of a message of type `kind`.
     pub(crate) fn get_whole(header: &Header, kind: u8, mut r: Reader<'a>) -> Result<Self, DecodeError> {
         let message = Self::get_body(kind, &mut r)?;
         if matches!(message, Self::Invalidate(_)) && header.session.0 == 0 && !r.is_empty() {

@@ -13,7 +13,7 @@ fields! {
     Done { move_id, report }
 }
 
-/// 0 if the NVE does not refuse.
+/// One byte: the code of the refusal, or 0 if the NVE accepts.
 impl Put for Option<Refusal> {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
@@ -69,7 +69,7 @@ impl<'a> Get<'a> for view::Prepare<'a> {
 }
 
 impl<'a> view::Tsis<'a> {
-    /// The TSIs, in order.
+    /// The TSIs, in the order of the message.
     pub fn iter(&self) -> impl Iterator<Item = view::Tsi<'a>> + use<'a> {
         self.0.flatten().filter(|tlv| tlv.kind == kind::TSI).filter_map(|tlv| tlv.only().ok())
     }

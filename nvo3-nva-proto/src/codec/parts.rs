@@ -1,10 +1,11 @@
-//! A list that does not fit one message, in parts that do.
+//! The parts of a list that is too long for one message.
 
 use super::value::{Count, Put};
 use crate::header::MAX_MESSAGE;
 use alloc::vec::Vec;
 
-/// As many values in each part as fit beside `fixed` bytes, at least one; one empty part where there are none.
+/// Splits `values` into parts that each fit a message beside `fixed` bytes. A part has at least one value; no values give one
+/// empty part.
 pub(super) fn parts<T: Put>(values: Vec<T>, fixed: usize) -> Vec<Vec<T>> {
     let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), fixed);
     for value in values {

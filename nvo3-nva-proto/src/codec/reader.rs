@@ -1,11 +1,11 @@
-//! A place in a datagram that knows what it is reading, so that an error can say where.
+//! A reader that knows its position and its message, so that an error can name both.
 
 use super::tlv::Tlvs;
 use super::value::Get;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::SessionId;
 
-/// The rest of a datagram, or of the value of one TLV in it.
+/// The unread rest of a datagram, or of the value of one TLV.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -21,42 +21,42 @@ impl<'a> Reader<'a> {
         Self { rest: datagram, at: 0, about: 0, sequence: 0, session: SessionId(0), tlv: 0 }
     }
 
-    /// From now on errors name this message type.
+    /// Sets the message type that errors name.
     pub(crate) const fn about(&mut self, about: u8) {
         self.about = about;
     }
 
-    /// From now on errors name this session and sequence.
+    /// Sets the session and the sequence that errors name.
     pub(crate) const fn under(&mut self, session: SessionId, sequence: u32) {
         self.session = session;
         self.sequence = sequence;
     }
 
-    /// The value of a TLV that begins at byte `at` of the datagram.
+    /// A reader of a TLV's value, which begins at byte `at` of the datagram.
     pub(super) const fn within(&self, tlv: u16, at: usize, value: &'a [u8]) -> Self {
         Self { rest: value, at, tlv, ..*self }
     }
 
-    /// The error that this is at byte `at`.
+    /// An error of this kind at byte `at`.
     #[cold]
     pub(crate) fn fail(&self, at: usize, kind: DecodeErrorKind) -> DecodeError {
         let Self { about, sequence, session, tlv, .. } = *self;
         DecodeError { kind, about, sequence, session, offset: number(at), tlv }
     }
 
-    /// The error that `needed` bytes do not stand at byte `at`.
+    /// The error that `needed` bytes are needed at byte `at`, and only `available` are there.
     #[cold]
     pub(crate) fn truncated(&self, at: usize, needed: usize, available: usize) -> DecodeError {
         self.fail(at, DecodeErrorKind::Truncated { needed: number(needed), available: number(available) })
     }
 
-    /// The error that the number at byte `at` means nothing.
+    /// The error that the value at byte `at` has no meaning.
     #[cold]
     pub(crate) fn wrong(&self, at: usize, found: impl Into<u32>) -> DecodeError {
         self.fail(at, DecodeErrorKind::Value { found: found.into() })
     }
 
-    /// The error that the index at byte `at` is that of nothing in a table of `len` values.
+    /// The error that the index at byte `at` is beyond a table of `len` values.
     #[cold]
     pub(super) fn wrong_index(&self, at: usize, index: u8, len: usize) -> DecodeError {
         match len.checked_sub(1) {
@@ -65,13 +65,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The error that bytes follow where nothing may.
+    /// The error that bytes follow the end of the message.
     #[cold]
     pub(crate) fn left_over(&self) -> DecodeError {
         self.fail(self.at, DecodeErrorKind::LeftOver { bytes: number(self.len()) })
     }
 
-    /// The error that the TLV `kind`, which must be there, is not.
+    /// The error that the message lacks the TLV `kind`.
     pub(super) fn missing(&self, kind: u16) -> DecodeError {
         self.within(kind, self.at, &[]).fail(self.at, DecodeErrorKind::Missing)
     }
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// What is left.
+    /// The unread bytes.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -121,18 +121,18 @@ impl<'a> Reader<'a> {
         T::get(self)
     }
 
-    /// What another reader of the same bytes, which is further on, has read.
-    pub(super) fn end_at(&mut self, other: &Self) {
-        let length = self.rest.len().saturating_sub(other.rest.len());
+    /// Ends this reader where `further`, a reader of the same bytes, stands now.
+    pub(super) fn end_at(&mut self, further: &Self) {
+        let length = self.rest.len().saturating_sub(further.rest.len());
         self.rest = self.rest.get(..length).unwrap_or_default();
     }
 
-    /// Nothing may follow.
+    /// Checks that no byte is left.
     pub(super) fn end(&self) -> Result<(), DecodeError> {
         if self.is_empty() { Ok(()) } else { Err(self.left_over()) }
     }
 
-    /// The TLVs up to the end, which the reader stands at from now on.
+    /// The TLVs up to the end. The reader then stands at the end.
     pub(crate) const fn tlvs(&mut self) -> Tlvs<'a> {
         let tlvs = Tlvs::new(*self, self.rest);
         self.at = self.at.saturating_add(self.rest.len());
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A length as an error says it; `u32::MAX` if it is longer than that.
+/// A length as an error holds it, at most `u32::MAX`.
 pub(crate) fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

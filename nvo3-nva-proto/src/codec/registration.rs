@@ -1,4 +1,4 @@
-//! Registration and its end on the wire (SPEC.md §6.2; VMM-6-01, VMM-6-02).
+//! The messages of registration and deregistration on the wire (SPEC.md §6.2). VMM-6-01 and VMM-6-02 say what they carry.
 
 use super::reader::Reader;
 use super::tlv::{self, kind, put_critical};

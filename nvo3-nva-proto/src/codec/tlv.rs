@@ -28,13 +28,13 @@ pub(super) mod kind {
     pub(in crate::codec) const TSI: u16 = 2;
     /// TSIs without their addresses.
     pub(in crate::codec) const TSI_KEYS: u16 = 3;
-    /// The NVE where the TSI was. Not critical: it is only a help.
+    /// The NVE where the TSI was. Not critical, because a receiver can do without it.
     pub(in crate::codec) const OLD_NVE: u16 = 4;
     /// The version that the sender believes to be the newest.
     pub(in crate::codec) const EXPECTED: u16 = 5;
-    /// The address that is asked for.
+    /// The address that a Query asks for.
     pub(in crate::codec) const ADDRESS: u16 = 6;
-    /// The mapping that answers.
+    /// The mapping that answers a Query.
     pub(in crate::codec) const MAPPING: u16 = 7;
     /// The places that an Update's mappings point into.
     pub(in crate::codec) const PLACES: u16 = 8;
@@ -46,19 +46,19 @@ pub(super) mod kind {
     pub(in crate::codec) const VNS: u16 = 11;
     /// Mappings that an NVE holds.
     pub(in crate::codec) const HELD: u16 = 12;
-    /// A part of the list of a VN's members; the next Update goes on.
+    /// A part of the list of a VN's members; the next Update continues it.
     pub(in crate::codec) const MEMBERS_PART: u16 = 13;
     /// Connections or a firewall's sessions.
     pub(in crate::codec) const FLOWS: u16 = 14;
     /// Policies of TSIs.
     pub(in crate::codec) const POLICIES: u16 = 15;
-    /// Part of a state without records.
+    /// A part of a state that has no records.
     pub(in crate::codec) const BYTES: u16 = 16;
     /// The NVEs that a report's entries point into.
     pub(in crate::codec) const NVES: u16 = 17;
-    /// Mappings as an NVE has them.
+    /// Mappings in the cache of an NVE.
     pub(in crate::codec) const CACHED: u16 = 18;
-    /// Mappings that an NVE should not have so.
+    /// Mappings that are wrong in the cache of an NVE.
     pub(in crate::codec) const WRONG: u16 = 19;
 }
 
@@ -161,18 +161,18 @@ impl<'a> Iterator for Tlvs<'a> {
     }
 }
 
-/// Writes a TLV that a receiver who does not know it must refuse.
+/// Writes a TLV with the critical bit: a receiver that does not know it refuses the message.
 pub(super) fn put_critical<S: Sink>(out: &mut S, kind: u16, value: impl FnOnce(&mut S)) {
     put(out, kind | CRITICAL, value);
 }
 
-/// Writes a TLV, `code` with its critical bit.
+/// Writes a TLV; `code` is its type and its critical bit.
 pub(super) fn put<S: Sink>(out: &mut S, code: u16, value: impl FnOnce(&mut S)) {
     out.put(&code.to_be_bytes());
     let before = out.size();
     out.put(&[0, 0]);
     value(out);
     let length = out.size().saturating_sub(before).saturating_sub(2);
-    // What does not fit a message is never encoded: Message::encode has counted it before.
+    // The length always fits: Message::encode counts first and refuses a message that is too long.
     out.set(before, u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
 }

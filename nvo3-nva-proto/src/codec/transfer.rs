@@ -1,4 +1,4 @@
-//! State on its way between NVEs, on the wire (SPEC.md §6.5).
+//! The messages that carry state from the old NVE to the new NVE, on the wire (SPEC.md §6.5).
 
 use super::parts::parts;
 use super::reader::Reader;
@@ -21,7 +21,7 @@ fields! {
     StateAck { stream, kind, upto, answer }
 }
 
-/// Numbers that do not fill their bytes.
+/// Implements reading and writing for numbers whose maximum is below that of their bytes. A larger number refuses the message.
 macro_rules! bounded {
     ($($name:ident($number:ty))*) => {
         $(impl Put for $name {
@@ -43,16 +43,16 @@ macro_rules! bounded {
 
 bounded!(Amount(u32) Vlan(u16));
 
-/// A length of two bytes, then as many.
+/// A length in two bytes, then the bytes.
 impl Put for Vec<u8> {
     fn put<S: Sink>(&self, out: &mut S) {
-        // What does not fit a message is never encoded: Message::encode has counted it before.
+        // The length always fits: Message::encode counts first and refuses a message that is too long.
         u16::try_from(self.len()).unwrap_or(u16::MAX).put(out);
         out.put(self);
     }
 }
 
-/// The same.
+/// A length in two bytes, then the bytes.
 impl<'a> Get<'a> for &'a [u8] {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let length: u16 = r.get()?;
@@ -60,7 +60,7 @@ impl<'a> Get<'a> for &'a [u8] {
     }
 }
 
-/// A TLV's whole value.
+/// The whole value of a TLV.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Get<'a> for Rest<'a> {
@@ -72,7 +72,7 @@ impl<'a> Get<'a> for Rest<'a> {
 const V4: u8 = 4;
 const V6: u8 = 6;
 
-/// The family stands before the ports and the addresses after them.
+/// The family, the ports, then the addresses.
 impl Put for Flow {
     fn put<S: Sink>(&self, out: &mut S) {
         self.vn.put(out);
@@ -115,7 +115,7 @@ impl Get<'_> for Flow {
 const PRESENT: u8 = 1;
 const GONE: u8 = 2;
 
-/// Whether a record says what there is now; else that it is gone.
+/// One byte: true if the record holds the present state, false if the state is gone.
 struct Present(bool);
 
 impl Put for Present {
@@ -130,14 +130,14 @@ impl Get<'_> for Present {
         match r.get::<u8>()? {
             PRESENT => Ok(Self(true)),
             GONE => Ok(Self(false)),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }
 
 impl Put for FlowState {
     fn put<S: Sink>(&self, out: &mut S) {
-        // u32::MAX is taken: it says that the state does not expire.
+        // u32::MAX is reserved for a state that does not expire.
         self.expires.map_or(u32::MAX, |length| length.to_wire_millis().min(u32::MAX - 1)).put(out);
         self.data.put(out);
     }
@@ -186,7 +186,7 @@ impl<'a> Get<'a> for view::PolicyRecord<'a> {
     }
 }
 
-/// The one TLV that a chunk of this kind has.
+/// The TLV type of a chunk of this kind.
 const fn tlv_of(state: StateKind) -> u16 {
     match state {
         StateKind::Connections | StateKind::Sessions => kind::FLOWS,
@@ -240,7 +240,7 @@ impl<'a> Get<'a> for view::StateChunk<'a> {
 }
 
 impl StateChunk {
-    /// The same in messages that each fit, one after the other; `None` where it ends beyond [`Amount::MAX`].
+    /// Splits the chunk into messages that each fit, in order; `None` if the chunk ends beyond [`Amount::MAX`].
     ///
     /// A record with more data than a message holds stays in a part that [`crate::Message::encode`] refuses.
     pub fn split(self) -> Option<Vec<Self>> {
@@ -251,11 +251,11 @@ impl StateChunk {
         offset.put(&mut fixed);
         let Count(fixed) = fixed;
         let parts: Vec<StatePart> = match part {
-            StatePart::Connections(of) => parts(of, fixed).into_iter().map(StatePart::Connections).collect(),
-            StatePart::Sessions(of) => parts(of, fixed).into_iter().map(StatePart::Sessions).collect(),
-            StatePart::Policies(of) => parts(of, fixed).into_iter().map(StatePart::Policies).collect(),
-            StatePart::Snapshot(of) => parts(of, fixed).into_iter().map(StatePart::Snapshot).collect(),
-            StatePart::Opaque(of) => parts(of, fixed).into_iter().map(StatePart::Opaque).collect(),
+            StatePart::Connections(records) => parts(records, fixed).into_iter().map(StatePart::Connections).collect(),
+            StatePart::Sessions(records) => parts(records, fixed).into_iter().map(StatePart::Sessions).collect(),
+            StatePart::Policies(records) => parts(records, fixed).into_iter().map(StatePart::Policies).collect(),
+            StatePart::Snapshot(bytes) => parts(bytes, fixed).into_iter().map(StatePart::Snapshot).collect(),
+            StatePart::Opaque(bytes) => parts(bytes, fixed).into_iter().map(StatePart::Opaque).collect(),
         };
         let mut next = offset;
         let chunk = |part: StatePart| {

@@ -1,6 +1,6 @@
-//! Update on the wire: grouped, so that 30 dual-stack mappings fit one message (SPEC.md §6.3).
+//! Update on the wire (SPEC.md §6.3). Mappings share a table of places, so that 30 dual-stack mappings fit one message.
 //!
-//! A mapping is an entry:
+//! An entry holds one mapping:
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -14,8 +14,8 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! `place` is an index into the table, 127 for a mapping that is withdrawn. The version is what to add to the generation of
-//! the message's base version; with `F` it stands there in full.
+//! `place` is an index into the table, or 127 for a withdrawn mapping. The version is a number that is added to the generation
+//! of the message's base version. With the bit `F` the entry has the full version instead.
 
 use super::reader::{Reader, number};
 use super::tlv::{kind, put_critical};
@@ -35,15 +35,15 @@ pub const MAX_PLACES: usize = 4;
 pub(super) const FULL_VERSION: u8 = 0x80;
 const WITHDRAWN: u8 = 0x7f;
 
-/// What the entries refer to.
+/// The base version and the places that the entries refer to.
 struct Table {
     base: Version,
-    /// One more than fit where there are too many.
+    /// The places; one more than fit, if there are too many.
     places: ArrayVec<Place, { MAX_PLACES + 1 }>,
 }
 
 impl Table {
-    /// The lowest version and the places.
+    /// Takes the lowest version and the places of `mappings`.
     fn new(mappings: &[Mapping]) -> Self {
         let base = mappings.iter().map(|m| m.version).min().unwrap_or_default();
         let mut places = ArrayVec::new();
@@ -58,7 +58,7 @@ impl Table {
     fn put_entry<S: Sink>(&self, mapping: &Mapping, out: &mut S) {
         let place = match mapping.place {
             None => WITHDRAWN,
-            // One that is in no table is refused by check_places before it comes here; it would read as withdrawn.
+            // check_places refuses a place that is not in the table before; here it would read as withdrawn.
             Some(place) => {
                 let index = self.places.iter().position(|p| *p == place);
                 index.and_then(|i| u8::try_from(i).ok()).unwrap_or(WITHDRAWN)
@@ -70,12 +70,12 @@ impl Table {
 }
 
 impl<'a> Mappings<'a> {
-    /// The places, so that no entry has to look for its own in the message.
+    /// Reads the table once, so that no entry has to read it again.
     fn table(&self) -> ArrayVec<Place, MAX_PLACES> {
         self.places.iter().take(MAX_PLACES).collect()
     }
 
-    /// The mappings, in order.
+    /// The mappings, in the order of the message.
     pub fn iter(&self) -> impl Iterator<Item = view::Mapping<'a>> + use<'a> {
         let (base, places, mut entries) = (self.base, self.table(), self.entries);
         core::iter::from_fn(move || get_entry(&mut entries, base, &places).ok())
@@ -95,7 +95,7 @@ fn get_entry<'a>(r: &mut Reader<'a>, base: Version, places: &[Place]) -> Result<
     Ok(view::Mapping { mac, version, ips: r.get()?, place })
 }
 
-/// An entry but for its addresses; `index` is what the entry points to.
+/// Writes an entry up to its addresses; `index` is its index into the table.
 pub(super) fn put_head<S: Sink>(index: u8, mac: Mac, base: Version, version: Version, out: &mut S) {
     let difference = difference(base, version);
     out.put(&[if difference.is_some() { index } else { index | FULL_VERSION }]);
@@ -106,7 +106,7 @@ pub(super) fn put_head<S: Sink>(index: u8, mac: Mac, base: Version, version: Ver
     }
 }
 
-/// What the short form says, where it can.
+/// The difference that the short form holds; `None` if the version needs the full form.
 fn difference(base: Version, version: Version) -> Option<u32> {
     if base.epoch != version.epoch {
         return None;
@@ -114,7 +114,7 @@ fn difference(base: Version, version: Version) -> Option<u32> {
     version.generation.checked_sub(base.generation)?.try_into().ok()
 }
 
-/// A version, in full or by its difference.
+/// Reads a version: a full one, or a difference from `base`.
 pub(super) fn get_version(r: &mut Reader<'_>, base: Version, full: bool) -> Result<Version, DecodeError> {
     if full {
         return r.get();
@@ -187,9 +187,9 @@ impl<'a> Get<'a> for view::Update<'a> {
     }
 }
 
-/// Members of which both locators fit one message that holds nothing else.
+/// The most members with both locators in a message without mappings.
 const MEMBERS_IN_A_PART: usize = 32;
-/// Members that fit beside half a message of mappings.
+/// The most members in a message in which mappings take at most half.
 const MEMBERS_BESIDE_MAPPINGS: usize = 16;
 
 impl Update {
@@ -203,15 +203,15 @@ impl Update {
         Err(EncodeError::TooManyPlaces { count: places.len() })
     }
 
-    /// The same in messages that each fit and name at most [`MAX_PLACES`] places, in this order.
+    /// Splits the Update into messages that each fit and name at most [`MAX_PLACES`] places, in this order.
     ///
-    /// Only the last one reaches `upto` and has `synced`; the others are complete up to `after`, as before them. Members
-    /// come after the mappings, in as many parts as they need. A mapping with more addresses than a message holds stays in
-    /// one part that [`crate::Message::encode`] refuses.
+    /// Only the last message reaches `upto` and has `synced`; each other message has `after` as its `upto`. Members come after the
+    /// mappings, in as many parts as they need. A mapping with more addresses than a message holds stays in one part that
+    /// [`crate::Message::encode`] refuses.
     pub fn split(self) -> Vec<Self> {
         let Self { vn, after, upto, mappings, members, synced } = self;
         let empty = || Self { vn, after, upto: after, mappings: Vec::new(), members: None, synced: false };
-        // A part's own base is no lower, so what is short beside this one is short there too.
+        // The base version of a part is not lower, so a version that has the short form here has it in the part too.
         let table =
             Table { base: mappings.iter().map(|m| m.version).min().unwrap_or_default(), places: ArrayVec::new() };
         let fixed = length(&|out| empty().put(out)).saturating_add(Header::LEN).saturating_add(8);

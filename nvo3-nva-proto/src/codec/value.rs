@@ -1,4 +1,4 @@
-//! How the values that messages are made of stand on the wire (SPEC.md §4). All numbers are big-endian, nothing is padded.
+//! The values in messages, on the wire (SPEC.md §4). Numbers are big-endian, and there is no padding.
 
 use super::reader::Reader;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -10,11 +10,11 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_wire::{Mac, Vni};
 
-/// Where bytes go: into a buffer, or into a count of them.
+/// The target of encoding: a buffer, or a counter of bytes.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
     fn size(&self) -> usize;
-    /// Overwrites two bytes that were put before.
+    /// Overwrites two bytes at `at`, which were written before.
     fn set(&mut self, at: usize, bytes: [u8; 2]);
 }
 
@@ -34,7 +34,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Only counts.
+/// A sink that only counts the bytes.
 pub(super) struct Count(pub(super) usize);
 
 impl Sink for Count {
@@ -49,17 +49,17 @@ impl Sink for Count {
     fn set(&mut self, _: usize, _: [u8; 2]) {}
 }
 
-/// A value with one way to stand on the wire.
+/// A value that can be written. Each value has one encoding.
 pub(crate) trait Put {
     fn put<S: Sink>(&self, out: &mut S);
 }
 
-/// A value that is read from there, or that says where it lies.
+/// A value that can be read. It is copied, or it borrows from the datagram.
 pub(crate) trait Get<'a>: Sized {
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError>;
 }
 
-/// The fields in this order.
+/// Implements writing and reading for a struct: its fields, in this order.
 macro_rules! fields {
     ($($name:ident { $($field:tt),* })*) => {
         $(impl $crate::codec::value::Put for $name {
@@ -113,7 +113,7 @@ fields! {
     Place { nve, locators }
 }
 
-/// The age in whole milliseconds.
+/// The limits; the age is in whole milliseconds.
 impl Put for HoldLimits {
     fn put<S: Sink>(&self, out: &mut S) {
         self.frames.put(out);
@@ -129,7 +129,7 @@ impl Get<'_> for HoldLimits {
     }
 }
 
-/// 0 or 1.
+/// One byte, 0 or 1.
 impl Put for bool {
     fn put<S: Sink>(&self, out: &mut S) {
         out.put(&[u8::from(*self)]);
@@ -143,7 +143,7 @@ impl Get<'_> for bool {
         match r.get::<u8>()? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(r.fail(at, DecodeErrorKind::TooLarge { found: other.into(), max: 1 })),
+            byte => Err(r.fail(at, DecodeErrorKind::TooLarge { found: byte.into(), max: 1 })),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Get<'_> for Ipv6Addr {
     }
 }
 
-/// A byte that says which families (1 IPv4, 2 IPv6, 3 both), then the addresses.
+/// A byte with the families (1 IPv4, 2 IPv6, 3 both), then the addresses.
 impl Put for Locators {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
@@ -233,12 +233,12 @@ impl Get<'_> for Locators {
             1 => Ok(Self::V4(r.get()?)),
             2 => Ok(Self::V6(r.get()?)),
             3 => Ok(Self::Both(r.get()?, r.get()?)),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }
 
-/// A byte that says what it is (1 MAC, 4 IPv4, 6 IPv6), then the address.
+/// A byte with the kind (1 MAC, 4 IPv4, 6 IPv6), then the address.
 impl Put for Address {
     fn put<S: Sink>(&self, out: &mut S) {
         match self {
@@ -266,20 +266,20 @@ impl Get<'_> for Address {
             1 => Ok(Self::Mac(r.get()?)),
             4 => Ok(Self::Ip(IpAddr::V4(r.get()?))),
             6 => Ok(Self::Ip(IpAddr::V6(r.get()?))),
-            other => Err(r.wrong(at, other)),
+            byte => Err(r.wrong(at, byte)),
         }
     }
 }
 
-/// The most IP addresses of one TSI in a message: 64. As many fit each message about a TSI, whatever their families.
+/// The most IP addresses of one TSI in a message: 64. That many fit each message about a TSI, whatever their families.
 pub const MAX_IPS: usize = 64;
 
 const RUN_V6: u8 = 0x80;
 const RUN_MORE: u8 = 0x40;
 const RUN_COUNT: u8 = 0x3f;
 
-/// Runs of addresses of one family: a byte with the family (0x80: IPv6), whether another run follows (0x40) and how many
-/// (0x3f), then the addresses. No addresses at all are the byte 0.
+/// Runs of addresses of one family: a byte, then the addresses. In the byte, 0x80 is set for IPv6 and 0x40 if another run follows;
+/// 0x3f masks the number of addresses. A list without addresses is the byte 0.
 impl Put for Vec<IpAddr> {
     fn put<S: Sink>(&self, out: &mut S) {
         let mut runs =
@@ -308,7 +308,7 @@ impl<'a> Get<'a> for Addresses<'a> {
         loop {
             let at = r.offset();
             let run: u8 = r.get()?;
-            // Only "none at all" has an empty run: there is one way to say it.
+            // Only a list without addresses has an empty run, so that each list has one encoding.
             if run & RUN_COUNT == 0 && (run != 0 || any) {
                 return Err(r.wrong(at, 0_u32));
             }
@@ -324,14 +324,14 @@ impl<'a> Get<'a> for Addresses<'a> {
     }
 }
 
-/// The next address of a run.
+/// Reads the next address of a run.
 #[inline(always)]
 fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
     Ok(if run & RUN_V6 == 0 { IpAddr::V4(r.get()?) } else { IpAddr::V6(r.get()?) })
 }
 
 impl<'a> Addresses<'a> {
-    /// The addresses, in order.
+    /// The addresses, in the order of the message.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
         let (mut r, mut run) = (self.runs, 0);
         core::iter::from_fn(move || {

@@ -69,11 +69,11 @@ pub struct Response {
     pub address: Address,
     /// The answer.
     pub answer: Answer,
-    /// How long the NVE may keep the answer (an answer says how long it holds, DIR-03).
+    /// The time for which the NVE may keep the answer (an answer has a lifetime, DIR-03).
     pub lifetime: Lifetime,
 }
 
-/// What the NVA answers about an address.
+/// The NVA's answer about an address.
 ///
 /// Exhaustive: a fourth answer would be a new version of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]

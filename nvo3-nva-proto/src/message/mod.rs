@@ -1,6 +1,6 @@
-//! What can be said: [`Message`] with its bodies as owned values, [`crate::view`] has the same where they lie in a datagram.
+//! The messages: [`Message`] and its bodies as owned values. [`crate::view`] has the same messages, read in place in a datagram.
 //!
-//! The one list of messages is in [`table`]; a body's layout is in `codec`, beside what reads it.
+//! [`table`] has the one list of messages. `codec` has the layout of each body, beside its reader.
 
 mod audit;
 mod directory;

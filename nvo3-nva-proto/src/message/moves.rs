@@ -44,7 +44,7 @@ pub struct Prepare {
     pub version: Version,
     /// The side of the receiver.
     pub side: Side,
-    /// How the VM moves.
+    /// The kind of the move.
     pub kind: MoveKind,
     /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
     ///
@@ -115,7 +115,7 @@ pub struct MoveWord {
 pub struct Outcome {
     /// The move.
     pub move_id: MoveId,
-    /// How the move ended.
+    /// The result of the move.
     pub result: MoveResult,
     /// The version of the mappings from now on: the reserved version if committed, a newer one if aborted.
     pub version: Version,
@@ -126,7 +126,7 @@ pub struct Outcome {
 }
 
 codes! {
-    /// How a move ended.
+    /// The result of a move.
     pub enum MoveResult {
         /// The VM is at the new NVE.
         Committed = 1 "committed",

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 codes! {
-    /// How a TSI comes to be behind an NVE (draft-ietf-nvo3-vmm §2).
+    /// The kind of move by which a TSI comes to be behind an NVE (draft-ietf-nvo3-vmm §2).
     pub enum MoveKind {
         /// The VM runs during the move.
         Hot = 1 "hot",
@@ -40,7 +40,7 @@ pub struct Tsi {
 pub struct RegistrationRequest {
     /// The TSI to register.
     pub tsi: Tsi,
-    /// How the TSI comes to be there; a first start is [`MoveKind::Cold`].
+    /// The kind of move by which the TSI came to the NVE; a first start is [`MoveKind::Cold`].
     pub kind: MoveKind,
     /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
@@ -48,7 +48,7 @@ pub struct RegistrationRequest {
     ///
     /// The NVA refuses a request that expects an older version than its mapping at another NVE has (VMM-6-04).
     pub expected: Option<Version>,
-    /// How long the TSI stays registered if the NVE does not refresh it.
+    /// The time for which the TSI stays registered if the NVE does not refresh it.
     pub lifetime: Lifetime,
 }
 
@@ -60,7 +60,7 @@ pub struct RegistrationRequest {
 pub struct RegistrationReply {
     /// The TSI.
     pub tsi: TsiKey,
-    /// Whether the NVA accepted the request, or the reason why not.
+    /// The result: accepted, or the reason for the refusal.
     pub result: RegistrationResult,
     /// The version of the current mapping.
     pub version: Version,

@@ -133,7 +133,7 @@ messages! {
     0x24 Update(Update, view::Update<'a>);
     /// An NVE restates its interest and asks for the updates that it missed.
     0x25 Resync(Resync, view::Resync<'a>);
-    /// A mapping is out of date; the receiver drops it if it still has that one.
+    /// A mapping is out of date. The receiver drops the mapping if it still has it.
     0x26 Invalidate(Invalidate);
 
     /// The NVA asks an NVE to reserve what a move needs.

@@ -149,15 +149,15 @@ pub struct StateChunk {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum StatePart {
-    /// See [`StateKind::Connections`].
+    /// Records of [`StateKind::Connections`].
     Connections(Vec<FlowRecord>),
-    /// See [`StateKind::Sessions`].
+    /// Records of [`StateKind::Sessions`].
     Sessions(Vec<FlowRecord>),
-    /// See [`StateKind::Policies`].
+    /// Records of [`StateKind::Policies`].
     Policies(Vec<PolicyRecord>),
-    /// See [`StateKind::Snapshot`].
+    /// Bytes of [`StateKind::Snapshot`].
     Snapshot(Vec<u8>),
-    /// See [`StateKind::Opaque`].
+    /// Bytes of [`StateKind::Opaque`].
     Opaque(Vec<u8>),
 }
 

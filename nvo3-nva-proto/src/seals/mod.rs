@@ -29,7 +29,7 @@ use crate::message::table::code;
 use crate::view;
 use alloc::vec::Vec;
 
-/// What authenticates the messages of a session (authentication is left out only where the configuration says so, R-38).
+/// The authentication of the messages of a session (authentication is left out only where the configuration says so, R-38).
 ///
 /// There is no default: a program says which one it uses. With `serde` the keys are left out, and a transport that is read back believes
 /// nobody ([`Keys`]). Without the feature `auth` there are no keys, and every transport is a trusted one.

@@ -1,4 +1,4 @@
-//! What both ends do alike, sealed or not.
+//! The behaviour that sealed and unsealed ends have in common.
 
 use super::*;
 use crate::{ErrorCode, Invalidate, TsiKey, Version};

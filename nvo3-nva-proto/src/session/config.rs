@@ -22,7 +22,7 @@ use core::fmt;
 pub struct SessionConfig {
     /// The longest silence before a Keepalive is sent, and before the last Ack is sent again. Default: 1 s; more than 0.
     pub keepalive: Micros,
-    /// How long the peer may say nothing, or acknowledge nothing of what it was sent, before the session ends as
+    /// The longest time for which the peer may send nothing, or acknowledge none of the messages sent to it. Then the session ends as
     /// [`DownReason::Dead`](crate::DownReason::Dead) (a client finds out whether its server is reached, DIR-01). Default: 3.5 s; at least
     /// twice `keepalive`.
     pub dead_after: Micros,

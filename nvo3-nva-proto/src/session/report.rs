@@ -1,4 +1,4 @@
-//! What a session reports to its owner besides events: messages, deadlines, refusals, counters.
+//! The reports of a session to its owner, besides events: messages, deadlines, refusals, counters.
 
 use crate::error::EncodeError;
 use crate::id::SessionId;
@@ -56,7 +56,7 @@ impl fmt::Display for DownReason {
     }
 }
 
-/// What the next deadline of a session is for.
+/// The purpose of a session's next deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

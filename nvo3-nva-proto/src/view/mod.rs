@@ -49,7 +49,7 @@ pub struct Addresses<'a> {
     pub(crate) runs: Reader<'a>,
 }
 
-/// See [`crate::Tsi`].
+/// A [`crate::Tsi`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Tsi<'a> {
     /// The VN and the MAC.
@@ -58,22 +58,22 @@ pub struct Tsi<'a> {
     pub ips: Addresses<'a>,
 }
 
-/// See [`crate::RegistrationRequest`].
+/// A [`crate::RegistrationRequest`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct RegistrationRequest<'a> {
     /// The TSI to register.
     pub tsi: Tsi<'a>,
-    /// How the TSI comes to be there.
+    /// The kind of move by which the TSI came to the NVE.
     pub kind: MoveKind,
     /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
     /// The newest version of the mapping that the NVE knows.
     pub expected: Option<Version>,
-    /// How long it holds.
+    /// The requested lifetime of the registration.
     pub lifetime: Lifetime,
 }
 
-/// See [`crate::Mapping`].
+/// A [`crate::Mapping`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping<'a> {
     /// The MAC of the TSI.
@@ -86,7 +86,7 @@ pub struct Mapping<'a> {
     pub place: Option<Place>,
 }
 
-/// See [`crate::Response`].
+/// A [`crate::Response`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
     /// The VN.
@@ -95,11 +95,11 @@ pub struct Response<'a> {
     pub address: Address,
     /// The answer.
     pub answer: Answer<'a>,
-    /// How long it holds.
+    /// The time for which the NVE may keep the answer.
     pub lifetime: Lifetime,
 }
 
-/// See [`crate::Answer`].
+/// A [`crate::Answer`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
     /// The address belongs to this mapping.
@@ -110,7 +110,7 @@ pub enum Answer<'a> {
     Prohibited,
 }
 
-/// See [`crate::Update`].
+/// A [`crate::Update`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
     /// The VN of every mapping in it.
@@ -135,7 +135,7 @@ pub struct Mappings<'a> {
     pub(crate) entries: Reader<'a>,
 }
 
-/// See [`crate::Members`].
+/// A [`crate::Members`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
     /// The NVEs and their locators.
@@ -144,7 +144,7 @@ pub struct Members<'a> {
     pub more: bool,
 }
 
-/// See [`crate::Resync`].
+/// A [`crate::Resync`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Resync<'a> {
     /// The newest published record that the NVE has.
@@ -157,7 +157,7 @@ pub struct Resync<'a> {
     pub more: bool,
 }
 
-/// See [`crate::Prepare`].
+/// A [`crate::Prepare`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Prepare<'a> {
     /// The move.
@@ -166,7 +166,7 @@ pub struct Prepare<'a> {
     pub version: Version,
     /// The side of the receiver.
     pub side: Side,
-    /// How the VM moves.
+    /// The kind of the move.
     pub kind: MoveKind,
     /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
     pub suspended: bool,
@@ -182,12 +182,12 @@ pub struct Prepare<'a> {
 #[derive(Clone, Copy)]
 pub struct Tsis<'a>(pub(crate) Tlvs<'a>);
 
-/// See [`crate::Outcome`].
+/// A [`crate::Outcome`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome<'a> {
     /// The move.
     pub move_id: MoveId,
-    /// How the move ended.
+    /// The result of the move.
     pub result: MoveResult,
     /// The version of the mappings from now on.
     pub version: Version,
@@ -197,7 +197,7 @@ pub struct Outcome<'a> {
     pub tsis: List<'a, TsiKey>,
 }
 
-/// See [`crate::StateChunk`].
+/// A [`crate::StateChunk`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct StateChunk<'a> {
     /// The stream.
@@ -208,7 +208,7 @@ pub struct StateChunk<'a> {
     pub part: StatePart<'a>,
 }
 
-/// See [`crate::StatePart`].
+/// A [`crate::StatePart`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the same as crate::StatePart's")]
 pub enum StatePart<'a> {
@@ -219,7 +219,7 @@ pub enum StatePart<'a> {
     Opaque(&'a [u8]),
 }
 
-/// See [`crate::FlowRecord`].
+/// A [`crate::FlowRecord`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowRecord<'a> {
     /// The flow.
@@ -228,7 +228,7 @@ pub struct FlowRecord<'a> {
     pub state: Option<FlowState<'a>>,
 }
 
-/// See [`crate::FlowState`].
+/// A [`crate::FlowState`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowState<'a> {
     /// The time that remains of the state; `None` if it does not expire.
@@ -237,7 +237,7 @@ pub struct FlowState<'a> {
     pub data: &'a [u8],
 }
 
-/// See [`crate::PolicyRecord`].
+/// A [`crate::PolicyRecord`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyRecord<'a> {
     /// The TSI.
@@ -248,7 +248,7 @@ pub struct PolicyRecord<'a> {
     pub rules: Option<&'a [u8]>,
 }
 
-/// See [`crate::CacheReport`].
+/// A [`crate::CacheReport`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheReport<'a> {
     /// The VN of every entry.
@@ -267,7 +267,7 @@ pub struct CacheEntries<'a> {
     pub(crate) entries: Reader<'a>,
 }
 
-/// See [`crate::CacheEntry`].
+/// A [`crate::CacheEntry`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheEntry<'a> {
     /// The MAC of the TSI.
@@ -280,7 +280,7 @@ pub struct CacheEntry<'a> {
     pub nve: NveId,
 }
 
-/// See [`crate::CacheVerdict`].
+/// A [`crate::CacheVerdict`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheVerdict<'a> {
     /// The VN of every entry.

@@ -1,4 +1,4 @@
-//! What a frame says about the place of an address: announcement, probe, question or answer.
+//! The meaning of a frame for the place of an address: announcement, probe, question or answer.
 //!
 //! [`classify`] takes a whole Ethernet frame, tagged or not, and returns its [`Kind`]. A frame that nobody may learn
 //! from (ARP-04), or that breaks a receiver's rule of Neighbor Discovery (ND-01 to ND-03), is an error that says why.

@@ -351,7 +351,8 @@ fn an_8023_length_bounds_llc_and_one_of_0_carries_none() {
     assert_eq!(stop(Dissect::new(&frame[..21]).lax()).kind, Kind::Snap);
 }
 
-/// What every walk holds to: layers lie in the frame, each behind the one before; a lax walk finds what a strict one does.
+/// Checks the invariants of every walk: layers lie in the frame, each after the one before, and a lax walk finds the layers of a strict
+/// one.
 fn check(frame: &[u8]) -> Result<(), TestCaseError> {
     let sir = ila::Prefix([0x20; 8]);
     for start in [Dissect::new, Dissect::ip] {

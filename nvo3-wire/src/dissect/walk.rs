@@ -28,7 +28,7 @@ pub struct Dissect<'a> {
     tunnels: u8,
 }
 
-/// How the walk treats a payload that is not all present.
+/// The treatment of a payload that is not all present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     Strict,

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 /// Each kind of difference, with the rule that this crate follows.
 const DIFFERENCES: &[(&str, &str)] = &[
     // Generated frames:
-    ("evpn", "BGP is a payload here: EVPN routes are the control plane's"),
-    ("nsh", "NSH (RFC 8300) is left in the payload, which the output contract permits"),
-    ("empty payload", "no bytes are no layer; the rows have both for a datagram without data"),
-    ("undefined field", "RFC 1931 leaves ar$tpa of a DRARP error undefined; it is printed as it lies there"),
+    ("evpn", "this crate shows BGP as a payload, because EVPN routes belong to the control plane"),
+    ("nsh", "this crate leaves NSH (RFC 8300) in the payload, which the output contract permits"),
+    ("empty payload", "this crate shows no layer for zero bytes; the rows show an empty payload or none"),
+    ("undefined field", "RFC 1931 leaves ar$tpa of a DRARP error undefined; this crate prints the bytes of the frame"),
     (
         "nvgre or not",
-        "RFC 7637 §3.2: GRE with a key around Ethernet is NVGRE, without a key or with more it is plain GRE \
-      (RFC 2890); which of the two the ends agreed on is not in the frame",
+        "RFC 7637 §3.2: GRE around Ethernet with a key and nothing more is NVGRE, else it is plain GRE (RFC 2890); \
+      the frame does not say which of the two the ends agreed on",
     ),
     (
         "experimental option",
@@ -21,30 +21,37 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "neutral or not",
-        "ILA-03: only the upper checksum, which no longer verifies, tells that a change was not neutral",
+        "ILA-03 asks for changes that keep the checksum; only a wrong upper checksum shows that a change did not",
     ),
     // Captures read by tshark:
     (
         "icmp data",
-        "output contract: an ICMP header has 8 bytes and a payload, SNAP is a layer of its own; tshark counts \
-      both to the layer",
+        "output contract: an ICMP header has 8 bytes, and its data is a payload; SNAP is a layer of its own; tshark \
+      counts the data and SNAP to the layer before",
     ),
-    ("other carrier", "MPLS, PPP, 802.11, GTP, ERSPAN, WCCP and their like are no formats of this crate: a payload"),
-    ("extended echo", "RFC 8335's messages are shown by type and code alone"),
-    ("other link type", "frame relay is no link type of this crate"),
-    ("cisco link", "ISL, FabricPath: tshark guesses a frame in front of the frame from its destination"),
-    ("gre version 1", "RFC 2637's GRE ends in an acknowledgment number; RFC 2784 §2.3.1 drops the version unread"),
-    ("arp of another kind", "ARP-02: other address types and lengths than of IPv4 over Ethernet are refused unread"),
+    ("other carrier", "this crate shows MPLS, PPP, 802.11, GTP, ERSPAN, WCCP and similar formats as a payload"),
+    ("extended echo", "this crate shows the messages of RFC 8335 by type and code only"),
+    ("other link type", "this crate does not read the link type frame relay"),
+    ("cisco link", "ISL and FabricPath: tshark guesses from the destination that a header stands before the frame"),
+    (
+        "gre version 1",
+        "RFC 2784 §2.3.1: a packet of another GRE version is dropped unread; tshark reads RFC 2637's version 1, \
+      which ends in an acknowledgment number",
+    ),
+    ("arp of another kind", "ARP-02: this crate refuses ARP that is not of IPv4 over Ethernet"),
     (
         "broken header",
-        "RFC 791, RFC 8200, RFC 768, RFC 8926: a header whose lengths contradict each other or the frame is \
-      refused; tshark shows what it can of it, and says so or not",
+        "RFC 791, RFC 8200, RFC 768, RFC 8926: this crate refuses a header whose lengths contradict each other or \
+      the frame; tshark shows a part of the header, often without a warning",
     ),
     (
         "chain bound",
-        "at most 8 extension headers are followed (RFC 8200 §4.1 has each once, destination options twice)",
+        "this crate follows at most 8 extension headers (RFC 8200 §4.1 has each once, destination options twice)",
     ),
-    ("source route", "checksums of upper protocols are over the last destination, which a source route still holds"),
+    (
+        "source route",
+        "the checksum of an upper protocol covers the last destination, which still stands in the source route",
+    ),
 ];
 
 /// Counts comparisons and deliberate differences, and collects the other differences.

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Some(walks) => case.walk(without, flags.seed, walks),
         None => case.explore(without, flags.depth, flags.steps),
     };
-    explored.said.iter().for_each(|line| println!("{line}"));
+    explored.lines.iter().for_each(|line| println!("{line}"));
     println!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
     if explored.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -61,7 +61,7 @@ pub struct Explored {
     pub depth: usize,
     pub violations: usize,
     /// More lines to print.
-    pub said: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 pub(super) struct Small {
@@ -145,14 +145,14 @@ impl Case {
             states: checker.unique_state_count(),
             depth: checker.max_depth(),
             violations: 0,
-            said: Vec::new(),
+            lines: Vec::new(),
         };
         let bound = match depth {
             Some(depth) => format!("to depth {depth}"),
             None if most.is_some_and(|most| checker.state_count() >= most) => "in part".into(),
             None => "whole".into(),
         };
-        explored.said.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
+        explored.lines.push(format!("explored {bound} in {:.1} s", began.elapsed().as_secs_f64()));
         for (property, path) in checker.discoveries() {
             explored.note(property, path.into_vec(), &rules);
         }
@@ -164,19 +164,19 @@ impl Case {
         let rules = Rules { without, ordered: self.ordered };
         let small = Small { case: self, rules, rests: Rests::default() };
         let began = Instant::now();
-        let mut explored = Explored { states: 0, depth: 0, violations: 0, said: Vec::new() };
+        let mut explored = Explored { states: 0, depth: 0, violations: 0, lines: Vec::new() };
         for number in first..first.saturating_add(walks) {
             let (steps, broken) = walk(&small, number);
             explored.states += steps;
             explored.depth = explored.depth.max(steps);
             if let Some((property, way)) = broken {
-                explored.said.push(format!("walk {number} breaks; again: {} --walks 1 --seed {number}", self.name));
+                explored.lines.push(format!("walk {number} breaks; again: {} --walks 1 --seed {number}", self.name));
                 explored.note(property, way, &rules);
                 break;
             }
         }
         let time = began.elapsed().as_secs_f64();
-        explored.said.push(format!("walked from seed {first}, {walks} walks asked for, in {time:.1} s"));
+        explored.lines.push(format!("walked from seed {first}, {walks} walks asked for, in {time:.1} s"));
         explored
     }
 }
@@ -184,8 +184,8 @@ impl Case {
 impl Explored {
     fn note(&mut self, property: &str, way: Way, rules: &Rules) {
         self.violations += 1;
-        self.said.push(format!("VIOLATION of {property}"));
-        self.said.extend(timeline(way, rules));
+        self.lines.push(format!("VIOLATION of {property}"));
+        self.lines.extend(timeline(way, rules));
     }
 }
 

@@ -39,10 +39,10 @@ fn find(world: &World, id: u8) -> Option<&Move> {
     world.nva.open.iter().chain(&world.nva.ended).find(|mv| mv.id == id)
 }
 
-/// Whether the move of a message is over, or is decided and the sender's part in it is done.
-fn inert_at_authority(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
+/// True if the move of a message is over, or is decided and the sender's part in it is done.
+fn inert_at_authority(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool) -> bool {
     let open = |id| world.nva.open.filter(|mv| mv.id == id);
-    let answered = |answer| said(answer) || inert_at_edge(world, answer, said);
+    let answered = |answer| is_said(answer) || inert_at_edge(world, answer, is_said);
     match packet.msg {
         Msg::Ready { id, .. }
         | Msg::Refused { id, .. }
@@ -78,8 +78,8 @@ fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
     Some(Packet { edge: n, up: false, msg: Msg::Outcome { id, result, version, place } })
 }
 
-/// Whether a message says no more than the edge knows.
-fn inert_at_edge(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -> bool {
+/// True if a message says no more than the edge knows.
+fn inert_at_edge(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool) -> bool {
     let edge = world.edge(packet.edge);
     let tsi = edge.tsi.get();
     let floor = generation(tsi.floor);
@@ -100,7 +100,7 @@ fn inert_at_edge(world: &World, packet: Packet, said: &dyn Fn(Packet) -> bool) -
         Msg::Revoke { id, version, .. } => version < floor && !in_hand(id) && heard_of(id, false),
         Msg::Outcome { id, version, place, .. } => {
             let acknowledged = Packet { edge: packet.edge, up: true, msg: Msg::OutcomeInForce { id } };
-            let answered = said(acknowledged) || inert_at_authority(world, acknowledged, said);
+            let answered = is_said(acknowledged) || inert_at_authority(world, acknowledged, is_said);
             let cached = version < edge.cached.0 || (version, place) == edge.cached;
             version <= floor && cached && !in_hand(id) && edge.heard && answered
         }

@@ -69,7 +69,7 @@ impl Net {
         (0..self.0.len()).filter(move |n| !ordered || first(n)).map(|n| self.0[n])
     }
 
-    /// Whether an Update is under way to an edge.
+    /// True if an Update is under way to an edge.
     pub fn updates(&self, edge: At) -> bool {
         self.0.iter().any(|packet| packet.edge == edge && !packet.up && matches!(packet.msg, Msg::Update { .. }))
     }

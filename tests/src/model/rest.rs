@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// The most steps of a run. No run without faults needs so many.
 const MOST_STEPS: usize = 400;
 
-/// How many worlds that come to rest are remembered.
+/// The most worlds at rest that are remembered.
 const REMEMBERED: usize = 1 << 22;
 
 /// The invariant that is broken, and how.
@@ -39,7 +39,7 @@ impl Default for Rests {
 }
 
 impl Rests {
-    /// Whether the world comes to a good state of rest.
+    /// True if the world comes to a good state of rest.
     pub fn has(&self, start: &World, rules: &Rules) -> bool {
         let mut world = World { left: Faults::default(), ..start.clone() };
         let mut new = Vec::new();

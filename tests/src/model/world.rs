@@ -262,12 +262,12 @@ impl World {
         self.edge(at).tsi.get().state
     }
 
-    /// Whether the entry in force at an edge delivers.
+    /// True if the entry in force at an edge delivers.
     pub fn delivers(&self, at: At, rules: &Rules) -> bool {
         rules.entry(self.edge(at).table.get().state).is_some_and(|entry| entry.delivers())
     }
 
-    /// Whether the frame is under way or held.
+    /// True if the frame is under way or held.
     pub const fn under_way(&self) -> bool {
         matches!(self.frame, Frame::Flying { .. } | Frame::Held { .. })
     }
@@ -279,7 +279,7 @@ impl World {
         over.then(|| self.net.outcome(n, id as u8)).flatten()
     }
 
-    /// How a move ended, if it did.
+    /// The result of a move, if it has ended.
     pub fn result(&self, id: u8) -> Option<MoveResult> {
         let mv = self.nva.ended.iter().find(|mv| mv.id == id)?;
         Some(if mv.aborted == 0 { MoveResult::Committed } else { MoveResult::Aborted })

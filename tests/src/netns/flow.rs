@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The time between two datagrams.
 const INTERVAL: Duration = Duration::from_millis(1);
-/// How long the receiver listens after the last datagram left.
+/// The time for which the receiver listens after the last datagram left.
 const GRACE: Duration = Duration::from_millis(500);
 /// Bytes that may wait for the receiver.
 const RECEIVE_BUFFER: usize = 16 << 20;
@@ -40,9 +40,9 @@ pub struct Flow {
 /// The result of a flow.
 #[derive(Debug)]
 pub struct Counted {
-    /// When each datagram was sent.
+    /// The time at which each datagram was sent.
     pub sent: Vec<Instant>,
-    /// When the lost datagrams were sent.
+    /// The times at which the lost datagrams were sent.
     pub lost: Vec<Instant>,
     /// Copies that arrived beyond the first.
     pub duplicated: usize,

@@ -173,7 +173,7 @@ impl Overlay {
         counters[name].as_u64().unwrap_or_else(|| panic!("{daemon} counts no {name}: {counters}"))
     }
 
-    /// How many frames an edge holds now.
+    /// The number of frames that an edge holds now.
     pub fn held(&self, host: u8) -> u64 {
         let answer = self.nvoctl(&format!("h{host}"), &["--json", "status"]);
         json(&answer)["held_frames"].as_u64().unwrap()

@@ -20,7 +20,7 @@ const ENOUGH: usize = 10_000;
 pub struct Node {
     pub control: ForeignEdge,
     pub forwarder: Forwarder,
-    /// How many of the next promises the forwarder refuses.
+    /// The number of the next promises that the forwarder refuses.
     pub refusals: u8,
 }
 
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// Whether the forwarder may refuse an order in this state: one behind a promise of a planned move. After an unplanned move
+/// True if the forwarder may refuse an order in this state: one behind a promise of a planned move. After an unplanned move
 /// nobody would ask again.
 fn may_refuse(state: State) -> bool {
     const UNPLANNED: u64 = 1 << 63;

@@ -132,11 +132,11 @@ impl World {
     }
 
     /// Stops the VM: after its edge said *suspended*, or, if the hypervisor speaks late, once the edge knows of the move.
-    fn stop(&mut self, vm: usize, said: bool) {
+    fn stop(&mut self, vm: usize, is_suspended: bool) {
         let (now, all) = (self.now, self.of_vm(vm).len());
         let Some(leg) = &self.vms[vm].leg else { return };
         let (id, from) = (leg.id, leg.from);
-        let ready = if said { leg.heard.len() == all } else { leg.may_suspend && leg.prepared.len() == all };
+        let ready = if is_suspended { leg.heard.len() == all } else { leg.may_suspend && leg.prepared.len() == all };
         if !ready || leg.resumed || self.model.seats[vm] != Seat::Runs(from) || self.vms[vm].unread.is_some() {
             return;
         }
@@ -396,7 +396,7 @@ impl World {
         }
     }
 
-    /// Whether hypervisors and management have nothing left to do for a VM.
+    /// True if hypervisors and management have nothing left to do for a VM.
     pub fn is_settled(&self, vm: usize) -> bool {
         let state = &self.vms[vm];
         state.leg.is_none() && state.unread.is_none() && !state.owed && matches!(self.model.seats[vm], Seat::Runs(_))

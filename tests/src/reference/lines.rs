@@ -29,7 +29,7 @@ pub struct Lines {
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<(Instant, Vec<u8>)>,
-    /// How many messages were lost since the last delivery.
+    /// The number of messages that were lost since the last delivery.
     lost: u8,
 }
 

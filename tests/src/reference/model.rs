@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const FRAMES: usize = 32;
 /// The time after which a held frame may be dropped as too old.
 pub const AGE: Micros = Micros::from_secs(3);
-/// How long an edge remembers a delivered frame, in case the word that the VM stopped comes late.
+/// The time for which an edge remembers a delivered frame, in case the word that the VM stopped comes late.
 pub const REMEMBERED: Micros = Micros::from_secs(1);
 
 /// The place of a VM.
@@ -75,7 +75,7 @@ struct Datagram {
     excuse: Option<Excuse>,
 }
 
-/// What the model knows of the world.
+/// The model's knowledge of the world.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The VM and the VN of each station.
@@ -83,14 +83,14 @@ pub struct Model {
     /// The place of each VM.
     pub seats: Vec<Seat>,
     datagrams: Vec<Datagram>,
-    /// When each VM was last at each edge, or was about to come there.
+    /// The time at which each VM was last at each edge, or was about to come there.
     there: BTreeMap<(usize, usize), Instant>,
     died: BTreeMap<usize, Instant>,
-    /// Until when datagrams to or from an edge that was cut off are excused.
+    /// The end of the time in which datagrams to or from an edge that was cut off are excused.
     cut: BTreeMap<usize, Instant>,
-    /// Until when a node that died may keep the others waiting.
+    /// The end of the time in which a node that died may keep the others waiting.
     down: BTreeMap<usize, Instant>,
-    /// When a VM last did not run, or its edge waited for a word about it.
+    /// The last time at which a VM did not run, or its edge waited for a word about it.
     in_question: BTreeMap<usize, Instant>,
     /// The claims that do not hold.
     pub wrong: Vec<String>,
@@ -223,11 +223,11 @@ impl Model {
 
     /// An edge drops a datagram that it held.
     pub fn sheds(&mut self, now: Instant, edge: usize, why: &str) {
-        let here = |one: &Datagram| matches!(one.seen, Some(Where::In(at, _)) if at == edge);
+        let here = |datagram: &Datagram| matches!(datagram.seen, Some(Where::In(at, _)) if at == edge);
         let excused: Vec<(usize, Excuse)> = (0..)
             .zip(&self.datagrams)
-            .filter(|(_, one)| here(one))
-            .filter_map(|(number, one)| Some((number, self.may_drop(now, one, edge)?)))
+            .filter(|(_, datagram)| here(datagram))
+            .filter_map(|(number, datagram)| Some((number, self.may_drop(now, datagram, edge)?)))
             .collect();
         if excused.is_empty() {
             self.wrong.push(format!("edge {edge} drops from its memory: {why}"));
@@ -237,7 +237,7 @@ impl Model {
         }
     }
 
-    /// Whether an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
+    /// True if an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
     fn may_wait(&self, datagram: &Datagram, since: Instant) -> bool {
         let To::One(to) = datagram.to else { return true };
         let vms = [self.stations[to].0, self.stations[datagram.from].0];
@@ -247,8 +247,8 @@ impl Model {
 
     /// An edge drops datagrams as too old. That is excused only for datagrams that were held so long, with a reason.
     pub fn sheds_old(&mut self, now: Instant, edge: usize) {
-        let old = |one: &Datagram| match one.seen {
-            Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(one, since),
+        let old = |datagram: &Datagram| match datagram.seen {
+            Some(Where::In(at, since)) => at == edge && since + AGE <= now && self.may_wait(datagram, since),
             _ => false,
         };
         let old: Vec<usize> = (0..self.datagrams.len()).filter(|number| old(&self.datagrams[*number])).collect();
@@ -264,15 +264,18 @@ impl Model {
     pub fn sheds_many(&mut self, now: Instant, edge: usize) {
         let here =
             |datagram: &Datagram| matches!(datagram.seen, Some(Where::In(at, _) | Where::Port(at, _)) if at == edge);
-        let groups =
-            self.datagrams.iter().filter(|one| one.to == To::All && now < one.sent + Micros(2 * AGE.0)).count();
+        let groups = self
+            .datagrams
+            .iter()
+            .filter(|datagram| datagram.to == To::All && now < datagram.sent + Micros(2 * AGE.0))
+            .count();
         let mut any = false;
         for station in 0..self.stations.len() {
             let counts =
                 |datagram: &Datagram| here(datagram) && (datagram.to == To::One(station) || datagram.from == station);
-            if self.datagrams.iter().filter(|one| counts(one)).count() + groups >= FRAMES {
+            if self.datagrams.iter().filter(|datagram| counts(datagram)).count() + groups >= FRAMES {
                 any = true;
-                for datagram in self.datagrams.iter_mut().filter(|one| counts(one)) {
+                for datagram in self.datagrams.iter_mut().filter(|datagram| counts(datagram)) {
                     datagram.excuse.get_or_insert(Excuse::OverLimit);
                 }
             }

@@ -38,7 +38,7 @@ pub enum Transition {
     Refuse { edge: usize },
 }
 
-/// What a hypervisor does for a move.
+/// The act of a hypervisor for a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// The next step of a move without faults.

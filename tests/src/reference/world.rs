@@ -34,7 +34,7 @@ const LENGTHS: [Micros; 7] = [
     Micros(35_000_000),
 ];
 const COARSE: [Micros; 3] = [Micros(1), Micros(20_000), Micros(200_000)];
-/// How long after a cut the edge may lack what the others know.
+/// The time after a cut in which the edge may lack what the others know.
 const AGREE: Micros = Micros::from_secs(8);
 
 #[derive(Default)]

@@ -1,5 +1,5 @@
 //! The three programs on real kernel interfaces: `nvad`, three `nved` and `nvoctl` in network namespaces, a VM that moves
-//! between two of them, and datagrams of real sockets both ways, each of which is accounted for. Needs root; without, each
+//! between two of them, and datagrams of real sockets both ways. Each datagram is accounted for. The tests need root; without it each
 //! test says so and passes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 

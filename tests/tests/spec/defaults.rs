@@ -1,4 +1,4 @@
-//! The one table of timers and bounds says what the configurations say.
+//! SPEC.md's table of timers and bounds agrees with the configurations.
 
 use crate::document::SPEC;
 use nvo3_mobility::Transport;
@@ -7,10 +7,10 @@ use nvo3_mobility::nve::NveConfig;
 use nvo3_nva_proto::{Locators, NveId, Place, SessionConfig};
 use std::collections::BTreeMap;
 
-/// In microseconds where it is a time.
+/// The defaults by owner and name. Times are in microseconds.
 type Defaults = BTreeMap<(&'static str, &'static str), u64>;
 
-/// By whose it is and its name.
+/// The defaults in the table of SPEC.md §7.3.
 fn in_the_table() -> Defaults {
     let section = SPEC.split("\n### 7.3 ").nth(1).unwrap().split("\n### ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);

@@ -1,11 +1,11 @@
-//! What SPEC.md itself says: its examples, its tables and its diagrams.
+//! The contents of SPEC.md: its examples, its tables and its diagrams.
 
 use nvo3_nva_proto::type_name;
 use std::collections::BTreeMap;
 
 pub(crate) const SPEC: &str = include_str!("../../../nvo3-nva-proto/SPEC.md");
 
-/// The examples' titles and bytes; what follows a semicolon is for people.
+/// The titles and bytes of the examples. The text after a semicolon is a comment.
 pub(crate) fn examples() -> Vec<(&'static str, Vec<u8>)> {
     let blocks = SPEC.split("```hex ").skip(1).map(|block| block.split_once("\n```").unwrap().0);
     let examples = blocks.map(|block| {
@@ -16,7 +16,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Vec<u8>)> {
     examples.collect()
 }
 
-/// Names by code.
+/// The names of a registry, by code.
 pub(crate) type Registry = BTreeMap<u16, String>;
 
 /// The registries of §5 by their titles, and those of §5.6 by their fields.
@@ -31,12 +31,12 @@ pub(crate) fn registries() -> BTreeMap<&'static str, Registry> {
             let code = row[0].trim_matches('`');
             let code =
                 code.strip_prefix("0x").map_or_else(|| code.parse().ok(), |hex| u16::from_str_radix(hex, 16).ok());
-            // A code that has no name goes by its meaning.
+            // A code without a name has its meaning as the name.
             let name = row[1..].iter().find(|name| !name.is_empty())?;
             Some((code?, (*name).to_owned()))
         });
         all.insert(title.split_once(' ').unwrap().1, coded.collect());
-        // "1 hot, 2 warm (by hand), 3 cold"
+        // A cell such as "1 hot, 2 warm (by hand), 3 cold" names the values of a field.
         for row in rows {
             let named = row[1].split(", ").filter_map(|value| {
                 let (code, name) = value.split_once(' ')?;
@@ -48,14 +48,14 @@ pub(crate) fn registries() -> BTreeMap<&'static str, Registry> {
     all
 }
 
-/// The fixed bodies of §6 by message: names and lengths in order.
+/// The fixed bodies of §6, by message: the names and lengths of the fields, in order.
 pub(crate) fn bodies() -> BTreeMap<&'static str, Vec<(&'static str, usize)>> {
     let mut bodies = BTreeMap::new();
     let messages = SPEC.split("\n## 6. ").nth(1).unwrap().split("\n## 7. ").next().unwrap();
     for description in messages.split("\n\n**").skip(1) {
         let Some((start, diagram)) = description.split_once("```text\n24") else { continue };
         if start.contains("```") {
-            continue; // it has no diagram
+            continue; // the message has no diagram
         }
         let row = diagram.lines().find(|line| line.starts_with('|')).unwrap();
         let cells = row.split('|').filter_map(|cell| cell.trim().strip_suffix(')')?.split_once(" ("));

@@ -1,11 +1,11 @@
-//! A message as the decoder in Python prints it, with SPEC.md's names.
+//! A message in the form in which the decoder in Python prints it, with the names of SPEC.md.
 
 use core::net::IpAddr;
 use nvo3_nva_proto::*;
 use nvo3_wire::Mac;
 use serde_json::{Map, Value, json};
 
-/// What decoding says, be it a message or an error.
+/// The result of decoding: a message or an error.
 pub(crate) fn decoded(bytes: &[u8]) -> Value {
     match Message::decode(bytes) {
         Ok((header, message)) => self::message(&header, &message),
@@ -211,7 +211,7 @@ fn body(message: &Message) -> Value {
     }
 }
 
-/// The fields that all messages of a transfer have, and those of this one.
+/// The fields that all messages of a transfer have, and then `more`, the fields of this message.
 fn stream(stream: &StateStream, kind: StateKind, mut more: Value) -> Value {
     more["move"] = json!(stream.move_id.0);
     more["version"] = version(stream.version);
@@ -275,7 +275,7 @@ fn mac(mac: Mac) -> String {
     mac.0.map(|byte| format!("{byte:02x}")).join(":")
 }
 
-/// IPv6 in full: there is one way to write it.
+/// An IPv6 address in full, so that each address has one form.
 fn ip(ip: &IpAddr) -> Value {
     match ip {
         IpAddr::V4(a) => json!(a.to_string()),

@@ -1,4 +1,4 @@
-//! Messages in any number, whole and harmed.
+//! Random messages, whole and damaged.
 
 use crate::strategy;
 use nvo3_nva_proto::Header;
@@ -7,14 +7,14 @@ use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// What a message has of fixed layout: there a change of one byte hits a field.
+/// The length of the header, which has a fixed layout. A change of one byte there hits a field.
 const HEADER: usize = Header::LEN;
 
 fn runner() -> TestRunner {
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]))
 }
 
-/// Messages as the crate writes them, the same in every run.
+/// Random messages that the crate encodes, the same in every run.
 pub(crate) fn generated(count: usize) -> Vec<Vec<u8>> {
     let (mut runner, any) = (runner(), (strategy::header(), strategy::message()));
     let messages = std::iter::repeat_with(|| {
@@ -25,7 +25,7 @@ pub(crate) fn generated(count: usize) -> Vec<Vec<u8>> {
     messages.flatten().take(count).collect()
 }
 
-/// `length` says how long the message is, whatever was done to it.
+/// Writes the present length of the message into its length field.
 pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     if let (Ok(length), Some(field)) = (u16::try_from(bytes.len()), bytes.get_mut(4..6)) {
         field.copy_from_slice(&length.to_be_bytes());
@@ -33,7 +33,7 @@ pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// What the types in use are, and what lies just beyond them.
+/// The number of TLV types to try: those in use, and the next ones.
 const TLV_TYPES: u16 = 22;
 
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ fn done(mut bytes: Vec<u8>, harm: &Harm, all: &[Vec<u8>]) -> Vec<u8> {
             bytes.extend_from_slice(value);
             bytes = sealed(bytes);
         }
-        // A body is as long as another's often enough for what follows to be TLVs here too.
+        // Bodies often have the same length, so these bytes are often TLVs here too.
         Harm::TlvFromAnother(other) => {
             let other = other.get(all);
             bytes.extend(other.iter().skip(tlvs_at(other)));
@@ -93,13 +93,13 @@ fn done(mut bytes: Vec<u8>, harm: &Harm, all: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Where the TLVs begin that the crate wrote: at the first critical one, as good as always.
+/// The byte at which the TLVs of an encoded message begin: nearly always that of the first critical TLV.
 fn tlvs_at(bytes: &[u8]) -> usize {
     let head = |pair: &[u8]| pair[0] == 0x80 && (1..=19).contains(&pair[1]);
     bytes.windows(2).skip(HEADER).position(head).map_or(bytes.len(), |at| at + HEADER)
 }
 
-/// The same messages after one or two things were done to each; some are none the worse for it.
+/// The messages of [`generated`] with one or two damages each. Some damages leave a valid message.
 pub(crate) fn harmed(count: usize) -> Vec<Vec<u8>> {
     let messages = generated(count);
     let (mut runner, any) = (runner(), proptest::collection::vec(harm(), 1..3));

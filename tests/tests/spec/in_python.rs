@@ -1,4 +1,4 @@
-//! `tests/spec/decode.py` was written from SPEC.md alone; it says of every message what the crate says.
+//! `tests/spec/decode.py` was written from SPEC.md alone, and decodes every message as the crate does.
 
 use crate::document::examples;
 use crate::form::{decoded, hex};
@@ -13,7 +13,7 @@ use std::thread;
 const DECODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/spec/decode.py");
 const GENERATED: usize = 10_000;
 
-/// `None`, with the reason printed, where there is no Python.
+/// The decoder in Python. Without Python it is `None`, and the reason is printed.
 fn python() -> Option<Child> {
     let started = Command::new("python3").arg(DECODER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     match started {
@@ -25,7 +25,7 @@ fn python() -> Option<Child> {
     }
 }
 
-/// What the decoder in Python says of each.
+/// The result of the decoder in Python for each message.
 fn in_python(messages: &[Vec<u8>]) -> Option<Vec<Value>> {
     let mut python = python()?;
     let mut input = python.stdin.take().unwrap();
@@ -37,10 +37,10 @@ fn in_python(messages: &[Vec<u8>]) -> Option<Vec<Value>> {
     Some(String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// How a message is packed and not what it says: the crate's owned form does not keep it.
+/// The fields about the packing of a message, which the crate's owned form does not keep.
 const PACKING: [&str; 3] = ["base version", "PLACES", "NVES"];
 
-/// Both say the same of all; how many of them each type and each error had.
+/// Checks that both decoders give the same results. Gives the number of messages of each type and each error.
 fn both_agree(messages: &[Vec<u8>]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let Some(said) = in_python(messages) else { return counts };
@@ -90,7 +90,7 @@ fn what_is_harmed_is_refused_in_python_for_the_same_reason_at_the_same_byte() {
     }
 }
 
-/// A message of every type cut after each of its bytes, with the length that it had and with its own.
+/// A message of every type, cut after each of its bytes, with the length field of the whole message and with its own length.
 #[test]
 fn every_truncation_of_the_examples_says_the_same_in_python() {
     let cut = examples().into_iter().flat_map(|(_, bytes)| {

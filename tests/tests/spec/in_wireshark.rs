@@ -1,4 +1,4 @@
-//! The dissector names every byte of every message as SPEC.md does, and marks what the crate refuses.
+//! The dissector names every byte of every message as SPEC.md does, and marks every message that the crate refuses.
 
 use crate::document::{Registry, bodies, examples, registries};
 use crate::harm::{generated, harmed};
@@ -20,7 +20,7 @@ const PORT: u16 = nvo3_nva_proto::CONTROL_PORT;
 const IP: usize = 20;
 const UDP: usize = 8;
 
-/// What tshark prints of a capture; `None`, with the reason printed, where there is no tshark.
+/// The output of tshark for a capture. Without tshark it is `None`, and the reason is printed.
 fn tshark(capture: &Path, more: &[&str]) -> Option<String> {
     let mut command = Command::new("tshark");
     command.args(["-n", "-X", SCRIPT, "-r"]).arg(capture).args(more);
@@ -36,7 +36,7 @@ fn tshark(capture: &Path, more: &[&str]) -> Option<String> {
     Some(said.into_owned())
 }
 
-/// A file of IP packets.
+/// A capture file of IP packets.
 fn captured(packets: impl IntoIterator<Item = Vec<u8>>) -> tempfile::TempPath {
     let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     let header = PcapHeader { datalink: DataLink::RAW, ..PcapHeader::default() };
@@ -47,7 +47,7 @@ fn captured(packets: impl IntoIterator<Item = Vec<u8>>) -> tempfile::TempPath {
     path
 }
 
-/// UDP over IPv4 from nvad's port to it.
+/// A UDP datagram over IPv4 from and to the control port.
 fn datagram(message: &[u8]) -> Vec<u8> {
     let length = |header: usize| u16::try_from(header + message.len()).unwrap().to_be_bytes();
     let (port, [udp_high, udp_low], [high, low]) = (PORT.to_be_bytes(), length(UDP), length(UDP + IP));
@@ -60,7 +60,7 @@ fn datagram(message: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// A line of the packet's tree.
+/// A line of a packet's tree.
 #[derive(Debug)]
 struct Line {
     name: String,
@@ -89,10 +89,10 @@ fn trees(pdml: &str) -> Vec<Vec<Line>> {
         .collect()
 }
 
-/// No byte of the message without a field of its own, and none that only says that it is not known.
+/// Checks that every byte of the message has a field, and that no field only says that its bytes are unknown.
 fn assert_all_is_named(tree: &[Line], end: usize) {
     let mut named = IP + UDP;
-    // A seal stands in the tree before what it seals.
+    // In the tree a seal stands before the message that it seals.
     let mut leaves: Vec<_> = tree.iter().filter(|line| line.leaf).collect();
     leaves.sort_by_key(|line| line.at);
     for Line { name, at, size, .. } in leaves {
@@ -153,7 +153,7 @@ fn a_seal_is_named_and_what_it_seals_too() {
     }
 }
 
-/// What the crate refuses has a note that says the same, what it takes has none.
+/// A message that the crate refuses has a note with the same error, and a message that it accepts has none.
 ///
 /// Checks ARC-18.
 #[test]
@@ -169,7 +169,7 @@ fn what_the_crate_refuses_is_malformed() {
         let (_, said) = line.split_once('\t').unwrap();
         match Message::decode(bytes) {
             Ok(_) => assert_eq!(said, "", "{bytes:02x?}"),
-            // An empty datagram is not given to a dissector.
+            // tshark gives no empty datagram to a dissector.
             Err(_) if bytes.is_empty() => {}
             Err(error) => assert!(said.contains(&format!("{:?}: ", error.code())), "{error}: {said}: {bytes:02x?}"),
         }

@@ -19,7 +19,7 @@ const LATER: usize = 65_536;
 
 /// The place that records go to.
 pub(crate) enum Journal {
-    /// No place: the records are lost with the process.
+    /// The records are kept in memory only, and are lost with the process.
     Memory,
     /// The thread of the store.
     Store { writer: Writer, path: PathBuf },

@@ -113,7 +113,7 @@ pub(crate) struct Config {
     pub(crate) nva: NvaConfig,
 }
 
-/// Why an authority cannot run with these settings.
+/// The reason why an authority cannot run with these settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]

@@ -47,7 +47,7 @@ pub struct SocketCounters {
     pub receive_errors: u64,
 }
 
-/// Why the authority cannot listen on an address, with that address.
+/// The reason why the authority cannot listen on an address, with the address.
 #[derive(Debug, thiserror::Error)]
 #[error("listen: {address}: {error}")]
 pub struct Error {

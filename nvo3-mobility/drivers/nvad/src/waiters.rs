@@ -22,7 +22,7 @@ pub(crate) enum Until {
 struct Waiter {
     until: Until,
     caller: Caller,
-    /// Why a party of the move refused its part, if one did.
+    /// The reason why a party of the move refused its part, if one did.
     refused: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use nvo3_mobility::nva::Error;
 
-/// Why the machine did not take an input, as a sentence.
+/// The reason why the machine did not take an input, as a sentence.
 pub(crate) fn error(error: Error) -> String {
     match error {
         Error::Refused { id, why } => format!("move {}: {why}", id.0),
@@ -11,8 +11,8 @@ pub(crate) fn error(error: Error) -> String {
             format!("nve {0} is not an edge of this domain: nvad was started without --nve {0}=…", nve.0)
         }
         Error::Busy { other, .. } => {
-            let other = other.0;
-            format!("{error}; `nvoctl outcome {other}` waits for its end, `nvoctl cancel {other}` calls it off")
+            let busy = other.0;
+            format!("{error}; `nvoctl outcome {busy}` waits for its end, `nvoctl cancel {busy}` calls it off")
         }
         _ => error.to_string(),
     }

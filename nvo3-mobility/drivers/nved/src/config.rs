@@ -88,7 +88,7 @@ pub(crate) struct Config {
     pub(crate) hypervisor_word_only: bool,
 }
 
-/// Why an edge cannot run with these settings.
+/// The reason why an edge cannot run with these settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]

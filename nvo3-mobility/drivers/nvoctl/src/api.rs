@@ -29,7 +29,7 @@ pub enum Request {
         tsi: TsiKey,
         /// The move; `None` is the move in hand.
         move_id: Option<MoveId>,
-        /// When the VM stopped, if it has. Frames that were delivered since then go to the new NVE too.
+        /// The time at which the VM stopped, if it has. Frames that were delivered since then go to the new NVE too.
         stopped_at: Option<Instant>,
     },
     /// nved: the VM runs here. A VM that a move brings may start only once this is [`Reply::Done`].
@@ -102,7 +102,7 @@ pub enum Reply {
     Ended {
         /// The move.
         move_id: MoveId,
-        /// How it ended.
+        /// The result of the move.
         result: MoveResult,
     },
     /// The part that was asked for: an object, or an array of objects with the same keys.

@@ -24,7 +24,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Why there is no reply. Each error names the socket.
+/// The reason why there is no reply. Each error names the socket.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No daemon listens at the socket. No daemon got the request.
@@ -52,7 +52,7 @@ pub enum Error {
     Garbled {
         /// The daemon's socket.
         path: PathBuf,
-        /// What is wrong with the line.
+        /// The fault in the line.
         error: serde_json::Error,
     },
 }
@@ -62,7 +62,7 @@ pub enum Error {
 pub struct Heard {
     /// The JSON as the daemon wrote it, without the end of the line.
     pub line: String,
-    /// What the line says.
+    /// The reply in the line.
     pub reply: Reply,
 }
 

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Status,
     /// Show what the daemon knows.
     Show {
-        /// Which part.
+        /// The part to show.
         what: Shown,
     },
     /// Print events as they come, with the time of day (UTC), until the daemon ends.
@@ -240,12 +240,12 @@ pub(crate) enum Shown {
 }
 
 impl Flags {
-    /// When the whole command must be over.
+    /// The time at which the whole command must be over.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.timeout().and_then(|timeout| Instant::now().checked_add(timeout))
     }
 
-    /// Where the daemon listens.
+    /// The path of the daemon's socket.
     pub(crate) fn socket(&self) -> &Path {
         let own = match &self.command {
             Command::Migrate(migrate) => migrate.nva.as_deref(),
@@ -261,7 +261,7 @@ impl Flags {
         }))
     }
 
-    /// How long it may take.
+    /// The time that the command may take.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout.or(match self.command {
             Command::Watch => None,
@@ -288,7 +288,7 @@ impl Whose {
 }
 
 impl Command {
-    /// What the daemon is asked, if one is.
+    /// The request to the daemon; `None` if the command asks no daemon.
     pub(crate) fn request(&self) -> Option<Request> {
         Some(match self {
             Self::Status => Request::Status,

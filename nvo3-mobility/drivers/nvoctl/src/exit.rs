@@ -5,7 +5,7 @@ use nvoctl::Reply;
 use nvoctl::client::Error;
 use std::process::ExitCode;
 
-/// How the command ended. clap itself ends with 2 if the command line is wrong.
+/// The exit code of the command. clap itself ends with 2 if the command line is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 /// The mode of a file of keys: only its owner may read and write it.
 const MODE: u32 = 0o600;
 
-/// Why the keys cannot be read or made.
+/// The reason why the keys cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysError {
@@ -60,9 +60,9 @@ pub enum KeysError {
     Line {
         /// The file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault in the line.
         why: String,
     },
     /// The largest id of a key is in use, so there is none for a new key.
@@ -73,7 +73,7 @@ pub enum KeysError {
     Random(getrandom::Error),
 }
 
-/// How a daemon authenticates the messages of NVEs and NVA.
+/// The way in which a daemon authenticates the messages of NVEs and NVA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Not at all: the daemon trusts the transport and believes whoever can send to it.

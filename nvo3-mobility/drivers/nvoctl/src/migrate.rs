@@ -32,7 +32,7 @@ pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: b
 /// The exit code, and a sentence for stderr.
 type End = (Exit, Option<String>);
 
-/// Why a step is not known to be done.
+/// The reason why it is not known that a step is done.
 enum Stuck {
     /// The request was refused, or no daemon got it: nothing changed.
     Unchanged(Exit),

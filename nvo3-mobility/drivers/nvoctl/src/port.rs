@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
 const LONGEST_NAME: usize = 15;
 
-/// How an edge reads and writes an interface.
+/// The way in which an edge reads and writes an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortKind {
@@ -36,7 +36,7 @@ pub enum PortKind {
 pub struct Port {
     /// The interface's name, 1 to 15 bytes.
     pub name: String,
-    /// How the edge reads and writes the interface.
+    /// The way in which the edge reads and writes the interface.
     #[serde(default)]
     pub kind: PortKind,
     /// Its VN.
@@ -62,7 +62,7 @@ pub struct Station {
     pub ips: Vec<IpAddr>,
 }
 
-/// What is wrong with a port.
+/// The fault in the description of a port.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("port \"{}\": {field}: {why}", port.escape_debug())]
 pub struct PortError {
@@ -70,7 +70,7 @@ pub struct PortError {
     pub port: String,
     /// The field's name, as it is written.
     pub field: &'static str,
-    /// What is wrong with the field, or what it must be.
+    /// The fault in the field, or the form that it must have.
     pub why: String,
 }
 

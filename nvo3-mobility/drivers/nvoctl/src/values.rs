@@ -6,7 +6,7 @@ use nvoctl::clock;
 use std::num::ParseIntError;
 use std::time::{Duration, SystemTime};
 
-/// How far in the future a stop time may be, since clocks are set while they run.
+/// The farthest that a stop time may be in the future, because clocks are set while they run.
 const SKEW: Micros = Micros::from_secs(1);
 
 pub(crate) fn vni(text: &str) -> Result<Vni, String> {

@@ -1,9 +1,9 @@
-//! Holding frames: within their limits, in order, until they leave or are too old.
+//! The held frames: each is kept within limits, in order, until it leaves or is too old.
 //!
-//! In come frames that cannot go yet, each with the line of its TSI. Out go, in turn among TSIs (VMM-5-09), the frames
-//! that may leave now; what exceeds a limit or an age is dropped (VMM-5-08, R-36). Each TSI has its own limits of frames,
-//! bytes and age. Other TSIs never pay for one that holds much: where the total is reached, a TSI drops its own oldest frame,
-//! or the new one. A frame that may leave and only waits for room at its port does not grow old.
+//! In go frames that cannot leave yet, each with its line at its TSI. Out come the frames that may leave now, in turn among TSIs (held
+//! frames leave before newer ones, VMM-5-09). The room drops a frame beyond a limit or an age (each hold is bounded, VMM-5-08, R-36).
+//! Each TSI has its own limits of frames, bytes and age. A TSI that holds much costs other TSIs no frame: if the total is reached, a
+//! TSI drops its own oldest frame, or the new one. A frame that may leave and only waits for room at its port does not grow old.
 
 mod lines;
 mod turns;
@@ -37,7 +37,7 @@ pub(super) struct Hold {
 pub(super) struct Leaving {
     pub(super) line: Line,
     pub(super) target: Target,
-    /// As in [`Way::Tunnel`].
+    /// True if the NVE that sent the frame here should have sent it to its destination ([`Way::Tunnel`]).
     pub(super) stale: bool,
 }
 
@@ -344,7 +344,7 @@ impl Hold {
         }
     }
 
-    /// Asserts what must hold of a TSI's frames; whether they have a deadline.
+    /// Asserts the invariants of a TSI's frames. True if they have a deadline.
     #[cfg(test)]
     pub(super) fn check(&self, key: TsiKey, lines: &Lines) -> bool {
         assert!(!lines.exceed_limits());

@@ -1,4 +1,4 @@
-//! What must hold between the rooms at any time.
+//! The invariants between the rooms, which hold at any time.
 
 use super::Forwarder;
 use crate::table::VapId;

@@ -1,4 +1,4 @@
-//! Held frames leave: in order for each TSI, in turn among TSIs (VMM-5-09).
+//! The leaving of held frames: in order for each TSI, in turn among TSIs (held frames leave before newer ones, VMM-5-09).
 
 use super::frames::count_tunnelled;
 use crate::forwarder::hold::Leaving;

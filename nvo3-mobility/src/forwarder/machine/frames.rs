@@ -1,5 +1,5 @@
-//! Frames that come in: from a VAP, from a tunnel, and by unicast onwards. One look-up of the port, of the sender and of the
-//! destination for each.
+//! The frames that come in from VAPs and tunnels, and the way of a unicast frame. Each frame costs one look-up of the port, of the sender
+//! and of the destination.
 
 use crate::forwarder::classify;
 use crate::forwarder::notice::Notices;
@@ -57,7 +57,7 @@ impl Forwarder {
         }
     }
 
-    /// The sender believes that the destination is here. Its mapping is stale: it must query the NVA (VMM-5-12).
+    /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12).
     fn vn_not_here(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) {
         let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
         if !mac.is_group() && !self.config.own.contains(from) {
@@ -66,7 +66,8 @@ impl Forwarder {
         }
     }
 
-    /// Keeps a frame that the TSI at this VAP may not send yet, or that kept frames of it go before; `None` lets it go on.
+    /// Keeps a frame that the TSI at this VAP may not send yet, or that would overtake kept frames of the TSI. `None`: the frame
+    /// goes on.
     fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool) -> Option<Verdict> {
         let again = self.again.take_if(|again| *again == (vap, key)).is_some();
         let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
@@ -151,7 +152,7 @@ impl Forwarder {
     }
 }
 
-/// Counts a frame that leaves by a tunnel, and tells control of an NVE that should not have sent it here.
+/// Counts a frame that leaves by a tunnel, and tells the control plane of an NVE that should not have sent it here.
 pub(super) fn count_tunnelled(
     key: TsiKey,
     slot: &mut Slot,

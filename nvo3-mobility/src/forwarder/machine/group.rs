@@ -1,4 +1,4 @@
-//! Broadcast and multicast: to each receiver at most once, never back, never from tunnel to tunnel (VXL-14).
+//! Broadcast and multicast frames. Each receiver gets at most one copy, and no copy goes back or from tunnel to tunnel (VXL-14).
 
 use crate::forwarder::tag::Tag;
 use crate::forwarder::{DropReason, Forwarder, Line, Origin, Target, Verdict};

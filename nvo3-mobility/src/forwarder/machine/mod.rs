@@ -240,7 +240,7 @@ impl Forwarder {
         self.now = self.now.max(now);
     }
 
-    /// After frames of a TSI have left or were dropped.
+    /// Tidies up after frames of a TSI left or were dropped.
     fn tidy(&mut self, key: TsiKey) {
         if let Some(slot) = self.slots.get_mut(&key)
             && self.hold.tidy(key, slot)

@@ -1,4 +1,4 @@
-//! Carrying out control's orders.
+//! The effect of the control plane's table changes.
 
 use crate::forwarder::directive::Directive;
 use crate::forwarder::hold::Replay;
@@ -32,8 +32,10 @@ impl Forwarder {
         .map_err(|reason| RefusedChange { number, reason })
     }
 
-    /// Before another entry is in force: where it does not deliver, what was delivered since the stop goes before what is
-    /// held. Without the time of the stop it is kept; where the entry delivers, it is forgotten.
+    /// Handles the remembered frames of a TSI before its next entry is in force.
+    ///
+    /// If the next entry does not deliver, the frames delivered since `replay_since` go before the held frames. Without that time the
+    /// frames stay remembered. If the next entry delivers, or there is none, they are forgotten.
     fn end_remembering(&mut self, key: TsiKey, next: Option<&Entry>, replay_since: Option<Instant>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let delivers_nothing = next.is_some_and(|entry| !entry.delivers());
@@ -116,8 +118,9 @@ impl Forwarder {
         }
     }
 
-    /// Control knows a TSI no more: it is asked for what is still held. With a VN of which nothing else is here, the held
-    /// frames are dropped, as new frames would be (VXL-09).
+    /// Makes a TSI unknown, because the control plane removed its row. If frames are still held for it, the forwarder asks the control
+    /// plane for it. If nothing else of its VN is here, the held frames are dropped as new frames would be (VXL-09: a frame is
+    /// delivered only in its VN).
     fn forget(&mut self, key: TsiKey) {
         let gone = self.vns.release(key.vn);
         if gone || self.slots.asks_too_much() {
@@ -173,12 +176,11 @@ impl Forwarder {
         Ok(())
     }
 
-    /// A TSI comes to a port. Where the port has had group frames for other TSIs, the TSI's own held copies would be
-    /// duplicates there.
+    /// Drops a TSI's held copies of group frames when the TSI comes to a port that may have had these frames for other TSIs.
     fn drop_duplicates(&mut self, key: TsiKey, vap: VapId) {
         let trusted = self.ports.get(vap).is_some_and(|port| port.is_trusted());
-        let is_there = |other: &TsiKey| self.slots.get(other).is_some_and(|slot| slot.directive.out() == Some(vap));
-        let shared = trusted || self.ports.attached(vap).any(|other| other != key && is_there(&other));
+        let is_there = |tsi: &TsiKey| self.slots.get(tsi).is_some_and(|slot| slot.directive.out() == Some(vap));
+        let shared = trusted || self.ports.attached(vap).any(|tsi| tsi != key && is_there(&tsi));
         if let Some(slot) = self.slots.get_mut(&key).filter(|_| shared) {
             self.hold.drop_copies(key, slot, &mut self.tally);
         }

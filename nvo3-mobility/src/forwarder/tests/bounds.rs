@@ -1,4 +1,4 @@
-//! What must hold whatever arrives.
+//! The bounds and the order of frames, which hold whatever arrives.
 
 use super::*;
 use crate::nve::rules::{Plan, Sign, State, Target as Coming, entry};
@@ -47,13 +47,13 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
     assert!(w.f.counters().shed_notices > 0);
 }
 
-/// What can happen to a forwarder, with table changes as the table of nve::rules makes them.
+/// An event at a forwarder. Table changes are those that the table of `nve::rules` makes.
 #[derive(Clone, Debug)]
 enum Happening {
     Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits, Option<u64>),
     Port(VapId, Option<Port>),
     Members(Vec<u8>),
-    /// From the TSI of this number, at this VAP.
+    /// A frame from the TSI of this number, at this VAP.
     Vap(u8, VapId, u8),
     Tunnel(u8, u8),
     Flush(u8, Option<VapId>),
@@ -99,7 +99,7 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
     let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
     let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4)))
         .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });
-    // One TSI at its port most of all, so that a history as long as a move's is likely.
+    // Most events are about one TSI at its port, so that a history as long as that of a move is likely.
     let tsi = || prop_oneof![Just(1_u8), 1..7_u8];
     let at = || prop_oneof![Just(Some(P1)), proptest::option::of((1..5_u32).prop_map(VapId))];
     let to = move || prop_oneof![Just(1_u8), if group { 0..7_u8 } else { 1..7_u8 }];
@@ -116,18 +116,19 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// A world that remembers what each sender got through to each VAP.
+/// A world that remembers the last frame of each sender that each VAP got.
 struct Watched {
     w: World,
     number: u32,
     frames: u64,
     last: BTreeMap<(Mac, Mac, VapId), u32>,
-    /// Each unicast delivery: when, from, to, where, and its number.
+    /// Each unicast delivery: the time, the source, the destination, the VAP, and the frame's number.
     deliveries: Vec<(Instant, Mac, Mac, VapId, u32)>,
-    /// Group frames and the ports that had them, since it last changed who is behind which port.
+    /// Group frames and the ports that had them, since a TSI last changed its port.
     copies: BTreeSet<(u32, VapId)>,
-    /// The frames that are held, and for whom; how many of those that were taken back are held besides.
+    /// The held frames, each with its TSI.
     held: Vec<(TsiKey, u32)>,
+    /// The number of frames that were taken back and are held besides.
     taken_back: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
@@ -150,7 +151,7 @@ impl Watched {
         self.deliveries.push((self.w.now, from, to, vap, number(bytes)));
     }
 
-    /// The VM did not read what it was given since then.
+    /// Notes that the VM did not read the frames that it was given since then.
     fn unread(&mut self, vm: Mac, since: Instant) {
         self.deliveries.retain(|(at, _, to, ..)| *to != vm || *at < since);
         self.last.retain(|(_, to, _), _| *to != vm);
@@ -258,7 +259,7 @@ impl Watched {
         }
     }
 
-    /// It may be refused for room.
+    /// Applies a table change, which the forwarder may refuse for want of room.
     fn order(&mut self, change: Change) {
         self.w.order += 1;
         _ = self.w.f.apply(&TableChange { number: self.w.order, change });

@@ -1,4 +1,4 @@
-//! One event for each frame that is dropped.
+//! The reports of dropped frames: one for each frame.
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl World {
 /// Makes a forwarder drop one frame, and gives the frame's destination and source.
 type Make = fn(&mut World) -> (Mac, Mac);
 
-/// Why and how a frame is dropped, its TSI, where it came in, the line that held it, and whether it was a copy.
+/// A dropped frame: the reason, the way to make the drop, the TSI, the origin, the line that held it, and true for a copy.
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
@@ -137,7 +137,7 @@ fn age(w: &mut World) -> (Mac, Mac) {
     (mac(9), mac(1))
 }
 
-/// As much is held for another TSI as may be held in all.
+/// Fills the total limit of held frames with frames for another TSI.
 fn total(w: &mut World) -> (Mac, Mac) {
     w.entry(1, Some(P1), Entry { gate: Gate::Open, ..holding(None, Bum::Skip) });
     (0..64).for_each(|n| _ = w.tunnel(2, 1, n));

@@ -1,4 +1,4 @@
-//! What a TSI sends before it may.
+//! The frames that a TSI sends before it may send.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Broadcast and multicast.
+//! Broadcast and multicast frames.
 
 use super::*;
 

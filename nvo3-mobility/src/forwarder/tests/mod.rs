@@ -20,7 +20,7 @@ const VN: Vni = Vni::from_bytes([0, 0, 7]);
 const OTHER_VN: Vni = Vni::from_bytes([0, 0, 8]);
 const P1: VapId = VapId(1);
 const P2: VapId = VapId(2);
-/// The limits of VMM-5-08.
+/// The hold limits of these tests (held frames are bounded, VMM-5-08).
 const LIMITS: HoldLimits = HoldLimits { frames: 64, bytes: 64 * 1024, age: Micros::from_secs(3) };
 
 const fn mac(n: u8) -> Mac {
@@ -117,17 +117,17 @@ impl World {
         self.apply(Change::Members { vn: VN, locators: nves.iter().map(|n| ip(*n)).collect() });
     }
 
-    /// From the TSI behind a port of the same number.
+    /// Sends a frame from TSI `from`, which is behind the port of the same number.
     fn vap(&mut self, from: u8, to: u8, number: u32) -> Verdict {
         self.f.vap_frame(self.now, VapId(from.into()), &frame(mac(to), mac(from), number))
     }
 
-    /// From another NVE; a sender that is not here.
+    /// Sends a frame out of the tunnel from another NVE.
     fn tunnel(&mut self, from: u8, to: u8, number: u32) -> Verdict {
         self.f.tunnel_frame(self.now, ip(from), VN, &frame(mac(to), mac(200), number))
     }
 
-    /// Everything that may leave now.
+    /// The held frames that may leave now.
     fn flush(&mut self) -> Vec<(Target, u32)> {
         self.flush_while(&mut |_| true)
     }

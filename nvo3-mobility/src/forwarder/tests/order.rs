@@ -1,4 +1,4 @@
-//! What is held, how much of it, and in which order it leaves.
+//! The held frames: which frames are held, how many, and in which order they leave.
 
 use super::*;
 

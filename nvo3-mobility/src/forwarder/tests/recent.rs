@@ -1,4 +1,4 @@
-//! The late word: what was delivered to a VM that had stopped already goes after it.
+//! *Suspend* after the stop: the frames that were delivered to the stopped VM are sent after it.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn small() -> World {
 }
 
 impl World {
-    /// The TSI behind port 1 is about to leave: frames `numbers` are delivered to it, a millisecond apart.
+    /// Delivers frames `numbers`, a millisecond apart, to the TSI behind port 1, which is about to leave.
     fn leaving(&mut self, numbers: core::ops::Range<u32>) {
         self.entry(1, Some(P1), Entry::DELIVER_AND_REMEMBER);
         for n in numbers {
@@ -19,7 +19,7 @@ impl World {
         }
     }
 
-    /// The late word for the TSI behind port 1.
+    /// Applies the table change of a late *Suspend* for the TSI behind port 1.
     fn stopped(&mut self, ago: u64, entry: Entry) {
         let replay_since = Some(Instant(self.now.0 - ago * 1_000));
         let version = Version { epoch: 1, generation: 5 };

@@ -1,4 +1,4 @@
-//! Orders, their numbers and their bounds.
+//! Table changes, their numbers and their bounds.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Which way a frame goes.
+//! The way of a frame.
 
 use super::*;
 

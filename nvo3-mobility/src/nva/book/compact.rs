@@ -38,12 +38,12 @@ mod tests {
         TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) }
     }
 
-    /// Records as an authority makes them.
+    /// Records in an order in which an authority makes them.
     #[derive(Default)]
     struct Scribe {
         journal: Vec<(RecordNo, Record)>,
         at: BTreeMap<TsiKey, NveId>,
-        /// With how far it is: planned, decided.
+        /// The moves in hand: planned, or decided.
         open: BTreeMap<MoveId, (Vec<TsiKey>, NveId, NveId, MoveKind, bool)>,
         closed: Vec<MoveId>,
     }
@@ -57,19 +57,19 @@ mod tests {
             self.open.values().any(|(tsis, ..)| tsis.contains(key))
         }
 
-        fn step(&mut self, (what, n, nve, other): (u8, u8, u64, u8)) {
+        fn step(&mut self, (kind, n, nve, extra): (u8, u8, u64, u8)) {
             let (key, nve) = (key(n), NveId(nve));
-            match what {
+            match kind {
                 0 | 1 if !self.moving(&key) => {
-                    let ips = vec![IpAddr::V4(Ipv4Addr::new(192, 0, other, n))];
+                    let ips = vec![IpAddr::V4(Ipv4Addr::new(192, 0, extra, n))];
                     self.at.insert(key, nve);
                     self.write(Record::Registered { tsi: Tsi { key, ips }, nve });
                 }
                 2 if !self.moving(&key) && self.at.remove(&key).is_some() => {
                     self.write(Record::Withdrawn { tsi: key });
                 }
-                3 | 4 => self.plan(key, nve, MoveId(u64::from(other) + 1), what == 4 && other % 2 == 0),
-                _ => self.decide_or_close(other),
+                3 | 4 => self.plan(key, nve, MoveId(u64::from(extra) + 1), kind == 4 && extra % 2 == 0),
+                _ => self.decide_or_close(extra),
             }
         }
 
@@ -81,8 +81,8 @@ mod tests {
             }
             let mut tsis = vec![key];
             if !failover {
-                let free = |(other, at): &(&TsiKey, &NveId)| **at == old && **other != key && !self.moving(other);
-                tsis.extend(self.at.iter().find(free).map(|(other, _)| *other));
+                let free = |(tsi, at): &(&TsiKey, &NveId)| **at == old && **tsi != key && !self.moving(tsi);
+                tsis.extend(self.at.iter().find(free).map(|(tsi, _)| *tsi));
             }
             let kind = if failover { MoveKind::Failover } else { MoveKind::Hot };
             let deadline = Micros::from_secs(5);

@@ -189,17 +189,17 @@ mod tests {
     /// Checks VMM-10-01.
     #[test]
     fn the_same_address_in_two_networks_is_two_stations() {
-        let (one, mut two) = (tsi(1), tsi(1));
-        two.key.vn = Vni::new(9).unwrap();
+        let (first, mut second) = (tsi(1), tsi(1));
+        second.key.vn = Vni::new(9).unwrap();
         let mut book = Book::new(1, 1);
-        write(&mut book, Record::Registered { tsi: one.clone(), nve: NveId(1) });
-        write(&mut book, Record::Registered { tsi: two.clone(), nve: NveId(2) });
+        write(&mut book, Record::Registered { tsi: first.clone(), nve: NveId(1) });
+        write(&mut book, Record::Registered { tsi: second.clone(), nve: NveId(2) });
 
-        move_to(&mut book, one.key, NveId(3));
+        move_to(&mut book, first.key, NveId(3));
 
-        assert_eq!(book.find(one.key.vn, Address::Ip(one.ips[0])), Some(one.key));
-        assert_eq!(book.find(two.key.vn, Address::Ip(two.ips[0])), Some(two.key));
-        let there = book.get(&two.key).unwrap();
+        assert_eq!(book.find(first.key.vn, Address::Ip(first.ips[0])), Some(first.key));
+        assert_eq!(book.find(second.key.vn, Address::Ip(second.ips[0])), Some(second.key));
+        let there = book.get(&second.key).unwrap();
         assert_eq!((there.nve(), there.version()), (NveId(2), Version { epoch: 1, generation: 2 }));
     }
 
@@ -210,9 +210,9 @@ mod tests {
             steps in prop::collection::vec((0u8..4, 0u8..6, 1u64..4), 0..60),
         ) {
             let mut book = Book::new(1, 1);
-            for (what, which, nve) in steps {
-                let tsi = tsi(which);
-                match what {
+            for (kind, number, nve) in steps {
+                let tsi = tsi(number);
+                match kind {
                     0 | 1 => write(&mut book, Record::Registered { tsi, nve: NveId(nve) }),
                     2 => move_to(&mut book, tsi.key, NveId(nve)),
                     _ => write(&mut book, Record::Withdrawn { tsi: tsi.key }),

@@ -14,7 +14,7 @@ use nvo3_nva_proto::{
 /// An NVE of the move: its place, and its abilities if it has a session and is not fenced.
 pub(in crate::nva) type Party = (Place, Option<(Encapsulations, Capabilities)>);
 
-/// The move that management asks for.
+/// A move that management asks for.
 pub(in crate::nva) struct Wanted {
     pub(in crate::nva) id: MoveId,
     pub(in crate::nva) tsis: Vec<TsiKey>,
@@ -62,9 +62,9 @@ impl Conduct {
     }
 
     /// The refusal of a move whose TSI still takes part in another move.
-    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, other: MoveId) -> Error {
-        match self.state(facts.book(), other) {
-            Some(state) => Error::Busy { id, key, other, state, left: self.time_left(facts, other) },
+    fn busy(&self, facts: &Facts, id: MoveId, key: TsiKey, running: MoveId) -> Error {
+        match self.state(facts.book(), running) {
+            Some(state) => Error::Busy { id, key, other: running, state, left: self.time_left(facts, running) },
             None => Error::Refused { id, why: Refusal::Busy },
         }
     }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(refused, Error::ReservedId(MoveId::FIRST_RESERVED));
         assert!(refused.to_string().contains("must be below 9223372036854775808 (2^63)"));
         assert_eq!(plan(MoveId(u64::MAX)), Err(Error::ReservedId(MoveId(u64::MAX))));
-        // The highest id that management may use comes to the next check.
+        // The highest id that management may use passes to the next check, which fails.
         assert_eq!(plan(last), Err(Error::UnknownNve(NveId(2))));
     }
 }

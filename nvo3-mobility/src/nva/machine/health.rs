@@ -111,7 +111,7 @@ mod tests {
 
     const START: Instant = Instant(1_000);
 
-    /// An authority with one edge that has a session and registers a TSI; nothing is drained after that.
+    /// An authority with one edge that has a session and registers a TSI. The owner drains nothing after that.
     struct World {
         nva: Nva,
         now: Instant,
@@ -147,14 +147,14 @@ mod tests {
             world
         }
 
-        /// The edge says what it has to say.
+        /// Carries the edge's messages to the authority.
         fn talk(&mut self) {
             while self.edge.poll_transmit(self.now, &mut self.bytes) {
                 self.nva.handle_datagram(self.now, from(), &self.bytes);
             }
         }
 
-        /// The owner does everything but one thing.
+        /// Does every duty of the owner except one.
         fn drain(&mut self, forgotten: Option<Duty>) {
             let does = |duty| forgotten != Some(duty);
             while does(Duty::PollRecords)
@@ -166,7 +166,7 @@ mod tests {
             }
             while does(Duty::PollTransmit) && self.nva.poll_transmit(self.now, &mut self.bytes).is_some() {
                 let (header, message) = Message::decode(&self.bytes).unwrap();
-                // Whatever it is, the edge counts it.
+                // The edge counts what it cannot use.
                 let _ = self.edge.handle(self.now, &header, message);
             }
             while does(Duty::PollEvents) && self.nva.poll_event().is_some() {}

@@ -133,7 +133,7 @@ mod tests {
     const ID: MoveId = MoveId(1);
     const PARTIES: [NveId; 2] = [NveId(1), NveId(2)];
 
-    /// A move that was planned at 10, committed at 40, and that nobody else has to follow.
+    /// A move that was planned at 10 and committed at 40, with no interested NVE.
     fn committed() -> Convergence {
         let mut convergence = Convergence::default();
         convergence.commit(ID, Instant(10), Instant(40));

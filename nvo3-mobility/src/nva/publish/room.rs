@@ -109,8 +109,8 @@ impl Publish {
             let used = registration.nve() == plan.old || pulled.peek() == Some(key);
             // A TSI that moves to the new NVE too needs no mapping there: by it, the new NVE would send the old NVE's frames back.
             let comes = || {
-                let other = book.move_with(key).and_then(|id| book.plan(id));
-                other.is_some_and(|other| other.new == plan.new)
+                let coming = book.move_with(key).and_then(|id| book.plan(id));
+                coming.is_some_and(|coming| coming.new == plan.new)
             };
             used && registration.nve() != plan.new && !plan.tsis.contains(key) && !comes()
         });

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 /// The messages of a session that are not in force yet, in their order.
 #[derive(Debug, Default)]
 pub(super) struct InForce {
-    /// The newest message of a run, with the newest change of the table that the run waits for.
+    /// For each run of messages that wait for the same table change: the last message, and the number of the change.
     waiting: VecDeque<(u32, u64)>,
     upto: u32,
 }

@@ -2,7 +2,8 @@
 //!
 //! In go datagrams, messages to send, and the number up to which table changes are in force. Out come datagrams, the messages of
 //! the NVA in order ([`Heard`]), and hints. The room does not keep a message that has no session or no room: the other rooms send
-//! it again from their own state. It knows no state of a TSI, no port and no mapping. (Rules: DAP, VMM-5-06, VMM-10-10, R-38.)
+//! it again from their own state. It knows no state of a TSI, no port and no mapping. (Rules: DAP says what the protocol between
+//! NVE and NVA must do, VMM-5-06 asks for hints to senders with a stale mapping, VMM-10-10 and R-38 for authenticated messages.)
 
 mod hints;
 mod in_force;

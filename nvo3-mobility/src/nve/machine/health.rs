@@ -78,7 +78,7 @@ impl Nve {
         // The other deadlines of the session are times to send.
         let (deadline, send) = match self.link.poll_timeout() {
             Some((at, SessionTimer::Retransmit | SessionTimer::Dead)) => (Some(at), None),
-            other => (None, other.map(|(at, _)| at)),
+            timer => (None, timer.map(|(at, _)| at)),
         };
         let deadlines = [deadline, self.stations.next_forward_end(), self.next_expiry()];
         let passed = |at: Option<Instant>| at.filter(|at| *at <= now).map_or((0, self.now), |at| (1, at.max(self.now)));
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What the owner is told to have forgotten.
+    /// The duty that the NVE tells its owner about.
     fn stalled(nve: &mut Nve) -> Vec<(Duty, usize)> {
         let events = core::iter::from_fn(|| nve.poll_event());
         events.filter_map(|event| if let Event::Stalled(w) = event { Some((w.duty, w.count)) } else { None }).collect()
@@ -255,7 +255,7 @@ mod tests {
         assert!(nve.health(late + PATIENCE).is_idle() && nve.mapping(&key(2)).is_none());
     }
 
-    /// A session may end where its messages are polled, too: what it says then is not left in it.
+    /// A session may also end while its messages are polled. Its *Down* event must still come out.
     #[test]
     fn a_session_that_ends_while_the_edge_is_drained_is_told_without_a_timeout() {
         let (mut nve, start, mut bytes) = (edge(), Instant(0), Vec::new());

@@ -76,14 +76,14 @@ impl Nve {
             Message::DeregisterReply(reply) => self.link.deregistered(&reply.tsi),
             Message::Response(response) => self.response(transaction, response),
             Message::Update(update) => self.update(update),
-            // It removes the mapping only if the mapping still is the named one.
+            // An Invalidate removes the mapping only if it names the cached version (R-03: a late withdrawal spares a newer mapping).
             Message::Invalidate(stale) => self.mappings.invalidate(&stale, &mut self.orders),
             Message::Prepare(prepare) => self.prepare(prepare),
             Message::Suspended(word) => self.step_move(word.move_id, Input::Left(word.move_id)),
             Message::Revoke(word) => self.revoke(word),
             Message::Outcome(outcome) => self.outcome(outcome),
             Message::Done(done) => {
-                // Only a forward entry ends sooner by it. At the new NVE, and in the TSI's next move, it changes nothing.
+                // Done only makes a forward entry end sooner. It changes nothing at the new NVE, or in the TSI's next move.
                 for key in self.stations.in_move(done.move_id) {
                     self.step_if_it_fits(key, Input::Converged);
                 }

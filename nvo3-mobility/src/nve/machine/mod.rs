@@ -32,7 +32,7 @@ use nvo3_wire::Vni;
 /// The control plane of an NVE.
 ///
 /// An [`Edge`](crate::edge::Edge) drives it together with a forwarder. An owner that drives it alone gives inputs in any order at any
-/// time, drains every `poll_…` after each, answers each table change, and calls [`Nve::handle_timeout`] at the time of
+/// time. After each input it drains every `poll_…` and answers each table change. It calls [`Nve::handle_timeout`] at the time of
 /// [`Nve::poll_timeout`].
 pub struct Nve {
     config: NveConfig,
@@ -48,7 +48,7 @@ pub struct Nve {
 }
 
 impl fmt::Debug for Nve {
-    /// Who it is, and how many TSIs, mappings and events it has; never keys.
+    /// Writes the NVE's id, and the numbers of its TSIs, mappings and events; never keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nve")
             .field("place", self.place())

@@ -33,8 +33,8 @@ impl Nve {
         if !self.step(key, input) {
             return Err(self.out_of_place(key, input));
         }
-        for other in others {
-            self.step(other, input);
+        for tsi in others {
+            self.step(tsi, input);
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! In go the NVA's statements and invalidations, queries, and subscriptions. Out come answers about a TSI or an address, addresses
 //! to query, and marks of changed rows. The room knows no session, port or move: the machine passes the floor of a TSI in. (Rules:
-//! VMM-4.2-10, DIR-03, DIR-04, DIR-06, R-03.)
+//! VMM-4.2-10 allows one query for an address, DIR-04 repeats it, DIR-06 matches an answer by its number, DIR-03 gives it a lifetime,
+//! and R-03 orders statements by version.)
 
 mod cache;
 mod lists;
@@ -61,8 +62,8 @@ impl Mappings {
 
     /// The route of a TSI for its table row, with the version of the mapping.
     pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
-        let said = self.get(key);
-        (said.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
+        let mapping = self.get(key);
+        (mapping.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
     }
 
     /// The version of a cached mapping; the lowest version if there is none.

@@ -107,17 +107,17 @@ mod tests {
         (Mappings::new(&NveConfig::new(place(1), Transport::Trusted)), Orders::new(8), NveCounters::default())
     }
 
-    /// What an authority has published of three TSIs of which one at a time has the address, in a new epoch now and then.
+    /// The mappings that an authority published of three TSIs. One TSI at a time has the address, and now and then an epoch begins.
     fn history() -> impl Strategy<Value = Vec<Mapping>> {
         vec((0..3_u8, 2..5_u64, any::<bool>(), 0..8_u8), 1..12).prop_map(|steps| {
-            let (mut said, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
+            let (mut mappings, mut owner, mut version) = (Vec::new(), None, Version { epoch: 1, generation: 0 });
             for (tsi, nve, takes, restart) in steps {
-                // With its journal lost it numbers from the beginning.
+                // An authority that lost its journal numbers from the beginning.
                 version = if restart == 0 { Version { epoch: version.epoch + 1, generation: 0 } } else { version };
                 let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
                     let ips = owner.filter(|owner| *owner == tsi).map(|_| IP).into_iter().collect();
-                    said.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
+                    mappings.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
                 };
                 if takes
                     && owner != Some(tsi)
@@ -128,11 +128,11 @@ mod tests {
                 owner = if takes { Some(tsi) } else { owner };
                 say(tsi, owner);
             }
-            said
+            mappings
         })
     }
 
-    /// What may not be kept ends with the instant of the answer; what has no end goes with the session alone.
+    /// An answer with lifetime 0 ends at once. An answer without an end ends with the session.
     ///
     /// Checks DIR-03.
     #[test]
@@ -140,8 +140,8 @@ mod tests {
         let (now, key) = (Instant(7), TsiKey { vn: VN, mac: Mac::ZERO });
         let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
-            let said = (Version::default(), Vec::new(), None);
-            mappings.keep(now, key, said, Lifetime::Said(lifetime.into()), &mut orders, &mut counters);
+            let statement = (Version::default(), Vec::new(), None);
+            mappings.keep(now, key, statement, Lifetime::Said(lifetime.into()), &mut orders, &mut counters);
             let end = mappings.next_expiry()?;
             if end > now {
                 mappings.expire(Instant(end.0 - 1), &mut orders);
@@ -162,26 +162,26 @@ mod tests {
         /// Checks R-03.
         #[test]
         fn whatever_the_order_the_newest_word_of_each_tsi_and_address_stays(
-            (said, order) in history().prop_flat_map(|said| {
-                let order = Just((0..said.len()).cycle().take(2 * said.len()).collect::<Vec<_>>()).prop_shuffle();
-                (Just(said), order)
+            (history, order) in history().prop_flat_map(|history| {
+                let order = Just((0..history.len()).cycle().take(2 * history.len()).collect::<Vec<_>>()).prop_shuffle();
+                (Just(history), order)
             })
         ) {
             let (mut mappings, mut orders, mut counters) = room();
             for index in order {
-                let Mapping { mac, version, ips, place, .. } = said[index].clone();
+                let Mapping { mac, version, ips, place, .. } = history[index].clone();
                 let key = TsiKey { vn: VN, mac };
                 if mappings.is_current(&key, version, Version::default()) {
                     mappings.keep(Instant(0), key, (version, ips, place), Lifetime::Pushed, &mut orders, &mut counters);
                 }
             }
 
-            for Mapping { mac, .. } in &said {
-                let newest = said.iter().rfind(|other| other.mac == *mac).unwrap();
+            for Mapping { mac, .. } in &history {
+                let newest = history.iter().rfind(|mapping| mapping.mac == *mac).unwrap();
                 let key = TsiKey { vn: VN, mac: *mac };
                 prop_assert_eq!(mappings.get(&key), Some((newest.version, newest.place)));
             }
-            let holder = said.iter().rfind(|mapping| mapping.ips.contains(&IP));
+            let holder = history.iter().rfind(|mapping| mapping.ips.contains(&IP));
             prop_assert_eq!(mappings.holder(VN, IP), holder.map(|mapping| mapping.mac));
         }
     }

@@ -1,7 +1,8 @@
 //! The ARP and ND proxy: it reads punted frames, answers for remote TSIs, and keeps the stations that wait for an answer.
 //!
 //! In go frames, and the MAC that has an address. Out come readings of frames, addresses to query, and frames for ports. The room
-//! knows no port, TSI or mapping. (Rules: OPT-03, PXY-07 … PXY-11, ARMD-13 … ARMD-16, R-01, R-13, R-14.)
+//! knows no port, TSI or mapping. (Rules: OPT-03 lets an edge answer for a known target, PXY-07 … PXY-11 say how, ARMD-13 … ARMD-16,
+//! which frames are announcements, requests and probes.)
 
 mod reading;
 mod waiting;

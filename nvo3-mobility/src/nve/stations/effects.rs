@@ -95,7 +95,7 @@ impl Stations {
     /// True for one TSI of a move, which asks for all: the first that is still in the move. A TSI whose change the forwarder
     /// refused has left the move.
     fn asks_for_all(&self, id: MoveId, key: &TsiKey) -> bool {
-        let in_it = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
-        self.moves.get(id).is_none_or(|found| found.tsis.iter().find(in_it) == Some(key))
+        let is_in_move = |tsi: &&TsiKey| self.state(tsi).state.plan().is_some_and(|plan| plan.id == id);
+        self.moves.get(id).is_none_or(|found| found.tsis.iter().find(is_in_move) == Some(key))
     }
 }

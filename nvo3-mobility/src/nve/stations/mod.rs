@@ -2,7 +2,8 @@
 //!
 //! In go the owner's inputs about ports and VMs, frames whose source was checked, and the NVA's statements about a TSI or a move.
 //! Each becomes an input of the table in [`rules`]. Out come [`Effect`]s, and marks of changed rows. The room knows no session and no
-//! mapping. (Rules: VMM-4.2, VMM-5-01 … VMM-5-17, VMM-10-02, SPL.)
+//! mapping. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5-01 … VMM-5-17 how frames are treated in a move, SPL when a VM is
+//! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
 mod effects;
 mod forwarding;

@@ -13,7 +13,7 @@ pub(super) struct Move {
     peer: Place,
     pub(super) tsis: Vec<TsiKey>,
     /// Per message: the TSIs that have said it, until all TSIs of the move have.
-    said: BTreeMap<Word, BTreeSet<TsiKey>>,
+    said_by: BTreeMap<Word, BTreeSet<TsiKey>>,
 }
 
 /// The moves in hand, bounded.
@@ -51,18 +51,18 @@ impl Moves {
             let Some(over) = over.map(|(id, _)| *id) else { return false };
             self.moves.remove(&over);
         }
-        self.moves.insert(id, Move { version, peer, tsis, said: BTreeMap::new() });
+        self.moves.insert(id, Move { version, peer, tsis, said_by: BTreeMap::new() });
         true
     }
 
     /// Notes that a TSI said a message. True if all TSIs of the move have now said it.
     pub(super) fn says(&mut self, id: MoveId, word: Word, key: TsiKey) -> bool {
         let Some(found) = self.moves.get_mut(&id) else { return true };
-        let said = found.said.entry(word).or_default();
-        said.insert(key);
-        let all = found.tsis.iter().all(|tsi| said.contains(tsi));
+        let said_by = found.said_by.entry(word).or_default();
+        said_by.insert(key);
+        let all = found.tsis.iter().all(|tsi| said_by.contains(tsi));
         if all {
-            found.said.remove(&word);
+            found.said_by.remove(&word);
         }
         all
     }
@@ -115,7 +115,7 @@ impl Stations {
     pub(crate) fn moving_with(&self, key: &TsiKey) -> Vec<TsiKey> {
         let together = self.tsis.get(key).and_then(|station| station.move_id()).map(|id| self.in_move(id));
         let mut others = together.unwrap_or_default();
-        others.retain(|other| other != key);
+        others.retain(|tsi| tsi != key);
         others
     }
 

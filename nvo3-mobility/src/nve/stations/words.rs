@@ -41,8 +41,8 @@ impl Stations {
 
     /// Notes the time at which the VM stopped for the move, if known: frames delivered since then are tunnelled after the VM.
     pub(crate) fn note_stop(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) {
-        let of_move = self.moves.get(move_id).map(|found| found.tsis.as_slice()).unwrap_or_default();
-        for tsi in of_move.iter().chain([&key]) {
+        let tsis = self.moves.get(move_id).map(|found| found.tsis.as_slice()).unwrap_or_default();
+        for tsi in tsis.iter().chain([&key]) {
             // In a later state the tunnel is in force, and the replay has been ordered.
             if let Some(station) = self.tsis.get_mut(tsi)
                 && matches!(station.tsi.state, State::Suspending(_))

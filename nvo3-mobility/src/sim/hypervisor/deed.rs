@@ -1,4 +1,4 @@
-//! What management and hypervisors do next, as values.
+//! The next acts of management and hypervisors, as values.
 
 use super::vm::Unread;
 use crate::sim::net::EdgeNo;
@@ -8,16 +8,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::Micros;
 
-/// A step in a leg.
+/// A step of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Management asks the authority for the move.
     Ask,
-    /// The old hypervisor says that the VM will stop.
+    /// The old hypervisor tells the old edge that the VM will stop.
     Suspend,
     /// The VM stops.
     Stop,
-    /// The old hypervisor says that the VM has stopped.
+    /// The old hypervisor tells the old edge that the VM has stopped.
     SayLate,
     /// The VM starts at the new hypervisor.
     Start,
@@ -25,34 +25,34 @@ pub(crate) enum Step {
     Resume,
 }
 
-/// What the world is to do for a hypervisor, in this order and each whole before the next.
+/// An act that the world does for a hypervisor. The world finishes one before it begins the next.
 #[derive(Debug)]
 pub(crate) enum Deed {
-    /// The step of this leg is due now.
+    /// Do this step of the leg with this index now.
     Do(usize, Step),
-    /// It is due after so long.
+    /// Do this step of the leg after this time.
     Later(usize, Step, Micros),
-    /// It is due within so long, as chance decides.
+    /// Do this step of the leg after a random time up to this one.
     Within(usize, Step, Micros),
-    /// Give the authority this order. How it takes it answers [`Step::Ask`].
+    /// Give the authority this order. Its acceptance or refusal answers [`Step::Ask`] of the leg.
     Order(usize, nva::Input),
-    /// Say these words to an edge; nothing that follows from them happens before [`Deed::Drive`]. Whether it takes them
-    /// all answers the step.
+    /// Give an edge these inputs. Their effects happen only at [`Deed::Drive`]. The step is answered with true if the edge
+    /// accepts all of them.
     Say(usize, Step, EdgeNo, Vec<nve::Input>),
-    /// Let an edge do what there is to do.
+    /// Let an edge do the work that is due.
     Drive(EdgeNo),
-    /// Make the port of a host at an edge.
+    /// Attach the port of a host at an edge.
     Attach(EdgeNo, usize),
-    /// Take it away.
+    /// Detach the port of a host at an edge.
     Detach(EdgeNo, usize),
-    /// The interface of a VM announces itself at an edge.
+    /// Let the interface of a VM announce itself at an edge.
     Announce(EdgeNo, usize),
-    /// A VM reads what waited in the port that it has at an edge.
+    /// Let a VM read a frame that waited in its port at an edge.
     Read(EdgeNo, usize, Vec<u8>),
-    /// Nobody reads what a stopped VM left in its ports, and nobody remembers it.
+    /// Count the unread frames of a stopped VM as lost: nobody reads them, and the edge has no copy.
     Forget(Unread),
-    /// Mishaps may wait for this.
+    /// Start the mishaps that wait for this event.
     Happened(Since),
-    /// A line of the timeline.
+    /// Write a line of the timeline: the node and the event.
     Did(&'static str, String),
 }

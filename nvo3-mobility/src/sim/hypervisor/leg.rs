@@ -1,39 +1,43 @@
-//! One move, from its turn to its end.
+//! The notes of management and hypervisors about one move of the scenario.
 
 use crate::sim::net::EdgeNo;
 use crate::sim::scenario::Move;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveResult};
 
-/// One move under way, or to come.
+/// A move of the scenario: its plan, and the steps that are done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leg {
     pub(super) id: MoveId,
     pub(super) plan: Move,
-    /// From where, once it was asked for.
+    /// The old edge: planned at first, and the VM's edge once the authority took the order.
     pub(super) from: EdgeNo,
-    /// When the authority took the order.
+    /// The time at which the authority took the order.
     pub(super) asked: Option<Instant>,
-    /// It does not take place.
+    /// True if the move does not take place.
     pub(super) skipped: bool,
-    /// Its turn has come.
+    /// The time at which management asks for the move, once its turn has come.
     pub(super) due: Option<Instant>,
-    /// Which interfaces the edge called suspended, a bit each.
+    /// The interfaces that the old edge reported suspended: bit `n` is the VM's interface `n`.
     pub(super) heard: u32,
-    /// The VM is about to stop: the edge said *suspended*, or its word will come late.
+    /// True once the VM's stop is scheduled: the old edge reported *suspended*, or the hypervisor tells the edge late.
     pub(super) stopping: bool,
+    /// The time at which the VM stopped.
     pub(super) stopped: Option<Instant>,
-    /// The source's hypervisor resumed it by itself: management starts it nowhere else.
+    /// True if the old edge's hypervisor resumed the VM by itself. Management then starts it nowhere else.
     pub(super) self_resumed: bool,
-    /// It was told to run where it was: a stop that was still to come is off.
+    /// True once the VM was told to run on at the old edge. This cancels a stop that is still scheduled.
     pub(super) resumed: bool,
+    /// The time at which the VM began to run at the new edge.
     pub(super) ran: Option<Instant>,
+    /// The time at which management heard the result, and the result.
     pub(super) ended: Option<(Instant, MoveResult)>,
+    /// The time at which the authority reported that every interested edge follows.
     pub(super) converged: Option<Instant>,
 }
 
 impl Leg {
-    /// Those of a world, in their order.
+    /// The moves of a scenario in its order. Move ids count from 1.
     pub(super) fn all(moves: &[Move]) -> Vec<Self> {
         let leg = |(id, plan): (u64, &Move)| Self {
             id: MoveId(id),
@@ -58,27 +62,27 @@ impl Leg {
         self.id
     }
 
-    /// Whether it is not to take place.
+    /// True if the move does not take place.
     pub(crate) const fn is_skipped(&self) -> bool {
         self.skipped
     }
 
-    /// When its turn came.
+    /// The time at which management asks for the move, once its turn has come.
     pub(crate) const fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// When the authority took the order.
+    /// The time at which the authority took the order.
     pub(crate) const fn asked(&self) -> Option<Instant> {
         self.asked
     }
 
-    /// When and how it ended.
+    /// The time at which management heard the result, and the result.
     pub(crate) const fn ended(&self) -> Option<(Instant, MoveResult)> {
         self.ended
     }
 
-    /// How long it may take.
+    /// The time that the move may take.
     pub(crate) const fn deadline(&self) -> Micros {
         self.plan.deadline
     }
@@ -88,12 +92,12 @@ impl Leg {
         (self.from, self.plan.to)
     }
 
-    /// How long the VM runs nowhere.
+    /// The time from the VM's stop to its start at the new edge.
     pub(crate) const fn pause(&self) -> Micros {
         self.plan.pause
     }
 
-    /// Whether the authority has taken it and not ended it.
+    /// True if the authority took the order and has not reported a result.
     pub(crate) const fn is_in_hand(&self) -> bool {
         self.asked.is_some() && self.ended.is_none()
     }

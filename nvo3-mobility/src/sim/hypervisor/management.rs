@@ -1,11 +1,11 @@
-//! All VMs and all moves of a world.
+//! All VMs and all moves of a world, and the step that each one does next.
 
 use super::deed::{Deed, Step};
 use super::leg::Leg;
 use super::vm::{HandedOver, Seat, Unread, Vm};
 use crate::nve::rules::News;
 use crate::sim::net::{EdgeNo, Node, place};
-use crate::sim::nodes::{Clock, Known, Told};
+use crate::sim::nodes::{AuthorityNews, Clock, MoveStatus};
 use crate::sim::scenario::{Scenario, Since};
 use crate::{nva, nve};
 use alloc::format;
@@ -14,26 +14,26 @@ use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, MoveResult, TsiKey};
 
-/// Between a word heard and the next one said.
+/// The time between an event that a hypervisor hears of and its next step.
 const LATENCY: Micros = Micros(100);
-/// Until a word that was not taken is said again.
+/// The time until a refused or lost input is given again.
 pub(crate) const RETRY: Micros = Micros(3_000);
-/// At most between *suspended* and the VM's last instant.
+/// The longest time between *suspended* and the VM's stop.
 const LAST_INSTANT: Micros = Micros(1_000);
 
-/// See the module's front door.
+/// The hypervisors and management; the module's doc says what they do.
 pub(crate) struct Hypervisor {
     vms: Vec<Vm>,
     legs: Vec<Leg>,
 }
 
 impl Hypervisor {
-    /// The VMs run where the scenario has them, and nothing is asked for yet. `key` is the address of a host.
+    /// Puts each VM at its first edge of the scenario, with no move asked for. `key` gives the TSI of a host.
     pub(crate) fn new(scenario: &Scenario, key: impl Fn(usize) -> TsiKey) -> Self {
         Self { vms: Vm::all(scenario, key), legs: Leg::all(&scenario.moves) }
     }
 
-    // ---- who is where
+    // ---- VMs and moves
 
     pub(crate) fn vms(&self) -> &[Vm] {
         &self.vms
@@ -43,24 +43,24 @@ impl Hypervisor {
         &self.legs
     }
 
-    /// Where a VM is.
+    /// The edge of a VM, and whether it runs.
     pub(crate) fn seat(&self, vm: usize) -> Seat {
         self.vms.get(vm).map_or(Seat::Runs(0), |vm| vm.seat)
     }
 
-    /// Whether every move has ended and every VM runs, with all read that its edges handed over.
+    /// True if every move has ended or was skipped, every VM runs, and no port has unread frames.
     pub(crate) fn is_done(&self) -> bool {
         self.legs.iter().all(|leg| leg.skipped || leg.ended.is_some())
             && self.vms.iter().all(|vm| matches!(vm.seat, Seat::Runs(_)) && vm.unread.is_none())
     }
 
-    /// How long the VM ran nowhere in the last move in which it was stopped.
+    /// The time for which the VM ran nowhere, in the last move that stopped its VM.
     pub(crate) fn last_pause(&self) -> Option<Micros> {
         let pause = |leg: &Leg| Some(self.vms.get(leg.plan.vm)?.last_run.or(leg.ran)? - leg.stopped?);
         self.legs.iter().rev().find_map(pause)
     }
 
-    /// From the end of the pause until everyone follows, in the last move that brought a VM to its target.
+    /// The time from the VM's start at the new edge until every edge follows, in the last move that reached its new edge.
     pub(crate) fn last_convergence(&self) -> Option<Micros> {
         let last = self.legs.iter().rev().find(|leg| leg.ran.is_some())?;
         Some(last.converged? - last.ran?)
@@ -84,7 +84,7 @@ impl Hypervisor {
         self.vms.get(vm).map_or(0..0, |vm| vm.hosts.clone())
     }
 
-    /// The name of a VM before a verb, where there are several.
+    /// The VM's name and a space, to put before a verb; empty in a world with one VM.
     fn subject(&self, vm: usize) -> String {
         match self.vms.get(vm) {
             Some(vm) if self.vms.len() > 1 => format!("{} ", vm.name),
@@ -94,7 +94,9 @@ impl Hypervisor {
 
     // ---- steps
 
-    /// The VM's next move after `before`, or its first: its turn has come, after its own wait or `otherwise`.
+    /// The act that begins the VM's next move after leg `before`, or its first move if that is `None`.
+    ///
+    /// The move begins after its own wait, or else after `otherwise`. If no move follows, a VM that waited suspended for it resumes.
     pub(crate) fn next_leg(
         &mut self,
         now: Instant,
@@ -104,7 +106,7 @@ impl Hypervisor {
     ) -> Option<Deed> {
         let first = before.map_or(0, |before| before + 1);
         let Some(n) = (first..self.legs.len()).find(|n| self.legs.get(*n).is_some_and(|leg| leg.plan.vm == vm)) else {
-            // Nothing follows: a VM that was to wait for it suspended runs on where it is.
+            // No move follows, so a VM that waited for it suspended has to run on where it is.
             let (last, leg) =
                 (0..).zip(&self.legs).filter(|(_, leg)| leg.plan.vm == vm && leg.ended.is_some()).last()?;
             let waits = leg.plan.stay && self.seat(vm) == Seat::Stopped(leg.from);
@@ -118,7 +120,7 @@ impl Hypervisor {
         })
     }
 
-    /// A step is due. `clock` is that of the old edge; `fenced` says that the new edge will not return.
+    /// Does a step that is due. `clock` is the old edge's; `fenced` is true if the new edge will not return.
     pub(crate) fn step(&mut self, now: Instant, n: usize, step: Step, clock: Clock, fenced: bool) -> Vec<Deed> {
         let Some(leg) = self.legs.get(n).copied() else { return Vec::new() };
         match step {
@@ -131,12 +133,12 @@ impl Hypervisor {
         }
     }
 
-    /// The authority or the edge took, or did not take, what the step said.
+    /// Takes the answer to a step: `taken` is true if the authority or the edge accepted all its inputs.
     pub(crate) fn answered(&mut self, now: Instant, n: usize, step: Step, taken: bool) -> Vec<Deed> {
         let Some(leg) = self.legs.get(n).copied() else { return Vec::new() };
         match step {
             Step::Ask if taken => self.asked(now, n, &leg),
-            // Also after the word was taken: an edge that dies forgets it.
+            // An edge that dies forgets the input, so it is given again although it was accepted.
             Step::Suspend => vec![Deed::Drive(leg.from), Deed::Later(n, Step::Suspend, RETRY)],
             Step::SayLate => self.said_late(n, &leg, taken),
             Step::Start if taken => {
@@ -152,12 +154,12 @@ impl Hypervisor {
         }
     }
 
-    /// The move of the same VM before this one that took place.
+    /// The VM's last move before leg `n` that the authority took.
     fn before(&self, n: usize, vm: usize) -> Option<&Leg> {
         self.legs.iter().take(n).rev().find(|leg| leg.plan.vm == vm && leg.asked.is_some())
     }
 
-    /// Whether the VM, stopped for a move that is aborted, stays so: its edge knows of it, and another move is to come.
+    /// True if the VM stays suspended after an abort: its plan says so, its edge knows of the stop, and another move follows.
     fn stays(&self, n: usize, leg: &Leg) -> bool {
         let vm = leg.plan.vm;
         let next = self.legs.iter().skip(n + 1).any(|leg| leg.plan.vm == vm && !leg.skipped);
@@ -191,7 +193,7 @@ impl Hypervisor {
 
     fn asked(&mut self, now: Instant, n: usize, leg: &Leg) -> Vec<Deed> {
         let seat = self.seat(leg.plan.vm);
-        // It stayed suspended: there is nothing more to say.
+        // A VM that stayed suspended since the last move needs no *suspend*.
         let stopped = matches!(seat, Seat::Stopped(_));
         self.leg(n, |leg| {
             (leg.asked, leg.from) = (Some(now), seat.edge());
@@ -207,13 +209,13 @@ impl Hypervisor {
         if leg.stopping || leg.ended.is_some() || leg.self_resumed {
             return Vec::new();
         }
-        // Any interface's word stands for all that move with it.
+        // *Suspend* for one interface holds for all interfaces in the move.
         let word = |key: &TsiKey| nve::Input::Suspend { key: *key, move_id: leg.id, stopped_at: None };
         let words = self.keys(leg.plan.vm).iter().take(1).map(word).collect();
         vec![Deed::Say(n, Step::Suspend, leg.from, words)]
     }
 
-    /// What a late word still has to say: nothing once the VM reads its ports.
+    /// The stop that the old edge still has to hear of; none once the VM reads its ports again.
     fn late_word(&self, leg: &Leg) -> Option<&Unread> {
         let aborted = leg.ended.is_some_and(|(_, result)| result != MoveResult::Committed);
         self.unread(leg.plan.vm).filter(|_| !aborted && !leg.self_resumed)
@@ -225,8 +227,10 @@ impl Hypervisor {
         vec![Deed::Say(n, Step::SayLate, leg.from, vec![word])]
     }
 
-    /// What was in the ports since the stop is not read there any more once the edge has the late word: it sends that
-    /// on, as far as it remembers it and its limits let it.
+    /// Takes the answer to [`Step::SayLate`].
+    ///
+    /// Once the edge knows of the stop, nobody reads the frames in its ports: the edge sends on its own copies, as far as it has
+    /// them and its limits allow.
     fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
         let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
         let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_gone);
@@ -275,7 +279,7 @@ impl Hypervisor {
     fn resume(&self, n: usize) -> Vec<Deed> {
         let Some(leg) = self.legs.get(n) else { return Vec::new() };
         let vm = leg.plan.vm;
-        let later = self.legs.iter().skip(n + 1).any(|other| other.plan.vm == vm && other.asked.is_some());
+        let later = self.legs.iter().skip(n + 1).any(|leg| leg.plan.vm == vm && leg.asked.is_some());
         if later || self.seat(vm).edge() != leg.from {
             return Vec::new();
         }
@@ -283,7 +287,7 @@ impl Hypervisor {
         vec![Deed::Say(n, Step::Resume, leg.from, self.keys(vm).iter().map(word).collect())]
     }
 
-    /// The edge let it run, or cannot help it: it does, and what the edge does about that follows.
+    /// The VM begins to run at an edge. It announces itself and reads its ports, and then the edge does its work.
     fn runs(&mut self, now: Instant, number: usize, edge: EdgeNo) -> Vec<Deed> {
         let mut deeds = Vec::new();
         let subject = self.subject(number);
@@ -299,7 +303,7 @@ impl Hypervisor {
         deeds
     }
 
-    /// The hypervisor of the old edge resumes the VM of a move by itself; nothing where it is not stopped for it.
+    /// The old edge's hypervisor resumes the VM by itself. Nothing happens unless the VM is stopped for this move.
     pub(crate) fn resume_by_itself(&mut self, n: usize) -> Vec<Deed> {
         let stopped = |leg: &&Leg| leg.is_in_hand() && self.seat(leg.plan.vm) == Seat::Stopped(leg.from);
         if self.legs.get(n).filter(stopped).is_none() {
@@ -311,9 +315,9 @@ impl Hypervisor {
         deeds
     }
 
-    // ---- what others say
+    // ---- events of edges and of the authority
 
-    /// An edge tells its hypervisor something of an interface, the host of this number, of a VM.
+    /// Takes an edge's news about an interface of a VM. `host` is the interface's host.
     pub(crate) fn hear_edge(
         &mut self,
         edge: EdgeNo,
@@ -338,10 +342,10 @@ impl Hypervisor {
         }
     }
 
-    /// The authority tells management something of a move.
-    pub(crate) fn hear_authority(&mut self, now: Instant, told: Told) -> Vec<Deed> {
+    /// Takes the authority's event about a move.
+    pub(crate) fn hear_authority(&mut self, now: Instant, told: AuthorityNews) -> Vec<Deed> {
         match told {
-            Told::MaySuspend(id) => {
+            AuthorityNews::MaySuspend(id) => {
                 let Some((n, leg)) = self.numbered(id) else { return Vec::new() };
                 match leg.plan.late {
                     None => vec![Deed::Later(n, Step::Suspend, LATENCY)],
@@ -349,23 +353,24 @@ impl Hypervisor {
                     Some(_) => vec![self.stop_soon(n)],
                 }
             }
-            Told::Ended(id, result) => self.ended(now, id, result),
-            Told::Converged(id) => {
+            AuthorityNews::Ended(id, result) => self.ended(now, id, result),
+            AuthorityNews::Converged(id) => {
                 if let Some((n, _)) = self.numbered(id) {
                     self.leg(n, |leg| leg.converged = leg.converged.or(Some(now)));
                 }
                 Vec::new()
             }
-            Told::Other => Vec::new(),
+            AuthorityNews::Other => Vec::new(),
         }
     }
 
-    /// What the authority knows of a move that management asked for. An authority that died may have forgotten an order
-    /// that was not yet on its disk, or had no time to say how a move ended.
-    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<Known>) -> Vec<Deed> {
+    /// Takes what a restarted authority knows of a move that management asked for.
+    ///
+    /// The authority may have lost an order that was not yet on its disk. It may also have died before it reported a result.
+    pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<MoveStatus>) -> Vec<Deed> {
         match (answer, self.legs.get(n).map(Leg::id)) {
-            (Some(Known::Ended(result)), Some(id)) => self.ended(now, id, result),
-            (Some(Known::Nothing), _) => {
+            (Some(MoveStatus::Ended(result)), Some(id)) => self.ended(now, id, result),
+            (Some(MoveStatus::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);
                 vec![Deed::Do(n, Step::Ask)]
             }
@@ -392,7 +397,7 @@ impl Hypervisor {
         deeds
     }
 
-    /// An edge puts a frame in the port of an interface of a VM.
+    /// Takes a frame that an edge puts in the port of a VM's interface.
     pub(crate) fn hand_over(
         &mut self,
         now: Instant,
@@ -403,7 +408,7 @@ impl Hypervisor {
         self.vms.get_mut(vm).map_or(HandedOver::Read, |vm| vm.hand_over(now, edge, host, frame))
     }
 
-    /// An edge died: it has forgotten what it said, and what it delivered to VMs that had stopped.
+    /// Notes the death of an edge: it lost its reports of suspended interfaces, and its copies of frames for stopped VMs.
     pub(crate) fn edge_died(&mut self, edge: EdgeNo) {
         for leg in self.legs.iter_mut().filter(|leg| leg.from == edge) {
             leg.heard = 0;

@@ -1,4 +1,4 @@
-//! The VMs: where each runs, and what its ports have for it while it does not.
+//! The VMs: the edge of each, and the unread frames in the ports of a stopped VM.
 
 use crate::sim::net::EdgeNo;
 use crate::sim::scenario::Scenario;
@@ -7,17 +7,17 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use nvo3_nva_proto::{Instant, TsiKey};
 
-/// Where a VM is.
+/// The edge of a VM, and whether the VM runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seat {
-    /// It runs there.
+    /// The VM runs at this edge.
     Runs(EdgeNo),
-    /// It does not run; there is its last state.
+    /// The VM does not run. It last ran at this edge.
     Stopped(EdgeNo),
 }
 
 impl Seat {
-    /// Where it runs or last ran.
+    /// The edge where the VM runs or last ran.
     pub(crate) const fn edge(self) -> EdgeNo {
         match self {
             Self::Runs(edge) | Self::Stopped(edge) => edge,
@@ -25,55 +25,56 @@ impl Seat {
     }
 }
 
-/// A VM and its interfaces, which are hosts.
+/// A VM and its interfaces. Each interface is a host of [`Tenants`](crate::sim::tenants::Tenants).
 #[derive(Debug)]
 pub(crate) struct Vm {
     pub(super) name: String,
     pub(super) hosts: Range<usize>,
-    /// The address of each of those.
+    /// The key of each interface.
     pub(super) keys: Vec<TsiKey>,
     pub(super) seat: Seat,
-    /// In the ports of a stopped VM, until its edge knows.
+    /// The frames in the ports of a stopped VM, until its edge knows of the stop.
     pub(super) unread: Option<Unread>,
-    /// When it last began to run.
+    /// The time at which the VM last began to run.
     pub(super) last_run: Option<Instant>,
 }
 
-/// What the ports of a VM that stopped have for it, until its edge is told that it stopped. Whoever resumes it there
-/// before that reads it; afterwards nobody does. So the port's queue has no race here: what came in the microsecond of
-/// the stop is read, and what came later is not.
+/// The unread frames in the ports of a stopped VM, until the hypervisor tells the edge of the stop.
+///
+/// A VM that is resumed at this edge before that reads these frames. After that nobody reads them. This leaves no race at the
+/// port's queue: the VM reads a frame that came in the microsecond of the stop, and does not read a later one.
 #[derive(Debug)]
 pub(crate) struct Unread {
     pub(super) at: EdgeNo,
-    /// The first instant of which nothing is read.
+    /// The first instant whose frames the VM does not read.
     pub(super) since: Instant,
-    /// The same by the edge's clock.
+    /// `since` by the edge's clock.
     pub(super) noted: Instant,
     pub(super) frames: Vec<(usize, Vec<u8>)>,
-    /// The edge died since, and with it what it remembered of them.
+    /// True if the edge died after the stop: it lost its own copies of these frames.
     pub(super) forgotten: bool,
 }
 
 impl Unread {
-    /// The frames, each with the host to which its port belongs.
+    /// The frames, each with the host of its port.
     pub(crate) fn into_frames(self) -> Vec<(usize, Vec<u8>)> {
         self.frames
     }
 }
 
-/// What became of a frame in the port of a VM.
+/// The fate of a frame that an edge put in a port of a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandedOver {
     /// The VM reads it.
     Read,
-    /// It waits in the port of a VM that has stopped and whose edge does not know that yet.
+    /// The frame waits: the VM has stopped here, and this edge does not know of the stop yet.
     Waits,
-    /// The VM does not run there.
+    /// The VM does not run at this edge, and nobody reads the frame.
     ToNobody,
 }
 
 impl Vm {
-    /// Those of a world; their interfaces are the first hosts.
+    /// The VMs of a scenario, each running at its first edge. Their interfaces are the first hosts.
     pub(super) fn all(scenario: &Scenario, key: impl Fn(usize) -> TsiKey) -> Vec<Self> {
         let mut first = 0;
         let mut vms = Vec::new();
@@ -96,17 +97,17 @@ impl Vm {
         &self.name
     }
 
-    /// Where it is.
+    /// The edge of the VM, and whether it runs.
     pub(crate) const fn seat(&self) -> Seat {
         self.seat
     }
 
-    /// The edge that does not know yet that the VM stopped there, if one does not.
+    /// The edge that does not know yet that the VM stopped there, if there is one.
     pub(crate) fn unread_at(&self) -> Option<EdgeNo> {
         self.unread.as_ref().map(|unread| unread.at)
     }
 
-    /// An edge puts a frame in the port of one of its interfaces.
+    /// Takes a frame that an edge puts in the port of an interface.
     pub(super) fn hand_over(&mut self, now: Instant, edge: EdgeNo, host: usize, frame: &[u8]) -> HandedOver {
         if self.seat == Seat::Runs(edge) {
             return HandedOver::Read;

@@ -8,7 +8,7 @@ use crate::nve;
 use crate::sim::frame;
 use crate::sim::hypervisor::{Deed, Leg, Step, Unread};
 use crate::sim::net::{EdgeNo, Node};
-use crate::sim::nodes::{Edge, Effect, Told};
+use crate::sim::nodes::{AuthorityNews, Edge, Effect};
 use crate::sim::oracle::Loss;
 use crate::sim::scenario::Since;
 use alloc::format;
@@ -44,7 +44,7 @@ impl World {
                 self.oracle.authority_state(from, to);
             }
             self.did("NVA", || event.to_string());
-            let deeds = self.hypervisor.hear_authority(now, Told::from(&event));
+            let deeds = self.hypervisor.hear_authority(now, AuthorityNews::from(&event));
             self.act(deeds);
         }
     }
@@ -111,10 +111,10 @@ impl World {
             }
             nve::Event::State { key, from, to } => {
                 self.oracle.edge_state(&from, &to);
-                let who = |key: &TsiKey| self.tenants.name_by_key(key);
-                self.timeline.did(now, name, || format!("{}: {} -> {}", who(&key), from.name(), to.name()));
+                let tsi = self.tenants.name_by_key(&key);
+                self.timeline.did(now, name, || format!("{tsi}: {} -> {}", from.name(), to.name()));
             }
-            other => self.did(name, || other.to_string()),
+            event => self.did(name, || event.to_string()),
         }
     }
 
@@ -128,9 +128,9 @@ impl World {
                 if from == Node::Nva {
                     self.oracle.authority_said(now, &message);
                 }
-                self.timeline.said(now, names, copies, || format!("{message}"));
+                self.timeline.message(now, names, copies, || format!("{message}"));
             }
-            Err(error) => self.timeline.said(now, names, copies, || format!("{error}")),
+            Err(error) => self.timeline.message(now, names, copies, || format!("{error}")),
         }
         for at in arrivals {
             self.queue.put(at, Event::Control { from, to, bytes: bytes.into() });
@@ -185,7 +185,7 @@ impl World {
             Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),
             Deed::Forget(unread) => self.forget(unread),
             Deed::Happened(since) => self.plan_mishaps(since),
-            Deed::Did(who, what) => self.did(who, || what),
+            Deed::Did(node, line) => self.did(node, || line),
         }
     }
 
@@ -236,7 +236,7 @@ impl World {
             nve::Input::Suspend { key, move_id, stopped_at: Some(at) } => {
                 format!("{} has stopped for {move_id}, {} us ago", name(key), (self.now() - *at).0)
             }
-            other => other.to_string(),
+            input => input.to_string(),
         }
     }
 
@@ -245,7 +245,7 @@ impl World {
         let now = self.now();
         let words = match &input {
             nva::Input::Move { id, to, .. } => format!("{id} of the VM to {to}"),
-            other => other.to_string(),
+            input => input.to_string(),
         };
         let result = self.authority.tell(now, input);
         self.did("NVA", || match &result {

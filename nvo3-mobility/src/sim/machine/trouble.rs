@@ -12,16 +12,16 @@ use nvo3_nva_proto::Micros;
 impl World {
     /// Carries out a mishap that is due.
     pub(super) fn go_wrong(&mut self, n: usize) {
-        let Some((what, drawn)) = self.mishaps.due(n, &mut self.random) else { return };
-        match what {
+        let Some((trouble, drawn)) = self.mishaps.due(n, &mut self.random) else { return };
+        match trouble {
             Trouble::Abort(leg) => {
                 self.mishaps.over(n);
-                self.call_off(leg, &what);
+                self.call_off(leg, &trouble);
             }
             Trouble::SelfResume(leg) => {
                 let deeds = self.hypervisor.resume_by_itself(leg);
                 if !deeds.is_empty() {
-                    self.mishaps.happened(&what);
+                    self.mishaps.happened(&trouble);
                 }
                 self.act(deeds);
             }
@@ -30,11 +30,11 @@ impl World {
                 if !self.is_up(node) {
                     return self.mishaps.over(n);
                 }
-                self.mishaps.happened(&what);
+                self.mishaps.happened(&trouble);
                 self.kill(node, Some((down.unwrap_or(drawn), n)));
             }
             Trouble::Cut { nodes: (a, b), length } => {
-                self.mishaps.happened(&what);
+                self.mishaps.happened(&trouble);
                 let (a, b) = (Node::from(a), Node::from(b));
                 let line = || format!("{} and {} are cut off for {} ms", a.name(), b.name(), length.0 / 1_000);
                 self.did("mgmt", line);
@@ -44,26 +44,26 @@ impl World {
             }
             Trouble::Jump { node, by } => {
                 self.mishaps.over(n);
-                self.mishaps.happened(&what);
+                self.mishaps.happened(&trouble);
                 self.jump(Node::from(node), by);
             }
             Trouble::Burst { flow, frames } => {
                 self.mishaps.over(n);
-                self.mishaps.happened(&what);
+                self.mishaps.happened(&trouble);
                 let flow = u32::try_from(flow).unwrap_or(u32::MAX);
                 for _ in 0..frames {
                     self.emit(flow);
                 }
             }
-            Trouble::Fence(edge) => self.fence(n, edge, drawn, &what),
+            Trouble::Fence(edge) => self.fence(n, edge, drawn, &trouble),
         }
     }
 
-    fn call_off(&mut self, leg: usize, what: &Trouble) {
+    fn call_off(&mut self, leg: usize, trouble: &Trouble) {
         let Some(id) = self.hypervisor.legs().get(leg).map(Leg::id) else { return };
         self.did("mgmt", || format!("{id} is called off"));
         match self.tell_authority(nva::Input::Cancel(id)) {
-            Ok(()) => self.mishaps.happened(what),
+            Ok(()) => self.mishaps.happened(trouble),
             Err(()) => self.did("mgmt", || format!("{id}: too late")),
         }
     }
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Fences an edge at which no VM has its seat.
-    fn fence(&mut self, n: usize, edge: EdgeNo, down: Micros, what: &Trouble) {
+    fn fence(&mut self, n: usize, edge: EdgeNo, down: Micros, trouble: &Trouble) {
         let node = Node::Edge(edge);
         if self.mishaps.is_fenced(edge) {
             return self.say_fenced(n, edge);
@@ -95,7 +95,7 @@ impl World {
         if self.hypervisor.vms().iter().any(|vm| vm.seat().edge() == edge) {
             return self.kill(node, Some((down, n)));
         }
-        self.mishaps.happened(what);
+        self.mishaps.happened(trouble);
         self.kill(node, None);
         self.mishaps.fence(edge);
         // Fencing includes that no packet of the edge is still on its way.

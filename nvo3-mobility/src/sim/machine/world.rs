@@ -49,7 +49,7 @@ pub(super) enum Event {
     Look,
 }
 
-/// See the module's front door.
+/// A simulated world: its rooms, its clock and its events.
 pub(in crate::sim) struct World {
     pub(super) queue: Queue<Event>,
     pub(super) random: Random,

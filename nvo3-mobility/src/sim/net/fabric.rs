@@ -1,4 +1,4 @@
-//! All links, what is cut, and the capture of what they carry.
+//! All links of a world, the cuts between nodes, and the capture of what the links carry.
 
 use super::capture::{Capture, LinkType};
 use super::link::{Link, Mischief};
@@ -13,21 +13,22 @@ use arrayvec::ArrayVec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Micros};
 
-/// When what is sent arrives: never, once or twice.
+/// The times at which a sent packet arrives. A lost packet has none, and a duplicated packet has two.
 pub(crate) type Arrivals = ArrayVec<Instant, 2>;
 
-/// See the module's front door.
+/// The network between the nodes.
 pub(crate) struct Net {
     edges: usize,
     control: BTreeMap<(Node, Node), Link>,
     underlay: BTreeMap<(EdgeNo, EdgeNo), Link>,
-    /// Which two nodes do not reach each other. The same two may be cut twice.
+    /// The pairs of nodes that do not reach each other. A pair that is cut twice is here twice.
     cuts: Vec<(Node, Node)>,
     capture: Capture,
 }
 
 impl Net {
-    /// A link each way between the authority and each edge, and between any two edges, for control and for tunnels.
+    /// Makes the links of a scenario, one for each direction. Control links join the authority with each edge, and every two
+    /// edges. Tunnel links join every two edges.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let (edges, mischief) = (scenario.edges, scenario.control);
         let half = Micros(scenario.rtt.0 / 2);
@@ -49,21 +50,21 @@ impl Net {
         Self { edges, control, underlay, cuts: Vec::new(), capture: Capture::new(scenario.record.packets) }
     }
 
-    /// The edge that has this locator.
+    /// The edge with this locator.
     pub(crate) fn edge_at(&self, address: IpAddr) -> Option<EdgeNo> {
         (0..self.edges).find(|n| place(*n).locators.contains(address))
     }
 
-    /// A node sends a control datagram.
+    /// Sends a control datagram, and says when it arrives.
     pub(crate) fn send_control(&mut self, now: Instant, from: Node, to: Node, bytes: &[u8]) -> Arrivals {
         let name = || format!("{}-{} control", from.name(), to.name());
         self.capture.saw(now, LinkType::Ip, name, || frame::control(from.socket(), to.socket(), bytes));
-        // A cut link draws as a whole one does: mending it changes nothing but what arrives.
+        // A cut link uses up as many random numbers as a whole one, so a cut changes only which packets arrive.
         let arrivals = self.control.get_mut(&(from, to)).map(|link| link.send(now)).unwrap_or_default();
         if self.is_cut(from, to) { Arrivals::new() } else { arrivals }
     }
 
-    /// An edge sends an outer packet. `None`: the link is cut.
+    /// Sends an edge's outer packet, and says when it arrives; `None` if the link is cut.
     pub(crate) fn send_tunnel(&mut self, now: Instant, from: EdgeNo, to: EdgeNo, packet: &[u8]) -> Option<Arrivals> {
         let (a, b) = (Node::Edge(from), Node::Edge(to));
         self.capture.saw(now, LinkType::Ip, || format!("{}-{}", a.name(), b.name()), || packet.into());
@@ -73,35 +74,35 @@ impl Net {
         Some(self.underlay.get_mut(&(from, to)).map(|link| link.send(now)).unwrap_or_default())
     }
 
-    /// A frame passes the port that a host has at an edge, in either direction.
+    /// Captures a frame that passes a host's port at an edge, in either direction.
     pub(crate) fn pass_port(&mut self, now: Instant, edge: EdgeNo, host: &str, frame: &[u8]) {
         let name = || format!("{}/{host}", Node::Edge(edge).name());
         self.capture.saw(now, LinkType::Ethernet, name, || frame.into());
     }
 
-    /// What two nodes send each other is lost from now on.
+    /// Cuts two nodes off from each other: both directions lose every packet from now on.
     pub(crate) fn cut(&mut self, nodes: (Node, Node)) {
         self.cuts.push(nodes);
     }
 
-    /// One cut between two nodes is mended.
+    /// Mends one cut between two nodes.
     pub(crate) fn mend(&mut self, nodes: (Node, Node)) {
         if let Some(at) = self.cuts.iter().position(|cut| *cut == nodes) {
             self.cuts.remove(at);
         }
     }
 
-    /// Whether what one sends the other is lost.
+    /// True if two nodes are cut off from each other.
     pub(crate) fn is_cut(&self, a: Node, b: Node) -> bool {
         self.cuts.iter().any(|cut| *cut == (a, b) || *cut == (b, a))
     }
 
-    /// Whether everyone reaches everyone.
+    /// True if no two nodes are cut off from each other.
     pub(crate) const fn is_whole(&self) -> bool {
         self.cuts.is_empty()
     }
 
-    /// What was captured in the run.
+    /// The capture of the run.
     pub(crate) fn into_capture(self) -> Capture {
         self.capture
     }

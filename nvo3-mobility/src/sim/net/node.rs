@@ -1,4 +1,4 @@
-//! The nodes' numbers, names and addresses.
+//! The numbers, names and addresses of the nodes.
 
 use crate::sim::scenario::Spot;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,7 +7,6 @@ use nvo3_nva_proto::{CONTROL_PORT, Locators, NveId, Place};
 /// The number of an edge, in the order of the scenario.
 pub(crate) type EdgeNo = usize;
 
-/// The control port of every node.
 /// The names of the edges.
 const LETTERS: &str = "ABCDEFGH";
 const NVA_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
@@ -22,7 +21,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Its name in timelines and captures.
+    /// The node's name in timelines and captures.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nva => "NVA",
@@ -30,7 +29,7 @@ impl Node {
         }
     }
 
-    /// Where its control datagrams come from and go to.
+    /// The address and port of the node's control datagrams.
     pub(super) fn socket(self) -> (Ipv4Addr, u16) {
         match self {
             Self::Nva => (NVA_ADDRESS, CONTROL_PORT),
@@ -38,7 +37,7 @@ impl Node {
         }
     }
 
-    /// [`Node::socket`] as the machines take it.
+    /// [`Node::socket`] as a `SocketAddr`, the form that the machines use.
     pub(crate) fn address(self) -> SocketAddr {
         let (address, port) = self.socket();
         SocketAddr::new(IpAddr::V4(address), port)

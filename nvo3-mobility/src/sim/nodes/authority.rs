@@ -15,7 +15,7 @@ const MOST_KEPT: usize = 2_000;
 
 /// An event of a move for management.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum AuthorityNews {
     MaySuspend(MoveId),
     Ended(MoveId, MoveResult),
     Converged(MoveId),
@@ -24,13 +24,13 @@ pub(crate) enum Told {
 
 /// The NVA's answer when management asks about a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum MoveStatus {
     Nothing,
     InHand,
     Ended(MoveResult),
 }
 
-impl From<&nva::Event> for Told {
+impl From<&nva::Event> for AuthorityNews {
     fn from(event: &nva::Event) -> Self {
         match event {
             nva::Event::MaySuspend(id) => Self::MaySuspend(*id),
@@ -41,7 +41,7 @@ impl From<&nva::Event> for Told {
     }
 }
 
-/// See the module.
+/// The NVA of a world.
 pub(crate) struct Authority {
     config: NvaConfig,
     seed: u64,
@@ -105,7 +105,7 @@ impl Authority {
         self.clock.jump(by);
     }
 
-    /// True if the NVA keeps more than its bounds (I7).
+    /// A sentence if the NVA keeps more than its bounds (memory stays within its bounds, I7).
     pub(crate) fn overfull(&self) -> Option<String> {
         let kept = self.live.as_ref()?.footprint();
         (kept > MOST_KEPT).then(|| format!("the NVA keeps {kept} things"))
@@ -126,11 +126,11 @@ impl Authority {
     }
 
     /// The NVA's answer about a move; `None` while it is down.
-    pub(crate) fn knows(&self, id: MoveId) -> Option<Known> {
+    pub(crate) fn knows(&self, id: MoveId) -> Option<MoveStatus> {
         Some(match self.live.as_ref()?.move_state(id) {
-            None => Known::Nothing,
-            Some(nva::rules::State::Ended(result)) => Known::Ended(result),
-            Some(_) => Known::InHand,
+            None => MoveStatus::Nothing,
+            Some(nva::rules::State::Ended(result)) => MoveStatus::Ended(result),
+            Some(_) => MoveStatus::InHand,
         })
     }
 

@@ -64,7 +64,7 @@ pub(crate) enum Entered {
     Refused,
 }
 
-/// See the module.
+/// One edge of a world.
 pub(crate) struct Edge {
     name: &'static str,
     no: EdgeNo,
@@ -183,7 +183,7 @@ impl Edge {
         self.wake
     }
 
-    /// True if the edge keeps more than its bounds (I7): more for a TSI than its limits, or more in total than its tables allow.
+    /// A sentence if the edge keeps more than its bounds (I7): more for a TSI than its limits, or more in total than its tables allow.
     pub(crate) fn overfull(&self) -> Option<String> {
         let (machine, name) = (self.machine.as_deref()?, self.name);
         let over = self.orders.overfull(machine.forwarder());

@@ -9,6 +9,6 @@ mod edge;
 mod told;
 mod tunnels;
 
-pub(crate) use authority::{Authority, Known, Told};
+pub(crate) use authority::{Authority, AuthorityNews, MoveStatus};
 pub(crate) use clock::Clock;
 pub(crate) use edge::{Edge, Effect, Entered};

@@ -65,8 +65,8 @@ impl Orders {
         })
     }
 
-    /// The reason why a dropped frame will not arrive. A frame over the hold limit is a class of its own while the edge did not know
-    /// the place of the TSI, or only knew that it should be here. Otherwise the limit excuses a drop only if it was reached.
+    /// The reason why a dropped frame will not arrive. A frame over the hold limit has a reason of its own if the edge did not know the
+    /// place of the TSI, or only knew that it should be here. Otherwise the limit excuses a drop only if it was reached.
     pub(super) fn loss(&self, now: Instant, dropped: &Dropped, forwarder: &Forwarder) -> Loss {
         let order = dropped.tsi.and_then(|key| self.all.get(&key));
         let asked = match order {
@@ -77,8 +77,8 @@ impl Orders {
         let held = dropped.tsi.map(|key| forwarder.held(&key)).unwrap_or_default();
         let reached = order.is_some_and(|order| match dropped.reason {
             DropReason::HoldOverflow => {
-                let one = held.bytes.checked_div(held.frames).unwrap_or(0);
-                held.frames >= order.limits.frames || held.bytes.saturating_add(2 * one) > order.limits.bytes
+                let mean = held.bytes.checked_div(held.frames).unwrap_or(0);
+                held.frames >= order.limits.frames || held.bytes.saturating_add(2 * mean) > order.limits.bytes
             }
             DropReason::HoldAge => now - dropped.arrived >= order.limits.age,
             _ => false,

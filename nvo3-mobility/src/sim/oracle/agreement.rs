@@ -1,4 +1,4 @@
-//! Whether edges, directory and truth agree, and what moves leave behind.
+//! The differences between edges, directory and truth, and what moves leave behind.
 
 use crate::nve::rules::State;
 use crate::sim::hypervisor::Seat;
@@ -10,18 +10,18 @@ use alloc::vec;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Place, TsiKey};
 
-/// Where a host is in truth.
+/// The true place of a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Truth<'a> {
     pub(crate) name: &'a str,
     pub(crate) key: TsiKey,
-    /// Where its frames enter: for an interface of a VM, where that runs or last ran.
+    /// The edge where the host's frames enter: for an interface of a VM, the edge where the VM runs or last ran.
     pub(crate) at: EdgeNo,
-    /// For an interface of a VM: where that is, and which edge does not know yet that it stopped there.
+    /// For an interface of a VM: the VM's seat, and the edge that does not know yet that the VM stopped there.
     pub(crate) vm: Option<(Seat, Option<EdgeNo>)>,
 }
 
-/// What is left over of moves, in words (I8). `edges` are those that have not died for good.
+/// Describes what is left of moves, one sentence each (I8). `edges` are the edges that have not died for good.
 pub(crate) fn leftovers<'a>(
     hosts: impl Iterator<Item = Truth<'a>> + Clone,
     edges: impl Iterator<Item = &'a Edge>,
@@ -42,7 +42,7 @@ pub(crate) fn leftovers<'a>(
     left
 }
 
-/// Where cache, directory and truth differ, in words (I4).
+/// Describes the differences between caches, directory and truth, one sentence each (I4).
 pub(crate) fn disagreements<'a>(
     hosts: impl Iterator<Item = Truth<'a>>,
     authority: &Authority,
@@ -59,7 +59,7 @@ pub(crate) fn disagreements<'a>(
             continue;
         };
         if place.map(|place| place.nve) != Some(truth) {
-            wrong.push(format!("the directory has {name} {}, and it is at {truth}", at_nve(place)));
+            wrong.push(format!("the directory has {name} {}, but {name} is at {truth}", at_nve(place)));
         }
         for edge in edges {
             let Some(nve) = edge.nve() else { continue };

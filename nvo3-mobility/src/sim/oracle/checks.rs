@@ -1,4 +1,4 @@
-//! The oracle: it is told everything, and says what must not be.
+//! The oracle: the world reports every event to it, and it finds the violations of the invariants.
 
 use super::agreement::Truth;
 use super::ledger::{Delivery, Fate, Ledger};
@@ -19,34 +19,35 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Message, Micros, MoveResult, TsiKey};
 
-/// Beyond its deadline, what a move may take for the *Revoke* exchange over links that lose messages.
+/// The time after its deadline in which a move has to end. The *Revoke* exchange needs it over links that lose messages.
 const REVOKE: Micros = Micros(3_000_000);
-/// How long the caches may take to agree after the last move and the last return.
+/// The time after the last move and the last return of a node in which the caches have to agree.
 pub(crate) const AGREE: Micros = Micros(8_000_000);
-/// More recorded violations of one run help nobody.
+/// The most violations that one run records.
 const MOST: usize = 20;
-/// How often a datagram may come to one edge by tunnel: to the old one, back after an abort, and once more in a next
-/// move ...
+/// The least limit of how often one datagram may come to one edge by tunnel (I3). A datagram may come to the old edge, come back after
+/// an abort, and come once more in the next move.
 const MOST_VISITS: usize = 3;
 
-/// See the module's front door.
+/// The checks of a run, and the violations that they found.
 #[derive(Debug)]
 pub(crate) struct Oracle {
     ledger: Ledger,
     promises: Promises,
     visited: Visited,
     violations: Vec<Violation>,
-    /// What was found since the last event, and has no trace yet.
+    /// The violations since the last event, which have no trace yet.
     found: Vec<(Instant, Invariant, String)>,
-    /// Who delivers to the host in hand.
+    /// The edges that deliver to the host that is checked now. Kept between checks to save an allocation.
     delivering: Vec<EdgeNo>,
-    /// ... and in each of more than one move.
+    /// The limit of how often one datagram may come to one edge by tunnel: [`MOST_VISITS`], or two for each move if that is more.
     most_visits: usize,
+    /// True if the scenario promises the order of datagrams.
     keeps_order: bool,
 }
 
 impl Oracle {
-    /// Of a world with so many flows.
+    /// Makes the oracle of a scenario with this number of flows.
     pub(crate) fn new(scenario: &Scenario, flows: usize) -> Self {
         Self {
             ledger: Ledger::new(flows),
@@ -74,37 +75,39 @@ impl Oracle {
 
     // ---- datagrams (I2, I3)
 
-    /// The next datagram of a flow is sent.
+    /// Notes that a flow sends its next datagram, and numbers it.
     pub(crate) fn sent(&mut self, flow: u32) -> Numbered {
         self.ledger.send(flow)
     }
 
-    /// An edge keeps it.
+    /// Notes that an edge keeps a datagram.
     pub(crate) fn kept(&mut self, id: Numbered, edge: EdgeNo) {
         self.ledger.moves(id, Fate::Kept(edge));
     }
 
-    /// It goes on.
+    /// Notes that a kept datagram leaves its edge.
     pub(crate) fn left(&mut self, id: Numbered) {
         self.ledger.moves(id, Fate::UnderWay);
     }
 
-    /// It will not arrive.
+    /// Notes the loss of a datagram.
     pub(crate) fn lost(&mut self, id: Numbered, loss: Loss) {
         self.ledger.lose(id, loss);
     }
 
-    /// What an edge dropped was in truth lost for another reason.
+    /// Corrects the reason of a loss: the edge's drop had another cause.
     pub(crate) fn lost_for(&mut self, id: Numbered, loss: Loss) {
         self.ledger.lost_for(id, loss);
     }
 
-    /// An edge died: what it kept is gone.
+    /// Notes the death of an edge: the datagrams that it kept are lost.
     pub(crate) fn edge_died(&mut self, edge: EdgeNo) {
         self.ledger.edge_died(edge);
     }
 
-    /// A host has it; whether it was overtaken on its way there. `meant` says that it was sent to this host.
+    /// Checks a delivery to a host; true if a newer datagram of the flow arrived before it.
+    ///
+    /// `meant` is true if the datagram was sent to this host.
     pub(crate) fn delivered(&mut self, now: Instant, id: Numbered, meant: bool) -> bool {
         match self.ledger.deliver(id) {
             _ if !meant => self.find_i2(now, id, "was delivered to another host"),
@@ -116,7 +119,7 @@ impl Oracle {
         false
     }
 
-    /// It came to an edge by tunnel.
+    /// Checks how often a datagram has come to an edge by tunnel (I3).
     pub(crate) fn tunnelled(&mut self, now: Instant, id: Numbered, edge: EdgeNo) {
         let times = self.ledger.visit(id, edge);
         if usize::from(times) > self.most_visits {
@@ -125,64 +128,64 @@ impl Oracle {
         }
     }
 
-    /// A cached mapping returned a frame to where it came from.
+    /// Records that an edge sent a frame back to its sender because of a cached mapping (I3).
     pub(crate) fn returned(&mut self, now: Instant, edge: EdgeNo, key: TsiKey) {
         let edge = Node::Edge(edge).name();
         self.find(now, Invariant::I3, format!("{edge} returned a frame for {key} by a cached mapping"));
     }
 
-    /// An edge received what is no VXLAN packet: the simulator itself is wrong.
+    /// Records that an edge received a packet that is not VXLAN: an error of the simulator itself.
     pub(crate) fn no_packet(&mut self, now: Instant, edge: EdgeNo) {
-        self.find(now, Invariant::I2, format!("{} received what is no VXLAN packet", Node::Edge(edge).name()));
+        self.find(now, Invariant::I2, format!("{} received a packet that is not VXLAN", Node::Edge(edge).name()));
     }
 
-    /// How many a flow has sent.
+    /// The number of datagrams that a flow has sent.
     pub(crate) fn sent_by(&self, flow: u32) -> usize {
         self.ledger.sent_by(flow)
     }
 
-    /// Whether none is under way or kept.
+    /// True if no datagram is under way or kept.
     pub(crate) const fn all_arrived(&self) -> bool {
         self.ledger.open() == 0
     }
 
-    /// Datagrams sent, delivered, delivered again and overtaken.
+    /// The numbers of datagrams sent, delivered, delivered again, and delivered after a newer one.
     pub(crate) const fn counts(&self) -> [u64; 4] {
         self.ledger.counts()
     }
 
-    /// What was lost, by reason.
+    /// The number of lost datagrams, by reason.
     pub(crate) fn losses(&self) -> BTreeMap<Loss, u64> {
         self.ledger.losses()
     }
 
-    // ---- what machines say
+    // ---- messages and states
 
-    /// The authority says something to an edge (I6).
+    /// Checks a message of the authority: a result that it reported never changes (I6).
     pub(crate) fn authority_said(&mut self, now: Instant, message: &Message) {
         let wrong = self.promises.hear(message);
         self.find_all(now, Invariant::I6, wrong);
     }
 
-    /// The authority is back: what it acknowledged before its death must be there (I6).
+    /// Checks a restarted authority: it still has every registration that it acknowledged (I6).
     pub(crate) fn authority_returned(&mut self, now: Instant, authority: &Authority) {
         let broken = self.promises.broken(|key| authority.lookup(key).map(|(version, _)| version));
         self.find_all(now, Invariant::I6, broken);
     }
 
-    /// A TSI changed its state at an edge.
+    /// Notes a TSI's change of state at an edge.
     pub(crate) fn edge_state(&mut self, from: &nve::rules::State, to: &nve::rules::State) {
         self.visited.edge(from, to);
     }
 
-    /// A move changed its state at the authority.
+    /// Notes a move's change of state at the authority.
     pub(crate) fn authority_state(&mut self, from: &nva::rules::State, to: &nva::rules::State) {
         self.visited.authority(from, to);
     }
 
     // ---- checks
 
-    /// After every event: who delivers to a VM (I1), and whatever else was found gets its trace.
+    /// Checks, after every event, which edges deliver to each VM (I1), and records what was found with its trace.
     pub(crate) fn check<'a>(
         &mut self,
         now: Instant,
@@ -201,7 +204,9 @@ impl Oracle {
         }
     }
 
-    /// Nobody reads what an edge delivers to a VM that stopped there, while that edge does not know it yet.
+    /// Checks that at most one edge delivers, and only where the VM runs (I1).
+    ///
+    /// An edge that does not know yet that the VM stopped there does not count: nobody reads what it delivers.
     fn check_deliverers(&mut self, now: Instant, host: &Truth<'_>, edges: &[Edge]) {
         let Some((seat, stopped_at)) = host.vm else { return };
         let mut delivering = core::mem::take(&mut self.delivering);
@@ -213,21 +218,21 @@ impl Oracle {
             self.find(now, Invariant::I1, format!("{} all deliver", names.join(", ")));
         }
         if let Seat::Runs(at) = seat
-            && let Some(other) = delivering.iter().find(|n| **n != at)
+            && let Some(wrong) = delivering.iter().find(|n| **n != at)
         {
-            let (other, at) = (Node::Edge(*other).name(), Node::Edge(at).name());
-            self.find(now, Invariant::I1, format!("{other} delivers and {} runs at {at}", host.name));
+            let (wrong, at) = (Node::Edge(*wrong).name(), Node::Edge(at).name());
+            self.find(now, Invariant::I1, format!("{wrong} delivers and {} runs at {at}", host.name));
         }
         self.delivering = delivering;
     }
 
-    /// At every look: memory (I7).
+    /// Checks that no machine holds more than its limits (I7).
     pub(crate) fn check_bounds(&mut self, now: Instant, authority: &Authority, edges: &[Edge]) {
         let over = edges.iter().filter_map(Edge::overfull).chain(authority.overfull());
         self.find_all(now, Invariant::I7, over);
     }
 
-    /// The world did not get ready: the machines do not work at all.
+    /// Records that the world never became ready to start its moves (I4).
     pub(crate) fn not_set_up(&mut self, now: Instant, mut wrong: Vec<String>, resolved: bool) {
         if !resolved {
             wrong.push("a host could not resolve its peers".into());
@@ -235,9 +240,10 @@ impl Oracle {
         self.find(now, Invariant::I4, format!("the world was never ready: {}", wrong.join("; ")));
     }
 
-    /// Whether a move has outstayed its deadline (I8), or what follows the moves its bound: what is `left` of them (I8)
-    /// and who does not agree is `wrong` then (I4). Times count from the last return of a node. Reported once: the run
-    /// ends then.
+    /// Records what is overdue; true if something is, and then the run ends.
+    ///
+    /// A move is overdue after its deadline and [`REVOKE`] (I8). After the last move and [`AGREE`], whatever is `left` of moves (I8)
+    /// and every disagreement in `wrong` (I4) is overdue. Times count from the last return of a node.
     pub(crate) fn overdue(
         &mut self,
         now: Instant,
@@ -272,23 +278,23 @@ impl Oracle {
         self.found.len() > before
     }
 
-    /// Every VM runs, and its old edge knows that it left (I4).
+    /// Checks that every VM runs, and that its old edge knows that the VM left (I4).
     fn check_seats(&mut self, now: Instant, moves: &Hypervisor) {
         for vm in moves.vms().iter().filter(|vm| !matches!(vm.seat(), Seat::Runs(_))) {
             self.find(now, Invariant::I4, format!("{} runs nowhere", vm.name()));
         }
         for vm in moves.vms().iter().filter(|vm| vm.unread_at().is_some()) {
-            let what = format!("the edge that {} left does not take the word that it stopped", vm.name());
+            let what = format!("the edge that {} left does not accept that the VM stopped", vm.name());
             self.find(now, Invariant::I4, what);
         }
     }
 
-    /// At the very end: every datagram has arrived or is accounted for (I2).
+    /// Checks at the end of the run that every datagram has arrived or has an excused loss (I2).
     pub(crate) fn check_ledger(&mut self, now: Instant, moves: &Hypervisor) {
         for (id, fate) in self.ledger.unexplained() {
             let what = match fate {
                 Fate::Kept(edge) => format!("is still kept at {}", Node::Edge(edge).name()),
-                _ => "is missing and nobody knows where".into(),
+                _ => "is missing, and no node reported its loss".into(),
             };
             self.find_i2(now, id, &what);
         }
@@ -304,12 +310,12 @@ impl Oracle {
         }
     }
 
-    /// What was violated so far.
+    /// The violations so far.
     pub(crate) fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// What was violated, and which states were seen.
+    /// The violations, and the states that the machines visited.
     pub(crate) fn into_findings(self) -> (Vec<Violation>, Visited) {
         (self.violations, self.visited)
     }

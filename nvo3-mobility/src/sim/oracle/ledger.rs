@@ -1,4 +1,4 @@
-//! What became of every numbered datagram (I2).
+//! The fate of every numbered datagram (I2).
 
 use super::loss::Loss;
 use crate::sim::frame::Numbered;
@@ -7,39 +7,39 @@ use crate::sim::scenario::EDGES;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// Where a datagram is.
+/// The place or the end of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Between nodes.
+    /// The datagram is between nodes.
     UnderWay,
-    /// Kept by the forwarder of an edge.
+    /// The forwarder of this edge keeps it.
     Kept(EdgeNo),
-    /// Received.
+    /// Its receiver has it.
     Delivered,
-    /// Gone.
+    /// It is lost, for this reason.
     Lost(Loss),
 }
 
-/// One flow's datagrams, and what its receiver has seen.
+/// The datagrams of a flow, and the newest that its receiver has.
 #[derive(Clone, Debug, Default)]
 struct Flow {
     fates: Vec<(Fate, Visits)>,
     newest: Option<u32>,
 }
 
-/// How often a datagram came to each edge by tunnel.
+/// The number of times that a datagram came to each edge by tunnel.
 pub(super) type Visits = [u8; EDGES];
 
-/// What a delivery was.
+/// The place of a delivery in its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
-    /// The first, after all that were sent before.
+    /// The first delivery of the datagram; no newer datagram of the flow came before it.
     InOrder,
-    /// The first, after one that was sent later.
+    /// The first delivery of the datagram, after a newer datagram of the flow.
     Reordered,
-    /// Not the first.
+    /// The datagram was delivered before.
     Duplicate,
-    /// Never sent.
+    /// Nobody sent the datagram.
     Unknown,
 }
 
@@ -59,12 +59,12 @@ impl Ledger {
         Self { flows: alloc::vec![Flow::default(); flows], ..Self::default() }
     }
 
-    /// Datagrams sent, delivered, delivered again and overtaken.
+    /// The numbers of datagrams sent, delivered, delivered again, and delivered after a newer one.
     pub(super) const fn counts(&self) -> [u64; 4] {
         [self.sent, self.delivered, self.duplicated, self.reordered]
     }
 
-    /// The next datagram of a flow.
+    /// Numbers the next datagram of a flow.
     pub(super) fn send(&mut self, flow: u32) -> Numbered {
         let Some(book) = self.flows.get_mut(flow as usize) else { return Numbered { flow, number: u32::MAX } };
         let number = u32::try_from(book.fates.len()).unwrap_or(u32::MAX);
@@ -73,7 +73,7 @@ impl Ledger {
         Numbered { flow, number }
     }
 
-    /// How many a flow has sent.
+    /// The number of datagrams that a flow has sent.
     pub(super) fn sent_by(&self, flow: u32) -> usize {
         self.flows.get(flow as usize).map_or(0, |flow| flow.fates.len())
     }
@@ -82,14 +82,14 @@ impl Ledger {
         self.flows.get_mut(id.flow as usize)?.fates.get_mut(id.number as usize)
     }
 
-    /// It is now on the way, or kept by an edge.
+    /// Notes that a datagram is now under way, or kept by an edge.
     pub(super) fn moves(&mut self, id: Numbered, to: Fate) {
         if let Some((fate @ (Fate::UnderWay | Fate::Kept(_)), _)) = self.at(id) {
             *fate = to;
         }
     }
 
-    /// It will not arrive.
+    /// Notes the loss of a datagram.
     pub(super) fn lose(&mut self, id: Numbered, loss: Loss) {
         if let Some((fate @ (Fate::UnderWay | Fate::Kept(_)), _)) = self.at(id) {
             *fate = Fate::Lost(loss);
@@ -97,14 +97,14 @@ impl Ledger {
         }
     }
 
-    /// What an edge dropped was in truth lost for another reason.
+    /// Corrects the reason of a loss: the edge's drop had another cause.
     pub(super) fn lost_for(&mut self, id: Numbered, loss: Loss) {
         if let Some((fate @ Fate::Lost(Loss::Dropped(_)), _)) = self.at(id) {
             *fate = Fate::Lost(loss);
         }
     }
 
-    /// An edge died: what it kept is gone.
+    /// Notes the death of an edge: the datagrams that it kept are lost.
     pub(super) fn edge_died(&mut self, edge: EdgeNo) {
         let mut gone = 0;
         for (fate, _) in self.flows.iter_mut().flat_map(|flow| flow.fates.iter_mut()) {
@@ -116,7 +116,7 @@ impl Ledger {
         self.open -= gone;
     }
 
-    /// It came to an edge by tunnel; how often it has come there so far.
+    /// Counts that a datagram came to an edge by tunnel; the number of times so far.
     pub(super) fn visit(&mut self, id: Numbered, edge: EdgeNo) -> u8 {
         match self.at(id).and_then(|(_, visits)| visits.get_mut(edge)) {
             Some(visits) => {
@@ -127,7 +127,7 @@ impl Ledger {
         }
     }
 
-    /// Its receiver has it.
+    /// Notes that the receiver has a datagram.
     pub(super) fn deliver(&mut self, id: Numbered) -> Delivery {
         let Some(book) = self.flows.get_mut(id.flow as usize) else { return Delivery::Unknown };
         let Some((fate, _)) = book.fates.get_mut(id.number as usize) else { return Delivery::Unknown };
@@ -149,12 +149,12 @@ impl Ledger {
         Delivery::InOrder
     }
 
-    /// How many are under way or kept.
+    /// The number of datagrams that are under way or kept.
     pub(super) const fn open(&self) -> u64 {
         self.open
     }
 
-    /// What was lost, by reason.
+    /// The number of lost datagrams, by reason.
     pub(super) fn losses(&self) -> BTreeMap<Loss, u64> {
         let mut losses = BTreeMap::new();
         for (fate, _) in self.flows.iter().flat_map(|flow| flow.fates.iter()) {
@@ -165,7 +165,7 @@ impl Ledger {
         losses
     }
 
-    /// What has neither arrived nor been lost.
+    /// The datagrams that neither arrived nor were lost.
     pub(super) fn unexplained(&self) -> Vec<(Numbered, Fate)> {
         let mut open = Vec::new();
         for (flow, book) in (0..).zip(&self.flows) {

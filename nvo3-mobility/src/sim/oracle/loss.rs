@@ -23,8 +23,8 @@ pub enum Loss {
     Cut,
     /// It was over the limit of held frames, or of their age.
     OverLimit,
-    /// It was sent to an edge that has died since and forgot where to forward it, by an edge that the NVA could not tell, or had
-    /// nothing to tell yet.
+    /// It was sent to an edge that died and lost its forward entry. The sending edge had not heard of the new place: the NVA could not
+    /// reach it, or had nothing to tell it yet.
     Forgotten,
 }
 

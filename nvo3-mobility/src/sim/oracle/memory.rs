@@ -1,4 +1,4 @@
-//! What the authority has promised to remember (I6).
+//! The registrations and results that the authority has to remember (I6).
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -6,16 +6,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Message, MoveId, MoveResult, RegistrationResult, TsiKey, Version};
 
-/// What the authority has said to edges.
+/// The authority's promises to edges: acknowledged registrations and reported results.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promises {
-    /// The newest version that it acknowledged to a registrant.
+    /// The newest version of each TSI that the authority acknowledged to a registrant.
     acknowledged: BTreeMap<TsiKey, Version>,
+    /// The first result that the authority reported of each move.
     outcomes: BTreeMap<MoveId, MoveResult>,
 }
 
 impl Promises {
-    /// It says something; what is wrong with that.
+    /// Takes a message of the authority; a sentence if it breaks a promise.
     pub(super) fn hear(&mut self, message: &Message) -> Option<String> {
         match message {
             Message::RegistrationReply(reply) if reply.result == RegistrationResult::Accepted => {
@@ -25,18 +26,19 @@ impl Promises {
             }
             Message::Outcome(outcome) if outcome.result != MoveResult::Unknown => {
                 let first = *self.outcomes.entry(outcome.move_id).or_insert(outcome.result);
-                let what = || format!("{} was {} and is {} now", outcome.move_id, first, outcome.result);
-                (first != outcome.result).then(what)
+                let changed = || format!("{} was {} and is {} now", outcome.move_id, first, outcome.result);
+                (first != outcome.result).then(changed)
             }
             Message::Outcome(outcome) => {
                 let first = self.outcomes.get(&outcome.move_id)?;
-                Some(format!("{} was {} and is forgotten", outcome.move_id, first))
+                Some(format!("{} was {} and is unknown now", outcome.move_id, first))
             }
             _ => None,
         }
     }
 
-    /// After its return: what it acknowledged before its death and does not have. `version` is the directory's.
+    /// Describes each registration that the authority acknowledged and lost in a restart. `version` gives the directory's version of a
+    /// TSI.
     pub(super) fn broken(&self, version: impl Fn(&TsiKey) -> Option<Version>) -> Vec<String> {
         let all = self.acknowledged.iter().map(|(key, promised)| (key, promised, version(key)));
         all.filter(|(_, promised, now_is)| now_is.is_none_or(|now_is| now_is < **promised))

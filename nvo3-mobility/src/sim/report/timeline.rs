@@ -95,7 +95,7 @@ impl Timeline {
     }
 
     /// Notes a message, with the number of copies that arrive.
-    pub(crate) fn said(
+    pub(crate) fn message(
         &mut self,
         at: Instant,
         (from, to): (&'static str, &'static str),

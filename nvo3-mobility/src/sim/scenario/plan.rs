@@ -201,7 +201,7 @@ pub enum Unfit {
         field: &'static str,
         /// The number that the field has.
         value: usize,
-        /// How many there are.
+        /// The number of such things in the scenario.
         count: usize,
     },
 }
@@ -257,12 +257,14 @@ impl Scenario {
         Ok(())
     }
 
-    /// Whether a reordered datagram breaks a rule where all moves are committed: only where nothing goes wrong on the way
-    /// and no detour can be as long as what is left of the pause once the edge knows of it (VMM-5-09). A
-    /// sender that moves itself may change from the direct path to the detour: nothing is promised for two VMs that move.
+    /// True if the scenario promises the order of datagrams, provided that all moves are committed.
+    ///
+    /// It does so if nothing goes wrong on the way, and if the rest of each pause is longer than a detour once the edge knows of the pause
+    /// (held frames leave before newer ones, VMM-5-09). Two VMs that move have no promise: a sender that moves itself may change from the
+    /// direct path to the detour.
     pub(crate) fn keeps_order(&self) -> bool {
         // Four ways between two nodes, each of which takes up to a twentieth longer.
-        let detour = |one: &Move| one.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + one.late.unwrap_or_default().0;
+        let detour = |mv: &Move| mv.pause.0 > 2 * self.rtt.0 + self.rtt.0 / 10 + mv.late.unwrap_or_default().0;
         let one_vm = self.moves.windows(2).all(|two| matches!(two, [a, b] if a.vm == b.vm));
         self.control == Mischief::NONE && self.mishaps.is_empty() && self.moves.iter().all(detour) && one_vm
     }

@@ -67,7 +67,7 @@ impl Draw {
 
     fn moves(&mut self, edges: usize, vms: usize) -> Vec<Move> {
         let deadline = self.magnitude(200_000, 3_000_000);
-        let one = |draw: &mut Self| Move {
+        let mv = |draw: &mut Self| Move {
             vm: draw.number(0, vms - 1),
             from: None,
             to: draw.number(0, edges - 1),
@@ -77,12 +77,12 @@ impl Draw {
             deadline,
             stay: draw.percent(30),
         };
-        (0..self.number(1, 4)).map(|_| one(self)).collect()
+        (0..self.number(1, 4)).map(|_| mv(self)).collect()
     }
 
     fn mishap(&mut self, edges: usize, moves: &[Move], flows: usize) -> Mishap {
         // The time of a VM's stop means nothing if a clock goes back.
-        let back = moves.iter().all(|one| one.late.is_none());
+        let back = moves.iter().all(|mv| mv.late.is_none());
         let moves = moves.len();
         let mv = self.number(0, moves - 1);
         let since = match self.number(0, 9) {

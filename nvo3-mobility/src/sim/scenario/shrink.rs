@@ -48,10 +48,10 @@ impl Scenario {
         changed(&|world| world.control.duplicate = Chance::NEVER);
         changed(&|world| world.control.reorder = Chance::NEVER);
         for n in 0..self.moves.len() {
-            changed(&|world| _ = world.moves.get_mut(n).map(|one| one.late = None));
-            changed(&|world| _ = world.moves.get_mut(n).map(|one| one.stay = false));
-            changed(&|world| _ = world.moves.get_mut(n).map(|one| one.wait = None));
-            changed(&|world| _ = world.moves.get_mut(n).map(|one| one.pause = Micros(one.pause.0.min(10_000))));
+            changed(&|world| _ = world.moves.get_mut(n).map(|mv| mv.late = None));
+            changed(&|world| _ = world.moves.get_mut(n).map(|mv| mv.stay = false));
+            changed(&|world| _ = world.moves.get_mut(n).map(|mv| mv.wait = None));
+            changed(&|world| _ = world.moves.get_mut(n).map(|mv| mv.pause = Micros(mv.pause.0.min(10_000))));
         }
         changed(&|world| world.sync = Micros(0));
         changed(&|world| world.rate = world.rate.min(50));
@@ -64,12 +64,12 @@ impl Scenario {
     /// The scenario without a VM and its moves.
     fn without_vm(&self, n: usize) -> Self {
         let mut world = self.clone();
-        while let Some(one) = world.moves.iter().position(|one| one.vm == n) {
-            world = world.without_move(one);
+        while let Some(mv) = world.moves.iter().position(|mv| mv.vm == n) {
+            world = world.without_move(mv);
         }
         world.vms.remove(n);
-        for one in world.moves.iter_mut().filter(|one| one.vm > n) {
-            one.vm -= 1;
+        for mv in world.moves.iter_mut().filter(|mv| mv.vm > n) {
+            mv.vm -= 1;
         }
         world
     }
@@ -78,17 +78,17 @@ impl Scenario {
     fn without_move(&self, n: usize) -> Self {
         let mut world = self.clone();
         world.moves.remove(n);
-        let other = |number: usize| if number > n { number - 1 } else { number };
+        let shifted = |number: usize| if number > n { number - 1 } else { number };
         world.mishaps.retain(|mishap| {
             !matches!(mishap.since, Since::Asked(mv) | Since::Stopped(mv) if mv == n)
                 && !matches!(mishap.what, Trouble::Abort(mv) | Trouble::SelfResume(mv) if mv == n)
         });
         for Mishap { since, what, .. } in &mut world.mishaps {
             if let Since::Asked(mv) | Since::Stopped(mv) = since {
-                *mv = other(*mv);
+                *mv = shifted(*mv);
             }
             if let Trouble::Abort(mv) | Trouble::SelfResume(mv) = what {
-                *mv = other(*mv);
+                *mv = shifted(*mv);
             }
         }
         world
@@ -104,7 +104,7 @@ impl Scenario {
         };
         self.vms.iter().any(|vm| vm.edge == edge)
             || self.correspondents.iter().any(|host| host.edge == edge)
-            || self.moves.iter().any(|one| one.to == edge || one.from == Some(edge))
+            || self.moves.iter().any(|mv| mv.to == edge || mv.from == Some(edge))
             || self.mishaps.iter().any(in_mishap)
     }
 
@@ -120,9 +120,9 @@ impl Scenario {
         };
         world.vms.iter_mut().for_each(|vm| lower(&mut vm.edge));
         world.correspondents.iter_mut().for_each(|host| lower(&mut host.edge));
-        for one in &mut world.moves {
-            lower(&mut one.to);
-            one.from.iter_mut().for_each(lower);
+        for mv in &mut world.moves {
+            lower(&mut mv.to);
+            mv.from.iter_mut().for_each(lower);
         }
         for mishap in &mut world.mishaps {
             match &mut mishap.what {

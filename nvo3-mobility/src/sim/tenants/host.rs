@@ -1,4 +1,4 @@
-//! A tenant host: it answers ARP and Neighbor Discovery, asks by them, and knows what it received.
+//! A tenant host: it resolves its neighbors by ARP and Neighbor Discovery, answers their questions, and reads datagrams.
 
 use crate::sim::frame::{self, Numbered, Station};
 use crate::sim::net::EdgeNo;
@@ -22,18 +22,18 @@ pub(super) struct Host {
     neighbors: BTreeMap<IpAddr, Mac>,
 }
 
-/// What a frame was to the host.
+/// The meaning of a frame for the host that reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// A numbered datagram.
     Numbered(Numbered),
-    /// A question; this is the answer.
+    /// A question for the host's address, with the host's answer.
     Asked(Vec<u8>),
-    /// Something learned from a neighbor, or nothing to it.
+    /// An ARP or ND message that needs no answer. The host learned the neighbor's address from it, if it has one.
     Heard,
-    /// Somebody else's frame.
+    /// A frame with another host's MAC address as its destination.
     NotMine,
-    /// For it, and none of the above.
+    /// A frame for the host that is neither a numbered datagram nor an ARP or ND message.
     Other,
 }
 
@@ -46,12 +46,12 @@ impl Host {
         &self.name
     }
 
-    /// Which VM it is an interface of.
+    /// The VM whose interface the host is; `None` for a correspondent.
     pub(super) const fn vm(&self) -> Option<usize> {
         self.vm
     }
 
-    /// Where it is, or where its VM was first.
+    /// The edge of a correspondent, or the first edge of an interface's VM.
     pub(super) const fn home(&self) -> EdgeNo {
         self.home
     }
@@ -60,7 +60,7 @@ impl Host {
         TsiKey { vn: self.vn, mac: self.station.mac }
     }
 
-    /// Its addresses.
+    /// The IPv4 and the IPv6 address of the host.
     pub(super) fn ips(&self) -> Vec<IpAddr> {
         vec![IpAddr::V4(self.station.v4), IpAddr::V6(self.station.v6)]
     }
@@ -82,12 +82,12 @@ impl Host {
         }
     }
 
-    /// The announcement that it is where it sends from now (RARP, as hypervisors send it after a move).
+    /// The RARP request that a hypervisor sends after a move, so that the network learns the host's new place.
     pub(super) fn announcement(&self) -> Vec<u8> {
         built(arp::FRAME_LEN, |out| arp::rarp_request(self.station.mac, out))
     }
 
-    /// A numbered datagram for a neighbor: even numbers over IPv4, odd ones over IPv6. `None` while it is not resolved.
+    /// A numbered datagram for a neighbor: over IPv4 if the number is even, else over IPv6. `None` if the neighbor is not resolved.
     pub(super) fn datagram(&self, to: &Self, id: Numbered, size: usize) -> Option<Vec<u8>> {
         let to = &to.station;
         Some(if id.number.is_multiple_of(2) {
@@ -97,7 +97,7 @@ impl Host {
         })
     }
 
-    /// Takes a frame from its port.
+    /// Reads a frame from the host's port.
     pub(super) fn receive(&mut self, frame: &[u8]) -> Received {
         let mine = match frame.first_chunk() {
             Some(to) => Mac(*to) == self.station.mac || Mac(*to).is_group(),

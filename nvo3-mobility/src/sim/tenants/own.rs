@@ -1,4 +1,4 @@
-//! The tenant's own frames: played towards the VM and compared where they arrive.
+//! The frames of the tenant's own capture. A host plays them to the VM, and the VM's side compares what arrives.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ pub struct TenantSummary {
     pub identical: bool,
 }
 
-/// The frames and their comparison.
+/// The frames of the capture, and a note of each one that was sent and that arrived.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnFrames {
     frames: Vec<Vec<u8>>,
@@ -37,7 +37,7 @@ pub(super) struct OwnFrames {
 }
 
 impl OwnFrames {
-    /// Those that are not addressed to the VM get its address as destination.
+    /// Takes the frames of the capture. The destination of each becomes the VM's MAC address.
     pub(super) fn new(frames: &[Vec<u8>], vm: Mac) -> Self {
         let frames: Vec<Vec<u8>> = frames
             .iter()
@@ -46,29 +46,29 @@ impl OwnFrames {
         Self { played: frames.iter().cloned().collect(), frames, ..Self::default() }
     }
 
-    /// Whether there is anything to play.
+    /// True if the capture has frames.
     pub(super) const fn plays(&self) -> bool {
         !self.frames.is_empty()
     }
 
-    /// Whether all is sent.
+    /// True if every frame was sent.
     pub(super) fn done(&self) -> bool {
         self.sent.len() as u64 + self.answered + self.refused >= self.frames.len() as u64
     }
 
-    /// Whether all that should arrive has, or more.
+    /// True if at least as many frames arrived as should.
     pub(super) fn arrived(&self) -> bool {
         self.received.len() >= self.sent.len()
     }
 
-    /// The frame numbered `n`, which is sent now.
+    /// Frame `n`, which is sent now.
     pub(super) fn play(&mut self, n: usize) -> Option<Vec<u8>> {
         let frame = self.frames.get(n)?;
         self.sent.push(frame.clone());
         Some(frame.clone())
     }
 
-    /// The edge answered or suppressed it by itself, or refused it.
+    /// Notes that the edge refused a frame, or (`answered`) that it answered or suppressed the frame itself.
     pub(super) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
         if !self.played.contains(frame) {
             return;
@@ -79,14 +79,14 @@ impl OwnFrames {
         }
     }
 
-    /// The VM has a frame.
+    /// Notes a frame that the VM reads, if it is one of the capture.
     pub(super) fn received(&mut self, frame: &[u8]) {
         if self.played.contains(frame) {
             self.received.push(frame.into());
         }
     }
 
-    /// The comparison.
+    /// Compares the sent frames with those that arrived; `None` without a capture.
     pub(super) fn report(&self) -> Option<TenantSummary> {
         if !self.plays() {
             return None;

@@ -1,4 +1,4 @@
-//! All hosts of a world, and who sends to whom.
+//! All hosts of a world, and the flows between them.
 
 use super::host::{Host, Received};
 use super::own::{OwnFrames, TenantSummary};
@@ -16,18 +16,18 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use nvo3_nva_proto::{Micros, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
-/// The host to which the tenant's own capture is played.
+/// The host that receives the frames of the tenant's own capture.
 const RECEIVER: usize = 0;
 
-/// See the module's front door.
+/// The hosts, their flows and the tenant's own capture.
 pub(crate) struct Tenants {
     hosts: Vec<Host>,
-    /// Which host sends to which, by the number of the flow.
+    /// The sender and the receiver of each flow, by the flow's number.
     flows: Vec<(usize, usize)>,
     own: OwnFrames,
     /// The mean time between two datagrams of a flow.
     every: Micros,
-    /// How many datagrams a flow sends; `None`: as many as the run lasts.
+    /// The number of datagrams that a flow sends; `None` if it sends until the run ends.
     most: Option<usize>,
     payload: usize,
     sending: bool,
@@ -49,7 +49,7 @@ impl Tenants {
         }
     }
 
-    // ---- who is who
+    // ---- hosts and flows
 
     pub(crate) const fn hosts(&self) -> usize {
         self.hosts.len()
@@ -67,7 +67,7 @@ impl Tenants {
         self.hosts.get(host).map_or("?", Host::name)
     }
 
-    /// The name of a host by its address.
+    /// The name of the host with this TSI, or `?`.
     pub(crate) fn name_by_key(&self, key: &TsiKey) -> &str {
         self.host_by_key(key).map_or("?", |host| self.name(host))
     }
@@ -76,32 +76,33 @@ impl Tenants {
         self.hosts.iter().position(|host| host.key() == *key)
     }
 
-    /// Which VM a host is an interface of.
+    /// The VM whose interface a host is; `None` for a correspondent.
     pub(crate) fn vm(&self, host: usize) -> Option<usize> {
         self.hosts.get(host)?.vm()
     }
 
-    /// The edge of a host that stays, or where its VM was first.
+    /// The edge of a correspondent, or the first edge of an interface's VM.
     pub(crate) fn home(&self, host: usize) -> EdgeNo {
         self.hosts.get(host).map_or(0, Host::home)
     }
 
-    /// The port of a host, on whichever edge.
+    /// The port of a host; the same on every edge.
     pub(crate) fn vap(host: usize) -> VapId {
         VapId(u32::try_from(host + 1).unwrap_or(0))
     }
 
-    /// Whose port it is.
+    /// The host of a port.
     pub(crate) fn host_at(&self, vap: VapId) -> Option<usize> {
         (0..self.hosts.len()).find(|host| Self::vap(*host) == vap)
     }
 
-    /// What an edge must be told to attach a host.
+    /// The input that attaches a host to an edge.
     pub(crate) fn attachment(&self, host: usize) -> Option<nve::Input> {
-        let who = self.hosts.get(host)?;
         let trusted = self.own.plays() && host + 1 == self.hosts.len();
-        let tsis = vec![Tsi { key: who.key(), ips: who.ips() }];
-        Some(nve::Input::Attach { vap: Self::vap(host), vn: who.key().vn, tsis, trusted })
+        let vap = Self::vap(host);
+        let host = self.hosts.get(host)?;
+        let tsis = vec![Tsi { key: host.key(), ips: host.ips() }];
+        Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, trusted })
     }
 
     /// Sender and receiver of a flow.
@@ -109,15 +110,14 @@ impl Tenants {
         self.flows.get(flow as usize).copied()
     }
 
-    // ---- what they send
+    // ---- sending
 
     /// The mean time between two datagrams of a flow.
     pub(crate) const fn every(&self) -> Micros {
         self.every
     }
 
-    /// How long after this datagram the next of its flow is due; `None` where the flow, which has sent so many, sends
-    /// no more.
+    /// The time until the next datagram of a flow that has sent `sent` datagrams: the mean ±10%. `None` if none follows.
     pub(crate) fn send_again(&self, sent: usize, random: &mut Random) -> Option<Micros> {
         if !self.sending || self.most.is_some_and(|most| sent >= most) {
             return None;
@@ -126,18 +126,18 @@ impl Tenants {
         Some(random.between(Micros(every - every / 10), Micros(every + every / 10)))
     }
 
-    /// The frame that carries a datagram of its flow; `None` where its sender has not resolved its receiver.
+    /// The frame that carries a datagram; `None` if the sender has not resolved the receiver.
     pub(crate) fn datagram(&self, id: Numbered) -> Option<Vec<u8>> {
         let (from, to) = self.flow(id.flow)?;
         self.hosts.get(from)?.datagram(self.hosts.get(to)?, id, self.payload)
     }
 
-    /// The announcement of a VM's interface that runs somewhere from now on.
+    /// The announcement that a VM's interface sends when the VM begins to run.
     pub(crate) fn announcement(&self, host: usize) -> Vec<u8> {
         self.hosts.get(host).map(Host::announcement).unwrap_or_default()
     }
 
-    /// The questions for the addresses that hosts need and do not have, each with the host that asks.
+    /// The ARP and ND questions for addresses that a flow needs and its sender has not resolved, each with the host that asks.
     pub(crate) fn questions(&self) -> Vec<(usize, Vec<u8>)> {
         let peers =
             self.flows.iter().filter_map(|&(from, to)| Some((from, to, self.hosts.get(from)?, self.hosts.get(to)?)));
@@ -150,25 +150,25 @@ impl Tenants {
         missing.into_iter().filter_map(|(from, _, ip)| Some((from, self.hosts.get(from)?.ask(ip)))).collect()
     }
 
-    /// Whether every host knows the addresses that it sends to.
+    /// True if every host has resolved the addresses that it sends to.
     pub(crate) fn resolved(&self) -> bool {
         self.questions().is_empty()
     }
 
-    /// Nothing more is sent.
+    /// Ends the flows: no host sends another datagram.
     pub(crate) fn stop_sending(&mut self) {
         self.sending = false;
     }
 
-    /// Whether all is sent that is to be, of which each flow has sent so many.
+    /// True if every flow and the tenant's capture have sent everything. `sent` gives the number of datagrams that a flow sent.
     pub(crate) fn all_sent(&self, sent: impl Fn(u32) -> usize) -> bool {
         let flows = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
         self.most.is_none_or(|most| (0..flows).all(|flow| sent(flow) >= most)) && self.own.done()
     }
 
-    // ---- what reaches them
+    // ---- receiving
 
-    /// A host reads a frame from its port.
+    /// Takes a frame that a host reads from its port.
     pub(crate) fn receive(&mut self, host: usize, frame: &[u8]) -> Option<Received> {
         let received = self.hosts.get_mut(host)?.receive(frame);
         if host == RECEIVER {
@@ -179,33 +179,33 @@ impl Tenants {
 
     // ---- the tenant's own capture
 
-    /// Whether there is one to play.
+    /// True if there is a capture to play.
     pub(crate) const fn plays(&self) -> bool {
         self.own.plays()
     }
 
-    /// Its frame numbered `n`, which is sent now, and by whom.
+    /// Frame `n` of the capture, which is sent now, and the host that sends it.
     pub(crate) fn play(&mut self, n: usize) -> Option<(usize, Vec<u8>)> {
         Some((self.hosts.len() - 1, self.own.play(n)?))
     }
 
-    /// The edge answered or suppressed a frame by itself, or refused it.
+    /// Notes that the edge refused a frame, or (`answered`) that it answered or suppressed the frame itself.
     pub(crate) fn stopped_at_the_edge(&mut self, frame: &[u8], answered: bool) {
         self.own.stopped_at_the_edge(frame, answered);
     }
 
-    /// Whether all of it that should arrive has, or more.
+    /// True if at least as many frames of the capture arrived as should.
     pub(crate) fn own_arrived(&self) -> bool {
         self.own.arrived()
     }
 
-    /// What became of it.
+    /// The result of the capture, if there is one to play.
     pub(crate) fn own_report(&self) -> Option<TenantSummary> {
         self.own.report()
     }
 }
 
-/// The addresses of the `n`th host of a VN: each VN has the same again.
+/// The addresses of the `n`th host of a VN. Every VN uses the same addresses.
 fn station(n: usize) -> Station {
     let [high, last] = u16::try_from(n + 10).unwrap_or(u16::MAX).to_be_bytes();
     Station {
@@ -215,7 +215,7 @@ fn station(n: usize) -> Station {
     }
 }
 
-/// The hosts of a world: the interfaces of its VMs, and then those who talk to them.
+/// The hosts of a world: the interfaces of its VMs, and then the correspondents.
 fn hosts(scenario: &Scenario) -> Vec<Host> {
     let mut in_vn: BTreeMap<Vni, usize> = BTreeMap::new();
     let mut hosts = Vec::new();
@@ -232,19 +232,18 @@ fn hosts(scenario: &Scenario) -> Vec<Host> {
             host(name, *network, Some(n), vm.edge);
         }
     }
-    for one in &scenario.correspondents {
-        host(one.name.clone(), one.network, None, one.edge);
+    for correspondent in &scenario.correspondents {
+        host(correspondent.name.clone(), correspondent.network, None, correspondent.edge);
     }
     hosts
 }
 
-/// Who sends to whom: those who stay and each VM of their VN, and VMs each other.
+/// The flows of a world, two for each pair of peers in a VN: a correspondent and a VM, or two VMs.
 fn flows(hosts: &[Host]) -> Vec<(usize, usize)> {
     let is_peer = |a: &Host, b: &Host| a.key().vn == b.key().vn && b.vm().is_some() && a.vm() != b.vm();
     let mut flows = Vec::new();
     for (n, host) in hosts.iter().enumerate() {
-        let vms =
-            hosts.iter().enumerate().filter(|(other, vm)| is_peer(host, vm) && (host.vm().is_none() || *other > n));
+        let vms = hosts.iter().enumerate().filter(|(peer, vm)| is_peer(host, vm) && (host.vm().is_none() || *peer > n));
         flows.extend(vms.flat_map(|(vm, _)| [(n, vm), (vm, n)]));
     }
     flows

@@ -1,4 +1,4 @@
-//! An edge can say all that it believes, and be told what of it is wrong.
+//! The audit: an edge reports its whole cache, and the NVA names the wrong entries.
 
 use super::strategy::{report, verdict};
 use super::{encoded, extended};
@@ -36,7 +36,7 @@ fn a_report_without_entries_is_one_message() {
     assert_eq!(right.clone().split(), [right]);
 }
 
-/// As no Update can: its 127 stands for a mapping that is withdrawn.
+/// An entry of an Update cannot use index 127, because there it stands for a withdrawn mapping.
 #[test]
 fn an_entry_points_to_the_last_nve_of_a_full_table() {
     let mut bytes = encoded(&Message::CacheReport(entries(1, 1)));

@@ -1,4 +1,4 @@
-//! What is wrong is named, with its place.
+//! The errors of malformed messages: each names the fault and its place.
 
 use super::{encoded, extended};
 use crate::*;
@@ -29,7 +29,7 @@ fn update() -> Message {
     })
 }
 
-/// Changes bytes of a good message and says what decoding it says.
+/// Changes bytes of a good message, and gives the error of decoding it.
 fn with(message: &Message, changes: &[(usize, u8)]) -> alloc::string::String {
     let mut bytes = encoded(message);
     for (at, byte) in changes {

@@ -1,4 +1,4 @@
-//! What the codec promises for every message, and the cases that it names.
+//! The promises of the codec for every message, and single cases.
 
 mod audit;
 #[cfg(feature = "serde")]
@@ -20,7 +20,7 @@ pub(super) fn encoded(message: &Message) -> Vec<u8> {
     bytes
 }
 
-/// The message with these bytes after it.
+/// An encoded message with these bytes after it.
 pub(super) fn extended(message: &Message, tail: &[u8]) -> Vec<u8> {
     let mut bytes = encoded(message);
     bytes.extend_from_slice(tail);

@@ -1,4 +1,4 @@
-//! For every message.
+//! The claims that hold for every message.
 
 use super::extended;
 use super::strategy::{header, message};
@@ -36,7 +36,7 @@ proptest! {
         }
     }
 
-    /// Lengths that agree with the truncation: it may still be a message, but then one without some TLV.
+    /// The length field agrees with the truncation. The rest may still be a message, but it lacks a TLV.
     #[test]
     fn a_truncation_with_its_length_right_never_panics(header in header(), message in message()) {
         let mut bytes = Vec::new();
@@ -53,7 +53,7 @@ proptest! {
 }
 
 proptest! {
-    // Each is decoded once for every bit that it has.
+    // Each message is decoded once for every bit, so there are fewer messages.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
@@ -76,7 +76,7 @@ proptest! {
         let _ = Message::decode(&bytes);
     }
 
-    /// Any body under a good header; what is a message is one again when written.
+    /// Any body under a good header is refused, or is a message that is the same when encoded again.
     #[test]
     fn any_body_is_refused_or_stands(kind in 0_u8..0x60, body in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut bytes = extended(&Message::Keepalive, &body);
@@ -118,7 +118,7 @@ proptest! {
 
 #[cfg(feature = "arbitrary")]
 proptest! {
-    /// What a fuzzer makes is a message like any other.
+    /// A message that `arbitrary` makes is encoded and decoded, or refused.
     #[test]
     fn an_arbitrary_message_is_encoded_and_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..3_000)) {
         let mut input = arbitrary::Unstructured::new(&bytes);

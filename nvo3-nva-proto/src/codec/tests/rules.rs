@@ -1,4 +1,4 @@
-//! What the requirements say of single messages.
+//! The rules about single messages.
 
 use super::strategy::message;
 use super::{encoded, extended};
@@ -26,7 +26,7 @@ fn unknown_and_prohibited_are_two_answers() {
     }
 }
 
-/// A found answer and one that is not alike.
+/// An answer with a mapping has a lifetime, and so has an answer without one.
 ///
 /// Checks DAP-06.
 #[test]
@@ -56,7 +56,7 @@ fn update() -> Update {
     }
 }
 
-/// An edge and the authority, with a session between them.
+/// An edge and an authority with a session between them.
 fn connected(now: Instant) -> (Session, Session) {
     let place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
@@ -73,7 +73,7 @@ fn connected(now: Instant) -> (Session, Session) {
     (nve, nva)
 }
 
-/// A good one by its number; of one with a bad record of three the Error has the number and the record's byte.
+/// A good Update is acknowledged by its number. If one of three records is bad, the Error has the number and the byte of the record.
 ///
 /// Checks DIR-15.
 #[test]
@@ -101,7 +101,7 @@ fn an_update_is_acknowledged_or_refused_by_the_record_that_is_bad() {
     assert_eq!((said.offset as usize, said.tlv), (second, 9));
 }
 
-/// Each code that decoding gives, from what is wrong to what its sender reads.
+/// For each error code: the bytes that cause it, and the Error that their sender reads.
 ///
 /// Checks DIR-16.
 #[test]
@@ -157,7 +157,7 @@ fn a_registration_s_result_that_nobody_knows_is_no_acceptance() {
 }
 
 proptest! {
-    /// Nothing of it is taken, what stands before it neither.
+    /// The whole message is refused, also the part before the TLV.
     ///
     /// Checks DIR-07.
     #[test]

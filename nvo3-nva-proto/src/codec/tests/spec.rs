@@ -1,4 +1,4 @@
-//! SPEC.md's examples are what the code says, and the other way round.
+//! The examples of SPEC.md agree with the code.
 
 use crate::*;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ fn tsi() -> Tsi {
     Tsi { key: TsiKey { vn: VN.unwrap(), mac: MAC }, ips: vec![IP4, IP6] }
 }
 
-/// Every example of SPEC.md by its title there.
+/// The examples of SPEC.md: the title, the header and the message of each.
 pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let vn = VN.unwrap();
     let key = tsi().key;
@@ -228,7 +228,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     ]
 }
 
-/// The bytes of each `hex` block by its title; what follows a semicolon is for people.
+/// The bytes of each `hex` block, by its title. The text after a semicolon is a comment.
 pub(crate) fn blocks() -> BTreeMap<&'static str, Vec<u8>> {
     let mut blocks = BTreeMap::new();
     let mut lines = SPEC.lines();
@@ -256,20 +256,20 @@ fn the_specification_s_examples_are_what_the_code_reads_and_writes() {
         seen.insert(message.type_code());
     }
 
-    // Sealed ones are read beside what seals.
+    // The tests of seals read the sealed examples.
     blocks.retain(|title, _| !title.starts_with("sealed "));
     assert!(blocks.is_empty(), "not in the code: {:?}", blocks.keys());
     let all: BTreeSet<u8> = (0..=u8::MAX).filter(|code| type_name(*code).is_some()).collect();
     assert_eq!(seen, all);
 }
 
-/// Every type of message with its number stands in the registry, and no other.
+/// The registry has exactly the message types of the code, each with its number.
 #[test]
 fn the_specification_s_registry_is_the_code_s() {
     let rows = SPEC.lines().filter_map(|line| line.strip_prefix("| `0x")?.split_once("` | "));
     let listed: BTreeMap<u8, &str> =
         rows.filter_map(|(code, rest)| Some((u8::from_str_radix(code, 16).ok()?, rest.split(' ').next()?))).collect();
 
-    let known = (0..=u8::MAX).filter_map(|code| Some((code, type_name(code)?))).collect();
-    assert_eq!(listed, known);
+    let types = (0..=u8::MAX).filter_map(|code| Some((code, type_name(code)?))).collect();
+    assert_eq!(listed, types);
 }

@@ -1,4 +1,4 @@
-//! Any message that fits.
+//! Strategies for random messages that fit.
 
 use crate::*;
 use alloc::vec::Vec;
@@ -140,7 +140,7 @@ fn millis() -> impl Strategy<Value = Micros> {
     any::<u32>().prop_map(|n| Micros::from_millis(n.into()))
 }
 
-/// The first length that the expiry of a state cannot say.
+/// The shortest time that the expiry of a state cannot carry.
 const NEVER: Micros = Micros::from_millis(u32::MAX as u64);
 
 fn registration_group() -> BoxedStrategy<Message> {
@@ -293,7 +293,7 @@ fn amount() -> impl Strategy<Value = Amount> {
     (0..=Amount::MAX.get()).prop_map(|n| Amount::new(n).unwrap())
 }
 
-/// A part of a state with so many records, or a hundred times as many bytes, at most.
+/// A chunk of state with fewer than `most` records, or fewer than a hundred times as many bytes.
 pub(super) fn chunk(most: usize) -> impl Strategy<Value = StateChunk> {
     let part = prop_oneof![
         vec(flow_record(), 0..most).prop_map(StatePart::Connections),
@@ -319,7 +319,7 @@ fn transfer_group() -> BoxedStrategy<Message> {
     prop_oneof![offer.boxed(), ack.boxed(), chunk(11).prop_map(Message::StateChunk).boxed()].boxed()
 }
 
-/// A report with so many entries, of which each may point to another NVE, at most.
+/// A report with fewer than `most` entries, each of which may point to another NVE.
 pub(super) fn report(most: usize) -> impl Strategy<Value = CacheReport> {
     let nve = prop_oneof![any::<u64>(), 0..4_u64].prop_map(NveId);
     let entry = (mac(), vec(ip(), 0..4), version(), nve).prop_map(|(mac, ips, version, nve)| CacheEntry {
@@ -350,7 +350,7 @@ pub(crate) fn message() -> BoxedStrategy<Message> {
 }
 
 pub(crate) fn header() -> impl Strategy<Value = Header> {
-    // Session 0 allows no TLVs in an Invalidate; that has a test of its own.
+    // In session 0 an Invalidate may have no TLVs; a test of its own covers that.
     (1_u64.., any::<(u32, u32)>()).prop_map(|(session, (sequence, transaction))| Header {
         session: SessionId(session),
         sequence,

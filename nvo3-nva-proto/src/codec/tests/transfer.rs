@@ -1,4 +1,4 @@
-//! State is said in full, in parts that follow each other.
+//! The transfer of state: every field is carried, and parts follow each other.
 
 use super::strategy::chunk;
 use super::{encoded, extended};
@@ -18,7 +18,7 @@ const STREAM: StateStream = StateStream {
     copy: 1,
 };
 
-/// The first record's byte in a StateChunk.
+/// The byte at which the first record of a StateChunk begins.
 const RECORD: usize = Header::LEN + 45 + 4;
 
 fn ends() -> [FlowEnds; 2] {
@@ -46,7 +46,7 @@ fn sessions(records: Vec<FlowRecord>) -> StateChunk {
     StateChunk { stream: STREAM, offset: Amount::default(), part: StatePart::Sessions(records) }
 }
 
-/// Each field stands where SPEC.md says, over both families; what expires says how long it still has.
+/// Each field stands where SPEC.md says, for both families. A state that expires carries its remaining time.
 ///
 /// Checks VMMI-3.2.12-05.
 #[test]
@@ -66,7 +66,7 @@ fn a_session_record_has_every_field_that_a_firewall_needs() {
     }
 }
 
-/// A record that ends before any of its bytes is not taken, and the error is about it.
+/// A record that is cut before any of its bytes is refused, and the error names its TLV.
 ///
 /// Checks VMMI-3.2.12-05.
 #[test]
@@ -201,7 +201,7 @@ fn a_record_that_no_message_holds_is_not_encoded() {
 }
 
 proptest! {
-    /// A receiver that has taken each part where the one before it ended has all of it.
+    /// Each part begins where the part before it ended, and together they are the whole chunk.
     #[test]
     fn the_parts_of_a_state_fit_and_follow_each_other(chunk in chunk(150)) {
         let end = chunk.offset.get() as usize + chunk.part.amount();
@@ -218,19 +218,19 @@ proptest! {
             prop_assert_eq!(part.offset.get() as usize, next);
             next += part.part.amount();
             match part.part {
-                StatePart::Connections(of) | StatePart::Sessions(of) => flows.extend(of),
-                StatePart::Policies(of) => policies.extend(of),
-                StatePart::Snapshot(of) | StatePart::Opaque(of) => bytes.extend(of),
+                StatePart::Connections(records) | StatePart::Sessions(records) => flows.extend(records),
+                StatePart::Policies(records) => policies.extend(records),
+                StatePart::Snapshot(data) | StatePart::Opaque(data) => bytes.extend(data),
             }
         }
         prop_assert_eq!(next, end);
         prop_assert!(sizes.iter().all(|size| *size <= MAX_MESSAGE));
-        // No record of this strategy is longer.
+        // No record of this strategy is longer than 110 bytes.
         prop_assert!(sizes[..sizes.len() - 1].iter().all(|size| *size > MAX_MESSAGE - 110));
         match chunk.part {
-            StatePart::Connections(of) | StatePart::Sessions(of) => prop_assert_eq!(of, flows),
-            StatePart::Policies(of) => prop_assert_eq!(of, policies),
-            StatePart::Snapshot(of) | StatePart::Opaque(of) => prop_assert_eq!(of, bytes),
+            StatePart::Connections(records) | StatePart::Sessions(records) => prop_assert_eq!(records, flows),
+            StatePart::Policies(records) => prop_assert_eq!(records, policies),
+            StatePart::Snapshot(data) | StatePart::Opaque(data) => prop_assert_eq!(data, bytes),
         }
     }
 }

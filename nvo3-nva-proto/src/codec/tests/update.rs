@@ -1,4 +1,4 @@
-//! Updates are grouped, and split where they are too long.
+//! Updates: mappings share places, and an Update that is too long is split.
 
 use super::encoded;
 use super::strategy::{place, resync, update};
@@ -50,7 +50,7 @@ fn a_fifth_place_or_too_many_mappings_are_not_encoded() {
     assert!(out.is_empty());
 }
 
-/// No two neighbours are of one family, so that each address has a run of its own.
+/// Neighbours in the list have different families, so that each address has a run of its own.
 #[test]
 fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
     let both = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -128,7 +128,7 @@ proptest! {
     }
 }
 
-/// One message would hold about 30 of these; parts should not be much smaller.
+/// One message holds about 30 of these mappings, and parts should not be much smaller.
 #[test]
 fn parts_are_full() {
     assert_eq!(dual_stack(30, 4).split().len(), 1);

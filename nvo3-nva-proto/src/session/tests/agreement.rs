@@ -1,4 +1,4 @@
-//! Whatever happened: once the network is calm both ends agree.
+//! Both ends agree once the network is healthy, whatever happened before.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, numbered};
 use crate::session::{SessionConfig, SessionEvent};
@@ -6,17 +6,17 @@ use crate::{Ack, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
 const BAD: Way = Way { loss: 20, twice: 10, late: 30, delay: 300, spread: 20_000 };
-/// What a stream's pieces meet: nothing is lost, but time.
+/// The way of a stream's pieces: no piece is lost, and pieces may be late.
 const UNEVEN: Way = Way { loss: 0, twice: 0, ..BAD };
-/// Where sessions die for silence.
+/// A way that is so bad that sessions end by silence.
 const AWFUL: Way = Way { loss: 70, late: 100, ..BAD };
 
-/// How many seeds each test goes through; more with `NVO3_SESSION_SEEDS`.
+/// The number of seeds for each test: 10,000, or the value of `NVO3_SESSION_SEEDS`.
 fn seeds() -> u64 {
     std::env::var("NVO3_SESSION_SEEDS").map_or(10_000, |seeds| seeds.parse().unwrap())
 }
 
-/// What each side said, in order, and in which session; message number n is the n-th of all.
+/// The messages that each side sent, in order: the session and the number of each. Numbers are unique.
 #[derive(Default)]
 struct Said([Vec<(SessionId, u64)>; 2]);
 
@@ -31,7 +31,7 @@ impl Said {
         }
     }
 
-    /// What the other side was given of each session is what came first in it, in order and once.
+    /// Checks the messages that side `by` took. In each session they are the first messages of the other side, in order and once.
     fn was_heard(&self, net: &Network, by: usize) {
         let mut heard = net.messages[by].iter().map(|received| match received.message {
             Message::OutcomeQuery(id) => id.0,
@@ -49,13 +49,13 @@ impl Said {
         assert_eq!(next, None, "out of order, again, or after something was left out");
     }
 
-    /// How many messages one side said in a session.
+    /// The number of messages that a side sent in a session.
     fn within(&self, side: usize, session: SessionId) -> usize {
-        self.0[side].iter().filter(|(of, _)| *of == session).count()
+        self.0[side].iter().filter(|(sent_in, _)| *sent_in == session).count()
     }
 }
 
-/// Both have the same session, and both have all that the other said in it and know that the other has.
+/// Checks that both sides agree: they have the same session, each has every message of the other, and each knows that.
 fn agree(net: &mut Network, said: &Said) {
     let session = net.side(NVE).id();
     assert!(net.side(NVE).is_up() && net.side(NVA).is_up() && net.side(NVA).id() == session);
@@ -77,7 +77,7 @@ fn agree(net: &mut Network, said: &Said) {
     }
 }
 
-/// All that was sent besides what says that one is alive.
+/// The number of messages that each side sent, without Keepalives and Acks.
 fn effort(net: &mut Network) -> [u64; 2] {
     [NVE, NVA].map(|side| {
         let counters = net.side(side).counters();

@@ -1,4 +1,4 @@
-//! Nothing grows without end, whatever arrives and whoever does not poll.
+//! The bounds of a session hold, whatever arrives and whatever the owner does not poll.
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
@@ -56,7 +56,7 @@ fn what_is_not_polled_closes_the_window() {
     assert_eq!(nva.handle(Instant(2), &at(5), numbered(5)), Ok(()));
 }
 
-/// Both sides get a million of everything and are never asked for anything.
+/// Both sides get a million of each input, and nobody polls an output.
 #[test]
 fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
     let config = SessionConfig::default();

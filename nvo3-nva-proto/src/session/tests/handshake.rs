@@ -1,17 +1,17 @@
-//! How a session begins, ends and begins again.
+//! The begin and the end of a session, and the next session.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
 use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
-fn said(session: &mut Session, now: Instant) -> Option<Message> {
+fn next_message(session: &mut Session, now: Instant) -> Option<Message> {
     let mut datagram = Vec::new();
     session.poll_transmit(now, &mut datagram).then(|| Message::decode(&datagram).unwrap().1)
 }
 
 fn hello_of(session: &mut Session, now: Instant) -> Hello {
-    match said(session, now) {
+    match next_message(session, now) {
         Some(Message::Hello(hello)) => hello,
         other => panic!("{other:?}"),
     }
@@ -46,15 +46,15 @@ fn a_repeated_hello_gets_the_same_answer_and_another_one_does_not() {
     let config = SessionConfig::default();
     let asked = Hello { nonce: 5, ..hello() };
     let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
-    let first = said(&mut nva, Instant(1));
-    assert_eq!(said(&mut nva, Instant(1)), None);
+    let first = next_message(&mut nva, Instant(1));
+    assert_eq!(next_message(&mut nva, Instant(1)), None);
 
     assert_eq!(nva.handle(Instant(2), &Header::default(), Message::Hello(asked)), Ok(()));
-    assert_eq!(said(&mut nva, Instant(2)), first);
+    assert_eq!(next_message(&mut nva, Instant(2)), first);
 
     let again = Message::Hello(Hello { nonce: 6, ..hello() });
     assert_eq!(nva.handle(Instant(3), &Header::default(), again), Err(Reject::NewHello { nonce: 6 }));
-    assert_eq!(said(&mut nva, Instant(3)), None);
+    assert_eq!(next_message(&mut nva, Instant(3)), None);
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     assert_eq!(late, Err(Reject::OldNonce { nonce: first.nonce }));
     assert!(!nve.is_up());
     let good = HelloAck { nonce: second.nonce, ..grant(10) };
-    let other = nve.handle(Instant(11_000_002), &under(11), Message::HelloAck(good));
-    assert_eq!(other, Err(Reject::Unexpected { name: "HelloAck" }));
+    let refused = nve.handle(Instant(11_000_002), &under(11), Message::HelloAck(good));
+    assert_eq!(refused, Err(Reject::Unexpected { name: "HelloAck" }));
     nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
     assert_eq!(nve.id(), SessionId(10));
 }
@@ -96,7 +96,7 @@ fn hellos_are_repeated_with_the_same_nonce_and_longer_waits() {
     assert!(waits[5] <= Micros::from_secs(1) && waits[5] >= Micros::from_millis(500));
 }
 
-/// The authority answered, its answers were lost, and by now it takes that nonce for one of the past.
+/// The authority answered and its answers were lost. By now it ignores the nonce as an old one.
 #[test]
 fn a_nonce_that_is_as_old_as_a_dead_session_is_not_said_again() {
     let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
@@ -216,7 +216,7 @@ fn nothing_of_a_session_passes_to_the_next() {
     nve.handle(Instant(2), &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
     assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
     nve.send(0, &numbered(1)).unwrap();
-    assert!(said(&mut nve, Instant(3)).is_some());
+    assert!(next_message(&mut nve, Instant(3)).is_some());
     nve.handle(Instant(4), &under(9), Message::Ack(Ack { received: 1, in_force: 1 })).unwrap();
     let error = Error { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
     nve.handle(Instant(4), &under(9), Message::Error(error)).unwrap();
@@ -224,7 +224,7 @@ fn nothing_of_a_session_passes_to_the_next() {
     nve.refuse(error);
     nve.handle(Instant(5), &under(9), Message::Goodbye).unwrap();
 
-    // The first Hello of the new series is soon, however many the last one took.
+    // The first Hello of the new series comes soon, however many Hellos the last series had.
     let (at, timer) = nve.poll_timeout().unwrap();
     assert_eq!((at, timer), (Instant(5), SessionTimer::Output));
     assert_eq!(nve.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
@@ -236,6 +236,6 @@ fn nothing_of_a_session_passes_to_the_next() {
 
     nve.handle(at, &under(10), Message::HelloAck(HelloAck { nonce, ..grant(10) })).unwrap();
     assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
-    assert_eq!(said(&mut nve, at), None);
+    assert_eq!(next_message(&mut nve, at), None);
     assert_eq!(nve.send(0, &numbered(3)), Ok(1));
 }

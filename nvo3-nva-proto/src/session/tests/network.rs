@@ -1,4 +1,4 @@
-//! The world that the tests share.
+//! The network that the tests of sessions share.
 
 use crate::session::{Received, Reject, Session, SessionConfig, SessionEvent};
 use crate::{
@@ -12,7 +12,8 @@ use core::net::Ipv4Addr;
 pub(super) const NVE: usize = 0;
 pub(super) const NVA: usize = 1;
 
-/// How bad the way between the two is, in percent, and how long it takes: `delay`, and up to `spread` more for what is `late`.
+/// The quality of the network in one direction. `loss`, `twice` and `late` are percentages of the datagrams. A datagram takes `delay`
+/// microseconds, and a late one up to `spread` more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way {
     pub(super) loss: u64,
@@ -24,7 +25,7 @@ pub(super) struct Way {
 
 pub(super) const GOOD: Way = Way { loss: 0, twice: 0, late: 0, delay: 500, spread: 0 };
 
-/// One direction of a stream: what was written leaves in pieces, which arrive in order.
+/// One direction of a stream. The written bytes leave in pieces, which arrive in order.
 #[derive(Clone, Debug, Default)]
 struct Pipe {
     written: Vec<u8>,
@@ -43,9 +44,9 @@ pub(super) struct Network {
     random: u64,
     flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
     next_id: u64,
-    /// By whom they end at; datagrams where there are none.
+    /// The streams, by the side that reads them; `None` if the sides send datagrams.
     pipes: Option<[Pipe; 2]>,
-    /// In percent, how often what was given out is in force only with the next step.
+    /// The percentage of steps whose messages come into force only at the next step.
     pub(super) slow: u64,
     unforced: [Option<(SessionId, u32)>; 2],
 }
@@ -89,12 +90,12 @@ impl Network {
         }
     }
 
-    /// The same over a stream.
+    /// The same network with a stream instead of datagrams.
     pub(super) fn over_a_stream(self) -> Self {
         Self { pipes: Some(Default::default()), ..self }
     }
 
-    /// The stream breaks: what is under way is lost, and both ends have another at once.
+    /// Breaks the stream: the bytes under way are lost, and both sides have a new stream at once.
     pub(super) fn cut(&mut self) {
         if let Some(pipes) = &mut self.pipes {
             *pipes = Default::default();
@@ -102,14 +103,14 @@ impl Network {
         }
     }
 
-    /// One end forgets everything, its streams too.
+    /// Restarts a side, which forgets everything, its streams too.
     pub(super) fn restart(&mut self, side: usize) {
         self.cut();
         let seed = self.draw();
         self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed));
     }
 
-    /// Both sides up over a good way.
+    /// A good network with a session that both sides have up.
     pub(super) fn connected() -> Self {
         let mut net = Self::new(SessionConfig::default(), GOOD, 1);
         net.run_until(|net| net.sides.iter().flatten().filter(|s| s.is_up()).count() == 2);
@@ -147,7 +148,7 @@ impl Network {
         self.flying.insert((at, self.datagrams), (to, datagram));
     }
 
-    /// What was written into the stream leaves in pieces of any length.
+    /// Sends the written bytes of the streams in pieces of random length.
     fn flush(&mut self) {
         for to in [NVE, NVA] {
             let Some(pipes) = &mut self.pipes else { return };
@@ -167,7 +168,7 @@ impl Network {
         }
     }
 
-    /// Sends what both have to send and takes what they have to say.
+    /// Sends the datagrams of both sides, and polls their messages and events.
     fn drain(&mut self) {
         let mut datagram = Vec::new();
         for side in [NVE, NVA] {
@@ -238,7 +239,7 @@ impl Network {
         }
     }
 
-    /// One step: everything that is due now, then the clock jumps. False when nothing will ever happen again.
+    /// Does one step: everything that is due now, and then the clock jumps. False if nothing will happen any more.
     pub(super) fn step(&mut self) -> bool {
         self.drain();
         self.flush();

@@ -1,4 +1,4 @@
-//! In order, once each, whatever the network does.
+//! Messages come in order and once, whatever the network does.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, numbered};
 use crate::session::{SessionConfig, SessionEvent, SessionTimer};
@@ -22,7 +22,7 @@ proptest! {
         window in 1_u16..80,
         count in 1_u64..300,
     ) {
-        // Far more patient than the loss: what is tested is the order, not the end of a session.
+        // The sessions must not end by loss, because this test is about the order.
         let patient = Micros::from_secs(1_000);
         let config = SessionConfig { window, dead_after: patient, ..SessionConfig::default() };
         let mut net = Network::new(config, Way { loss, twice, late: 100, delay: 300, spread }, seed);
@@ -111,7 +111,7 @@ fn what_is_in_force_is_acknowledged_apart_from_what_was_received() {
     assert_eq!(acks, [acked(3, 0), acked(3, 2), acked(3, 3)]);
 }
 
-/// Nothing asks for that Ack again: what it is about was received.
+/// The peer does not ask for the lost Ack again, because its message was received.
 #[test]
 fn that_the_last_message_is_in_force_is_heard_although_its_ack_was_lost() {
     let mut net = Network::connected();
@@ -122,7 +122,7 @@ fn that_the_last_message_is_in_force_is_heard_although_its_ack_was_lost() {
     net.step();
     net.way = GOOD;
 
-    // Also while there is much else to say.
+    // The Ack must also come while there are many messages to send.
     for n in 1..=30 {
         net.side(NVE).send(0, &numbered(n)).unwrap();
         net.run_for(Micros::from_millis(100));
@@ -228,7 +228,7 @@ fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
     assert!(net.side(NVE).handle_undecodable(now, &other).is_err());
 }
 
-/// Karn: nobody knows which of the two it answers.
+/// Karn's rule: an acknowledgement does not tell which of the two copies it answers.
 #[test]
 fn a_round_trip_of_what_was_sent_twice_is_not_measured() {
     let mut net = Network::connected();

@@ -1,4 +1,4 @@
-//! Peers of other versions, and with more to say than is known here (SPEC.md §7.4).
+//! Peers of other versions, and peers with TLVs that this version does not know (SPEC.md §7.4).
 
 use super::network::{NVA, NVE, Network, hello, numbered};
 use crate::session::{Reject, Session, SessionConfig, SessionEvent, SessionTimer};
@@ -13,14 +13,14 @@ fn encoded(header: &Header, message: &Message) -> Vec<u8> {
     bytes
 }
 
-/// The same as a peer says it that speaks another version.
+/// The error of decoding a message that has another version.
 fn of_version(version: u8, header: &Header, message: &Message) -> DecodeError {
     let mut bytes = encoded(header, message);
     bytes[0] = version;
     Message::decode(&bytes).unwrap_err()
 }
 
-/// A message with one more TLV.
+/// An encoded message with one more TLV.
 fn with_tlv(message: &Message, tlv: [u8; 4]) -> Vec<u8> {
     let mut bytes = encoded(&Header::default(), message);
     bytes.extend(tlv);
@@ -46,7 +46,7 @@ fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking
     assert_eq!(again, datagram);
 }
 
-/// Nothing of it can be read, not even whether it is an answer.
+/// An edge can read nothing of a message of another version, not even whether it is an answer.
 #[test]
 fn an_edge_answers_nothing_of_another_version_and_takes_nothing_of_it() {
     let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);

@@ -20,9 +20,9 @@ struct Nuisance {
 }
 
 enum Way {
-    /// From the address of host 3, where an edge is.
+    /// The datagram comes from the address of host 3, where an edge is.
     Datagram(SocketAddr, Vec<u8>),
-    /// From a tenant system at host 3 that is not the VM.
+    /// The frame comes from a tenant system at host 3 that is not the VM.
     Frame(Vec<u8>),
 }
 
@@ -180,7 +180,7 @@ fn bad_input_in_a_move_is_counted_and_changes_nothing() {
     }
 }
 
-/// A flood of each, one after the other, while the VM moves; prints the rates.
+/// Floods with each nuisance in turn while the VM moves, and prints the rates.
 #[test]
 #[ignore = "takes both cores for 20 s: cargo test --release -p nvo3-tests --test netns -- --ignored"]
 fn a_flood_of_bad_input_in_a_move_loses_nothing() {

@@ -26,7 +26,7 @@ fn an_authority_killed_in_a_move_loses_nothing_and_commits_when_it_is_back() {
     traffic.end_whole();
 }
 
-/// How long the NVA and the old edge may need to undo the move.
+/// The longest time that the NVA and the old edge may need to undo the move.
 const TO_UNDO: Duration = Duration::from_millis(100);
 
 /// Kills the new edge while it holds frames; then `mend` ends the move, and the VM runs on at the old host.
@@ -83,7 +83,7 @@ struct Outage {
     who: Who,
     /// The step after which the program is killed.
     after: Step,
-    /// How the hypervisors go on with the VM.
+    /// The next act of the hypervisors.
     end: End,
     /// The exit code of `nvoctl outcome` that the move must end with.
     ends: i32,
@@ -110,7 +110,7 @@ enum End {
     ResumeAtSource,
 }
 
-/// How long a program that has just started may still lose datagrams.
+/// The longest time for which a program that has just started may lose datagrams.
 const TO_RETURN: Duration = Duration::from_millis(100);
 
 #[rustfmt::skip]

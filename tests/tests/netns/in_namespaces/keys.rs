@@ -13,7 +13,7 @@ fn keys_are_changed_in_a_move_and_neither_a_datagram_nor_a_session_is_lost() {
     done(&world.prepare(1, 2));
     overlay.make_keys();
     overlay.reload_keys();
-    // Each edge has spoken under its new key then.
+    // By then each edge has sent a message under its new key.
     wait(1_500);
     world.suspend_and_pause(1, 1);
     overlay.drop_old_keys();

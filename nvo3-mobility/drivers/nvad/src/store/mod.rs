@@ -43,7 +43,7 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// The version of the layout of both tables and of a record's bytes.
 const FORMAT: u64 = 1;
 
-/// Why records cannot be kept or read. Each error names the file.
+/// The reason why records cannot be kept or read. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -67,7 +67,7 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         what: String,
     },
     /// The directory or the file cannot be made or made durable.

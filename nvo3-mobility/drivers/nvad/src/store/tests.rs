@@ -27,7 +27,7 @@ fn closed(n: u64) -> (RecordNo, Record) {
     (RecordNo(n), Record::Closed { id: MoveId(n) })
 }
 
-/// What earlier versions wrote can be read.
+/// Records of earlier versions can be read.
 #[test]
 fn the_bytes_of_a_record_stay_as_they_are() {
     let written = [

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// How far the writer's thread has come.
+/// The progress of the writer's thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Every record up to this one is durable.
@@ -77,14 +77,14 @@ impl Writer {
 fn write(
     store: &Store,
     waiting: &mpsc::Receiver<(RecordNo, Record)>,
-    said: &watch::Sender<Progress>,
+    progress: &watch::Sender<Progress>,
 ) -> Result<(), Error> {
     let mut group = Vec::new();
     while let Ok(first) = waiting.recv() {
         group.push(first);
         group.extend(waiting.try_iter());
         store.append(&group)?;
-        said.send_modify(|progress| {
+        progress.send_modify(|progress| {
             progress.upto = group.last().map_or(progress.upto, |(number, _)| *number);
             progress.counters.records_written += group.len() as u64;
             progress.counters.commits += 1;

@@ -1,4 +1,4 @@
-//! How the process starts, ends and withstands what nobody should send.
+//! The start and the end of the process, and its endurance of input that no correct sender sends.
 
 use crate::world::{World, nvad, place, run, tsi};
 use nvo3_mobility::nve::Event;

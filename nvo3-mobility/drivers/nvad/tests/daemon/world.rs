@@ -80,7 +80,7 @@ impl World {
         });
     }
 
-    /// Nothing is flushed, nothing is said.
+    /// Kills the daemon: it flushes nothing and sends nothing.
     pub(crate) fn kill(&mut self) {
         let mut daemon = self.daemon.take().unwrap();
         daemon.kill().unwrap();

@@ -48,7 +48,7 @@ impl Ended {
     }
 }
 
-/// How a move ended for a TSI. After a newer statement of the NVA, which the floor tells, the result is not known here.
+/// The result of a move for a TSI. After a newer statement of the NVA, which the floor tells, the result is not known here.
 fn result(from: State, to: State, floor: Version) -> &'static str {
     let of_plan = from.plan().is_some_and(|plan| plan.version == floor);
     match (from, to) {

@@ -42,7 +42,8 @@ pub(crate) struct Edge {
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
-    /// When the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a port has room for held frames again.
+    /// The time at which the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a port has room for held
+    /// frames again.
     wake_at: Option<Instant>,
 }
 

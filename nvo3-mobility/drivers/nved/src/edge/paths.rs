@@ -30,9 +30,9 @@ pub(super) struct Access {
     pub(super) spec: nvoctl::Port,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
-    /// When the last burst of held frames began, and how many frames it has.
+    /// The time at which the last burst of held frames began, and the number of its frames.
     burst: Cell<(Instant, u32)>,
-    /// When the log last said that a frame of this port is too long for the underlay.
+    /// The time at which the log last said that a frame of this port is too long for the underlay.
     too_long_said: Option<Instant>,
 }
 

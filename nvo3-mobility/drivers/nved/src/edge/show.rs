@@ -27,18 +27,17 @@ pub(super) fn status(edge: &Edge) -> Value {
 
 /// A row for each TSI that is known here: its state, its place by the NVA's word, held frames, and why the NVA refused to register it.
 pub(super) fn tables(edge: &Edge) -> Value {
-    let here = edge.machine.nve().tsis().map(|(key, core)| (key, core.state));
-    let elsewhere =
-        edge.machine.nve().mappings().filter(|key| !edge.machine.nve().tsis().any(|(known, _)| known == *key));
+    let here = edge.machine.nve().tsis().map(|(key, tsi)| (key, tsi.state));
+    let elsewhere = edge.machine.nve().mappings().filter(|key| !edge.machine.nve().tsis().any(|(tsi, _)| tsi == *key));
     here.chain(elsewhere.map(|key| (key, State::Away))).map(|(key, state)| table_row(edge, key, state)).collect()
 }
 
 fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
     let nve = edge.machine.nve();
-    let said = nve.mapping(&key).map(|(version, place)| (version, place.map(|place| place.nve)));
+    let cached = nve.mapping(&key).map(|(version, place)| (version, place.map(|place| place.nve)));
     // The NVA's answer to a registration is no mapping of the cache: it is the floor of a TSI that rests here.
     let own = matches!(state, State::Here).then(|| (nve.state(&key).floor, Some(nve.place().nve)));
-    let mapping = own.or(said);
+    let mapping = own.or(cached);
     let held = edge.machine.forwarder().held(&key);
     let mut row = json!({
         "vni": key.vn,

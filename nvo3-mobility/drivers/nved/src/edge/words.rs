@@ -44,7 +44,7 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
     }
 }
 
-/// Why the machine did not take a request, and what the caller can do.
+/// The reason why the machine did not take a request, and what the caller can do.
 pub(super) fn error(error: Error) -> String {
     match error {
         Error::UnknownTsi(key) => format!("{key} is not known here: `nvoctl attach` its port first"),

@@ -31,7 +31,7 @@ pub const BATCH: usize = 64;
 /// The longest frame that a port carries, in bytes, Ethernet header included.
 pub const LONGEST: usize = 9_216;
 
-/// Why a port cannot be opened. Each error names the interface.
+/// The reason why a port cannot be opened. Each error names the interface.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The interface of a packet port does not exist.

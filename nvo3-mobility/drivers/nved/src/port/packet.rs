@@ -74,12 +74,12 @@ impl AsFd for Packet {
 
 /// The link-layer address of an interface, for the bind of a packet socket.
 fn link(name: &str) -> io::Result<Option<LinkAddr>> {
-    let of_name = getifaddrs()?.filter(|interface| interface.interface_name == name);
-    Ok(of_name.filter_map(|interface| interface.address?.as_link_addr().copied()).next())
+    let interfaces = getifaddrs()?.filter(|interface| interface.interface_name == name);
+    Ok(interfaces.filter_map(|interface| interface.address?.as_link_addr().copied()).next())
 }
 
-/// A filter that drops two kinds of frames: those that the host itself sends by the interface (their packet type says so), and those
-/// with a VLAN tag, since the kernel takes the tag off and the frame would enter another VLAN. A tap port keeps tags.
+/// A filter that drops two kinds of frames. One kind is sent by the host itself through the interface, as the packet type says. The
+/// other kind has a VLAN tag: the kernel takes the tag off, and the frame would enter another VLAN. A tap port keeps tags.
 fn only_tenant_frames() -> [SockFilter; 6] {
     const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
     const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K

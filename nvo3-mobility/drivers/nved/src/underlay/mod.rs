@@ -39,7 +39,7 @@ use serde::Serialize;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// How many outer source ports are used, and so how many flows are told apart.
+/// The number of outer source ports, and so of the flows that the underlay can tell apart.
 const SOURCE_PORTS: usize = 8;
 /// The first outer source port: VXL-04 wants one of the dynamic range.
 const FIRST_SOURCE_PORT: u16 = 49_152;
@@ -47,7 +47,7 @@ const FIRST_SOURCE_PORT: u16 = 49_152;
 const BATCH: usize = 16;
 const LONGEST: usize = 65_535;
 
-/// Why the underlay cannot be opened.
+/// The reason why the underlay cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("locator {}, UDP {}: {error}", address.ip(), address.port())]
 pub struct Error {

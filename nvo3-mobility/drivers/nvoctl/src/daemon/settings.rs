@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Why a file of settings cannot be used. Each error names the file.
+/// The reason why a file of settings cannot be used. Each error names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The system does not let the file be read.
@@ -49,16 +49,16 @@ fn hint(error: &toml::de::Error) -> String {
 fn nearest(message: &str) -> Option<&str> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let unknown = quoted.next()?;
-    quoted.min_by_key(|known| distance(unknown, known))
+    quoted.min_by_key(|key| distance(unknown, key))
 }
 
-/// How many characters must be inserted, removed or replaced to make one text of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (n, a) in one.chars().enumerate() {
+/// The number of characters to insert, remove or replace to make `to` of `from` (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (n, a) in from.chars().enumerate() {
         let mut left = n + 1;
         let mut above_left = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
-        for (cell, b) in row.iter_mut().skip(1).zip(other.chars()) {
+        for (cell, b) in row.iter_mut().skip(1).zip(to.chars()) {
             left = (above_left + usize::from(a != b)).min(left + 1).min(*cell + 1);
             above_left = std::mem::replace(cell, left);
         }

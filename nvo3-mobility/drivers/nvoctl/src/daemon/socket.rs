@@ -18,7 +18,7 @@ const CALLERS: usize = 64;
 /// The most connections that wait to be accepted.
 const BACKLOG: i32 = 64;
 
-/// Why a daemon cannot listen at its socket. Each error names the path.
+/// The reason why a daemon cannot listen at its socket. Each error names the path.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process listens there.

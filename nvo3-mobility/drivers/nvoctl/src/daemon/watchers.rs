@@ -31,14 +31,14 @@ impl Watchers {
 
     /// Sends an event to all of them, and forgets the callers that have gone away. Adds the time of day to the object, as `time`, so that
     /// a line of `nvoctl watch` and a line of the log can be matched.
-    pub fn tell(&mut self, at: Instant, what: &Value) {
+    pub fn tell(&mut self, at: Instant, event: &Value) {
         if self.callers.is_empty() {
             return;
         }
-        let mut what = what.clone();
-        if let Value::Object(what) = &mut what {
-            what.insert("time".into(), humantime::format_rfc3339_micros(clock::to_realtime(at)).to_string().into());
+        let mut event = event.clone();
+        if let Value::Object(fields) = &mut event {
+            fields.insert("time".into(), humantime::format_rfc3339_micros(clock::to_realtime(at)).to_string().into());
         }
-        self.callers.retain(|caller| caller.reply(Reply::Event { at, what: what.clone() }));
+        self.callers.retain(|caller| caller.reply(Reply::Event { at, what: event.clone() }));
     }
 }

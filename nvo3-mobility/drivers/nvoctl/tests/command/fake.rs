@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// What a daemon does with a request.
+/// The act of a daemon for a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
     Says(Vec<Reply>),
@@ -61,7 +61,7 @@ impl Bench {
         Ran::from(self.command(words).output().unwrap())
     }
 
-    /// What was asked and run, in order.
+    /// The requests that came and the commands that ran, in order.
     pub(crate) fn log(&self) -> Vec<String> {
         fs::read_to_string(self.path("log")).unwrap_or_default().lines().map(str::to_owned).collect()
     }
@@ -111,7 +111,7 @@ fn live(
     }
 }
 
-/// What is asked, without the rest.
+/// The name of a request.
 pub(crate) fn word(request: &Request) -> String {
     match serde_json::to_value(request).unwrap() {
         serde_json::Value::String(word) => word,

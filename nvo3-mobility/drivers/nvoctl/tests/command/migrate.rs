@@ -26,7 +26,7 @@ const MOVE: [&str; 17] = [
     "echo restart >> {log}",
 ];
 
-/// What each daemon does with its request; plainly all is well.
+/// The act of each daemon for its request. By default every request succeeds.
 struct Case {
     prepare: Does,
     suspend: Does,

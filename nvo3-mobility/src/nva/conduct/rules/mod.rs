@@ -9,8 +9,9 @@
 //!
 //! # The table
 //!
-//! The code prints this table, and a test compares it. An empty *when* means always. `side` is the NVE that the input is about, `left`: the old
-//! NVE has stopped delivering, `resumed`: the VM runs at the old NVE again, `old` and `new`: that NVE has the outcome in force.
+//! The code generates this table, and a test checks that the file is current. An empty *when* means always. `side` is the NVE that the
+//! input is about, `left`: the old NVE has stopped delivering, `resumed`: the VM runs at the old NVE again, `old` and `new`: that NVE has
+//! the outcome in force.
 //!
 #![doc = include_str!("table.md")]
 

@@ -1,4 +1,4 @@
-//! The table by its claims, then all of it.
+//! Tests of the table: its claims one by one, then every row.
 
 use super::*;
 use crate::printed::{self, Tried};
@@ -167,12 +167,12 @@ fn nobodys_plan_commits_once_the_old_nve_has_stopped_or_is_gone() {
 
 fn all_states() -> Vec<State> {
     let mut all = alloc::vec![PreparingOld, Ready, Suspended, AbortingOld, AbortingNew, Yielding];
-    for one in [false, true] {
-        all.push(preparing(one));
-        all.push(Ended(if one { Committed } else { Aborted }));
-        for other in [false, true] {
-            all.push(revoking(one, other));
-            all.push(Committing { old: one, new: other });
+    for old in [false, true] {
+        all.push(preparing(old));
+        all.push(Ended(if old { Committed } else { Aborted }));
+        for new in [false, true] {
+            all.push(revoking(old, new));
+            all.push(Committing { old, new });
         }
     }
     all
@@ -319,7 +319,7 @@ fn tried() -> Vec<Tried> {
         {
             when.push(("side", if side == Old { "old" } else { "new" }));
         }
-        let row = after.map(|(after, outputs)| (with_flags(after), said(&outputs)));
+        let row = after.map(|(after, outputs)| (with_flags(after), printed(&outputs)));
         all.push(Tried { state: before.name(), meaning: before.meaning(), input: name_of(&input), when, row });
     });
     all
@@ -337,7 +337,7 @@ fn with_flags(state: State) -> String {
     core::iter::once(state.name()).chain(set).collect()
 }
 
-fn said(outputs: &Outputs) -> String {
+fn printed(outputs: &Outputs) -> String {
     let each: Vec<String> = outputs.iter().map(|output| format!("{output:?}")).collect();
     each.join(" ")
 }
@@ -347,7 +347,7 @@ fn the_table_is_the_one_that_was_reviewed() {
     printed::compare("src/nva/conduct/rules/table.md", &printed::render(&tried()));
 }
 
-/// A new row, and one that is gone, show here too.
+/// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (68, 62));

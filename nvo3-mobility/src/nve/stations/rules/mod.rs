@@ -2,15 +2,16 @@
 //!
 //! The table has three parts: `home` (no move), `old` (the VM leaves) and `new` (the VM comes). It knows no time, session or
 //! sequence: timers, answers of the forwarder and new sessions are named inputs. [`entry`] gives the forwarder's entry in each
-//! state. The table, the entries and the floor are the whole behaviour of an NVE in a move (VMM-5-01 … VMM-5-17 say how the old
-//! and the new NVE treat frames, SPL-01 … SPL-07 when a VM is associated and active, R-03, R-35 and R-37 what this suite adds).
+//! state. The table, the entries and the floor are the whole behaviour of an NVE in a move. VMM-5-01 … VMM-5-17 say how the old
+//! and the new NVE treat frames, and SPL-01 … SPL-07 when a VM is associated and active. This suite adds an order of statements,
+//! a VM's activation by its own frames, and an end to loops.
 //!
 //! An input without a row is out of place: the NVE counts it, and nothing changes.
 //!
 //! # The table
 //!
-//! The code prints this table, and a test compares it. An empty *when* means always. `floor` compares the input's version with the TSI's floor. `move` says whether the input names the
-//! move in hand.
+//! The code generates this table, and a test checks that the file is current. An empty *when* means always. `floor` compares the input's
+//! version with the TSI's floor. `move` says whether the input names the move in hand.
 //!
 #![doc = include_str!("table.md")]
 

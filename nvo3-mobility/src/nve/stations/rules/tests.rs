@@ -1,4 +1,4 @@
-//! The table by its claims, then all of it: each state, input and order of versions that tells rows apart.
+//! Tests of the table: its claims one by one, then every row, for each state, input and order of versions that tells rows apart.
 
 use super::*;
 use crate::printed::{self, Tried};
@@ -22,10 +22,10 @@ const fn version(generation: u64) -> Version {
 
 const PEER: Place = place(2);
 const THIRD: Place = place(3);
-/// The move in hand, and the one after it.
+/// The move in hand, and the move after it.
 const M: MoveId = MoveId(1);
 const NEXT: MoveId = MoveId(2);
-/// What is known before the move, the version reserved for it, and one after it.
+/// The version before the move, the version reserved for the move, and a version after it.
 const BEFORE: Version = version(9);
 const V: Version = version(10);
 const AFTER: Version = version(20);
@@ -52,7 +52,7 @@ const FOR_A_WHILE: Output = ForwardFor(Duration::InFlight);
 
 type Case = (State, Input, State, &'static [Output]);
 
-/// Each case under the floor that Prepare sets.
+/// Checks each case under the floor that *Prepare* sets.
 fn check(cases: &[Case]) {
     for (given, input, next, outputs) in cases {
         let Some((tsi, did)) = step(TsiState { state: *given, floor: BEFORE }, *input) else {
@@ -113,7 +113,7 @@ fn without_a_plan_the_hypervisor_cannot_suspend_into_a_tunnel() {
     }
 }
 
-/// The NVA takes *Resumed* for the new NVE's word where that one is gone, so it stays true until the outcome.
+/// If the new NVE is gone, the NVA decides by *Resumed*. So *Resumed* must stay true until the outcome.
 #[test]
 fn a_vm_that_was_said_to_run_here_again_is_not_suspended_for_the_same_move() {
     assert_eq!(step(TsiState { state: Resuming(P), floor: BEFORE }, Suspend(M)), None);
@@ -455,7 +455,7 @@ fn all_inputs() -> Vec<Input> {
     all
 }
 
-/// Every state, every input and its result, under every floor that is below, at and above what the inputs name.
+/// Gives `each` every state, every input and the result, under floors below, at and above each version that the inputs name.
 fn every(mut each: impl FnMut(TsiState, Input, Option<(TsiState, Outputs)>)) {
     for state in all_states() {
         for input in all_inputs() {
@@ -541,7 +541,7 @@ fn what_is_below_the_floor_changes_nothing_unless_it_asks_about_the_move_in_hand
     });
 }
 
-/// A party that was gone may hear of what came after the move before it hears how the move ended.
+/// A party that was gone may hear of newer mappings before it hears how the move ended.
 #[test]
 fn an_abort_ends_the_move_in_hand_also_below_the_floor() {
     let newer = version(30);
@@ -592,7 +592,7 @@ fn packets_alone_start_no_move() {
 fn delivery_begins_on_a_word_that_the_vm_is_here_and_never_on_a_timer() {
     let mut begins: Vec<(&str, &str)> = Vec::new();
     every(|before, input, after| {
-        // The word was said, and the forwarder had refused to deliver.
+        // The hypervisor said before that the VM runs, and the forwarder refused to deliver.
         if matches!(before.state, Holding(Target { sign: Sign::Word, .. })) {
             return;
         }
@@ -719,7 +719,7 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
         let (Committed(id, v, _) | Aborted(id, v, _) | CommittedHere(id, v) | AbortedHere(id, v)) = input else {
             return;
         };
-        // Nothing is in hand there, and the VM has left for good.
+        // In these states there is no move in hand, and the VM has left for good.
         let restarted = matches!(before.state, Away | Claiming { sign: Sign::Frame, .. });
         if restarted || matches!((before.state, input), (Halted { .. }, Committed(..))) {
             return;
@@ -797,7 +797,7 @@ fn tried() -> Vec<Tried> {
             when.push(("version", compared(version, V, ["older", "own", "newer"])));
             when.push(("floor", compared(version, before.floor, ["above", "at", "below"])));
         }
-        let row = after.map(|(after, outputs)| (String::from(after.state.name()), said(&outputs)));
+        let row = after.map(|(after, outputs)| (String::from(after.state.name()), printed(&outputs)));
         all.push(Tried {
             state: before.state.name(),
             meaning: before.state.summary().meaning,
@@ -829,7 +829,7 @@ const fn sign_of(sign: Sign) -> &'static str {
     }
 }
 
-fn said(outputs: &Outputs) -> String {
+fn printed(outputs: &Outputs) -> String {
     let each: Vec<String> = outputs
         .iter()
         .map(|output| match output {
@@ -846,7 +846,7 @@ fn the_table_is_the_one_that_was_reviewed() {
     printed::compare("src/nve/stations/rules/table.md", &printed::render(&tried()));
 }
 
-/// A new row, and one that is gone, show here too.
+/// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (238, 146));
