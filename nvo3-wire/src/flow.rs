@@ -56,11 +56,13 @@ impl fmt::Display for Key {
 /// assert_eq!(key.to_string(), "192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17");
 /// # Ok::<(), nvo3_wire::Error>(())
 /// ```
+#[must_use = "the function only reads the key"]
 pub fn key(frame: &[u8]) -> Option<Key> {
     Link::parse(frame).ok()?.flow_key()
 }
 
 /// The 5-tuple of an IPv4 or IPv6 packet without Ethernet header; see [`key`].
+#[must_use = "the function only reads the key"]
 pub fn packet_key(packet: &[u8]) -> Option<Key> {
     match packet.first()? >> 4 {
         4 => ipv4::Packet::parse_lax(packet).ok().map(|(packet, _)| packet.flow_key()),

@@ -71,7 +71,7 @@ fn the_new_nve_knows_whom_the_vm_talks_to_before_it_runs_there() {
     world.start(2, 1, neighbor.clone());
     world.start(2, 2, stranger.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
+    let _ = world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
 
     world.plan(9, vec![vm.key], 2);
@@ -89,7 +89,7 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     world.start(0, 1, vm);
     world.start(1, 1, neighbor.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
+    let _ = world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
     assert!(world.edges[0].nve().mapping(&neighbor.key).is_some());
     assert!(world.edges[0].forwarder.poll_flush(now, &mut |_| true, &mut Vec::new()).is_some());
@@ -174,7 +174,7 @@ fn a_word_that_comes_after_the_commit_costs_no_frame() {
     }
     world.plan(9, keys.to_vec(), 2);
     world.attach(1, 5, tsis.to_vec());
-    frame(&mut world, 0, keys[0], 0);
+    let _ = frame(&mut world, 0, keys[0], 0);
     world.run(Micros(1_000));
     let stopped_at = Some(world.now);
     for (n, key) in (1..).zip(keys) {
@@ -248,11 +248,11 @@ fn a_stop_in_the_future_is_a_stop_now_and_stands_for_all_that_move_together() {
     }
     world.plan(9, keys.to_vec(), 2);
     for (n, key) in (0..).zip(keys) {
-        frame(&mut world, 0, key, n);
+        let _ = frame(&mut world, 0, key, n);
     }
     world.run(Micros(1_000));
     for (n, key) in (2..).zip(keys) {
-        frame(&mut world, 0, key, n);
+        let _ = frame(&mut world, 0, key, n);
     }
 
     let stopped_at = Some(world.now + Micros::from_secs(5));

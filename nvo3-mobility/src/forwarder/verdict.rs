@@ -28,6 +28,7 @@ pub enum Target {
 ///
 /// This enum is exhaustive on purpose: a caller that ignores a verdict loses the frame, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the frame is lost unless the verdict is carried out"]
 pub enum Verdict {
     /// Send the frame out of this VAP.
     Deliver(VapId),

@@ -279,6 +279,7 @@ pub enum Timer {
 
 /// The control plane's decision about a punted frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a frame that the control plane lets pass is lost unless it is forwarded"]
 pub enum Handled {
     /// The forwarder forwards the frame.
     Pass,

@@ -147,6 +147,7 @@ impl Forwarder {
 
     /// Writes the next held frame that may leave now into `out`, and gives its target. `room` says whether a target takes a frame
     /// now. Frames of a target without room stay held, in order.
+    #[must_use = "the frame in the buffer has left the queue and is lost unless it is sent"]
     pub fn poll_flush(
         &mut self,
         now: Instant,
@@ -164,16 +165,19 @@ impl Forwarder {
 
     /// Writes the next dropped frame into `out` and describes it. Each frame that [`ForwarderCounters::all_dropped_frames`] counts
     /// comes once, as far as [`ForwarderConfig::drops`] has room.
+    #[must_use = "the description of the dropped frame is handed out once"]
     pub fn poll_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
         self.tally.next_drop(out)
     }
 
     /// The next notice for the control plane.
+    #[must_use = "the control plane must get the notice, and it is handed out once"]
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop()
     }
 
     /// The time at which a held or remembered frame may be too old: never later than the first such frame.
+    #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.hold.deadline(), self.recent.deadline()].into_iter().flatten().min()
     }

@@ -33,7 +33,7 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
         bytes[..6].copy_from_slice(&mac((n % 251) as u8).0);
         bytes[0] |= u8::from(n % 10 == 9);
         bytes[6..12].copy_from_slice(&mac(2 - (n % 2) as u8).0);
-        match n % 3 {
+        let _ = match n % 3 {
             0 => w.f.tunnel_frame(w.now, ip((n % 7) as u8), VN, &bytes),
             _ => w.f.vap_frame(w.now, VapId(2 - n % 2), &bytes),
         };

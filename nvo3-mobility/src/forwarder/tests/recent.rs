@@ -74,8 +74,8 @@ fn a_replay_overtakes_no_frame_of_its_sender_in_either_lane() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
     for n in 0..2 {
-        w.tunnel(2, 1, n);
-        w.tunnel(3, 1, 10 + n);
+        let _ = w.tunnel(2, 1, n);
+        let _ = w.tunnel(3, 1, 10 + n);
     }
     w.entry(1, Some(P1), Entry { party: Some(place(2)), ..Entry::DELIVER_AND_REMEMBER });
     let mut room = 3;
@@ -167,8 +167,8 @@ fn a_move_called_off_while_the_vm_runs_forgets_what_it_read() {
 #[test]
 fn a_tsi_that_does_not_leave_is_not_remembered() {
     let mut w = World::new();
-    w.tunnel(3, 1, 0);
-    w.tunnel(3, 2, 1);
+    let _ = w.tunnel(3, 1, 0);
+    let _ = w.tunnel(3, 2, 1);
 
     assert_eq!(w.f.remembered_in_all(), (0, 0));
 }

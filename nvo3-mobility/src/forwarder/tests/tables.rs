@@ -60,7 +60,7 @@ fn tables_refuse_more_than_their_bounds() {
 #[test]
 fn a_reset_forgets_all_orders_and_frames_and_takes_any_number() {
     let mut w = World::new();
-    w.vap(1, 9, 0);
+    let _ = w.vap(1, 9, 0);
 
     w.f.reset();
 
