@@ -86,8 +86,9 @@ pub(super) fn counters(edge: &Edge) -> Value {
         counted.remove("dropped");
         put("forwarder", Value::Object(counted));
     }
-    let dropped = DropReason::ALL.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(reason))));
-    put("dropped", Value::Object(dropped.into_iter().collect()));
+    let dropped = DropReason::ALL.iter();
+    let dropped = dropped.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(*reason))));
+    put("dropped", Value::Object(dropped.collect()));
     put("underlay", json!(edge.paths.underlay_counters));
     put("control", json!(edge.paths.control_counters));
     put("ports", json!({ "no_port": edge.paths.no_port }));
