@@ -143,6 +143,7 @@ pub mod guide;
 pub mod health;
 pub mod nva;
 pub mod nve;
+mod outputs;
 #[cfg(test)]
 mod printed;
 #[cfg(feature = "sim")]
@@ -151,6 +152,7 @@ pub mod table;
 
 pub use error::ConfigError;
 pub use nvo3_nva_proto::seals::Transport;
+pub use outputs::{Outputs, OutputsIter};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -14,7 +14,6 @@
 //!
 #![doc = include_str!("table.md")]
 
-use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
 
@@ -119,11 +118,11 @@ pub enum Output {
 }
 
 /// The outputs of one step, in order.
-pub type Outputs = ArrayVec<Output, 4>;
+pub type Outputs = crate::Outputs<Output>;
 
 macro_rules! outputs {
     ($($output:expr),* $(,)?) => {
-        Outputs::from_iter([$($output),*])
+        Outputs::from([$($output),*])
     };
 }
 

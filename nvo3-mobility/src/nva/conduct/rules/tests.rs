@@ -23,7 +23,7 @@ fn check(cases: &[Case]) {
     for (given, input, next, outputs) in cases {
         let Some((state, did)) = step(*given, *input) else { panic!("{given:?} has no row for {input:?}") };
         assert_eq!(state, *next, "{given:?} with {input:?}");
-        assert_eq!(did.as_slice(), *outputs, "{given:?} with {input:?}");
+        assert_eq!(&*did, *outputs, "{given:?} with {input:?}");
     }
 }
 
