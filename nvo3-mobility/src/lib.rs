@@ -128,7 +128,8 @@
 //! - [`guide`]: how the machines work together, in seven short pages.
 //! - The [examples](https://github.com/nvo3-suite/nvo3/tree/main/nvo3-mobility/examples): an edge over UDP, the same with tokio, an authority with its own store, a foreign data plane, and a
 //!   simulated move.
-//! - [`nvo3_nva_proto`]: the messages, and their specification for other languages. [`nvo3_wire`]: the frames.
+//! - [`nvo3_nva_proto`]: the messages, and their specification for other languages. [`nvo3_wire`]: the frames. This crate re-exports both, in the
+//!   versions whose types it takes.
 //! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
@@ -151,7 +152,13 @@ pub mod sim;
 pub mod table;
 
 pub use error::ConfigError;
+/// The messages. Take the crate from here to have the version that this crate uses.
+#[doc(no_inline)]
+pub use nvo3_nva_proto;
 pub use nvo3_nva_proto::seals::Transport;
+/// The frames. Take the crate from here to have the version that this crate uses.
+#[doc(no_inline)]
+pub use nvo3_wire;
 pub use outputs::{Outputs, OutputsIter};
 
 #[cfg(doctest)]
