@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
 use nvo3_mobility::Transport;
-use nvo3_mobility::forwarder::{Target, Verdict};
+use nvo3_mobility::forwarder::{StoredFrames, Target, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::rules::{News, State};
@@ -234,7 +234,7 @@ fn a_vm_that_came_back_is_sent_nothing_by_a_late_word_of_the_move_before() {
     world.tell(0, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
     assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
     assert_eq!(world.edges[0].nve().state(&key).state, State::Here);
-    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), StoredFrames::default());
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_move_called_off_before_the_late_word_replays_nothing() {
     assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
     world.settle();
     assert_eq!(frame(&mut world, 0, key, 1), Verdict::Deliver(VapId(1)));
-    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), StoredFrames::default());
 }
 
 #[test]

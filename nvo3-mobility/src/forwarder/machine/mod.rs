@@ -17,8 +17,8 @@ use super::tally::Tally;
 use super::vns::Vns;
 use crate::ConfigError;
 use crate::forwarder::{
-    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, Target,
-    TsiCounters, Verdict,
+    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, StoredFrames,
+    Target, TsiCounters, Verdict,
 };
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
@@ -50,13 +50,13 @@ pub struct Forwarder {
 impl fmt::Debug for Forwarder {
     /// Its locators, the last change, and counts of what it has; neither frames nor tables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (held_frames, held_bytes) = self.held_in_all();
+        let StoredFrames { frames, bytes } = self.held_in_all();
         f.debug_struct("Forwarder")
             .field("own", &self.config.own)
             .field("applied", &self.applied)
             .field("tsis", &self.slots.counts().0)
-            .field("held_frames", &held_frames)
-            .field("held_bytes", &held_bytes)
+            .field("held_frames", &frames)
+            .field("held_bytes", &bytes)
             .field("dropped_frames", &self.tally.counters.all_dropped_frames())
             .finish_non_exhaustive()
     }
@@ -204,8 +204,8 @@ impl Forwarder {
         self.slots.get(key).map(|slot| slot.lines.held()).unwrap_or_default()
     }
 
-    /// The frames and bytes that are held for all TSIs.
-    pub fn held_in_all(&self) -> (u32, u32) {
+    /// The frames that are held for all TSIs.
+    pub fn held_in_all(&self) -> StoredFrames {
         self.hold.total()
     }
 
@@ -214,8 +214,8 @@ impl Forwarder {
         self.hold.ready_count()
     }
 
-    /// The frames and bytes that are remembered for all TSIs.
-    pub fn remembered_in_all(&self) -> (u32, u32) {
+    /// The frames that are remembered for all TSIs.
+    pub fn remembered_in_all(&self) -> StoredFrames {
         self.recent.total()
     }
 

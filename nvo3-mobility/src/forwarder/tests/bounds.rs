@@ -40,8 +40,8 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
         assert!(w.f.held(&key(1)).frames <= 64);
     }
 
-    let (frames, held) = w.f.held_in_all();
-    assert!(frames <= 1_000 && held <= 90_000, "{frames} {held}");
+    let held = w.f.held_in_all();
+    assert!(held.frames <= 1_000 && held.bytes <= 90_000, "{held:?}");
     w.f.check();
     assert_eq!(w.notices().len(), 30);
     assert!(w.f.counters().shed_notices > 0);
@@ -306,7 +306,7 @@ proptest! {
         let counters = *watched.w.f.counters();
         let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
         let came = watched.frames + counters.replayed_frames;
-        prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().0));
+        prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().frames));
     }
 
     #[test]
@@ -318,7 +318,7 @@ proptest! {
             watched.happen(happening);
             watched.hear_drops();
         }
-        prop_assert_eq!(watched.held.len() as u64 + watched.taken_back, u64::from(watched.w.f.held_in_all().0));
+        prop_assert_eq!(watched.held.len() as u64 + watched.taken_back, u64::from(watched.w.f.held_in_all().frames));
         watched.w.f.reset();
         watched.hear_drops();
         let counters = *watched.w.f.counters();
@@ -342,7 +342,7 @@ proptest! {
             watched.w.pass(0);
             watched.flush(usize::MAX, None);
         }
-        prop_assert_eq!(watched.w.f.held_in_all(), (0, 0));
+        prop_assert_eq!(watched.w.f.held_in_all(), StoredFrames::default());
         prop_assert_eq!(watched.w.f.poll_timeout(), None);
         watched.w.f.check();
     }

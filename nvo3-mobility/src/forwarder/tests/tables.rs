@@ -64,7 +64,7 @@ fn a_reset_forgets_all_orders_and_frames_and_takes_any_number() {
 
     w.f.reset();
 
-    assert_eq!((w.f.held_in_all(), w.dropped(DropReason::Reset)), ((0, 0), 1));
+    assert_eq!((w.f.held_in_all(), w.dropped(DropReason::Reset)), (StoredFrames::default(), 1));
     assert_eq!(w.vap(1, 2, 0), Verdict::Drop(DropReason::UnknownPort));
     assert_eq!((w.f.poll_timeout(), w.flush().len(), w.notices().len()), (None, 0, 0));
     assert_eq!(order(&mut w, 500, members(1)), Ok(()));

@@ -359,8 +359,8 @@ impl Nva {
     }
 
     /// The number of TSIs in the directory.
-    pub fn tsis(&self) -> usize {
-        self.facts.book().tsis()
+    pub fn tsi_count(&self) -> usize {
+        self.facts.book().tsi_count()
     }
 
     /// True while the NVE has a session.
@@ -380,7 +380,7 @@ impl Nva {
 
     /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
-        self.facts.book().tsis()
+        self.facts.book().tsi_count()
             + self.facts.book().moves().len()
             + self.peers.footprint()
             + self.publish.footprint()

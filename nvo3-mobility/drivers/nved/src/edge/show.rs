@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) fn status(edge: &Edge) -> Value {
     let ports = edge.paths.ports.values().map(|access| access.spec.name.as_str());
-    let (held_frames, held_bytes) = edge.machine.forwarder().held_in_all();
+    let held = edge.machine.forwarder().held_in_all();
     let in_hand = edge.machine.nve().tsis().filter(|(_, core)| core.state.plan().is_some()).count();
     json!({
         "daemon": "nved",
@@ -20,8 +20,8 @@ pub(super) fn status(edge: &Edge) -> Value {
         "ports": ports.collect::<Vec<_>>(),
         "tsis": edge.machine.nve().tsis().count(),
         "moves_in_hand": in_hand,
-        "held_frames": held_frames,
-        "held_bytes": held_bytes,
+        "held_frames": held.frames,
+        "held_bytes": held.bytes,
     })
 }
 

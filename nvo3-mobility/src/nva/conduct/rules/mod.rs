@@ -202,7 +202,7 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
 
 impl State {
     /// True once it is decided how the move ends.
-    pub const fn decided(&self) -> bool {
+    pub const fn is_decided(&self) -> bool {
         matches!(self, Self::AbortingOld | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
     }
 
