@@ -7,6 +7,8 @@ use core::net::IpAddr;
 use nvo3_wire::Vni;
 
 /// The target of a frame.
+///
+/// This enum is exhaustive on purpose: a loop that ignores a target loses frames, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The frame leaves by this VAP.
