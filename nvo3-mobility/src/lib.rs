@@ -121,7 +121,7 @@
 //! |---|---|---|
 //! | `auth` | yes | seals: each message of NVE and NVA is authenticated by HMAC-SHA-256. Without it every transport is a trusted one |
 //! | `serde` | no | inputs, outputs, records, counters and configurations can be stored and read back, for instance to replay a trace |
-//! | `sim` | no | the simulator: network, hypervisors, faults, and a check of every invariant |
+//! | `sim` | no | the simulator: network, hypervisors, faults, and a check of every invariant. Semantic versioning does not cover it |
 //!
 //! # Where to go next
 //!
