@@ -492,10 +492,10 @@ impl World {
         for edge in &self.edges {
             let (nve, forwarder) = (edge.machine.nve(), edge.machine.forwarder());
             assert!(nve.footprint() <= MOST, "an NVE keeps {} things", nve.footprint());
-            let (frames, bytes) = forwarder.held_in_all();
-            assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are held");
-            let (frames, bytes) = forwarder.remembered_in_all();
-            assert!(frames <= 2 * FEW && bytes <= 8_192, "{frames} frames of {bytes} bytes are remembered");
+            let held = forwarder.held_in_all();
+            assert!(held.frames <= 2 * FEW && held.bytes <= 8_192, "held: {held:?}");
+            let remembered = forwarder.remembered_in_all();
+            assert!(remembered.frames <= 2 * FEW && remembered.bytes <= 8_192, "remembered: {remembered:?}");
         }
     }
 

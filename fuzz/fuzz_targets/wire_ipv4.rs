@@ -94,7 +94,7 @@ fn changed(bytes: &[u8], right: bool) {
     packet.set_source(Ipv4([10, 1, 2, 3]));
     packet.set_destination(Ipv4([10, 1, 2, 4]));
     packet.set_traffic_class(0xb8);
-    packet.set_port(Port::Source, 4789);
+    let _ = packet.set_port(Port::Source, 4789);
     let _ = packet.decrement_ttl();
     let verdict = Packet::parse(&copy).unwrap().validate().map_err(|error| error.rule);
     assert_eq!(matches!(verdict, Err(Rule::Checksum(_))), !right);

@@ -128,9 +128,9 @@ fn changed(bytes: &[u8]) {
     let ports = packet.ports();
     packet.set_source(Ipv6([0xfe; 16]));
     packet.set_destination(Ipv6([0xfd; 16]));
-    packet.set_port(Port::Destination, 4789);
+    let _ = packet.set_port(Port::Destination, 4789);
     if let Some((_, old)) = ports {
-        packet.set_port(Port::Destination, old);
+        let _ = packet.set_port(Port::Destination, old);
     }
     packet.set_source(source);
     packet.set_destination(destination);

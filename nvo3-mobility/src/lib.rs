@@ -125,7 +125,7 @@
 //! |---|---|---|
 //! | `auth` | yes | seals: each message of NVE and NVA is authenticated by HMAC-SHA-256. Without it every transport is a trusted one |
 //! | `serde` | no | inputs, outputs, records, counters and configurations can be stored and read back, for instance to replay a trace |
-//! | `sim` | no | the simulator: network, hypervisors, faults, and a check of every invariant |
+//! | `sim` | no | the simulator: network, hypervisors, faults, and a check of every invariant. Semantic versioning does not cover it |
 //!
 //! # Where to go next
 //!
@@ -133,6 +133,7 @@
 //! - The [examples](https://github.com/nvo3-suite/nvo3/tree/main/nvo3-mobility/examples): an edge over UDP, the same with tokio, an
 //!   authority with its own store, a foreign data plane, and a simulated move.
 //! - [`nvo3_nva_proto`]: the messages, and their specification for other languages. [`nvo3_wire`]: the frames.
+//!   This crate re-exports both, in the versions whose types it takes.
 //! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
@@ -147,6 +148,7 @@ pub mod guide;
 pub mod health;
 pub mod nva;
 pub mod nve;
+mod outputs;
 #[cfg(test)]
 mod printed;
 #[cfg(feature = "sim")]
@@ -154,7 +156,14 @@ pub mod sim;
 pub mod table;
 
 pub use error::ConfigError;
+/// The messages. Take the crate from here to have the version that this crate uses.
+#[doc(no_inline)]
+pub use nvo3_nva_proto;
 pub use nvo3_nva_proto::seals::Transport;
+/// The frames. Take the crate from here to have the version that this crate uses.
+#[doc(no_inline)]
+pub use nvo3_wire;
+pub use outputs::{Outputs, OutputsIter};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

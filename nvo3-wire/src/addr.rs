@@ -1,5 +1,6 @@
 //! Addresses and identifiers that every header uses.
 
+use core::array::TryFromSliceError;
 use core::fmt;
 use core::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
 use core::num::ParseIntError;
@@ -55,6 +56,15 @@ macro_rules! debug_as_display {
 }
 
 debug_as_display!(Mac, EtherType, Ipv4, Ipv6);
+
+impl TryFrom<&[u8]> for Mac {
+    type Error = TryFromSliceError;
+
+    /// Takes a slice of exactly 6 bytes.
+    fn try_from(bytes: &[u8]) -> Result<Self, TryFromSliceError> {
+        bytes.try_into().map(Self)
+    }
+}
 
 /// The error for text that is not six hex pairs separated by colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -439,6 +449,14 @@ mod tests {
     }
 
     #[test]
+    fn mac_is_made_of_six_bytes_and_of_no_other_number() {
+        assert_eq!(Mac::try_from(&[2, 0, 0x5e, 0, 0x53, 1][..]).unwrap(), Mac([2, 0, 0x5e, 0, 0x53, 1]));
+        for wrong in [&[0; 5][..], &[0; 7]] {
+            assert!(Mac::try_from(wrong).is_err());
+        }
+    }
+
+    #[test]
     fn vni_has_24_bits() {
         assert_eq!(Vni::new(0xff_ffff), Some(Vni::MAX));
         assert_eq!(Vni::new(0x100_0000), None);
@@ -470,6 +488,9 @@ mod tests {
         assert_eq!(text(&Mac::BROADCAST), r#""ff:ff:ff:ff:ff:ff""#);
         assert_eq!(serde_json::to_string(&Ipv4([192, 0, 2, 1])).unwrap(), r#""192.0.2.1""#);
         assert_eq!(serde_json::to_string(&Ipv6::ALL_NODES).unwrap(), r#""ff02::1""#);
+        assert_eq!(serde_json::to_string(&EtherType::ARP).unwrap(), r#""0x0806""#);
+        assert_eq!(serde_json::from_str::<EtherType>(r#""0x86DD""#).unwrap(), EtherType::IPV6);
+        assert!(serde_json::from_str::<EtherType>(r#""806""#).is_err());
         assert_eq!(serde_json::from_str::<Ipv6>(r#""ff02::1""#).unwrap(), Ipv6::ALL_NODES);
         assert_eq!(serde_json::from_str::<Mac>(r#""02:00:00:00:00:01""#).unwrap(), Mac([2, 0, 0, 0, 0, 1]));
         assert_eq!(serde_json::from_str::<Vni>("16777215").unwrap(), Vni::MAX);

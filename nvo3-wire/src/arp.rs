@@ -282,19 +282,25 @@ fn mac_word(Mac([a, b, c, d, e, f]): &Mac) -> u64 {
 /// Writes a broadcast request for `target`, with target MAC zero (recommended by RFC 5227 §1.1).
 ///
 /// # Errors
-/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes. This holds for every builder of this module.
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn request(sender: (Mac, Ipv4), target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, sender, (Mac::ZERO, target), out)
 }
 
 /// Writes a unicast reply to `target`.
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn reply(sender: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
     write(target.0, Operation::Reply, sender, target, out)
 }
 
 /// Writes an announcement: a broadcast request with `ip` as sender and target address (ACD-03; ARMD variant 1).
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn announcement(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, (mac, ip), (Mac::ZERO, ip), out)
@@ -302,18 +308,27 @@ pub fn announcement(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> 
 
 /// Writes a broadcast reply with `ip` as sender and target address (ACD-09: legal, not for general use; ARMD variant
 /// 2).
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn announcement_reply(mac: Mac, ip: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Reply, (mac, ip), (mac, ip), out)
 }
 
 /// Writes a probe: a broadcast request for `target` from 0.0.0.0 (ACD-01).
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn probe(mac: Mac, target: Ipv4, out: &mut [u8]) -> Result<usize, Error> {
     write(Mac::BROADCAST, Operation::Request, (mac, Ipv4::UNSPECIFIED), (Mac::ZERO, target), out)
 }
 
 /// Writes a RARP request for the sender's own address, as most hypervisors announce a MAC (RFC 903; ARMD variant 3).
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn rarp_request(mac: Mac, out: &mut [u8]) -> Result<usize, Error> {
     let own = (mac, Ipv4::UNSPECIFIED);
@@ -321,6 +336,9 @@ pub fn rarp_request(mac: Mac, out: &mut [u8]) -> Result<usize, Error> {
 }
 
 /// Writes a RARP reply to the requester. `target` is the MAC in question and its address (RARP-03).
+///
+/// # Errors
+/// [`Rule::NoRoom`] if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn rarp_reply(requester: Mac, responder: (Mac, Ipv4), target: (Mac, Ipv4), out: &mut [u8]) -> Result<usize, Error> {
     write(requester, Operation::ReverseReply, responder, target, out)

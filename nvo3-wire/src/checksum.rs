@@ -156,6 +156,7 @@ pub fn checksum(bytes: &[u8]) -> u16 {
 }
 
 /// True if `bytes`, with their checksum field, sum up to 0xffff (CKS-02).
+#[must_use = "bytes with a wrong checksum must not be used"]
 pub fn verify(bytes: &[u8]) -> bool {
     Sum::ZERO.bytes(bytes).verifies()
 }

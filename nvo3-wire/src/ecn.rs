@@ -74,6 +74,8 @@ fn class_of_tagged(frame: &[u8]) -> u8 {
 
 /// The verdict of the tunnel's egress on an inner packet (RFC 6040 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the packet must be dropped if `inner` is `None`"]
+#[non_exhaustive]
 pub struct Egress {
     /// The new inner codepoint. `None`: drop the packet.
     pub inner: Option<Ecn>,

@@ -2,6 +2,7 @@
 //! labels.
 
 use crate::ethernet::{Frame, Link};
+use crate::tunnel::{Carried, Payload};
 use crate::{EtherType, ipv4, ipv6};
 use core::fmt;
 use core::net::IpAddr;
@@ -13,6 +14,7 @@ use zerocopy::{FromBytes, IntoBytes};
 /// upper protocol after IPv6 extension headers and authentication headers. If that chain is broken, it is the protocol
 /// number in the IP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Key {
     /// Source.
     pub source: IpAddr,
@@ -56,11 +58,13 @@ impl fmt::Display for Key {
 /// assert_eq!(key.to_string(), "192.0.2.1 port 5000 > 192.0.2.2 port 53, protocol 17");
 /// # Ok::<(), nvo3_wire::Error>(())
 /// ```
+#[must_use = "the function only reads the key"]
 pub fn key(frame: &[u8]) -> Option<Key> {
     Link::parse(frame).ok()?.flow_key()
 }
 
 /// The 5-tuple of an IPv4 or IPv6 packet without Ethernet header; see [`key`].
+#[must_use = "the function only reads the key"]
 pub fn packet_key(packet: &[u8]) -> Option<Key> {
     match packet.first()? >> 4 {
         4 => ipv4::Packet::parse_lax(packet).ok().map(|(packet, _)| packet.flow_key()),
@@ -80,6 +84,17 @@ impl Frame<'_> {
     /// The 5-tuple of the IP packet in the frame; see [`key`].
     pub fn flow_key(&self) -> Option<Key> {
         carried_key(self.ether_type(), self.payload)
+    }
+}
+
+impl Carried<'_> {
+    /// The 5-tuple of the inner frame or packet; see [`key`] and [`packet_key`]. `None` for a network service header.
+    pub fn flow_key(&self) -> Option<Key> {
+        match self.payload {
+            Payload::Ethernet => key(self.inner),
+            Payload::Ipv4 | Payload::Ipv6 => packet_key(self.inner),
+            Payload::Nsh => None,
+        }
     }
 }
 
@@ -338,6 +353,20 @@ mod tests {
         let line = |frame: &[u8]| key(frame).map(|key| std::format!("{key}"));
         assert_eq!(line(&other).as_deref(), Some("10.0.0.1 > 10.0.0.2, protocol 1"));
         assert_eq!((key(&[0; 60]), key(&plain[..33]), packet_key(&[0x70; 40])), (None, None, None));
+    }
+
+    #[test]
+    fn the_key_of_a_tunnel_packets_content_is_that_of_its_frame_or_packet() {
+        let frame = udp_over_ipv4((5000, 53), 0, &[0; 16]);
+        for (payload, inner, expected) in [
+            (Payload::Ethernet, &frame[..], key(&frame)),
+            (Payload::Ipv4, &frame[14..], key(&frame)),
+            (Payload::Nsh, &frame[14..], None),
+        ] {
+            let options = crate::geneve::Options::NONE;
+            let carried = Carried { vni: crate::Vni::MAX, payload, inner, inner_offset: 0, options };
+            assert_eq!(carried.flow_key(), expected, "{payload}");
+        }
     }
 
     #[test]

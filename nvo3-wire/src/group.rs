@@ -6,6 +6,7 @@ use crate::codes::codes;
 use crate::error::{place, take};
 use crate::{Error, Ipv4, Ipv6, Protocol, Rule};
 use core::fmt;
+use core::time::Duration;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -282,17 +283,18 @@ pub struct Querier {
 impl Querier {
     /// Creates the part after a query. Writing sets the number of sources.
     ///
-    /// `interval` is the time between general queries in seconds. Above 127 it is rounded down to a value of the code,
-    /// at most 31,744. A `robustness` above 7 is sent as 0, which means "not stated" (RFC 3376 §4.1.6, RFC 3810
+    /// `interval` is the time between general queries. It is rounded down to a whole second, above 127 s to a value of
+    /// the code, and to 31,744 s at most. A `robustness` above 7 is sent as 0, which means "not stated" (RFC 3376 §4.1.6, RFC 3810
     /// §5.1.8).
-    pub const fn new(suppress: bool, robustness: u8, interval: u16) -> Self {
+    pub const fn new(suppress: bool, robustness: u8, interval: Duration) -> Self {
         let robustness = if robustness > 7 { 0 } else { robustness };
-        Self { flags: (suppress as u8) << 3 | robustness, interval_code: to_code(interval as u32), sources: U16::ZERO }
+        let interval_code = to_code(count_of(interval, Duration::from_secs(1)));
+        Self { flags: (suppress as u8) << 3 | robustness, interval_code, sources: U16::ZERO }
     }
 
-    /// Time between general queries in seconds; 0 if the querier does not state it.
-    pub const fn interval(&self) -> u16 {
-        from_code(self.interval_code)
+    /// Time between general queries; zero if the querier does not state it.
+    pub const fn interval(&self) -> Duration {
+        Duration::from_secs(from_code(self.interval_code) as u64)
     }
 
     /// Reads the part with its sources from `behind`, the bytes after the first `head` bytes of a message. Errors count
@@ -318,6 +320,12 @@ impl Querier {
 /// The number of records or sources in a message or record of `length` bytes.
 fn count<A: Address>(number: usize, length: usize) -> Result<U16, Error> {
     u16::try_from(number).map(U16::new).map_err(|_| Error::new(A::PROTOCOL, 0, Rule::TooLong(length)))
+}
+
+/// How many whole units a time has, at most `u32::MAX`.
+pub(crate) const fn count_of(time: Duration, unit: Duration) -> u32 {
+    let count = time.as_millis() / unit.as_millis();
+    if count > u32::MAX as u128 { u32::MAX } else { count as u32 }
 }
 
 /// The value of an 8-bit code: a number below 128, otherwise 4 bits of mantissa shifted by a 3-bit exponent (RFC 3376

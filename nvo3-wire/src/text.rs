@@ -1,39 +1,48 @@
 //! Serialisation with `serde`: text in formats that people read, the bytes of the packet in others.
 
-use crate::{Ipv4, Ipv6, Mac, Vni};
+use crate::{EtherType, Ipv4, Ipv6, Mac, Vni};
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-impl Serialize for Mac {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
-    }
+macro_rules! text_or_bytes {
+    ($($name:ident: $form:literal;)+) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($form)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+                    }
+                }
+
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_str(Text)
+                } else {
+                    Deserialize::deserialize(deserializer).map(Self)
+                }
+            }
+        }
+    )+};
 }
 
-impl<'de> Deserialize<'de> for Mac {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Mac;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("six hex pairs separated by colons")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Mac, E> {
-                text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-            }
-        }
-
-        if deserializer.is_human_readable() {
-            deserializer.deserialize_str(Text)
-        } else {
-            Deserialize::deserialize(deserializer).map(Self)
-        }
-    }
+text_or_bytes! {
+    Mac: "six hex pairs separated by colons";
+    EtherType: "0x and one to four hex digits";
 }
 
 impl Serialize for Ipv4 {

@@ -319,7 +319,7 @@ fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborte
     let moves: Vec<_> = world.nva.moves().map(|mv| (mv.id, mv.state, mv.tsis, mv.old, mv.new)).collect();
     let ended = nva::rules::State::Ended(MoveResult::Aborted);
     assert_eq!(moves, [(MOVE, ended, &[key][..], place(1).nve, place(2).nve)]);
-    assert_eq!((world.nva.tsis(), world.nva.is_connected(place(2).nve)), (1, true));
+    assert_eq!((world.nva.tsi_count(), world.nva.is_connected(place(2).nve)), (1, true));
 }
 
 /// Checks VMM-5-01.

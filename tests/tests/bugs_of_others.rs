@@ -29,7 +29,7 @@ impl World {
         direct.start(0, AT_OLD.0, vm.clone());
         direct.start(2, 1, tsi(3));
         let mut world = Self { direct, key: vm.key, vm };
-        world.sends(2);
+        let _ = world.sends(2);
         world.direct.settle();
         world.drain(2);
         world
@@ -146,11 +146,11 @@ fn ovn_any_rarp_moves_a_port() {
     let mut forged = rarp(world.key.mac);
     assert_eq!(world.port_sends(1, VapId(6), &forged), Verdict::Drop(DropReason::SourceNotAllowed));
     forged[6..12].copy_from_slice(&liar.key.mac.0);
-    world.port_sends(1, VapId(6), &forged);
-    world.port_sends(1, AT_NEW, &rarp(liar.key.mac));
+    let _ = world.port_sends(1, VapId(6), &forged);
+    let _ = world.port_sends(1, AT_NEW, &rarp(liar.key.mac));
     assert!(matches!(world.state(1), State::Holding(_)), "{:?}", world.state(1));
 
-    world.port_sends(1, AT_NEW, &rarp(world.key.mac));
+    let _ = world.port_sends(1, AT_NEW, &rarp(world.key.mac));
 
     assert!(world.committed(MOVE), "the VM's own counts");
     assert_eq!(world.mapped_to(), Some(2));
@@ -364,7 +364,7 @@ fn neutron_announces_by_ipv4_only() {
         let length = nd::announcement(vm.key.mac, ip.into(), to, true, &mut frame).unwrap();
         frame.truncate(length);
 
-        world.port_sends(1, AT_NEW, &frame);
+        let _ = world.port_sends(1, AT_NEW, &frame);
 
         assert!(world.committed(MOVE), "{to:?}: an unsolicited NA tells as well as a gratuitous ARP");
         assert_eq!(world.mapped_to(), Some(2));

@@ -55,7 +55,7 @@ fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize)
     world.tell(from, nve::Input::Suspend { key, move_id, stopped_at });
     if sign == Sign::Frames {
         for vm in vms {
-            world.edges[to].nve_mut().handle_frame(world.now, VAP, &announcement(vm));
+            let _ = world.edges[to].nve_mut().handle_frame(world.now, VAP, &announcement(vm));
             world.settle();
         }
     }

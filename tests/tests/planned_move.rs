@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
 use nvo3_mobility::Transport;
-use nvo3_mobility::forwarder::{Target, Verdict};
+use nvo3_mobility::forwarder::{StoredFrames, Target, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::rules::{News, State};
@@ -71,7 +71,7 @@ fn the_new_nve_knows_whom_the_vm_talks_to_before_it_runs_there() {
     world.start(2, 1, neighbor.clone());
     world.start(2, 2, stranger.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
+    let _ = world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
 
     world.plan(9, vec![vm.key], 2);
@@ -89,7 +89,7 @@ fn an_edge_believes_what_it_heard_for_as_long_as_it_cannot_ask() {
     world.start(0, 1, vm);
     world.start(1, 1, neighbor.clone());
     let now = world.now;
-    world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
+    let _ = world.edges[0].forwarder.vap_frame(now, VapId(1), &between(2, 1));
     world.settle();
     assert!(world.edges[0].nve().mapping(&neighbor.key).is_some());
     assert!(world.edges[0].forwarder.poll_flush(now, &mut |_| true, &mut Vec::new()).is_some());
@@ -174,7 +174,7 @@ fn a_word_that_comes_after_the_commit_costs_no_frame() {
     }
     world.plan(9, keys.to_vec(), 2);
     world.attach(1, 5, tsis.to_vec());
-    frame(&mut world, 0, keys[0], 0);
+    let _ = frame(&mut world, 0, keys[0], 0);
     world.run(Micros(1_000));
     let stopped_at = Some(world.now);
     for (n, key) in (1..).zip(keys) {
@@ -234,7 +234,7 @@ fn a_vm_that_came_back_is_sent_nothing_by_a_late_word_of_the_move_before() {
     world.tell(0, nve::Input::Activate { key, move_id: Some(MoveId(10)) });
     assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
     assert_eq!(world.edges[0].nve().state(&key).state, State::Here);
-    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), StoredFrames::default());
 }
 
 #[test]
@@ -248,11 +248,11 @@ fn a_stop_in_the_future_is_a_stop_now_and_stands_for_all_that_move_together() {
     }
     world.plan(9, keys.to_vec(), 2);
     for (n, key) in (0..).zip(keys) {
-        frame(&mut world, 0, key, n);
+        let _ = frame(&mut world, 0, key, n);
     }
     world.run(Micros(1_000));
     for (n, key) in (2..).zip(keys) {
-        frame(&mut world, 0, key, n);
+        let _ = frame(&mut world, 0, key, n);
     }
 
     let stopped_at = Some(world.now + Micros::from_secs(5));
@@ -279,7 +279,7 @@ fn a_move_called_off_before_the_late_word_replays_nothing() {
     assert!(matches!(world.edges[0].nve_mut().handle(world.now, late), Err(nve::Error::OutOfPlace { .. })));
     world.settle();
     assert_eq!(frame(&mut world, 0, key, 1), Verdict::Deliver(VapId(1)));
-    assert_eq!(world.edges[0].forwarder.remembered_in_all(), (0, 0));
+    assert_eq!(world.edges[0].forwarder.remembered_in_all(), StoredFrames::default());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
     frame[..14].copy_from_slice(&[&key.mac.0[..], &tsi(3).key.mac.0, &[8, 0]].concat());
     let mut world = world();
     for _ in 0..2 {
-        world.edges[2].forwarder.vap_frame(world.now, PORT, &frame);
+        let _ = world.edges[2].forwarder.vap_frame(world.now, PORT, &frame);
         world.settle();
     }
     let asked = world.edges[2].nve().counters().queries;

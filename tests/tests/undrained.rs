@@ -59,7 +59,7 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
                 let IpAddr::V4(ip) = tsi.ips[0] else { unreachable!() };
                 let asker = (key.mac, Ipv4Addr::new(10, 255, 0, 1).into());
                 nvo3_wire::arp::request(asker, ip.into(), &mut frame).unwrap();
-                nve.handle_frame(now, vap, &frame);
+                let _ = nve.handle_frame(now, vap, &frame);
                 Ok(())
             }
             _ => {

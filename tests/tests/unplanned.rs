@@ -173,7 +173,7 @@ fn a_network_of_a_hundred_edges_has_one_replication_list() {
     let mut out = Vec::new();
     let mut frame = announcement(&tsi(1)).to_vec();
     frame.resize(60, 0);
-    world.edges[0].nve_mut().poll_transmit(world.now, &mut out);
+    let _ = world.edges[0].nve_mut().poll_transmit(world.now, &mut out);
     let verdict = world.edges[0].forwarder.vap_frame_passed(world.now, VapId(1), &frame);
 
     assert_eq!(verdict, Verdict::Replicate);

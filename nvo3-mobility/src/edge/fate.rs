@@ -5,6 +5,7 @@ use core::fmt;
 
 /// The forwarder's verdict about a frame, with the targets that the owner sends the frame to: none, one or many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the frame is lost unless it is sent to each target"]
 pub struct Fate<'a> {
     verdict: Verdict,
     single: Option<Target>,

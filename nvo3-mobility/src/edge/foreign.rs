@@ -23,6 +23,7 @@ use nvo3_nva_proto::auth::{KeyError, Keys};
 ///
 /// This enum is exhaustive on purpose: a loop that ignores a kind of work loses orders, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it is handed out once: what the owner does not carry out is lost"]
 pub enum Next {
     /// Give this change to every data plane. Each one answers, at any time, by [`ForeignEdge::applied`] or
     /// [`ForeignEdge::refused`].
@@ -172,6 +173,7 @@ impl ForeignEdge {
     }
 
     /// The next deadline. While the control plane waits to be polled, this is the current time.
+    #[must_use = "the edge must be polled at this time at the latest"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.control.poll_timeout()
     }

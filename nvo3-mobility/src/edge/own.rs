@@ -17,6 +17,7 @@ use nvo3_wire::Vni;
 ///
 /// This enum is exhaustive on purpose: a loop that ignores a kind of work loses frames, so a new kind must not compile in it.
 #[derive(Debug)]
+#[must_use = "it is handed out once: what the owner does not carry out is lost"]
 pub enum Next<'a> {
     /// Send the frame in the buffer to each target. It was held, or it is the edge's ARP or ND answer for a remote TSI.
     Frame(Fate<'a>),
@@ -221,6 +222,7 @@ impl Edge {
     }
 
     /// The next deadline. While the control plane waits to be polled, this is the current time.
+    #[must_use = "the edge must be polled at this time at the latest"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.control.poll_timeout(), self.forwarder.poll_timeout(), self.held.deadline()].into_iter().flatten().min()
     }

@@ -198,7 +198,7 @@ fn held_frames_wait_for_room_and_leave_in_order() {
 fn an_owner_whose_port_has_no_room_is_told_once() {
     let mut edge = edge();
     order(&mut edge, CHANGES + 1, 2, Entry::all(Action::Hold(crate::table::Lane::Direct), Bum::Hold, Gate::Open));
-    edge.frame(NOW, VapId(1), &frame(tsi(2).key.mac, 1));
+    let _ = edge.frame(NOW, VapId(1), &frame(tsi(2).key.mac, 1));
     order(&mut edge, CHANGES + 2, 2, Entry::DELIVER);
     let told = |edge: &mut Edge, now| {
         let events = drain_with(edge, now, |_| false).events;

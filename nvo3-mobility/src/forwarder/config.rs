@@ -9,6 +9,8 @@ use nvo3_nva_proto::{HoldLimits, Locators, Micros};
 /// [`ForwarderConfig::new`] takes what has no default and fills in the rest; set other fields afterwards. Every bound but `drops`
 /// must be more than 0 ([`ForwarderConfig::validate`]). A dropped frame counts by its [`DropReason`](super::DropReason), a refused
 /// table change says its [`ChangeRefusal`](super::ChangeRefusal).
+///
+/// With the feature `serde`, a stored form belongs to the version of this crate that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -6,8 +6,11 @@ use core::fmt;
 /// The counters of a [`Forwarder`](super::Forwarder) since it was made. They count frames and only grow; a reset keeps them.
 ///
 /// "Healthy: 0" marks a counter that stays 0 while every part works.
+///
+/// With the feature `serde`, a stored form of an older version of this crate reads: a counter that it lacks is 0. The format must
+/// name the fields, as JSON does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct ForwarderCounters {
     /// Unicast frames, and held copies of group frames, given to a VAP.
@@ -46,8 +49,35 @@ pub struct ForwarderCounters {
 
 /// Dropped frames, by the number of the [`DropReason`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 struct Drops([u64; DropReason::ALL.len()]);
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Drops {
+    /// Reads the numbers in order. A reason that an older form does not have counts 0.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+
+        impl<'de> serde::de::Visitor<'de> for Numbers {
+            type Value = Drops;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number for each drop reason")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut numbers: A) -> Result<Drops, A::Error> {
+                let mut drops = Drops::default();
+                for count in &mut drops.0 {
+                    let Some(number) = numbers.next_element()? else { break };
+                    *count = number;
+                }
+                Ok(drops)
+            }
+        }
+
+        deserializer.deserialize_tuple(DropReason::ALL.len(), Numbers)
+    }
+}
 
 impl fmt::Debug for Drops {
     /// The reasons that occurred, by name.
@@ -78,7 +108,7 @@ impl ForwarderCounters {
 
 /// The counters of one TSI since its entry was created. The report of a move is computed from them (VMM-5-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct TsiCounters {
     /// Frames for the TSI that were held, and frames of the TSI that were kept.
@@ -105,5 +135,21 @@ mod tests {
         let text = alloc::format!("{counters:?}");
 
         assert!(text.ends_with("dropped: {\"hold_age\": 1} }"), "{text}");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_stored_form_is_read_back_also_if_it_lacks_newer_counters() {
+        let mut counters = ForwarderCounters { held_frames: 7, ..ForwarderCounters::default() };
+        counters.count_drop(DropReason::HoldAge);
+        let stored = serde_json::to_string(&counters).unwrap();
+        let bytes = postcard::to_allocvec(&counters).unwrap();
+
+        assert_eq!(serde_json::from_str::<ForwarderCounters>(&stored).unwrap(), counters);
+        assert_eq!(postcard::from_bytes::<ForwarderCounters>(&bytes).unwrap(), counters);
+        let older = r#"{"held_frames": 7, "dropped": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]}"#;
+        assert_eq!(serde_json::from_str::<ForwarderCounters>(older).unwrap(), counters);
+        assert_eq!(serde_json::from_str::<crate::nve::NveCounters>("{}").unwrap(), Default::default());
+        assert_eq!(serde_json::from_str::<crate::nva::NvaCounters>("{}").unwrap(), Default::default());
     }
 }

@@ -41,3 +41,13 @@ pub struct HeldFrames {
     /// Frames in [`Line::Kept`].
     pub kept: u32,
 }
+
+/// The frames that a [`Forwarder`](super::Forwarder) has in memory for all TSIs now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredFrames {
+    /// The number of frames.
+    pub frames: u32,
+    /// The bytes of these frames.
+    pub bytes: u32,
+}

@@ -59,7 +59,7 @@ pub use config::ForwarderConfig;
 pub use counters::{ForwarderCounters, TsiCounters};
 pub use drop_reason::DropReason;
 pub use dropped::Dropped;
-pub use line::{HeldFrames, Line};
+pub use line::{HeldFrames, Line, StoredFrames};
 pub use machine::Forwarder;
 pub use notice::Notice;
 pub use origin::Origin;

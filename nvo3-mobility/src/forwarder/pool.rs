@@ -3,6 +3,7 @@
 //! The size of a buffer is the power of two above its frame, so the reserved memory stays within twice the held bytes. Spare buffers
 //! go back to the allocator if the sum would exceed that.
 
+use super::StoredFrames;
 use super::classify::MAX_FRAME;
 use super::tag::Tag;
 use alloc::vec::Vec;
@@ -90,12 +91,8 @@ impl Pool {
         }
     }
 
-    pub(super) const fn frames(&self) -> u32 {
-        self.frames
-    }
-
-    pub(super) const fn bytes(&self) -> u32 {
-        self.bytes
+    pub(super) const fn stored(&self) -> StoredFrames {
+        StoredFrames { frames: self.frames, bytes: self.bytes }
     }
 
     /// True if one more frame of this length is within the limits.

@@ -8,7 +8,7 @@
 use super::deadlines::Deadlines;
 use super::pool::{Pool, Queue};
 use super::tag::Tag;
-use super::{ForwarderCounters, Origin};
+use super::{ForwarderCounters, Origin, StoredFrames};
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, TsiKey};
 
 /// The remembered frames of one TSI.
@@ -41,9 +41,9 @@ impl Recent {
         Self { pool, forgets: Deadlines::default(), limits }
     }
 
-    /// The frames and bytes that are remembered.
-    pub(super) const fn total(&self) -> (u32, u32) {
-        (self.pool.frames(), self.pool.bytes())
+    /// The frames that are remembered.
+    pub(super) const fn total(&self) -> StoredFrames {
+        self.pool.stored()
     }
 
     /// Remembers a copy of a unicast frame that is delivered now. The oldest frames of the same TSI make room; other TSIs keep theirs.

@@ -7,6 +7,8 @@ use core::net::IpAddr;
 use nvo3_wire::Vni;
 
 /// The target of a frame.
+///
+/// This enum is exhaustive on purpose: a loop that ignores a target loses frames, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The frame leaves by this VAP.
@@ -28,6 +30,7 @@ pub enum Target {
 ///
 /// This enum is exhaustive on purpose: a caller that ignores a verdict loses the frame, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the frame is lost unless the verdict is carried out"]
 pub enum Verdict {
     /// Send the frame out of this VAP.
     Deliver(VapId),

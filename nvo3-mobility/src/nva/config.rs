@@ -8,6 +8,8 @@ use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
 ///
 /// [`NvaConfig::new`] takes what has no default and fills in the rest; set other fields afterwards. Every bound must be more than 0
 /// ([`NvaConfig::validate`]). What the authority drops or refuses at a bound counts in [`NvaCounters`](super::NvaCounters).
+///
+/// With the feature `serde`, a stored form belongs to the version of this crate that wrote it.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -259,8 +259,11 @@ pub struct Standing<'a> {
 /// The counters of an [`Nva`](super::Nva). They start at 0 and only grow.
 ///
 /// "Healthy: 0" marks a counter that stays 0 while every part works and nobody attacks.
+///
+/// With the feature `serde`, a stored form of an older version of this crate reads: a counter that it lacks is 0. The format must
+/// name the fields, as JSON does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct NvaCounters {
     /// Datagrams that are not a message of the protocol. Healthy: 0.

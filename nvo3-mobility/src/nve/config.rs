@@ -19,6 +19,8 @@ use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, Se
 /// let error = config.validate().unwrap_err();
 /// assert_eq!(error.to_string(), "NveConfig.in_flight is 30 s: must be at least 60 s, which is linger");
 /// ```
+///
+/// With the feature `serde`, a stored form belongs to the version of this crate that wrote it.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -3,8 +3,11 @@
 /// The counters of an [`Nve`](super::Nve). They start at 0 and only grow.
 ///
 /// "Healthy: 0" marks a counter that stays 0 while every part works and nobody attacks.
+///
+/// With the feature `serde`, a stored form of an older version of this crate reads: a counter that it lacks is 0. The format must
+/// name the fields, as JSON does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct NveCounters {
     /// Inputs that the table of [`rules`](super::rules) has no row for. A lossy network can raise it.

@@ -251,6 +251,8 @@ impl fmt::Display for Event {
 }
 
 /// The destination of a datagram or frame from [`Nve::poll_transmit`](super::Nve::poll_transmit).
+///
+/// This enum is exhaustive on purpose: a loop that ignores a destination loses messages or frames, so a new kind must not compile in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transmit {
     /// A datagram to the NVA.
@@ -279,6 +281,7 @@ pub enum Timer {
 
 /// The control plane's decision about a punted frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a frame that the control plane lets pass is lost unless it is forwarded"]
 pub enum Handled {
     /// The forwarder forwards the frame.
     Pass,

@@ -5,6 +5,8 @@ use crate::checksum::{Addresses, Field};
 use crate::{Error, EtherType, Protocol};
 
 /// A sequence of layers, outermost first: a tuple of up to 16 layers, or a slice of references.
+///
+/// A program may implement it for a collection of its own: it needs only [`Layers::as_slice`].
 pub trait Layers {
     /// Calls `with` with the layers as a slice.
     fn as_slice<T>(&self, with: impl FnOnce(&[&dyn Layer]) -> T) -> T;

@@ -172,6 +172,7 @@ impl Ila<'_> {
 
 /// A layer and its place in the frame.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Found<'a> {
     /// The offset of its header from the first byte of the frame.
     pub offset: usize,

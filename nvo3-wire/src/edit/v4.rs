@@ -84,7 +84,7 @@ impl<'a> Ipv4Mut<'a> {
     ///
     /// Returns `false` if the result would be 0. Then the packet is unchanged and must not be forwarded (RFC 1812
     /// §5.3.1).
-    #[must_use]
+    #[must_use = "the packet must not be forwarded if this is `false`"]
     pub fn decrement_ttl(&mut self) -> bool {
         match self.header().map(|header| header.ttl) {
             None | Some(0 | 1) => false,
@@ -105,6 +105,7 @@ impl<'a> Ipv4Mut<'a> {
     }
 
     /// Changes a port of UDP or TCP, and updates the checksum. `false` if the packet has no ports.
+    #[must_use = "the packet is unchanged if it has no ports"]
     pub fn set_port(&mut self, port: Port, new: u16) -> bool {
         self.upper.set_port(self.bytes, port, new)
     }

@@ -63,7 +63,7 @@ impl<'a> Ipv6Mut<'a> {
     /// Subtracts one from the hop limit, as a router does.
     ///
     /// Returns `false` if the result would be 0. Then the packet is unchanged and must not be forwarded (RFC 8200 §3).
-    #[must_use]
+    #[must_use = "the packet must not be forwarded if this is `false`"]
     pub fn decrement_hop_limit(&mut self) -> bool {
         match self.header_mut() {
             Some(Header { hop_limit: limit @ 2.., .. }) => {
@@ -83,6 +83,7 @@ impl<'a> Ipv6Mut<'a> {
     }
 
     /// Changes a port of UDP or TCP, and updates the checksum. `false` if the packet has no ports.
+    #[must_use = "the packet is unchanged if it has no ports"]
     pub fn set_port(&mut self, port: Port, new: u16) -> bool {
         self.upper.set_port(self.bytes, port, new)
     }

@@ -127,6 +127,15 @@ impl<'a> IntoIterator for Options<'a> {
     }
 }
 
+impl<'a> IntoIterator for &Options<'a> {
+    type Item = GeneveOption<'a>;
+    type IntoIter = OptionIter<'a>;
+
+    fn into_iter(self) -> OptionIter<'a> {
+        self.iter()
+    }
+}
+
 /// An iterator over the options of a packet; see [`Options::iter`].
 #[derive(Clone, Debug)]
 pub struct OptionIter<'a>(&'a [u8]);

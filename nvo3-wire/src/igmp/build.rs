@@ -1,9 +1,9 @@
 //! IGMP messages to write. A parsed view can be written again.
 
-use super::{Header, QUERY, Query, QueryV3, Report};
+use super::{Header, QUERY, Query, QueryV3, Report, TENTH};
 use crate::checksum::{Sum, checksum};
 use crate::error::place;
-use crate::group::to_code;
+use crate::group::{count_of, to_code};
 use crate::{Error, Ipv4, Protocol};
 use zerocopy::big_endian::U16;
 
@@ -58,7 +58,7 @@ impl Query<'_> {
         let Some(out) = out.get_mut(..length) else {
             return Err(Error::no_room(Protocol::Igmp, length, available));
         };
-        let tenths = self.response_ms / 100;
+        let tenths = count_of(self.response, TENTH);
         let response_code = match (self.version, self.v3) {
             (_, Some(_)) => to_code(tenths),
             (1, None) => 0,

@@ -14,6 +14,7 @@ use crate::group::{self, from_code};
 use crate::ipv4::{self, Ipv4Option};
 use crate::{Error, Ipv4, Protocol, Rule};
 use core::fmt;
+use core::time::Duration;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -66,8 +67,8 @@ pub struct Query<'a> {
     pub version: u8,
     /// The group in question; unspecified for all groups.
     pub group: Ipv4,
-    /// Longest time until an answer, in milliseconds.
-    pub response_ms: u32,
+    /// Longest time until an answer. [`Query::write`] rounds it down to tenths of a second, and to a value of the code.
+    pub response: Duration,
     /// The part that only version 3 has.
     pub v3: Option<&'a QueryV3>,
     /// The sources in question.
@@ -164,10 +165,12 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The unit of response times.
+const TENTH: Duration = Duration::from_millis(100);
+
 fn query<'a>(header: &Header, behind: &'a [u8]) -> Result<Query<'a>, Error> {
     let (group, code) = (header.group, header.response_code);
-    let plain =
-        |version, code| Ok(Query { version, group, response_ms: u32::from(code) * 100, v3: None, sources: &[] });
+    let plain = |version, code| Ok(Query { version, group, response: TENTH * u32::from(code), v3: None, sources: &[] });
     match (behind.len(), code) {
         (0, 0) => return plain(1, 100),
         (0, code) => return plain(2, code),
@@ -175,8 +178,8 @@ fn query<'a>(header: &Header, behind: &'a [u8]) -> Result<Query<'a>, Error> {
         _ => {}
     }
     let (v3, sources) = QueryV3::parse(behind, size_of::<Header>())?;
-    let response_ms = u32::from(from_code(code)) * 100;
-    Ok(Query { version: 3, group, response_ms, v3: Some(v3), sources })
+    let response = TENTH * u32::from(from_code(code));
+    Ok(Query { version: 3, group, response, v3: Some(v3), sources })
 }
 
 /// For example `IGMPv3 report 239.1.2.3 to_ex {}`.

@@ -47,7 +47,8 @@ fn every_kind_of_message_is_read() {
     assert_eq!(line(&[0x13, 0, 0, 0, 0, 0, 0, 0]), "IGMP type 0x13");
 }
 
-const ALL: Query<'_> = Query { version: 3, group: Ipv4::UNSPECIFIED, response_ms: 10_000, v3: None, sources: &[] };
+const ALL: Query<'_> =
+    Query { version: 3, group: Ipv4::UNSPECIFIED, response: Duration::from_millis(10_000), v3: None, sources: &[] };
 
 fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Vec<u8> {
     let mut out = [0xa5; 64];
@@ -59,7 +60,7 @@ fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Vec<u8> {
 #[test]
 fn every_kind_of_message_is_written_as_it_is_read() {
     let sources = [Ipv4([192, 0, 2, 9])];
-    let v3 = QueryV3::new(true, 2, 125);
+    let v3 = QueryV3::new(true, 2, Duration::from_secs(125));
     let group = Ipv4([232, 1, 2, 3]);
     let queries = [
         (Query { version: 1, ..ALL }, "IGMPv1 general query"),
@@ -82,21 +83,24 @@ fn every_kind_of_message_is_written_as_it_is_read() {
 
 #[test]
 fn counts_of_a_query_are_its_own_and_its_flags_and_codes_are_those_of_rfc_3376() {
-    let wrong = QueryV3 { sources: U16::new(9), ..QueryV3::new(true, 7, 31_744) };
+    let wrong = QueryV3 { sources: U16::new(9), ..QueryV3::new(true, 7, Duration::from_secs(31_744)) };
 
-    let message = written(|out| Query { response_ms: 12_850, v3: Some(&wrong), ..ALL }.write(out));
+    let message = written(|out| Query { response: Duration::from_millis(12_850), v3: Some(&wrong), ..ALL }.write(out));
 
     assert_eq!((message[1], &message[8..]), (0x80, &[0x0f, 0xff, 0, 0][..]));
-    assert_eq!(QueryV3::new(false, 8, 127), QueryV3 { flags: 0, interval_code: 127, sources: U16::ZERO });
-    assert_eq!(written(|out| Query { version: 2, response_ms: 99, ..ALL }.write(out))[1], 1);
-    assert_eq!(written(|out| Query { version: 2, response_ms: 99_999, ..ALL }.write(out))[1], 255);
+    assert_eq!(
+        QueryV3::new(false, 8, Duration::from_secs(127)),
+        QueryV3 { flags: 0, interval_code: 127, sources: U16::ZERO }
+    );
+    assert_eq!(written(|out| Query { version: 2, response: Duration::from_millis(99), ..ALL }.write(out))[1], 1);
+    assert_eq!(written(|out| Query { version: 2, response: Duration::from_millis(99_999), ..ALL }.write(out))[1], 255);
 }
 
 #[test]
 fn what_cannot_be_written_is_refused() {
     let many = std::vec![Ipv4([192, 0, 2, 9]); 65_536];
     let record = Record { kind: RecordKind::Allow, group: Ipv4([232, 0, 0, 1]), sources: &[], auxiliary: &[] };
-    let v3 = QueryV3::new(false, 2, 125);
+    let v3 = QueryV3::new(false, 2, Duration::from_secs(125));
     let query = Query { v3: Some(&v3), ..ALL };
     let mut out = std::vec![0; 1 << 20];
     let mut rule = |records: &[Record<'_>], room| Report(records).write(&mut out[..room]).unwrap_err().rule;
@@ -115,7 +119,7 @@ fn codes_from_128_on_have_an_exponent() {
         let packet = packet(&[0x11, code, 0, 0, 0, 0, 0, 0, 2, interval, 0, 0]);
         let message = Message::parse(&Packet::parse(&packet).unwrap()).unwrap();
         let Kind::Query(query) = message.kind else { panic!("{message}") };
-        (query.response_ms, query.v3.unwrap().interval())
+        (query.response.as_millis(), query.v3.unwrap().interval().as_secs())
     };
 
     assert_eq!(query(127, 127), (12_700, 127));

@@ -3,6 +3,7 @@
 use crate::checksum::Sum;
 use crate::{Error, Ipv4, Ipv6, Protocol, Rule};
 use core::fmt;
+use core::str::FromStr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The upper 64 bits of an address: a SIR prefix or a locator.
@@ -23,6 +24,24 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g, h, i] = self.0;
         write!(f, "{}/64", Ipv6([a, b, c, d, e, g, h, i, 0, 0, 0, 0, 0, 0, 0, 0]))
+    }
+}
+
+/// The error for text that is not a prefix of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a prefix is an IPv6 address whose lower 64 bits are 0, and /64")]
+pub struct ParsePrefixError;
+
+impl FromStr for Prefix {
+    type Err = ParsePrefixError;
+
+    /// Reads what `Display` writes, for example `2001:db8:1:2::/64`.
+    fn from_str(text: &str) -> Result<Self, ParsePrefixError> {
+        let address = text.strip_suffix("/64").and_then(|address| address.parse::<Ipv6>().ok());
+        match address.map(Address::from) {
+            Some(Address { prefix, identifier: Identifier([0, 0, 0, 0, 0, 0, 0, 0]) }) => Ok(prefix),
+            _ => Err(ParsePrefixError),
+        }
     }
 }
 

@@ -12,5 +12,5 @@ mod address;
 mod tests;
 mod translate;
 
-pub use address::{Address, Identifier, IdentifierKind, Prefix};
+pub use address::{Address, Identifier, IdentifierKind, ParsePrefixError, Prefix};
 pub use translate::{Mode, Translation};

@@ -206,3 +206,13 @@ proptest! {
         let _ = (translation.ingress(&mut bytes), translation.egress(&mut bytes));
     }
 }
+
+#[test]
+fn prefix_text_is_an_address_of_64_bits() {
+    for prefix in [SIR, LOCATOR, Prefix([0; 8])] {
+        assert_eq!(prefix.to_string().parse(), Ok(prefix));
+    }
+    for wrong in ["2001:db8::", "2001:db8::/48", "2001:db8::1/64", "192.0.2.0/64", "/64", ""] {
+        assert_eq!(wrong.parse::<Prefix>(), Err(ParsePrefixError), "{wrong}");
+    }
+}

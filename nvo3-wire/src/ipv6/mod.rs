@@ -170,6 +170,7 @@ impl<'a> Packet<'a> {
     ///
     /// It checks nothing after the header of a later fragment.
     ///
+    /// # Errors
     /// The first broken rule with the offset of the extension header or option: [`Rule::MulticastSource`],
     /// [`Rule::HopByHopNotFirst`], [`Rule::OptionTruncated`], [`Rule::UnknownOption`], [`Rule::SegmentsLeft`],
     /// [`Rule::FragmentLength`], [`Rule::FragmentEnd`], [`Rule::JumboBesideLength`], [`Rule::JumboLength`], and the

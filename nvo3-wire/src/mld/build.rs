@@ -1,8 +1,9 @@
 //! MLD messages to write. A parsed view can be written again.
 
-use super::{Header, QUERY, Query, QueryV2, Report};
+use super::{Header, MILLI, QUERY, Query, QueryV2, Report};
 use crate::checksum::Addresses;
 use crate::error::place;
+use crate::group::count_of;
 use crate::{Error, Ipv6, Protocol, icmpv6, ipv6};
 use zerocopy::big_endian::U16;
 
@@ -43,9 +44,10 @@ impl Query<'_> {
         let Some(out) = out.get_mut(..length) else {
             return Err(Error::no_room(Protocol::Mld, length, available));
         };
+        let millis = count_of(self.response, MILLI);
         let response_code = match self.v2 {
-            Some(_) => to_code(self.response_ms),
-            None => u16::try_from(self.response_ms).unwrap_or(u16::MAX),
+            Some(_) => to_code(millis),
+            None => u16::try_from(millis).unwrap_or(u16::MAX),
         };
         let (header, behind) = place::<Header>(out, Protocol::Mld)?;
         *header = Header { response_code: U16::new(response_code), ..Header::new(QUERY, *self.group) };

@@ -14,6 +14,7 @@ use crate::ipv6::{self, Ipv6Option};
 use crate::{Error, Ipv6, Protocol, Rule};
 use crate::{group, icmpv6};
 use core::fmt;
+use core::time::Duration;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -74,8 +75,8 @@ pub struct Query<'a> {
     pub version: u8,
     /// The group in question; unspecified for all groups.
     pub group: &'a Ipv6,
-    /// Longest time until an answer, in milliseconds.
-    pub response_ms: u32,
+    /// Longest time until an answer. [`Query::write`] rounds it down to milliseconds, and to a value of the code.
+    pub response: Duration,
     /// The part that only version 2 has.
     pub v2: Option<&'a QueryV2>,
     /// The sources in question.
@@ -165,16 +166,19 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The unit of response times.
+const MILLI: Duration = Duration::from_millis(1);
+
 fn query(bytes: &[u8]) -> Result<Query<'_>, Error> {
     let (header, behind) = take::<Header>(bytes, Protocol::Mld)?;
     let (group, code) = (&header.group, header.response_code.get());
     match behind.len() {
-        0 => return Ok(Query { version: 1, group, response_ms: code.into(), v2: None, sources: &[] }),
+        0 => return Ok(Query { version: 1, group, response: MILLI * code.into(), v2: None, sources: &[] }),
         1..4 => return Err(Error::new(Protocol::Mld, 0, Rule::Length(bytes.len()))),
         _ => {}
     }
     let (v2, sources) = QueryV2::parse(behind, size_of::<Header>())?;
-    Ok(Query { version: 2, group, response_ms: from_code(code), v2: Some(v2), sources })
+    Ok(Query { version: 2, group, response: MILLI * from_code(code), v2: Some(v2), sources })
 }
 
 /// The value of a 16-bit code: a number below 32,768, otherwise 12 bits of mantissa shifted by a 3-bit exponent (RFC

@@ -55,7 +55,8 @@ fn every_kind_of_message_is_read() {
     assert_eq!(line(&report()), "MLDv2 report ff02::1:ff00:1 to_ex {} ff02::1:ff00:1 block {fe80::1}");
 }
 
-const ALL: Query<'_> = Query { version: 2, group: &Ipv6::UNSPECIFIED, response_ms: 10_000, v2: None, sources: &[] };
+const ALL: Query<'_> =
+    Query { version: 2, group: &Ipv6::UNSPECIFIED, response: Duration::from_millis(10_000), v2: None, sources: &[] };
 const ADDRESSES: Addresses<'_> = Addresses::V6(&HOST, &Ipv6(GROUP));
 
 fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Vec<u8> {
@@ -68,7 +69,7 @@ fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Vec<u8> {
 
 #[test]
 fn every_kind_of_message_is_written_as_it_is_read() {
-    let v2 = QueryV2::new(true, 2, 125);
+    let v2 = QueryV2::new(true, 2, Duration::from_secs(125));
     let group = &Ipv6(GROUP);
     let queries = [
         (Query { version: 1, ..ALL }, "MLDv1 general query"),
@@ -88,13 +89,20 @@ fn every_kind_of_message_is_written_as_it_is_read() {
 
 #[test]
 fn counts_of_a_query_are_its_own_and_its_flags_and_codes_are_those_of_rfc_3810() {
-    let wrong = QueryV2 { sources: U16::new(9), ..QueryV2::new(true, 7, 31_744) };
+    let wrong = QueryV2 { sources: U16::new(9), ..QueryV2::new(true, 7, Duration::from_secs(31_744)) };
 
-    let message = written(|out| Query { response_ms: 32_775, v2: Some(&wrong), ..ALL }.write(ADDRESSES, out));
+    let message =
+        written(|out| Query { response: Duration::from_millis(32_775), v2: Some(&wrong), ..ALL }.write(ADDRESSES, out));
 
     assert_eq!((&message[4..8], &message[24..]), (&[0x80, 0, 0, 0][..], &[0x0f, 0xff, 0, 0][..]));
-    assert_eq!(QueryV2::new(false, 8, 127), QueryV2 { flags: 0, interval_code: 127, sources: U16::ZERO });
-    assert_eq!(written(|out| Query { response_ms: 65_536, ..ALL }.write(ADDRESSES, out))[4..6], [0xff; 2]);
+    assert_eq!(
+        QueryV2::new(false, 8, Duration::from_secs(127)),
+        QueryV2 { flags: 0, interval_code: 127, sources: U16::ZERO }
+    );
+    assert_eq!(
+        written(|out| Query { response: Duration::from_millis(65_536), ..ALL }.write(ADDRESSES, out))[4..6],
+        [0xff; 2]
+    );
 }
 
 #[test]
@@ -108,7 +116,7 @@ fn every_code_is_that_of_its_number_and_of_those_up_to_the_next() {
 fn what_cannot_be_written_is_refused() {
     let many = std::vec![HOST; 65_536];
     let record = Record { kind: RecordKind::Allow, group: Ipv6(GROUP), sources: &[], auxiliary: &[] };
-    let v2 = QueryV2::new(false, 2, 125);
+    let v2 = QueryV2::new(false, 2, Duration::from_secs(125));
     let query = Query { v2: Some(&v2), ..ALL };
     let mut out = std::vec![0; 1 << 21];
     let mut rule = |records: &[Record<'_>], room| Report(records).write(ADDRESSES, &mut out[..room]).unwrap_err().rule;
@@ -131,7 +139,7 @@ fn codes_from_32768_on_have_an_exponent() {
         let packet = plain(&with_group([130, 0, 0, 0, high, low, 0, 0], &[2, 125, 0, 0]));
         let message = Message::parse(&Packet::parse(&packet).unwrap()).unwrap();
         let Kind::Query(query) = message.kind else { panic!("{message}") };
-        query.response_ms
+        query.response.as_millis()
     };
 
     assert_eq!([0x7fff, 0x8000, 0xffff].map(response), [32_767, 32_768, 8_387_584]);

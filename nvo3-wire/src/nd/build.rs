@@ -199,12 +199,18 @@ pub fn advertisement(message: &Advertise, out: &mut [u8]) -> Result<usize, Error
 }
 
 /// Writes the frame of [`Advertise::unsolicited`]. Returns its length, [`FRAME_LEN`] bytes.
+///
+/// # Errors
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has fewer than [`FRAME_LEN`] bytes.
 #[inline]
 pub fn announcement(mac: Mac, ip: Ipv6, to: To, overrides: bool, out: &mut [u8]) -> Result<usize, Error> {
     advertisement(&Advertise::unsolicited(mac, ip, to, overrides), out)
 }
 
 /// Writes the frame of [`Solicit::dad`]. Returns its length.
+///
+/// # Errors
+/// [`Rule::NoRoom`](crate::Rule::NoRoom) if `out` has fewer than [`Solicit::frame_len`] bytes.
 #[inline]
 pub fn dad(mac: Mac, target: Ipv6, nonce: Option<[u8; 6]>, out: &mut [u8]) -> Result<usize, Error> {
     solicitation(&Solicit::dad(mac, target, nonce), out)

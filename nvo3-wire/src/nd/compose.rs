@@ -7,8 +7,8 @@ use crate::{Error, EtherType, Ipv6, Mac, Protocol, Rule, ethernet, icmpv6, ipv6}
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes};
 
-/// The fixed part of a message that [`Outgoing`] can write.
-pub trait Body: IntoBytes + Immutable {
+/// The fixed part of a message that [`Outgoing`] can write. Only this crate implements it.
+pub trait Body: sealed::Sealed + IntoBytes + Immutable {
     /// The name of the message in errors.
     const PROTOCOL: Protocol;
 }
@@ -31,6 +31,15 @@ impl Body for Advertisement {
 
 impl Body for Redirect {
     const PROTOCOL: Protocol = Protocol::Redirect;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::RouterSolicitation {}
+    impl Sealed for super::RouterAdvertisement {}
+    impl Sealed for super::Solicitation {}
+    impl Sealed for super::Advertisement {}
+    impl Sealed for super::Redirect {}
 }
 
 impl Solicitation {

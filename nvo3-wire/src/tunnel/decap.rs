@@ -114,14 +114,23 @@ impl fmt::Display for Decap<'_> {
     }
 }
 
-/// Decapsulates an outer IPv4 or IPv6 packet of any accepted tunnel. `None` if the packet is not a tunnel's.
+/// Decapsulates an outer IPv4 or IPv6 packet of any accepted tunnel.
 ///
-/// Such a packet, of another protocol or port, belongs to the IP stack. Its checksums and fragments were not checked. A
-/// fragment other than the first has no port, so it never is a tunnel's. A packet with an authentication header belongs
-/// to the IP stack first, which can verify that header.
+/// There are four results:
 ///
-/// In a tunnel's packet, reserved bits are ignored. The IPv4 header checksum and a non-zero UDP checksum are verified.
-/// non-zero UDP checksum and the IPv4 header checksum are verified.
+/// | result | the packet | the caller |
+/// |---|---|---|
+/// | `Ok(Some(…))` | belongs to a tunnel, and is whole | takes the inner frame |
+/// | `Ok(None)` | is not a tunnel's: another protocol or port | gives it to the IP stack |
+/// | an error of VXLAN, VXLAN-GPE, Geneve, GRE, NVGRE or Ethernet | belongs to a tunnel, and its tunnel header or inner frame is broken | drops it |
+/// | an error of IPv4, IPv6, UDP or an authentication header | is broken before the tunnel header | drops it |
+///
+/// The function does not verify checksums and fragments of a packet that is not a tunnel's. A fragment other than the
+/// first has no port, so it is not a tunnel's. A packet with an authentication header is not a tunnel's either: the IP
+/// stack verifies that header first.
+///
+/// The function verifies the IPv4 header checksum and a non-zero UDP checksum of a tunnel's packet. It ignores reserved
+/// bits.
 ///
 /// ```
 /// use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};
@@ -139,10 +148,47 @@ impl fmt::Display for Decap<'_> {
 /// # Ok::<(), nvo3_wire::Error>(())
 /// ```
 ///
-/// Says what is wrong with a packet that cannot be read, or with a tunnel's packet: a fragment (VXL-07, NVG-05), a
-/// wrong checksum, a zero checksum over IPv6 from a sender of which none is accepted (U6-03), or an error of [`parse`].
-/// The offset counts from the outer IP header.
-/// the outer IP header.
+/// The four results in a match:
+///
+/// ```
+/// use nvo3_wire::tunnel::{Accept, Encap, Encapsulation, decap};
+/// use nvo3_wire::{Ipv4, Protocol, Vni};
+///
+/// fn sort(packet: &[u8]) -> &'static str {
+///     match decap(packet, &Accept::default()) {
+///         Ok(Some(_)) => "a tunnel packet",
+///         Ok(None) => "for the IP stack",
+///         Err(error) => match error.protocol {
+///             Protocol::Ipv4 | Protocol::Ipv6 | Protocol::Udp | Protocol::Authentication => "a broken IP packet",
+///             _ => "a broken tunnel packet",
+///         },
+///     }
+/// }
+///
+/// let encap = Encap::new(Encapsulation::Vxlan, Ipv4([198, 51, 100, 1]), Ipv4([198, 51, 100, 2]), Vni::new(7).unwrap())?;
+/// let mut packet = [0; 96];
+/// encap.write(0, &[0; 60], &mut packet)?;
+/// assert_eq!(sort(&packet), "a tunnel packet");
+/// packet[28] = 0; // the I flag of VXLAN
+/// assert_eq!(sort(&packet), "a broken tunnel packet");
+/// packet[23] = 1; // the destination port
+/// assert_eq!(sort(&packet), "for the IP stack");
+/// assert_eq!(sort(&packet[..19]), "a broken IP packet");
+/// # Ok::<(), nvo3_wire::Error>(())
+/// ```
+///
+/// # Errors
+/// Offsets count from the outer IP header.
+///
+/// - An error of IPv4, IPv6 or an authentication header if the outer headers cannot be read, or an error of UDP if the
+///   UDP header is cut. Nobody can say then whether the packet is a tunnel's.
+/// - Of a tunnel's packet, an error of IPv4 or IPv6 with [`Rule::Fragment`] (VXL-07 and NVG-05 allow no fragments) or
+///   another rule of [`ipv4::Packet::validate`](crate::ipv4::Packet::validate) or
+///   [`ipv6::Packet::validate`](crate::ipv6::Packet::validate).
+/// - Of a tunnel's packet, an error of UDP with a wrong length, with [`Rule::Checksum`], or with [`Rule::ZeroChecksum`]
+///   over IPv6 from a sender that [`Accept::zero_checksum_over_ipv6`] does not name (U6-03 requires an explicit
+///   permission).
+/// - The errors of [`parse`]. One of them has the protocol IPv4 or IPv6: the inner packet is empty.
 #[inline]
 pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'a>>, Error> {
     let outer = Outer::parse(packet)?;
@@ -171,8 +217,9 @@ pub fn decap<'a>(packet: &'a [u8], accept: &Accept<'_>) -> Result<Option<Decap<'
     Ok(Some(Decap { encapsulation, source, destination, port, ecn, dscp, entropy, checksummed, carried }))
 }
 
-/// Decapsulates an outer Ethernet frame with up to two tags; see [`decap`]. Also `None` if it carries neither IPv4 nor
-/// IPv6.
+/// Decapsulates an outer Ethernet frame with up to two tags: see [`decap`].
+///
+/// Returns `None` also for a frame that carries neither IPv4 nor IPv6.
 ///
 /// # Errors
 /// The errors of [`decap`], and those of a frame that cannot be read. Offsets, also that of the inner frame, count from

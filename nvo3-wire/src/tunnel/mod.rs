@@ -4,8 +4,9 @@
 //! headroom, into a buffer of their own, or with a copy of the frame. The output is an IP packet, an Ethernet frame, or
 //! the payload of a UDP socket.
 //!
-//! [`decap`] reads an outer IP packet, [`decap_frame`] an outer Ethernet frame, and [`parse`] the payload of a UDP
-//! socket. A packet that is not a tunnel's is `None`; a broken tunnel packet is an error.
+//! [`decap()`] reads an outer IP packet, [`decap_frame`] an outer Ethernet frame, and [`parse`] the payload of a UDP
+//! socket. A packet that is not a tunnel's is `None`; a broken packet is an error. [`decap()`] says how to tell a broken
+//! tunnel packet from a broken IP packet.
 //!
 //! The module follows TUN-01 to TUN-08 (ECN, DSCP, TTL, entropy, fragmentation) and U6-01 to U6-06 (zero UDP checksums
 //! over IPv6) for all encapsulations. For single ones it follows GNV-04, GNV-06 to GNV-10, NVG-03 to NVG-08, and

@@ -251,7 +251,7 @@ impl Stage<'_> {
         self.world.edge_mut(n).session = false;
         self.world.net.cut(n);
         self.note(|mv| {
-            if !mv.state.decided() {
+            if !mv.state.is_decided() {
                 mv.early &= !(1 << n);
             }
         });
@@ -285,7 +285,7 @@ impl Stage<'_> {
         let nva = &mut self.world.nva;
         nva.unheard.clear();
         nva.claim = None;
-        nva.open = nva.open.filter(|mv| !forgets || mv.state.decided()).map(|mv| {
+        nva.open = nva.open.filter(|mv| !forgets || mv.state.is_decided()).map(|mv| {
             let state = match mv.state {
                 State::Committing { .. } => State::Committing { old: false, new: mv.failover },
                 State::AbortingOld | State::AbortingNew => State::AbortingOld,

@@ -1,7 +1,8 @@
 //! The rules of a planned move that can be removed one at a time, and the move tables without one of them.
 
+use arrayvec::ArrayVec;
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{self, Input, News, Output, Outputs, State, TsiState, Word};
+use nvo3_mobility::nve::rules::{self, Input, News, Output, State, TsiState, Word};
 use nvo3_mobility::table::{Action, Entry, Lane};
 use nvo3_nva_proto::{MoveResult, Version};
 
@@ -74,6 +75,9 @@ impl Fence {
     }
 }
 
+/// The outputs of a step; a rule that is removed may add some.
+type Outputs<O> = ArrayVec<O, 4>;
+
 /// The move tables of the product, whole or without one rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
@@ -88,25 +92,26 @@ impl Rules {
     }
 
     /// One step of an NVE's move table.
-    pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
+    pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs<Output>)> {
         use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
         use State::{Leaving, Suspended, Suspending, Vacating};
+        let step = |tsi| rules::step(tsi, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         let low = TsiState { floor: Version::default(), ..tsi };
         match (self.without, tsi.state, input) {
-            (Some(Fence::Floor), ..) => rules::step(low, input),
-            (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => rules::step(low, input),
+            (Some(Fence::Floor), ..) => step(low),
+            (Some(Fence::LatePrepare), _, PrepareOld(..) | PrepareNew(_)) => step(low),
             (Some(Fence::Applied), Leaving(p), Suspend(_)) => {
-                let (after, mut outputs) = rules::step(tsi, input)?;
+                let (after, mut outputs) = step(tsi)?;
                 outputs.push(Output::Say(p.id, p.version, Word::Suspended));
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
-                let (after, outputs) = rules::step(tsi, input)?;
+                let (after, outputs) = step(tsi)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
                 Some((TsiState { state, ..after }, outputs))
             }
-            _ => rules::step(tsi, input),
+            _ => step(tsi),
         }
     }
 
@@ -120,32 +125,33 @@ impl Rules {
     }
 
     /// One step of the NVA's move table.
-    pub fn nva_step(&self, state: nva::State, input: nva::Input) -> Option<(nva::State, nva::Outputs)> {
+    pub fn nva_step(&self, state: nva::State, input: nva::Input) -> Option<(nva::State, Outputs<nva::Output>)> {
         use nva::Input::{Deadline, Resumed, Returned};
         use nva::Output::{Abort, Close, Outcome, PublishAbort};
         use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended};
         use nvo3_nva_proto::Side::{New, Old};
+        let step = |input| nva::step(state, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         match (self.without, state, input) {
             (Some(Fence::Arbiter), PreparingNew { .. } | PreparingOld | Ready | Suspended, Deadline | Resumed) => {
-                Some((AbortingOld, nva::Outputs::from_iter([Abort, Outcome(Old)])))
+                Some((AbortingOld, Outputs::from_iter([Abort, Outcome(Old)])))
             }
-            (Some(Fence::PreparedAgain), _, Returned(New, true)) => nva::step(state, Returned(New, false)),
+            (Some(Fence::PreparedAgain), _, Returned(New, true)) => step(Returned(New, false)),
             (Some(Fence::OldFirst), ..) => {
-                let (after, mut outputs) = nva::step(state, input)?;
+                let (after, mut outputs) = step(input)?;
                 if after == AbortingOld && state != AbortingOld {
                     outputs.extend([PublishAbort, Outcome(New)]);
                 }
                 Some((after, outputs))
             }
             (Some(Fence::NextMove), ..) => {
-                let (after, mut outputs) = nva::step(state, input)?;
+                let (after, mut outputs) = step(input)?;
                 if matches!(after, Committing { .. }) && !matches!(state, Committing { .. }) {
                     outputs.push(Close(MoveResult::Committed));
                     return Some((Ended(MoveResult::Committed), outputs));
                 }
                 Some((after, outputs))
             }
-            _ => nva::step(state, input),
+            _ => step(input),
         }
     }
 }

@@ -48,9 +48,9 @@ fn inert_at_authority(world: &World, packet: Packet, is_said: &dyn Fn(Packet) ->
         | Msg::Refused { id, .. }
         | Msg::Suspended { id, .. }
         | Msg::Resumed { id, .. }
-        | Msg::Revoked { id, .. } => open(id).is_none_or(|mv| mv.state.decided()),
+        | Msg::Revoked { id, .. } => open(id).is_none_or(|mv| mv.state.is_decided()),
         Msg::Activated { id, .. } => {
-            open(id).is_none_or(|mv| mv.state.decided() && outcome(world, id, packet.edge).is_none_or(answered))
+            open(id).is_none_or(|mv| mv.state.is_decided() && outcome(world, id, packet.edge).is_none_or(answered))
         }
         Msg::OutcomeInForce { id } => open(id).is_none_or(|mv| match (mv.state, mv.side(packet.edge)) {
             (Committing { old, .. }, Some(Side::Old)) => old,

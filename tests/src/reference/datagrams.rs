@@ -35,11 +35,13 @@ impl World {
     /// Lets an edge's forwarder act, and tells the model which held datagrams it dropped.
     pub fn forward(&mut self, edge: usize, act: impl FnOnce(&mut Forwarder) -> Option<Verdict>) -> Option<Verdict> {
         let node = self.edges[edge].live.as_mut().unwrap();
-        let dropped = |forwarder: &Forwarder| DropReason::ALL.map(|why| forwarder.counters().dropped_frames(why));
+        let dropped = |forwarder: &Forwarder| -> Vec<u64> {
+            DropReason::ALL.iter().map(|why| forwarder.counters().dropped_frames(*why)).collect()
+        };
         let before = dropped(&node.forwarder);
         let done = act(&mut node.forwarder);
         let after = dropped(&node.forwarder);
-        for (n, why) in (0..).zip(DropReason::ALL) {
+        for (n, why) in DropReason::ALL.iter().copied().enumerate() {
             let own = u64::from(done == Some(Verdict::Drop(why)));
             if after[n] == before[n] + own {
                 continue;

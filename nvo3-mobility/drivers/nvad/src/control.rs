@@ -127,7 +127,7 @@ impl Authority {
             "epoch": self.epoch,
             "records": self.last,
             "nves": show::nves(&self.nva, &self.places),
-            "tsis": self.nva.tsis(),
+            "tsis": self.nva.tsi_count(),
             "moves_in_hand": self.nva.moves().filter(|standing| !matches!(standing.state, State::Ended(_))).count(),
             "store": store,
         })

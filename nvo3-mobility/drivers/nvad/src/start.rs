@@ -57,7 +57,7 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
         }
         Some(store) => {
             let path = store.path().to_owned();
-            let (file, records, tsis) = (path.display(), last.0, nva.tsis());
+            let (file, records, tsis) = (path.display(), last.0, nva.tsi_count());
             tracing::info!(%listen, epoch, records, tsis, store = %file, "the authority answers");
             Journal::Store { writer: Writer::start(store)?, path }
         }

@@ -16,7 +16,7 @@ use super::slot::Slot;
 use super::tag::Tag;
 use super::tally::Tally;
 use super::way::Way;
-use super::{DropReason, Line, Origin, Target};
+use super::{DropReason, Line, Origin, StoredFrames, Target};
 use crate::table::{Gate, Lane};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Locators, Micros, TsiKey};
@@ -56,9 +56,9 @@ impl Hold {
         Self { own, pool, ages: Deadlines::default(), turns: Turns::default(), held_for: Vec::new() }
     }
 
-    /// The frames and bytes that are held.
-    pub(super) const fn total(&self) -> (u32, u32) {
-        (self.pool.frames(), self.pool.bytes())
+    /// The frames that are held.
+    pub(super) const fn total(&self) -> StoredFrames {
+        self.pool.stored()
     }
 
     pub(super) fn held_for(&self) -> &[(TsiKey, Line)] {

@@ -1,6 +1,6 @@
 //! The invariants between the rooms, which hold at any time.
 
-use super::Forwarder;
+use super::{Forwarder, StoredFrames};
 use crate::table::VapId;
 use nvo3_nva_proto::TsiKey;
 
@@ -20,7 +20,9 @@ impl Forwarder {
             remembered = (remembered.0 + trail.0, remembered.1 + trail.1);
         }
         let config = &self.config;
-        assert_eq!((self.held_in_all(), self.remembered_in_all()), (held, remembered));
+        for (total, (frames, bytes)) in [(self.held_in_all(), held), (self.remembered_in_all(), remembered)] {
+            assert_eq!(total, StoredFrames { frames, bytes });
+        }
         assert!(held.0 <= config.total_frames && held.1 <= config.total_bytes);
         assert!(remembered.0 <= config.recent_total_frames && remembered.1 <= config.recent_total_bytes);
         assert_eq!(self.slots.counts(), (known, asked));

@@ -17,8 +17,8 @@ use super::tally::Tally;
 use super::vns::Vns;
 use crate::ConfigError;
 use crate::forwarder::{
-    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, Target,
-    TsiCounters, Verdict,
+    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, StoredFrames,
+    Target, TsiCounters, Verdict,
 };
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
@@ -50,13 +50,13 @@ pub struct Forwarder {
 impl fmt::Debug for Forwarder {
     /// Its locators, the last change, and counts of what it has; neither frames nor tables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (held_frames, held_bytes) = self.held_in_all();
+        let StoredFrames { frames, bytes } = self.held_in_all();
         f.debug_struct("Forwarder")
             .field("own", &self.config.own)
             .field("applied", &self.applied)
             .field("tsis", &self.slots.counts().0)
-            .field("held_frames", &held_frames)
-            .field("held_bytes", &held_bytes)
+            .field("held_frames", &frames)
+            .field("held_bytes", &bytes)
             .field("dropped_frames", &self.tally.counters.all_dropped_frames())
             .finish_non_exhaustive()
     }
@@ -147,6 +147,7 @@ impl Forwarder {
 
     /// Writes the next held frame that may leave now into `out`, and gives its target. `room` says whether a target takes a frame
     /// now. Frames of a target without room stay held, in order.
+    #[must_use = "the frame in the buffer has left the queue and is lost unless it is sent"]
     pub fn poll_flush(
         &mut self,
         now: Instant,
@@ -164,16 +165,19 @@ impl Forwarder {
 
     /// Writes the next dropped frame into `out` and describes it. Each frame that [`ForwarderCounters::all_dropped_frames`] counts
     /// comes once, as far as [`ForwarderConfig::drops`] has room.
+    #[must_use = "the description of the dropped frame is handed out once"]
     pub fn poll_drop(&mut self, out: &mut Vec<u8>) -> Option<Dropped> {
         self.tally.next_drop(out)
     }
 
     /// The next notice for the control plane.
+    #[must_use = "the control plane must get the notice, and it is handed out once"]
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop()
     }
 
     /// The time at which a held or remembered frame may be too old: never later than the first such frame.
+    #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.hold.deadline(), self.recent.deadline()].into_iter().flatten().min()
     }
@@ -200,8 +204,8 @@ impl Forwarder {
         self.slots.get(key).map(|slot| slot.lines.held()).unwrap_or_default()
     }
 
-    /// The frames and bytes that are held for all TSIs.
-    pub fn held_in_all(&self) -> (u32, u32) {
+    /// The frames that are held for all TSIs.
+    pub fn held_in_all(&self) -> StoredFrames {
         self.hold.total()
     }
 
@@ -210,8 +214,8 @@ impl Forwarder {
         self.hold.ready_count()
     }
 
-    /// The frames and bytes that are remembered for all TSIs.
-    pub fn remembered_in_all(&self) -> (u32, u32) {
+    /// The frames that are remembered for all TSIs.
+    pub fn remembered_in_all(&self) -> StoredFrames {
         self.recent.total()
     }
 

@@ -52,18 +52,18 @@ const REASONS: [Case; 20] = {
 };
 
 fn unknown_port(w: &mut World) -> (Mac, Mac) {
-    w.f.vap_frame(w.now, VapId(9), &frame(mac(2), mac(1), 7));
+    let _ = w.f.vap_frame(w.now, VapId(9), &frame(mac(2), mac(1), 7));
     (mac(2), mac(1))
 }
 
 fn unknown_vn(w: &mut World) -> (Mac, Mac) {
-    w.f.tunnel_frame(w.now, ip(2), OTHER_VN, &frame(mac(2), mac(200), 7));
+    let _ = w.f.tunnel_frame(w.now, ip(2), OTHER_VN, &frame(mac(2), mac(200), 7));
     (mac(2), mac(200))
 }
 
 fn vn_left(w: &mut World) -> (Mac, Mac) {
     w.tsi(9, None, None, Some(Route::At(place(1))));
-    w.tunnel(2, 9, 7);
+    let _ = w.tunnel(2, 9, 7);
     for n in [1, 2] {
         w.tsi(n, None, None, None);
         w.apply(Change::Port { vap: VapId(n.into()), port: None });
@@ -75,53 +75,53 @@ fn vn_left(w: &mut World) -> (Mac, Mac) {
 fn malformed(w: &mut World) -> (Mac, Mac) {
     let mut tagged = frame(mac(2), mac(1), 7);
     tagged[12..14].copy_from_slice(&[0x81, 0]);
-    w.f.vap_frame(w.now, P1, &tagged[..14]);
+    let _ = w.f.vap_frame(w.now, P1, &tagged[..14]);
     (mac(2), mac(1))
 }
 
 fn group_source(w: &mut World) -> (Mac, Mac) {
-    w.f.vap_frame(w.now, P1, &frame(mac(2), Mac::BROADCAST, 7));
+    let _ = w.f.vap_frame(w.now, P1, &frame(mac(2), Mac::BROADCAST, 7));
     (mac(2), Mac::BROADCAST)
 }
 
 fn source_not_allowed(w: &mut World) -> (Mac, Mac) {
-    w.f.vap_frame(w.now, P1, &frame(mac(2), mac(9), 7));
+    let _ = w.f.vap_frame(w.now, P1, &frame(mac(2), mac(9), 7));
     (mac(2), mac(9))
 }
 
 fn nowhere(w: &mut World) -> (Mac, Mac) {
     w.tsi(9, None, None, Some(Route::Nowhere));
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     (mac(9), mac(1))
 }
 
 fn held_for_nowhere(w: &mut World) -> (Mac, Mac) {
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     w.tsi(9, None, None, Some(Route::Nowhere));
     (mac(9), mac(1))
 }
 
 fn no_receiver(w: &mut World) -> (Mac, Mac) {
     w.tsi(2, Some(P2), None, None);
-    w.broadcast(1);
+    let _ = w.broadcast(1);
     (Mac::BROADCAST, mac(1))
 }
 
 fn hairpin(w: &mut World) -> (Mac, Mac) {
-    w.vap(1, 1, 7);
+    let _ = w.vap(1, 1, 7);
     (mac(1), mac(1))
 }
 
 fn in_a_loop(w: &mut World) -> (Mac, Mac) {
     w.tsi(9, None, None, Some(Route::At(place(2))));
-    w.tunnel(2, 9, 7);
+    let _ = w.tunnel(2, 9, 7);
     (mac(9), mac(200))
 }
 
 fn no_underlay(w: &mut World) -> (Mac, Mac) {
     let locators = Locators::V6(core::net::Ipv6Addr::LOCALHOST);
     w.tsi(9, None, None, Some(Route::At(Place { locators, ..place(3) })));
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     (mac(9), mac(1))
 }
 
@@ -132,7 +132,7 @@ fn overflow(w: &mut World) -> (Mac, Mac) {
 }
 
 fn age(w: &mut World) -> (Mac, Mac) {
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     w.pass(3_000);
     (mac(9), mac(1))
 }
@@ -141,39 +141,39 @@ fn age(w: &mut World) -> (Mac, Mac) {
 fn total(w: &mut World) -> (Mac, Mac) {
     w.entry(1, Some(P1), Entry { gate: Gate::Open, ..holding(None, Bum::Skip) });
     (0..64).for_each(|n| _ = w.tunnel(2, 1, n));
-    w.vap(1, 8, 7);
+    let _ = w.vap(1, 8, 7);
     (mac(8), mac(1))
 }
 
 fn too_many_asked(w: &mut World) -> (Mac, Mac) {
     (10..14).for_each(|n| _ = w.vap(1, n, n.into()));
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     (mac(9), mac(1))
 }
 
 fn bum_not_tunnelled(w: &mut World) -> (Mac, Mac) {
     w.entry(2, Some(P2), holding(None, Bum::Hold));
-    w.broadcast(1);
+    let _ = w.broadcast(1);
     w.entry(2, Some(P2), tunnel(2));
     (Mac::BROADCAST, mac(1))
 }
 
 fn bum_port_shared(w: &mut World) -> (Mac, Mac) {
     w.entry(9, None, holding(None, Bum::Hold));
-    w.broadcast(1);
+    let _ = w.broadcast(1);
     w.entry(9, Some(P2), Entry::DELIVER);
     (Mac::BROADCAST, mac(1))
 }
 
 fn detached(w: &mut World) -> (Mac, Mac) {
     w.entry(1, Some(P1), holding(None, Bum::Skip));
-    w.vap(1, 2, 7);
+    let _ = w.vap(1, 2, 7);
     w.entry(1, None, tunnel(2));
     (mac(2), mac(1))
 }
 
 fn reset(w: &mut World) -> (Mac, Mac) {
-    w.vap(1, 9, 7);
+    let _ = w.vap(1, 9, 7);
     w.f.reset();
     (mac(9), mac(1))
 }
@@ -201,7 +201,7 @@ fn each_reason_tells_its_frame_with_its_tsi_where_it_came_in_and_what_held_it() 
 fn a_replayed_frame_without_room_is_told_as_replayed() {
     let mut w = World::with(ForwarderConfig { total_frames: 64, ..LOG });
     w.entry(1, Some(P1), Entry::DELIVER_AND_REMEMBER);
-    w.tunnel(2, 1, 7);
+    let _ = w.tunnel(2, 1, 7);
     w.entry(9, None, holding(None, Bum::Skip));
     (0..64).for_each(|n| _ = w.tunnel(2, 9, n));
     let (replay_since, arrived) = (Some(w.now), w.now);
@@ -232,7 +232,7 @@ fn without_a_log_frames_are_counted_and_with_a_full_one_shed() {
 fn a_frame_too_long_for_any_port_is_told_up_to_the_longest_length() {
     let mut w = World::with(LOG);
 
-    w.f.vap_frame(w.now, P1, &[2; 70_000]);
+    let _ = w.f.vap_frame(w.now, P1, &[2; 70_000]);
 
     assert_eq!(w.drops()[0].1.len(), 65_535);
 }
@@ -254,6 +254,6 @@ fn what_was_held_says_for_whom() {
 
     w.entry(1, Some(P1), Entry::DELIVER);
     let mut out = Vec::new();
-    w.f.poll_flush(w.now, &mut |_| true, &mut out);
+    let _ = w.f.poll_flush(w.now, &mut |_| true, &mut out);
     assert_eq!(w.f.flushed_for(), Some(key(1)));
 }

@@ -30,8 +30,8 @@ fn what_an_attached_tsi_sends_is_kept_and_control_is_told_once() {
 fn kept_frames_follow_in_order_before_newer_ones() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(None, Bum::Skip));
-    w.vap(1, 2, 0);
-    w.vap(1, 2, 1);
+    let _ = w.vap(1, 2, 0);
+    let _ = w.vap(1, 2, 1);
 
     w.entry(1, Some(P1), Entry::DELIVER);
     assert_eq!(w.vap(1, 2, 2), Verdict::Held);
@@ -48,11 +48,11 @@ fn a_kept_announcement_reaches_control_once_the_gate_opens_and_is_not_kept_again
     let mut arp = frame(mac(2), mac(1), 0);
     arp[12..14].copy_from_slice(&[8, 6]);
     assert_eq!(w.f.vap_frame(w.now, P1, &arp), Verdict::Held);
-    w.vap(1, 2, 1);
+    let _ = w.vap(1, 2, 1);
 
     w.entry(1, Some(P1), Entry::DELIVER);
     let mut out = Vec::new();
-    w.f.poll_flush(w.now, &mut |_| true, &mut out);
+    let _ = w.f.poll_flush(w.now, &mut |_| true, &mut out);
 
     assert_eq!(w.f.vap_frame(w.now, P1, &out), Verdict::Punt);
     assert_eq!(w.f.vap_frame_passed(w.now, P1, &out), Verdict::Deliver(P2));
@@ -65,7 +65,7 @@ fn kept_frames_are_bounded_and_grow_old() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(None, Bum::Skip));
     for n in 0..100 {
-        w.vap(1, 2, n);
+        let _ = w.vap(1, 2, n);
     }
 
     assert_eq!(w.f.held(&key(1)).kept, 64);
@@ -77,7 +77,7 @@ fn kept_frames_are_bounded_and_grow_old() {
 fn what_was_kept_for_a_sender_that_is_detached_is_dropped() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(None, Bum::Skip));
-    w.vap(1, 2, 0);
+    let _ = w.vap(1, 2, 0);
 
     w.entry(1, None, tunnel(2));
 

@@ -64,7 +64,7 @@ fn a_held_copy_is_delivered_once_behind_what_was_tunnelled() {
     w.entry(2, Some(P2), holding(Some(place(2)), Bum::Hold));
 
     assert_eq!(broadcast(&mut w, 1), Verdict::Held);
-    w.tunnel(2, 2, 0);
+    let _ = w.tunnel(2, 2, 0);
     w.entry(2, Some(P2), Entry::DELIVER);
 
     assert_eq!(w.flush(), [(Target::Port(P2), 0), (Target::Port(P2), 7)]);
@@ -75,7 +75,7 @@ fn a_held_copy_is_never_tunnelled_on() {
     for after in [tunnel(2), holding(None, Bum::Skip)] {
         let mut w = World::new();
         w.entry(2, Some(P2), holding(None, Bum::Hold));
-        broadcast(&mut w, 1);
+        let _ = broadcast(&mut w, 1);
 
         w.entry(2, Some(P2), after);
 
@@ -126,7 +126,7 @@ fn a_port_that_had_its_copy_for_another_tsi_gets_no_second_one() {
 fn a_copy_does_not_overtake_what_is_still_held() {
     let mut w = World::new();
     w.entry(2, Some(P2), holding(None, Bum::Skip));
-    w.tunnel(3, 2, 0);
+    let _ = w.tunnel(3, 2, 0);
     w.entry(2, Some(P2), Entry::DELIVER);
 
     assert_eq!(broadcast(&mut w, 1), Verdict::Held);

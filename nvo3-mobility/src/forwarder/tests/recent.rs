@@ -74,8 +74,8 @@ fn a_replay_overtakes_no_frame_of_its_sender_in_either_lane() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
     for n in 0..2 {
-        w.tunnel(2, 1, n);
-        w.tunnel(3, 1, 10 + n);
+        let _ = w.tunnel(2, 1, n);
+        let _ = w.tunnel(3, 1, 10 + n);
     }
     w.entry(1, Some(P1), Entry { party: Some(place(2)), ..Entry::DELIVER_AND_REMEMBER });
     let mut room = 3;
@@ -115,7 +115,7 @@ fn a_word_that_comes_after_the_tunnel_replays_before_anything_newer() {
     let to = Target::Tunnel { to: ip(4), vn: VN };
     assert_eq!(w.tunnel(3, 1, 5), Verdict::Held);
     assert_eq!(w.flush(), [2, 3, 5].map(|n| (to, n)));
-    assert_eq!((w.replayed(), w.f.remembered_in_all(), w.f.poll_timeout()), ((2, 0, 0), (0, 0), None));
+    assert_eq!((w.replayed(), w.f.remembered_in_all(), w.f.poll_timeout()), ((2, 0, 0), StoredFrames::default(), None));
     w.stopped(12, tunnel(4));
     assert_eq!(w.flush(), []);
 }
@@ -129,7 +129,7 @@ fn a_word_that_comes_too_late_finds_nothing_and_is_counted() {
 
     w.pass(RECENT.age.0 / 1_000);
 
-    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
+    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), (StoredFrames::default(), None));
     w.stopped(103, tunnel(2));
     assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 1, 0)));
 }
@@ -141,11 +141,11 @@ fn what_a_vm_that_left_did_not_read_is_forgotten_when_it_comes_again() {
         w.leaving(0..4);
         w.entry(1, Some(P1), tunnel(2));
         w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
-        assert_eq!(w.f.remembered_in_all().0, 4);
+        assert_eq!(w.f.remembered_in_all().frames, 4);
 
         w.entry(1, Some(P1), again);
 
-        assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
+        assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), (StoredFrames::default(), None));
         w.stopped(4, tunnel(2));
         assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 0, 0)));
     }
@@ -155,10 +155,10 @@ fn what_a_vm_that_left_did_not_read_is_forgotten_when_it_comes_again() {
 fn a_move_called_off_while_the_vm_runs_forgets_what_it_read() {
     let mut w = World::new();
     w.leaving(0..4);
-    assert_eq!(w.f.remembered_in_all().0, 4);
+    assert_eq!(w.f.remembered_in_all().frames, 4);
 
     w.stopped(4, Entry::DELIVER);
-    assert_eq!(w.f.remembered_in_all(), (0, 0));
+    assert_eq!(w.f.remembered_in_all(), StoredFrames::default());
 
     w.stopped(4, tunnel(2));
     assert_eq!((w.flush(), w.replayed()), (Vec::new(), (0, 0, 0)));
@@ -167,10 +167,10 @@ fn a_move_called_off_while_the_vm_runs_forgets_what_it_read() {
 #[test]
 fn a_tsi_that_does_not_leave_is_not_remembered() {
     let mut w = World::new();
-    w.tunnel(3, 1, 0);
-    w.tunnel(3, 2, 1);
+    let _ = w.tunnel(3, 1, 0);
+    let _ = w.tunnel(3, 2, 1);
 
-    assert_eq!(w.f.remembered_in_all(), (0, 0));
+    assert_eq!(w.f.remembered_in_all(), StoredFrames::default());
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn the_oldest_make_room_and_a_replay_that_does_not_reach_back_is_counted() {
     for (since, incomplete) in [(4, 0), (5, 1)] {
         let mut w = small();
         w.leaving(0..10);
-        assert_eq!(w.f.remembered_in_all().0, RECENT.frames);
+        assert_eq!(w.f.remembered_in_all().frames, RECENT.frames);
 
         w.stopped(since, tunnel(2));
 
@@ -243,10 +243,10 @@ fn bytes_bound_what_is_remembered_as_frames_do() {
     for length in [400, 400, 400, 1_001] {
         big.resize(length, 0);
         assert_eq!(w.f.tunnel_frame(w.now, ip(3), VN, &big), Verdict::Deliver(P1));
-        assert!(w.f.remembered_in_all().1 <= RECENT.bytes);
+        assert!(w.f.remembered_in_all().bytes <= RECENT.bytes);
     }
 
-    assert_eq!((w.f.remembered_in_all(), w.replayed()), ((0, 0), (0, 0, 4)));
+    assert_eq!((w.f.remembered_in_all(), w.replayed()), (StoredFrames::default(), (0, 0, 4)));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn what_is_too_old_is_forgotten_at_the_next_frame_and_at_the_replay() {
     w.leaving(0..2);
     w.pass(98);
     w.leaving(2..3);
-    assert_eq!(w.f.remembered_in_all().0, 2);
+    assert_eq!(w.f.remembered_in_all().frames, 2);
     w.pass(98);
 
     w.stopped(198, tunnel(2));
@@ -272,7 +272,7 @@ fn no_tsi_pays_for_what_is_remembered_of_another() {
 
     (0..5).for_each(|n| _ = w.tunnel(3, 2, n));
 
-    assert_eq!(w.f.remembered_in_all().0, 6);
+    assert_eq!(w.f.remembered_in_all().frames, 6);
     w.stopped(4, tunnel(2));
     assert_eq!(w.numbers(), [0, 1, 2, 3]);
     assert_eq!(w.replayed().2, 3);
@@ -286,9 +286,9 @@ fn what_is_remembered_takes_no_room_of_what_is_held() {
 
     (0..64).for_each(|n| _ = w.vap(2, 9, n));
 
-    assert_eq!((w.f.held_in_all().0, w.dropped(DropReason::HoldTotal)), (64, 0));
+    assert_eq!((w.f.held_in_all().frames, w.dropped(DropReason::HoldTotal)), (64, 0));
     w.stopped(1, tunnel(2));
-    assert_eq!((w.f.held_in_all().0, w.dropped(DropReason::HoldTotal)), (64, 1));
+    assert_eq!((w.f.held_in_all().frames, w.dropped(DropReason::HoldTotal)), (64, 1));
 }
 
 #[test]
@@ -297,9 +297,9 @@ fn a_reset_and_a_removed_tsi_leave_nothing_remembered() {
     w.leaving(0..4);
     w.entry(1, Some(P1), tunnel(2));
     w.tsi(1, None, None, None);
-    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), ((0, 0), None));
+    assert_eq!((w.f.remembered_in_all(), w.f.poll_timeout()), (StoredFrames::default(), None));
 
     w.leaving(0..4);
     w.f.reset();
-    assert_eq!((w.f.remembered_in_all(), w.dropped(DropReason::Reset)), ((0, 0), 0));
+    assert_eq!((w.f.remembered_in_all(), w.dropped(DropReason::Reset)), (StoredFrames::default(), 0));
 }

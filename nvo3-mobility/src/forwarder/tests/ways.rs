@@ -77,7 +77,7 @@ fn a_tunnel_of_a_vn_or_to_a_mac_that_is_not_here_ends_in_a_drop_of_which_the_sen
 fn nothing_is_learned_from_frames() {
     let mut w = World::new();
 
-    w.f.tunnel_frame(w.now, ip(66), VN, &frame(mac(1), mac(9), 0));
+    let _ = w.f.tunnel_frame(w.now, ip(66), VN, &frame(mac(1), mac(9), 0));
 
     assert_eq!(w.vap(1, 9, 1), Verdict::Held);
     assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9) }]);
@@ -101,7 +101,7 @@ fn an_unknown_destination_is_held_and_asked_for_once() {
 #[test]
 fn what_waited_for_an_address_that_is_nowhere_is_dropped() {
     let mut w = World::new();
-    w.vap(1, 9, 0);
+    let _ = w.vap(1, 9, 0);
 
     w.tsi(9, None, None, Some(Route::Nowhere));
 
@@ -139,8 +139,8 @@ fn a_chain_of_forward_entries_may_lead_back_and_ends_at_the_newest() {
 #[test]
 fn a_held_frame_is_not_returned_either() {
     let mut w = World::new();
-    w.tunnel(2, 9, 0);
-    w.vap(1, 9, 1);
+    let _ = w.tunnel(2, 9, 0);
+    let _ = w.vap(1, 9, 1);
 
     w.tsi(9, None, None, Some(Route::At(place(2))));
 
@@ -158,7 +158,7 @@ fn a_stale_sender_is_named_once_while_nobody_listens() {
     assert_eq!([w.tunnel(4, 9, 0), w.tunnel(4, 9, 1), w.tunnel(5, 9, 2), w.vap(1, 9, 3)], [to_nve(3); 4]);
 
     assert_eq!(w.notices(), [stale(4), stale(5)]);
-    w.tunnel(4, 9, 4);
+    let _ = w.tunnel(4, 9, 4);
     assert_eq!(w.notices(), [stale(4)]);
     assert_eq!(w.f.tsi_counters(&key(9)).unwrap().stale_senders, 3);
 }

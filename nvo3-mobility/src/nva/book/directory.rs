@@ -227,7 +227,7 @@ mod tests {
             for tsi in left {
                 write(&mut book, Record::Withdrawn { tsi });
             }
-            prop_assert_eq!(book.tsis(), 0);
+            prop_assert_eq!(book.tsi_count(), 0);
             prop_assert!([0, 1].iter().all(|vn| book.members(Vni::new(*vn).unwrap()).next().is_none()));
         }
     }

@@ -67,7 +67,7 @@ impl fmt::Debug for Book {
         f.debug_struct("Book")
             .field("epoch", &self.epoch)
             .field("last", &self.last)
-            .field("tsis", &self.tsis())
+            .field("tsis", &self.tsi_count())
             .field("open_moves", &self.open_moves())
             .finish_non_exhaustive()
     }
@@ -152,7 +152,7 @@ impl Book {
     }
 
     /// The number of registered TSIs.
-    pub fn tsis(&self) -> usize {
+    pub fn tsi_count(&self) -> usize {
         self.directory.len()
     }
 

@@ -94,7 +94,7 @@ impl Conduct {
 
     /// True if an input changes nothing because the move is decided. The NVA answers it with the outcome.
     pub(in crate::nva) fn is_late(&self, book: &Book, id: MoveId, input: Input) -> bool {
-        self.state(book, id).is_some_and(|state| state.decided() && rules::step(state, input).is_none())
+        self.state(book, id).is_some_and(|state| state.is_decided() && rules::step(state, input).is_none())
     }
 
     /// The next deadline of a move.
@@ -114,7 +114,7 @@ impl Conduct {
 
     /// The time until the deadline of a move revokes it; `None` where the NVA has revoked it, or it is decided how it ends.
     pub(super) fn time_left(&self, facts: &Facts, id: MoveId) -> Option<Micros> {
-        let running = self.running.get(&id).filter(|running| !running.state.decided())?;
+        let running = self.running.get(&id).filter(|running| !running.state.is_decided())?;
         running.timer.map(|at| at - facts.now())
     }
 

@@ -193,6 +193,7 @@ impl Nva {
     }
 
     /// The next record to make durable, in order. Answer it with [`Input::Persisted`] once it is durable.
+    #[must_use = "answers wait until the record is durable, and it is handed out once"]
     pub fn poll_persist(&mut self) -> Option<(RecordNo, Record)> {
         let record = self.journal.poll()?;
         self.served(Duty::PollRecords);
@@ -201,6 +202,7 @@ impl Nva {
     }
 
     /// Clears `out`, writes the next datagram to send into it, and gives the destination.
+    #[must_use = "the datagram in the buffer has left the queue and must be sent"]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
         self.set_time(now);
         out.clear();
@@ -210,6 +212,7 @@ impl Nva {
     }
 
     /// The next event for management.
+    #[must_use = "the event is handed out once"]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         self.served(Duty::PollEvents);
@@ -217,6 +220,7 @@ impl Nva {
     }
 
     /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
+    #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         if self.journal.waits() || self.peers.outputs() > 0 || !self.events.is_empty() {
             return Some((self.facts.now(), Timer::Output));
@@ -355,8 +359,8 @@ impl Nva {
     }
 
     /// The number of TSIs in the directory.
-    pub fn tsis(&self) -> usize {
-        self.facts.book().tsis()
+    pub fn tsi_count(&self) -> usize {
+        self.facts.book().tsi_count()
     }
 
     /// True while the NVE has a session.
@@ -376,7 +380,7 @@ impl Nva {
 
     /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
-        self.facts.book().tsis()
+        self.facts.book().tsi_count()
             + self.facts.book().moves().len()
             + self.peers.footprint()
             + self.publish.footprint()

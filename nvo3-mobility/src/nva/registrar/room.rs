@@ -67,7 +67,7 @@ impl Registrar {
             return refused(RegistrationResult::Duplicate);
         }
         let Some(registration) = registration else {
-            if full || book.tsis() >= config.tsis as usize {
+            if full || book.tsi_count() >= config.tsis as usize {
                 return refused(RegistrationResult::Resource);
             }
             return Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from });

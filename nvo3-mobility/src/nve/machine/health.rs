@@ -217,7 +217,7 @@ mod tests {
     fn an_owner_that_forgets_a_deadline_is_told_by_the_next_input() {
         let (mut nve, start, mut bytes) = (edge(), Instant(0), Vec::new());
         nve.handle(start, Input::Connect).unwrap();
-        nve.poll_transmit(start, &mut bytes);
+        let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
         let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
         let mut nva = Session::accept(SessionConfig::default(), start, &hello, ack);
@@ -260,7 +260,7 @@ mod tests {
     fn a_session_that_ends_while_the_edge_is_drained_is_told_without_a_timeout() {
         let (mut nve, start, mut bytes) = (edge(), Instant(0), Vec::new());
         nve.handle(start, Input::Connect).unwrap();
-        nve.poll_transmit(start, &mut bytes);
+        let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
         let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
         receive(&mut nve, start, &mut Session::accept(SessionConfig::default(), start, &hello, ack));

@@ -205,6 +205,7 @@ impl Nve {
     }
 
     /// The next numbered table change for the forwarder. Answer it with [`Input::Applied`] or [`Input::Refused`].
+    #[must_use = "the forwarder must get the change, and it is handed out once"]
     pub fn poll_table_change(&mut self) -> Option<TableChange> {
         let (number, row) = self.orders.hand_out()?;
         self.watches.served(Duty::PollTableChanges, self.now);
@@ -220,6 +221,7 @@ impl Nve {
     }
 
     /// Clears `out`, writes the next datagram or frame to send into it, and gives the destination.
+    #[must_use = "the datagram or frame in the buffer has left the queue and must be sent"]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
         self.clock(now);
         out.clear();
@@ -238,12 +240,14 @@ impl Nve {
     }
 
     /// The next event for the owner.
+    #[must_use = "the event is handed out once"]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.watches.served(Duty::PollEvents, self.now);
         self.events.pop_front()
     }
 
     /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
+    #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         if self.has_output() {
             return Some((self.now, Timer::Output));

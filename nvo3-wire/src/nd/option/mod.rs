@@ -314,6 +314,15 @@ impl<'a> IntoIterator for Options<'a> {
     }
 }
 
+impl<'a> IntoIterator for &Options<'a> {
+    type Item = NdOption<'a>;
+    type IntoIter = OptionIter<'a>;
+
+    fn into_iter(self) -> OptionIter<'a> {
+        self.iter()
+    }
+}
+
 /// An iterator over the options of a message; see [`Options::iter`].
 #[derive(Clone, Debug)]
 pub struct OptionIter<'a>(RawOptionIter<'a>);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) fn status(edge: &Edge) -> Value {
     let ports = edge.paths.ports.values().map(|access| access.spec.name.as_str());
-    let (held_frames, held_bytes) = edge.machine.forwarder().held_in_all();
+    let held = edge.machine.forwarder().held_in_all();
     let in_hand = edge.machine.nve().tsis().filter(|(_, core)| core.state.plan().is_some()).count();
     json!({
         "daemon": "nved",
@@ -20,8 +20,8 @@ pub(super) fn status(edge: &Edge) -> Value {
         "ports": ports.collect::<Vec<_>>(),
         "tsis": edge.machine.nve().tsis().count(),
         "moves_in_hand": in_hand,
-        "held_frames": held_frames,
-        "held_bytes": held_bytes,
+        "held_frames": held.frames,
+        "held_bytes": held.bytes,
     })
 }
 
@@ -85,8 +85,9 @@ pub(super) fn counters(edge: &Edge) -> Value {
         counted.remove("dropped");
         put("forwarder", Value::Object(counted));
     }
-    let dropped = DropReason::ALL.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(reason))));
-    put("dropped", Value::Object(dropped.into_iter().collect()));
+    let dropped = DropReason::ALL.iter();
+    let dropped = dropped.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(*reason))));
+    put("dropped", Value::Object(dropped.collect()));
     put("underlay", json!(edge.paths.underlay_counters));
     put("control", json!(edge.paths.control_counters));
     put("ports", json!({ "no_port": edge.paths.no_port }));

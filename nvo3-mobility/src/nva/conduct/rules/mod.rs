@@ -15,7 +15,6 @@
 //!
 #![doc = include_str!("table.md")]
 
-use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{MoveResult, Refusal, Side};
 
@@ -120,11 +119,11 @@ pub enum Output {
 }
 
 /// The outputs of one step, in order.
-pub type Outputs = ArrayVec<Output, 4>;
+pub type Outputs = crate::Outputs<Output>;
 
 macro_rules! outputs {
     ($($output:expr),* $(,)?) => {
-        Outputs::from_iter([$($output),*])
+        Outputs::from([$($output),*])
     };
 }
 
@@ -204,7 +203,7 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
 
 impl State {
     /// True once it is decided how the move ends.
-    pub const fn decided(&self) -> bool {
+    pub const fn is_decided(&self) -> bool {
         matches!(self, Self::AbortingOld | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
     }
 

@@ -23,7 +23,7 @@ fn check(cases: &[Case]) {
     for (given, input, next, outputs) in cases {
         let Some((state, did)) = step(*given, *input) else { panic!("{given:?} has no row for {input:?}") };
         assert_eq!(state, *next, "{given:?} with {input:?}");
-        assert_eq!(did.as_slice(), *outputs, "{given:?} with {input:?}");
+        assert_eq!(&*did, *outputs, "{given:?} with {input:?}");
     }
 }
 
@@ -213,10 +213,10 @@ fn a_decision_is_recorded_once_and_never_taken_back() {
     every(|before, input, after| {
         let Some((after, outputs)) = after else { return };
         let committed = |state| matches!(state, Committing { .. } | Ended(Committed));
-        if before.decided() {
-            assert!(after.decided() && committed(before) == committed(after), "{before:?} with {input:?}");
+        if before.is_decided() {
+            assert!(after.is_decided() && committed(before) == committed(after), "{before:?} with {input:?}");
             assert!(!outputs.iter().any(|output| matches!(output, Commit | Abort | Grant | Deny(_))));
-        } else if after.decided() {
+        } else if after.is_decided() {
             assert!(
                 outputs.iter().any(|output| matches!(output, Commit | Abort | Deny(_))),
                 "{before:?} with {input:?}"
@@ -242,8 +242,8 @@ fn what_has_ended_hears_nothing() {
 fn no_deadline_and_no_silence_decides_while_the_vm_may_run_at_the_new_nve() {
     every(|before, input, after| {
         if let (Deadline | Lost(_) | GoneForGood(_) | Returned(..), Some((after, _))) = (input, after)
-            && !before.decided()
-            && after.decided()
+            && !before.is_decided()
+            && after.is_decided()
         {
             let resumed = matches!((before, input), (Revoking { resumed: true, .. }, Lost(New)));
             let nobodys = matches!((before, input), (Yielding, Lost(Old) | GoneForGood(Old)));

@@ -20,7 +20,6 @@ mod new;
 mod old;
 
 use crate::table::{Action, Bum, Entry, Gate, Lane};
-use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{MoveId, Place, Refusal, Version};
 
@@ -275,7 +274,7 @@ impl fmt::Display for News {
 }
 
 /// The outputs of one step, in order.
-pub type Outputs = ArrayVec<Output, 3>;
+pub type Outputs = crate::Outputs<Output>;
 
 /// The state of a TSI, and its floor: a statement below the floor is older than one that was accepted, and changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -489,7 +488,7 @@ const fn hold(party: Option<Place>, bum: Bum, gate: Gate) -> Entry {
 
 macro_rules! outputs {
     ($($output:expr),* $(,)?) => {
-        $crate::nve::rules::Outputs::from_iter([$($output),*])
+        $crate::nve::rules::Outputs::from([$($output),*])
     };
 }
 use outputs;

@@ -59,7 +59,7 @@ fn check(cases: &[Case]) {
             panic!("{given:?} has no row for {input:?}")
         };
         assert_eq!(tsi.state, *next, "{given:?} with {input:?}");
-        assert_eq!(did.as_slice(), *outputs, "{given:?} with {input:?}");
+        assert_eq!(&*did, *outputs, "{given:?} with {input:?}");
     }
 }
 
