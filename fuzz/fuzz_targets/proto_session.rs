@@ -116,7 +116,7 @@ impl World {
         Self {
             now: Instant(1),
             config,
-            nve: (Session::initiate(config, hello(), 1), NveSeals::new(keys.clone(), EDGE).unwrap()),
+            nve: (Session::initiate(config, hello(), 1).unwrap(), NveSeals::new(keys.clone(), EDGE).unwrap()),
             nva: (None, NvaSeals::default()),
             keys,
             given: 1,
@@ -151,7 +151,7 @@ impl World {
         self.taken[end] = 0;
         if end == NVE {
             let seed = self.give();
-            self.nve = (Session::initiate(self.config, hello(), seed), NveSeals::new(self.keys.clone(), EDGE).unwrap());
+            self.nve = (Session::initiate(self.config, hello(), seed).unwrap(), NveSeals::new(self.keys.clone(), EDGE).unwrap());
         } else {
             self.nva = (None, NvaSeals::default());
             self.forgot = true;
@@ -273,7 +273,7 @@ impl World {
         match seals.prove(self.now, self.config.dead_after, opened, fresh) {
             Ok(()) => {
                 let ack = HelloAck { session: id, ..ack };
-                *session = Some((Session::accept(self.config, self.now, &hello, ack), hello.nonce));
+                *session = Some((Session::accept(self.config, self.now, &hello, ack).unwrap(), hello.nonce));
                 self.taken[NVA] = 0;
                 self.forgot = true;
             }

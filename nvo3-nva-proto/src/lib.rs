@@ -55,14 +55,14 @@
 //! let (now, mut datagram) = (Instant(0), Vec::new());
 //!
 //! // The edge asks for a session …
-//! let mut nve = Session::initiate(SessionConfig::default(), hello, 0x5eed);
+//! let mut nve = Session::initiate(SessionConfig::default(), hello, 0x5eed)?;
 //! assert!(nve.poll_transmit(now, &mut datagram));
 //!
 //! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
 //! let session = SessionId(0xa1);
 //! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
-//! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack);
+//! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack)?;
 //! assert!(nva.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;
 //! nve.handle(now, &header, message)?;

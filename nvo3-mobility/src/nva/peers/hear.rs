@@ -196,7 +196,8 @@ impl Peers {
         let ack = HelloAck { session, nonce: hello.nonce, ..greeting };
         let restarted = !hello.resumed;
         let Some(edge) = self.edges.get_mut(&nve) else { return Heard::Nothing };
-        edge.session = Some(Session::accept(self.session_config, now, &hello, ack));
+        // `NvaConfig::validate` has checked the configuration of the session.
+        edge.session = Session::accept(self.session_config, now, &hello, ack).ok();
         edge.peer = Some(from);
         (edge.gone, edge.fenced) = (None, false);
         edge.answered.push_back(hello.nonce);

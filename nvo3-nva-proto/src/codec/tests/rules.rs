@@ -61,12 +61,12 @@ fn connected(now: Instant) -> (Session, Session) {
     let place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
     let hello = Hello { place, nonce: 0, resumed: false, encapsulations, capabilities };
-    let mut nve = Session::initiate(SessionConfig::default(), hello, 1);
+    let mut nve = Session::initiate(SessionConfig::default(), hello, 1).unwrap();
     let mut bytes = vec![];
     assert!(nve.poll_transmit(now, &mut bytes));
     let (_, Message::Hello(hello)) = Message::decode(&bytes).unwrap() else { panic!("not a Hello") };
     let grant = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
-    let mut nva = Session::accept(SessionConfig::default(), now, &hello, grant);
+    let mut nva = Session::accept(SessionConfig::default(), now, &hello, grant).unwrap();
     assert!(nva.poll_transmit(now, &mut bytes));
     let (header, grant) = Message::decode(&bytes).unwrap();
     nve.handle(now, &header, grant).unwrap();

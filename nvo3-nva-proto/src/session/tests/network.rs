@@ -75,7 +75,7 @@ impl Network {
         Self {
             now: Instant(1),
             way,
-            sides: [Some(Session::initiate(config, hello(), seed)), None],
+            sides: [Some(Session::initiate(config, hello(), seed).unwrap()), None],
             messages: [Vec::new(), Vec::new()],
             events: [Vec::new(), Vec::new()],
             datagrams: 0,
@@ -106,7 +106,7 @@ impl Network {
     pub(super) fn restart(&mut self, side: usize) {
         self.cut();
         let seed = self.draw();
-        self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed));
+        self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed).unwrap());
     }
 
     /// Both sides up over a good way.
@@ -223,7 +223,7 @@ impl Network {
             };
             if new {
                 self.next_id += 1;
-                self.sides[NVA] = Some(Session::accept(self.config, self.now, hello, grant(self.next_id)));
+                self.sides[NVA] = Some(Session::accept(self.config, self.now, hello, grant(self.next_id)).unwrap());
             }
             return;
         }

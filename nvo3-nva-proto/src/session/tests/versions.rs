@@ -31,7 +31,7 @@ fn with_tlv(message: &Message, tlv: [u8; 4]) -> Vec<u8> {
 
 #[test]
 fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let mut datagram = Vec::new();
     assert!(nve.poll_transmit(Instant(1), &mut datagram));
     let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
@@ -49,7 +49,7 @@ fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking
 /// Nothing of it can be read, not even whether it is an answer.
 #[test]
 fn an_edge_answers_nothing_of_another_version_and_takes_nothing_of_it() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     assert!(nve.poll_transmit(Instant(1), &mut Vec::new()));
     let refused = Message::Error(Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 });
 
