@@ -43,6 +43,9 @@ pub enum SealError {
     /// The ring has no key with this id.
     #[error("key {0} is not in the ring")]
     UnknownKey(KeyId),
+    /// The message to answer has no seal, so no key is known for the answer.
+    #[error("the message to answer has no seal: its answer needs the key of a sealed message")]
+    NoSeal,
     /// The message is shorter than a header or longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE).
     #[error("the message has {length} bytes: must be 24 to 1176")]
     NotAMessage {

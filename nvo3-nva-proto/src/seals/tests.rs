@@ -107,6 +107,18 @@ mod sealed {
         assert_eq!(peer.prove(Instant(1), Micros(9), proof.sealed().unwrap(), 72), Ok(()));
     }
 
+    #[test]
+    fn a_sealed_transport_gives_no_answer_to_a_message_without_a_seal() {
+        let plain = datagram(SESSION, &Message::Keepalive);
+        let opened = Transport::Trusted.open(&plain).unwrap();
+        let mut answer = datagram(SESSION, &Message::Goodbye);
+
+        let sealed = Transport::Sealed(ring(&[EDGE])).seal_answer(&opened, 0, &mut answer);
+
+        assert_eq!(sealed, Err(SealError::NoSeal));
+        assert_eq!(answer, datagram(SESSION, &Message::Goodbye));
+    }
+
     /// Checks.
     #[test]
     fn a_hint_of_another_edge_needs_no_seal() {
