@@ -7,14 +7,21 @@ use core::fmt;
 use core::marker::PhantomData;
 
 /// A value of a [`List`]. The trait is sealed: only types of this crate implement it.
-pub trait Value<'a>: Sized {
-    /// Takes one from the front of `bytes`, which are not empty and were checked.
-    #[doc(hidden)]
-    fn take(bytes: &mut &'a [u8]) -> Option<Self>;
+pub trait Value<'a>: sealed::Take<'a> {}
+
+mod sealed {
+    /// Reads a value. Outside this crate nobody can name it, so nobody can implement [`Value`](super::Value).
+    #[allow(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Take<'a>: Sized {
+        /// Takes one from the front of `bytes`, which are not empty and were checked.
+        fn take(bytes: &mut &'a [u8]) -> Option<Self>;
+    }
 }
 
 // A bound by `Get` itself would show in public signatures what nobody can name.
-impl<'a, T: Get<'a>> Value<'a> for T {
+impl<'a, T: Get<'a>> Value<'a> for T {}
+
+impl<'a, T: Get<'a>> sealed::Take<'a> for T {
     #[inline(always)]
     fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(bytes);
