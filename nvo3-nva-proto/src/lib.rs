@@ -116,6 +116,13 @@ mod stream;
 mod time;
 pub mod view;
 
+/// The crate of [`Mac`] and [`Vni`], in the version that this crate uses.
+pub use nvo3_wire;
+
+/// The crate of the trait that `Message::put` takes, in the version that this crate uses.
+#[cfg(feature = "bytes")]
+pub use bytes;
+
 pub use codec::{MAX_IPS, MAX_PLACES};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use header::{CONTROL_PORT, Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
