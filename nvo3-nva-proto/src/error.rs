@@ -25,6 +25,16 @@ pub struct DecodeError {
     pub tlv: u16,
 }
 
+/// The error that a byte is not a value of an enum of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found} is not a value of {name}")]
+pub struct UnknownCode {
+    /// The name of the enum.
+    pub name: &'static str,
+    /// The byte.
+    pub found: u8,
+}
+
 /// What is wrong with the bytes of a [`DecodeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 codes! {
     /// The side of a move that an NVE is on.
+    ///
+    /// Exhaustive: an implementation must handle each value, and a new value is a new version of the protocol.
     pub enum Side {
         /// The NVE that the VM leaves.
         Old = 1 "old",
@@ -73,6 +75,7 @@ pub struct Ready {
 
 codes! {
     /// The reason why an NVE or the NVA refuses a move.
+    #[non_exhaustive]
     pub enum Refusal {
         /// The version is below the floor: something newer is known of a TSI.
         Stale = 1 "something newer is known of a TSI of the move",
@@ -127,6 +130,8 @@ pub struct Outcome {
 
 codes! {
     /// How a move ended.
+    ///
+    /// Exhaustive: an implementation must handle each value, and a new value is a new version of the protocol.
     pub enum MoveResult {
         /// The VM is at the new NVE.
         Committed = 1 "committed",

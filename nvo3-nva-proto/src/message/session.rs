@@ -88,6 +88,7 @@ pub struct Error {
 
 codes! {
     /// The kind of error in an [`Error`].
+    #[non_exhaustive]
     pub enum ErrorCode {
         /// The receiver does not speak the version of the message.
         Version = 1 "the version is not supported",

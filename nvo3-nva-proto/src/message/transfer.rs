@@ -100,6 +100,7 @@ pub struct StateStream {
 
 codes! {
     /// The kind of a state.
+    #[non_exhaustive]
     pub enum StateKind {
         /// The connections of the VM, packed at the source and restarted at the target (VMM-4.4-08, VMM-4.4-10).
         Connections = 1 "connections",
@@ -288,6 +289,7 @@ pub struct StateAck {
 
 codes! {
     /// The answer of a target to an offer of state.
+    #[non_exhaustive]
     pub enum StateAnswer {
         /// The target has taken the state so far.
         Taken = 1 "taken",

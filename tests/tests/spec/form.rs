@@ -180,6 +180,7 @@ fn body(message: &Message) -> Value {
                 StateAnswer::Resource => "no room",
                 StateAnswer::Policy => "not allowed",
                 StateAnswer::Stale => "stale",
+                other => panic!("no word of the SPEC for `{other}`"),
             };
             stream(&m.stream, m.kind, json!({ "upto": m.upto.get(), "answer": answer }))
         }
@@ -203,6 +204,7 @@ fn body(message: &Message) -> Value {
                     Verdict::Ahead => "ahead",
                     Verdict::WrongNve => "wrong NVE",
                     Verdict::WrongAddress => "wrong address",
+                    other => panic!("no word of the SPEC for `{other}`"),
                 },
                 "MAC": mac(wrong.mac),
                 "version": version(wrong.version),

@@ -3,6 +3,7 @@
 use super::strategy::message;
 use super::{encoded, extended};
 use crate::*;
+use alloc::string::ToString;
 use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr};
 use nvo3_wire::{Mac, Vni};
@@ -133,6 +134,18 @@ fn every_error_of_decoding_is_caused_and_read() {
         assert_eq!(read, reply);
         assert_eq!((error.code(), error.tlv), (code, tlv));
     }
+}
+
+#[test]
+fn a_byte_is_its_value_or_an_error_that_names_it() {
+    let moves: std::vec::Vec<MoveKind> = (0..=u8::MAX).filter_map(|byte| MoveKind::try_from(byte).ok()).collect();
+    assert_eq!(moves, [MoveKind::Hot, MoveKind::Warm, MoveKind::Cold, MoveKind::Failover]);
+    for result in (0..=u8::MAX).filter_map(|byte| RegistrationResult::try_from(byte).ok()) {
+        assert_eq!(RegistrationResult::try_from(result as u8), Ok(result));
+    }
+    let unknown = Refusal::try_from(200).unwrap_err();
+    assert_eq!(unknown, UnknownCode { name: "Refusal", found: 200 });
+    assert_eq!(unknown.to_string(), "200 is not a value of Refusal");
 }
 
 /// Checks VMM-6-02.
