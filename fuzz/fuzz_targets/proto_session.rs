@@ -6,8 +6,8 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nvo3_nva_proto::auth::{KeyId, Keys, NvaSeals, NveSeals, Opened, Party, Secret};
 use nvo3_nva_proto::{
-    Capabilities, DownReason, Encapsulations, Error, ErrorCode, Header, Hello, HelloAck, Instant, Locators, Message,
-    Micros, MoveId, NveId, Place, RecordNo, SEAL_LEN, Session, SessionConfig, SessionEvent, SessionId,
+    Capabilities, DownReason, Encapsulations, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Locators,
+    Message, Micros, MoveId, NveId, Place, RecordNo, SEAL_LEN, Session, SessionConfig, SessionEvent, SessionId,
 };
 use std::collections::VecDeque;
 
@@ -151,7 +151,10 @@ impl World {
         self.taken[end] = 0;
         if end == NVE {
             let seed = self.give();
-            self.nve = (Session::initiate(self.config, hello(), seed).unwrap(), NveSeals::new(self.keys.clone(), EDGE).unwrap());
+            self.nve = (
+                Session::initiate(self.config, hello(), seed).unwrap(),
+                NveSeals::new(self.keys.clone(), EDGE).unwrap(),
+            );
         } else {
             self.nva = (None, NvaSeals::default());
             self.forgot = true;
@@ -250,8 +253,13 @@ impl World {
             }
             (_, Message::Error(_)) => {}
             _ => {
-                let error =
-                    Error { code: ErrorCode::UnknownSession, about: opened.kind, sequence: 0, offset: 0, tlv: 0 };
+                let error = ErrorMessage {
+                    code: ErrorCode::UnknownSession,
+                    about: opened.kind,
+                    sequence: 0,
+                    offset: 0,
+                    tlv: 0,
+                };
                 self.answer(&opened, 0, Header { session: id, ..Header::default() }, Message::Error(error));
             }
         }

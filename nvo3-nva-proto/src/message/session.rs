@@ -73,7 +73,7 @@ pub struct HelloAck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Error {
+pub struct ErrorMessage {
     /// The kind of error.
     pub code: ErrorCode,
     /// The type of the message that the error is about, 0 if unknown.
@@ -87,7 +87,7 @@ pub struct Error {
 }
 
 codes! {
-    /// The kind of error in an [`Error`].
+    /// The kind of error in an [`ErrorMessage`].
     #[non_exhaustive]
     pub enum ErrorCode {
         /// The receiver does not speak the version of the message.

@@ -108,7 +108,7 @@ messages! {
     /// The sender closes the session.
     0x04 Goodbye;
     /// The sender could not take a message.
-    0x05 Error(Error);
+    0x05 Error(ErrorMessage);
     /// The messages that the sender has received, and those in force.
     0x06 Ack(Ack);
 

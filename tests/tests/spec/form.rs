@@ -10,7 +10,7 @@ pub(crate) fn decoded(bytes: &[u8]) -> Value {
     match Message::decode(bytes) {
         Ok((header, message)) => self::message(&header, &message),
         Err(error) => {
-            let Error { code, about, sequence, offset, tlv } = error.reply();
+            let ErrorMessage { code, about, sequence, offset, tlv } = error.reply();
             json!({ "error": format!("{code:?}"), "about": about, "sequence": sequence, "offset": offset, "TLV": tlv })
         }
     }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Reject, Session,
-    SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, Reject,
+    Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.
@@ -96,7 +96,7 @@ impl Peers {
                 Heard::Nothing
             }
             (Err(error), _) => {
-                if let Some(refused) = Error::refused_hello(datagram, &error) {
+                if let Some(refused) = ErrorMessage::refused_hello(datagram, &error) {
                     self.answer(from, (opened, 0), SessionId(0), &refused, counters);
                 }
                 self.hear_malformed(now, &error, counters)

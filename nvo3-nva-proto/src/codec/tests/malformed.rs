@@ -160,5 +160,5 @@ fn the_answer_to_an_error_names_it() {
 
     let reply = error.reply();
 
-    assert_eq!(reply, Error { code: ErrorCode::UnknownCritical, about: 0x20, sequence: 6, offset: 28, tlv: 13 });
+    assert_eq!(reply, ErrorMessage { code: ErrorCode::UnknownCritical, about: 0x20, sequence: 6, offset: 28, tlv: 13 });
 }

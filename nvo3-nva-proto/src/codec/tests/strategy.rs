@@ -116,7 +116,7 @@ fn session_group() -> BoxedStrategy<Message> {
         Message::HelloAck(HelloAck { session: SessionId(session), nonce, epoch, published: RecordNo(published) })
     });
     let error = (error_code(), any::<(u8, u32, u32, u16)>()).prop_map(|(code, (about, sequence, offset, tlv))| {
-        Message::Error(Error { code, about, sequence, offset, tlv })
+        Message::Error(ErrorMessage { code, about, sequence, offset, tlv })
     });
     let ack = any::<(u32, u32)>().prop_map(|(received, in_force)| Message::Ack(Ack { received, in_force }));
     prop_oneof![

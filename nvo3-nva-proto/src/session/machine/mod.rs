@@ -10,7 +10,7 @@ use super::random::{draw, up_to};
 use super::state::{Input, Output, Role, State, step};
 use super::{ConfigError, DownReason, Received, SendError, SessionConfig, SessionCounters, SessionEvent};
 use crate::id::SessionId;
-use crate::message::{Error, Hello, HelloAck, Message};
+use crate::message::{ErrorMessage, Hello, HelloAck, Message};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 
@@ -48,7 +48,7 @@ pub struct Session {
     outbound: Outbound,
     inbound: Inbound,
     events: Events,
-    refusals: VecDeque<Error>,
+    refusals: VecDeque<ErrorMessage>,
     goodbye: bool,
     now: Instant,
     heard: Instant,
@@ -169,7 +169,7 @@ impl Session {
     }
 
     /// Tells the peer, once and unreliably, that a message could not be taken.
-    pub fn refuse(&mut self, error: Error) {
+    pub fn refuse(&mut self, error: ErrorMessage) {
         if self.is_up() && self.refusals.len() < REFUSALS {
             self.refusals.push_back(error);
         } else {
@@ -246,7 +246,7 @@ impl Session {
         }
     }
 
-    fn peer_error(&mut self, error: Error) {
+    fn peer_error(&mut self, error: ErrorMessage) {
         if !self.events.peer_error(error) {
             self.counters.peer_errors_shed = self.counters.peer_errors_shed.saturating_add(1);
         }

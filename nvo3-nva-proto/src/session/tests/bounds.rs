@@ -2,7 +2,7 @@
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
-use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, Micros, SessionId, Tsi};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId, Tsi};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -73,7 +73,7 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
     let asked = Hello { nonce: 5, ..hello() };
     let mut nva = Session::accept(config, Instant(1), &asked, grant(9)).unwrap();
     let mut nve = Session::initiate(config, hello(), 1).unwrap();
-    let error = Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
+    let error = ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
     let mut datagram = Vec::new();
     let mut at = Instant(1);
 

@@ -2,7 +2,7 @@
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
-use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
 fn said(session: &mut Session, now: Instant) -> Option<Message> {
@@ -218,7 +218,7 @@ fn nothing_of_a_session_passes_to_the_next() {
     nve.send(0, &numbered(1)).unwrap();
     assert!(said(&mut nve, Instant(3)).is_some());
     nve.handle(Instant(4), &under(9), Message::Ack(Ack { received: 1, in_force: 1 })).unwrap();
-    let error = Error { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
+    let error = ErrorMessage { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
     nve.handle(Instant(4), &under(9), Message::Error(error)).unwrap();
     nve.send(0, &numbered(2)).unwrap();
     nve.refuse(error);

@@ -233,7 +233,9 @@ impl Network {
         };
         if to == NVA && unknown {
             let mut reply = Vec::new();
-            crate::Error::unknown_session(&header).encode(&Header { sequence: 0, ..header }, &mut reply).unwrap();
+            crate::ErrorMessage::unknown_session(&header)
+                .encode(&Header { sequence: 0, ..header }, &mut reply)
+                .unwrap();
             self.fly(NVE, reply);
         }
     }
