@@ -50,7 +50,7 @@ fn body(message: &Message) -> Value {
         Message::Ack(m) => json!({ "received": m.received, "in force": m.in_force }),
         Message::RegistrationRequest(m) => json!({
             "kind": lower(m.kind),
-            "lifetime": u16::from(m.lifetime),
+            "lifetime": m.lifetime.to_wire(),
             "TSI": tsi(&m.tsi),
             "OLD_NVE": m.old.map(|nve| nve.0),
             "EXPECTED": m.expected.map(version),
@@ -60,7 +60,7 @@ fn body(message: &Message) -> Value {
             "MAC": mac(m.tsi.mac),
             "version": version(m.version),
             "result": format!("{:?}", m.result),
-            "lifetime": u16::from(m.lifetime),
+            "lifetime": m.lifetime.to_wire(),
             "PLACE": m.current.as_ref().map(place),
         }),
         Message::Deregister(Deregister { tsi, version: v })
@@ -77,7 +77,7 @@ fn body(message: &Message) -> Value {
             json!({
                 "vn": m.vn.get(),
                 "answer": answer,
-                "lifetime": u16::from(m.lifetime),
+                "lifetime": m.lifetime.to_wire(),
                 "ADDRESS": address(&m.address),
                 "MAPPING": found.map(|found| json!({
                     "MAC": mac(found.mac),

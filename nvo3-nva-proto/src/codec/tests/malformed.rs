@@ -109,7 +109,7 @@ fn an_answer_that_found_nothing_has_no_mapping() {
         vn: Vni::MAX,
         address: Address::Mac(Mac::ZERO),
         answer: Answer::NotFound,
-        lifetime: Lifetime::from(5),
+        lifetime: Lifetime::from_wire(5),
     });
     let place = [0x80, 1, 0, 13, 0, 0, 0, 0, 0, 0, 0, 1, 1, 192, 0, 2, 1];
 

@@ -9,8 +9,8 @@ use core::net::{IpAddr, Ipv4Addr};
 use nvo3_wire::{Mac, Vni};
 use proptest::prelude::*;
 
-fn response(answer: Answer, lifetime: impl Into<Lifetime>) -> Message {
-    let lifetime = lifetime.into();
+fn response(answer: Answer, lifetime: u16) -> Message {
+    let lifetime = Lifetime::from_wire(lifetime);
     let address = Address::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10)));
     Message::Response(Response { vn: Vni::MAX, address, answer, lifetime })
 }
@@ -18,11 +18,11 @@ fn response(answer: Answer, lifetime: impl Into<Lifetime>) -> Message {
 /// Checks DAP-05.
 #[test]
 fn unknown_and_prohibited_are_two_answers() {
-    let code = |answer| encoded(&response(answer, 5_u16))[28];
+    let code = |answer| encoded(&response(answer, 5))[28];
 
     assert_eq!((code(Answer::NotFound), code(Answer::Prohibited)), (2, 3));
     for answer in [Answer::NotFound, Answer::Prohibited] {
-        let message = response(answer, 5_u16);
+        let message = response(answer, 5);
         assert_eq!(Message::decode(&encoded(&message)).unwrap().1, message);
     }
 }
@@ -40,7 +40,7 @@ fn an_answer_says_how_long_it_may_be_kept() {
             else {
                 panic!("it is a Response")
             };
-            assert_eq!(read.lifetime, Lifetime::from(lifetime));
+            assert_eq!(read.lifetime, Lifetime::from_wire(lifetime));
         }
     }
 }

@@ -132,7 +132,7 @@ fn session_group() -> BoxedStrategy<Message> {
 
 /// Each lifetime that a message can carry.
 fn lifetime() -> impl Strategy<Value = Lifetime> {
-    any::<u16>().prop_map(Lifetime::from)
+    any::<u16>().prop_map(Lifetime::from_wire)
 }
 
 /// Each length of time that a message carries in milliseconds.
