@@ -285,7 +285,7 @@ impl World {
                 self.taken[NVA] = 0;
                 self.forgot = true;
             }
-            Err(challenge) => self.answer(opened, challenge, Header::default(), Message::HelloAck(ack)),
+            Err(challenge) => self.answer(opened, challenge.number, Header::default(), Message::HelloAck(ack)),
         }
     }
 

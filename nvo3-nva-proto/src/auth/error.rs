@@ -33,6 +33,16 @@ pub enum AuthError {
     },
 }
 
+/// The error that a Hello does not answer the current challenge, so it may be a replay.
+///
+/// The authority sends `number` in the seal of a HelloAck of session 0; the next Hello answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the Hello does not answer the challenge: send challenge {number} in a HelloAck of session 0")]
+pub struct Challenge {
+    /// The number of the challenge.
+    pub number: u64,
+}
+
 /// The reason why a message was not sealed. It must not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -82,7 +82,7 @@ impl Transport {
 
     /// Seals an answer outside a session, at the authority, under the key of the message `to` that it answers.
     ///
-    /// `number` is that of [`NvaSeals::prove`] in a challenge, else 0.
+    /// `number` is that of the [`Challenge`](crate::auth::Challenge) of [`NvaSeals::prove`], else 0.
     ///
     /// # Errors
     /// The ring no longer has the key, or `to` has no seal: a trusted transport opened it. The answer must not be sent.

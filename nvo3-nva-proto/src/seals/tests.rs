@@ -98,7 +98,7 @@ mod sealed {
 
         let challenge = peer.prove(Instant(0), Micros(9), asked.sealed().unwrap(), 71).unwrap_err();
         let mut answer = datagram(SessionId(0), &Message::Keepalive);
-        transport.seal_answer(&asked, challenge, &mut answer).unwrap();
+        transport.seal_answer(&asked, challenge.number, &mut answer).unwrap();
         let heard = edge.open(SessionId(0), &answer).unwrap();
         edge.challenged(&heard);
 

@@ -5,6 +5,7 @@ use crate::message::{Ack, ErrorMessage, HelloAck};
 use alloc::collections::VecDeque;
 
 /// An event of a session.
+#[must_use = "the session gives each event once"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -178,7 +178,7 @@ impl Peers {
             if let Err(challenge) = edge.seals.prove(now, self.session_config.dead_after, sealed, fresh) {
                 counters.challenges += 1;
                 let ack = Message::HelloAck(HelloAck { session: SessionId(0), nonce: hello.nonce, ..greeting });
-                self.answer(from, (opened, challenge), SessionId(0), &ack, counters);
+                self.answer(from, (opened, challenge.number), SessionId(0), &ack, counters);
                 return Ok(Heard::Nothing);
             }
         } else if edge.answered.contains(&hello.nonce) {

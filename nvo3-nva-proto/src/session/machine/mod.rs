@@ -133,6 +133,7 @@ impl Session {
     /// The next reliable message of the peer, in order and once. Messages of the session itself are not given out.
     ///
     /// At the NVE, poll the [`SessionEvent::Up`] first: messages of the new session come after it.
+    #[must_use = "the session gives each message once"]
     pub fn poll_message(&mut self) -> Option<Received> {
         if self.role == Role::Initiator && self.events.up_waits() { None } else { self.inbound.take() }
     }
@@ -183,6 +184,7 @@ impl Session {
     }
 
     /// The next event.
+    #[must_use = "the session gives each event once"]
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.poll()
     }
