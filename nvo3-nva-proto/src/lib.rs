@@ -126,7 +126,7 @@ pub use bytes;
 pub use codec::{MAX_IPS, MAX_PLACES};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, UnknownCode};
 pub use header::{CONTROL_PORT, Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
-pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
+pub use id::{Locators, MoveId, NveId, ParseIdError, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
 pub use nvo3_wire::{Mac, Vni};
 pub use session::{

@@ -5,6 +5,7 @@ use crate::codec::codes;
 use crate::id::{MoveId, Place, TsiKey, Version};
 use crate::time::Micros;
 use alloc::vec::Vec;
+use core::fmt;
 
 codes! {
     /// The side of a move that an NVE is on.
@@ -33,6 +34,12 @@ pub struct HoldLimits {
     /// The longest that a frame is held.
     #[cfg_attr(feature = "arbitrary", arbitrary(with = Micros::arbitrary_millis))]
     pub age: Micros,
+}
+
+impl fmt::Display for HoldLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} frames, {} bytes, {}", self.frames, self.bytes, self.age)
+    }
 }
 
 /// The body of [`Prepare`](crate::Message::Prepare): the NVA asks an NVE to take part in a move.

@@ -2,6 +2,7 @@
 
 use crate::codec::codes;
 use crate::id::{Place, RecordNo, SessionId};
+use core::ops::BitOr;
 
 /// The encapsulations that an NVE sends and receives, as a bit set. Unknown bits are kept and ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,6 +13,12 @@ pub struct Encapsulations(pub u16);
 impl Encapsulations {
     /// VXLAN (RFC 7348).
     pub const VXLAN: Self = Self(1);
+
+    /// Checks if every encapsulation in `other` is in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 
     /// Checks if both sets have an encapsulation that this crate knows.
     #[must_use]
@@ -34,6 +41,30 @@ impl Capabilities {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Checks if both sets have an ability that this crate knows.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 & Self::HOLD.0 != 0
+    }
+}
+
+impl BitOr for Encapsulations {
+    type Output = Self;
+
+    /// The encapsulations of both sets.
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOr for Capabilities {
+    type Output = Self;
+
+    /// The abilities of both sets.
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

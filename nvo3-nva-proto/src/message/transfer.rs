@@ -79,6 +79,12 @@ bounded! {
     Vlan(u16) up to 4_094;
 }
 
+impl From<Vlan> for u16 {
+    fn from(vlan: Vlan) -> Self {
+        vlan.0
+    }
+}
+
 /// The source, the target and the move of a transfer.
 ///
 /// With the [`StateKind`] it names one stream: a move may have several sources and targets (VMMI-3.2.12-06).

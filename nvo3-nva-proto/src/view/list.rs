@@ -52,9 +52,45 @@ impl<T> List<'_, T> {
 
 impl<'a, T: Value<'a>> List<'a, T> {
     /// The values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let mut values = self.values;
-        (0..self.len).map_while(move |_| T::take(&mut values))
+    pub const fn iter(&self) -> Iter<'a, T> {
+        Iter { values: self.values, left: self.len, kind: PhantomData }
+    }
+}
+
+impl<'a, T: Value<'a>> IntoIterator for &List<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+/// The values of a [`List`], in order.
+#[derive(Clone)]
+pub struct Iter<'a, T> {
+    values: &'a [u8],
+    left: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Value<'a>> Iterator for Iter<'a, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        T::take(&mut self.values)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
+}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
