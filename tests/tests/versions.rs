@@ -35,7 +35,7 @@ fn answers(world: &mut Direct, datagram: &[u8]) -> Vec<Vec<u8>> {
     answers
 }
 
-fn errors(answers: &[Vec<u8>]) -> Vec<Error> {
+fn errors(answers: &[Vec<u8>]) -> Vec<ErrorMessage> {
     let error = |bytes: &Vec<u8>| match Message::decode(bytes).unwrap() {
         (header, Message::Error(error)) if header == Header::default() => error,
         other => panic!("{other:?}"),

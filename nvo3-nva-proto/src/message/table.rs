@@ -15,6 +15,9 @@ macro_rules! messages {
         /// A message of the protocol, without its [`Header`](crate::Header).
         ///
         /// Exhaustive: an implementation answers each message, and a new one is a new version of the protocol.
+        ///
+        /// The bodies are exhaustive structs too: they are version 1 of the protocol. An optional TLV that is added later is a new
+        /// field, and so a new minor version of this crate while it is 0.x.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
