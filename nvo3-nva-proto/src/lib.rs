@@ -96,7 +96,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![warn(unnameable_types)]
-#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.
