@@ -117,9 +117,8 @@ impl fmt::Display for Micros {
 /// How long an answer or a registration holds, as a message carries it: in units of 100 ms (DIR-03).
 ///
 /// Two values mean something else: [`Lifetime::ONCE`] serves the asked query only, [`Lifetime::SESSION`] holds as long as the
-/// session lives. With `serde` it is [`Lifetime::length`]: a number of
-/// microseconds, 0 for [`Lifetime::ONCE`], and none (`null` in JSON) for [`Lifetime::SESSION`]. A number that is read is rounded as
-/// [`Lifetime::new`] does.
+/// session lives. With `serde` a lifetime is its [`Lifetime::length`]: a number of microseconds, 0 for [`Lifetime::ONCE`], and none
+/// (`null` in JSON) for [`Lifetime::SESSION`]. A number that is read is rounded as by [`Lifetime::new`].
 ///
 /// ```
 /// use nvo3_nva_proto::{Lifetime, Micros};

@@ -1,6 +1,6 @@
 //! The ring of keys without the feature `auth`: nobody can make one.
 //!
-//! The methods are those of the ring with the feature, and no more `const`: turning the feature on must break no caller.
+//! No method is `const`, because no method of the ring with the feature is: turning the feature on must break no caller.
 
 use super::error::{AuthError, KeyError, SealError};
 use super::id::{KeyId, Party};

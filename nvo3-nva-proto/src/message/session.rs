@@ -156,3 +156,21 @@ pub struct Ack {
     /// Every message up to this sequence is in force in the forwarder, or an Error that names the message has refused it.
     pub in_force: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_joined_and_compared_alike() {
+        let (unknown, both) = (Encapsulations(0x100), Encapsulations(0x101));
+        assert_eq!(Encapsulations::VXLAN | unknown, both);
+        assert!(both.contains(unknown) && both.contains(Encapsulations::VXLAN) && !unknown.contains(both));
+        assert!(both.overlaps(Encapsulations::VXLAN) && !both.overlaps(unknown));
+
+        let (unknown, both) = (Capabilities(0x100), Capabilities(0x101));
+        assert_eq!(Capabilities::HOLD | unknown, both);
+        assert!(both.contains(unknown) && both.contains(Capabilities::HOLD) && !unknown.contains(both));
+        assert!(both.overlaps(Capabilities::HOLD) && !both.overlaps(unknown));
+    }
+}
