@@ -7,8 +7,8 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nvo3_nva_proto::auth::{KeyId, Keys, NvaSeals, NveSeals, Opened, Party, Secret};
 use nvo3_nva_proto::{
-    Capabilities, DownReason, Encapsulations, Error, ErrorCode, Header, Hello, HelloAck, Instant, Locators, Message,
-    Micros, MoveId, NveId, Place, RecordNo, SEAL_LEN, Session, SessionConfig, SessionEvent, SessionId,
+    Capabilities, DownReason, Encapsulations, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Locators,
+    Message, Micros, MoveId, NveId, Place, RecordNo, SEAL_LEN, Session, SessionConfig, SessionEvent, SessionId,
 };
 use std::collections::VecDeque;
 
@@ -117,7 +117,7 @@ impl World {
         Self {
             now: Instant(1),
             config,
-            nve: (Session::initiate(config, hello(), 1), NveSeals::new(keys.clone(), EDGE).unwrap()),
+            nve: (Session::initiate(config, hello(), 1).unwrap(), NveSeals::new(keys.clone(), EDGE).unwrap()),
             nva: (None, NvaSeals::default()),
             keys,
             given: 1,
@@ -152,7 +152,10 @@ impl World {
         self.taken[end] = 0;
         if end == NVE {
             let seed = self.give();
-            self.nve = (Session::initiate(self.config, hello(), seed), NveSeals::new(self.keys.clone(), EDGE).unwrap());
+            self.nve = (
+                Session::initiate(self.config, hello(), seed).unwrap(),
+                NveSeals::new(self.keys.clone(), EDGE).unwrap(),
+            );
         } else {
             self.nva = (None, NvaSeals::default());
             self.forgot = true;
@@ -251,8 +254,13 @@ impl World {
             }
             (_, Message::Error(_)) => {}
             _ => {
-                let error =
-                    Error { code: ErrorCode::UnknownSession, about: opened.kind, sequence: 0, offset: 0, tlv: 0 };
+                let error = ErrorMessage {
+                    code: ErrorCode::UnknownSession,
+                    about: opened.kind,
+                    sequence: 0,
+                    offset: 0,
+                    tlv: 0,
+                };
                 self.answer(&opened, 0, Header { session: id, ..Header::default() }, Message::Error(error));
             }
         }
@@ -274,11 +282,11 @@ impl World {
         match seals.prove(self.now, self.config.dead_after, opened, fresh) {
             Ok(()) => {
                 let ack = HelloAck { session: id, ..ack };
-                *session = Some((Session::accept(self.config, self.now, &hello, ack), hello.nonce));
+                *session = Some((Session::accept(self.config, self.now, &hello, ack).unwrap(), hello.nonce));
                 self.taken[NVA] = 0;
                 self.forgot = true;
             }
-            Err(challenge) => self.answer(opened, challenge, Header::default(), Message::HelloAck(ack)),
+            Err(challenge) => self.answer(opened, challenge.number, Header::default(), Message::HelloAck(ack)),
         }
     }
 

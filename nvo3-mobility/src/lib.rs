@@ -137,7 +137,6 @@
 //! - `nved`, `nvad` and `nvoctl` in the repository: an edge, an authority and a control client for Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
-#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 

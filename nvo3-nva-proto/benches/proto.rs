@@ -19,7 +19,7 @@ fn registration() -> Message {
         kind: MoveKind::Hot,
         old: Some(NVE),
         expected: Some(Version { epoch: 3, generation: 1_042 }),
-        lifetime: Lifetime::from(600),
+        lifetime: Lifetime::from_wire(600),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::header::{Header, VERSION, frame_len};
 use crate::id::SessionId;
 use crate::message::table::code;
-use crate::message::{Error, ErrorCode, Message, type_name};
+use crate::message::{ErrorCode, ErrorMessage, Message, type_name};
 use core::fmt;
 
 /// The error that bytes are not a message of this protocol: what is wrong, and where.
@@ -23,6 +23,16 @@ pub struct DecodeError {
     pub offset: u32,
     /// The type of the TLV that the error is about, 0 for none.
     pub tlv: u16,
+}
+
+/// The error that a byte is not a value of an enum of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found} is not a value of {name}")]
+pub struct UnknownCode {
+    /// The name of the enum.
+    pub name: &'static str,
+    /// The byte.
+    pub found: u8,
 }
 
 /// The fault in the bytes of a [`DecodeError`].
@@ -100,7 +110,7 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeErrorKind {
-    /// The code that an [`Error`] message carries.
+    /// The code that an [`ErrorMessage`] message carries.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Version { .. } => ErrorCode::Version,
@@ -125,14 +135,20 @@ impl DecodeErrorKind {
 }
 
 impl DecodeError {
-    /// The code that an [`Error`] message carries.
+    /// The code that an [`ErrorMessage`] message carries.
     pub const fn code(&self) -> ErrorCode {
         self.kind.code()
     }
 
     /// The answer to the sender.
-    pub const fn reply(&self) -> Error {
-        Error { code: self.code(), about: self.about, sequence: self.sequence, offset: self.offset, tlv: self.tlv }
+    pub const fn reply(&self) -> ErrorMessage {
+        ErrorMessage {
+            code: self.code(),
+            about: self.about,
+            sequence: self.sequence,
+            offset: self.offset,
+            tlv: self.tlv,
+        }
     }
 }
 
@@ -148,7 +164,7 @@ impl fmt::Display for DecodeError {
     }
 }
 
-impl Error {
+impl ErrorMessage {
     /// The answer of an NVA to a message of a session that it does not have. The NVE then asks for a new session.
     ///
     /// The answer is sent under the session of the message.
@@ -163,12 +179,12 @@ impl Error {
     /// more bytes to others than the forger sent itself.
     ///
     /// ```
-    /// use nvo3_nva_proto::{Error, ErrorCode, Message};
+    /// use nvo3_nva_proto::{ErrorCode, ErrorMessage, Message};
     ///
     /// let mut hello = [0; 40];
     /// hello[..6].copy_from_slice(&[2, 1, 0, 0, 0, 40]);
     /// let error = Message::decode(&hello).unwrap_err();
-    /// let Some(Message::Error(answer)) = Error::refused_hello(&hello, &error) else { panic!("there is an answer") };
+    /// let Some(Message::Error(answer)) = ErrorMessage::refused_hello(&hello, &error) else { panic!("there is an answer") };
     /// assert_eq!(answer.code, ErrorCode::Version);
     /// ```
     pub fn refused_hello(datagram: &[u8], error: &DecodeError) -> Option<Message> {
@@ -193,13 +209,13 @@ mod tests {
     }
 
     fn answer(datagram: &[u8]) -> Option<Message> {
-        Error::refused_hello(datagram, &Message::decode(datagram).unwrap_err())
+        ErrorMessage::refused_hello(datagram, &Message::decode(datagram).unwrap_err())
     }
 
     #[test]
     fn a_hello_of_another_version_is_answered_in_this_one() {
         for version in (0..=u8::MAX).filter(|version| *version != VERSION) {
-            let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
+            let refused = ErrorMessage { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
             assert_eq!(answer(&hello(version, 36)), Some(Message::Error(refused)));
         }
     }

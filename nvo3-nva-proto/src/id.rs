@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 use nvo3_wire::{Mac, Vni};
 
 /// The id of an edge (NVE). It stays the same when the edge restarts (RFC 8014 §4).
@@ -124,15 +125,76 @@ pub struct Place {
     pub locators: Locators,
 }
 
-impl fmt::Display for NveId {
+/// The error that a text is not an id or a key as `Display` writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be {expected}")]
+pub struct ParseIdError {
+    expected: &'static str,
+}
+
+/// Ids are written as a word and a number.
+macro_rules! numbered {
+    ($($id:ident $word:literal $expected:literal;)*) => {
+        $(impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($word, "{}"), self.0)
+            }
+        }
+
+        impl FromStr for $id {
+            type Err = ParseIdError;
+
+            /// Reads what `Display` writes.
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                let number = text.strip_prefix($word).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+                number.and_then(|digits| digits.parse().ok()).map(Self).ok_or(ParseIdError { expected: $expected })
+            }
+        })*
+    };
+}
+
+numbered! {
+    NveId "nve" "`nve` and a number, such as nve7";
+    MoveId "move" "`move` and a number, such as move7";
+}
+
+impl fmt::Display for RecordNo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nve{}", self.0)
+        self.0.fmt(f)
     }
 }
 
-impl fmt::Display for MoveId {
+impl fmt::Display for SessionId {
+    /// Writes 16 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "move{}", self.0)
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Display for Locators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(a) => a.fmt(f),
+            Self::V6(a) => a.fmt(f),
+            Self::Both(v4, v6) => write!(f, "{v4} and {v6}"),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.nve, self.locators)
+    }
+}
+
+impl FromStr for TsiKey {
+    type Err = ParseIdError;
+
+    /// Reads what `Display` writes: the MAC, `@` and the VN.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let key =
+            text.split_once('@').and_then(|(mac, vn)| Some(Self { vn: vn.parse().ok()?, mac: mac.parse().ok()? }));
+        key.ok_or(ParseIdError { expected: "a MAC, `@` and a VNI, such as 02:00:00:00:00:0a@5001" })
     }
 }
 
@@ -145,5 +207,39 @@ impl fmt::Display for Version {
 impl fmt::Display for TsiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.mac, self.vn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(number: u64, vn in 0..1_u32 << 24, mac: [u8; 6]) {
+            let key = TsiKey { vn: Vni::new(vn).unwrap(), mac: Mac(mac) };
+            prop_assert_eq!(NveId(number).to_string().parse(), Ok(NveId(number)));
+            prop_assert_eq!(MoveId(number).to_string().parse(), Ok(MoveId(number)));
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_id_is_refused_with_an_example() {
+        for text in ["", "7", "nve", "nve+7", "nve18446744073709551616", "move7"] {
+            assert_eq!(text.parse::<NveId>().unwrap_err().to_string(), "must be `nve` and a number, such as nve7");
+        }
+        assert!("02:00:00:00:00:0a".parse::<TsiKey>().is_err());
+        assert!("02:00:00:00:00:0a@16777216".parse::<TsiKey>().is_err());
+    }
+
+    #[test]
+    fn a_place_is_written_with_its_locators() {
+        let (v4, v6) = (Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::LOCALHOST);
+        let place = Place { nve: NveId(1), locators: Locators::Both(v4, v6) };
+        assert_eq!(place.to_string(), "nve1 at 192.0.2.1 and ::1");
+        assert_eq!(SessionId(0xa1).to_string(), "00000000000000a1");
     }
 }

@@ -55,14 +55,14 @@
 //! let (now, mut datagram) = (Instant(0), Vec::new());
 //!
 //! // The edge asks for a session …
-//! let mut nve = Session::initiate(SessionConfig::default(), hello, 0x5eed);
+//! let mut nve = Session::initiate(SessionConfig::default(), hello, 0x5eed)?;
 //! assert!(nve.poll_transmit(now, &mut datagram));
 //!
 //! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
 //! let session = SessionId(0xa1);
 //! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
-//! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack);
+//! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack)?;
 //! assert!(nva.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;
 //! nve.handle(now, &header, message)?;
@@ -96,7 +96,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![warn(unnameable_types)]
-#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 // The derived `Arbitrary` counts its recursion in a thread's own memory.
@@ -116,10 +115,17 @@ mod stream;
 mod time;
 pub mod view;
 
+/// The crate of [`Mac`] and [`Vni`], in the version that this crate uses.
+pub use nvo3_wire;
+
+/// The crate of the trait that `Message::put` takes, in the version that this crate uses.
+#[cfg(feature = "bytes")]
+pub use bytes;
+
 pub use codec::{MAX_IPS, MAX_PLACES};
-pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, UnknownCode};
 pub use header::{CONTROL_PORT, Header, MAX_MESSAGE, MAX_SEALED, SEAL_LEN, VERSION, frame_len};
-pub use id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
+pub use id::{Locators, MoveId, NveId, ParseIdError, Place, RecordNo, SessionId, TsiKey, Version};
 pub use message::*;
 pub use nvo3_wire::{Mac, Vni};
 pub use session::{

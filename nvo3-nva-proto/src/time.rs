@@ -30,6 +30,21 @@ impl Micros {
         Self(n.saturating_mul(1_000_000))
     }
 
+    /// The length of a duration, rounded up to whole microseconds; `u64::MAX` microseconds where that is too many.
+    ///
+    /// So a positive duration never becomes 0, which turns some settings off.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use nvo3_nva_proto::Micros;
+    ///
+    /// let rounded = [0, 1, 1_000, 1_001].map(|nanos| Micros::from_duration_ceil(Duration::from_nanos(nanos)).0);
+    /// assert_eq!(rounded, [0, 1, 1, 2]);
+    /// ```
+    pub fn from_duration_ceil(duration: core::time::Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX))
+    }
+
     /// Whole milliseconds as a message carries them: rounded up, and at most `u32::MAX`.
     pub(crate) fn to_wire_millis(self) -> u32 {
         u32::try_from(self.0.div_ceil(1_000)).unwrap_or(u32::MAX)
@@ -60,10 +75,12 @@ impl Sub for Instant {
     }
 }
 
-impl From<core::time::Duration> for Micros {
-    /// Rounds down to whole microseconds; `u64::MAX` where those are too many.
-    fn from(duration: core::time::Duration) -> Self {
-        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+impl Add for Micros {
+    type Output = Self;
+
+    /// The sum; `u64::MAX` microseconds where that is too many.
+    fn add(self, length: Self) -> Self {
+        Self(self.0.saturating_add(length.0))
     }
 }
 
@@ -100,7 +117,8 @@ impl fmt::Display for Micros {
 /// The lifetime of an answer or a registration, as a message carries it: in units of 100 ms (DIR-03).
 ///
 /// Two values mean something else: [`Lifetime::ONCE`] serves the asked query only, [`Lifetime::SESSION`] holds as long as the
-/// session lives. With `serde` it is the number of the message, 0 to 65,535.
+/// session lives. With `serde` a lifetime is its [`Lifetime::length`]: a number of microseconds, 0 for [`Lifetime::ONCE`], and none
+/// (`null` in JSON) for [`Lifetime::SESSION`]. A number that is read is rounded as by [`Lifetime::new`].
 ///
 /// ```
 /// use nvo3_nva_proto::{Lifetime, Micros};
@@ -110,7 +128,6 @@ impl fmt::Display for Micros {
 /// assert_eq!(Lifetime::SESSION.length(), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Lifetime(pub(crate) u16);
 
@@ -135,6 +152,16 @@ impl Lifetime {
         Self(u16::try_from(units).unwrap_or(u16::MAX))
     }
 
+    /// The lifetime that a message carries as this number, in units of 100 ms. 0 and 65,535 are the two special values.
+    pub const fn from_wire(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The number that a message carries, in units of 100 ms.
+    pub const fn to_wire(self) -> u16 {
+        self.0
+    }
+
     /// Its length, 0 for [`Lifetime::ONCE`]; `None` for [`Lifetime::SESSION`], which no time ends.
     pub const fn length(self) -> Option<Micros> {
         match self {
@@ -144,17 +171,17 @@ impl Lifetime {
     }
 }
 
-impl From<u16> for Lifetime {
-    /// The lifetime that a message says by this number.
-    fn from(number: u16) -> Self {
-        Self(number)
+#[cfg(feature = "serde")]
+impl serde::Serialize for Lifetime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.length().serialize(serializer)
     }
 }
 
-impl From<Lifetime> for u16 {
-    /// The number by which a message says it.
-    fn from(lifetime: Lifetime) -> Self {
-        lifetime.0
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Lifetime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<Micros>::deserialize(deserializer)?.map_or(Self::SESSION, Self::new))
     }
 }
 
@@ -193,7 +220,7 @@ mod tests {
     /// Checks DIR-03.
     #[test]
     fn a_lifetime_is_rounded_down_and_never_to_what_means_something_else() {
-        let number = |micros| u16::from(Lifetime::new(Micros(micros)));
+        let number = |micros| Lifetime::new(Micros(micros)).to_wire();
         assert_eq!([0, 1, 100_000, 199_999, 200_000].map(number), [0, 1, 1, 1, 2]);
         assert_eq!(
             [6_553_399_999, 6_553_400_000, 6_553_500_000, u64::MAX].map(number),
@@ -201,11 +228,31 @@ mod tests {
         );
 
         for number in 0..u16::MAX {
-            let lifetime = Lifetime::from(number);
+            let lifetime = Lifetime::from_wire(number);
             assert_eq!(lifetime.length().map(Lifetime::new), Some(lifetime));
         }
-        let texts = [Lifetime::ONCE, Lifetime::from(5), Lifetime::SESSION].map(|lifetime| lifetime.to_string());
+        let texts = [Lifetime::ONCE, Lifetime::from_wire(5), Lifetime::SESSION].map(|lifetime| lifetime.to_string());
         assert_eq!(texts, ["once", "500 ms", "as long as the session"]);
+    }
+
+    #[test]
+    fn a_sum_and_a_duration_end_at_the_largest_length() {
+        assert_eq!(Micros(1) + Micros(2), Micros(3));
+        assert_eq!(Micros(u64::MAX) + Micros(1), Micros(u64::MAX));
+        assert_eq!(Micros::from_duration_ceil(core::time::Duration::MAX), Micros(u64::MAX));
+        assert_eq!(Micros::from_duration_ceil(core::time::Duration::from_nanos(500)), Micros(1));
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_lifetime_in_json_is_a_number_of_microseconds_or_null() {
+        let texts = [Lifetime::ONCE, Lifetime::from_wire(5), Lifetime::SESSION]
+            .map(|lifetime| serde_json::to_string(&lifetime).unwrap());
+        assert_eq!(texts, ["0", "500000", "null"]);
+        for lifetime in (0..=u16::MAX).map(Lifetime::from_wire) {
+            let text = serde_json::to_string(&lifetime).unwrap();
+            assert_eq!(serde_json::from_str::<Lifetime>(&text).unwrap(), lifetime);
+        }
     }
 
     #[test]

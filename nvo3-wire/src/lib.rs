@@ -131,7 +131,6 @@
 //! [fuzz]: https://github.com/nvo3-suite/nvo3/tree/HEAD/fuzz
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![deny(missing_debug_implementations)]
 
 #[cfg(any(test, feature = "arbitrary"))] // the crate `arbitrary` needs std
 extern crate std;

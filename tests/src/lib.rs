@@ -4,6 +4,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    missing_debug_implementations,
     missing_docs,
     unreachable_pub,
     reason = "this crate is a test"

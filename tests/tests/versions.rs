@@ -4,7 +4,7 @@
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_mobility::nve::Transmit;
 use nvo3_nva_proto::auth::Party;
-use nvo3_nva_proto::{Capabilities, Encapsulations, Error, ErrorCode, Header, Hello, Message, VERSION};
+use nvo3_nva_proto::{Capabilities, Encapsulations, ErrorCode, ErrorMessage, Header, Hello, Message, VERSION};
 use nvo3_tests::direct::{Direct, key, keys, peer, place, sealed};
 
 /// The Hello of an edge.
@@ -35,7 +35,7 @@ fn answers(world: &mut Direct, datagram: &[u8]) -> Vec<Vec<u8>> {
     answers
 }
 
-fn errors(answers: &[Vec<u8>]) -> Vec<Error> {
+fn errors(answers: &[Vec<u8>]) -> Vec<ErrorMessage> {
     let error = |bytes: &Vec<u8>| match Message::decode(bytes).unwrap() {
         (header, Message::Error(error)) if header == Header::default() => error,
         other => panic!("{other:?}"),
@@ -53,7 +53,10 @@ fn a_hello_of_another_version_is_told_which_one_is_spoken() {
         let answers = answers(&mut world, &bytes);
 
         assert_eq!(answers[0][0], VERSION);
-        assert_eq!(errors(&answers), [Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 }]);
+        assert_eq!(
+            errors(&answers),
+            [ErrorMessage { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 }]
+        );
         assert!(answers[0].len() <= bytes.len());
     }
 }
@@ -77,7 +80,7 @@ fn nothing_else_of_another_version_is_answered_by_anybody() {
     world.run(nvo3_nva_proto::Micros::from_millis(10));
     answers(&mut world, &[]);
     let mut answer = Vec::new();
-    let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
+    let refused = ErrorMessage { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
     Message::Error(refused).encode(&Header::default(), &mut answer).unwrap();
     for kind in 0..=u8::MAX {
         answer[..2].copy_from_slice(&[VERSION + 1, kind]);

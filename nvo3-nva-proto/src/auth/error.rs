@@ -33,6 +33,16 @@ pub enum AuthError {
     },
 }
 
+/// The error that a Hello does not answer the current challenge, so it may be a replay.
+///
+/// The authority sends `number` in the seal of a HelloAck of session 0; the next Hello answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the Hello does not answer the challenge: send challenge {number} in a HelloAck of session 0")]
+pub struct Challenge {
+    /// The number of the challenge.
+    pub number: u64,
+}
+
 /// The reason why a message was not sealed. It must not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +53,9 @@ pub enum SealError {
     /// The ring has no key with this id.
     #[error("key {0} is not in the ring")]
     UnknownKey(KeyId),
+    /// The message to answer has no seal, so no key is known for the answer.
+    #[error("the message to answer has no seal: its answer needs the key of a sealed message")]
+    NoSeal,
     /// The message is shorter than a header or longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE).
     #[error("the message has {length} bytes: must be 24 to 1176")]
     NotAMessage {

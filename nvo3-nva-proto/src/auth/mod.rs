@@ -50,7 +50,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use error::{AuthError, KeyError, SealError};
+pub use error::{AuthError, Challenge, KeyError, SealError};
 pub use id::{KeyId, Party};
 #[cfg(feature = "auth")]
 pub use keys::{Keys, Secret};

@@ -1,7 +1,7 @@
 //! The seals of an authority, one for each edge.
 
 use super::Keys;
-use super::error::{AuthError, SealError};
+use super::error::{AuthError, Challenge, SealError};
 use super::id::{KeyId, Party};
 use super::numbers::Numbers;
 use super::opened::{Opened, session_of};
@@ -38,8 +38,8 @@ impl NvaSeals {
     /// once.
     ///
     /// # Errors
-    /// The challenge for the number of a HelloAck of session 0: the current one, or `fresh`, which must never have been used before.
-    pub fn prove(&mut self, now: Instant, lifetime: Micros, hello: &Opened<'_>, fresh: u64) -> Result<(), u64> {
+    /// The challenge for a HelloAck of session 0: the current one, or `fresh`, which must never have been used before.
+    pub fn prove(&mut self, now: Instant, lifetime: Micros, hello: &Opened<'_>, fresh: u64) -> Result<(), Challenge> {
         let valid = self.challenge.filter(|(_, given)| now - *given <= lifetime);
         match valid {
             Some((challenge, _)) if challenge == hello.number => {
@@ -47,10 +47,10 @@ impl NvaSeals {
                 self.key = Some(hello.key);
                 Ok(())
             }
-            Some((challenge, _)) => Err(challenge),
+            Some((number, _)) => Err(Challenge { number }),
             None => {
                 self.challenge = Some((fresh, now));
-                Err(fresh)
+                Err(Challenge { number: fresh })
             }
         }
     }

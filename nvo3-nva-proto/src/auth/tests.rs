@@ -194,16 +194,16 @@ fn a_hello_opens_a_session_once_and_only_with_a_challenge_that_is_not_old() {
         |bytes: &[u8], at: u64, fresh| nva.prove(Instant(at), lifetime, &keys.open(Party::Nve, bytes).unwrap(), fresh);
     let first = hello(&mut nve);
 
-    assert_eq!(prove(&first, 0, 71), Err(71));
-    assert_eq!(prove(&first, 1, 72), Err(71));
+    assert_eq!(prove(&first, 0, 71), Err(Challenge { number: 71 }));
+    assert_eq!(prove(&first, 1, 72), Err(Challenge { number: 71 }));
     nve.challenged(71);
     let second = hello(&mut nve);
     assert_eq!(prove(&second, 2, 73), Ok(()));
-    assert_eq!(prove(&second, 3, 74), Err(74));
+    assert_eq!(prove(&second, 3, 74), Err(Challenge { number: 74 }));
     nve.challenged(74);
     let third = hello(&mut nve);
-    assert_eq!(prove(&third, 3_000_004, 75), Err(75));
-    assert_eq!(prove(&second, 3_000_005, 76), Err(75));
+    assert_eq!(prove(&third, 3_000_004, 75), Err(Challenge { number: 75 }));
+    assert_eq!(prove(&second, 3_000_005, 76), Err(Challenge { number: 75 }));
 }
 
 /// A key changes without a gap: the NVA gets the new key, then the NVE gets it, then both drop the old key.

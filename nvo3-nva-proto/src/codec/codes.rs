@@ -2,7 +2,7 @@
 
 /// Makes from a row of each value: the enum, its byte on the wire, and a clause for a person. A byte without a row refuses the message.
 ///
-/// The enums are exhaustive: a value without a row is not in this version of the protocol, and a `match` must handle every value.
+/// An enum is exhaustive if an implementation must handle each value, and `#[non_exhaustive]` if the clause is enough for a new value.
 macro_rules! codes {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $code:literal $clause:literal,)* }) => {
         $(#[$doc])*
@@ -19,6 +19,19 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $clause,)*
+                }
+            }
+        }
+
+        impl TryFrom<u8> for $name {
+            type Error = $crate::error::UnknownCode;
+
+            /// The value of a byte on the wire.
+            #[inline]
+            fn try_from(found: u8) -> Result<Self, Self::Error> {
+                match found {
+                    $($code => Ok(Self::$variant),)*
+                    _ => Err($crate::error::UnknownCode { name: stringify!($name), found }),
                 }
             }
         }
@@ -40,10 +53,7 @@ macro_rules! codes {
             #[inline]
             fn get(r: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::error::DecodeError> {
                 let at = r.offset();
-                match r.get::<u8>()? {
-                    $($code => Ok(Self::$variant),)*
-                    byte => Err(r.wrong(at, byte)),
-                }
+                Self::try_from(r.get::<u8>()?).map_err(|unknown| r.wrong(at, unknown.found))
             }
         }
     };

@@ -4,11 +4,11 @@ use super::reader::Reader;
 use super::tlv::{kind, put_critical};
 use super::value::{Get, Put, Sink, fields};
 use crate::error::DecodeError;
-use crate::message::{Ack, Error, Hello, HelloAck};
+use crate::message::{Ack, ErrorMessage, Hello, HelloAck};
 
 fields! {
     HelloAck { session, nonce, epoch, published }
-    Error { code, about, tlv, sequence, offset }
+    ErrorMessage { code, about, tlv, sequence, offset }
     Ack { received, in_force }
 }
 

@@ -62,6 +62,7 @@ pub struct WrongEntry {
 
 codes! {
     /// The reason why an entry is wrong: the first that applies.
+    #[non_exhaustive]
     pub enum Verdict {
         /// The VN has no such TSI, or the NVE may not know it.
         Unknown = 1 "the VN has no such TSI",

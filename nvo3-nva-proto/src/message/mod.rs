@@ -16,7 +16,7 @@ pub use moves::{Done, HoldLimits, MoveResult, MoveWord, Outcome, Prepare, Ready,
 pub use registration::{
     Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, RegistrationResult, Tsi,
 };
-pub use session::{Ack, Capabilities, Encapsulations, Error, ErrorCode, Hello, HelloAck};
+pub use session::{Ack, Capabilities, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck};
 pub use table::{Message, type_name};
 pub use transfer::{
     Amount, Flow, FlowEnds, FlowRecord, FlowState, PolicyRecord, StateAck, StateAnswer, StateChunk, StateKind,

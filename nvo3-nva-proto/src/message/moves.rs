@@ -5,9 +5,12 @@ use crate::codec::codes;
 use crate::id::{MoveId, Place, TsiKey, Version};
 use crate::time::Micros;
 use alloc::vec::Vec;
+use core::fmt;
 
 codes! {
     /// The side of a move that an NVE is on.
+    ///
+    /// Exhaustive: an implementation must handle each value, and a new value is a new version of the protocol.
     pub enum Side {
         /// The NVE that the VM leaves.
         Old = 1 "old",
@@ -31,6 +34,12 @@ pub struct HoldLimits {
     /// The longest that a frame is held.
     #[cfg_attr(feature = "arbitrary", arbitrary(with = Micros::arbitrary_millis))]
     pub age: Micros,
+}
+
+impl fmt::Display for HoldLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} frames, {} bytes, {}", self.frames, self.bytes, self.age)
+    }
 }
 
 /// The body of [`Prepare`](crate::Message::Prepare): the NVA asks an NVE to take part in a move.
@@ -73,6 +82,7 @@ pub struct Ready {
 
 codes! {
     /// The reason why an NVE or the NVA refuses a move.
+    #[non_exhaustive]
     pub enum Refusal {
         /// The version is below the floor: something newer is known of a TSI.
         Stale = 1 "something newer is known of a TSI of the move",
@@ -127,6 +137,8 @@ pub struct Outcome {
 
 codes! {
     /// The result of a move.
+    ///
+    /// Exhaustive: an implementation must handle each value, and a new value is a new version of the protocol.
     pub enum MoveResult {
         /// The VM is at the new NVE.
         Committed = 1 "committed",

@@ -8,6 +8,8 @@ use core::net::IpAddr;
 
 codes! {
     /// The kind of move by which a TSI comes to be behind an NVE (draft-ietf-nvo3-vmm §2).
+    ///
+    /// Exhaustive: an implementation must handle each value, and a new value is a new version of the protocol.
     pub enum MoveKind {
         /// The VM runs during the move.
         Hot = 1 "hot",
@@ -72,6 +74,7 @@ pub struct RegistrationReply {
 
 codes! {
     /// The result of a registration.
+    #[non_exhaustive]
     pub enum RegistrationResult {
         /// The mapping points to the NVE.
         Accepted = 0 "accepted",

@@ -2,6 +2,7 @@
 
 use crate::codec::codes;
 use crate::id::{Place, RecordNo, SessionId};
+use core::ops::BitOr;
 
 /// The encapsulations that an NVE sends and receives, as a bit set. Unknown bits are kept and ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,6 +13,12 @@ pub struct Encapsulations(pub u16);
 impl Encapsulations {
     /// VXLAN (RFC 7348).
     pub const VXLAN: Self = Self(1);
+
+    /// Checks if every encapsulation in `other` is in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 
     /// Checks if both sets have an encapsulation that this crate knows.
     #[must_use]
@@ -34,6 +41,30 @@ impl Capabilities {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Checks if both sets have an ability that this crate knows.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 & Self::HOLD.0 != 0
+    }
+}
+
+impl BitOr for Encapsulations {
+    type Output = Self;
+
+    /// The encapsulations of both sets.
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOr for Capabilities {
+    type Output = Self;
+
+    /// The abilities of both sets.
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -73,7 +104,7 @@ pub struct HelloAck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Error {
+pub struct ErrorMessage {
     /// The kind of error.
     pub code: ErrorCode,
     /// The type of the message that the error is about, 0 if unknown.
@@ -87,7 +118,8 @@ pub struct Error {
 }
 
 codes! {
-    /// The kind of error in an [`Error`].
+    /// The kind of error in an [`ErrorMessage`].
+    #[non_exhaustive]
     pub enum ErrorCode {
         /// The receiver does not speak the version of the message.
         Version = 1 "the version is not supported",
@@ -123,4 +155,22 @@ pub struct Ack {
     pub received: u32,
     /// Every message up to this sequence is in force in the forwarder, or an Error that names the message has refused it.
     pub in_force: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_joined_and_compared_alike() {
+        let (unknown, both) = (Encapsulations(0x100), Encapsulations(0x101));
+        assert_eq!(Encapsulations::VXLAN | unknown, both);
+        assert!(both.contains(unknown) && both.contains(Encapsulations::VXLAN) && !unknown.contains(both));
+        assert!(both.overlaps(Encapsulations::VXLAN) && !both.overlaps(unknown));
+
+        let (unknown, both) = (Capabilities(0x100), Capabilities(0x101));
+        assert_eq!(Capabilities::HOLD | unknown, both);
+        assert!(both.contains(unknown) && both.contains(Capabilities::HOLD) && !unknown.contains(both));
+        assert!(both.overlaps(Capabilities::HOLD) && !both.overlaps(unknown));
+    }
 }

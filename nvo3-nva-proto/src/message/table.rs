@@ -15,6 +15,9 @@ macro_rules! messages {
         /// A message of the protocol, without its [`Header`](crate::Header).
         ///
         /// Exhaustive: an implementation answers each message, and a new one is a new version of the protocol.
+        ///
+        /// The bodies are exhaustive structs too: they are version 1 of the protocol. An optional TLV that is added later is a new
+        /// field, and so a new minor version of this crate while it is 0.x.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -108,7 +111,7 @@ messages! {
     /// The sender closes the session.
     0x04 Goodbye;
     /// The sender could not take a message.
-    0x05 Error(Error);
+    0x05 Error(ErrorMessage);
     /// The messages that the sender has received, and those in force.
     0x06 Ack(Ack);
 

@@ -79,6 +79,12 @@ bounded! {
     Vlan(u16) up to 4_094;
 }
 
+impl From<Vlan> for u16 {
+    fn from(vlan: Vlan) -> Self {
+        vlan.0
+    }
+}
+
 /// The source, the target and the move of a transfer.
 ///
 /// With the [`StateKind`] it names one stream: a move may have several sources and targets (VMMI-3.2.12-06).
@@ -100,6 +106,7 @@ pub struct StateStream {
 
 codes! {
     /// The kind of a state.
+    #[non_exhaustive]
     pub enum StateKind {
         /// The connections of the VM, packed at the source and restarted at the target (VMM-4.4-08, VMM-4.4-10).
         Connections = 1 "connections",
@@ -288,6 +295,7 @@ pub struct StateAck {
 
 codes! {
     /// The answer of a target to an offer of state.
+    #[non_exhaustive]
     pub enum StateAnswer {
         /// The target has taken the state so far.
         Taken = 1 "taken",

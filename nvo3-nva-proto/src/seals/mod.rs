@@ -82,14 +82,15 @@ impl Transport {
 
     /// Seals an answer outside a session, at the authority, under the key of the message `to` that it answers.
     ///
-    /// `number` is that of [`NvaSeals::prove`] in a challenge, else 0.
+    /// `number` is that of the [`Challenge`](crate::auth::Challenge) of [`NvaSeals::prove`], else 0.
     ///
     /// # Errors
-    /// The ring no longer has the key. The answer must not be sent.
+    /// The ring no longer has the key, or `to` has no seal: a trusted transport opened it. The answer must not be sent.
     pub fn seal_answer(&self, to: &Opened<'_>, number: u64, message: &mut Vec<u8>) -> Result<(), SealError> {
         match (self, &to.0) {
+            (Self::Trusted, _) => Ok(()),
             (Self::Sealed(keys), Source::Sealed(to)) => keys.seal(Party::Nva, to.key, number, message),
-            _ => Ok(()),
+            (Self::Sealed(_), Source::Plain(_)) => Err(SealError::NoSeal),
         }
     }
 }

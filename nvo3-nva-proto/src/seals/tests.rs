@@ -98,13 +98,25 @@ mod sealed {
 
         let challenge = peer.prove(Instant(0), Micros(9), asked.sealed().unwrap(), 71).unwrap_err();
         let mut answer = datagram(SessionId(0), &Message::Keepalive);
-        transport.seal_answer(&asked, challenge, &mut answer).unwrap();
+        transport.seal_answer(&asked, challenge.number, &mut answer).unwrap();
         let heard = edge.open(SessionId(0), &answer).unwrap();
         edge.challenged(&heard);
 
         let second = hello(&mut edge);
         let proof = transport.open(&second).unwrap();
         assert_eq!(peer.prove(Instant(1), Micros(9), proof.sealed().unwrap(), 72), Ok(()));
+    }
+
+    #[test]
+    fn a_sealed_transport_gives_no_answer_to_a_message_without_a_seal() {
+        let plain = datagram(SESSION, &Message::Keepalive);
+        let opened = Transport::Trusted.open(&plain).unwrap();
+        let mut answer = datagram(SESSION, &Message::Goodbye);
+
+        let sealed = Transport::Sealed(ring(&[EDGE])).seal_answer(&opened, 0, &mut answer);
+
+        assert_eq!(sealed, Err(SealError::NoSeal));
+        assert_eq!(answer, datagram(SESSION, &Message::Goodbye));
     }
 
     /// Checks.

@@ -1,10 +1,11 @@
 //! The events of a session for its owner, bounded until the owner polls them.
 
 use super::DownReason;
-use crate::message::{Ack, Error, HelloAck};
+use crate::message::{Ack, ErrorMessage, HelloAck};
 use alloc::collections::VecDeque;
 
 /// An event of a session.
+#[must_use = "the session gives each event once"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -16,7 +17,7 @@ pub enum SessionEvent {
     /// The peer has acknowledged up to here.
     Acked(Ack),
     /// The peer could not take a message.
-    PeerError(Error),
+    PeerError(ErrorMessage),
 }
 
 /// The most errors of a peer that wait to be polled.
@@ -32,7 +33,7 @@ pub(super) struct Events {
     down: Option<DownReason>,
     up: Option<HelloAck>,
     acked: Option<Ack>,
-    errors: VecDeque<Error>,
+    errors: VecDeque<ErrorMessage>,
 }
 
 impl Events {
@@ -59,7 +60,7 @@ impl Events {
     }
 
     /// Keeps an error of the peer; false if there was no room.
-    pub(super) fn peer_error(&mut self, error: Error) -> bool {
+    pub(super) fn peer_error(&mut self, error: ErrorMessage) -> bool {
         let room = self.errors.len() < ERRORS;
         if room {
             self.errors.push_back(error);

@@ -6,6 +6,8 @@ use crate::message::Message;
 use core::fmt;
 
 /// A reliable message of the peer, in its order.
+#[must_use = "the session gives each message once"]
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Received {
@@ -155,6 +157,7 @@ pub enum SendError {
 }
 
 /// The counters of a [`Session`](crate::Session) since it was made; they only grow.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionCounters {

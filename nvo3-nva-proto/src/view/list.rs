@@ -7,14 +7,21 @@ use core::fmt;
 use core::marker::PhantomData;
 
 /// A value of a [`List`]. The trait is sealed: only types of this crate implement it.
-pub trait Value<'a>: Sized {
-    /// Takes one from the front of `bytes`, which are not empty and were checked.
-    #[doc(hidden)]
-    fn take(bytes: &mut &'a [u8]) -> Option<Self>;
+pub trait Value<'a>: sealed::Take<'a> {}
+
+mod sealed {
+    /// Reads a value. Outside this crate nobody can name it, so nobody can implement [`Value`](super::Value).
+    #[allow(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Take<'a>: Sized {
+        /// Takes one from the front of `bytes`, which are not empty and were checked.
+        fn take(bytes: &mut &'a [u8]) -> Option<Self>;
+    }
 }
 
 // A bound by `Get` itself would show in public signatures what nobody can name.
-impl<'a, T: Get<'a>> Value<'a> for T {
+impl<'a, T: Get<'a>> Value<'a> for T {}
+
+impl<'a, T: Get<'a>> sealed::Take<'a> for T {
     #[inline(always)]
     fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(bytes);
@@ -45,9 +52,45 @@ impl<T> List<'_, T> {
 
 impl<'a, T: Value<'a>> List<'a, T> {
     /// The values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let mut values = self.values;
-        (0..self.len).map_while(move |_| T::take(&mut values))
+    pub const fn iter(&self) -> Iter<'a, T> {
+        Iter { values: self.values, left: self.len, kind: PhantomData }
+    }
+}
+
+impl<'a, T: Value<'a>> IntoIterator for &List<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+/// The values of a [`List`], in order.
+#[derive(Clone)]
+pub struct Iter<'a, T> {
+    values: &'a [u8],
+    left: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Value<'a>> Iterator for Iter<'a, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        T::take(&mut self.values)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
+}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("left", &self.left).finish_non_exhaustive()
     }
 }
 

@@ -14,6 +14,9 @@
 //!
 //! let (_, view::Message::Resync(resync)) = view::Message::parse(&datagram)? else { panic!("not a Resync") };
 //! assert!(resync.vns.iter().eq([Vni::MAX]));
+//! for vn in &resync.vns {
+//!     assert_eq!(vn, Vni::MAX);
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -21,7 +24,7 @@ mod list;
 mod owned;
 
 pub use crate::message::table::borrowed::Message;
-pub use list::{List, Value};
+pub use list::{Iter, List, Value};
 
 use crate::codec::{Reader, Tlvs};
 use crate::error::DecodeError;

@@ -10,7 +10,7 @@ pub(crate) fn decoded(bytes: &[u8]) -> Value {
     match Message::decode(bytes) {
         Ok((header, message)) => self::message(&header, &message),
         Err(error) => {
-            let Error { code, about, sequence, offset, tlv } = error.reply();
+            let ErrorMessage { code, about, sequence, offset, tlv } = error.reply();
             json!({ "error": format!("{code:?}"), "about": about, "sequence": sequence, "offset": offset, "TLV": tlv })
         }
     }
@@ -50,7 +50,7 @@ fn body(message: &Message) -> Value {
         Message::Ack(m) => json!({ "received": m.received, "in force": m.in_force }),
         Message::RegistrationRequest(m) => json!({
             "kind": lower(m.kind),
-            "lifetime": u16::from(m.lifetime),
+            "lifetime": m.lifetime.to_wire(),
             "TSI": tsi(&m.tsi),
             "OLD_NVE": m.old.map(|nve| nve.0),
             "EXPECTED": m.expected.map(version),
@@ -60,7 +60,7 @@ fn body(message: &Message) -> Value {
             "MAC": mac(m.tsi.mac),
             "version": version(m.version),
             "result": format!("{:?}", m.result),
-            "lifetime": u16::from(m.lifetime),
+            "lifetime": m.lifetime.to_wire(),
             "PLACE": m.current.as_ref().map(place),
         }),
         Message::Deregister(Deregister { tsi, version: v })
@@ -77,7 +77,7 @@ fn body(message: &Message) -> Value {
             json!({
                 "vn": m.vn.get(),
                 "answer": answer,
-                "lifetime": u16::from(m.lifetime),
+                "lifetime": m.lifetime.to_wire(),
                 "ADDRESS": address(&m.address),
                 "MAPPING": found.map(|found| json!({
                     "MAC": mac(found.mac),
@@ -180,6 +180,7 @@ fn body(message: &Message) -> Value {
                 StateAnswer::Resource => "no room",
                 StateAnswer::Policy => "not allowed",
                 StateAnswer::Stale => "stale",
+                other => panic!("no word of the SPEC for `{other}`"),
             };
             stream(&m.stream, m.kind, json!({ "upto": m.upto.get(), "answer": answer }))
         }
@@ -203,6 +204,7 @@ fn body(message: &Message) -> Value {
                     Verdict::Ahead => "ahead",
                     Verdict::WrongNve => "wrong NVE",
                     Verdict::WrongAddress => "wrong address",
+                    other => panic!("no word of the SPEC for `{other}`"),
                 },
                 "MAC": mac(wrong.mac),
                 "version": version(wrong.version),

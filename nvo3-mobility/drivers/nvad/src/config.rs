@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser};
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::NvaConfig;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{Locators, NveId, Place};
+use nvo3_nva_proto::{Locators, Micros, NveId, Place};
 use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
 use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
@@ -211,13 +211,13 @@ impl Settings {
     fn machine(&self) -> Result<NvaConfig, Error> {
         let mut nva = NvaConfig::new(Transport::Sealed(Keys::default()));
         if let Some(Span(grace)) = self.grace {
-            nva.grace = grace.into();
+            nva.grace = grace;
         }
         if let Some(Span(lifetime)) = self.lifetime {
-            nva.lifetime = lifetime.into();
+            nva.lifetime = lifetime;
         }
         if let Some(Span(age)) = self.hold_age {
-            nva.hold.age = age.into();
+            nva.hold.age = age;
         }
         nva.early_push = self.early_push.unwrap_or(nva.early_push);
         nva.hold.frames = self.hold_frames.unwrap_or(nva.hold.frames);
@@ -274,13 +274,14 @@ impl FromStr for Member {
 /// A length of time, such as 10s or 500ms.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct Span(std::time::Duration);
+struct Span(Micros);
 
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text).map(Self).map_err(|error| format!("`{text}` is no length of time: {error}"))
+        let length = humantime::parse_duration(text).map(Micros::from_duration_ceil);
+        length.map(Self).map_err(|error| format!("`{text}` is no length of time: {error}"))
     }
 }
 
@@ -295,7 +296,6 @@ impl TryFrom<String> for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nvo3_nva_proto::Micros;
 
     const GOOD: &str = "listen = ['127.0.0.1']\nnve = ['1=192.0.2.1']\nin-memory = true\ntrusted-transport = true\n";
 
@@ -371,6 +371,11 @@ mod tests {
             (Micros::from_secs(30), false, 100)
         );
         assert_eq!(config.nva.lifetime, NvaConfig::new(Transport::Trusted).lifetime);
+    }
+
+    #[test]
+    fn a_length_of_time_below_a_microsecond_is_not_0() {
+        assert_eq!(load(&["--hold-age", "500ns"], GOOD).unwrap().nva.hold.age, Micros(1));
     }
 
     /// The lines of the sample that set a key, each with its key; a comment sets the default.

@@ -20,6 +20,7 @@
 use serde::Serialize;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -64,6 +65,12 @@ pub struct Sockets {
     buffer: Vec<u8>,
     counters: SocketCounters,
     complained: Option<Instant>,
+}
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sockets").field("all", &self.all).field("counters", &self.counters).finish_non_exhaustive()
+    }
 }
 
 impl Sockets {

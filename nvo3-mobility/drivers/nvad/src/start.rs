@@ -31,13 +31,10 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
     let sockets = Sockets::bind(&config.listen)?;
 
     config.nva.epoch = epoch;
-    config.nva.transport = match daemon::keys(&config.trust)? {
-        None => Transport::Trusted,
-        Some(keys) => {
-            warn_without_key(&keys, &config.places);
-            Transport::Sealed(keys)
-        }
-    };
+    config.nva.transport = daemon::transport(&config.trust)?;
+    if let Transport::Sealed(keys) = &config.nva.transport {
+        warn_without_key(keys, &config.places);
+    }
     let now = clock::now();
     let mut nva = Nva::replay(config.nva, getrandom::u64()?, now, records)?;
     for place in &config.places {

@@ -276,7 +276,7 @@ impl Prepare {
     }
 
     pub(crate) fn request(&self) -> Request {
-        let deadline = Micros(u64::try_from(self.deadline.as_micros()).unwrap_or(u64::MAX));
+        let deadline = Micros::from_duration_ceil(self.deadline);
         Request::Prepare { move_id: self.move_id, tsis: self.tsis().collect(), to: self.to, deadline }
     }
 }

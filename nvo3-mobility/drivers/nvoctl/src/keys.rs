@@ -18,6 +18,7 @@
 
 use nvo3_nva_proto::NveId;
 use nvo3_nva_proto::auth::{KeyError, KeyId, Keys, Secret};
+use nvo3_nva_proto::seals::Transport;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -96,14 +97,14 @@ impl Trust {
         }
     }
 
-    /// The keys that are in the file now; `None` if the transport is trusted.
+    /// The transport for a machine: a trusted one, or one that is sealed with the keys that are in the file now.
     ///
     /// # Errors
     /// Those of [`read`].
-    pub fn keys(&self) -> Result<Option<Keys>, KeysError> {
+    pub fn transport(&self) -> Result<Transport, KeysError> {
         match self {
-            Self::Transport => Ok(None),
-            Self::KeyFile(path) => read(path).map(Some),
+            Self::Transport => Ok(Transport::Trusted),
+            Self::KeyFile(path) => read(path).map(Transport::Sealed),
         }
     }
 }
@@ -244,5 +245,17 @@ mod tests {
         assert_eq!(Trust::new(None, true).unwrap(), Trust::Transport);
         assert!(Trust::new(None, false).unwrap_err().to_string().starts_with("keys or trusted-transport"));
         assert!(Trust::new(path(), true).unwrap_err().to_string().starts_with("keys and trusted-transport"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_and_no_trust() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        let trust = Trust::new(Some(path.clone()), false).unwrap();
+
+        assert!(matches!(trust.transport(), Err(KeysError::File { .. })));
+        make(NveId(1), &[path]).unwrap();
+        assert!(matches!(trust.transport(), Ok(Transport::Sealed(keys)) if keys.len() == 1));
+        assert!(matches!(Trust::Transport.transport(), Ok(Transport::Trusted)));
     }
 }

@@ -30,6 +30,7 @@
 //! | 3 | no daemon listens at the socket, or it went away before it answered |
 //! | 4 | the move ended aborted: the VM's place is the old NVE |
 //! | 5 | timed out; what was asked may still happen |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 pub mod client;

@@ -5,6 +5,9 @@ use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Side, Tsi, TsiKey};
 
 /// One change of the NVA's state. The number of the record is the version of the mapping that it makes or reserves.
 ///
+/// The order of the variants, and of the fields in each, is a stored form: nvad writes records in postcard, which has no names. A new
+/// variant goes to the end. Every other change is a new format of the store.
+///
 /// This enum is exhaustive on purpose: a store that skips a kind of record loses state, so a new kind must not compile in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -131,7 +131,7 @@ mod tests {
             let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
             let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
             let hello = Hello { place, nonce: 9, resumed: false, encapsulations, capabilities };
-            let edge = Session::initiate(session, hello, 3);
+            let edge = Session::initiate(session, hello, 3).unwrap();
             let mut world = Self { nva, now: START, edge, bytes: Vec::new() };
             world.nva.handle(START, Input::Admit(place)).unwrap();
             world.talk();

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, NveId, Reject, Session,
-    SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, Reject,
+    Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.
@@ -96,7 +96,7 @@ impl Peers {
                 Heard::Nothing
             }
             (Err(error), _) => {
-                if let Some(refused) = Error::refused_hello(datagram, &error) {
+                if let Some(refused) = ErrorMessage::refused_hello(datagram, &error) {
                     self.answer(from, (opened, 0), SessionId(0), &refused, counters);
                 }
                 self.hear_malformed(now, &error, counters)
@@ -178,7 +178,7 @@ impl Peers {
             if let Err(challenge) = edge.seals.prove(now, self.session_config.dead_after, sealed, fresh) {
                 counters.challenges += 1;
                 let ack = Message::HelloAck(HelloAck { session: SessionId(0), nonce: hello.nonce, ..greeting });
-                self.answer(from, (opened, challenge), SessionId(0), &ack, counters);
+                self.answer(from, (opened, challenge.number), SessionId(0), &ack, counters);
                 return Ok(Heard::Nothing);
             }
         } else if edge.answered.contains(&hello.nonce) {
@@ -196,7 +196,8 @@ impl Peers {
         let ack = HelloAck { session, nonce: hello.nonce, ..greeting };
         let restarted = !hello.resumed;
         let Some(edge) = self.edges.get_mut(&nve) else { return Heard::Nothing };
-        edge.session = Some(Session::accept(self.session_config, now, &hello, ack));
+        // `NvaConfig::validate` has checked the configuration of the session.
+        edge.session = Session::accept(self.session_config, now, &hello, ack).ok();
         edge.peer = Some(from);
         (edge.gone, edge.fenced) = (None, false);
         edge.answered.push_back(hello.nonce);

@@ -5,7 +5,7 @@ use super::room::Peers;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
 use nvo3_nva_proto::seals::Opened;
-use nvo3_nva_proto::{Error, ErrorCode, Header, Instant, Message, NveId, RecordNo, SessionId};
+use nvo3_nva_proto::{ErrorCode, ErrorMessage, Header, Instant, Message, NveId, RecordNo, SessionId};
 
 /// A letter that waits for a record to be durable.
 pub(super) struct Waiting {
@@ -74,7 +74,7 @@ impl Peers {
         (code, about): (ErrorCode, u8),
         counters: &mut NvaCounters,
     ) {
-        let error = Error { code, about, sequence: 0, offset: 0, tlv: 0 };
+        let error = ErrorMessage { code, about, sequence: 0, offset: 0, tlv: 0 };
         self.answer(to, (opened, 0), session, &Message::Error(error), counters);
     }
 

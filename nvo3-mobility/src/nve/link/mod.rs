@@ -93,7 +93,8 @@ impl Link {
     pub(super) fn connect(&mut self) -> bool {
         let over = self.session.as_ref().is_none_or(Session::is_over);
         if over {
-            self.session = Some(Session::initiate(self.config, self.hello, self.seed));
+            // `NveConfig::validate` has checked the configuration of the session.
+            self.session = Session::initiate(self.config, self.hello, self.seed).ok();
         }
         over
     }

@@ -220,7 +220,7 @@ mod tests {
         let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
         let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
-        let mut nva = Session::accept(SessionConfig::default(), start, &hello, ack);
+        let mut nva = Session::accept(SessionConfig::default(), start, &hello, ack).unwrap();
         receive(&mut nve, start, &mut nva);
         let version = Version { epoch: 1, generation: 1 };
         let mapping = Mapping { mac: key(2).mac, ips: vec![[192, 0, 2, 2].into()], version, place: Some(place(2)) };
@@ -263,7 +263,7 @@ mod tests {
         let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
         let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
-        receive(&mut nve, start, &mut Session::accept(SessionConfig::default(), start, &hello, ack));
+        receive(&mut nve, start, &mut Session::accept(SessionConfig::default(), start, &hello, ack).unwrap());
         let mut drain = |nve: &mut Nve, now| {
             while nve.poll_transmit(now, &mut bytes).is_some() {}
             core::iter::from_fn(|| nve.poll_event()).collect::<Vec<_>>()

@@ -141,7 +141,14 @@ mod tests {
         let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
             let statement = (Version::default(), Vec::new(), None);
-            mappings.keep(now, key, statement, Lifetime::Said(lifetime.into()), &mut orders, &mut counters);
+            mappings.keep(
+                now,
+                key,
+                statement,
+                Lifetime::Said(nvo3_nva_proto::Lifetime::from_wire(lifetime)),
+                &mut orders,
+                &mut counters,
+            );
             let end = mappings.next_expiry()?;
             if end > now {
                 mappings.expire(Instant(end.0 - 1), &mut orders);

@@ -24,7 +24,7 @@ fn json_is_what_a_person_reads() {
         "kind": "Failover",
         "old": 1,
         "expected": {"epoch": 3, "generation": 1042},
-        "lifetime": 65535,
+        "lifetime": null,
     }});
     assert_eq!(serde_json::to_value(message).unwrap(), expected);
 }

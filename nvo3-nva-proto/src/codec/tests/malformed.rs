@@ -109,7 +109,7 @@ fn an_answer_that_found_nothing_has_no_mapping() {
         vn: Vni::MAX,
         address: Address::Mac(Mac::ZERO),
         answer: Answer::NotFound,
-        lifetime: Lifetime::from(5),
+        lifetime: Lifetime::from_wire(5),
     });
     let place = [0x80, 1, 0, 13, 0, 0, 0, 0, 0, 0, 0, 1, 1, 192, 0, 2, 1];
 
@@ -160,5 +160,5 @@ fn the_answer_to_an_error_names_it() {
 
     let reply = error.reply();
 
-    assert_eq!(reply, Error { code: ErrorCode::UnknownCritical, about: 0x20, sequence: 6, offset: 28, tlv: 13 });
+    assert_eq!(reply, ErrorMessage { code: ErrorCode::UnknownCritical, about: 0x20, sequence: 6, offset: 28, tlv: 13 });
 }

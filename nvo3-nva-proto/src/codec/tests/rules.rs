@@ -3,13 +3,14 @@
 use super::strategy::message;
 use super::{encoded, extended};
 use crate::*;
+use alloc::string::ToString;
 use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr};
 use nvo3_wire::{Mac, Vni};
 use proptest::prelude::*;
 
-fn response(answer: Answer, lifetime: impl Into<Lifetime>) -> Message {
-    let lifetime = lifetime.into();
+fn response(answer: Answer, lifetime: u16) -> Message {
+    let lifetime = Lifetime::from_wire(lifetime);
     let address = Address::Ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10)));
     Message::Response(Response { vn: Vni::MAX, address, answer, lifetime })
 }
@@ -17,11 +18,11 @@ fn response(answer: Answer, lifetime: impl Into<Lifetime>) -> Message {
 /// Checks DAP-05.
 #[test]
 fn unknown_and_prohibited_are_two_answers() {
-    let code = |answer| encoded(&response(answer, 5_u16))[28];
+    let code = |answer| encoded(&response(answer, 5))[28];
 
     assert_eq!((code(Answer::NotFound), code(Answer::Prohibited)), (2, 3));
     for answer in [Answer::NotFound, Answer::Prohibited] {
-        let message = response(answer, 5_u16);
+        let message = response(answer, 5);
         assert_eq!(Message::decode(&encoded(&message)).unwrap().1, message);
     }
 }
@@ -39,7 +40,7 @@ fn an_answer_says_how_long_it_may_be_kept() {
             else {
                 panic!("it is a Response")
             };
-            assert_eq!(read.lifetime, Lifetime::from(lifetime));
+            assert_eq!(read.lifetime, Lifetime::from_wire(lifetime));
         }
     }
 }
@@ -61,12 +62,12 @@ fn connected(now: Instant) -> (Session, Session) {
     let place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
     let hello = Hello { place, nonce: 0, resumed: false, encapsulations, capabilities };
-    let mut nve = Session::initiate(SessionConfig::default(), hello, 1);
+    let mut nve = Session::initiate(SessionConfig::default(), hello, 1).unwrap();
     let mut bytes = vec![];
     assert!(nve.poll_transmit(now, &mut bytes));
     let (_, Message::Hello(hello)) = Message::decode(&bytes).unwrap() else { panic!("not a Hello") };
     let grant = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
-    let mut nva = Session::accept(SessionConfig::default(), now, &hello, grant);
+    let mut nva = Session::accept(SessionConfig::default(), now, &hello, grant).unwrap();
     assert!(nva.poll_transmit(now, &mut bytes));
     let (header, grant) = Message::decode(&bytes).unwrap();
     nve.handle(now, &header, grant).unwrap();
@@ -133,6 +134,18 @@ fn every_error_of_decoding_is_caused_and_read() {
         assert_eq!(read, reply);
         assert_eq!((error.code(), error.tlv), (code, tlv));
     }
+}
+
+#[test]
+fn a_byte_is_its_value_or_an_error_that_names_it() {
+    let moves: std::vec::Vec<MoveKind> = (0..=u8::MAX).filter_map(|byte| MoveKind::try_from(byte).ok()).collect();
+    assert_eq!(moves, [MoveKind::Hot, MoveKind::Warm, MoveKind::Cold, MoveKind::Failover]);
+    for result in (0..=u8::MAX).filter_map(|byte| RegistrationResult::try_from(byte).ok()) {
+        assert_eq!(RegistrationResult::try_from(result as u8), Ok(result));
+    }
+    let unknown = Refusal::try_from(200).unwrap_err();
+    assert_eq!(unknown, UnknownCode { name: "Refusal", found: 200 });
+    assert_eq!(unknown.to_string(), "200 is not a value of Refusal");
 }
 
 /// Checks VMM-6-02.

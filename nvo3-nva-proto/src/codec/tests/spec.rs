@@ -38,7 +38,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         capabilities: Capabilities::HOLD,
     };
     let hello_ack = HelloAck { session: SessionId(0xa1), nonce: hello.nonce, epoch: 3, published: RecordNo(1_040) };
-    let error = Error { code: ErrorCode::UnknownCritical, about: 0x24, sequence: 9, offset: 57, tlv: 13 };
+    let error = ErrorMessage { code: ErrorCode::UnknownCritical, about: 0x24, sequence: 9, offset: 57, tlv: 13 };
     let resync = Resync {
         since: RecordNo(1_040),
         vns: vec![vn],

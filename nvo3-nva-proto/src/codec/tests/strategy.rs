@@ -116,7 +116,7 @@ fn session_group() -> BoxedStrategy<Message> {
         Message::HelloAck(HelloAck { session: SessionId(session), nonce, epoch, published: RecordNo(published) })
     });
     let error = (error_code(), any::<(u8, u32, u32, u16)>()).prop_map(|(code, (about, sequence, offset, tlv))| {
-        Message::Error(Error { code, about, sequence, offset, tlv })
+        Message::Error(ErrorMessage { code, about, sequence, offset, tlv })
     });
     let ack = any::<(u32, u32)>().prop_map(|(received, in_force)| Message::Ack(Ack { received, in_force }));
     prop_oneof![
@@ -132,7 +132,7 @@ fn session_group() -> BoxedStrategy<Message> {
 
 /// Each lifetime that a message can carry.
 fn lifetime() -> impl Strategy<Value = Lifetime> {
-    any::<u16>().prop_map(Lifetime::from)
+    any::<u16>().prop_map(Lifetime::from_wire)
 }
 
 /// Each length of time that a message carries in milliseconds.

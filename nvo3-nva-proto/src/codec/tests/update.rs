@@ -62,14 +62,19 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
         let update = Update { mappings: [mapping.clone()].to_vec(), ..dual_stack(0, 1) };
         let tsi = Tsi { key: TsiKey { vn, mac }, ips };
         let messages = [
-            Message::Response(Response { vn, address, answer: Answer::Found(mapping), lifetime: Lifetime::from(1) }),
+            Message::Response(Response {
+                vn,
+                address,
+                answer: Answer::Found(mapping),
+                lifetime: Lifetime::from_wire(1),
+            }),
             Message::Update(update),
             Message::RegistrationRequest(RegistrationRequest {
                 tsi: tsi.clone(),
                 kind: MoveKind::Hot,
                 old: Some(NveId(1)),
                 expected: Some(version),
-                lifetime: Lifetime::from(1),
+                lifetime: Lifetime::from_wire(1),
             }),
             Message::Prepare(Prepare {
                 move_id: MoveId(1),

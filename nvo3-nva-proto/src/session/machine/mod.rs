@@ -8,9 +8,9 @@ use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::random::{draw, up_to};
 use super::state::{Input, Output, Role, State, step};
-use super::{DownReason, Received, SendError, SessionConfig, SessionCounters, SessionEvent};
+use super::{ConfigError, DownReason, Received, SendError, SessionConfig, SessionCounters, SessionEvent};
 use crate::id::SessionId;
-use crate::message::{Error, Hello, HelloAck, Message};
+use crate::message::{ErrorMessage, Hello, HelloAck, Message};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 
@@ -48,7 +48,7 @@ pub struct Session {
     outbound: Outbound,
     inbound: Inbound,
     events: Events,
-    refusals: VecDeque<Error>,
+    refusals: VecDeque<ErrorMessage>,
     goodbye: bool,
     now: Instant,
     heard: Instant,
@@ -61,24 +61,32 @@ impl Session {
     /// The side of an NVE. It asks for a session at the first poll, and again each time the session is lost, until it is closed.
     ///
     /// The session draws `hello.nonce` from `seed`. Give a seed that nobody outside can guess.
-    pub fn initiate(config: SessionConfig, hello: Hello, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// The error of [`SessionConfig::validate`].
+    pub fn initiate(config: SessionConfig, hello: Hello, seed: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
         let opening = Opening::Ask { hello, tries: 0, due: Instant::default(), until: Instant::default() };
         let mut session = Self::new(config, Role::Initiator, opening, seed, Instant::default());
         session.ask(Instant::default());
-        session
+        Ok(session)
     }
 
     /// The side of an NVA: `ack` grants the session that `hello` asks for.
     ///
     /// The session id in `ack` must not be 0, must not have been used before, and nobody outside may be able to guess it. The session
     /// ends when it is lost; a later Hello begins a new one.
-    pub fn accept(config: SessionConfig, now: Instant, hello: &Hello, ack: HelloAck) -> Self {
+    ///
+    /// # Errors
+    /// The error of [`SessionConfig::validate`].
+    pub fn accept(config: SessionConfig, now: Instant, hello: &Hello, ack: HelloAck) -> Result<Self, ConfigError> {
+        config.validate()?;
         let ack = HelloAck { nonce: hello.nonce, ..ack };
         let opening = Opening::Answer { ack, due: true };
         let mut session = Self::new(config, Role::Acceptor, opening, 0, now);
         session.establish(ack);
         session.events.granted();
-        session
+        Ok(session)
     }
 
     fn new(config: SessionConfig, role: Role, opening: Opening, seed: u64, now: Instant) -> Self {
@@ -125,6 +133,7 @@ impl Session {
     /// The next reliable message of the peer, in order and once. Messages of the session itself are not given out.
     ///
     /// At the NVE, poll the [`SessionEvent::Up`] first: messages of the new session come after it.
+    #[must_use = "the session gives each message once"]
     pub fn poll_message(&mut self) -> Option<Received> {
         if self.role == Role::Initiator && self.events.up_waits() { None } else { self.inbound.take() }
     }
@@ -161,7 +170,7 @@ impl Session {
     }
 
     /// Tells the peer, once and unreliably, that a message could not be taken.
-    pub fn refuse(&mut self, error: Error) {
+    pub fn refuse(&mut self, error: ErrorMessage) {
         if self.is_up() && self.refusals.len() < REFUSALS {
             self.refusals.push_back(error);
         } else {
@@ -175,6 +184,7 @@ impl Session {
     }
 
     /// The next event.
+    #[must_use = "the session gives each event once"]
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.poll()
     }
@@ -238,7 +248,7 @@ impl Session {
         }
     }
 
-    fn peer_error(&mut self, error: Error) {
+    fn peer_error(&mut self, error: ErrorMessage) {
         if !self.events.peer_error(error) {
             self.counters.peer_errors_shed = self.counters.peer_errors_shed.saturating_add(1);
         }

@@ -4,7 +4,7 @@ use super::{Opening, Session, is_internal};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::SessionId;
-use crate::message::{Error, ErrorCode, Hello, HelloAck, Message, type_name};
+use crate::message::{ErrorCode, ErrorMessage, Hello, HelloAck, Message, type_name};
 use crate::session::state::{Input, Role, State};
 use crate::session::{DownReason, Reject};
 use crate::time::Instant;
@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// An NVA refuses to grant a session, or cannot.
-    fn handle_refused_hello(&mut self, error: Error) -> Result<(), Reject> {
+    fn handle_refused_hello(&mut self, error: ErrorMessage) -> Result<(), Reject> {
         if self.role != Role::Initiator || self.state != State::Connecting {
             return Err(Reject::Unexpected { name: "Error" });
         }

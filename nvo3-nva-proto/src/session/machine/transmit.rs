@@ -92,6 +92,7 @@ impl Session {
     }
 
     /// The next deadline and its reason. While something waits to be polled it is the latest time seen.
+    #[must_use = "the owner has to call `Session::handle_timeout` then"]
     pub fn poll_timeout(&self) -> Option<(Instant, SessionTimer)> {
         if self.has_output() {
             return Some((self.now, SessionTimer::Output));

@@ -2,7 +2,7 @@
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
-use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, SessionId, Tsi};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId, Tsi};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -43,7 +43,7 @@ fn what_does_not_fit_or_is_the_session_s_own_is_not_queued() {
 fn what_is_not_polled_closes_the_window() {
     let config = SessionConfig { window: 4, ..SessionConfig::default() };
     let asked = Hello { nonce: 5, ..hello() };
-    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9)).unwrap();
     let at = |sequence| Header { session: SessionId(9), sequence, transaction: 0 };
     for n in 1..=4 {
         nva.handle(Instant(2), &at(n), numbered(n.into())).unwrap();
@@ -56,14 +56,24 @@ fn what_is_not_polled_closes_the_window() {
     assert_eq!(nva.handle(Instant(2), &at(5), numbered(5)), Ok(()));
 }
 
+/// With a keepalive of 0 a session would always have a Keepalive to send.
+#[test]
+fn no_session_begins_with_settings_that_cannot_work() {
+    let config = SessionConfig { keepalive: Micros(0), ..SessionConfig::default() };
+    let refused = config.validate().unwrap_err();
+
+    assert_eq!(Session::initiate(config, hello(), 1).err(), Some(refused));
+    assert_eq!(Session::accept(config, Instant(1), &hello(), grant(9)).err(), Some(refused));
+}
+
 /// Both sides get a million of each input, and nobody polls an output.
 #[test]
 fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
     let config = SessionConfig::default();
     let asked = Hello { nonce: 5, ..hello() };
-    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
-    let mut nve = Session::initiate(config, hello(), 1);
-    let error = Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9)).unwrap();
+    let mut nve = Session::initiate(config, hello(), 1).unwrap();
+    let error = ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
     let mut datagram = Vec::new();
     let mut at = Instant(1);
 

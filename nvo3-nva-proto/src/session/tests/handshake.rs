@@ -2,7 +2,7 @@
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
-use crate::{Ack, Error, ErrorCode, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
 fn next_message(session: &mut Session, now: Instant) -> Option<Message> {
@@ -45,7 +45,7 @@ fn both_sides_come_up_and_stay_up() {
 fn a_repeated_hello_gets_the_same_answer_and_another_one_does_not() {
     let config = SessionConfig::default();
     let asked = Hello { nonce: 5, ..hello() };
-    let mut nva = Session::accept(config, Instant(1), &asked, grant(9));
+    let mut nva = Session::accept(config, Instant(1), &asked, grant(9)).unwrap();
     let first = next_message(&mut nva, Instant(1));
     assert_eq!(next_message(&mut nva, Instant(1)), None);
 
@@ -59,7 +59,7 @@ fn a_repeated_hello_gets_the_same_answer_and_another_one_does_not() {
 
 #[test]
 fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let first = hello_of(&mut nve, Instant(1));
     let ack = HelloAck { nonce: first.nonce, ..grant(9) };
     nve.handle(Instant(2), &under(9), Message::HelloAck(ack)).unwrap();
@@ -81,7 +81,7 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
 
 #[test]
 fn hellos_are_repeated_with_the_same_nonce_and_longer_waits() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let (mut now, mut hellos, mut waits) = (Instant(1), Vec::new(), Vec::new());
     while now < Instant(3_500_000) {
         hellos.push(hello_of(&mut nve, now));
@@ -99,7 +99,7 @@ fn hellos_are_repeated_with_the_same_nonce_and_longer_waits() {
 /// The authority answered and its answers were lost. By now it ignores the nonce as an old one.
 #[test]
 fn a_nonce_that_is_as_old_as_a_dead_session_is_not_said_again() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let (mut now, mut nonces) = (Instant(1), Vec::new());
     while now < Instant(12_000_000) {
         nonces.push(hello_of(&mut nve, now).nonce);
@@ -170,7 +170,7 @@ fn goodbye_ends_the_edge_s_session_for_good_and_the_authority_s_until_the_next()
 #[test]
 fn what_arrived_before_a_goodbye_is_still_given_out() {
     let asked = Hello { nonce: 5, ..hello() };
-    let mut nva = Session::accept(SessionConfig::default(), Instant(1), &asked, grant(9));
+    let mut nva = Session::accept(SessionConfig::default(), Instant(1), &asked, grant(9)).unwrap();
 
     nva.handle(Instant(2), &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
     nva.handle(Instant(2), &under(9), Message::Goodbye).unwrap();
@@ -181,7 +181,7 @@ fn what_arrived_before_a_goodbye_is_still_given_out() {
 
 #[test]
 fn messages_of_a_new_session_wait_for_its_up() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let nonce = hello_of(&mut nve, Instant(1)).nonce;
     nve.handle(Instant(2), &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
     nve.handle(Instant(2), &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
@@ -211,14 +211,14 @@ fn a_message_of_another_session_is_refused_and_keeps_nobody_alive() {
 
 #[test]
 fn nothing_of_a_session_passes_to_the_next() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let nonce = hello_of(&mut nve, Instant(1)).nonce;
     nve.handle(Instant(2), &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
     assert!(matches!(nve.poll_event(), Some(SessionEvent::Up(_))));
     nve.send(0, &numbered(1)).unwrap();
     assert!(next_message(&mut nve, Instant(3)).is_some());
     nve.handle(Instant(4), &under(9), Message::Ack(Ack { received: 1, in_force: 1 })).unwrap();
-    let error = Error { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
+    let error = ErrorMessage { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
     nve.handle(Instant(4), &under(9), Message::Error(error)).unwrap();
     nve.send(0, &numbered(2)).unwrap();
     nve.refuse(error);

@@ -76,7 +76,7 @@ impl Network {
         Self {
             now: Instant(1),
             way,
-            sides: [Some(Session::initiate(config, hello(), seed)), None],
+            sides: [Some(Session::initiate(config, hello(), seed).unwrap()), None],
             messages: [Vec::new(), Vec::new()],
             events: [Vec::new(), Vec::new()],
             datagrams: 0,
@@ -107,7 +107,7 @@ impl Network {
     pub(super) fn restart(&mut self, side: usize) {
         self.cut();
         let seed = self.draw();
-        self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed));
+        self.sides[side] = (side == NVE).then(|| Session::initiate(self.config, hello(), seed).unwrap());
     }
 
     /// A good network with a session that both sides have up.
@@ -224,7 +224,7 @@ impl Network {
             };
             if new {
                 self.next_id += 1;
-                self.sides[NVA] = Some(Session::accept(self.config, self.now, hello, grant(self.next_id)));
+                self.sides[NVA] = Some(Session::accept(self.config, self.now, hello, grant(self.next_id)).unwrap());
             }
             return;
         }
@@ -234,7 +234,9 @@ impl Network {
         };
         if to == NVA && unknown {
             let mut reply = Vec::new();
-            crate::Error::unknown_session(&header).encode(&Header { sequence: 0, ..header }, &mut reply).unwrap();
+            crate::ErrorMessage::unknown_session(&header)
+                .encode(&Header { sequence: 0, ..header }, &mut reply)
+                .unwrap();
             self.fly(NVE, reply);
         }
     }

@@ -212,7 +212,7 @@ fn two_that_do_not_understand_each_other_s_errors_fall_silent() {
     let session = net.side(NVE).id();
     let error = DecodeError {
         kind: DecodeErrorKind::Value { found: 99 },
-        about: Message::Error(crate::Error { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 })
+        about: Message::Error(crate::ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 })
             .type_code(),
         sequence: 0,
         session,

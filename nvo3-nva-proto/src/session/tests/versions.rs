@@ -3,7 +3,8 @@
 use super::network::{NVA, NVE, Network, hello, numbered};
 use crate::session::{Reject, Session, SessionConfig, SessionEvent, SessionTimer};
 use crate::{
-    Capabilities, DecodeError, Encapsulations, Error, ErrorCode, Header, Hello, Instant, Message, SessionId, VERSION,
+    Capabilities, DecodeError, Encapsulations, ErrorCode, ErrorMessage, Header, Hello, Instant, Message, SessionId,
+    VERSION,
 };
 use alloc::vec::Vec;
 
@@ -31,10 +32,10 @@ fn with_tlv(message: &Message, tlv: [u8; 4]) -> Vec<u8> {
 
 #[test]
 fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     let mut datagram = Vec::new();
     assert!(nve.poll_transmit(Instant(1), &mut datagram));
-    let refused = Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
+    let refused = ErrorMessage { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 };
 
     nve.handle(Instant(2), &Header::default(), Message::Error(refused)).unwrap();
 
@@ -49,9 +50,9 @@ fn an_edge_whose_version_the_authority_does_not_speak_says_so_and_goes_on_asking
 /// An edge can read nothing of a message of another version, not even whether it is an answer.
 #[test]
 fn an_edge_answers_nothing_of_another_version_and_takes_nothing_of_it() {
-    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
     assert!(nve.poll_transmit(Instant(1), &mut Vec::new()));
-    let refused = Message::Error(Error { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 });
+    let refused = Message::Error(ErrorMessage { code: ErrorCode::Version, about: 0, sequence: 0, offset: 0, tlv: 0 });
 
     let result = nve.handle_undecodable(Instant(2), &of_version(VERSION + 1, &Header::default(), &refused));
 
@@ -92,7 +93,9 @@ fn what_a_later_edge_says_of_itself_is_passed_over_unless_it_must_be_known() {
 
     let critical = with_tlv(&asked, [0xbf, 0xff, 0, 0]);
     let error = Message::decode(&critical).unwrap_err();
-    let Some(Message::Error(answer)) = Error::refused_hello(&critical, &error) else { panic!("there is an answer") };
+    let Some(Message::Error(answer)) = ErrorMessage::refused_hello(&critical, &error) else {
+        panic!("there is an answer")
+    };
     assert_eq!((answer.code, answer.about, answer.tlv), (ErrorCode::UnknownCritical, 1, 0x3fff));
 }
 

@@ -33,6 +33,7 @@ pub use writer::{Progress, Writer, WriterCounters};
 use nvo3_mobility::nva::Record;
 use nvo3_nva_proto::RecordNo;
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use std::fmt;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,12 @@ pub struct Store {
     path: PathBuf,
     database: Database,
     epoch: u32,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).field("epoch", &self.epoch).finish_non_exhaustive()
+    }
 }
 
 impl Store {

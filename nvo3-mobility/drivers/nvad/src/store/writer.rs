@@ -4,6 +4,7 @@ use super::{Error, Store};
 use nvo3_mobility::nva::Record;
 use nvo3_nva_proto::RecordNo;
 use serde::Serialize;
+use std::fmt;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
@@ -34,6 +35,12 @@ pub struct Writer {
     records: mpsc::Sender<(RecordNo, Record)>,
     progress: watch::Receiver<Progress>,
     thread: JoinHandle<Result<(), Error>>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("progress", &*self.progress.borrow()).finish_non_exhaustive()
+    }
 }
 
 impl Writer {

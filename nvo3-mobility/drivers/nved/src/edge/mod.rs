@@ -12,7 +12,6 @@ mod words;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
-use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge as Machine, MoveTally, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::rules::State;
@@ -51,8 +50,7 @@ impl Edge {
     /// Opens sockets and ports by the configuration, and asks the NVA for a session.
     pub(crate) fn open(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let seed = getrandom::u64()?;
-        let transport = daemon::keys(&config.trust)?.map_or(Transport::Trusted, Transport::Sealed);
-        let mut nve = NveConfig::new(config.place, transport);
+        let mut nve = NveConfig::new(config.place, daemon::transport(&config.trust)?);
         nve.hypervisor_word_only = config.hypervisor_word_only;
         let forwarder = ForwarderConfig::new(config.place.locators);
         let mut edge = Self {

@@ -21,6 +21,7 @@ pub use nvoctl::PortKind;
 use arrayvec::ArrayVec;
 use packet::Packet;
 use serde::Serialize;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use tap::Tap;
@@ -58,10 +59,26 @@ enum Device {
     Tap(Tap),
 }
 
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Device::Packet(_) => "packet",
+            Device::Tap(_) => "tap",
+        };
+        f.debug_tuple("Port").field(&kind).finish()
+    }
+}
+
 /// Room for a batch of frames.
 pub struct Frames {
     bytes: Box<[u8]>,
     lengths: ArrayVec<usize, BATCH>,
+}
+
+impl fmt::Debug for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frames").field("lengths", &self.lengths).finish_non_exhaustive()
+    }
 }
 
 impl Frames {

@@ -36,6 +36,7 @@ use nvo3_wire::{Error as WireError, Vni, flow, vxlan};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use run::Run;
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -132,6 +133,12 @@ pub struct Datagrams {
     received: usize,
 }
 
+impl fmt::Debug for Datagrams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Datagrams").field("received", &self.received).finish_non_exhaustive()
+    }
+}
+
 impl Datagrams {
     /// Makes empty room.
     pub fn new() -> Self {
@@ -152,6 +159,15 @@ impl Datagrams {
 impl Default for Datagrams {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for Underlay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Underlay")
+            .field("families", &self.families.len())
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 

@@ -41,6 +41,7 @@ pub use watchers::Watchers;
 
 use crate::keys::{KeysError, Trust};
 use nvo3_nva_proto::auth::Keys;
+use nvo3_nva_proto::seals::Transport;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -51,23 +52,23 @@ pub fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
-/// The keys that messages are sealed with, or `None` if the transport is trusted. The log says which.
+/// The transport for the daemon's machine. The log says if it is a trusted one.
 ///
 /// # Errors
 /// Those of [`keys::read`](crate::keys::read).
-pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
-    let keys = trust.keys()?;
-    match &keys {
-        Some(keys) => {
+pub fn transport(trust: &Trust) -> Result<Transport, KeysError> {
+    let transport = trust.transport()?;
+    match &transport {
+        Transport::Sealed(keys) => {
             tracing::info!(keys = keys.len(), "the messages of NVEs and NVA are authenticated by the file of keys")
         }
-        None => {
+        _ => {
             tracing::warn!(
                 "trusted-transport: the messages of NVEs and NVA are not authenticated, whoever can send to this address is believed"
             );
         }
     }
-    Ok(keys)
+    Ok(transport)
 }
 
 /// Reads the file of keys again, for [`Request::ReloadKeys`](crate::Request::ReloadKeys).
@@ -75,7 +76,7 @@ pub fn keys(trust: &Trust) -> Result<Option<Keys>, KeysError> {
 /// # Errors
 /// Those of [`keys::read`](crate::keys::read), and [`KeysError::NoFile`] if the transport is trusted.
 pub fn reload_keys(trust: &Trust) -> Result<Keys, KeysError> {
-    let keys = trust.keys()?.ok_or(KeysError::NoFile)?;
+    let Transport::Sealed(keys) = trust.transport()? else { return Err(KeysError::NoFile) };
     tracing::info!(keys = keys.len(), "the file of keys was read again");
     Ok(keys)
 }
