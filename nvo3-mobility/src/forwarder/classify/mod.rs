@@ -1,62 +1,93 @@
-//! The part of a frame that forwarding reads: its MACs, and whether the frame is for the control plane.
+//! The part of a frame that forwarding reads, and the judgement of what a frame of a port says about its sender.
+//!
+//! [`judge`] fails closed: a frame passes only if every claim in it is bound to the port (VMM-10-02), and a frame whose claims it
+//! cannot find is dropped. A claim is a pair of a MAC and an IP address that says "I am here": the source of an IP packet, the sender
+//! of ARP, and the addresses of Neighbor Discovery. Packets of an unknown protocol, and later fragments, have no claim but their
+//! source.
 
+mod ip;
+mod neighbor;
+#[cfg(test)]
+mod tests;
+
+use super::DropReason;
+use core::net::IpAddr;
 use nvo3_wire::ethernet::Frame;
-use nvo3_wire::{EtherType, icmpv6, ipv6};
+use nvo3_wire::{EtherType, Mac};
 
 /// The longest frame that the forwarder takes, in bytes.
 pub(super) const MAX_FRAME: usize = 65_535;
+
+/// The class of a frame of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The frame goes on.
+    Data,
+    /// The frame goes on. Its sender has no address yet, so the frame does not show that the sender's VM runs at the port.
+    Joining,
+    /// ARP, RARP, NS or NA in the VN's own network: the control plane answers it or lets it pass.
+    Control,
+    /// As [`Class::Control`], and an ARP probe or a DAD NS. A probe does not show that its sender's VM runs at the port.
+    Probe,
+    /// Only the control plane may have the frame. It claims an address that is not bound to its sender, or it probes for such an
+    /// address, or it breaks a rule of its protocol.
+    ControlOnly,
+}
+
+impl Class {
+    pub(crate) const fn is_for_control(self) -> bool {
+        matches!(self, Self::Control | Self::Probe | Self::ControlOnly)
+    }
+
+    /// True if the frame shows that its sender's VM runs at the port.
+    pub(crate) const fn shows_sender(self) -> bool {
+        matches!(self, Self::Data | Self::Control)
+    }
+}
 
 /// Reads the Ethernet header and at most one tag; `None` if the frame is too short or too long.
 pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     if frame.len() > MAX_FRAME { None } else { Frame::parse(frame).ok() }
 }
 
-/// True if the frame is ARP, RARP, a neighbour solicitation or a neighbour advertisement.
-pub(super) fn for_control(frame: &Frame<'_>) -> bool {
-    match frame.ether_type() {
-        EtherType::ARP | EtherType::RARP => true,
-        EtherType::IPV6 => {
-            ipv6::Packet::parse(frame.payload).and_then(|packet| icmpv6::Message::parse(&packet)).is_ok_and(|message| {
-                matches!(message.header.kind, icmpv6::NEIGHBOR_SOLICITATION | icmpv6::NEIGHBOR_ADVERTISEMENT)
-            })
-        }
-        _ => false,
+/// True if the frame belongs to a VLAN of the tenant. A frame without a tag, or with the VLAN id 0, which only gives a priority,
+/// belongs to the VN's own network: the network that the NVA's directory describes.
+#[inline]
+pub(crate) fn is_in_tenant_vlan(frame: &Frame<'_>) -> bool {
+    frame.tag.is_some_and(|tag| tag.id() != 0)
+}
+
+/// The class of a frame of a trusted port, from which every claim is believed.
+pub(super) fn trusted(bytes: &[u8], frame: &Frame<'_>) -> Class {
+    match judge(bytes, frame, |_, _| true) {
+        Ok(Class::ControlOnly) => Class::Control,
+        Ok(class) => class,
+        Err(_) => Class::Data,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
-
-    /// Checks VXL-12.
-    #[test]
-    fn fourteen_bytes_are_a_frame_and_thirteen_are_not() {
-        assert!(parse(&[0; 14]).is_some());
-        assert!(parse(&[0; 13]).is_none());
-        assert!(parse(&[0; MAX_FRAME + 1]).is_none());
+/// The class of a frame of a port that is not trusted. `holds` says whether a MAC, and an address if there is one, are bound to the
+/// port. The caller has checked the frame's source MAC.
+///
+/// # Errors
+/// The reason to drop the frame.
+#[inline]
+pub(crate) fn judge(
+    bytes: &[u8],
+    frame: &Frame<'_>,
+    holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
+) -> Result<Class, DropReason> {
+    match frame.ether_type() {
+        EtherType::IPV4 => ip::v4(frame, holds),
+        EtherType::IPV6 => ip::v6(bytes, frame, holds),
+        EtherType::ARP | EtherType::RARP => Ok(neighbor::arp(bytes, frame, holds)),
+        other if other.is_tag() => Err(DropReason::TooManyTags),
+        other if other.get() < 0x0600 && hides_protocol(frame.payload) => Err(DropReason::HiddenProtocol),
+        _ => Ok(Class::Data),
     }
+}
 
-    #[test]
-    fn control_sees_arp_and_neighbour_discovery_tagged_or_not_and_nothing_else() {
-        let (mac, ip) = (Mac([2, 0, 0, 0, 0, 1]), Ipv4([192, 0, 2, 1]));
-        let mut arp = [0; 60];
-        arp::announcement(mac, ip, &mut arp).unwrap();
-        let mut rarp = [0; 60];
-        arp::rarp_request(mac, &mut rarp).unwrap();
-        let mut solicitation = [0; 120];
-        let length =
-            nd::dad(mac, Ipv6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), None, &mut solicitation)
-                .unwrap();
-        let mut tagged = [0; 64];
-        tagged[..12].copy_from_slice(&arp[..12]);
-        tagged[12..16].copy_from_slice(&[0x81, 0, 0, 7]);
-        tagged[16..].copy_from_slice(&arp[12..]);
-        let mut plain = [0; 60];
-        plain[12..14].copy_from_slice(&[8, 0]);
-
-        let seen = |frame: &[u8]| for_control(&parse(frame).unwrap());
-        assert!(seen(&arp) && seen(&rarp) && seen(&solicitation[..length]) && seen(&tagged));
-        assert!(!seen(&plain));
-    }
+/// True if a SNAP header names an EtherType (RFC 1042, and IEEE 802.1H for bridges).
+fn hides_protocol(llc: &[u8]) -> bool {
+    matches!(llc, [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, ..])
 }

@@ -193,8 +193,7 @@ fn without_a_common_underlay_a_frame_is_dropped() {
 #[test]
 fn control_sees_arp_first_and_what_it_passes_goes_its_way() {
     let mut w = World::new();
-    let mut arp = frame(mac(2), mac(1), 0);
-    arp[12..14].copy_from_slice(&[8, 6]);
+    let arp = arp_request(mac(2), mac(1));
 
     assert_eq!(w.f.vap_frame(w.now, P1, &arp), Verdict::Punt);
     assert_eq!(w.f.vap_frame_passed(w.now, P1, &arp), Verdict::Deliver(P2));
