@@ -342,6 +342,7 @@ fn a_probe_or_a_host_that_joins_does_not_show_that_the_vm_runs_at_a_port() {
     let silent = [
         built(|out| arp::probe(mac(2), v4(2), out)),
         built(|out| nd::dad(mac(2), v6(2), None, out)),
+        datagram(2, Ipv4::UNSPECIFIED, 2, [0; 4]),
         packet(2, none, 58, &[143, 0, 0, 0, 0, 0, 0, 0]),
         packet(2, none, 58, &[133, 0, 0, 0, 0, 0, 0, 0]),
         tagged(&built(|out| arp::probe(mac(2), v4(2), out)), [0x81, 0, 0, 7]),

@@ -28,18 +28,22 @@ pub(super) fn v4(frame: &Frame<'_>, holds: impl Fn(&Mac, Option<IpAddr>) -> bool
     let length = usize::from(first & 0xf) * 4;
     let Some(behind) = packet.get(length..).filter(|_| length >= 20) else { return Err(DropReason::BadHeaders) };
     let source = Ipv4([*a, *b, *c, *d]);
-    let joins = || source.is_unspecified() && v4_joins(*protocol, u16::from_be_bytes([*cut, *cut_low]), behind);
-    match holds(&frame.header.source, Some(IpAddr::V4(source.addr()))) || joins() {
-        true => Ok(Class::Data),
-        false => Err(DropReason::AddressNotAllowed),
+    if source.is_unspecified() {
+        return without_v4(*protocol, u16::from_be_bytes([*cut, *cut_low]), behind);
     }
+    source_only(holds(&frame.header.source, Some(IpAddr::V4(source.addr()))))
 }
 
-/// True for the packets that a host without an address sends: DHCP to a server (RFC 2131 §4.1), and IGMP (RFC 3376 §4.2.13).
+/// Judges a packet of a host without an address. It may send IGMP (RFC 3376 §4.2.13), and DHCP to a server (RFC 2131 §4.1). DHCP shows
+/// that a VM runs: a VM that gets its address by DHCP sends nothing else before.
 #[cold]
-fn v4_joins(protocol: u8, fragment: u16, payload: &[u8]) -> bool {
+fn without_v4(protocol: u8, fragment: u16, payload: &[u8]) -> Result<Class, DropReason> {
     let whole = fragment & 0x3fff == 0;
-    whole && (protocol == IGMP || protocol == UDP && payload.get(2..4) == Some(&DHCP_SERVER))
+    match protocol {
+        IGMP if whole => Ok(Class::Joining),
+        UDP if whole && payload.get(2..4) == Some(&DHCP_SERVER) => Ok(Class::Data),
+        _ => Err(DropReason::AddressNotAllowed),
+    }
 }
 
 /// Judges an IPv6 packet.
