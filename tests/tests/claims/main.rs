@@ -203,6 +203,8 @@ fn each_message_that_binds_an_address_is_judged() {
     let dad = |target| to(mac(2), built(|out| nd::dad(mac(1), v6(target), None, out)));
     let na = |ip| built(|out| nd::announcement(mac(1), v6(ip), nd::To::AllNodes, true, out));
     let ns = |ip| to(mac(2), built(|out| nd::solicitation(&nd::Solicit::resolve(mac(1), v6(ip), v6(2)), out)));
+    let from = nd::Solicit::resolve(mac(1), Ipv6::link_local(mac(1)), v6(2));
+    let link_local = to(mac(2), built(|out| nd::solicitation(&from, out)));
     let mut rarp = built(|out| arp::rarp_reply(mac(2), (mac(1), v4(1)), (mac(2), v4(1)), out));
     rarp[6..12].copy_from_slice(&mac(1).0);
     let rs =
@@ -220,6 +222,7 @@ fn each_message_that_binds_an_address_is_judged() {
         ("its NA",                        na(1),                                             None),
         ("another's NA",                  na(2),                                             Some(Verdict::Punt)),
         ("its NS",                        ns(1),                                             None),
+        ("an NS from its link-local",     link_local,                                        None),
         ("another's NS",                  ns(2),                                             Some(Verdict::Punt)),
         ("DAD of its address",            dad(1),                                            None),
         ("DAD to the owner",              dad(2),                                            Some(Verdict::Punt)),
@@ -275,6 +278,23 @@ fn a_probe_for_an_address_that_is_not_bound_is_answered_and_goes_no_further() {
         assert_eq!(answer[6..12], mac(2).0);
         assert_eq!(world.edges[0].nve().counters().spoofed, 0);
     }
+}
+
+/// Checks PXY-09.
+#[test]
+fn a_probe_for_an_address_of_another_tsi_at_the_same_port_stays_there() {
+    let mut world = Direct::new(2);
+    world.start(1, PORT.0, station(2));
+    world.attach(0, PORT.0, vec![station(1), station(3)]);
+    for n in [1, 3] {
+        world.tell(0, nve::Input::Activate { key: tsi(n).key, move_id: None });
+    }
+
+    for probe in [built(|out| arp::probe(mac(1), v4(3), out)), built(|out| nd::dad(mac(1), v6(3), None, out))] {
+        assert_eq!(sends(&mut world, PORT, &probe), Verdict::Punt);
+    }
+    let edge = &world.edges[0];
+    assert_eq!((&edge.said[..], edge.nve().counters().spoofed), (&[][..], 0));
 }
 
 /// Checks VMM-10-02, ND-01.
