@@ -9,7 +9,7 @@ use nvo3_mobility::edge::{Edge as Machine, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Notice, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use nvo3_mobility::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use nvo3_nva_proto::{
     Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report,
     SessionConfig, Tsi, TsiKey, Version,
@@ -340,8 +340,9 @@ impl Programmed {
                 replay_since: station.0.is_multiple_of(2).then_some(Instant(0)),
             },
             Self::Port { vap: at, macs } => {
-                let macs = macs.map(|macs| macs.map(|macs| macs.into_iter().map(|station| key(station).mac).collect()));
-                Change::Port { vap: vap(at), port: macs.map(|macs| Port { vn: vn(), macs }) }
+                let binding = |station| Binding { mac: key(station).mac, ips: tsi(&station).ips };
+                let bindings = macs.map(|macs| macs.map(|macs| macs.into_iter().map(binding).collect()));
+                Change::Port { vap: vap(at), port: bindings.map(|bindings| Port { vn: vn(), bindings }) }
             }
             Self::Members(to) => Change::Members { vn: vn(), locators: to.into_iter().map(IpAddr::from).collect() },
         }

@@ -4,9 +4,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
-use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use nvo3_mobility::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
-use nvo3_wire::{Mac, Vni};
+use nvo3_wire::{Ipv4, Mac, Vni, arp};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -32,11 +32,20 @@ const fn place(n: u8) -> Place {
     Place { nve: NveId(n as u64), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, n)) }
 }
 
-fn frame(to: u16, ether_type: [u8; 2]) -> [u8; 100] {
+const TENANT: Ipv4 = Ipv4([203, 0, 113, 1]);
+
+fn frame(to: u16) -> [u8; 100] {
     let mut frame = [0; 100];
     frame[..6].copy_from_slice(&key(to).mac.0);
     frame[6..12].copy_from_slice(&key(SENDER).mac.0);
-    frame[12..14].copy_from_slice(&ether_type);
+    frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+    frame[26..30].copy_from_slice(&TENANT.0);
+    frame
+}
+
+fn arp_request() -> [u8; 100] {
+    let mut frame = [0; 100];
+    arp::request((key(SENDER).mac, TENANT), Ipv4([203, 0, 113, 2]), &mut frame).unwrap();
     frame
 }
 
@@ -49,8 +58,9 @@ impl Bench {
     fn new() -> Self {
         let forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 1).unwrap();
         let mut bench = Self { forwarder, orders: 0 };
-        bench.apply(Change::Port { vap: AT, port: Some(Port { vn: VN, macs: Some(vec![key(SENDER).mac]) }) });
-        bench.apply(Change::Port { vap: VapId(2), port: Some(Port { vn: VN, macs: None }) });
+        let bound = vec![Binding { mac: key(SENDER).mac, ips: vec![TENANT.addr().into()] }];
+        bench.apply(Change::Port { vap: AT, port: Some(Port { vn: VN, bindings: Some(bound) }) });
+        bench.apply(Change::Port { vap: VapId(2), port: Some(Port { vn: VN, bindings: None }) });
         bench.tsi(SENDER, Some(AT), Some(Entry::DELIVER), None);
         bench.tsi(LOCAL, Some(VapId(2)), Some(Entry::DELIVER), None);
         bench.tsi(NOWHERE, None, None, Some(Route::Nowhere));
@@ -86,28 +96,26 @@ impl Bench {
 fn frames(c: &mut Criterion) {
     let mut group = c.benchmark_group("forwarder");
     let mut bench = Bench::new();
-    let (ipv4, arp) = ([8, 0], [8, 6]);
 
     group.throughput(Throughput::Elements(1));
     let mut map = hashbrown::HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
     map.extend((0..TSIS).map(|n| (key(n), u64::from(n))));
     group.bench_function("bare look-up", |b| b.iter(|| map.get(black_box(&key(ROUTED)))));
-    for (name, to, ether_type) in [
-        ("from VAP, delivered", LOCAL, ipv4),
-        ("from VAP, tunnelled", ROUTED, ipv4),
-        ("from VAP, punted", LOCAL, arp),
-        ("from VAP, dropped", NOWHERE, ipv4),
+    for (name, bytes) in [
+        ("from VAP, delivered", frame(LOCAL)),
+        ("from VAP, tunnelled", frame(ROUTED)),
+        ("from VAP, punted", arp_request()),
+        ("from VAP, dropped", frame(NOWHERE)),
     ] {
-        let bytes = frame(to, ether_type);
         group.bench_function(name, |b| b.iter(|| bench.forwarder.vap_frame(NOW, AT, black_box(&bytes))));
     }
-    let bytes = frame(LOCAL, ipv4);
+    let bytes = frame(LOCAL);
     group.bench_function("from tunnel, delivered", |b| {
         b.iter(|| bench.forwarder.tunnel_frame(NOW, FROM, VN, black_box(&bytes)));
     });
 
     group.throughput(Throughput::Elements(32));
-    let (bytes, mut out) = (frame(HELD, ipv4), Vec::new());
+    let (bytes, mut out) = (frame(HELD), Vec::new());
     group.bench_function("32 held and flushed", |b| b.iter(|| bench.hold_and_flush(black_box(&bytes), &mut out)));
     group.finish();
 }

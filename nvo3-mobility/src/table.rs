@@ -138,14 +138,28 @@ pub enum Route {
     Nowhere,
 }
 
+/// A MAC that may send at a port, with its IP addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Binding {
+    /// The MAC.
+    pub mac: Mac,
+    /// The IP addresses that frames of the MAC may carry as theirs. The link-local address that the MAC gives
+    /// ([`Ipv6::link_local`](nvo3_wire::Ipv6::link_local)) is allowed too, and is not in the list.
+    pub ips: Vec<IpAddr>,
+}
+
 /// A tenant-facing port of an NVE.
+///
+/// At a port with bindings, a data plane must drop a frame whose source MAC, or whose claim about an IP address, is not in the
+/// bindings, and a frame that it cannot judge (VMM-10-02). The [guide](crate::guide::trust) has the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Port {
     /// The VN of the port.
     pub vn: Vni,
-    /// The source MACs that may send at the port. `None`: any MAC may send (a trusted port, with a gateway or a bridge behind it).
-    pub macs: Option<Vec<Mac>>,
+    /// The stations that may send at the port. `None`: any station may send (a trusted port, with a gateway or a bridge behind it).
+    pub bindings: Option<Vec<Binding>>,
 }
 
 /// One change of the forwarder's tables.

@@ -3,7 +3,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target, Verdict};
-use nvo3_mobility::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use nvo3_mobility::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -33,7 +33,8 @@ fn frame(to: Mac, from: Mac) -> [u8; 1_514] {
     let mut frame = [0; 1_514];
     frame[..6].copy_from_slice(&to.0);
     frame[6..12].copy_from_slice(&from.0);
-    frame[12..14].copy_from_slice(&[8, 0]);
+    frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+    frame[26..30].copy_from_slice(&[203, 0, 113, from.0[5]]);
     frame
 }
 
@@ -43,7 +44,8 @@ fn tsi(mac: Mac, vap: Option<u32>, entry: Option<Entry>, route: Option<Route>) -
 }
 
 fn healthy() -> (Forwarder, u64) {
-    let port = |vap, mac| Change::Port { vap: VapId(vap), port: Some(Port { vn: VN, macs: Some(vec![mac]) }) };
+    let bound = |mac: Mac| Some(vec![Binding { mac, ips: vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, mac.0[5]))] }]);
+    let port = |vap, mac| Change::Port { vap: VapId(vap), port: Some(Port { vn: VN, bindings: bound(mac) }) };
     let changes = [
         port(1, HERE),
         port(2, ALSO_HERE),

@@ -29,6 +29,14 @@ impl Mac {
         self.0[0] & 1 != 0
     }
 
+    /// True for 01:80:c2:00:00:00 to 01:80:c2:00:00:0f: the groups of one link, which no bridge forwards (IEEE 802.1Q §8.6.3).
+    ///
+    /// STP, pause, LACP, 802.1X and LLDP use them.
+    #[inline]
+    pub const fn is_link_group(&self) -> bool {
+        matches!(self.0, [0x01, 0x80, 0xc2, 0, 0, 0..=0x0f])
+    }
+
     /// True for the address of one station: neither a group nor all zero.
     #[inline]
     pub const fn is_station(&self) -> bool {
@@ -305,6 +313,18 @@ impl Ipv6 {
     #[inline]
     pub const fn is_link_local(&self) -> bool {
         self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80
+    }
+
+    /// The link-local address with the interface identifier that this MAC gives (RFC 4291 §2.5.6, RFC 2464 §5).
+    ///
+    /// ```
+    /// use nvo3_wire::{Ipv6, Mac};
+    /// assert_eq!(Ipv6::link_local(Mac([2, 0, 0, 0, 0, 1])).to_string(), "fe80::ff:fe00:1");
+    /// ```
+    #[inline]
+    pub const fn link_local(mac: Mac) -> Self {
+        let [a, b, c, d, e, f] = mac.0;
+        Self([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
     }
 
     /// True for the solicited-node groups, ff02::1:ff00:0/104 (RFC 4291 §2.7.1).

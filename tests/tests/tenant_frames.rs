@@ -6,7 +6,7 @@ use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId};
 use nvo3_tests::direct::{Direct, peer, tsi};
-use nvo3_wire::{arp, nd};
+use nvo3_wire::{Ipv6, arp, nd};
 
 const MOVE: MoveId = MoveId(9);
 const PORT: VapId = VapId(1);
@@ -91,6 +91,7 @@ fn a_frame_that_goes_nowhere_or_a_long_way_is_answered_by_no_icmp() {
     v4[12..34].copy_from_slice(&[8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 1, 17, 0, 0, 192, 0, 2, 3, 192, 0, 2, 1]);
     let mut v6 = v4.clone();
     v6[12..22].copy_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 6, 17, 1]);
+    v6[22..38].copy_from_slice(&Ipv6::link_local(tsi(3).key.mac).0);
     let send = |world: &mut Direct, frame: &[u8]| {
         let verdict = world.edges[2].forwarder.vap_frame(world.now, PORT, frame);
         world.settle();

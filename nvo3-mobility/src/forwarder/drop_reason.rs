@@ -46,6 +46,27 @@ pub enum DropReason {
     Detached,
     /// The frame was held when the forwarder was reset.
     Reset,
+    /// The frame says that its sender has an IP address which is not bound to the sender at that port (VMM-10-02). Healthy: 0.
+    AddressNotAllowed,
+    /// The frame is a Router Advertisement or a Redirect, and the port is not trusted. Healthy: 0.
+    RouterNotAllowed,
+    /// The frame has more than one VLAN tag, and the port is not trusted. Healthy: 0.
+    TooManyTags,
+    /// The frame has its EtherType in an IEEE 802.3 SNAP header (RFC 1042), and the port is not trusted. Some hosts read it as if
+    /// the EtherType were in front. Healthy: 0.
+    HiddenProtocol,
+    /// The IP headers of the frame are cut, malformed or more than the forwarder follows
+    /// ([`MAX_EXTENSIONS`](nvo3_wire::ipv6::MAX_EXTENSIONS)), and the port is not trusted. Healthy: 0.
+    BadHeaders,
+    /// The frame is a fragment of a Neighbor Discovery message, which receivers must ignore (RFC 6980 §5), and the port is not
+    /// trusted. Healthy: 0.
+    FragmentedNeighbor,
+    /// The frame is the first fragment of an IPv6 packet, does not have all headers of the packet (RFC 7112 §5), and the port is
+    /// not trusted. Healthy: 0.
+    ShortFragment,
+    /// The frame's destination is a group of one link, 01:80:c2:00:00:00 to 01:80:c2:00:00:0f, which no bridge forwards. STP and
+    /// LLDP of a tenant count here.
+    LinkGroup,
 }
 
 impl DropReason {
@@ -69,6 +90,14 @@ impl DropReason {
         Self::BumPortShared,
         Self::Detached,
         Self::Reset,
+        Self::AddressNotAllowed,
+        Self::RouterNotAllowed,
+        Self::TooManyTags,
+        Self::HiddenProtocol,
+        Self::BadHeaders,
+        Self::FragmentedNeighbor,
+        Self::ShortFragment,
+        Self::LinkGroup,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -92,6 +121,14 @@ impl DropReason {
             Self::BumPortShared => "bum_port_shared",
             Self::Detached => "detached",
             Self::Reset => "reset",
+            Self::AddressNotAllowed => "address_not_allowed",
+            Self::RouterNotAllowed => "router_not_allowed",
+            Self::TooManyTags => "too_many_tags",
+            Self::HiddenProtocol => "hidden_protocol",
+            Self::BadHeaders => "bad_headers",
+            Self::FragmentedNeighbor => "fragmented_neighbor",
+            Self::ShortFragment => "short_fragment",
+            Self::LinkGroup => "link_group",
         }
     }
 }
@@ -117,6 +154,14 @@ impl fmt::Display for DropReason {
             Self::BumPortShared => "the port may have had the group frame already",
             Self::Detached => "its sender was detached before its gate opened",
             Self::Reset => "the forwarder was reset",
+            Self::AddressNotAllowed => "it claims an IP address that is not bound to its sender",
+            Self::RouterNotAllowed => "only a router on a trusted port may send it",
+            Self::TooManyTags => "it has more than one VLAN tag",
+            Self::HiddenProtocol => "its EtherType is in a SNAP header",
+            Self::BadHeaders => "its IP headers are cut, malformed or too many",
+            Self::FragmentedNeighbor => "Neighbor Discovery must not be fragmented",
+            Self::ShortFragment => "a first fragment must have all IPv6 headers",
+            Self::LinkGroup => "its destination is a group of one link",
         })
     }
 }

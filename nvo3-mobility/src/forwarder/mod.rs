@@ -29,7 +29,7 @@
 //! | `notice`, `tally` | notices and dropped frames that wait to be polled, and counters |
 //! | `machine` | the clock, and the way of each input to its room |
 
-mod classify;
+pub(crate) mod classify;
 mod config;
 mod counters;
 mod deadlines;

@@ -1,18 +1,22 @@
 //! The tenant-facing ports, and the TSIs behind each VAP.
 
-use crate::table::{Port, VapId};
+use super::DropReason;
+use super::classify::{self, Class};
+use crate::table::{Binding, Port, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use hashbrown::HashMap;
 use nvo3_nva_proto::TsiKey;
-use nvo3_wire::{Mac, Vni};
+use nvo3_wire::ethernet::Frame;
+use nvo3_wire::{Ipv6, Mac, Vni};
 
 /// A tenant-facing port.
 pub(super) struct PortState {
     vn: Vni,
-    /// The MACs that may send there, sorted; `None`: any MAC may send.
-    macs: Option<Vec<Mac>>,
+    /// The MACs that may send there, sorted, each with its addresses; `None`: any station may send.
+    bindings: Option<Vec<Binding>>,
 }
 
 impl PortState {
@@ -20,14 +24,24 @@ impl PortState {
         self.vn
     }
 
+    /// The class of a frame that came in there, or the reason to drop it (VMM-10-02).
     #[inline]
-    pub(super) fn allows(&self, source: &Mac) -> bool {
-        self.macs.as_ref().is_none_or(|macs| macs.binary_search(source).is_ok())
+    pub(super) fn judge(&self, bytes: &[u8], frame: &Frame<'_>) -> Result<Class, DropReason> {
+        let Some(bindings) = &self.bindings else { return Ok(classify::trusted(bytes, frame)) };
+        let find = |mac: &Mac| {
+            let at = bindings.binary_search_by_key(mac, |binding| binding.mac).ok();
+            at.and_then(|at| bindings.get(at))
+        };
+        let Some(sender) = find(&frame.header.source) else { return Err(DropReason::SourceNotAllowed) };
+        classify::judge(bytes, frame, |mac, ip| {
+            let binding = if *mac == sender.mac { Some(sender) } else { find(mac) };
+            binding.is_some_and(|binding| ip.is_none_or(|ip| binding.ips.contains(&ip)))
+        })
     }
 
     /// True if any MAC may send there: the port leads to a gateway or a bridge.
     pub(super) const fn is_trusted(&self) -> bool {
-        self.macs.is_none()
+        self.bindings.is_none()
     }
 }
 
@@ -56,9 +70,8 @@ impl Ports {
     pub(super) fn set(&mut self, vap: VapId, port: Option<&Port>) {
         match port {
             Some(port) => {
-                let mut macs = port.macs.clone();
-                macs.iter_mut().for_each(|macs| macs.sort_unstable());
-                self.ports.insert(vap, PortState { vn: port.vn, macs });
+                let bindings = port.bindings.as_deref().map(sorted);
+                self.ports.insert(vap, PortState { vn: port.vn, bindings });
             }
             None => _ = self.ports.remove(&vap),
         }
@@ -83,4 +96,19 @@ impl Ports {
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.ports.len(), self.attached.len())
     }
+}
+
+/// One binding for each MAC, in order. The link-local address that the MAC gives is bound with the MAC.
+fn sorted(bindings: &[Binding]) -> Vec<Binding> {
+    let mut sorted: Vec<Binding> = bindings.to_vec();
+    sorted.sort_by_key(|binding| binding.mac);
+    sorted.dedup_by(|next, kept| {
+        let same = next.mac == kept.mac;
+        if same {
+            kept.ips.append(&mut next.ips);
+        }
+        same
+    });
+    sorted.iter_mut().for_each(|binding| binding.ips.push(IpAddr::V6(Ipv6::link_local(binding.mac).addr())));
+    sorted
 }

@@ -60,7 +60,9 @@ pub struct NveCounters {
     pub proxy_answers: u64,
     /// ARP and ND requests dropped because the NVA does not have the address.
     pub unknown_targets: u64,
-    /// Frames that claimed an address which is not bound to their sender; they are dropped (VMM-10-02). Healthy: 0.
+    /// ARP, RARP, NS and NA frames that claimed an address which is not bound to their sender; they are dropped (VMM-10-02). The
+    /// forwarder counts other frames ([`DropReason::AddressNotAllowed`](crate::forwarder::DropReason::AddressNotAllowed)).
+    /// Healthy: 0.
     pub spoofed: u64,
     /// ARP and ND frames that break a rule of their RFC. Healthy: 0.
     pub invalid_neighbor_frames: u64,

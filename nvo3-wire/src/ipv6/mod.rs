@@ -241,8 +241,8 @@ impl<'a> Packet<'a> {
 
     /// The number, bytes and offset of the upper protocol after all extension headers, also those in a first fragment.
     ///
-    /// `None` for a later fragment, and if the chain breaks.
-    pub(crate) fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
+    /// `None` for a later fragment, and if the chain breaks. A first fragment must have the whole chain (RFC 7112 §5).
+    pub fn upper_of_first(&self) -> Option<(u8, &'a [u8], usize)> {
         let mut walk = self.extensions();
         walk.by_ref().for_each(drop);
         let offset = 40 + self.payload.len() - walk.rest.len();

@@ -1,7 +1,7 @@
 //! The frames that come in from VAPs and tunnels, and the way of a unicast frame. Each frame costs one look-up of the port, of the sender
 //! and of the destination.
 
-use crate::forwarder::classify;
+use crate::forwarder::classify::{self, Class};
 use crate::forwarder::notice::Notices;
 use crate::forwarder::slot::Slot;
 use crate::forwarder::tag::Tag;
@@ -11,7 +11,7 @@ use crate::forwarder::{DropReason, Forwarder, Line, Notice, Origin, Verdict};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
 use nvo3_nva_proto::{TsiKey, Version};
-use nvo3_wire::Vni;
+use nvo3_wire::{Mac, Vni};
 
 impl Forwarder {
     pub(super) fn vap_in(&mut self, vap: VapId, bytes: &[u8], passed: bool) -> Verdict {
@@ -22,20 +22,36 @@ impl Forwarder {
         if source.is_group() {
             return self.drop(DropReason::GroupSource, origin, bytes);
         }
-        if !port.allows(&source) {
-            return self.drop(DropReason::SourceNotAllowed, origin, bytes);
+        let class = match port.judge(bytes, &frame) {
+            Ok(class) => class,
+            Err(reason) => return self.drop(reason, origin, bytes),
+        };
+        if class == Class::ControlOnly {
+            return if passed { self.drop(DropReason::AddressNotAllowed, origin, bytes) } else { self.punt() };
         }
-        if let Some(kept) = self.keep(TsiKey { vn, mac: source }, vap, bytes, passed) {
+        if let Some(kept) = self.keep(TsiKey { vn, mac: source }, vap, bytes, passed, class) {
             return kept;
         }
-        if !passed && classify::for_control(&frame) {
-            self.tally.counters.punted_frames += 1;
-            return Verdict::Punt;
+        if !passed && class.is_for_control() {
+            return self.punt();
         }
-        match frame.header.destination {
-            group if group.is_group() => self.replicate(vn, origin, bytes),
-            mac => self.unicast(TsiKey { vn, mac }, origin, bytes),
+        self.forward(vn, frame.header.destination, origin, bytes)
+    }
+
+    /// Gives a frame of a port to the control plane.
+    const fn punt(&mut self) -> Verdict {
+        self.tally.counters.punted_frames += 1;
+        Verdict::Punt
+    }
+
+    fn forward(&mut self, vn: Vni, to: Mac, origin: Origin, bytes: &[u8]) -> Verdict {
+        if !to.is_group() {
+            return self.unicast(TsiKey { vn, mac: to }, origin, bytes);
         }
+        if to.is_link_group() {
+            return self.drop(DropReason::LinkGroup, origin, bytes);
+        }
+        self.replicate(vn, origin, bytes)
     }
 
     pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
@@ -51,10 +67,7 @@ impl Forwarder {
         if frame.header.source.is_group() {
             return self.drop(DropReason::GroupSource, origin, bytes);
         }
-        match frame.header.destination {
-            group if group.is_group() => self.replicate(vn, origin, bytes),
-            mac => self.unicast(TsiKey { vn, mac }, origin, bytes),
-        }
+        self.forward(vn, frame.header.destination, origin, bytes)
     }
 
     /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12).
@@ -68,11 +81,11 @@ impl Forwarder {
 
     /// Keeps a frame that the TSI at this VAP may not send yet, or that would overtake kept frames of the TSI. `None`: the frame
     /// goes on.
-    fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool) -> Option<Verdict> {
+    fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool, class: Class) -> Option<Verdict> {
         let again = self.again.take_if(|again| *again == (vap, key)).is_some();
         let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
         let closed = slot.directive.gate() == Gate::Hold;
-        if closed && !slot.seen {
+        if closed && !slot.seen && class.shows_sender() {
             slot.seen = self.notices.push(Notice::Seen { key, vap }, &mut self.tally.counters);
         }
         // Kept frames go first. A frame that was kept and given back, or that control lets pass, was before them.

@@ -97,8 +97,12 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
         age: Micros::from_millis(millis),
     });
     let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
-    let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4)))
-        .prop_map(|(vn, macs)| Port { vn: if vn == 1 { OTHER_VN } else { VN }, macs });
+    let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4))).prop_map(
+        |(vn, macs)| {
+            let bindings = macs.map(|macs| bindings(&macs));
+            Port { vn: if vn == 1 { OTHER_VN } else { VN }, bindings }
+        },
+    );
     // Most events are about one TSI at its port, so that a history as long as that of a move is likely.
     let tsi = || prop_oneof![Just(1_u8), 1..7_u8];
     let at = || prop_oneof![Just(Some(P1)), proptest::option::of((1..5_u32).prop_map(VapId))];

@@ -17,14 +17,14 @@ impl World {
     }
 }
 
-/// Makes a forwarder drop one frame, and gives the frame's destination and source.
-type Make = fn(&mut World) -> (Mac, Mac);
+/// Makes a forwarder drop one frame, and gives the frame.
+type Make = fn(&mut World) -> Vec<u8>;
 
 /// A dropped frame: the reason, the way to make the drop, the TSI, the origin, the line that held it, and true for a copy.
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
-const REASONS: [Case; 20] = {
+const REASONS: [Case; 28] = {
     use DropReason::*;
     use Line::*;
     [
@@ -34,6 +34,14 @@ const REASONS: [Case; 20] = {
         (Malformed,          malformed,          None,    AT_P1,                 None,          false),
         (GroupSource,        group_source,       None,    AT_P1,                 None,          false),
         (SourceNotAllowed,   source_not_allowed, None,    AT_P1,                 None,          false),
+        (AddressNotAllowed,  address,            None,    AT_P1,                 None,          false),
+        (RouterNotAllowed,   router,             None,    AT_P1,                 None,          false),
+        (TooManyTags,        tags,               None,    AT_P1,                 None,          false),
+        (HiddenProtocol,     snap,               None,    AT_P1,                 None,          false),
+        (BadHeaders,         headers,            None,    AT_P1,                 None,          false),
+        (FragmentedNeighbor, fragmented,         None,    AT_P1,                 None,          false),
+        (ShortFragment,      short_fragment,     None,    AT_P1,                 None,          false),
+        (LinkGroup,          link_group,         None,    AT_P1,                 None,          false),
         (UnknownDestination, nowhere,            Some(9), AT_P1,                 None,          false),
         (UnknownDestination, held_for_nowhere,   Some(9), AT_P1,                 Some(Direct),  false),
         (NoReceiver,         no_receiver,        None,    AT_P1,                 None,          false),
@@ -51,17 +59,17 @@ const REASONS: [Case; 20] = {
     ]
 };
 
-fn unknown_port(w: &mut World) -> (Mac, Mac) {
+fn unknown_port(w: &mut World) -> Vec<u8> {
     let _ = w.f.vap_frame(w.now, VapId(9), &frame(mac(2), mac(1), 7));
-    (mac(2), mac(1))
+    frame(mac(2), mac(1), 7)
 }
 
-fn unknown_vn(w: &mut World) -> (Mac, Mac) {
+fn unknown_vn(w: &mut World) -> Vec<u8> {
     let _ = w.f.tunnel_frame(w.now, ip(2), OTHER_VN, &frame(mac(2), mac(200), 7));
-    (mac(2), mac(200))
+    frame(mac(2), mac(200), 7)
 }
 
-fn vn_left(w: &mut World) -> (Mac, Mac) {
+fn vn_left(w: &mut World) -> Vec<u8> {
     w.tsi(9, None, None, Some(Route::At(place(1))));
     let _ = w.tunnel(2, 9, 7);
     for n in [1, 2] {
@@ -69,113 +77,164 @@ fn vn_left(w: &mut World) -> (Mac, Mac) {
         w.apply(Change::Port { vap: VapId(n.into()), port: None });
     }
     w.tsi(9, None, None, None);
-    (mac(9), mac(200))
+    frame(mac(9), mac(200), 7)
 }
 
-fn malformed(w: &mut World) -> (Mac, Mac) {
+fn malformed(w: &mut World) -> Vec<u8> {
     let mut tagged = frame(mac(2), mac(1), 7);
     tagged[12..14].copy_from_slice(&[0x81, 0]);
-    let _ = w.f.vap_frame(w.now, P1, &tagged[..14]);
-    (mac(2), mac(1))
+    tagged.truncate(14);
+    sent(w, tagged)
 }
 
-fn group_source(w: &mut World) -> (Mac, Mac) {
+fn group_source(w: &mut World) -> Vec<u8> {
     let _ = w.f.vap_frame(w.now, P1, &frame(mac(2), Mac::BROADCAST, 7));
-    (mac(2), Mac::BROADCAST)
+    frame(mac(2), Mac::BROADCAST, 7)
 }
 
-fn source_not_allowed(w: &mut World) -> (Mac, Mac) {
+fn source_not_allowed(w: &mut World) -> Vec<u8> {
     let _ = w.f.vap_frame(w.now, P1, &frame(mac(2), mac(9), 7));
-    (mac(2), mac(9))
+    frame(mac(2), mac(9), 7)
 }
 
-fn nowhere(w: &mut World) -> (Mac, Mac) {
+/// The TSI behind port 1 sends a frame.
+fn sent(w: &mut World, frame: Vec<u8>) -> Vec<u8> {
+    let _ = w.f.vap_frame(w.now, P1, &frame);
+    frame
+}
+
+/// An IPv6 packet of the TSI behind port 1, from its link-local address.
+fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u16).to_be_bytes();
+    let head = [&mac(2).0[..], &mac(1).0, &[0x86, 0xdd, 0x60, 0, 0, 0], &length, &[next, 255]].concat();
+    [&head[..], &Ipv6::link_local(mac(1)).0, &Ipv6::ALL_NODES.0, payload].concat()
+}
+
+fn address(w: &mut World) -> Vec<u8> {
+    let mut frame = frame(mac(2), mac(1), 7);
+    frame[26..30].copy_from_slice(&v4(mac(2)).0);
+    sent(w, frame)
+}
+
+fn router(w: &mut World) -> Vec<u8> {
+    sent(w, ipv6(58, &[134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
+}
+
+fn tags(w: &mut World) -> Vec<u8> {
+    let mut frame = frame(mac(2), mac(1), 7);
+    frame.splice(12..12, [0x88, 0xa8, 0, 7, 0x81, 0, 0, 7]);
+    sent(w, frame)
+}
+
+fn snap(w: &mut World) -> Vec<u8> {
+    let mut frame = frame(mac(2), mac(1), 7);
+    frame.splice(12..12, [0, 92, 0xaa, 0xaa, 3, 0, 0, 0]);
+    sent(w, frame)
+}
+
+fn headers(w: &mut World) -> Vec<u8> {
+    sent(w, ipv6(60, &[58, 1, 1, 4, 0, 0, 0, 0]))
+}
+
+fn fragmented(w: &mut World) -> Vec<u8> {
+    sent(w, ipv6(44, &[58, 0, 0, 1, 0, 0, 0, 1, 136, 0, 0, 0, 0, 0, 0, 0]))
+}
+
+fn short_fragment(w: &mut World) -> Vec<u8> {
+    sent(w, ipv6(44, &[60, 0, 0, 1, 0, 0, 0, 1, 58, 1, 1, 4, 0, 0, 0, 0]))
+}
+
+fn link_group(w: &mut World) -> Vec<u8> {
+    sent(w, frame(Mac([1, 0x80, 0xc2, 0, 0, 0x0e]), mac(1), 7))
+}
+
+fn nowhere(w: &mut World) -> Vec<u8> {
     w.tsi(9, None, None, Some(Route::Nowhere));
     let _ = w.vap(1, 9, 7);
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
-fn held_for_nowhere(w: &mut World) -> (Mac, Mac) {
+fn held_for_nowhere(w: &mut World) -> Vec<u8> {
     let _ = w.vap(1, 9, 7);
     w.tsi(9, None, None, Some(Route::Nowhere));
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
-fn no_receiver(w: &mut World) -> (Mac, Mac) {
+fn no_receiver(w: &mut World) -> Vec<u8> {
     w.tsi(2, Some(P2), None, None);
     let _ = w.broadcast(1);
-    (Mac::BROADCAST, mac(1))
+    frame(Mac::BROADCAST, mac(1), 7)
 }
 
-fn hairpin(w: &mut World) -> (Mac, Mac) {
+fn hairpin(w: &mut World) -> Vec<u8> {
     let _ = w.vap(1, 1, 7);
-    (mac(1), mac(1))
+    frame(mac(1), mac(1), 7)
 }
 
-fn in_a_loop(w: &mut World) -> (Mac, Mac) {
+fn in_a_loop(w: &mut World) -> Vec<u8> {
     w.tsi(9, None, None, Some(Route::At(place(2))));
     let _ = w.tunnel(2, 9, 7);
-    (mac(9), mac(200))
+    frame(mac(9), mac(200), 7)
 }
 
-fn no_underlay(w: &mut World) -> (Mac, Mac) {
+fn no_underlay(w: &mut World) -> Vec<u8> {
     let locators = Locators::V6(core::net::Ipv6Addr::LOCALHOST);
     w.tsi(9, None, None, Some(Route::At(Place { locators, ..place(3) })));
     let _ = w.vap(1, 9, 7);
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
-fn overflow(w: &mut World) -> (Mac, Mac) {
+fn overflow(w: &mut World) -> Vec<u8> {
     w.entry(1, Some(P1), holding(Some(place(2)), Bum::Skip));
     (7..72).for_each(|n| _ = w.tunnel(2, 1, n));
-    (mac(1), mac(200))
+    frame(mac(1), mac(200), 7)
 }
 
-fn age(w: &mut World) -> (Mac, Mac) {
+fn age(w: &mut World) -> Vec<u8> {
     let _ = w.vap(1, 9, 7);
     w.pass(3_000);
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
-/// Fills the total limit of held frames with frames for another TSI.
-fn total(w: &mut World) -> (Mac, Mac) {
+/// As much is held for another TSI as may be held in all.
+fn total(w: &mut World) -> Vec<u8> {
     w.entry(1, Some(P1), Entry { gate: Gate::Open, ..holding(None, Bum::Skip) });
     (0..64).for_each(|n| _ = w.tunnel(2, 1, n));
     let _ = w.vap(1, 8, 7);
-    (mac(8), mac(1))
+    frame(mac(8), mac(1), 7)
 }
 
-fn too_many_asked(w: &mut World) -> (Mac, Mac) {
+fn too_many_asked(w: &mut World) -> Vec<u8> {
     (10..14).for_each(|n| _ = w.vap(1, n, n.into()));
     let _ = w.vap(1, 9, 7);
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
-fn bum_not_tunnelled(w: &mut World) -> (Mac, Mac) {
+fn bum_not_tunnelled(w: &mut World) -> Vec<u8> {
     w.entry(2, Some(P2), holding(None, Bum::Hold));
     let _ = w.broadcast(1);
     w.entry(2, Some(P2), tunnel(2));
-    (Mac::BROADCAST, mac(1))
+    frame(Mac::BROADCAST, mac(1), 7)
 }
 
-fn bum_port_shared(w: &mut World) -> (Mac, Mac) {
+fn bum_port_shared(w: &mut World) -> Vec<u8> {
     w.entry(9, None, holding(None, Bum::Hold));
     let _ = w.broadcast(1);
     w.entry(9, Some(P2), Entry::DELIVER);
-    (Mac::BROADCAST, mac(1))
+    frame(Mac::BROADCAST, mac(1), 7)
 }
 
-fn detached(w: &mut World) -> (Mac, Mac) {
+fn detached(w: &mut World) -> Vec<u8> {
     w.entry(1, Some(P1), holding(None, Bum::Skip));
     let _ = w.vap(1, 2, 7);
     w.entry(1, None, tunnel(2));
-    (mac(2), mac(1))
+    frame(mac(2), mac(1), 7)
 }
 
-fn reset(w: &mut World) -> (Mac, Mac) {
+fn reset(w: &mut World) -> Vec<u8> {
     let _ = w.vap(1, 9, 7);
     w.f.reset();
-    (mac(9), mac(1))
+    frame(mac(9), mac(1), 7)
 }
 
 #[test]
@@ -184,13 +243,8 @@ fn each_reason_tells_its_frame_with_its_tsi_where_it_came_in_and_what_held_it() 
         let mut w = World::with(ForwarderConfig { total_frames: 64, tsis: 4, ..LOG });
         let arrived = w.now;
 
-        let (to, from) = make(&mut w);
+        let bytes = make(&mut w);
 
-        let mut bytes = frame(to, from, 7);
-        if reason == DropReason::Malformed {
-            bytes[12..14].copy_from_slice(&[0x81, 0]);
-            bytes.truncate(14);
-        }
         let dropped = Dropped { reason, tsi: tsi.map(key), origin, line, copy, replayed: false, arrived };
         assert_eq!(w.drops(), [(dropped, bytes)], "{}", reason.name());
     }

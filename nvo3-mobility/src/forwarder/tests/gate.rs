@@ -45,8 +45,7 @@ fn kept_frames_follow_in_order_before_newer_ones() {
 fn a_kept_announcement_reaches_control_once_the_gate_opens_and_is_not_kept_again() {
     let mut w = World::new();
     w.entry(1, Some(P1), holding(None, Bum::Skip));
-    let mut arp = frame(mac(2), mac(1), 0);
-    arp[12..14].copy_from_slice(&[8, 6]);
+    let arp = arp_request(mac(2), mac(1));
     assert_eq!(w.f.vap_frame(w.now, P1, &arp), Verdict::Held);
     let _ = w.vap(1, 2, 1);
 

@@ -10,11 +10,11 @@ mod tables;
 mod ways;
 
 use super::*;
-use crate::table::{Action, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use crate::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
-use nvo3_wire::{Mac, Vni};
+use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp};
 
 const VN: Vni = Vni::from_bytes([0, 0, 7]);
 const OTHER_VN: Vni = Vni::from_bytes([0, 0, 8]);
@@ -48,13 +48,27 @@ fn frame(to: Mac, from: Mac, number: u32) -> Vec<u8> {
     let mut frame = alloc::vec![0; 100];
     frame[..6].copy_from_slice(&to.0);
     frame[6..12].copy_from_slice(&from.0);
-    frame[12..14].copy_from_slice(&[8, 0]);
-    frame[14..18].copy_from_slice(&number.to_be_bytes());
+    frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+    frame[26..30].copy_from_slice(&v4(from).0);
+    frame[34..38].copy_from_slice(&number.to_be_bytes());
     frame
 }
 
+/// An ARP request of the TSI with this MAC to one station.
+fn arp_request(to: Mac, from: Mac) -> Vec<u8> {
+    let mut frame = alloc::vec![0; arp::FRAME_LEN];
+    arp::request((from, v4(from)), v4(to), &mut frame).unwrap();
+    frame[..6].copy_from_slice(&to.0);
+    frame
+}
+
+/// The address of a TSI.
+const fn v4(mac: Mac) -> Ipv4 {
+    Ipv4([192, 0, 2, mac.0[5]])
+}
+
 fn number(frame: &[u8]) -> u32 {
-    u32::from_be_bytes(frame[14..18].try_into().unwrap())
+    u32::from_be_bytes(frame[34..38].try_into().unwrap())
 }
 
 const fn holding(party: Option<Place>, bum: Bum) -> Entry {
@@ -72,6 +86,11 @@ const fn tunnel(nve: u8) -> Entry {
 /// The entry of `nve::rules::State::Prepared`: the VM still runs at the peer.
 const fn prepared(peer: u8) -> Entry {
     Entry { party: Some(place(peer)), from_party: Action::Hold(Lane::Tunnelled), gate: Gate::Hold, ..tunnel(peer) }
+}
+
+/// The bindings of these MACs, each with the address of its last byte.
+fn bindings(macs: &[Mac]) -> Vec<Binding> {
+    macs.iter().map(|mac| Binding { mac: *mac, ips: Vec::from([v4(*mac).addr().into()]) }).collect()
 }
 
 /// NVE 1 with the TSIs 1 and 2 behind the ports 1 and 2.
@@ -101,7 +120,7 @@ impl World {
     }
 
     fn port(&mut self, vap: VapId, vn: Vni, macs: Option<&[Mac]>) {
-        self.apply(Change::Port { vap, port: Some(Port { vn, macs: macs.map(Vec::from) }) });
+        self.apply(Change::Port { vap, port: Some(Port { vn, bindings: macs.map(bindings) }) });
     }
 
     fn tsi(&mut self, n: u8, vap: Option<VapId>, entry: Option<Entry>, route: Option<Route>) {

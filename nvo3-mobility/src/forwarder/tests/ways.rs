@@ -190,11 +190,31 @@ fn without_a_common_underlay_a_frame_is_dropped() {
     assert_eq!(w.vap(1, 9, 0), Verdict::Drop(DropReason::NoCommonUnderlay));
 }
 
+/// Checks VMM-10-02.
+#[test]
+fn a_port_takes_all_addresses_of_its_macs_and_no_lie_that_control_passes() {
+    let mut w = World::new();
+    let twice = bindings(&[mac(1), mac(3), mac(1)]).into_iter().zip([1, 3, 9]);
+    let bindings = twice.map(|(binding, n)| Binding { ips: Vec::from([ip(n)]), ..binding }).collect();
+    w.apply(Change::Port { vap: P1, port: Some(Port { vn: VN, bindings: Some(bindings) }) });
+    let says = |n: u8| {
+        let mut arp = arp_request(mac(2), mac(1));
+        arp[28..32].copy_from_slice(&[192, 0, 2, n]);
+        arp
+    };
+
+    for (n, verdict) in
+        [(1, Verdict::Deliver(P2)), (9, Verdict::Deliver(P2)), (3, Verdict::Drop(DropReason::AddressNotAllowed))]
+    {
+        assert_eq!(w.f.vap_frame(w.now, P1, &says(n)), Verdict::Punt);
+        assert_eq!(w.f.vap_frame_passed(w.now, P1, &says(n)), verdict);
+    }
+}
+
 #[test]
 fn control_sees_arp_first_and_what_it_passes_goes_its_way() {
     let mut w = World::new();
-    let mut arp = frame(mac(2), mac(1), 0);
-    arp[12..14].copy_from_slice(&[8, 6]);
+    let arp = arp_request(mac(2), mac(1));
 
     assert_eq!(w.f.vap_frame(w.now, P1, &arp), Verdict::Punt);
     assert_eq!(w.f.vap_frame_passed(w.now, P1, &arp), Verdict::Deliver(P2));

@@ -2,6 +2,7 @@
 
 use super::Nve;
 use crate::forwarder::Notice;
+use crate::forwarder::classify::Class;
 use crate::nve::io::Handled;
 use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
@@ -20,23 +21,43 @@ impl Nve {
             self.counters.invalid_neighbor_frames += 1;
             return if trusted { Handled::Pass } else { Handled::Taken };
         };
-        if !trusted
-            && let Some((mac, ip)) = frame.claim()
-            && !self.stations.is_bound(vap, &TsiKey { vn, mac }, ip)
-        {
-            self.alarm(vap, mac, ip);
-            return Handled::Taken;
+        let question = frame.question(vap);
+        let mut passes = true;
+        if !trusted {
+            let holds = |mac: &Mac, ip| self.stations.is_bound(vap, &TsiKey { vn, mac: *mac }, ip);
+            let lie = frame.claims().find(|(mac, ip)| !holds(mac, *ip));
+            match frame.judge(holds) {
+                Err(_) => {
+                    self.counters.invalid_neighbor_frames += 1;
+                    return Handled::Taken;
+                }
+                Ok(Class::ControlOnly) => {
+                    // A probe for an address that is not bound may be answered, and goes no further.
+                    if lie.is_some() || !frame.is_probe() || question.is_none() {
+                        let (mac, ip) = lie.or_else(|| frame.claims().next()).unwrap_or((frame.source(), None));
+                        self.alarm(vap, mac, ip);
+                        return Handled::Taken;
+                    }
+                    passes = false;
+                }
+                Ok(_) => {}
+            }
+        }
+        if frame.is_in_tenant_vlan() {
+            return Handled::Pass;
         }
         if frame.is_announcement() {
-            if let Some(mac) = frame.source()
-                && self.stations.is_behind(vap, &TsiKey { vn, mac })
-            {
-                self.shown(TsiKey { vn, mac });
+            let key = TsiKey { vn, mac: frame.source() };
+            if self.stations.is_behind(vap, &key) {
+                self.shown(key);
             }
             return Handled::Pass;
         }
-        match frame.question(vap) {
-            Some((target, asker)) => self.answer(vn, target, asker),
+        match question {
+            Some((target, asker)) => match self.answer(vn, target, asker) {
+                Handled::Pass if !passes => Handled::Taken,
+                handled => handled,
+            },
             None => Handled::Pass,
         }
     }

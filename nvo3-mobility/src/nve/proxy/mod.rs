@@ -27,6 +27,8 @@ pub(super) struct Asker {
     mac: Mac,
     /// The address of the station; `None` for a probe, whose sender has no address yet.
     ip: Option<IpAddr>,
+    /// The tag of the question, which the answer carries too: its EtherType and its control field.
+    tag: Option<[u8; 4]>,
 }
 
 /// The treatment of a request.
@@ -125,6 +127,9 @@ impl Proxy {
     }
 }
 
+/// The offset of the EtherType or of the first tag.
+const SOURCE_END: usize = 12;
+
 fn answer(mac: Mac, target: IpAddr, asker: Asker) -> Option<Vec<u8>> {
     let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
     let written = match target {
@@ -145,5 +150,8 @@ fn answer(mac: Mac, target: IpAddr, asker: Asker) -> Option<Vec<u8>> {
         }
     };
     frame.truncate(written.ok()?);
+    if let Some(tag) = asker.tag {
+        frame.splice(SOURCE_END..SOURCE_END, tag);
+    }
     Some(frame)
 }

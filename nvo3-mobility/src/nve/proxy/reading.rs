@@ -1,22 +1,48 @@
 //! The reading of a punted ARP, RARP or ND frame.
 
 use super::Asker;
+use crate::forwarder::DropReason;
+use crate::forwarder::classify::{self, Class};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_wire::Mac;
-use nvo3_wire::announce::{Kind, classify};
+use nvo3_wire::announce::{self, Kind};
+use nvo3_wire::ethernet::Frame;
 
 /// A valid frame.
 pub(crate) struct Reading<'a> {
-    frame: &'a [u8],
+    bytes: &'a [u8],
+    frame: Frame<'a>,
     kind: Kind<'a>,
 }
 
 impl<'a> Reading<'a> {
     /// Reads a frame; `None` if it breaks a rule of its protocol.
     #[inline]
-    pub(crate) fn new(frame: &'a [u8]) -> Option<Self> {
-        Some(Self { frame, kind: classify(frame).ok()? })
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
+        Some(Self { bytes, frame: Frame::parse(bytes).ok()?, kind: announce::classify(bytes).ok()? })
+    }
+
+    /// The class of the frame at a port that is not trusted. `holds` says whether a MAC, and an address if there is one, are bound
+    /// to the port.
+    ///
+    /// # Errors
+    /// The reason to drop the frame.
+    #[inline]
+    pub(crate) fn judge(&self, holds: impl Fn(&Mac, Option<IpAddr>) -> bool) -> Result<Class, DropReason> {
+        classify::judge(self.bytes, &self.frame, holds)
+    }
+
+    /// True if the frame belongs to a VLAN of the tenant, about which the NVA knows nothing.
+    #[inline]
+    pub(crate) fn is_in_tenant_vlan(&self) -> bool {
+        classify::is_in_tenant_vlan(&self.frame)
+    }
+
+    /// True if the frame asks whether an address is free.
+    #[inline]
+    pub(crate) fn is_probe(&self) -> bool {
+        self.kind.is_probe()
     }
 
     /// True if the frame shows where its sender is. A probe does not.
@@ -27,13 +53,22 @@ impl<'a> Reading<'a> {
 
     /// The MAC that sent the frame.
     #[inline]
-    pub(crate) fn source(&self) -> Option<Mac> {
-        self.frame.get(6..12).and_then(|mac| <[u8; 6]>::try_from(mac).ok()).map(Mac)
+    pub(crate) const fn source(&self) -> Mac {
+        self.frame.header.source
     }
 
-    /// The MAC and the address that the frame claims for its sender.
-    #[inline]
-    pub(crate) fn claim(&self) -> Option<(Mac, Option<IpAddr>)> {
+    /// The MACs and the addresses that the frame claims for its sender: of its message, and of its IPv6 header.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (Mac, Option<IpAddr>)> {
+        let ip = match &self.kind {
+            Kind::UnsolicitedNa(na) | Kind::SolicitedNa(na) => Some(na.ip),
+            Kind::ResolutionNs(ns) | Kind::UnicastNs(ns) => Some(ns.ip),
+            _ => None,
+        };
+        let header = ip.map(|ip| (self.source(), Some(IpAddr::V6(ip.source.addr()))));
+        self.claim().into_iter().chain(header)
+    }
+
+    fn claim(&self) -> Option<(Mac, Option<IpAddr>)> {
         match &self.kind {
             Kind::ArpProbe(arp) | Kind::RarpAnnouncement(arp) | Kind::RarpRequest(arp) => Some((arp.sender_mac, None)),
             Kind::RarpReply(arp) => Some((arp.sender_mac, Some(IpAddr::V4(arp.sender_ip.addr())))),
@@ -50,10 +85,11 @@ impl<'a> Reading<'a> {
     /// (PXY-09).
     #[inline]
     pub(crate) fn question(&self, vap: VapId) -> Option<(IpAddr, Asker)> {
-        if self.frame.first().is_none_or(|first| first & 1 == 0) {
+        if !self.frame.header.destination.is_group() || self.is_in_tenant_vlan() {
             return None;
         }
-        let asker = |mac, ip| Asker { vap, mac, ip };
+        let tag = self.frame.tag.and(self.bytes.get(12..).and_then(<[u8]>::first_chunk)).copied();
+        let asker = |mac, ip| Asker { vap, mac, ip, tag };
         match &self.kind {
             Kind::ArpRequest(arp, _) => {
                 let sender = IpAddr::V4(arp.sender_ip.addr());

@@ -30,7 +30,7 @@ impl Waiting {
 
     /// Removes and gives the stations that wait for an address.
     pub(super) fn take(&mut self, vn: Vni, target: IpAddr) -> Vec<Asker> {
-        let first = (vn, target, Asker { vap: VapId(0), mac: Mac::ZERO, ip: None });
+        let first = (vn, target, Asker { vap: VapId(0), mac: Mac::ZERO, ip: None, tag: None });
         let same = self.askers.range(first..).take_while(|(v, t, _)| *v == vn && *t == target);
         let found: Vec<_> = same.map(|(_, _, asker)| *asker).collect();
         for asker in &found {

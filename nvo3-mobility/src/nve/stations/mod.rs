@@ -37,8 +37,8 @@ pub(super) struct Stations {
     alarm_interval: Micros,
     ports: BTreeMap<VapId, Attached>,
     tsis: BTreeMap<TsiKey, Station>,
-    /// Per address: the attached TSI that has it, and its port.
-    local_ips: BTreeMap<(Vni, IpAddr), (Mac, VapId)>,
+    /// Per address: the attached TSIs to which it is bound, and their ports.
+    local_ips: BTreeMap<(Vni, IpAddr, Mac), VapId>,
     forward_timers: ForwardTimers,
     moves: Moves,
 }
@@ -85,10 +85,13 @@ impl Stations {
         self.tsis.get(key).map(|station| station.ips.as_slice())
     }
 
-    /// The MAC and the port of the attached TSI that has an address.
+    /// The MAC and the port of the attached TSI that has an address, if its VM belongs here. An attached port alone has no address.
     #[inline]
     pub(super) fn holder(&self, vn: Vni, ip: IpAddr) -> Option<(Mac, VapId)> {
-        self.local_ips.get(&(vn, ip)).copied()
+        let bound = self.local_ips.range((vn, ip, Mac::ZERO)..=(vn, ip, Mac::BROADCAST));
+        bound
+            .map(|((.., mac), vap)| (*mac, *vap))
+            .find(|(mac, _)| self.state(&TsiKey { vn, mac: *mac }).state.is_home())
     }
 
     /// The table row of a TSI, with the route and the version that the directory has.

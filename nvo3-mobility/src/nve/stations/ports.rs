@@ -4,11 +4,11 @@ use super::Stations;
 use super::station::Station;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::{Orders, Row};
-use crate::table::{Port, VapId};
+use crate::table::{Binding, Port, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Tsi, TsiKey};
-use nvo3_wire::{Mac, Vni};
+use nvo3_wire::{Ipv6, Mac, Vni};
 
 /// A port with the TSIs that may be behind it.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Stations {
     fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) {
         let Tsi { key, ips } = tsi;
         for ip in &ips {
-            self.local_ips.insert((key.vn, *ip), (key.mac, vap));
+            self.local_ips.insert((key.vn, *ip, key.mac), vap);
         }
         let station = self.station_mut(key);
         station.vap = Some(vap);
@@ -78,9 +78,7 @@ impl Stations {
         let Some(station) = self.tsis.get_mut(&key) else { return };
         station.vap = None;
         for ip in &station.ips {
-            if self.local_ips.get(&(key.vn, *ip)).is_some_and(|(mac, _)| *mac == key.mac) {
-                self.local_ips.remove(&(key.vn, *ip));
-            }
+            self.local_ips.remove(&(key.vn, *ip, key.mac));
         }
         orders.mark(Row::Tsi(key));
     }
@@ -100,8 +98,9 @@ impl Stations {
     /// The table row of a port.
     pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
         let attached = self.ports.get(&vap)?;
-        let macs = (!attached.trusted).then(|| attached.tsis.iter().map(|key| key.mac).collect());
-        Some(Port { vn: attached.vn, macs })
+        let ips = |key: &TsiKey| self.ips(key).unwrap_or_default().to_vec();
+        let bound = || attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
+        Some(Port { vn: attached.vn, bindings: (!attached.trusted).then(bound) })
     }
 
     /// The VN of a port, and true if frames of any source may come in there.
@@ -121,10 +120,12 @@ impl Stations {
         self.tsis.get(key).is_some_and(|station| station.vap.is_some())
     }
 
-    /// True if the MAC of `key`, and the address if there is one, are bound to the port (VMM-10-02).
+    /// True if the MAC of `key`, and the address if there is one, are bound to the port (VMM-10-02). The link-local address that
+    /// the MAC gives is bound with the MAC.
     #[inline]
     pub(crate) fn is_bound(&self, vap: VapId, key: &TsiKey, ip: Option<IpAddr>) -> bool {
-        let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip));
+        let own = |ip| ip == IpAddr::V6(Ipv6::link_local(key.mac).addr());
+        let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip) || own(ip));
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap) && holds(station))
     }
 

@@ -63,6 +63,13 @@ fn announcement(mac: &Station, ip: &Station) -> Vec<u8> {
     frame
 }
 
+/// An IPv4 packet to everyone, from a MAC and with another station's address.
+fn packet_of(mac: &Station, ip: &Station) -> Vec<u8> {
+    let std::net::IpAddr::V4(ip) = ip.ips[0] else { panic!("the first address is IPv4") };
+    let head = [&[0xff; 6], &mac.mac.0[..], &[8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0]].concat();
+    [&head[..], &ip.octets(), &[255; 4]].concat()
+}
+
 fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
     let edge = |port| SocketAddr::new(V4.underlay(2), port);
     let nva = SocketAddr::new(V4.underlay(NVA), CONTROL_PORT);
@@ -81,6 +88,7 @@ fn nuisances(liar: &Station, vm: &Station) -> Vec<Nuisance> {
         datagram("an edge's Hello, its seal guessed", nva,              sealed_by_guess(hello(3)),               ("nvad", "wrong_seal")),
         datagram("the NVA's word, its seal guessed", edge(CONTROL_PORT),     sealed_by_guess(hello(2)),               ("h2", "nve.unknown_key")),
         frame("the VM's address with another's MAC", announcement(liar, vm),                                     ("h3", "nve.spoofed")),
+        frame("a packet from the VM's address",      packet_of(liar, vm),                                        ("h3", "dropped.address_not_allowed")),
         frame("the VM's address and MAC",            announcement(vm, vm),                                       ("h3", "dropped.source_not_allowed")),
     ];
     all

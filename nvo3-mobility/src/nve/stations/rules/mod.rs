@@ -329,6 +329,29 @@ impl State {
         matches!(self, Self::Suspending(_) | Self::Vacating(_) | Self::Installing(_) | Self::Activating(_))
     }
 
+    /// True if the VM runs here, or has stopped here and no other NVE has it: this NVE then answers for the addresses of the VM
+    /// without asking the NVA.
+    pub const fn is_home(&self) -> bool {
+        match self {
+            Self::Here
+            | Self::Leaving(_)
+            | Self::Suspending(_)
+            | Self::Suspended(_)
+            | Self::Resuming(_)
+            | Self::Halted { .. }
+            | Self::Activating(_)
+            | Self::Active(_) => true,
+            Self::Away
+            | Self::Claiming { .. }
+            | Self::Vacating(_)
+            | Self::Forwarding { .. }
+            | Self::Installing(_)
+            | Self::Prepared(_)
+            | Self::Holding(_)
+            | Self::Revoked(_) => false,
+        }
+    }
+
     /// True if the VM may start here by this move: the NVE is prepared for the move, and the move is not revoked.
     pub fn may_run_for(&self, id: MoveId) -> bool {
         match self {

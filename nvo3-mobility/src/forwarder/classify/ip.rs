@@ -1,0 +1,108 @@
+//! The source of an IP packet, and the search for Neighbor Discovery in it.
+
+use super::{Class, neighbor};
+use crate::forwarder::DropReason;
+use core::net::IpAddr;
+use nvo3_wire::ethernet::Frame;
+use nvo3_wire::ipv6::{ICMPV6, Packet};
+use nvo3_wire::{Ipv4, Ipv6, Mac, icmpv6};
+
+const IGMP: u8 = 2;
+const UDP: u8 = 17;
+/// The UDP port of DHCP servers.
+const DHCP_SERVER: [u8; 2] = [0, 67];
+/// Multicast Listener Report and Done (RFC 2710), and Report of version 2 (RFC 3810).
+const LISTENER: [u8; 3] = [131, 132, 143];
+
+/// Judges an IPv4 packet.
+#[inline]
+pub(super) fn v4(frame: &Frame<'_>, holds: impl Fn(&Mac, Option<IpAddr>) -> bool) -> Result<Class, DropReason> {
+    let packet = frame.payload;
+    if version(packet) != 4 {
+        return no_packet(packet);
+    }
+    let Some([first, _, _, _, _, _, cut, cut_low, _, protocol, _, _, a, b, c, d, ..]) = packet.first_chunk::<20>()
+    else {
+        return Err(DropReason::BadHeaders);
+    };
+    let length = usize::from(first & 0xf) * 4;
+    let Some(behind) = packet.get(length..).filter(|_| length >= 20) else { return Err(DropReason::BadHeaders) };
+    let source = Ipv4([*a, *b, *c, *d]);
+    if source.is_unspecified() {
+        return without_v4(*protocol, u16::from_be_bytes([*cut, *cut_low]), behind);
+    }
+    source_only(holds(&frame.header.source, Some(IpAddr::V4(source.addr()))))
+}
+
+/// Judges a packet of a host without an address. It may send IGMP (RFC 3376 §4.2.13), and DHCP to a server (RFC 2131 §4.1). DHCP shows
+/// that a VM runs: a VM that gets its address by DHCP sends nothing else before.
+#[cold]
+fn without_v4(protocol: u8, fragment: u16, payload: &[u8]) -> Result<Class, DropReason> {
+    let whole = fragment & 0x3fff == 0;
+    match protocol {
+        IGMP if whole => Ok(Class::Joining),
+        UDP if whole && payload.get(2..4) == Some(&DHCP_SERVER) => Ok(Class::Data),
+        _ => Err(DropReason::AddressNotAllowed),
+    }
+}
+
+/// Judges an IPv6 packet.
+#[inline]
+pub(super) fn v6(
+    bytes: &[u8],
+    frame: &Frame<'_>,
+    holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
+) -> Result<Class, DropReason> {
+    if version(frame.payload) != 6 {
+        return no_packet(frame.payload);
+    }
+    let Ok(packet) = Packet::parse(frame.payload) else { return Err(DropReason::BadHeaders) };
+    let bound = |ip: &Ipv6| holds(&frame.header.source, Some(IpAddr::V6(ip.addr())));
+    let source = &packet.header.source;
+    let plain = matches!(packet.header.next_header, nvo3_wire::ipv6::TCP | nvo3_wire::ipv6::UDP);
+    if plain {
+        return if bound(source) { Ok(Class::Data) } else { Err(DropReason::AddressNotAllowed) };
+    }
+    let Ok(upper) = packet.upper() else { return Err(DropReason::BadHeaders) };
+    let (protocol, payload) = match packet.upper_of_first() {
+        Some((protocol, payload, _)) => (protocol, payload),
+        None if upper.later_fragment() => return source_only(bound(source)),
+        None => return Err(DropReason::ShortFragment),
+    };
+    if packet.upper_source() != source && !bound(packet.upper_source()) {
+        return Err(DropReason::AddressNotAllowed);
+    }
+    if protocol != ICMPV6 {
+        return source_only(bound(source));
+    }
+    let Some(kind) = payload.first() else {
+        return Err(if upper.fragment { DropReason::ShortFragment } else { DropReason::BadHeaders });
+    };
+    match *kind {
+        icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT if upper.fragment_header => Err(DropReason::FragmentedNeighbor),
+        icmpv6::ROUTER_ADVERTISEMENT | icmpv6::REDIRECT => Err(DropReason::RouterNotAllowed),
+        icmpv6::ROUTER_SOLICITATION => neighbor::router_solicitation(frame, &packet, holds),
+        icmpv6::NEIGHBOR_SOLICITATION | icmpv6::NEIGHBOR_ADVERTISEMENT => {
+            Ok(neighbor::nd(bytes, frame, &packet, holds))
+        }
+        kind if LISTENER.contains(&kind) && source.is_unspecified() && !upper.fragment => Ok(Class::Joining),
+        _ => source_only(bound(source)),
+    }
+}
+
+/// The version in an IP header; 0 if there is none.
+fn version(payload: &[u8]) -> u8 {
+    payload.first().map_or(0, |first| first >> 4)
+}
+
+/// Judges a payload that does not have the version of its EtherType. Receivers discard it (RFC 1122 §3.2.1.1), so it claims nothing. With
+/// the version of the other family it is dropped, as a receiver could go by the version.
+#[cold]
+fn no_packet(payload: &[u8]) -> Result<Class, DropReason> {
+    if matches!(version(payload), 4 | 6) { Err(DropReason::BadHeaders) } else { Ok(Class::Data) }
+}
+
+/// The judgement of a packet whose only claim is its source.
+const fn source_only(bound: bool) -> Result<Class, DropReason> {
+    if bound { Ok(Class::Data) } else { Err(DropReason::AddressNotAllowed) }
+}
