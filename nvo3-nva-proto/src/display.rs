@@ -1,7 +1,8 @@
 //! Each message in one line, for a log.
 
-use crate::message::{Address, Answer, Message, StateStream};
+use crate::message::{Address, Answer, Message, StateStream, TsiVersion};
 use core::fmt;
+use nvo3_wire::Vni;
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,6 +32,12 @@ impl fmt::Display for StateStream {
     }
 }
 
+/// TSIs of a VN, each with its version.
+fn versions(f: &mut fmt::Formatter<'_>, vn: Vni, tsis: &[TsiVersion]) -> fmt::Result {
+    write!(f, " VN {vn}:")?;
+    tsis.iter().try_for_each(|tsi| write!(f, " {} {}", tsi.mac, tsi.version))
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
@@ -57,20 +64,33 @@ impl fmt::Display for Message {
             Self::Ack(m) => write!(f, " received {} in force {}", m.received, m.in_force),
             Self::Resync(m) => {
                 let more = if m.more { ", more follows" } else { "" };
-                write!(f, " since {}: {} VNs, {} mappings{more}", m.since.0, m.vns.len(), m.mappings.len())
+                write!(f, " since {}: {} VNs, {} mappings{more}", m.since, m.vns.len(), m.mappings.len())
             }
             Self::Subscribe(vn) | Self::Unsubscribe(vn) => write!(f, " VN {vn}"),
             Self::RegistrationRequest(m) => {
-                write!(f, " {} {} with {} addresses", m.tsi.key, m.kind, m.tsi.ips.len())?;
-                m.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))
+                write!(f, " VN {}:", m.vn)?;
+                for claim in &m.claims {
+                    let sign = if claim.by_word { "word" } else { "frame" };
+                    write!(f, " {} {} by {sign} with {} addresses", claim.mac, claim.kind, claim.ips.len())?;
+                    claim.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))?;
+                }
+                Ok(())
             }
             Self::RegistrationReply(m) => {
-                write!(f, " {} {}", m.tsi, m.version)?;
+                versions(f, m.vn, &m.tsis)?;
                 m.current.map_or(Ok(()), |place| write!(f, " at {}", place.nve))?;
                 write!(f, ": {}", m.result)
             }
-            Self::Deregister(m) => write!(f, " {} {}", m.tsi, m.version),
-            Self::DeregisterReply(m) => write!(f, " {} {}", m.tsi, m.version),
+            Self::Deregister(m) => versions(f, m.vn, &m.tsis),
+            Self::DeregisterReply(m) => versions(f, m.vn, &m.tsis),
+            Self::Restate(m) => {
+                let more = if m.more { ", more follows" } else { "" };
+                write!(f, " VN {}: {} TSIs{more}", m.vn, m.tsis.len())
+            }
+            Self::RestateMove(m) => {
+                write!(f, " {} {} side {}, peer {}, ", m.move_id, m.version, m.side, m.peer)?;
+                write!(f, "{} TSIs: {}", m.tsis.len(), m.party)
+            }
             Self::Query(m) => write!(f, " {}@{}", m.address, m.vn),
             Self::Response(m) => {
                 write!(f, " {}@{} ", m.address, m.vn)?;

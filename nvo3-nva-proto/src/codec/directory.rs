@@ -157,8 +157,8 @@ impl Resync {
     pub fn split(self) -> Vec<Self> {
         let Self { since, vns, mappings, more } = self;
         let empty = || Self { since, vns: Vec::new(), mappings: Vec::new(), more: true };
-        // The header, the record, the flag, and the heads of both TLVs.
-        let fixed = Header::LEN.saturating_add(17);
+        // The header, the version, the flag, and the heads of both TLVs.
+        let fixed = Header::LEN.saturating_add(21);
         let (mut parts, mut part, mut size) = (Vec::new(), empty(), fixed);
         let mut room = |part: &mut Self, length: usize| {
             size = size.saturating_add(length);

@@ -28,10 +28,6 @@ pub(super) mod kind {
     pub(in crate::codec) const TSI: u16 = 2;
     /// TSIs without their addresses.
     pub(in crate::codec) const TSI_KEYS: u16 = 3;
-    /// The NVE where the TSI was. Not critical, because a receiver can do without it.
-    pub(in crate::codec) const OLD_NVE: u16 = 4;
-    /// The version that the sender believes to be the newest.
-    pub(in crate::codec) const EXPECTED: u16 = 5;
     /// The address that a Query asks for.
     pub(in crate::codec) const ADDRESS: u16 = 6;
     /// The mapping that answers a Query.
@@ -60,6 +56,14 @@ pub(super) mod kind {
     pub(in crate::codec) const CACHED: u16 = 18;
     /// Mappings that are wrong in the cache of an NVE.
     pub(in crate::codec) const WRONG: u16 = 19;
+    /// An epoch and a record that an NVE has seen.
+    pub(in crate::codec) const SEEN: u16 = 20;
+    /// TSIs that an NVE claims.
+    pub(in crate::codec) const CLAIMS: u16 = 21;
+    /// TSIs with a version each.
+    pub(in crate::codec) const TSI_VERSIONS: u16 = 22;
+    /// TSIs that rest at an NVE.
+    pub(in crate::codec) const RESTING: u16 = 23;
 }
 
 const CRITICAL: u16 = 0x8000;

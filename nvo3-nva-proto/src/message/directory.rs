@@ -22,8 +22,9 @@ pub enum Address {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Resync {
-    /// The newest published record that the NVE has. The NVA sends what it published later; 0 asks for everything.
-    pub since: RecordNo,
+    /// The epoch of the newest published record that the NVE has, and its number. The NVA sends what it published later; 0 asks for
+    /// everything.
+    pub since: Version,
     /// The VNs that the NVE subscribes to.
     pub vns: Vec<Vni>,
     /// The mappings that the NVE queried and still has.

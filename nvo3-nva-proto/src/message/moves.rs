@@ -104,6 +104,8 @@ codes! {
         UnknownTsi = 9 "a TSI of the move is not known",
         /// The kind of move is not supported.
         NotSupported = 10 "this kind of move is not supported",
+        /// The VM that was claimed at another NVE answers at this NVE.
+        StillHere = 11 "the VM answers at its old NVE",
     }
 }
 

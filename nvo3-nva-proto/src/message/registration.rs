@@ -1,10 +1,12 @@
 //! Registration: an NVE says which TSIs are behind it (SPEC.md §6.2).
 
 use crate::codec::codes;
-use crate::id::{NveId, Place, TsiKey, Version};
+use crate::id::{MoveId, NveId, Place, TsiKey, Version};
+use crate::message::Side;
 use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use nvo3_wire::{Mac, Vni};
 
 codes! {
     /// The kind of move by which a TSI comes to be behind an NVE (draft-ietf-nvo3-vmm §2).
@@ -33,43 +35,127 @@ pub struct Tsi {
     pub ips: Vec<IpAddr>,
 }
 
-/// The body of [`RegistrationRequest`](crate::Message::RegistrationRequest): a TSI is behind the NVE of the session.
+/// The body of [`RegistrationRequest`](crate::Message::RegistrationRequest): TSIs of one VN are behind the NVE of the session.
 ///
 /// VMM-6-01 lists the fields that a registration request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RegistrationRequest {
-    /// The TSI to register.
-    pub tsi: Tsi,
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The time for which the TSIs stay protected after the NVE's session has ended.
+    pub lifetime: Lifetime,
+    /// The TSIs to register.
+    pub claims: Vec<Claim>,
+}
+
+/// The claim of an NVE that a TSI is behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Claim {
+    /// The MAC of the TSI.
+    pub mac: Mac,
     /// The kind of move by which the TSI came to the NVE; a first start is [`MoveKind::Cold`].
     pub kind: MoveKind,
+    /// True if the hypervisor said that the VM runs here; false if only a frame of the VM shows it.
+    pub by_word: bool,
     /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
     /// The newest version of the mapping that the NVE knows, 0 for none; `None` accepts any.
     ///
-    /// The NVA refuses a request that expects an older version than its mapping at another NVE has (VMM-6-04).
+    /// The NVA refuses a claim that expects an older version than its mapping at another NVE has (VMM-6-04).
     pub expected: Option<Version>,
-    /// The time for which the TSI stays registered if the NVE does not refresh it.
-    pub lifetime: Lifetime,
+    /// The IP addresses of the TSI.
+    pub ips: Vec<IpAddr>,
 }
 
-/// The body of [`RegistrationReply`](crate::Message::RegistrationReply): the result of a registration (each request gets one,
-/// VMM-6-02).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The body of [`RegistrationReply`](crate::Message::RegistrationReply): the result of registrations (each claim gets one, VMM-6-02).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct RegistrationReply {
-    /// The TSI.
-    pub tsi: TsiKey,
-    /// The result: accepted, or the reason for the refusal.
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The result for every TSI: accepted, or the reason for the refusal.
     pub result: RegistrationResult,
-    /// The version of the current mapping.
-    pub version: Version,
     /// The granted lifetime.
     pub lifetime: Lifetime,
-    /// The place of the current mapping if the request was refused.
+    /// The TSIs, each with the version of its current mapping.
+    pub tsis: Vec<TsiVersion>,
+    /// The place of the current mappings if the claims were refused.
     pub current: Option<Place>,
+}
+
+/// A TSI of a VN and a version of its mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct TsiVersion {
+    /// The MAC of the TSI.
+    pub mac: Mac,
+    /// The version.
+    pub version: Version,
+}
+
+/// The body of [`Restate`](crate::Message::Restate): TSIs of one VN that rest at the NVE. It claims nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Restate {
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// True if more follows in this session. After the last one, the NVE has no other TSI.
+    pub more: bool,
+    /// The TSIs.
+    pub tsis: Vec<Resting>,
+}
+
+/// A TSI that rests at an NVE: the NVA accepted its registration before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Resting {
+    /// The MAC of the TSI.
+    pub mac: Mac,
+    /// The version of the mapping that the NVE knows.
+    pub version: Version,
+    /// The IP addresses of the TSI.
+    pub ips: Vec<IpAddr>,
+}
+
+/// The body of [`RestateMove`](crate::Message::RestateMove): a move that the NVE is a party of and whose outcome it does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct RestateMove {
+    /// The move.
+    pub move_id: MoveId,
+    /// The version that is reserved for the move.
+    pub version: Version,
+    /// The side of the sender.
+    pub side: Side,
+    /// What holds at the sender.
+    pub party: PartyState,
+    /// The NVE on the other side.
+    pub peer: NveId,
+    /// The TSIs that move together.
+    pub tsis: Vec<Tsi>,
+}
+
+codes! {
+    /// What holds at a party of a move.
+    ///
+    /// Exhaustive: the NVA must handle each value, and a new value is a new version of the protocol.
+    pub enum PartyState {
+        /// The VM runs here.
+        Runs = 1 "the VM runs here",
+        /// The VM does not run here.
+        Stopped = 2 "the VM does not run here",
+        /// The new NVE said that it will never activate the move.
+        Revoked = 3 "the move was revoked here",
+    }
 }
 
 codes! {
@@ -99,24 +185,24 @@ codes! {
     }
 }
 
-/// The body of [`Deregister`](crate::Message::Deregister): a TSI has left the NVE of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The body of [`Deregister`](crate::Message::Deregister): TSIs of one VN have left the NVE of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Deregister {
-    /// The TSI that left.
-    pub tsi: TsiKey,
-    /// The version of the mapping that the NVE had. The NVA keeps a newer mapping as it is.
-    pub version: Version,
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The TSIs that left, each with the version of the mapping that the NVE had. The NVA keeps a newer mapping as it is.
+    pub tsis: Vec<TsiVersion>,
 }
 
 /// The body of [`DeregisterReply`](crate::Message::DeregisterReply).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct DeregisterReply {
-    /// The TSI.
-    pub tsi: TsiKey,
-    /// The version of the current mapping.
-    pub version: Version,
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The TSIs of the Deregister, each with the version of its current mapping.
+    pub tsis: Vec<TsiVersion>,
 }

@@ -83,6 +83,25 @@ pub struct Hello {
     pub encapsulations: Encapsulations,
     /// The abilities of the NVE.
     pub capabilities: Capabilities,
+    /// The newest epoch and record that the NVE has seen, as the NVA gave it.
+    pub seen: Option<Seen>,
+}
+
+/// An epoch and a record of an NVA, with the NVA's proof. The NVE keeps it and says it in its next Hello.
+///
+/// So an NVA that has lost records, or went back to an old copy of them, learns which epoch it must exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct Seen {
+    /// The epoch of the NVA.
+    pub epoch: u32,
+    /// The newest record that the NVA had published.
+    pub record: RecordNo,
+    /// The number of the NVA's part of the directory; 0 if there is one part.
+    pub shard: u32,
+    /// A code over the other fields that only the NVA can make. An NVE does not look at it.
+    pub proof: [u8; 16],
 }
 
 /// The body of [`HelloAck`](crate::Message::HelloAck): the NVA grants a session.
@@ -98,6 +117,8 @@ pub struct HelloAck {
     pub epoch: u32,
     /// The number of the newest record that the NVA has published.
     pub published: RecordNo,
+    /// The same with the NVA's proof, for the NVE's next Hello.
+    pub seen: Option<Seen>,
 }
 
 /// The body of [`Error`](crate::Message::Error): the sender could not take a message.

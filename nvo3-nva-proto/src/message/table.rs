@@ -115,14 +115,18 @@ messages! {
     /// The messages that the sender has received, and those in force.
     0x06 Ack(Ack);
 
-    /// An NVE registers a TSI that is behind it.
+    /// An NVE registers TSIs that are behind it.
     0x10 RegistrationRequest(RegistrationRequest, view::RegistrationRequest<'a>);
     /// The NVA answers a RegistrationRequest.
-    0x11 RegistrationReply(RegistrationReply);
-    /// A TSI has left the NVE.
-    0x12 Deregister(Deregister);
+    0x11 RegistrationReply(RegistrationReply, view::RegistrationReply<'a>);
+    /// TSIs have left the NVE.
+    0x12 Deregister(Deregister, view::Deregister<'a>);
     /// The NVA answers a Deregister.
-    0x13 DeregisterReply(DeregisterReply);
+    0x13 DeregisterReply(DeregisterReply, view::DeregisterReply<'a>);
+    /// An NVE says which TSIs rest at it, in a new session.
+    0x14 Restate(Restate, view::Restate<'a>);
+    /// An NVE says which move it is a party of, in a new session.
+    0x15 RestateMove(RestateMove, view::RestateMove<'a>);
 
     /// An NVE asks where an address is.
     0x20 Query(Query);

@@ -5,10 +5,10 @@
 //! `Copy`.
 //!
 //! ```
-//! use nvo3_nva_proto::{Answer, Header, Message, RecordNo, Resync, view};
+//! use nvo3_nva_proto::{Answer, Header, Message, Resync, Version, view};
 //! use nvo3_wire::Vni;
 //!
-//! let resync = Resync { since: RecordNo(7), vns: vec![Vni::MAX], mappings: vec![], more: false };
+//! let resync = Resync { since: Version { epoch: 3, generation: 7 }, vns: vec![Vni::MAX], mappings: vec![], more: false };
 //! let mut datagram = Vec::new();
 //! Message::Resync(resync).encode(&Header::default(), &mut datagram)?;
 //!
@@ -30,7 +30,7 @@ use crate::codec::{Reader, Tlvs};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::{MoveId, NveId, Place, RecordNo, TsiKey, Version};
-use crate::message::{Address, HoldLimits, MoveKind, MoveResult, Side};
+use crate::message::{Address, HoldLimits, MoveKind, MoveResult, PartyState, RegistrationResult, Side, TsiVersion};
 use crate::time::{Lifetime, Micros};
 use crate::{Amount, Flow, StateStream, WrongEntry};
 use nvo3_wire::{Mac, Vni};
@@ -64,16 +64,101 @@ pub struct Tsi<'a> {
 /// A [`crate::RegistrationRequest`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct RegistrationRequest<'a> {
-    /// The TSI to register.
-    pub tsi: Tsi<'a>,
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The requested lifetime of the registrations.
+    pub lifetime: Lifetime,
+    /// The TSIs to register.
+    pub claims: List<'a, Claim<'a>>,
+}
+
+/// A [`crate::Claim`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The MAC of the TSI.
+    pub mac: Mac,
     /// The kind of move by which the TSI came to the NVE.
     pub kind: MoveKind,
+    /// True if the hypervisor said that the VM runs here.
+    pub by_word: bool,
     /// The NVE where the TSI was before, if the sender knows.
     pub old: Option<NveId>,
     /// The newest version of the mapping that the NVE knows.
     pub expected: Option<Version>,
-    /// The requested lifetime of the registration.
+    /// The IP addresses of the TSI.
+    pub ips: Addresses<'a>,
+}
+
+/// A [`crate::RegistrationReply`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct RegistrationReply<'a> {
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The result for every TSI.
+    pub result: RegistrationResult,
+    /// The granted lifetime.
     pub lifetime: Lifetime,
+    /// The TSIs, each with the version of its current mapping.
+    pub tsis: List<'a, TsiVersion>,
+    /// The place of the current mappings if the claims were refused.
+    pub current: Option<Place>,
+}
+
+/// A [`crate::Deregister`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Deregister<'a> {
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The TSIs that left.
+    pub tsis: List<'a, TsiVersion>,
+}
+
+/// A [`crate::DeregisterReply`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct DeregisterReply<'a> {
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// The TSIs, each with the version of its current mapping.
+    pub tsis: List<'a, TsiVersion>,
+}
+
+/// A [`crate::Restate`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Restate<'a> {
+    /// The VN of every TSI.
+    pub vn: Vni,
+    /// True if more follows in this session.
+    pub more: bool,
+    /// The TSIs.
+    pub tsis: List<'a, Resting<'a>>,
+}
+
+/// A [`crate::Resting`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Resting<'a> {
+    /// The MAC of the TSI.
+    pub mac: Mac,
+    /// The version of the mapping that the NVE knows.
+    pub version: Version,
+    /// The IP addresses of the TSI.
+    pub ips: Addresses<'a>,
+}
+
+/// A [`crate::RestateMove`], read in place in a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct RestateMove<'a> {
+    /// The move.
+    pub move_id: MoveId,
+    /// The version that is reserved for the move.
+    pub version: Version,
+    /// The side of the sender.
+    pub side: Side,
+    /// What holds at the sender.
+    pub party: PartyState,
+    /// The NVE on the other side.
+    pub peer: NveId,
+    /// The TSIs that move together.
+    pub tsis: Tsis<'a>,
 }
 
 /// A [`crate::Mapping`], read in place in a datagram.
@@ -150,8 +235,8 @@ pub struct Members<'a> {
 /// A [`crate::Resync`], read in place in a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Resync<'a> {
-    /// The newest published record that the NVE has.
-    pub since: RecordNo,
+    /// The epoch and the number of the newest published record that the NVE has.
+    pub since: Version,
     /// The VNs that the NVE subscribes to.
     pub vns: List<'a, Vni>,
     /// The mappings that the NVE queried and still has.

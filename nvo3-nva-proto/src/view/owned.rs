@@ -1,8 +1,9 @@
 //! Views become messages that own what they say.
 
 use super::{
-    Answer, CacheEntry, CacheReport, CacheVerdict, FlowRecord, FlowState, Mapping, Members, Outcome, PolicyRecord,
-    Prepare, RegistrationRequest, Response, Resync, StateChunk, StatePart, Tsi, Update,
+    Answer, CacheEntry, CacheReport, CacheVerdict, Claim, Deregister, DeregisterReply, FlowRecord, FlowState, Mapping,
+    Members, Outcome, PolicyRecord, Prepare, RegistrationReply, RegistrationRequest, Response, Restate, RestateMove,
+    Resting, Resync, StateChunk, StatePart, Tsi, Update,
 };
 use crate::view::{List, Value};
 use alloc::vec::Vec;
@@ -32,7 +33,14 @@ macro_rules! owned {
 
 owned! {
     Tsi { key, ips: view.ips.iter().collect() } of view;
-    RegistrationRequest { tsi, kind, old, expected, lifetime } of view;
+    RegistrationRequest { vn, lifetime, claims: each(view.claims) } of view;
+    Claim { mac, kind, by_word, old, expected, ips: view.ips.iter().collect() } of view;
+    RegistrationReply { vn, result, lifetime, tsis, current } of view;
+    Deregister { vn, tsis } of view;
+    DeregisterReply { vn, tsis } of view;
+    Restate { vn, more, tsis: each(view.tsis) } of view;
+    Resting { mac, version, ips: view.ips.iter().collect() } of view;
+    RestateMove { move_id, version, side, party, peer, tsis: view.tsis.iter().map(Into::into).collect() } of view;
     Mapping { mac, ips: view.ips.iter().collect(), version, place } of view;
     Response { vn, address, answer, lifetime } of view;
     Update {
