@@ -362,6 +362,8 @@ pub struct Vni(u32);
 impl Vni {
     /// The largest identifier, 2²⁴ − 1.
     pub const MAX: Self = Self(0xff_ffff);
+    /// The smallest identifier, 0.
+    pub const MIN: Self = Self(0);
 
     /// Creates an identifier. `None` if the value has more than 24 bits.
     pub const fn new(value: u32) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 use crate::error::{AGE, IPS, above_zero, covers, fits, limits};
 use crate::{ConfigError, Transport};
+use nvo3_nva_proto::auth::SeenKey;
 use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
 
 /// The configuration of an [`Nva`](super::Nva): its times and its bounds.
@@ -14,10 +15,19 @@ use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NvaConfig {
-    /// The epoch of the versions that this authority gives. Default: 1; more than 0.
+    /// The lowest epoch of the versions that this authority gives. Default: 1; more than 0.
     ///
-    /// An authority that lost its journal needs a larger epoch than any before.
+    /// Each start takes a higher epoch than the records have. An authority whose records are lost or old takes an epoch above the one
+    /// that its edges have seen.
     pub epoch: u32,
+    /// The number of this authority's part of the directory, for the proof in *HelloAck*. Default: 0.
+    pub shard: u32,
+    /// The key by which this authority knows again what its edges have seen. Default: none.
+    ///
+    /// Keep it apart from the records, and keep it when they are lost. Without it an edge is believed over a trusted transport, and not
+    /// believed over a sealed one: then an authority whose records went back does not notice it by its edges.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub seen_key: Option<SeenKey>,
     /// The session with each NVE. Default: [`SessionConfig::default`].
     pub session: SessionConfig,
     /// The authentication of the messages of edges (authentication is left out only where the configuration says so, R-38). No default.
@@ -43,6 +53,10 @@ pub struct NvaConfig {
     ///
     /// It must be at least as long as a forward entry lives there ([`NveConfig::in_flight`](crate::nve::NveConfig::in_flight)).
     pub in_flight: Micros,
+    /// The time for which the NVA waits for an old NVE to yield a TSI that another NVE claims. Default: 5 s; more than 0.
+    ///
+    /// After it a claim by a hypervisor's word wins, and a claim by a frame is refused.
+    pub yield_deadline: Micros,
     /// The time after a start in which an NVE without a session still counts as alive. Default: 10 s; at least `session.dead_after`.
     pub grace: Micros,
     /// The number of unplanned moves within `duplicate_window` that means a duplicate address (the TSI is frozen and reported,
@@ -50,8 +64,17 @@ pub struct NvaConfig {
     pub duplicate_moves: u32,
     /// The time in which unplanned moves of one TSI are counted (EVM-05). Default: 180 s; 0 is allowed.
     pub duplicate_window: Micros,
-    /// The time for which a duplicate address stays frozen (a frozen entry ends by itself, PXY-16). Default: 540 s; 0 is allowed.
-    pub duplicate_hold: Micros,
+    /// The time after which a frozen TSI is released (the hold-down of PXY-16 is 540 s). Default: none, an operator releases it
+    /// (EVM-05). The time begins anew when the authority starts.
+    pub duplicate_hold: Option<Micros>,
+    /// The time for which a registration stays protected after the session of its NVE has ended. Default: 600 s; 0 is allowed.
+    ///
+    /// Until then no other TSI gets one of its IP addresses. A mapping whose protection has ended stays until another NVE claims the TSI
+    /// or an address, or management takes it away.
+    pub registration_lifetime: Micros,
+    /// The most TSIs that went and are remembered. Default: 65,536. At the bound the oldest is forgotten: an NVE that has missed more
+    /// than these gets all mappings again.
+    pub tombstones: u32,
     /// The most admitted NVEs. Default: 65,536. At the bound an admission fails with [`Error::Full`](super::Error::Full).
     pub nves: u32,
     /// The most TSIs in the directory. Default: 16,777,216. At the bound a registration is refused as *Resource* and counts in
@@ -81,6 +104,8 @@ impl NvaConfig {
     pub fn new(transport: Transport) -> Self {
         Self {
             epoch: 1,
+            shard: 0,
+            seen_key: None,
             session: SessionConfig::default(),
             transport,
             lifetime: Micros::from_secs(60),
@@ -90,10 +115,13 @@ impl NvaConfig {
             members_interval: Micros::from_millis(10),
             early_push: true,
             in_flight: Micros::from_secs(60),
+            yield_deadline: Micros::from_secs(5),
             grace: Micros::from_secs(10),
             duplicate_moves: 5,
             duplicate_window: Micros::from_secs(180),
-            duplicate_hold: Micros::from_secs(540),
+            duplicate_hold: None,
+            registration_lifetime: Micros::from_secs(600),
+            tombstones: 65_536,
             nves: 65_536,
             tsis: 1 << 24,
             ips_per_tsi: 64,
@@ -113,6 +141,7 @@ impl NvaConfig {
             ("epoch", self.epoch),
             ("duplicate_moves", self.duplicate_moves),
             ("nves", self.nves),
+            ("tombstones", self.tombstones),
             ("tsis", self.tsis),
             ("moves", self.moves),
             ("ended_moves", self.ended_moves),
@@ -126,6 +155,8 @@ impl NvaConfig {
         for lifetime in [("lifetime", self.lifetime), ("negative_lifetime", self.negative_lifetime)] {
             fits("NvaConfig", lifetime, (Lifetime::MIN, Lifetime::MAX))?;
         }
+        above_zero("NvaConfig", [("yield_deadline", self.yield_deadline.0)])?;
+        fits("NvaConfig", ("registration_lifetime", self.registration_lifetime), (Micros(0), Lifetime::MAX))?;
         covers("NvaConfig", ("grace", self.grace), ("session.dead_after", self.session.dead_after))?;
         Ok(self.session.validate()?)
     }

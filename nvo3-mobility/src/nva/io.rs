@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::fmt;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
-    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
+    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, Report, SessionTimer, TsiKey,
     Version,
 };
 use nvo3_wire::Vni;
@@ -34,11 +34,14 @@ pub enum Input {
     },
     /// Cancel a move. The new NVE decides whether it is too late: it answers with *Revoked* or *Activated*.
     Cancel(MoveId),
-    /// This NVE will not return and runs no VM any more. The journal does not have this: give it again after each restart of the
-    /// NVA, until the NVE sends *Hello* again.
+    /// This NVE will not return and runs no VM any more. It holds no TSI and no address from now on, until it has a session again.
     Fenced(NveId),
-    /// Every record up to this number is durable.
-    Persisted(RecordNo),
+    /// Take a TSI out of the directory. An NVE where its VM runs registers it again only after its hypervisor's next word.
+    Forget(TsiKey),
+    /// Release a TSI that was frozen because it moved too often without a plan.
+    Release(TsiKey),
+    /// Every record up to this one is durable.
+    Persisted(Version),
 }
 
 impl fmt::Display for Input {
@@ -50,7 +53,9 @@ impl fmt::Display for Input {
             }
             Self::Cancel(id) => write!(f, "cancel {id}"),
             Self::Fenced(nve) => write!(f, "{nve} will not return and runs no VM"),
-            Self::Persisted(upto) => write!(f, "every record up to {} is durable", upto.0),
+            Self::Forget(key) => write!(f, "forget {key}"),
+            Self::Release(key) => write!(f, "release {key}"),
+            Self::Persisted(upto) => write!(f, "every record up to {} is durable", upto.generation),
         }
     }
 }
@@ -119,6 +124,39 @@ pub enum Event {
     },
     /// A TSI moved too often without a plan: the NVA takes it as a duplicate address and freezes it (EVM-05).
     Duplicate(TsiKey),
+    /// An NVE has seen a record that this NVA does not have: records were lost, or an old copy of them came back. The NVA takes a
+    /// higher epoch, and learns again what the NVEs restate.
+    Rewound {
+        /// The NVE that has seen the record.
+        nve: NveId,
+        /// The epoch and the number of that record.
+        seen: Version,
+        /// The epoch and the number of the newest record of the NVA, before it took the higher epoch.
+        had: Version,
+        /// The epoch from now on.
+        epoch: u32,
+    },
+    /// An NVE restated a TSI that the directory did not have in this way: the directory has it now.
+    TakenUp {
+        /// The TSI.
+        key: TsiKey,
+        /// The NVE.
+        nve: NveId,
+    },
+    /// An NVE did not restate a TSI that the directory had there: it is withdrawn.
+    Omitted {
+        /// The TSI.
+        key: TsiKey,
+        /// The NVE.
+        nve: NveId,
+    },
+    /// The old NVE of a claimed TSI did not answer in time. The claim, by a hypervisor's word, wins.
+    DidNotYield {
+        /// The move that nobody planned.
+        id: MoveId,
+        /// The old NVE.
+        nve: NveId,
+    },
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
@@ -146,6 +184,17 @@ impl fmt::Display for Event {
                 report.dropped_frames,
                 report.stale_senders
             ),
+            Self::Rewound { nve, seen, had, epoch } => write!(
+                f,
+                "records are lost or old: {nve} has seen record {} of epoch {}, and this NVA has {} of epoch {}; epoch {epoch} begins, and \
+                 the NVEs restate what they have",
+                seen.generation, seen.epoch, had.generation, had.epoch
+            ),
+            Self::TakenUp { key, nve } => write!(f, "{key} rests at {nve}; the directory did not have it so, and has it now"),
+            Self::Omitted { key, nve } => write!(f, "{key} is not at {nve} any more, and is withdrawn"),
+            Self::DidNotYield { id, nve } => {
+                write!(f, "{id}: {nve} did not yield in time; the claim by a hypervisor's word wins")
+            }
             Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
         }
@@ -168,6 +217,8 @@ pub enum Timer {
     Done(MoveId),
     /// The grace after the start ends: NVEs without a session count as gone.
     Grace,
+    /// A TSI that its NVE did not restate is withdrawn, or a frozen TSI is released.
+    Registrations,
     /// The owner is told about a duty that it has not done.
     Health,
 }
@@ -221,6 +272,20 @@ pub enum Error {
     /// The move has more TSIs, or more addresses of them, than the message that prepares a move can name.
     #[error("{0} has too many TSIs and addresses for one Prepare message: move them in parts")]
     TooLarge(MoveId),
+    /// The directory does not have the TSI.
+    #[error("{0} is not in the directory")]
+    UnknownTsi(TsiKey),
+    /// The TSI takes part in a move, which must end first.
+    #[error("{key} takes part in {other}: cancel the move first")]
+    InMove {
+        /// The TSI.
+        key: TsiKey,
+        /// The move.
+        other: MoveId,
+    },
+    /// The TSI is not frozen.
+    #[error("{0} is not frozen")]
+    NotFrozen(TsiKey),
     /// A bound of the configuration is reached.
     #[error("no room: the limit {0} is reached")]
     Full(&'static str),
@@ -231,7 +296,7 @@ fn end_of(state: &State, left: &Option<Micros>) -> String {
     match (state, left) {
         (_, Some(left)) => format!("the NVA revokes it in {} ms at the latest", left.0.div_ceil(1_000)),
         (State::Revoking { .. }, None) => "it ends after the new NVE has answered Revoke".into(),
-        (State::Yielding, None) => "it ends after the old NVE has stopped delivering".into(),
+        (State::Yielding { .. }, None) => "it ends after the old NVE has stopped delivering".into(),
         (_, None) => "it ends after its NVEs have acknowledged the outcome".into(),
     }
 }
@@ -308,6 +373,14 @@ pub struct NvaCounters {
     pub shed_answers: u64,
     /// Sessions closed because the NVE or the journal did not keep up. Healthy: 0.
     pub shed_sessions: u64,
+    /// Times that an NVE had seen a record which this NVA did not have: records were lost or old. Healthy: 0.
+    pub rewinds: u64,
+    /// TSIs that NVEs restated and the directory did not have in this way. Healthy: 0.
+    pub taken_up: u64,
+    /// TSIs that were withdrawn because their NVE did not restate them. A restart of an NVE raises it.
+    pub omitted: u64,
+    /// Restatements that were not in order. Healthy: 0.
+    pub disordered: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
 }

@@ -40,7 +40,7 @@ mod peers;
 mod publish;
 mod registrar;
 
-pub use book::{Book, Effects, Outcome, Plan, PlannedMove, Record, Registration, superseded};
+pub use book::{Book, Effects, Outcome, Plan, PlannedMove, Record, Registration, Tombstone, superseded};
 pub use conduct::rules;
 pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};

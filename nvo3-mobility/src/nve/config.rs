@@ -55,6 +55,9 @@ pub struct NveConfig {
     /// The shortest time between two hints, or two alarms, about the same thing; a second one within it changes nothing. Default:
     /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`.
     pub hint_interval: Micros,
+    /// The time after which the registration of a TSI that the NVA refused is tried again; each further attempt waits twice as long, up to
+    /// 32 times this. Default: 1 s; more than 0.
+    pub claim_interval: Micros,
     /// The most TSIs that are attached, moving, or remembered by their floor. Default: 65,536. At the bound an attach fails with
     /// [`Error::Full`](super::Error::Full).
     pub tsis: u32,
@@ -101,6 +104,7 @@ impl NveConfig {
             negative: Micros::from_secs(5),
             pushed: Micros::from_secs(50),
             hint_interval: Micros::from_millis(100),
+            claim_interval: Micros::from_secs(1),
             tsis: 65_536,
             ips_per_tsi: 64,
             ports: 65_536,
@@ -132,7 +136,7 @@ impl NveConfig {
         above_zero("NveConfig", positive)?;
         limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
-        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0)])?;
+        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0), ("claim_interval", self.claim_interval.0)])?;
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

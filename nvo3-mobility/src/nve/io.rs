@@ -273,6 +273,8 @@ pub enum Timer {
     Session(SessionTimer),
     /// A forward entry ends.
     Forward,
+    /// The registration of a TSI that the NVA refused is tried again.
+    Claim,
     /// A mapping's lifetime ends.
     Mapping,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).

@@ -51,6 +51,7 @@
 //! A room sees no other room, except that all rooms mark changed rows in `orders`. `machine` has the rooms: it keeps the clock, gives
 //! each input to its room, and carries each effect to the next room before it looks at the next effect.
 
+mod backlog;
 mod config;
 mod counters;
 mod io;

@@ -145,7 +145,7 @@ fn derive(secret: &Secret, from: Party, nve: NveId) -> Code {
         Party::Nve => 1_u8,
         Party::Nva => 2,
     };
-    let mut code = Code::new(&block(secret.expose()));
+    let mut code = self::code(secret.expose());
     code.update(LABEL);
     code.update(&[direction]);
     code.update(&nve.0.to_be_bytes());
@@ -153,6 +153,11 @@ fn derive(secret: &Secret, from: Party, nve: NveId) -> Code {
     let derived = Code::new(&key);
     key.zeroize();
     derived
+}
+
+/// HMAC-SHA-256 under this key.
+pub(super) fn code(key: &[u8]) -> Code {
+    Code::new(&block(key))
 }
 
 /// A key as HMAC takes it: filled with zeros to a block of SHA-256.

@@ -47,6 +47,8 @@ mod opened;
 #[cfg(feature = "auth")]
 mod seal;
 #[cfg(feature = "auth")]
+mod seen;
+#[cfg(feature = "auth")]
 #[cfg(test)]
 mod tests;
 
@@ -54,8 +56,10 @@ pub use error::{AuthError, Challenge, KeyError, SealError};
 pub use id::{KeyId, Party};
 #[cfg(feature = "auth")]
 pub use keys::{Keys, Secret};
+#[cfg(feature = "auth")]
+pub use seen::SeenKey;
 #[cfg(not(feature = "auth"))]
-pub use none::Keys;
+pub use none::{Keys, SeenKey};
 pub use nva::NvaSeals;
 pub use nve::NveSeals;
 pub use opened::Opened;

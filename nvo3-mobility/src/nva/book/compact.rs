@@ -5,15 +5,16 @@ use super::record::Record;
 use crate::nva::NvaConfig;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use nvo3_nva_proto::RecordNo;
+use nvo3_nva_proto::{RecordNo, Version};
 
 /// The numbers, in order, of the records that are not needed to make the [`Book`] of all these records.
 ///
 /// An owner may remove these records from its journal, all or some. The other records keep their numbers. The last record always
 /// stays, because it gives the next number.
-pub fn superseded(config: &NvaConfig, records: &[(RecordNo, Record)]) -> Vec<RecordNo> {
-    let needed: BTreeSet<RecordNo> = Book::fold(config.epoch, config.ended_moves, records).rests_on().collect();
-    records.iter().map(|(number, _)| *number).filter(|number| !needed.contains(number)).collect()
+pub fn superseded(config: &NvaConfig, records: &[(Version, Record)]) -> Vec<RecordNo> {
+    let book = Book::fold(config.ended_moves, config.tombstones, records);
+    let needed: BTreeSet<RecordNo> = book.rests_on().collect();
+    records.iter().map(|(at, _)| RecordNo(at.generation)).filter(|number| !needed.contains(number)).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The directory: the NVE of each TSI, and the NVEs that take part in a VN.
 
 use super::moves::Records;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::ops::Bound;
 use nvo3_nva_proto::{Address, NveId, RecordNo, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
@@ -16,6 +17,8 @@ pub struct Registration {
     registered: RecordNo,
     /// The records of the move that put the TSI at its NVE, if one did since the registration.
     settled: Option<Records>,
+    /// The record that gave every mapping its version, if one did since the TSI came to its NVE.
+    restamped: Option<RecordNo>,
 }
 
 impl Registration {
@@ -34,9 +37,14 @@ impl Registration {
         self.version
     }
 
+    /// The number of the record up to which the mapping may have changed.
+    pub fn changed(&self) -> RecordNo {
+        self.rests_on().max().unwrap_or(self.registered)
+    }
+
     pub(super) fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
         let settled = self.settled.into_iter().flat_map(Records::all);
-        settled.chain([self.registered])
+        settled.chain(self.restamped).chain([self.registered])
     }
 }
 
@@ -45,9 +53,16 @@ impl Registration {
 pub(super) struct Directory {
     registrations: BTreeMap<TsiKey, Registration>,
     by_ip: BTreeMap<(Vni, IpAddr), Mac>,
+    by_nve: BTreeSet<(NveId, TsiKey)>,
     /// Per VN and NVE: the number of mappings and moves that make the NVE take part in the VN.
     members: BTreeMap<Vni, BTreeMap<NveId, u32>>,
+    /// The VNs of each NVE, in the same sense.
+    vns: BTreeSet<(NveId, Vni)>,
 }
+
+/// The first and the last TSI key.
+const FIRST: TsiKey = TsiKey { vn: Vni::MIN, mac: Mac::ZERO };
+const LAST: TsiKey = TsiKey { vn: Vni::MAX, mac: Mac::BROADCAST };
 
 impl Directory {
     pub(super) fn len(&self) -> usize {
@@ -71,8 +86,14 @@ impl Directory {
         self.registrations.contains_key(&key).then_some(key)
     }
 
-    pub(super) fn conflict(&self, tsi: &Tsi) -> Option<Mac> {
-        tsi.ips.iter().filter_map(|ip| self.by_ip.get(&(tsi.key.vn, *ip))).find(|mac| **mac != tsi.key.mac).copied()
+    pub(super) fn conflict(&self, key: TsiKey, ips: &[IpAddr]) -> Option<Mac> {
+        ips.iter().filter_map(|ip| self.by_ip.get(&(key.vn, *ip))).find(|mac| **mac != key.mac).copied()
+    }
+
+    /// The TSIs at an NVE, in order, after the key if there is one.
+    pub(super) fn at_nve(&self, nve: NveId, after: Option<TsiKey>) -> impl Iterator<Item = TsiKey> {
+        let from = after.map_or(Bound::Included((nve, FIRST)), |key| Bound::Excluded((nve, key)));
+        self.by_nve.range((from, Bound::Included((nve, LAST)))).map(|(_, key)| *key)
     }
 
     pub(super) fn in_vn(&self, vn: Vni) -> impl Iterator<Item = (&TsiKey, &Registration)> {
@@ -83,13 +104,13 @@ impl Directory {
     pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
         let key = tsi.key;
         let (ips, registered) = (tsi.ips.clone(), RecordNo(version.generation));
-        let new = Registration { ips, nve, version, registered, settled: None };
+        let new = Registration { ips, nve, version, registered, settled: None, restamped: None };
         let before = self.registrations.insert(key, new);
         for ip in before.iter().flat_map(|before| &before.ips) {
             self.by_ip.remove(&(key.vn, *ip));
         }
         self.by_ip.extend(tsi.ips.iter().map(|ip| ((key.vn, *ip), key.mac)));
-        self.change_member(key.vn, before.map(|before| before.nve), nve);
+        self.change_nve(key, before.map(|before| before.nve), nve);
     }
 
     /// Points a mapping to the NVE that the outcome of a move names.
@@ -98,7 +119,16 @@ impl Directory {
         let before = core::mem::replace(&mut registration.nve, nve);
         registration.version = version;
         registration.settled = Some(by);
-        self.change_member(key.vn, Some(before), nve);
+        registration.restamped = None;
+        self.change_nve(*key, Some(before), nve);
+    }
+
+    /// Gives every mapping of an epoch the version of a record.
+    pub(super) fn restamp(&mut self, epoch: u32, version: Version) {
+        for registration in self.registrations.values_mut().filter(|registration| registration.version.epoch == epoch) {
+            registration.version = version;
+            registration.restamped = Some(RecordNo(version.generation));
+        }
     }
 
     /// Notes the last record of the move that put a TSI at its NVE.
@@ -116,15 +146,18 @@ impl Directory {
         for ip in &registration.ips {
             self.by_ip.remove(&(key.vn, *ip));
         }
+        self.by_nve.remove(&(registration.nve, *key));
         self.leave(key.vn, registration.nve);
         Some(registration)
     }
 
-    fn change_member(&mut self, vn: Vni, before: Option<NveId>, now: NveId) {
+    fn change_nve(&mut self, key: TsiKey, before: Option<NveId>, now: NveId) {
         if before != Some(now) {
-            self.join(vn, now);
+            self.join(key.vn, now);
+            self.by_nve.insert((now, key));
             if let Some(before) = before {
-                self.leave(vn, before);
+                self.by_nve.remove(&(before, key));
+                self.leave(key.vn, before);
             }
         }
     }
@@ -132,6 +165,7 @@ impl Directory {
     /// Counts one more mapping or move that makes the NVE take part in the VN.
     pub(super) fn join(&mut self, vn: Vni, nve: NveId) {
         *self.members.entry(vn).or_default().entry(nve).or_default() += 1;
+        self.vns.insert((nve, vn));
     }
 
     /// Counts one mapping or move fewer that makes the NVE take part in the VN.
@@ -141,6 +175,7 @@ impl Directory {
             *count -= 1;
             if *count == 0 {
                 members.remove(&nve);
+                self.vns.remove(&(nve, vn));
             }
         }
         if members.is_empty() {
@@ -152,8 +187,10 @@ impl Directory {
         self.members.get(&vn).into_iter().flat_map(|members| members.keys().copied())
     }
 
-    pub(super) fn vns_with(&self, nve: NveId) -> impl Iterator<Item = Vni> {
-        self.members.iter().filter(move |(_, members)| members.contains_key(&nve)).map(|(vn, _)| *vn)
+    /// The VNs that an NVE takes part in, in order, after the VN if there is one.
+    pub(super) fn vns_with(&self, nve: NveId, after: Option<Vni>) -> impl Iterator<Item = Vni> {
+        let from = after.map_or(Bound::Included((nve, Vni::MIN)), |vn| Bound::Excluded((nve, vn)));
+        self.vns.range((from, Bound::Included((nve, Vni::MAX)))).map(|(_, vn)| *vn)
     }
 }
 

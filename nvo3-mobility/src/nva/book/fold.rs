@@ -3,11 +3,12 @@
 use super::directory::{Directory, Registration};
 use super::moves::{Moves, Outcome, PlannedMove};
 use super::record::{Plan, Record};
-use alloc::collections::BTreeSet;
+use super::tombstones::{Tombstone, Tombstones};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Address, MoveId, MoveResult, NveId, RecordNo, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Address, MoveId, MoveResult, NveId, RecordNo, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// The change that a record made in the book.
@@ -35,38 +36,57 @@ pub enum Effects {
         /// The oldest ended move, if the book forgot it to stay within its bound.
         forgotten: Option<PlannedMove>,
     },
+    /// A new epoch has begun.
+    Epoch,
+    /// A new epoch has begun, and every mapping has a new version.
+    Rewound,
+    /// An NVE is fenced.
+    Fenced(NveId),
+    /// An NVE is not fenced any more.
+    Returned(NveId),
+    /// A TSI is frozen.
+    Frozen(TsiKey),
+    /// A TSI is not frozen any more.
+    Released(TsiKey),
 }
 
 /// The state of an NVA: the directory and the moves, folded from the records.
 ///
 /// ```
 /// use nvo3_mobility::nva::{Book, Record};
-/// use nvo3_nva_proto::{NveId, RecordNo, Tsi, TsiKey};
+/// use nvo3_nva_proto::{NveId, Tsi, TsiKey, Version};
 /// use nvo3_wire::{Mac, Vni};
 ///
 /// let key = TsiKey { vn: Vni::new(5001).ok_or("24 bits")?, mac: Mac([2, 0, 0, 0, 0, 1]) };
 /// let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
-/// let mut standby = Book::new(1, 100);
+/// let mut standby = Book::new(100, 100);
 ///
-/// standby.apply(RecordNo(1), &Record::Registered { tsi, nve: NveId(7) });
+/// standby.apply(Version { epoch: 1, generation: 1 }, &Record::Registered { tsi, nve: NveId(7) });
 ///
 /// assert_eq!(standby.get(&key).map(|registration| registration.nve()), Some(NveId(7)));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Book {
-    epoch: u32,
-    last: RecordNo,
+    last: Version,
+    /// The last epochs, each with the record that began it.
+    epochs: VecDeque<Version>,
     directory: Directory,
     moves: Moves,
+    tombstones: Tombstones,
+    fenced: BTreeMap<NveId, RecordNo>,
+    frozen: BTreeMap<TsiKey, RecordNo>,
 }
+
+/// The number of epochs whose beginning is remembered.
+const EPOCHS: usize = 16;
 
 impl fmt::Debug for Book {
     /// The epoch, the last record, and how many TSIs and moves there are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Book")
-            .field("epoch", &self.epoch)
-            .field("last", &self.last)
+            .field("epoch", &self.epoch())
+            .field("last", &self.last())
             .field("tsis", &self.tsi_count())
             .field("open_moves", &self.open_moves())
             .finish_non_exhaustive()
@@ -74,53 +94,108 @@ impl fmt::Debug for Book {
 }
 
 impl Book {
-    /// Makes an empty book. Its versions have this `epoch`. It remembers the last `ended_moves` moves that ended, at least one.
-    pub fn new(epoch: u32, ended_moves: u32) -> Self {
-        let (directory, moves) = (Directory::default(), Moves::remembering(ended_moves.max(1)));
-        Self { epoch, last: RecordNo(0), directory, moves }
+    /// Makes an empty book. It remembers the last `ended_moves` moves that ended, and the last `tombstones` TSIs that went; at least one
+    /// of each.
+    pub fn new(ended_moves: u32, tombstones: u32) -> Self {
+        Self {
+            last: Version::default(),
+            epochs: VecDeque::new(),
+            directory: Directory::default(),
+            moves: Moves::remembering(ended_moves.max(1)),
+            tombstones: Tombstones::remembering(tombstones),
+            fenced: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+        }
     }
 
     /// Makes a book from these records, in order.
-    pub fn fold<'a>(epoch: u32, ended_moves: u32, records: impl IntoIterator<Item = &'a (RecordNo, Record)>) -> Self {
-        let mut book = Self::new(epoch, ended_moves);
-        for (number, record) in records {
-            book.apply(*number, record);
+    pub fn fold<'a>(ended_moves: u32, tombstones: u32, records: impl IntoIterator<Item = &'a (Version, Record)>) -> Self {
+        let mut book = Self::new(ended_moves, tombstones);
+        for (at, record) in records {
+            book.apply(*at, record);
         }
         book
     }
 
-    /// Applies a record to the book. Numbers grow from record to record.
-    pub fn apply(&mut self, number: RecordNo, record: &Record) -> Effects {
-        self.last = number;
+    /// Applies a record to the book. `at` is the epoch and the number of the record. Both grow from record to record.
+    pub fn apply(&mut self, at: Version, record: &Record) -> Effects {
+        self.last = at;
         match record {
             Record::Registered { tsi, nve } => {
-                self.directory.register(tsi, *nve, self.version_at(number));
+                self.directory.register(tsi, *nve, at);
+                self.tombstones.remove(&tsi.key);
                 Effects::Registered(tsi.key)
             }
-            Record::Withdrawn { tsi } => match self.directory.withdraw(tsi) {
-                Some(registration) => Effects::Withdrawn(*tsi, registration),
-                None => Effects::Nothing,
-            },
-            Record::Planned(plan) => {
-                for key in &plan.tsis {
-                    self.directory.join(key.vn, plan.new);
-                }
-                self.moves.enter(plan.clone(), self.version_at(number));
-                Effects::Planned(plan.id)
+            Record::Withdrawn { tsi } => self.bury(tsi, at, false),
+            Record::Forgotten { tsi } => self.bury(tsi, at, true),
+            Record::Planned(plan) => self.enter(plan, at, at),
+            Record::Restored { plan, version } => self.enter(plan, *version, at),
+            Record::Committed { id } => self.decide(*id, at, MoveResult::Committed),
+            Record::Aborted { id } => self.decide(*id, at, MoveResult::Aborted),
+            Record::Closed { id } => self.close(*id, RecordNo(at.generation)),
+            Record::Epoch => {
+                self.begin_epoch(at);
+                Effects::Epoch
             }
-            Record::Committed { id } => self.decide(*id, number, Outcome::Committed),
-            Record::Aborted { id } => self.decide(*id, number, Outcome::Aborted(self.version_at(number))),
-            Record::Closed { id } => self.close(*id, number),
+            Record::Rewound => {
+                let lost = self.epochs.pop_back().map_or(0, |began| began.epoch);
+                self.directory.restamp(lost, at);
+                self.begin_epoch(at);
+                Effects::Rewound
+            }
+            Record::Fenced { nve } => {
+                self.fenced.insert(*nve, RecordNo(at.generation));
+                Effects::Fenced(*nve)
+            }
+            Record::Returned { nve } => {
+                self.fenced.remove(nve);
+                Effects::Returned(*nve)
+            }
+            Record::Frozen { tsi } => {
+                self.frozen.insert(*tsi, RecordNo(at.generation));
+                Effects::Frozen(*tsi)
+            }
+            Record::Released { tsi } => {
+                self.frozen.remove(tsi);
+                Effects::Released(*tsi)
+            }
         }
     }
 
-    fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Effects {
-        let Some(decided) = self.moves.decide(id, number, outcome) else { return Effects::Nothing };
+    fn begin_epoch(&mut self, at: Version) {
+        self.epochs.push_back(at);
+        if self.epochs.len() > EPOCHS {
+            self.epochs.pop_front();
+        }
+    }
+
+    fn bury(&mut self, tsi: &TsiKey, at: Version, forgotten: bool) -> Effects {
+        self.tombstones.bury(*tsi, at, forgotten);
+        self.frozen.remove(tsi);
+        match self.directory.withdraw(tsi) {
+            Some(registration) => Effects::Withdrawn(*tsi, registration),
+            None => Effects::Nothing,
+        }
+    }
+
+    fn enter(&mut self, plan: &Plan, version: Version, at: Version) -> Effects {
+        for key in &plan.tsis {
+            self.directory.join(key.vn, plan.new);
+        }
+        self.moves.enter(plan.clone(), version, RecordNo(at.generation));
+        Effects::Planned(plan.id)
+    }
+
+    /// Decides a move. The version of its mappings is the reserved one if the move commits in the epoch of its plan, else that of the
+    /// decision.
+    fn decide(&mut self, id: MoveId, at: Version, result: MoveResult) -> Effects {
+        let Some(decided) = self.moves.decide(id, at, result) else { return Effects::Nothing };
+        let (Some(outcome), plan) = (decided.outcome(), decided.plan()) else { return Effects::Nothing };
         let (nve, version, effects) = match outcome {
-            Outcome::Committed => (decided.plan().new, decided.version(), Effects::Committed(id)),
-            Outcome::Aborted(version) => (decided.plan().old, version, Effects::Aborted(id)),
+            Outcome::Committed(version) => (plan.new, version, Effects::Committed(id)),
+            Outcome::Aborted(version) => (plan.old, version, Effects::Aborted(id)),
         };
-        for key in &decided.plan().tsis {
+        for key in &plan.tsis {
             self.directory.settle(key, nve, version, decided.records());
         }
         effects
@@ -136,19 +211,38 @@ impl Book {
         Effects::Closed { id, result, forgotten: self.moves.forget_oldest() }
     }
 
-    /// The version that the record with this number makes or reserves.
-    pub const fn version_at(&self, number: RecordNo) -> Version {
-        Version { epoch: self.epoch, generation: number.0 }
-    }
-
-    /// The epoch of the book's versions.
+    /// The epoch of the newest record; 0 if there is none.
     pub const fn epoch(&self) -> u32 {
-        self.epoch
+        self.last.epoch
     }
 
     /// The number of the newest record; 0 if there is none.
     pub const fn last(&self) -> RecordNo {
+        RecordNo(self.last.generation)
+    }
+
+    /// The epoch and the number of the newest record.
+    pub const fn newest(&self) -> Version {
         self.last
+    }
+
+    /// True if the book would remember this epoch if it had had it.
+    pub fn remembers_epoch(&self, epoch: u32) -> bool {
+        self.epochs.len() < EPOCHS || self.epochs.front().is_some_and(|oldest| oldest.epoch <= epoch)
+    }
+
+    /// True if this is a record of the book, as far as the book remembers its epochs.
+    pub fn has_made(&self, at: Version) -> bool {
+        let begun = self.epochs.iter().rposition(|began| began.epoch == at.epoch);
+        let until = |next: Option<&Version>| next.map_or(self.last.generation, |next| next.generation.saturating_sub(1));
+        begun.is_some_and(|index| at.generation <= until(self.epochs.get(index + 1)))
+    }
+
+    /// The record after which the book knows each change, for an NVE that has everything up to `since`; `None` if the book has not
+    /// made that record, or has forgotten TSIs that went after it.
+    pub fn known_since(&self, since: Version) -> Option<RecordNo> {
+        let complete = self.has_made(since) && since.generation >= self.tombstones.complete_since().0;
+        complete.then_some(RecordNo(since.generation))
     }
 
     /// The number of registered TSIs.
@@ -171,14 +265,44 @@ impl Book {
         self.directory.in_vn(vn)
     }
 
+    /// The TSIs at an NVE, in order, after `after` if it is given.
+    pub fn at_nve(&self, nve: NveId, after: Option<TsiKey>) -> impl Iterator<Item = TsiKey> {
+        self.directory.at_nve(nve, after)
+    }
+
+    /// The reason why a TSI is not in the directory, if the book remembers it.
+    pub fn tombstone(&self, key: &TsiKey) -> Option<&Tombstone> {
+        self.tombstones.get(key)
+    }
+
+    /// The TSIs that went after a record and did not come back, each with the record, in the order of the records.
+    pub fn gone_since(&self, number: RecordNo) -> impl Iterator<Item = (RecordNo, TsiKey)> {
+        self.tombstones.since(number)
+    }
+
+    /// True if management said that an NVE will not return.
+    pub fn is_fenced(&self, nve: NveId) -> bool {
+        self.fenced.contains_key(&nve)
+    }
+
+    /// True if a TSI moved too often without a plan and is frozen.
+    pub fn is_frozen(&self, key: &TsiKey) -> bool {
+        self.frozen.contains_key(key)
+    }
+
+    /// The frozen TSIs, in order.
+    pub fn frozen(&self) -> impl Iterator<Item = TsiKey> {
+        self.frozen.keys().copied()
+    }
+
     /// The TSI of a VN that has this address.
     pub fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
         self.directory.find(vn, address)
     }
 
     /// The MAC of another TSI of the same VN that has one of these addresses.
-    pub fn conflict(&self, tsi: &Tsi) -> Option<Mac> {
-        self.directory.conflict(tsi)
+    pub fn conflict(&self, key: TsiKey, ips: &[IpAddr]) -> Option<Mac> {
+        self.directory.conflict(key, ips)
     }
 
     /// The IP addresses of a TSI; empty if the book does not have the TSI.
@@ -191,9 +315,9 @@ impl Book {
         self.directory.members(vn)
     }
 
-    /// The VNs that an NVE takes part in, in order.
-    pub fn vns_with(&self, nve: NveId) -> impl Iterator<Item = Vni> {
-        self.directory.vns_with(nve)
+    /// The VNs that an NVE takes part in, in order, after `after` if it is given.
+    pub fn vns_with(&self, nve: NveId, after: Option<Vni>) -> impl Iterator<Item = Vni> {
+        self.directory.vns_with(nve, after)
     }
 
     /// The moves in hand and the last moves that ended, in the order of their ids.
@@ -238,6 +362,9 @@ impl Book {
     /// the next number.
     pub fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
         let moves = self.moves.iter().flat_map(|mv| mv.records().all());
-        self.directory.iter().flat_map(|(_, registration)| registration.rests_on()).chain(moves).chain([self.last])
+        let epochs = self.epochs.iter().map(|began| RecordNo(began.generation));
+        let judged = self.fenced.values().chain(self.frozen.values()).copied();
+        let registrations = self.directory.iter().flat_map(|(_, registration)| registration.rests_on());
+        registrations.chain(moves).chain(epochs).chain(judged).chain(self.tombstones.records()).chain([self.last()])
     }
 }

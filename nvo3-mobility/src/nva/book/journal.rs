@@ -2,14 +2,14 @@
 
 use super::record::Record;
 use alloc::collections::VecDeque;
-use nvo3_nva_proto::RecordNo;
+use nvo3_nva_proto::{RecordNo, Version};
 
 /// The records that the owner has not polled, and the number up to which records are durable.
 #[derive(Debug)]
 pub(in crate::nva) struct Journal {
     last: RecordNo,
     durable: RecordNo,
-    waiting: VecDeque<(RecordNo, Record)>,
+    waiting: VecDeque<(Version, Record)>,
 }
 
 impl Journal {
@@ -23,13 +23,13 @@ impl Journal {
         RecordNo(self.last.0 + 1)
     }
 
-    /// Appends the next record, which waits to be polled.
-    pub(in crate::nva) fn append(&mut self, record: Record) {
+    /// Appends the next record, which was made in this epoch and waits to be polled.
+    pub(in crate::nva) fn append(&mut self, epoch: u32, record: Record) {
         self.last = self.next();
-        self.waiting.push_back((self.last, record));
+        self.waiting.push_back((Version { epoch, generation: self.last.0 }, record));
     }
 
-    pub(in crate::nva) fn poll(&mut self) -> Option<(RecordNo, Record)> {
+    pub(in crate::nva) fn poll(&mut self) -> Option<(Version, Record)> {
         self.waiting.pop_front()
     }
 
@@ -78,14 +78,14 @@ mod tests {
     #[test]
     fn only_what_was_made_can_become_durable() {
         let mut journal = Journal::after(RecordNo(4));
-        journal.append(Record::Closed { id: MoveId(1) });
+        journal.append(1, Record::Closed { id: MoveId(1) });
         assert_eq!((journal.durable(), journal.last()), (RecordNo(4), RecordNo(5)));
 
         journal.persisted(RecordNo(99));
-        journal.append(Record::Closed { id: MoveId(2) });
+        journal.append(1, Record::Closed { id: MoveId(2) });
 
         assert_eq!((journal.durable(), journal.last()), (RecordNo(5), RecordNo(6)));
         assert_eq!(journal.backlog(), 1);
-        assert_eq!(journal.poll().map(|(number, _)| number), Some(RecordNo(5)));
+        assert_eq!(journal.poll().map(|(at, _)| at), Some(Version { epoch: 1, generation: 5 }));
     }
 }

@@ -11,6 +11,7 @@ mod fold;
 mod journal;
 mod moves;
 mod record;
+mod tombstones;
 
 pub use compact::superseded;
 pub use directory::Registration;
@@ -18,3 +19,4 @@ pub use fold::{Book, Effects};
 pub(super) use journal::Journal;
 pub use moves::{Outcome, PlannedMove};
 pub use record::{Plan, Record};
+pub use tombstones::Tombstone;

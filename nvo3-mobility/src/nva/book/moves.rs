@@ -8,8 +8,8 @@ use nvo3_nva_proto::{MoveId, MoveResult, NveId, RecordNo, TsiKey, Version};
 /// The decision about a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The TSIs are at the new NVE, under the version that was reserved.
-    Committed,
+    /// The TSIs are at the new NVE, under this version.
+    Committed(Version),
     /// The TSIs stay at the old NVE, under this version.
     Aborted(Version),
 }
@@ -58,6 +58,14 @@ impl PlannedMove {
         self.outcome
     }
 
+    /// The version of the TSIs' mappings as decided so far; before that, the one that is reserved.
+    pub const fn decided_version(&self) -> Version {
+        match self.outcome {
+            Some(Outcome::Committed(version) | Outcome::Aborted(version)) => version,
+            None => self.version,
+        }
+    }
+
     /// True once the move has ended.
     pub const fn is_closed(&self) -> bool {
         self.records.closed.is_some()
@@ -66,7 +74,7 @@ impl PlannedMove {
     /// The result of the move, as decided so far. An undecided move counts as aborted.
     pub const fn result(&self) -> MoveResult {
         match self.outcome {
-            Some(Outcome::Committed) => MoveResult::Committed,
+            Some(Outcome::Committed(_)) => MoveResult::Committed,
             Some(Outcome::Aborted(_)) | None => MoveResult::Aborted,
         }
     }
@@ -118,11 +126,11 @@ impl Moves {
         self.by_nve.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX))).map(|(_, id)| *id).collect()
     }
 
-    pub(super) fn enter(&mut self, plan: Plan, version: Version) {
+    pub(super) fn enter(&mut self, plan: Plan, version: Version, planned: RecordNo) {
         let id = plan.id;
         self.by_tsi.extend(plan.tsis.iter().map(|key| (*key, id)));
         self.by_nve.extend([(plan.old, id), (plan.new, id)]);
-        let records = Records { planned: RecordNo(version.generation), decided: None, closed: None };
+        let records = Records { planned, decided: None, closed: None };
         if self.moves.insert(id, PlannedMove { plan, version, outcome: None, records }).is_some() {
             // The book still remembered an older move of this id, because a compaction made the journal shorter.
             self.ended.retain(|ended| *ended != id);
@@ -133,10 +141,14 @@ impl Moves {
         self.moves.get_mut(&id).filter(|mv| !mv.is_closed())
     }
 
-    pub(super) fn decide(&mut self, id: MoveId, number: RecordNo, outcome: Outcome) -> Option<&PlannedMove> {
+    pub(super) fn decide(&mut self, id: MoveId, at: Version, result: MoveResult) -> Option<&PlannedMove> {
         let decided = self.open_mut(id)?;
-        decided.outcome = Some(outcome);
-        decided.records.decided = Some(number);
+        decided.outcome = Some(match result {
+            MoveResult::Committed if decided.version.epoch == at.epoch => Outcome::Committed(decided.version),
+            MoveResult::Committed => Outcome::Committed(at),
+            _ => Outcome::Aborted(at),
+        });
+        decided.records.decided = Some(RecordNo(at.generation));
         Some(decided)
     }
 

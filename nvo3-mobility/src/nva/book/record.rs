@@ -1,9 +1,10 @@
 //! The records that an NVA makes durable.
 
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Side, Tsi, TsiKey};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Side, Tsi, TsiKey, Version};
 
-/// One change of the NVA's state. The number of the record is the version of the mapping that it makes or reserves.
+/// One change of the NVA's state. The number of the record, with the epoch in which it was made, is the version of the mapping that it
+/// makes or reserves.
 ///
 /// The order of the variants, and of the fields in each, is a stored form: nvad writes records in postcard, which has no names. A new
 /// variant goes to the end. Every other change is a new format of the store.
@@ -41,6 +42,44 @@ pub enum Record {
         /// The move.
         id: MoveId,
     },
+    /// An NVA starts, or takes over, and gives the versions of the next epoch from now on.
+    Epoch,
+    /// An edge has seen records that this NVA does not have: they were lost, or the NVA went back to an old copy. The NVA gives the
+    /// versions of a higher epoch from now on. The epoch before may have been another NVA's too: its mappings have the version of this
+    /// record, and no NVE counts as having seen it.
+    Rewound,
+    /// Management took a TSI away. Only a hypervisor's word registers it again.
+    Forgotten {
+        /// The TSI.
+        tsi: TsiKey,
+    },
+    /// Management said that an NVE will not return and runs no VM any more.
+    Fenced {
+        /// The NVE.
+        nve: NveId,
+    },
+    /// A fenced NVE has a session again.
+    Returned {
+        /// The NVE.
+        nve: NveId,
+    },
+    /// A TSI moved too often without a plan, and does not move without a plan any more.
+    Frozen {
+        /// The TSI.
+        tsi: TsiKey,
+    },
+    /// A frozen TSI may move again.
+    Released {
+        /// The TSI.
+        tsi: TsiKey,
+    },
+    /// The parties of a move restated it after the records went back. It is going to be revoked.
+    Restored {
+        /// The plan.
+        plan: Plan,
+        /// The version that was reserved.
+        version: Version,
+    },
 }
 
 /// The plan of a move. It does not change while the move is in hand.
@@ -57,6 +96,8 @@ pub struct Plan {
     pub new: NveId,
     /// The kind of the move.
     pub kind: MoveKind,
+    /// True if a hypervisor's word asks for the move; false if only a frame at the new NVE shows it.
+    pub by_word: bool,
     /// The time after which the NVA revokes the move, counted from the plan or from the start of the NVA.
     pub deadline: Micros,
 }

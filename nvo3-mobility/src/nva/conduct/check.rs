@@ -58,7 +58,7 @@ impl Conduct {
                 return Err(self.busy(facts, id, *key, other));
             }
         }
-        Ok(Plan { id, tsis, old, new: to, kind, deadline })
+        Ok(Plan { id, tsis, old, new: to, kind, by_word: true, deadline })
     }
 
     /// The refusal of a move whose TSI still takes part in another move.

@@ -8,8 +8,10 @@
 mod check;
 mod room;
 pub mod rules;
+mod strays;
 mod words;
 
 pub(super) use check::{Wanted, check};
 pub(super) use room::{Conduct, Due};
+pub(super) use strays::{Stray, Strays};
 pub(super) use words::{prepare, revoke, suspended};

@@ -21,6 +21,8 @@ struct Running {
     state: State,
     timer: Option<Instant>,
     planned_at: Instant,
+    /// True after the records went back: the move waits for what its parties restate.
+    suspect: bool,
 }
 
 /// The state and the timer of each move in hand.
@@ -53,12 +55,12 @@ impl Conduct {
         let Plan { id, kind, deadline, .. } = *this_move.plan();
         let unplanned = kind == MoveKind::Failover;
         let (state, has_deadline) = match this_move.outcome() {
-            None if unplanned => (State::Yielding, false),
+            None if unplanned => (State::Yielding { by_word: this_move.plan().by_word }, true),
             None => (State::PreparingNew { left: false }, true),
-            Some(Outcome::Committed) => (State::Committing { old: false, new: unplanned }, false),
+            Some(Outcome::Committed(_)) => (State::Committing { old: false, new: unplanned }, false),
             Some(Outcome::Aborted(_)) => (State::AbortingOld, true),
         };
-        self.running.insert(id, Running { state, timer: None, planned_at: now });
+        self.running.insert(id, Running { state, timer: None, planned_at: now, suspect: false });
         self.set_timer(id, has_deadline.then_some(now + deadline));
     }
 
@@ -77,7 +79,7 @@ impl Conduct {
 
     /// Gives one input to one move. Returns the state before, the state after and the outputs; `None` if the input is out of place.
     pub(in crate::nva) fn step(&mut self, facts: &Facts, id: MoveId, input: Input) -> Option<(State, State, Outputs)> {
-        let running = self.running.get_mut(&id)?;
+        let running = self.running.get_mut(&id).filter(|running| !running.suspect)?;
         let before = running.state;
         let (after, outputs) = rules::step(before, input)?;
         running.state = after;
@@ -90,6 +92,32 @@ impl Conduct {
             }
         }
         Some((before, after, outputs))
+    }
+
+    /// Notes that the records went back: each move in hand waits for what its parties restate.
+    pub(in crate::nva) fn suspect_all(&mut self) {
+        self.timers.clear();
+        for running in self.running.values_mut() {
+            (running.suspect, running.timer) = (true, None);
+        }
+    }
+
+    /// True if a move waits for what its parties restate.
+    pub(in crate::nva) fn is_suspect(&self, id: MoveId) -> bool {
+        self.running.get(&id).is_some_and(|running| running.suspect)
+    }
+
+    /// The moves that wait for what their parties restate, in order.
+    pub(in crate::nva) fn suspects(&self) -> Vec<MoveId> {
+        self.running.iter().filter(|(_, running)| running.suspect).map(|(id, _)| *id).collect()
+    }
+
+    /// A move goes on, with a whole deadline.
+    pub(in crate::nva) fn trust(&mut self, facts: &Facts, id: MoveId) {
+        if let Some(running) = self.running.get_mut(&id) {
+            running.suspect = false;
+        }
+        self.wait_again(facts, id);
     }
 
     /// True if an input changes nothing because the move is decided. The NVA answers it with the outcome.

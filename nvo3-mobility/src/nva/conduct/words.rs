@@ -60,7 +60,7 @@ impl Conduct {
             _ => return None,
         }
         let (result, version, place) = match this_move.outcome()? {
-            Decided::Committed => (MoveResult::Committed, this_move.version(), plan.new),
+            Decided::Committed(version) => (MoveResult::Committed, version, plan.new),
             Decided::Aborted(version) => (MoveResult::Aborted, version, plan.old),
         };
         let place = facts.place(place)?;

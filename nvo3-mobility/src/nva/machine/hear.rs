@@ -4,11 +4,8 @@ use super::Nva;
 use crate::nva::book::Record;
 use crate::nva::conduct::rules;
 use crate::nva::io::Event;
-use crate::nva::peers::{Heard, Letter, Receipt, Said};
-use crate::nva::registrar::{Departure, Registrar, Verdict};
-use nvo3_nva_proto::{
-    Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Side, TsiKey, Version,
-};
+use crate::nva::peers::{Heard, Receipt, Said};
+use nvo3_nva_proto::{Message, MoveId, NveId, Side, Version};
 
 impl Nva {
     /// Handles the result of a datagram.
@@ -16,8 +13,13 @@ impl Nva {
         match heard {
             Heard::Nothing => {}
             Heard::Session(nve) => self.pump(nve),
+            Heard::Behind { nve, seen, granted } => self.go_beyond(nve, &seen, granted),
             Heard::Opened { nve, restarted, lost } => {
                 self.lose(nve, lost);
+                self.registrar.restated_mut().begin(nve);
+                if self.facts.book().is_fenced(nve) {
+                    self.record(Record::Returned { nve });
+                }
                 self.tell(Event::NveUp { nve, restarted });
                 for id in self.conduct.unheard(nve) {
                     self.send_outcome(id, nve);
@@ -34,6 +36,7 @@ impl Nva {
             match said {
                 Said::Down(reason, lost) => {
                     self.lose(nve, lost);
+                    self.registrar.restated_mut().end(nve);
                     self.tell(Event::NveDown { nve, reason });
                     self.count_as_gone(nve);
                 }
@@ -79,7 +82,9 @@ impl Nva {
         use rules::Input::{Activated, Ready, Refused, Resumed, Revoked, Suspended};
         match message {
             Message::RegistrationRequest(request) => self.register(from, transaction, request),
-            Message::Deregister(request) => self.deregister(from, transaction, request),
+            Message::Deregister(request) => self.deregister(from, transaction, &request),
+            Message::Restate(restate) => self.restate(from, restate),
+            Message::RestateMove(said) => self.restate_move(from, said),
             Message::Query(query) => {
                 self.counters.queries += 1;
                 let response = self.publish.answer(&self.facts, from, transaction, query);
@@ -137,52 +142,5 @@ impl Nva {
                 self.try_step(newer, rules::Input::Returned(side, false));
             }
         }
-    }
-
-    pub(super) fn register(&mut self, from: NveId, transaction: u32, request: RegistrationRequest) {
-        let key = request.tsi.key;
-        let full = self.is_full();
-        let (result, version) = match self.registrar.register(&self.facts, full, from, transaction, request) {
-            Verdict::Answer(result, version) => (result, version),
-            Verdict::Enter(record) => {
-                let number = self.record(record);
-                (RegistrationResult::Accepted, self.facts.book().version_at(number))
-            }
-            Verdict::Freeze(version) => {
-                self.tell(Event::Duplicate(key));
-                (RegistrationResult::Duplicate, version)
-            }
-            Verdict::Yield(old) => return self.plan_unplanned(key, old, from),
-        };
-        self.reply(from, transaction, key, result, version);
-    }
-
-    pub(super) fn reply(
-        &mut self,
-        to: NveId,
-        transaction: u32,
-        tsi: TsiKey,
-        result: RegistrationResult,
-        version: Version,
-    ) {
-        self.counters.refused_registrations += u64::from(result != RegistrationResult::Accepted);
-        let reply = Registrar::reply(&self.facts, tsi, result, version);
-        self.send(Letter::answer(to, transaction, Message::RegistrationReply(reply)));
-    }
-
-    fn deregister(&mut self, from: NveId, transaction: u32, request: Deregister) {
-        let tsi = request.tsi;
-        let version = self.facts.book().get(&tsi).map(|registration| registration.version()).unwrap_or_default();
-        match self.registrar.deregister(&self.facts, from, request) {
-            Departure::None => {}
-            Departure::Withdraw => {
-                self.record(Record::Withdrawn { tsi });
-            }
-            Departure::CallOff(id) => {
-                self.try_step(id, rules::Input::Deadline);
-            }
-        }
-        let reply = DeregisterReply { tsi, version };
-        self.send(Letter::answer(from, transaction, Message::DeregisterReply(reply)));
     }
 }

@@ -5,14 +5,16 @@
 
 mod health;
 mod hear;
+mod memory;
 mod moves;
+mod registrations;
 
 use super::book::{Book, Effects, Journal, Record};
-use super::conduct::{Conduct, Wanted};
+use super::conduct::{Conduct, Strays, Wanted};
 use super::config::NvaConfig;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
-use super::peers::{Letter, Peers, Receipt};
+use super::peers::{Greeting, Letter, Peers, Receipt};
 use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
@@ -24,7 +26,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
+use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, RecordNo, TsiKey, Version};
 
 /// The NVA: the directory, the NVEs' interest in it, sessions with NVEs, and moves.
 ///
@@ -43,9 +45,9 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 ///         if nva.poll_timeout().is_some_and(|(at, _)| at <= now) {
 ///             nva.handle_timeout(now);
 ///         }
-///         while let Some((number, record)) = nva.poll_persist() {
-///             println!("record {}: {record:?}", number.0); // many at once, then say the last
-///             let _ = nva.handle(now, Input::Persisted(number)); // always taken
+///         while let Some((at, record)) = nva.poll_persist() {
+///             println!("record {}: {record:?}", at.generation); // many at once, then say the last
+///             let _ = nva.handle(now, Input::Persisted(at)); // always taken
 ///         }
 ///         while let Some(to) = nva.poll_transmit(now, &mut buffer) {
 ///             send(to, &buffer);
@@ -73,6 +75,7 @@ pub struct Nva {
     peers: Peers,
     registrar: Registrar,
     conduct: Conduct,
+    strays: Strays,
     publish: Publish,
     events: VecDeque<Event>,
     counters: NvaCounters,
@@ -108,17 +111,17 @@ impl Nva {
         config: NvaConfig,
         seed: u64,
         now: Instant,
-        records: impl IntoIterator<Item = (RecordNo, Record)>,
+        records: impl IntoIterator<Item = (Version, Record)>,
     ) -> Result<Self, ConfigError> {
-        let mut book = Book::new(config.epoch, config.ended_moves);
-        for (number, record) in records {
-            book.apply(number, &record);
+        let mut book = Book::new(config.ended_moves, config.tombstones);
+        for (at, record) in records {
+            book.apply(at, &record);
         }
         Self::from_book(config, seed, now, book)
     }
 
-    /// Makes an NVA that continues with a book, for instance the book of a stand-by. The epoch and the number of remembered moves
-    /// are those of the book.
+    /// Makes an NVA that continues with a book, for instance the book of a stand-by. The numbers of remembered moves and TSIs are those
+    /// of the book. The first record of the NVA begins a higher epoch than the book has.
     ///
     /// # Errors
     /// The error of [`NvaConfig::validate`].
@@ -126,17 +129,25 @@ impl Nva {
         config.validate()?;
         // Only the peers open and seal: the keys stay in one place.
         let transport = core::mem::replace(&mut config.transport, Transport::Trusted);
-        Ok(Self {
-            journal: Journal::after(book.last()),
-            peers: Peers::new(&config, transport, seed, now),
-            registrar: Registrar::default(),
-            conduct: Conduct::resume(now, &book),
-            publish: Publish::after(book.last()),
+        let trusted = matches!(transport, Transport::Trusted);
+        let epoch = config.epoch.max(book.epoch().saturating_add(1));
+        let (journal, peers) = (Journal::after(book.last()), Peers::new(&config, transport, seed, now));
+        let (conduct, publish) = (Conduct::resume(now, &book), Publish::after(book.last()));
+        let facts = Facts::new(now, config, book, trusted);
+        let mut nva = Self {
+            journal,
+            peers,
+            registrar: Registrar::resume(&facts),
+            conduct,
+            strays: Strays::default(),
+            publish,
             events: VecDeque::new(),
             counters: NvaCounters::default(),
             watches: Watches::default(),
-            facts: Facts::new(now, config, book),
-        })
+            facts,
+        };
+        nva.record_in(epoch, Record::Epoch);
+        Ok(nva)
     }
 
     /// Replaces the keys, and seals every message from now on. [`Keys`] says how to change a key without a gap. A message under a
@@ -156,8 +167,10 @@ impl Nva {
             Input::Move { id, tsis, to, kind, deadline } => self.plan(Wanted { id, tsis, to, kind, deadline }),
             Input::Cancel(id) => self.cancel(id),
             Input::Fenced(nve) => self.fence(nve),
+            Input::Forget(key) => self.forget(key),
+            Input::Release(key) => self.release_frozen(key),
             Input::Persisted(upto) => {
-                if self.journal.persisted(upto) {
+                if self.journal.persisted(RecordNo(upto.generation)) {
                     self.served(Duty::SayPersisted);
                 }
                 Ok(())
@@ -185,8 +198,8 @@ impl Nva {
     /// Takes a datagram of the control port, from an NVE at this address.
     pub fn handle_datagram(&mut self, now: Instant, from: Peer, datagram: &[u8]) {
         self.set_time(now);
-        let (epoch, published) = (self.facts.book().epoch(), self.publish.published());
-        let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch, published };
+        let published = self.publish.published().min(self.journal.durable());
+        let greeting = Greeting { facts: &self.facts, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
         self.heard(heard);
         self.watch_owner();
@@ -194,7 +207,7 @@ impl Nva {
 
     /// The next record to make durable, in order. Answer it with [`Input::Persisted`] once it is durable.
     #[must_use = "answers wait until the record is durable, and it is handed out once"]
-    pub fn poll_persist(&mut self) -> Option<(RecordNo, Record)> {
+    pub fn poll_persist(&mut self) -> Option<(Version, Record)> {
         let record = self.journal.poll()?;
         self.served(Duty::PollRecords);
         self.note(Duty::SayPersisted);
@@ -231,7 +244,8 @@ impl Nva {
         let members = self.publish.next_timer().map(|(at, vn)| (at, Timer::Members(vn)));
         let done = self.publish.next_done().map(|(at, id)| (at, Timer::Done(id)));
         let health = self.watches.deadline().map(|at| (at, Timer::Health));
-        [session, deadline, grace, members, done, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let registrations = self.registrar.next_timer().map(|at| (at, Timer::Registrations));
+        [session, deadline, grace, registrations, members, done, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Handles every deadline that has passed at `now`.
@@ -241,9 +255,13 @@ impl Nva {
             self.peers.handle_timeout(now, nve);
             self.pump(nve);
         }
-        for nve in self.peers.end_grace(self.facts.now()) {
-            self.count_as_gone(nve);
+        if self.peers.grace().is_some_and(|at| at <= self.facts.now()) {
+            for nve in self.peers.end_grace(self.facts.now()) {
+                self.count_as_gone(nve);
+            }
+            self.settle_all();
         }
+        self.end_registrations();
         while let Some((_, id)) = self.conduct.next_timer().filter(|(at, _)| *at <= self.facts.now()) {
             self.move_timer(id);
         }
@@ -258,13 +276,19 @@ impl Nva {
     }
 
     /// Makes a record: changes the book, and tells the rooms how it changed.
-    fn record(&mut self, record: Record) -> RecordNo {
+    fn record(&mut self, record: Record) -> Version {
+        self.record_in(self.facts.book().epoch(), record)
+    }
+
+    fn record_in(&mut self, epoch: u32, record: Record) -> Version {
         let number = self.journal.next();
-        let effects = self.facts.apply(number, &record);
-        self.journal.append(record);
+        let at = Version { epoch, generation: number.0 };
+        let effects = self.facts.apply(at, &record);
+        self.journal.append(epoch, record);
         match effects {
             Effects::Nothing => {}
             Effects::Registered(key) => {
+                self.note_present(&[key]);
                 let updates = self.publish.registered(&self.facts, number, key);
                 self.send_all(updates);
             }
@@ -279,14 +303,31 @@ impl Nva {
                 self.send_all(lists);
             }
             Effects::Committed(id) => {
+                self.note_present(&self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default());
                 let planned_at = self.conduct.planned_at(id).unwrap_or(self.facts.now());
                 let updates = self.publish.committed(&self.facts, number, id, planned_at);
                 self.send_all(updates);
             }
-            Effects::Aborted(id) => self.publish.aborted(&self.facts, id),
+            Effects::Aborted(id) => {
+                self.note_present(&self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default());
+                self.publish.aborted(&self.facts, id);
+            }
             Effects::Closed { id, result, forgotten } => self.closed(id, result, forgotten.as_ref()),
+            Effects::Epoch | Effects::Fenced(_) | Effects::Returned(_) => {}
+            Effects::Rewound => self.conduct.suspect_all(),
+            Effects::Frozen(key) => self.registrar.freeze(&self.facts, key),
+            Effects::Released(key) => self.registrar.forget(&key),
         }
-        number
+        at
+    }
+
+    /// The book has these TSIs at their NVEs by a new record: their NVEs do not omit them when they restate.
+    fn note_present(&mut self, keys: &[TsiKey]) {
+        for key in keys {
+            if let Some(nve) = self.facts.book().get(key).map(|registration| registration.nve()) {
+                self.registrar.restated_mut().claim(nve, *key);
+            }
+        }
     }
 
     /// True while the limit of records that are not durable is reached (`NvaConfig.unpersisted`): no more are made.
@@ -384,6 +425,8 @@ impl Nva {
             + self.facts.book().moves().len()
             + self.peers.footprint()
             + self.publish.footprint()
+            + self.registrar.footprint()
+            + self.strays.len()
             + self.events.len()
             + usize::try_from(self.journal.backlog()).unwrap_or(usize::MAX)
     }

@@ -5,14 +5,15 @@ use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
 use crate::nva::conduct::{self, Due, Wanted};
 use crate::nva::io::{Error, Event};
-use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
+use nvo3_nva_proto::{MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
 
 impl Nva {
     /// Plans a move for management: makes every check, then the record.
     pub(super) fn plan(&mut self, wanted: Wanted) -> Result<(), Error> {
         let id = wanted.id;
         let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
-        let party = |nve| Some((self.facts.place(nve)?, self.peers.abilities(nve)));
+        let able = |nve| self.peers.abilities(nve).filter(|_| !self.facts.book().is_fenced(nve));
+        let party = |nve| Some((self.facts.place(nve)?, able(nve)));
         conduct::check(&self.facts, &plan, party(plan.old), party(plan.new))?;
         self.record(Record::Planned(plan));
         self.carry_out(id, Output::PrepareNew);
@@ -20,12 +21,19 @@ impl Nva {
     }
 
     /// A TSI shows up at another NVE than its mapping names, and may move: asks its old NVE to stop delivering.
-    pub(super) fn plan_unplanned(&mut self, key: TsiKey, old: NveId, new: NveId) {
-        let id = MoveId(MoveId::FIRST_RESERVED.0 | self.journal.next().0);
-        let (kind, deadline) = (MoveKind::Failover, Micros(0));
-        self.record(Record::Planned(Plan { id, tsis: alloc::vec![key], old, new, kind, deadline }));
-        self.carry_out(id, Output::PrepareOld(true));
+    /// `by_word`: a hypervisor's word shows it, not only a frame.
+    pub(super) fn plan_unplanned(&mut self, key: TsiKey, old: NveId, new: NveId, by_word: bool) {
+        let id = self.next_unplanned();
+        let (kind, deadline) = (MoveKind::Failover, self.facts.config().yield_deadline);
+        self.record(Record::Planned(Plan { id, tsis: alloc::vec![key], old, new, kind, by_word, deadline }));
+        self.carry_out(id, Output::PrepareOld(by_word));
         self.note_gone_parties(id);
+    }
+
+    /// The id of the next unplanned move: the epoch and the number of its record, so that no id comes again after the records went back.
+    fn next_unplanned(&self) -> MoveId {
+        let (epoch, number) = (u64::from(self.facts.book().epoch()), self.journal.next().0);
+        MoveId(MoveId::FIRST_RESERVED.0 | (epoch & 0x7fff_ffff) << 32 ^ number & (MoveId::FIRST_RESERVED.0 - 1))
     }
 
     pub(super) fn cancel(&mut self, id: MoveId) -> Result<(), Error> {
@@ -36,8 +44,11 @@ impl Nva {
     }
 
     pub(super) fn fence(&mut self, nve: NveId) -> Result<(), Error> {
-        if !self.peers.fence(nve) {
+        if !self.peers.is_admitted(nve) {
             return Err(Error::UnknownNve(nve));
+        }
+        if !self.facts.book().is_fenced(nve) {
+            self.record(Record::Fenced { nve });
         }
         for id in self.facts.book().moves_with(nve) {
             if self.facts.book().plan(id).is_some_and(|plan| plan.new == nve) {
@@ -91,7 +102,7 @@ impl Nva {
             if self.peers.is_gone(nve) {
                 self.try_step(id, rules::Input::Lost(side));
             }
-            if self.peers.is_fenced(nve) {
+            if !self.is_protected(nve) {
                 self.try_step(id, rules::Input::GoneForGood(side));
             }
         }
@@ -150,19 +161,15 @@ impl Nva {
             }
             Output::Grant => self.answer_claim(id, RegistrationResult::Accepted),
             Output::Deny(_) => self.answer_claim(id, RegistrationResult::Policy),
+            Output::Alarm => {
+                if let Some(nve) = self.facts.book().plan(id).map(|plan| plan.old) {
+                    self.tell(Event::DidNotYield { id, nve });
+                }
+            }
             Output::MaySuspend => self.tell(Event::MaySuspend(id)),
             Output::Close(_) => {
                 self.record(Record::Closed { id });
             }
-        }
-    }
-
-    /// Answers the registration that started a move.
-    fn answer_claim(&mut self, id: MoveId, result: RegistrationResult) {
-        let Some(this_move) = self.facts.book().get_move(id) else { return };
-        let (version, new, tsis) = (this_move.version(), this_move.plan().new, this_move.plan().tsis.clone());
-        for key in tsis {
-            self.reply(new, 0, key, result, version);
         }
     }
 
@@ -182,28 +189,14 @@ impl Nva {
         }
         let Some(plan) = self.facts.book().plan(id) else { return };
         let tsis = plan.tsis.clone();
-        let absent = |nve: &NveId| self.peers.is_gone(*nve) || self.peers.is_fenced(*nve);
+        let absent = |nve: &NveId| self.peers.is_gone(*nve) || self.facts.book().is_fenced(*nve);
         self.conduct.close(id, [plan.old, plan.new].into_iter().filter(absent));
         self.tell(Event::Ended { id, result });
         let lists = self.publish.closed(&self.facts, id, result);
         self.send_all(lists);
-        for key in &tsis {
-            if result == MoveResult::Aborted && self.registrar.is_taken_back(key) {
-                self.record(Record::Withdrawn { tsi: *key });
-            }
-        }
         self.tell_if_converged(id);
         for key in &tsis {
-            self.take_claim(key);
-        }
-    }
-
-    /// Decides about a registration that came during a move that has ended. An NVE that is gone asks again itself.
-    fn take_claim(&mut self, key: &TsiKey) {
-        if let Some((nve, transaction, request)) = self.registrar.take_claim(key)
-            && !self.peers.is_gone(nve)
-        {
-            self.register(nve, transaction, request);
+            self.take_up_waiting(key, id);
         }
     }
 

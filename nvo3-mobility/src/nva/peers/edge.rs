@@ -14,8 +14,8 @@ pub(super) struct Edge {
     pub(super) hello: Option<Hello>,
     /// The time since which the NVE has no session: it ended, or the grace after a start ended without one.
     pub(super) gone: Option<Instant>,
-    /// True if management said that the NVE will not return. A new session clears it.
-    pub(super) fenced: bool,
+    /// True if the NVE was granted a session since the start of the NVA.
+    pub(super) granted: bool,
     /// The nonces of *Hello* messages that were answered. A late copy of such a *Hello* is ignored.
     pub(super) answered: VecDeque<u64>,
     /// The receipts of the session's letters, by sequence.

@@ -2,13 +2,14 @@
 
 use super::letter::Receipt;
 use super::room::Peers;
+use crate::nva::facts::Facts;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, Reject,
-    Session, SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, RecordNo, Reject,
+    Seen, Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.
@@ -21,6 +22,8 @@ pub(in crate::nva) enum Heard {
     Nothing,
     /// The session of an NVE may have messages: see [`Peers::poll`].
     Session(NveId),
+    /// An NVE has seen what the book does not have. The *Hello* was not answered: the NVE sends it again.
+    Behind { nve: NveId, seen: Seen, granted: bool },
     /// An NVE has a new session.
     Opened {
         nve: NveId,
@@ -42,12 +45,30 @@ pub(in crate::nva) enum Said {
     Message { sequence: u32, transaction: u32, message: Message },
 }
 
+/// What a *HelloAck* says, made only if one is sent.
+#[derive(Clone, Copy)]
+pub(in crate::nva) struct Greeting<'a> {
+    pub(in crate::nva) facts: &'a Facts,
+    /// The newest published record that is durable.
+    pub(in crate::nva) published: RecordNo,
+}
+
+impl Greeting<'_> {
+    fn ack(&self) -> HelloAck {
+        self.facts.greeting(self.published)
+    }
+
+    fn is_behind(&self, seen: &Seen, granted: bool) -> bool {
+        self.facts.epoch_after(seen, granted).is_some()
+    }
+}
+
 impl Peers {
-    /// Takes a datagram of the control port. `greeting` is a *HelloAck* without session and nonce.
+    /// Takes a datagram of the control port.
     pub(in crate::nva) fn hear(
         &mut self,
         now: Instant,
-        greeting: HelloAck,
+        greeting: Greeting<'_>,
         from: Peer,
         datagram: &[u8],
         counters: &mut NvaCounters,
@@ -64,7 +85,7 @@ impl Peers {
     fn hear_opened(
         &mut self,
         now: Instant,
-        greeting: HelloAck,
+        greeting: Greeting<'_>,
         from: Peer,
         opened: &Opened<'_>,
         datagram: &[u8],
@@ -147,7 +168,7 @@ impl Peers {
     fn hear_hello(
         &mut self,
         now: Instant,
-        greeting: HelloAck,
+        greeting: Greeting<'_>,
         from: Peer,
         opened: &Opened<'_>,
         hello: Hello,
@@ -164,6 +185,10 @@ impl Peers {
             self.refuse(from, opened, SessionId(0), error, counters);
             return Ok(Heard::Nothing);
         };
+        let granted = edge.granted;
+        if let Some(seen) = hello.seen.filter(|seen| greeting.is_behind(seen, granted)) {
+            return Ok(Heard::Behind { nve, seen, granted });
+        }
         let same = edge.hello.as_ref().is_some_and(|before| before.nonce == hello.nonce);
         if same && let Some(session) = &mut edge.session {
             if edge.seals.is_heard(session.id()) {
@@ -177,7 +202,8 @@ impl Peers {
         if let Some((sealed, fresh)) = proof {
             if let Err(challenge) = edge.seals.prove(now, self.session_config.dead_after, sealed, fresh) {
                 counters.challenges += 1;
-                let ack = Message::HelloAck(HelloAck { session: SessionId(0), nonce: hello.nonce, ..greeting });
+                let ack = HelloAck { nonce: hello.nonce, seen: None, ..greeting.ack() };
+                let ack = Message::HelloAck(ack);
                 self.answer(from, (opened, challenge.number), SessionId(0), &ack, counters);
                 return Ok(Heard::Nothing);
             }
@@ -189,17 +215,18 @@ impl Peers {
     }
 
     /// Begins a session, in place of an older one.
-    fn open(&mut self, now: Instant, greeting: HelloAck, from: Peer, hello: Hello) -> Heard {
+    fn open(&mut self, now: Instant, greeting: Greeting<'_>, from: Peer, hello: Hello) -> Heard {
         let nve = hello.place.nve;
         let lost = self.drop_session(nve);
         let session = self.next_session_id();
-        let ack = HelloAck { session, nonce: hello.nonce, ..greeting };
+        let ack = HelloAck { session, nonce: hello.nonce, ..greeting.ack() };
         let restarted = !hello.resumed;
         let Some(edge) = self.edges.get_mut(&nve) else { return Heard::Nothing };
         // `NvaConfig::validate` has checked the configuration of the session.
         edge.session = Session::accept(self.session_config, now, &hello, ack).ok();
         edge.peer = Some(from);
-        (edge.gone, edge.fenced) = (None, false);
+        edge.gone = None;
+        edge.granted = true;
         edge.answered.push_back(hello.nonce);
         if edge.answered.len() > ANSWERED_HELLOS {
             edge.answered.pop_front();

@@ -11,6 +11,6 @@ mod letter;
 mod room;
 mod send;
 
-pub(super) use hear::{Heard, Said};
+pub(super) use hear::{Greeting, Heard, Said};
 pub(super) use letter::{Letter, Receipt};
 pub(super) use room::Peers;

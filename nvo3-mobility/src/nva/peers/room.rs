@@ -69,12 +69,6 @@ impl Peers {
         true
     }
 
-    /// Notes that an NVE will not return. False if it is not admitted.
-    pub(in crate::nva) fn fence(&mut self, nve: NveId) -> bool {
-        let edge = self.edges.get_mut(&nve);
-        edge.map(|edge| edge.fenced = true).is_some()
-    }
-
     /// Counts an NVE without a session as gone.
     pub(in crate::nva) fn count_as_gone(&mut self, now: Instant, nve: NveId) {
         if let Some(edge) = self.edges.get_mut(&nve) {
@@ -92,9 +86,24 @@ impl Peers {
         self.edges.get(&nve).is_none_or(|edge| edge.gone.is_some_and(|since| now >= since + time))
     }
 
-    /// True if management said that an NVE will not return.
-    pub(in crate::nva) fn is_fenced(&self, nve: NveId) -> bool {
-        self.edges.get(&nve).is_some_and(|edge| edge.fenced)
+    /// True if an NVE is admitted, and has a session or had one within this time.
+    pub(in crate::nva) fn is_present(&self, nve: NveId, now: Instant, time: Micros) -> bool {
+        !self.is_gone_for(nve, now, time)
+    }
+
+    /// Closes the session of each NVE: they come back with a new one.
+    pub(in crate::nva) fn close_all(&mut self) {
+        for (nve, edge) in &mut self.edges {
+            if let Some(session) = &mut edge.session {
+                session.close();
+                self.talkative.insert(*nve);
+            }
+        }
+    }
+
+    /// True if an NVE is admitted.
+    pub(in crate::nva) fn is_admitted(&self, nve: NveId) -> bool {
+        self.edges.contains_key(&nve)
     }
 
     /// The address that an NVE was heard from last.
@@ -112,9 +121,9 @@ impl Peers {
         self.by_session.len()
     }
 
-    /// The abilities that an NVE named in *Hello*; `None` without a session, and for a fenced NVE.
+    /// The abilities that an NVE named in *Hello*; `None` without a session.
     pub(in crate::nva) fn abilities(&self, nve: NveId) -> Option<(Encapsulations, Capabilities)> {
-        let edge = self.edges.get(&nve).filter(|edge| !edge.fenced)?;
+        let edge = self.edges.get(&nve)?;
         edge.session.as_ref().filter(|session| session.is_up())?;
         edge.hello.as_ref().map(|hello| (hello.encapsulations, hello.capabilities))
     }

@@ -55,7 +55,7 @@ impl Publish {
                 wanted.entry(*vn).or_default().insert(*key, mapping_or_gone(facts, key));
             }
         }
-        for vn in book.vns_with(from) {
+        for vn in book.vns_with(from, None) {
             wanted.entry(vn).or_default();
         }
         let last = wanted.last_key_value().map(|(vn, _)| *vn);
@@ -64,7 +64,7 @@ impl Publish {
             let nves: Vec<NveId> = book.members(vn).collect();
             let update = Update {
                 vn,
-                after: resync.since,
+                after: nvo3_nva_proto::RecordNo(resync.since.generation),
                 upto: self.published,
                 mappings: mappings.into_values().collect(),
                 members: nves.contains(&from).then(|| members(facts, &nves)),
@@ -75,6 +75,12 @@ impl Publish {
             );
         }
         letters
+    }
+
+    /// The mapping of a TSI, or that there is none, for an NVE that believes something older.
+    pub(in crate::nva) fn say_again(&mut self, facts: &Facts, nve: NveId, key: TsiKey) -> Letter {
+        self.note_interest(facts, key, nve);
+        self.update_one(nve, key.vn, mapping_or_gone(facts, &key))
     }
 
     /// The newer mappings for an NVE that is told the outcome of a move under this version, which may be old.
@@ -97,6 +103,7 @@ impl Publish {
 /// The mapping of a TSI, or a mapping without a place if the TSI is gone.
 fn mapping_or_gone(facts: &Facts, key: &TsiKey) -> Mapping {
     let book = facts.book();
-    let gone = || Mapping { mac: key.mac, ips: Vec::new(), version: book.version_at(book.last()), place: None };
+    let version = || book.tombstone(key).map_or_else(|| book.newest(), |gone| gone.version);
+    let gone = || Mapping { mac: key.mac, ips: Vec::new(), version: version(), place: None };
     facts.mapping(key).unwrap_or_else(gone)
 }

@@ -66,7 +66,7 @@ impl Publish {
         let mut letters = Vec::new();
         for nve in interested.into_iter().filter(|nve| *nve != was.nve()) {
             self.note_absent(facts, key.vn, Address::Mac(key.mac), nve);
-            let (ips, version) = (was.ips().to_vec(), facts.book().version_at(number));
+            let (ips, version) = (was.ips().to_vec(), facts.book().newest());
             letters.push(self.update_one(nve, key.vn, Mapping { mac: key.mac, ips, version, place: None }));
         }
         letters.extend(self.push_list(facts, key.vn));

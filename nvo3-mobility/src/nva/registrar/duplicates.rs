@@ -1,53 +1,59 @@
 //! TSIs that move too often without a plan: their address is a duplicate and is frozen (EVM-05, R-20, R-31).
 
 use crate::nva::NvaConfig;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use nvo3_nva_proto::{Instant, TsiKey};
 
-/// The meaning of a claim by another NVE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Suspicion {
-    /// The VM moved.
-    None,
-    /// There were too many claims: the address is a duplicate, and it is frozen from now on.
-    Freezes,
-    /// The address is frozen already.
-    Frozen,
-}
-
-#[derive(Debug, Default)]
-struct History {
-    unplanned: VecDeque<Instant>,
-    frozen_until: Option<Instant>,
-}
-
-/// The times at which TSIs moved without a plan.
+/// The times at which TSIs moved without a plan, and the times at which frozen TSIs are released.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    histories: BTreeMap<TsiKey, History>,
+    unplanned: BTreeMap<TsiKey, VecDeque<Instant>>,
+    releases: BTreeSet<(Instant, TsiKey)>,
 }
 
 impl Duplicates {
-    /// Judges the claim of another NVE for a TSI.
-    pub(super) fn suspect(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) -> Suspicion {
-        let history = self.histories.entry(key).or_default();
-        if history.frozen_until.is_some_and(|until| now < until) {
-            return Suspicion::Frozen;
+    /// Notes the claim of another NVE for a TSI. True if there were too many: the address is a duplicate.
+    pub(super) fn suspect(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) -> bool {
+        if self.unplanned.len() >= config.tsis as usize {
+            self.unplanned.retain(|_, times| times.back().is_some_and(|at| now - *at < config.duplicate_window));
         }
-        history.frozen_until = None;
-        history.unplanned.retain(|at| now - *at < config.duplicate_window);
-        history.unplanned.push_back(now);
-        if history.unplanned.len() < config.duplicate_moves as usize {
-            return Suspicion::None;
+        let times = self.unplanned.entry(key).or_default();
+        times.retain(|at| now - *at < config.duplicate_window);
+        times.push_back(now);
+        let many = times.len() >= config.duplicate_moves as usize;
+        if many {
+            self.unplanned.remove(&key);
         }
-        history.unplanned.clear();
-        history.frozen_until = Some(now + config.duplicate_hold);
-        Suspicion::Freezes
+        many
     }
 
-    /// Forgets a TSI that is gone.
+    /// A TSI is frozen from now on.
+    pub(super) fn freeze(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) {
+        if let Some(hold) = config.duplicate_hold {
+            self.releases.insert((now + hold, key));
+        }
+    }
+
+    /// The time at which the next frozen TSI is released.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.releases.first().map(|(at, _)| *at)
+    }
+
+    /// A TSI whose release is due; each comes once.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<TsiKey> {
+        let (_, key) = *self.releases.first().filter(|(at, _)| *at <= now)?;
+        self.releases.pop_first();
+        Some(key)
+    }
+
+    /// Forgets a TSI that is gone or was released.
     pub(super) fn forget(&mut self, key: &TsiKey) {
-        self.histories.remove(key);
+        self.unplanned.remove(key);
+        self.releases.retain(|(_, frozen)| frozen != key);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.unplanned.len() + self.releases.len()
     }
 }
 
@@ -60,20 +66,21 @@ mod tests {
 
     /// Checks EVM-05, R-31.
     #[test]
-    fn the_last_allowed_move_in_the_window_freezes_and_time_thaws() {
+    fn the_last_allowed_move_in_the_window_freezes_and_time_releases_where_configured() {
         let second = Micros::from_secs(1);
-        let config = NvaConfig {
-            duplicate_moves: 3,
-            duplicate_window: second,
-            duplicate_hold: second,
-            ..NvaConfig::new(Transport::Trusted)
-        };
+        let mut config =
+            NvaConfig { duplicate_moves: 3, duplicate_window: second, ..NvaConfig::new(Transport::Trusted) };
         let key = TsiKey { vn: Vni::new(1).unwrap(), mac: Mac([2, 0, 0, 0, 0, 1]) };
         let mut duplicates = Duplicates::default();
-        let mut at = |micros| duplicates.suspect(Instant(micros), &config, key);
 
-        assert_eq!([at(0), at(400_000), at(1_000_000)], [Suspicion::None; 3]);
-        assert_eq!([at(1_100_000), at(2_000_000)], [Suspicion::Freezes, Suspicion::Frozen]);
-        assert_eq!(at(2_100_000), Suspicion::None);
+        assert_eq!([0, 400_000, 1_000_000].map(|at| duplicates.suspect(Instant(at), &config, key)), [false; 3]);
+        assert!(duplicates.suspect(Instant(1_100_000), &config, key));
+        assert!(!duplicates.suspect(Instant(1_200_000), &config, key), "the count begins anew");
+
+        duplicates.freeze(Instant(0), &config, key);
+        assert_eq!(duplicates.next(), None, "only an operator releases it");
+        config.duplicate_hold = Some(second);
+        duplicates.freeze(Instant(0), &config, key);
+        assert_eq!((duplicates.pop(Instant(999_999)), duplicates.pop(Instant(1_000_000))), (None, Some(key)));
     }
 }

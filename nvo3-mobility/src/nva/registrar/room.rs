@@ -1,20 +1,23 @@
 //! The requests of NVEs, and the decisions about them.
 
-use super::duplicates::{Duplicates, Suspicion};
+use super::duplicates::Duplicates;
+use super::restated::Restated;
 use crate::nva::book::Record;
 use crate::nva::facts::Facts;
-use alloc::collections::{BTreeMap, BTreeSet};
-use nvo3_nva_proto::{
-    Deregister, Lifetime, MoveId, NveId, RegistrationReply, RegistrationRequest, RegistrationResult, TsiKey, Version,
-};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, TsiVersion, Version};
 
-/// The decision about a registration.
+/// The decision about a claim.
 #[derive(Debug)]
 pub(in crate::nva) enum Verdict {
     /// Answer the NVE with this result and version.
     Answer(RegistrationResult, Version),
     /// Make this record, and answer with its version.
     Enter(Record),
+    /// Withdraw this TSI first: it has an address of the claimed TSI, and nothing protects it any more.
+    Evict(TsiKey),
     /// The TSI moved too often: freeze it, and answer that it is a duplicate.
     Freeze(Version),
     /// The NVE that has the TSI must yield it first. The outcome of that move is the answer.
@@ -28,127 +31,207 @@ pub(in crate::nva) enum Departure {
     None,
     /// Withdraw the TSI.
     Withdraw,
-    /// Cancel this move of the TSI first.
+    /// Cancel this move of the TSI first. The answer comes when the move has ended.
     CallOff(MoveId),
 }
 
-/// A registration that waits for the end of a move: the NVE, the transaction and the request.
-pub(in crate::nva) type Claim = (NveId, u32, RegistrationRequest);
+/// A claim that waits for the end of a move: the NVE, the transaction and the claim.
+pub(in crate::nva) type Claimed = (NveId, u32, Claim);
+
+/// Says if the registrations of an NVE are protected: it is admitted, not fenced, and has a session, or had one not long ago.
+pub(in crate::nva) type Protected<'a> = &'a dyn Fn(NveId) -> bool;
+
+/// A withdrawal that waits for the end of a move.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    nve: NveId,
+    transaction: u32,
+    move_id: MoveId,
+}
 
 /// The claims, withdrawals and unplanned moves that wait or count.
 #[derive(Debug, Default)]
 pub(in crate::nva) struct Registrar {
     duplicates: Duplicates,
-    /// Registrations that came during a move of their TSI. The NVA decides about them when the move has ended.
-    claims: BTreeMap<TsiKey, Claim>,
-    /// TSIs that their NVE withdrew during a move.
-    withdrawals: BTreeSet<TsiKey>,
+    restated: Restated,
+    /// Claims that came during a move of their TSI. The NVA decides about them when the move has ended.
+    claims: BTreeMap<TsiKey, Claimed>,
+    /// TSIs that an NVE withdrew during a move.
+    leaving: BTreeMap<TsiKey, Leaving>,
 }
 
 impl Registrar {
-    /// Decides about the registration of a TSI. `full`: no more records can be made now.
+    /// Makes the room after a start. The frozen TSIs of the book begin their time anew.
+    pub(in crate::nva) fn resume(facts: &Facts) -> Self {
+        let mut registrar = Self::default();
+        for key in facts.book().frozen() {
+            registrar.duplicates.freeze(facts.now(), facts.config(), key);
+        }
+        registrar
+    }
+
+    /// What each NVE has restated in its session.
+    pub(in crate::nva) const fn restated(&self) -> &Restated {
+        &self.restated
+    }
+
+    pub(in crate::nva) const fn restated_mut(&mut self) -> &mut Restated {
+        &mut self.restated
+    }
+
+    /// True if an NVE's registration of a TSI still holds against the claims of others.
+    pub(in crate::nva) fn holds(&self, protected: Protected<'_>, key: &TsiKey, nve: NveId) -> bool {
+        protected(nve) && !self.restated.is_omitted(key)
+    }
+
+    /// The first TSI that has one of these addresses, other than `key` itself.
+    fn conflict(&self, facts: &Facts, key: TsiKey, ips: &[IpAddr]) -> Option<TsiKey> {
+        facts.book().conflict(key, ips).map(|mac| TsiKey { mac, ..key })
+    }
+
+    /// The verdict about a TSI that is going to be entered with these addresses; `None` if nothing is against it.
+    pub(super) fn judge_entry(
+        &self,
+        facts: &Facts,
+        full: bool,
+        protected: Protected<'_>,
+        key: TsiKey,
+        ips: &[IpAddr],
+    ) -> Option<Verdict> {
+        let (book, config) = (facts.book(), facts.config());
+        let registration = book.get(&key);
+        let current = registration.map(|registration| registration.version()).unwrap_or_default();
+        let refused = |result| Some(Verdict::Answer(result, current));
+        if ips.is_empty() || ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
+            return refused(RegistrationResult::Malformed);
+        }
+        if let Some(other) = self.conflict(facts, key, ips) {
+            let holds = book.get(&other).is_some_and(|other_at| self.holds(protected, &other, other_at.nve()));
+            if holds || book.move_with(&other).is_some() || full {
+                return refused(RegistrationResult::Duplicate);
+            }
+            return Some(Verdict::Evict(other));
+        }
+        if full || (registration.is_none() && book.tsi_count() >= config.tsis as usize) {
+            return refused(RegistrationResult::Resource);
+        }
+        None
+    }
+
+    /// Decides about the claim of a TSI. `full`: no more records can be made now.
     pub(in crate::nva) fn register(
         &mut self,
         facts: &Facts,
         full: bool,
-        from: NveId,
-        transaction: u32,
-        request: RegistrationRequest,
+        protected: Protected<'_>,
+        (from, transaction): (NveId, u32),
+        key: TsiKey,
+        claim: Claim,
     ) -> Verdict {
-        let (book, config, tsi) = (facts.book(), facts.config(), &request.tsi);
-        let key = tsi.key;
+        let book = facts.book();
         let registration = book.get(&key);
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Verdict::Answer(result, current);
-        if tsi.ips.is_empty() || tsi.ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
-            return refused(RegistrationResult::Malformed);
+        if let Some(registration) = registration.filter(|registration| registration.nve() == from)
+            && registration.ips() == claim.ips
+        {
+            // The NVE attached the TSI again: that makes no new version.
+            self.restated.claim(from, key);
+            return refused(RegistrationResult::Accepted);
         }
-        if book.conflict(tsi).is_some() {
-            return refused(RegistrationResult::Duplicate);
+        if let Some(against) = self.judge_entry(facts, full, protected, key, &claim.ips) {
+            return against;
         }
-        let Some(registration) = registration else {
-            if full || book.tsi_count() >= config.tsis as usize {
-                return refused(RegistrationResult::Resource);
-            }
-            return Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from });
-        };
         let moving = book.move_with(&key).is_some();
-        if registration.nve() == from {
-            return match (registration.ips() == tsi.ips, moving) {
-                // The NVE attached the TSI again: that makes no new version.
-                (true, _) => refused(RegistrationResult::Accepted),
-                // A change of addresses waits for the outcome of the move.
-                (false, true) => refused(RegistrationResult::Moving),
-                (false, false) if full => refused(RegistrationResult::Resource),
-                (false, false) => Verdict::Enter(Record::Registered { tsi: request.tsi, nve: from }),
-            };
-        }
-        if moving {
-            self.claims.insert(key, (from, transaction, request));
-            return refused(RegistrationResult::Moving);
-        }
-        if request.expected.is_some_and(|expected| expected < current) {
-            return refused(RegistrationResult::Stale);
-        }
-        if full {
-            return refused(RegistrationResult::Resource);
-        }
-        match self.duplicates.suspect(facts.now(), config, key) {
-            Suspicion::None => Verdict::Yield(registration.nve()),
-            Suspicion::Freezes => Verdict::Freeze(current),
-            Suspicion::Frozen => refused(RegistrationResult::Duplicate),
+        let enter = |claim: Claim| Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: claim.ips }, nve: from });
+        match registration {
+            // Management took the TSI away: a frame does not bring it back.
+            None if !claim.by_word && book.tombstone(&key).is_some_and(|gone| gone.forgotten) => {
+                refused(RegistrationResult::Policy)
+            }
+            None => enter(claim),
+            // A change of addresses waits for the outcome of the move.
+            Some(registration) if registration.nve() == from && moving => refused(RegistrationResult::Moving),
+            Some(registration) if registration.nve() == from => {
+                self.restated.claim(from, key);
+                enter(claim)
+            }
+            Some(_) if moving => {
+                self.claims.insert(key, (from, transaction, claim));
+                refused(RegistrationResult::Moving)
+            }
+            Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
+            Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),
+            Some(_) if self.duplicates.suspect(facts.now(), facts.config(), key) => Verdict::Freeze(current),
+            Some(registration) => Verdict::Yield(registration.nve()),
         }
     }
 
     /// Decides about a deregistration. A late one never undoes a newer mapping.
-    pub(in crate::nva) fn deregister(&mut self, facts: &Facts, from: NveId, request: Deregister) -> Departure {
-        let key = request.tsi;
+    pub(in crate::nva) fn deregister(
+        &mut self,
+        facts: &Facts,
+        (from, transaction): (NveId, u32),
+        key: TsiKey,
+        version: Version,
+    ) -> Departure {
         if self.claims.get(&key).is_some_and(|(nve, ..)| *nve == from) {
             self.claims.remove(&key);
         }
         let registration = facts.book().get(&key);
-        if registration
-            .is_none_or(|registration| registration.nve() != from || request.version < registration.version())
-        {
-            return Departure::None;
-        }
+        let at_sender =
+            registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
         match facts.book().move_with(&key) {
+            _ if !at_sender => Departure::None,
             None => Departure::Withdraw,
-            Some(id) => {
-                self.withdrawals.insert(key);
-                Departure::CallOff(id)
+            Some(move_id) => {
+                self.leaving.insert(key, Leaving { nve: from, transaction, move_id });
+                Departure::CallOff(move_id)
             }
         }
     }
 
-    /// True if the NVE of a TSI withdrew it during a move.
-    pub(in crate::nva) fn is_taken_back(&self, key: &TsiKey) -> bool {
-        self.withdrawals.contains(key)
+    /// The withdrawal that waited for this move of a TSI: who asked, and under which transaction.
+    pub(in crate::nva) fn take_leaving(&mut self, key: &TsiKey, id: MoveId) -> Option<(NveId, u32)> {
+        let leaving = self.leaving.get(key).filter(|leaving| leaving.move_id == id).copied()?;
+        self.leaving.remove(key);
+        Some((leaving.nve, leaving.transaction))
     }
 
     /// The claim that waited for a TSI's move to end.
-    pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claim> {
+    pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claimed> {
         self.claims.remove(key)
     }
 
-    /// Forgets everything about a TSI that is gone.
-    pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
-        self.duplicates.forget(key);
-        self.claims.remove(key);
-        self.withdrawals.remove(key);
+    /// A TSI is frozen from now on.
+    pub(in crate::nva) fn freeze(&mut self, facts: &Facts, key: TsiKey) {
+        self.duplicates.freeze(facts.now(), facts.config(), key);
     }
 
-    /// The answer to a registration. A refusal names the NVE that the mapping points to.
-    pub(in crate::nva) fn reply(
-        facts: &Facts,
-        tsi: TsiKey,
-        result: RegistrationResult,
-        version: Version,
-    ) -> RegistrationReply {
-        let current = match result {
-            RegistrationResult::Accepted => None,
-            _ => facts.book().get(&tsi).and_then(|registration| facts.place(registration.nve())),
-        };
-        RegistrationReply { tsi, result, version, lifetime: Lifetime::SESSION, current }
+    /// A frozen TSI whose release is due; each comes once.
+    pub(in crate::nva) fn pop_release(&mut self, now: Instant) -> Option<TsiKey> {
+        self.duplicates.pop(now)
     }
+
+    /// The next time at which the room has something to do.
+    pub(in crate::nva) fn next_timer(&self) -> Option<Instant> {
+        [self.duplicates.next(), self.restated.next()].into_iter().flatten().min()
+    }
+
+    /// Forgets the suspicions about a TSI that is gone or was released.
+    pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
+        self.duplicates.forget(key);
+        self.restated.forget(key);
+        self.claims.remove(key);
+    }
+
+    /// The number of all things that the room keeps.
+    pub(in crate::nva) fn footprint(&self) -> usize {
+        self.duplicates.len() + self.restated.len() + self.claims.len() + self.leaving.len()
+    }
+}
+
+/// The names of these TSIs of a VN.
+pub(in crate::nva) fn keys(vn: nvo3_wire::Vni, tsis: &[TsiVersion]) -> Vec<(TsiKey, Version)> {
+    tsis.iter().map(|tsi| (TsiKey { vn, mac: tsi.mac }, tsi.version)).collect()
 }

@@ -7,6 +7,7 @@
 
 mod hints;
 mod in_force;
+mod lanes;
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
@@ -16,12 +17,14 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use hints::Hints;
 use in_force::InForce;
+use lanes::Lane;
 use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
 use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
     Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, Received, Reject, Session, SessionConfig,
-    SessionEvent, SessionTimer, TsiKey, Version,
+    SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
 };
+use nvo3_wire::Vni;
 
 /// The session with the NVA, its seals, and the messages that the NVA must still acknowledge or get.
 pub(super) struct Link {
@@ -35,23 +38,27 @@ pub(super) struct Link {
     transaction: u32,
     /// Withdrawn registrations that the NVA has not acknowledged.
     leaving: BTreeMap<TsiKey, Version>,
-    /// True if the session had no room for a message: everything unanswered is sent again once there is room.
-    say_again: bool,
+    /// Registrations and lists on their way.
+    bulk: Lane,
+    /// Queries on their way.
+    queries: Lane,
     hints: Hints,
 }
 
 /// An output of the session.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// A new session is up.
-    Up,
+    /// A new session is up, with the NVA of this epoch.
+    Up { epoch: u32 },
     /// The session is down.
     Down(DownReason),
-    /// The session has room again after a message found none.
-    RoomAgain,
     /// A message of the NVA. Call [`Link::waits_for`] once it is carried out.
     Message(Received),
 }
+
+/// The session has no room for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Full;
 
 /// The session's verdict about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +68,11 @@ enum Taken {
     Rejected,
 }
 
+/// The most messages with registrations or parts of lists that are not in force at the NVA.
+const BULK: usize = 16;
+/// The most queries that are not in force at the NVA.
+const QUERIES: usize = 16;
+
 impl Link {
     pub(super) fn new(config: &NveConfig, seed: u64) -> Result<Self, ConfigError> {
         let hello = Hello {
@@ -69,6 +81,7 @@ impl Link {
             resumed: false,
             encapsulations: config.encapsulations,
             capabilities: config.capabilities,
+            seen: None,
         };
         Ok(Self {
             hello,
@@ -79,7 +92,8 @@ impl Link {
             in_force: InForce::default(),
             transaction: 0,
             leaving: BTreeMap::new(),
-            say_again: false,
+            bulk: Lane::new(BULK),
+            queries: Lane::new(QUERIES),
             hints: Hints::new(config.place.nve, config.hint_interval, config.queue as usize),
         })
     }
@@ -167,15 +181,20 @@ impl Link {
         let session = self.session.as_mut()?;
         while let Some(event) = session.poll_event() {
             match event {
-                SessionEvent::Up(_) => {
+                SessionEvent::Up(ack) => {
                     self.in_force.restart();
-                    return Some(Heard::Up);
+                    self.bulk.clear();
+                    self.queries.clear();
+                    return Some(Heard::Up { epoch: ack.epoch });
                 }
                 SessionEvent::Down(reason) => {
                     self.in_force.forget_waiting();
                     return Some(Heard::Down(reason));
                 }
-                SessionEvent::Acked(_) if self.say_again => return Some(Heard::RoomAgain),
+                SessionEvent::Acked(ack) => {
+                    self.bulk.in_force(ack.in_force);
+                    self.queries.in_force(ack.in_force);
+                }
                 SessionEvent::PeerError(_) => counters.peer_errors += 1,
                 _ => {}
             }
@@ -196,19 +215,51 @@ impl Link {
         }
     }
 
-    /// Sends a message in the session. Without a session nothing is lost: a new session sends everything unanswered again.
-    pub(super) fn send(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) {
-        let Some(session) = self.session.as_mut().filter(|session| session.is_up()) else { return };
-        if session.send(transaction, message).is_err() {
-            counters.shed_messages += 1;
-            self.say_again = true;
+    /// Sends a message in the session. False if the session has no room for it: it is to be sent again. Without a session nothing is
+    /// lost: a new session begins with everything.
+    pub(super) fn send(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) -> bool {
+        self.queue(transaction, message, counters) != Err(Full)
+    }
+
+    /// Sends a registration or a part of a list. Check [`Link::has_room_for_bulk`] first.
+    pub(super) fn send_bulk(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) {
+        if let Ok(Some(sequence)) = self.queue(transaction, message, counters) {
+            self.bulk.sent(sequence);
         }
     }
 
-    /// Sends a message that the NVA answers, under the next transaction number.
-    pub(super) fn request(&mut self, message: &Message, counters: &mut NveCounters) {
-        let transaction = self.next_transaction();
-        self.send(transaction, message, counters);
+    /// Sends a query. Check [`Link::has_room_for_queries`] first.
+    pub(super) fn send_query(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) {
+        if let Ok(Some(sequence)) = self.queue(transaction, message, counters) {
+            self.queries.sent(sequence);
+        }
+    }
+
+    /// Gives a message to the session, if it is up.
+    fn queue(&mut self, transaction: u32, message: &Message, counters: &mut NveCounters) -> Result<Option<u32>, Full> {
+        let Some(session) = self.session.as_mut().filter(|session| session.is_up()) else { return Ok(None) };
+        match session.send(transaction, message) {
+            Ok(sequence) => Ok(Some(sequence)),
+            Err(_) => {
+                counters.shed_messages += 1;
+                Err(Full)
+            }
+        }
+    }
+
+    /// True if the session is up and takes another registration or part of a list.
+    pub(super) fn has_room_for_bulk(&self) -> bool {
+        self.is_up() && self.bulk.has_room() && self.has_room()
+    }
+
+    /// True if the session is up and takes another query.
+    pub(super) fn has_room_for_queries(&self) -> bool {
+        self.is_up() && self.queries.has_room() && self.has_room()
+    }
+
+    /// True if the session takes a message.
+    pub(super) fn has_room(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_up() && session.unacknowledged() < usize::from(self.config.queue))
     }
 
     /// The next transaction number. 0 is for messages that need no answer.
@@ -217,28 +268,25 @@ impl Link {
         self.transaction
     }
 
-    /// Withdraws a registration, and repeats that until the NVA acknowledges it.
-    pub(super) fn deregister(&mut self, tsi: TsiKey, version: Version, counters: &mut NveCounters) {
+    /// A TSI that was registered under this version has left. The NVA is told in each session until it acknowledges that.
+    pub(super) fn leave(&mut self, tsi: TsiKey, version: Version) {
         self.leaving.insert(tsi, version);
-        self.request(&Message::Deregister(Deregister { tsi, version }), counters);
     }
 
-    /// Notes that the NVA acknowledged a withdrawal.
+    /// The withdrawals that the NVA has not acknowledged.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = TsiKey> {
+        self.leaving.keys().copied()
+    }
+
+    /// The withdrawal of these TSIs of a VN.
+    pub(super) fn departure(&self, vn: Vni, keys: &[TsiKey]) -> Deregister {
+        let version = |key: &TsiKey| Some(TsiVersion { mac: key.mac, version: *self.leaving.get(key)? });
+        Deregister { vn, tsis: keys.iter().filter_map(version).collect() }
+    }
+
+    /// Notes that the NVA acknowledged a withdrawal, or that the TSI is here again.
     pub(super) fn deregistered(&mut self, tsi: &TsiKey) {
         self.leaving.remove(tsi);
-    }
-
-    /// Notes that everything unanswered is about to be sent again.
-    pub(super) const fn begin_again(&mut self) {
-        self.say_again = false;
-    }
-
-    /// Sends the withdrawals again that the NVA has not acknowledged.
-    pub(super) fn deregister_again(&mut self, counters: &mut NveCounters) {
-        let leaving: Vec<_> = self.leaving.iter().map(|(tsi, version)| (*tsi, *version)).collect();
-        for (tsi, version) in leaving {
-            self.request(&Message::Deregister(Deregister { tsi, version }), counters);
-        }
     }
 
     /// Sends another NVE the hint that its mapping is old (VMM-5-06).
@@ -288,7 +336,7 @@ impl Link {
 
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
-        self.in_force.len() + self.leaving.len() + self.hints.len()
+        self.in_force.len() + self.leaving.len() + self.hints.len() + self.bulk.len() + self.queries.len()
     }
 }
 

@@ -7,8 +7,8 @@ use crate::nve::mappings::Lifetime;
 use crate::nve::rules::Input;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Address, Answer, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare, RegistrationReply,
-    RegistrationResult, Response, TsiKey, Update, Version,
+    Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
+    RegistrationReply, RegistrationResult, Response, TsiKey, TsiVersion, Update, Version,
 };
 use nvo3_wire::Vni;
 
@@ -30,16 +30,15 @@ impl Nve {
     pub(super) fn pump(&mut self) {
         while let Some(heard) = self.link.poll(&mut self.counters) {
             match heard {
-                Heard::Up => {
+                Heard::Up { epoch } => {
                     self.tell(Event::SessionUp);
-                    self.say_again();
-                    self.resync();
+                    self.begin_session(epoch);
                 }
                 Heard::Down(reason) => {
                     self.tell(Event::SessionDown(reason));
+                    self.backlog.clear();
                     self.stations.go_on_alone(&mut self.orders);
                 }
-                Heard::RoomAgain => self.say_again(),
                 Heard::Message(received) => {
                     self.message(received.transaction, received.message);
                     self.link.waits_for(received.sequence, self.orders.newest_waiting());
@@ -47,35 +46,15 @@ impl Nve {
             }
         }
         self.link.acknowledge(self.orders.in_force());
-    }
-
-    /// Sends everything unanswered again, in a new session or when the session has room again.
-    fn say_again(&mut self) {
-        self.link.begin_again();
-        let keys: Vec<TsiKey> = self.stations.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.step_if_it_fits(key, Input::Again);
-        }
-        self.link.deregister_again(&mut self.counters);
-        for (vn, address, transaction) in self.mappings.unanswered() {
-            self.query(vn, address, transaction);
-        }
-    }
-
-    /// Restates the mappings that this NVE has, and asks for the newer ones (DAP-03).
-    fn resync(&mut self) {
-        let transaction = self.link.next_transaction();
-        for part in self.mappings.resync().split() {
-            self.link.send(transaction, &Message::Resync(part), &mut self.counters);
-        }
+        self.say_what_waits();
     }
 
     fn message(&mut self, transaction: u32, message: Message) {
         match message {
             Message::RegistrationReply(reply) => self.registration_reply(&reply),
-            Message::DeregisterReply(reply) => self.link.deregistered(&reply.tsi),
+            Message::DeregisterReply(reply) => self.deregistered(&reply),
             Message::Response(response) => self.response(transaction, response),
-            Message::Update(update) => self.update(update),
+            Message::Update(update) => self.update(transaction, update),
             // An Invalidate removes the mapping only if it names the cached version (R-03: a late withdrawal spares a newer mapping).
             Message::Invalidate(stale) => self.mappings.invalidate(&stale, &mut self.orders),
             Message::Prepare(prepare) => self.prepare(prepare),
@@ -94,26 +73,39 @@ impl Nve {
     }
 
     fn registration_reply(&mut self, reply: &RegistrationReply) {
-        let key = reply.tsi;
-        match reply.result {
+        for TsiVersion { mac, version } in &reply.tsis {
+            self.registered(TsiKey { vn: reply.vn, mac: *mac }, *version, reply.result, reply.current);
+        }
+    }
+
+    fn registered(&mut self, key: TsiKey, version: Version, result: RegistrationResult, current: Option<Place>) {
+        match result {
             RegistrationResult::Accepted => {
-                self.step(key, Input::Registered(reply.version));
-                self.mappings.forget_older(key, reply.version, &mut self.orders);
+                // In a move, the outcome gives the version.
+                self.step_if_it_fits(key, Input::Registered(version));
+                self.mappings.forget_older(key, version, &mut self.orders);
             }
             // The messages of the move follow.
             RegistrationResult::Moving => {}
             RegistrationResult::Stale => {
                 if let Some(ips) = self.stations.ips(&key) {
                     let ips = ips.to_vec();
-                    self.keep(key, (reply.version, ips, reply.current), Lifetime::Session);
+                    self.keep(key, (version, ips, current), Lifetime::Session);
                     // The VM is still here, and this NVE has the newer version now: it asks again.
                     self.step(key, Input::Again);
                 }
             }
             result => {
-                self.step(key, Input::NotRegistered);
+                self.stations.refused(self.now, key);
+                self.step_if_it_fits(key, Input::NotRegistered);
                 self.tell(Event::Refused { key, result });
             }
+        }
+    }
+
+    fn deregistered(&mut self, reply: &DeregisterReply) {
+        for tsi in &reply.tsis {
+            self.link.deregistered(&TsiKey { vn: reply.vn, mac: tsi.mac });
         }
     }
 
@@ -142,7 +134,8 @@ impl Nve {
         }
     }
 
-    fn update(&mut self, update: Update) {
+    fn update(&mut self, transaction: u32, update: Update) {
+        self.mappings.note_progress(transaction, update.upto, update.synced);
         if let Some(members) = update.members {
             self.mappings.take_members(update.vn, members, &mut self.orders, &mut self.counters);
         }
@@ -195,7 +188,9 @@ impl Nve {
         match self.stations.plan(word.move_id) {
             Some(plan) => self.step_move(word.move_id, Input::Revoke(plan)),
             // The move was never prepared here, so it was never activated.
-            None => self.say(&Message::Revoked(word)),
+            None => {
+                self.say(&Message::Revoked(word));
+            }
         }
     }
 

@@ -7,8 +7,10 @@
 mod frames;
 mod health;
 mod messages;
+mod say;
 mod steps;
 
+use super::backlog::Backlog;
 use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::{Error, Event, Input, Timer, Transmit};
@@ -26,7 +28,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, TsiKey, Version};
 use nvo3_wire::Vni;
 
 /// The control plane of an NVE.
@@ -42,6 +44,7 @@ pub struct Nve {
     mappings: Mappings,
     proxy: Proxy,
     orders: Orders,
+    backlog: Backlog,
     events: VecDeque<Event>,
     counters: NveCounters,
     watches: Watches,
@@ -75,6 +78,7 @@ impl Nve {
             mappings: Mappings::new(&config),
             proxy: Proxy::new(&config),
             orders: Orders::new(config.unapplied as usize),
+            backlog: Backlog::default(),
             events: VecDeque::new(),
             counters: NveCounters::default(),
             watches: Watches::default(),
@@ -107,10 +111,13 @@ impl Nve {
             Input::Subscribe(vn) => return self.subscribe(vn),
             Input::Unsubscribe(vn) => {
                 if self.mappings.unsubscribe(vn) {
-                    self.say(&Message::Unsubscribe(vn));
+                    self.backlog.subscribe(vn);
                 }
             }
-            Input::Report { move_id, report } => self.say(&Message::Done(Done { move_id, report })),
+            Input::Report { move_id, report } => {
+                // A report that finds no room is left out.
+                self.say(&Message::Done(Done { move_id, report }));
+            }
         }
         Ok(())
     }
@@ -130,9 +137,7 @@ impl Nve {
     /// already (ARC-16).
     fn subscribe(&mut self, vn: Vni) -> Result<(), Error> {
         if self.mappings.subscribe(vn)? {
-            self.say(&Message::Subscribe(vn));
-            let resync = Resync { since: RecordNo(0), vns: [vn].into(), mappings: Vec::new(), more: false };
-            self.link.request(&Message::Resync(resync), &mut self.counters);
+            self.backlog.subscribe(vn);
         }
         Ok(())
     }
@@ -226,6 +231,7 @@ impl Nve {
         self.clock(now);
         out.clear();
         self.watches.served(Duty::PollTransmit, self.now);
+        self.say_what_waits();
         if let Some(vap) = self.proxy.poll_frame(out) {
             Some(Transmit::Port(vap))
         } else if let Some(to) = self.link.poll_hint(out) {
@@ -254,13 +260,14 @@ impl Nve {
         }
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
+        let claim = self.stations.next_claim_end().map(|at| (at, Timer::Claim));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        [session, forward, mapping, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [session, forward, claim, mapping, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
-        self.orders.due() > 0 || !self.events.is_empty() || self.proxy.frames() > 0 || self.link.hints() > 0
+        self.orders.due() > 0 || self.can_say() || !self.events.is_empty() || self.proxy.frames() > 0 || self.link.hints() > 0
     }
 
     /// The time at which the lifetime of the next mapping ends. Without a session no mapping ends: the NVE cannot ask for a newer one.
@@ -275,6 +282,9 @@ impl Nve {
         self.clock(now);
         self.link.handle_timeout(self.now);
         self.pump();
+        while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
+            self.step_if_it_fits(key, input);
+        }
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);
         }
@@ -329,6 +339,6 @@ impl Nve {
     /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
         let rooms = self.link.footprint() + self.stations.footprint() + self.mappings.footprint();
-        rooms + self.proxy.footprint() + self.orders.len() + self.events.len()
+        rooms + self.proxy.footprint() + self.orders.len() + self.backlog.len() + self.events.len()
     }
 }

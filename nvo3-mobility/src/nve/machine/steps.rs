@@ -5,8 +5,7 @@ use crate::nve::io::{Error, Event};
 use crate::nve::orders::Row;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
-use nvo3_nva_proto::{Address, Message, MoveId, MoveWord, Query, Ready, Refusal, TsiKey, Version};
-use nvo3_wire::Vni;
+use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
 
 impl Nve {
     /// Gives one input to one TSI. False if it is out of place, which is counted.
@@ -60,22 +59,25 @@ impl Nve {
                     self.answer_for(key);
                 }
             }
-            Effect::Say(move_id, version, word) => self.say(&message(move_id, version, word)),
+            Effect::Say(key, move_id, version, word) => {
+                if !self.say(&message(move_id, version, word)) {
+                    self.backlog.say_again(key);
+                }
+            }
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
-            Effect::Register(key) => self.register(key),
-            Effect::Deregister(key, version) => self.link.deregister(key, version, &mut self.counters),
+            Effect::Register(key) => {
+                self.link.deregistered(&key);
+                self.backlog.claim(key);
+            }
+            Effect::Deregister(key, version) => {
+                self.link.leave(key, version);
+                self.backlog.leave(key);
+            }
             Effect::AwaitForwarder(key) => {
                 if !self.orders.is_pending(Row::Tsi(key)) {
                     self.step(key, Input::Applied);
                 }
             }
-        }
-    }
-
-    fn register(&mut self, key: TsiKey) {
-        let (version, place) = self.mappings.get(&key).unwrap_or_default();
-        if let Some(request) = self.stations.request(key, version, place.map(|place| place.nve)) {
-            self.link.request(&Message::RegistrationRequest(request), &mut self.counters);
         }
     }
 
@@ -86,28 +88,13 @@ impl Nve {
         }
     }
 
-    /// Queries the NVA for an address. There is at most one open query per address (VMM-4.2-10).
-    pub(super) fn ask(&mut self, vn: Vni, address: nvo3_nva_proto::Address) {
-        if self.mappings.needs_query(vn, address, &mut self.counters) {
-            let transaction = self.link.next_transaction();
-            self.mappings.asked(vn, address, transaction);
-            self.query(vn, address, transaction);
-        }
-    }
-
-    /// Sends a query. A query that is sent again keeps its transaction number (DIR-04).
-    pub(super) fn query(&mut self, vn: Vni, address: Address, transaction: u32) {
-        self.counters.queries += 1;
-        self.link.send(transaction, &Message::Query(Query { vn, address }), &mut self.counters);
-    }
-
     pub(super) fn refuse(&mut self, move_id: MoveId, version: Version, why: Refusal) {
         self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 
-    /// Sends a message to the NVA that is no answer and gets none.
-    pub(super) fn say(&mut self, message: &Message) {
-        self.link.send(0, message, &mut self.counters);
+    /// Sends a message to the NVA that is no answer and gets none. False if the session has no room for it.
+    pub(super) fn say(&mut self, message: &Message) -> bool {
+        self.link.send(0, message, &mut self.counters)
     }
 
     pub(super) fn tell(&mut self, event: Event) {

@@ -53,6 +53,12 @@ impl Cache {
         self.mappings.keys()
     }
 
+    /// The TSIs with a statement, in order, after `after` if it is given.
+    pub(super) fn keys_after(&self, after: Option<TsiKey>) -> impl Iterator<Item = TsiKey> {
+        use core::ops::Bound::{Excluded, Unbounded};
+        self.mappings.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(key, _)| *key)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.mappings.len()
     }

@@ -8,6 +8,7 @@
 mod cache;
 mod lists;
 mod queries;
+mod resync;
 mod statements;
 
 pub(super) use statements::Lifetime;
@@ -22,9 +23,10 @@ use alloc::vec::Vec;
 use cache::Cache;
 use core::net::IpAddr;
 use lists::{Listed, Lists};
-use nvo3_nva_proto::{Address, Instant, Members, Micros, Place, RecordNo, Resync, TsiKey, Version};
+use nvo3_nva_proto::{Address, Instant, Members, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use queries::Queries;
+use resync::Progress;
 
 /// The mappings, queries, subscriptions and replication lists of this NVE, bounded.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(super) struct Mappings {
     lists: Lists,
     /// The VNs that this NVE subscribed to: the NVA pushes all their mappings.
     subscribed: BTreeSet<Vni>,
+    progress: Progress,
 }
 
 impl Mappings {
@@ -52,6 +55,7 @@ impl Mappings {
             // Each TSI may be in a VN of its own.
             lists: Lists::new(config.tsis as usize, config.members as usize),
             subscribed: BTreeSet::new(),
+            progress: Progress::default(),
         }
     }
 
@@ -104,6 +108,11 @@ impl Mappings {
         self.queries.answer(vn, address, transaction)
     }
 
+    /// The transaction number of an open query.
+    pub(super) fn transaction(&self, vn: Vni, address: Address) -> Option<u32> {
+        self.queries.transaction(vn, address)
+    }
+
     /// The open queries.
     pub(super) fn unanswered(&self) -> Vec<(Vni, Address, u32)> {
         self.queries.iter().collect()
@@ -114,21 +123,22 @@ impl Mappings {
         if self.subscribed.len() >= self.subscriptions && !self.subscribed.contains(&vn) {
             return Err(Error::Full("NveConfig.ports"));
         }
-        Ok(self.subscribed.insert(vn))
+        let new = self.subscribed.insert(vn);
+        if new {
+            self.progress.miss(vn);
+        }
+        Ok(new)
+    }
+
+    /// True if this NVE gets every mapping of the VN.
+    pub(super) fn is_subscribed(&self, vn: Vni) -> bool {
+        self.subscribed.contains(&vn)
     }
 
     /// Ends a subscription. True if there was one.
     pub(super) fn unsubscribe(&mut self, vn: Vni) -> bool {
+        self.progress.forget(vn);
         self.subscribed.remove(&vn)
-    }
-
-    /// The *Resync* of a new session. It asks for everything that is cached here (DAP-03). A replication list that was cut off comes
-    /// again.
-    pub(super) fn resync(&mut self) -> Resync {
-        self.lists.forget_partial();
-        let mappings = self.cache.keys().map(|key| (key.vn, Address::Mac(key.mac))).collect();
-        let vns = self.subscribed.iter().copied().collect();
-        Resync { since: RecordNo(0), vns, mappings, more: false }
     }
 
     /// Takes the replication list of a VN, or a part of it.

@@ -22,6 +22,11 @@ impl Queries {
         self.asked.contains_key(&(vn, address))
     }
 
+    /// The transaction number of an open query.
+    pub(super) fn transaction(&self, vn: Vni, address: Address) -> Option<u32> {
+        self.asked.get(&(vn, address)).copied()
+    }
+
     /// Enters a query under its transaction number. The caller has checked [`Queries::is_full`].
     pub(super) fn enter(&mut self, vn: Vni, address: Address, transaction: u32) {
         self.asked.insert((vn, address), transaction);

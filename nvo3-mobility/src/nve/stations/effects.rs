@@ -15,7 +15,7 @@ pub(crate) enum Effect {
     /// News about the TSI: tell the owner.
     News { key: TsiKey, move_id: Option<MoveId>, news: News },
     /// Send a message about a move to the NVA, for all TSIs of the move.
-    Say(MoveId, Version, Word),
+    Say(TsiKey, MoveId, Version, Word),
     /// Tell the NVA that this NVE refuses a move.
     Refuse(MoveId, Version, Refusal),
     /// Ask the NVA to point the mapping here.
@@ -42,6 +42,9 @@ impl Stations {
         effects: &mut Effects,
     ) -> bool {
         let before = self.state(&key);
+        if self.is_quiet(now, &key, input) {
+            return true;
+        }
         let Some((after, outputs)) = rules::step(before, input) else { return false };
         let changed = after.state != before.state;
         if changed || after.floor != before.floor {
@@ -78,7 +81,7 @@ impl Stations {
                     Word::OutcomeQuery => self.asks_for_all(id, &key),
                     _ => self.moves.says(id, word, key),
                 };
-                return all_say.then_some(Effect::Say(id, version, word));
+                return all_say.then_some(Effect::Say(key, id, version, word));
             }
             Output::Refuse(id, version, why) => Effect::Refuse(id, version, why),
             Output::Register => Effect::Register(key),

@@ -5,24 +5,27 @@
 //! mapping. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5-01 … VMM-5-17 how frames are treated in a move, SPL when a VM is
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
+mod claims;
 mod effects;
 mod forwarding;
 mod moves;
 mod ports;
 pub mod rules;
+mod standing;
 mod station;
 mod words;
 
 pub(super) use effects::{Effect, Effects};
+pub(super) use standing::Standing;
 
 use super::config::NveConfig;
 use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use forwarding::ForwardTimers;
 use moves::Moves;
-use nvo3_nva_proto::{HoldLimits, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
 use rules::TsiState;
@@ -40,6 +43,9 @@ pub(super) struct Stations {
     /// Per address: the attached TSIs to which it is bound, and their ports.
     local_ips: BTreeMap<(Vni, IpAddr, Mac), VapId>,
     forward_timers: ForwardTimers,
+    claim_interval: Micros,
+    /// The times at which refused TSIs may be tried again.
+    claim_ends: BTreeSet<(Instant, TsiKey)>,
     moves: Moves,
 }
 
@@ -65,6 +71,8 @@ impl Stations {
             tsis: BTreeMap::new(),
             local_ips: BTreeMap::new(),
             forward_timers: ForwardTimers::new(config.in_flight, config.linger),
+            claim_interval: config.claim_interval,
+            claim_ends: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
         }
     }
@@ -136,6 +144,6 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.moves.len()
+        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.claim_ends.len() + self.moves.len()
     }
 }

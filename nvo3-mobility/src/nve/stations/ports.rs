@@ -76,7 +76,7 @@ impl Stations {
     /// Removes a TSI from its port.
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
         let Some(station) = self.tsis.get_mut(&key) else { return };
-        station.vap = None;
+        (station.vap, station.wanted) = (None, false);
         for ip in &station.ips {
             self.local_ips.remove(&(key.vn, *ip, key.mac));
         }

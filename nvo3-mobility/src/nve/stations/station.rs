@@ -1,10 +1,10 @@
 //! One TSI that is, was or will be here: its state in the table, and everything that depends on the state.
 
-use super::rules::{self, State, TsiState};
+use super::rules::{self, Sign, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, MoveId};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId};
 
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
@@ -20,6 +20,10 @@ pub(super) struct Station {
     pub(super) brought_by: Option<MoveId>,
     /// The committed move that took the VM away, while late frames are tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
+    /// The end of the pause after the NVA refused the registration, and the length of the pause.
+    pub(super) refused: Option<(Instant, Micros)>,
+    /// True if the hypervisor said that the VM runs here: a refused registration is tried again.
+    pub(super) wanted: bool,
     /// True if the session was lost during the move in hand.
     alone: bool,
 }
@@ -35,6 +39,8 @@ impl Station {
             stopped_at: None,
             brought_by: None,
             taken_by: None,
+            refused: None,
+            wanted: false,
             alone: false,
         }
     }
@@ -67,6 +73,14 @@ impl Station {
         self.tsi = after;
         if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
             self.stopped_at = None;
+        }
+        if after.state == State::Here {
+            self.refused = None;
+        }
+        if let State::Claiming { sign, .. } = after.state {
+            self.wanted = sign == Sign::Word;
+        } else if !matches!(after.state, State::Away) {
+            self.wanted = false;
         }
         if before.state != after.state {
             // If this NVE missed a message of a move, it still misses the message in that move's next state.

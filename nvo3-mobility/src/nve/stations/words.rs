@@ -1,12 +1,12 @@
 //! The hypervisor's inputs about a VM, and the registration request for a VM.
 
 use super::effects::Effect;
-use super::rules::{News, State};
+use super::rules::{News, Sign, State};
 use super::{Stations, station::Station};
 use crate::nve::io::Error;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Lifetime, MoveId, MoveKind, NveId, RegistrationRequest, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Claim, Instant, MoveId, MoveKind, NveId, TsiKey, Version};
 
 impl Stations {
     /// Checks *Activate*. False if it is a repetition that changes nothing.
@@ -80,15 +80,19 @@ impl Stations {
         }
     }
 
-    /// The registration request for a TSI, after the NVA's last statement with this version, which named the NVE `old`.
-    pub(crate) fn request(&self, key: TsiKey, version: Version, old: Option<NveId>) -> Option<RegistrationRequest> {
+    /// The claim of a TSI that waits for its registration, after the NVA's last statement with this version, which named the NVE `old`.
+    pub(crate) fn claim(&self, key: TsiKey, version: Version, old: Option<NveId>) -> Option<Claim> {
         let station = self.tsis.get(&key)?;
-        let tsi = Tsi { key, ips: station.ips.clone() };
+        let by_word = match station.tsi.state {
+            State::Claiming { sign, .. } => sign == Sign::Word,
+            State::Here | State::Halted { .. } => true,
+            _ => return None,
+        };
         let is_remote = old.is_some_and(|nve| nve != self.place.nve);
         let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
-        // The NVA refuses a request that comes after the mapping has changed, because it may be out of date.
+        // The NVA refuses a claim that comes after the mapping has changed, because it may be out of date.
         let expected = Some(version.max(station.tsi.floor));
-        Some(RegistrationRequest { tsi, kind, old, expected, lifetime: Lifetime::SESSION })
+        Some(Claim { mac: key.mac, kind, by_word, old, expected, ips: station.ips.clone() })
     }
 
     fn station(&self, key: TsiKey) -> Result<&Station, Error> {

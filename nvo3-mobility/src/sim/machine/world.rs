@@ -15,7 +15,7 @@ use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
 use alloc::string::String;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros, RecordNo};
+use nvo3_nva_proto::{Instant, Micros, Version};
 
 /// The time between two looks at the whole world.
 pub(super) const LOOK: Micros = Micros(2_000);
@@ -42,7 +42,7 @@ pub(super) enum Event {
     /// The cut of this mishap ends.
     Mended(usize, (Node, Node)),
     /// The NVA's disk has written the records up to this number. It counts only in the same start of the NVA.
-    Synced { upto: RecordNo, start: u32 },
+    Synced { upto: Version, start: u32 },
     /// A node that died by this mishap returns.
     Return(Node, usize),
     /// A look at the whole world.

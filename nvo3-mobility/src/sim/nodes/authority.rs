@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, RecordNo, TsiKey, Version};
+use nvo3_nva_proto::{Instant, MoveId, MoveResult, NveId, Place, TsiKey, Version};
 
 /// More things than a world of this size makes the NVA keep.
 const MOST_KEPT: usize = 2_000;
@@ -52,8 +52,8 @@ pub(crate) struct Authority {
     live: Option<Nva>,
     /// The number of starts: a write of the disk for an earlier start does not count any more.
     start: u32,
-    disk: Vec<(RecordNo, Record)>,
-    writing: Vec<(RecordNo, Record)>,
+    disk: Vec<(Version, Record)>,
+    writing: Vec<(Version, Record)>,
     wake: Option<Instant>,
 }
 
@@ -155,7 +155,7 @@ impl Authority {
     }
 
     /// Gives the new records to the disk: the number of the last one, and the start.
-    pub(crate) fn take_records(&mut self) -> Option<(RecordNo, u32)> {
+    pub(crate) fn take_records(&mut self) -> Option<(Version, u32)> {
         let mut upto = None;
         while let Some((number, record)) = self.live.as_mut()?.poll_persist() {
             upto = Some(number);
@@ -165,7 +165,7 @@ impl Authority {
     }
 
     /// The disk has written the records.
-    pub(crate) fn synced(&mut self, now: Instant, upto: RecordNo, start: u32) {
+    pub(crate) fn synced(&mut self, now: Instant, upto: Version, start: u32) {
         if start != self.start || self.live.is_none() {
             return;
         }

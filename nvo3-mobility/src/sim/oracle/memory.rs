@@ -20,8 +20,10 @@ impl Promises {
     pub(super) fn hear(&mut self, message: &Message) -> Option<String> {
         match message {
             Message::RegistrationReply(reply) if reply.result == RegistrationResult::Accepted => {
-                let newest = self.acknowledged.entry(reply.tsi).or_default();
-                *newest = (*newest).max(reply.version);
+                for tsi in &reply.tsis {
+                    let newest = self.acknowledged.entry(TsiKey { vn: reply.vn, mac: tsi.mac }).or_default();
+                    *newest = (*newest).max(tsi.version);
+                }
                 None
             }
             Message::Outcome(outcome) if outcome.result != MoveResult::Unknown => {

@@ -10,7 +10,7 @@ use super::random::{draw, up_to};
 use super::state::{Input, Output, Role, State, step};
 use super::{ConfigError, DownReason, Received, SendError, SessionConfig, SessionCounters, SessionEvent};
 use crate::id::SessionId;
-use crate::message::{ErrorMessage, Hello, HelloAck, Message};
+use crate::message::{ErrorMessage, Hello, HelloAck, Message, Seen};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 
@@ -223,6 +223,8 @@ impl Session {
         self.spoke = self.now;
         if let Opening::Ask { hello, .. } = &mut self.opening {
             hello.resumed = true;
+            let newest = |seen: &Seen| (seen.epoch, seen.record);
+            hello.seen = [hello.seen, ack.seen].into_iter().flatten().max_by_key(newest);
         }
         self.counters.established = self.counters.established.saturating_add(1);
         self.events.up(ack);

@@ -45,7 +45,10 @@ pub enum State {
     /// The move is aborted. The old NVE holds or delivers, and the NVA tells the new NVE.
     AbortingNew,
     /// Nobody planned the move. The NVA has asked the old NVE to stop delivering.
-    Yielding,
+    Yielding {
+        /// True if a hypervisor's word claims the TSI. False if a frame does: the old NVE asks its VM first.
+        by_word: bool,
+    },
     /// The move is committed. The NVA tells both NVEs.
     Committing {
         /// True if the old NVE has the outcome in force.
@@ -112,6 +115,8 @@ pub enum Output {
     Grant,
     /// Refuse the registration that started the move.
     Deny(Refusal),
+    /// Tell management that the old NVE did not yield in time, and that the claim wins.
+    Alarm,
     /// Tell management that the VM may be suspended.
     MaySuspend,
     /// Record that both NVEs know the outcome, and tell management.
@@ -132,9 +137,10 @@ use Input::{
 };
 use MoveResult::{Aborted, Committed};
 use Output::{
-    Abort, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew, PrepareOld,
+    Abort, Alarm, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew, PrepareOld,
     PublishAbort, Revoke,
 };
+use Refusal::StillHere;
 use Side::{New, Old};
 use State::{
     AbortingNew, AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Revoking, Suspended, Yielding,
@@ -187,9 +193,13 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (AbortingNew,                       Returned(New, _))    => (state, outputs![Outcome(New)]),
         (AbortingNew,            InForce(New) | GoneForGood(New)) => (Ended(Aborted), outputs![Close(Aborted)]),
 
-        (Yielding,                          Returned(Old, _))    => (state, outputs![PrepareOld(true)]),
-        (Yielding,        Stopped | Lost(Old) | GoneForGood(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
-        (Yielding,                          Refused(Old, why))   => (Ended(Aborted), outputs![Deny(why), Close(Aborted)]),
+        (Yielding { by_word },              Returned(Old, _))    => (state, outputs![PrepareOld(by_word)]),
+        (Yielding { .. },                   Stopped | GoneForGood(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
+        (Yielding { by_word: true },        Lost(Old))           => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
+        (Yielding { by_word: true },        Deadline)            => (Committing { old: false, new: true }, outputs![Alarm, Commit, Outcome(Old), Grant]),
+        // A frame is refused if the old NVE does not say that its VM is gone.
+        (Yielding { by_word: false },       Deadline)            => (AbortingOld, outputs![Deny(StillHere), Abort, Outcome(Old)]),
+        (Yielding { .. },                   Refused(Old, why))   => (AbortingOld, outputs![Deny(why), Abort, Outcome(Old)]),
 
         (Committing { new: true, .. },      InForce(Old) | Lost(Old) | GoneForGood(Old)) => (Ended(Committed), outputs![Close(Committed)]),
         (Committing { old: true, .. },      InForce(New) | Lost(New) | GoneForGood(New)) => (Ended(Committed), outputs![Close(Committed)]),
@@ -217,7 +227,7 @@ impl State {
             Self::Revoking { .. } => "revoking",
             Self::AbortingOld => "aborting-old",
             Self::AbortingNew => "aborting-new",
-            Self::Yielding => "yielding",
+            Self::Yielding { .. } => "yielding",
             Self::Committing { .. } => "committing",
             Self::Ended(_) => "ended",
         }
@@ -232,7 +242,7 @@ impl State {
             Self::Revoking { .. } => "the NVA has asked the new NVE never to activate the move",
             Self::AbortingOld => "aborted, and the old NVE has not acknowledged that",
             Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
-            Self::Yielding => "nobody planned it, and the old NVE is asked to stop delivering",
+            Self::Yielding { .. } => "nobody planned it, and the old NVE is asked to stop delivering",
             Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",
             Self::Ended(result) => result.as_str(),
         }

@@ -1,0 +1,159 @@
+//! An NVA whose records are lost or old: it takes a higher epoch, and takes up again the moves that its NVEs restate (I9).
+
+use super::Nva;
+use crate::nva::book::{Plan, Record};
+use crate::nva::conduct::{Stray, rules};
+use crate::nva::io::Event;
+use crate::nva::peers::Letter;
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Refusal, RestateMove, Seen, Side, TsiKey, Version,
+};
+
+impl Nva {
+    /// An NVE has seen what the book does not have: takes a higher epoch, before the NVE gets a session.
+    pub(super) fn go_beyond(&mut self, nve: NveId, seen: &Seen, granted: bool) {
+        let Some(epoch) = self.facts.epoch_after(seen, granted) else { return };
+        if self.is_full() {
+            return;
+        }
+        let (seen, had) = (Version { epoch: seen.epoch, generation: seen.record.0 }, self.facts.book().newest());
+        self.record_in(epoch, Record::Rewound);
+        self.facts.note_loss();
+        self.counters.rewinds += 1;
+        self.tell(Event::Rewound { nve, seen, had, epoch });
+        // Each session began in an epoch that may have been another NVA's: its NVE restates everything in the next session.
+        self.peers.close_all();
+    }
+
+    /// Takes a party's statement about a move that the book does not have, or has from an old copy of its records.
+    pub(super) fn restate_move(&mut self, from: NveId, said: RestateMove) {
+        let id = said.move_id;
+        let ended = self.facts.book().get_move(id).map(|this_move| this_move.is_closed());
+        match ended {
+            // The messages of the move follow.
+            Some(false) if !self.conduct.is_suspect(id) => {}
+            Some(true) => self.send_outcome(id, from),
+            _ => {
+                let most = self.facts.config().moves as usize;
+                if !self.strays.note(from, said, most) {
+                    self.counters.not_party += 1;
+                }
+            }
+        }
+    }
+
+    /// A TSI of a move from an old copy of the records rests at an NVE.
+    pub(super) fn note_resting(&mut self, id: MoveId, at: NveId, key: TsiKey) {
+        let Some(this_move) = self.facts.book().get_move(id) else { return };
+        let (plan, version) = (this_move.plan(), this_move.version());
+        let Some(side) = plan.side(at) else { return };
+        let Some(registration) = self.facts.book().get(&key) else { return };
+        let peer = plan.party(if side == Side::Old { Side::New } else { Side::Old });
+        let tsis = [nvo3_nva_proto::Tsi { key, ips: registration.ips().to_vec() }].into();
+        let said = RestateMove { move_id: id, version, side, party: PartyState::Runs, peer, tsis };
+        self.restate_move(at, said);
+    }
+
+    /// An NVE has restated everything: the moves whose other party has too, or is gone, are taken up.
+    pub(super) fn settle_with(&mut self, nve: NveId) {
+        let mut ids = self.strays.with(nve);
+        let book = self.facts.book();
+        ids.extend(book.moves_with(nve).into_iter().filter(|id| self.conduct.is_suspect(*id)));
+        self.settle(ids);
+    }
+
+    /// The grace after the start has ended: parties without a session are not waited for.
+    pub(super) fn settle_all(&mut self) {
+        let mut ids = self.strays.ids();
+        ids.extend(self.conduct.suspects());
+        self.settle(ids);
+        for key in self.registrar.restated().waiting() {
+            self.take_up_newer(key);
+        }
+    }
+
+    fn settle(&mut self, mut ids: Vec<MoveId>) {
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let parties = match (self.facts.book().plan(id), self.strays.get(id)) {
+                (Some(plan), _) => [plan.old, plan.new],
+                (None, Some(stray)) => [stray.party(Side::Old), stray.party(Side::New)],
+                (None, None) => continue,
+            };
+            let spoke = |nve: &NveId| self.registrar.restated().is_complete(*nve) || self.peers.is_gone(*nve);
+            if parties.iter().all(spoke) {
+                let stray = self.strays.take(id);
+                if self.conduct.is_suspect(id) {
+                    self.settle_suspect(id, stray.as_ref());
+                } else if let Some(stray) = stray {
+                    self.settle_stray(id, &stray);
+                }
+            }
+        }
+    }
+
+    /// Goes on with a move of an old copy of the records: where the VM runs decides, else it is revoked.
+    fn settle_suspect(&mut self, id: MoveId, stray: Option<&Stray>) {
+        self.conduct.trust(&self.facts, id);
+        let yields = matches!(self.move_state(id), Some(rules::State::Yielding { .. }));
+        let at = |side| stray.and_then(|stray| stray.at(side));
+        let input = match (at(Side::New), stray.is_some()) {
+            (Some(PartyState::Runs), _) if !yields => rules::Input::Activated,
+            _ if yields => rules::Input::Refused(Side::Old, Refusal::Stale),
+            (_, true) => rules::Input::Deadline,
+            (_, false) => rules::Input::Fenced,
+        };
+        self.try_step(id, input);
+    }
+
+    /// Takes up a move that the book does not have.
+    fn settle_stray(&mut self, id: MoveId, stray: &Stray) {
+        if self.is_full() {
+            return;
+        }
+        for tsi in &stray.tsis {
+            if self.facts.book().get(&tsi.key).is_none() && self.facts.book().conflict(tsi.key, &tsi.ips).is_none() {
+                self.record(Record::Registered { tsi: tsi.clone(), nve: stray.old });
+            }
+        }
+        let tsis: Vec<TsiKey> = stray.tsis.iter().map(|tsi| tsi.key).collect();
+        let book = self.facts.book();
+        let at_old = |key: &TsiKey| {
+            book.move_with(key).is_none() && book.get(key).is_some_and(|registration| registration.nve() == stray.old)
+        };
+        if tsis.is_empty() || !tsis.iter().all(at_old) {
+            return self.end_stray(id, stray, &tsis);
+        }
+        let unplanned = id.is_reserved();
+        let kind = if unplanned { MoveKind::Failover } else { MoveKind::Hot };
+        let deadline = self.facts.config().yield_deadline;
+        let plan = Plan { id, tsis, old: stray.old, new: stray.new, kind, by_word: false, deadline };
+        self.record(Record::Restored { plan, version: stray.version });
+        if unplanned {
+            self.try_step(id, rules::Input::Deadline);
+            return;
+        }
+        if stray.at(Side::Old) == Some(PartyState::Stopped) {
+            self.try_step(id, rules::Input::Suspended);
+        }
+        let runs = stray.at(Side::New) == Some(PartyState::Runs);
+        self.try_step(id, if runs { rules::Input::Activated } else { rules::Input::Deadline });
+    }
+
+    /// The TSIs of a move are elsewhere by now: the move ends at its parties, with the mappings of now.
+    fn end_stray(&mut self, id: MoveId, stray: &Stray, tsis: &[TsiKey]) {
+        for key in tsis {
+            let Some(registration) = self.facts.book().get(key) else { continue };
+            let (version, nve) = (registration.version(), registration.nve());
+            let Some(place) = self.facts.place(nve) else { continue };
+            for side in [Side::Old, Side::New] {
+                let to = stray.party(side);
+                let result = if nve == stray.new { MoveResult::Committed } else { MoveResult::Aborted };
+                let outcome = Outcome { move_id: id, result, version, place, tsis: [*key].into() };
+                self.send(Letter::new(to, Message::Outcome(outcome)));
+            }
+        }
+    }
+}

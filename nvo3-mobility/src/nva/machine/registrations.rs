@@ -1,0 +1,255 @@
+//! Registrations: claims, withdrawals and restatements of NVEs, on their way to records and answers.
+
+use super::Nva;
+use crate::nva::book::Record;
+use crate::nva::conduct::rules;
+use crate::nva::io::{Error, Event};
+use crate::nva::peers::Letter;
+use crate::nva::registrar::{Answers, Departure, Rests, Verdict};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{
+    Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate, Resting,
+    Side, TsiKey, TsiVersion, Version,
+};
+
+impl Nva {
+    /// Decides about each claim of a request. A claim that must wait for a move is answered when the move has ended.
+    pub(super) fn register(&mut self, from: NveId, transaction: u32, request: RegistrationRequest) {
+        let mut answers = Answers::new(request.vn);
+        for claim in request.claims {
+            let key = TsiKey { vn: request.vn, mac: claim.mac };
+            if let Some((result, version)) = self.claim(from, transaction, key, claim) {
+                answers.add(&self.facts, key, result, version);
+                self.counters.refused_registrations += u64::from(result != RegistrationResult::Accepted);
+            }
+        }
+        self.answer_claims(from, transaction, answers);
+    }
+
+    pub(super) fn answer_claims(&mut self, to: NveId, transaction: u32, answers: Answers) {
+        let replies: Vec<_> = answers.into_replies(&self.facts).collect();
+        for reply in replies {
+            self.send(Letter::answer(to, transaction, Message::RegistrationReply(reply)));
+        }
+    }
+
+    /// Decides about one claim. `None`: a move must end first.
+    pub(super) fn claim(
+        &mut self,
+        from: NveId,
+        transaction: u32,
+        key: TsiKey,
+        claim: Claim,
+    ) -> Option<(RegistrationResult, Version)> {
+        let by_word = claim.by_word;
+        loop {
+            let full = self.is_full();
+            let (peers, facts) = (&self.peers, &self.facts);
+            let protected = |nve| is_protected(facts, peers, nve);
+            match self.registrar.register(facts, full, &protected, (from, transaction), key, claim.clone()) {
+                Verdict::Answer(result, version) => return Some((result, version)),
+                Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
+                Verdict::Evict(other) => {
+                    self.record(Record::Withdrawn { tsi: other });
+                }
+                Verdict::Freeze(version) => {
+                    self.record(Record::Frozen { tsi: key });
+                    self.tell(Event::Duplicate(key));
+                    return Some((RegistrationResult::Duplicate, version));
+                }
+                Verdict::Yield(old) => {
+                    self.plan_unplanned(key, old, from, by_word);
+                    return None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn deregister(&mut self, from: NveId, transaction: u32, request: &Deregister) {
+        let mut done = Vec::new();
+        for TsiVersion { mac, version } in &request.tsis {
+            let key = TsiKey { vn: request.vn, mac: *mac };
+            match self.registrar.deregister(&self.facts, (from, transaction), key, *version) {
+                Departure::None => done.push(key),
+                Departure::Withdraw => {
+                    self.record(Record::Withdrawn { tsi: key });
+                    done.push(key);
+                }
+                Departure::CallOff(id) => {
+                    self.try_step(id, rules::Input::Deadline);
+                }
+            }
+        }
+        self.answer_departures(from, transaction, request.vn, &done);
+    }
+
+    pub(super) fn answer_departures(&mut self, to: NveId, transaction: u32, vn: nvo3_wire::Vni, tsis: &[TsiKey]) {
+        if tsis.is_empty() {
+            return;
+        }
+        let book = self.facts.book();
+        let version = |key: &TsiKey| match (book.get(key), book.tombstone(key)) {
+            (Some(registration), _) => registration.version(),
+            (None, gone) => gone.map(|gone| gone.version).unwrap_or_default(),
+        };
+        let tsis = tsis.iter().map(|key| TsiVersion { mac: key.mac, version: version(key) }).collect();
+        for part in (DeregisterReply { vn, tsis }).split() {
+            self.send(Letter::answer(to, transaction, Message::DeregisterReply(part)));
+        }
+    }
+
+    /// The withdrawals and claims of a TSI that waited for the end of a move.
+    pub(super) fn take_up_waiting(&mut self, key: &TsiKey, id: MoveId) {
+        if let Some((nve, transaction)) = self.registrar.take_leaving(key, id) {
+            if self.facts.book().get(key).is_some_and(|registration| registration.nve() == nve) {
+                self.record(Record::Withdrawn { tsi: *key });
+            }
+            self.answer_departures(nve, transaction, key.vn, &[*key]);
+        }
+        // An NVE that is gone asks again itself.
+        if let Some((nve, transaction, claim)) = self.registrar.take_claim(key)
+            && !self.peers.is_gone(nve)
+        {
+            let mut answers = Answers::new(key.vn);
+            if let Some((result, version)) = self.claim(nve, transaction, *key, claim) {
+                answers.add(&self.facts, *key, result, version);
+            }
+            self.answer_claims(nve, transaction, answers);
+        }
+    }
+
+    /// Takes the TSIs that rest at an NVE.
+    pub(super) fn restate(&mut self, from: NveId, restate: Restate) {
+        let vn = restate.vn;
+        let keys: Vec<_> = restate.tsis.iter().map(|tsi| TsiKey { vn, mac: tsi.mac }).collect();
+        let omitted = self.registrar.restated_mut().advance(&self.facts, from, &keys, !restate.more);
+        let Some(omitted) = omitted else {
+            self.counters.disordered += 1;
+            return;
+        };
+        let mut answers = Answers::new(vn);
+        for resting in restate.tsis {
+            let key = TsiKey { vn, mac: resting.mac };
+            if let Some(id) = self.facts.book().move_with(&key).filter(|id| self.conduct.is_suspect(*id)) {
+                self.note_resting(id, from, key);
+            }
+            self.rests(from, key, resting, &mut answers);
+        }
+        self.answer_claims(from, 0, answers);
+        for key in omitted {
+            let at = self.facts.now() + self.facts.config().grace;
+            self.registrar.restated_mut().omit(key, at);
+            self.take_up_newer(key);
+        }
+        if !restate.more {
+            for key in self.registrar.restated().waiting() {
+                self.take_up_newer(key);
+            }
+            self.settle_with(from);
+        }
+    }
+
+    /// Judges a TSI that rests at an NVE.
+    fn rests(&mut self, from: NveId, key: TsiKey, resting: Resting, answers: &mut Answers) {
+        loop {
+            let full = self.is_full();
+            let (peers, facts) = (&self.peers, &self.facts);
+            let protected = |nve| is_protected(facts, peers, nve);
+            match self.registrar.judge_resting(facts, (full, peers.grace().is_none()), &protected, from, key, &resting) {
+                Rests::Known => {}
+                Rests::Enter(record) => {
+                    self.counters.taken_up += 1;
+                    let version = self.record(record);
+                    self.tell(Event::TakenUp { key, nve: from });
+                    answers.add(&self.facts, key, RegistrationResult::Accepted, version);
+                }
+                Rests::Evict(other) => {
+                    self.record(Record::Withdrawn { tsi: other });
+                    continue;
+                }
+                Rests::Confirm(version) => answers.add(&self.facts, key, RegistrationResult::Accepted, version),
+                Rests::Newer => {
+                    let letter = self.publish.say_again(&self.facts, from, key);
+                    self.send(letter);
+                }
+                Rests::Wait => self.registrar.restated_mut().wait(key, from, resting),
+                Rests::Probe(old) => self.plan_unplanned(key, old, from, false),
+                Rests::Refuse(result, version) => {
+                    self.counters.refused_registrations += 1;
+                    answers.add(&self.facts, key, result, version);
+                }
+            }
+            return;
+        }
+    }
+
+    /// The NVE of the book has spoken about a TSI, or is not protected any more: what rests elsewhere is judged again.
+    pub(super) fn take_up_newer(&mut self, key: TsiKey) {
+        if let Some((nve, resting)) = self.registrar.restated_mut().take_waiting(&key)
+            && !self.peers.is_gone(nve)
+        {
+            let mut answers = Answers::new(key.vn);
+            self.rests(nve, key, resting, &mut answers);
+            self.answer_claims(nve, 0, answers);
+        }
+    }
+
+    /// Withdraws the TSIs that their NVE did not restate, and releases the frozen TSIs whose time is over.
+    pub(super) fn end_registrations(&mut self) {
+        let now = self.facts.now();
+        while let Some(key) = self.registrar.restated_mut().pop_omitted(now) {
+            let Some(nve) = self.facts.book().get(&key).map(|registration| registration.nve()) else { continue };
+            if self.facts.book().move_with(&key).is_none() {
+                self.counters.omitted += 1;
+                self.record(Record::Withdrawn { tsi: key });
+                self.tell(Event::Omitted { key, nve });
+            }
+        }
+        while let Some(key) = self.registrar.pop_release(now) {
+            self.record(Record::Released { tsi: key });
+        }
+    }
+
+    /// Takes a TSI out of the directory for management.
+    pub(super) fn forget(&mut self, key: TsiKey) -> Result<(), Error> {
+        let book = self.facts.book();
+        let Some(nve) = book.get(&key).map(|registration| registration.nve()) else { return Err(Error::UnknownTsi(key)) };
+        if let Some(other) = book.move_with(&key) {
+            return Err(Error::InMove { key, other });
+        }
+        self.record(Record::Forgotten { tsi: key });
+        let letter = self.publish.say_again(&self.facts, nve, key);
+        self.send(letter);
+        Ok(())
+    }
+
+    /// Releases a frozen TSI for management.
+    pub(super) fn release_frozen(&mut self, key: TsiKey) -> Result<(), Error> {
+        if !self.facts.book().is_frozen(&key) {
+            return Err(Error::NotFrozen(key));
+        }
+        self.record(Record::Released { tsi: key });
+        Ok(())
+    }
+
+    /// True if an NVE's registrations hold against the claims of others.
+    pub(super) fn is_protected(&self, nve: NveId) -> bool {
+        is_protected(&self.facts, &self.peers, nve)
+    }
+
+    /// Answers the registration that started a move.
+    pub(super) fn answer_claim(&mut self, id: MoveId, result: RegistrationResult) {
+        let Some(this_move) = self.facts.book().get_move(id) else { return };
+        let (version, new, tsis) = (this_move.decided_version(), this_move.plan().party(Side::New), this_move.plan().tsis.clone());
+        for key in tsis {
+            let mut answers = Answers::new(key.vn);
+            answers.add(&self.facts, key, result, version);
+            self.answer_claims(new, 0, answers);
+        }
+    }
+}
+
+/// True if an NVE is admitted, not fenced, and has a session, or had one within `NvaConfig.registration_lifetime`.
+fn is_protected(facts: &crate::nva::facts::Facts, peers: &crate::nva::peers::Peers, nve: NveId) -> bool {
+    !facts.book().is_fenced(nve) && peers.is_present(nve, facts.now(), facts.config().registration_lifetime)
+}

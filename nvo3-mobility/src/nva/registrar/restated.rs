@@ -1,0 +1,194 @@
+//! What rests at the NVEs: they restate their TSIs in each new session, so that an NVA that lost records learns them again (I9).
+//!
+//! A restatement claims nothing. The NVA takes up what it lacks, withdraws what its own NVE does not restate, and tells an NVE what it
+//! knows better. Where two NVEs name the same TSI, the version decides only against an NVE that has not spoken, or is not protected.
+
+use super::room::{Protected, Registrar, Verdict};
+use crate::nva::book::Record;
+use crate::nva::facts::Facts;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Instant, NveId, RegistrationResult, Resting, Tsi, TsiKey, Version};
+
+/// The decision about a TSI that rests at an NVE.
+#[derive(Debug)]
+pub(in crate::nva) enum Rests {
+    /// The book says the same, or a move in hand decides.
+    Known,
+    /// Make this record, and answer with its version.
+    Enter(Record),
+    /// Withdraw this TSI first.
+    Evict(TsiKey),
+    /// The NVE has missed the newest version of its own mapping: say it.
+    Confirm(Version),
+    /// The book knows better: say the mapping, or that there is none.
+    Newer,
+    /// Another NVE has the TSI, and has not said what rests there: its word comes first.
+    Wait,
+    /// Two NVEs name the TSI: ask the NVE that has it whether its VM is there.
+    Probe(NveId),
+    /// The TSI cannot be entered.
+    Refuse(RegistrationResult, Version),
+}
+
+/// How far an NVE has restated its TSIs in its session.
+#[derive(Debug, Default)]
+struct Progress {
+    upto: Option<TsiKey>,
+    complete: bool,
+    /// TSIs that the NVE claimed before it came to them.
+    claimed: BTreeSet<TsiKey>,
+}
+
+/// What each NVE has restated in its session.
+#[derive(Debug, Default)]
+pub(in crate::nva) struct Restated {
+    progress: BTreeMap<NveId, Progress>,
+    /// TSIs that their own NVE did not restate. Each is withdrawn at its time.
+    omitted: BTreeMap<TsiKey, Instant>,
+    due: BTreeSet<(Instant, TsiKey)>,
+    /// TSIs that rest at an NVE under a newer version than the book's, and whose NVE of the book has not spoken yet.
+    waiting: BTreeMap<TsiKey, (NveId, Resting)>,
+}
+
+impl Restated {
+    /// An NVE has a new session: it begins to restate.
+    pub(in crate::nva) fn begin(&mut self, nve: NveId) {
+        self.progress.insert(nve, Progress::default());
+    }
+
+    /// An NVE has no session any more.
+    pub(in crate::nva) fn end(&mut self, nve: NveId) {
+        self.progress.remove(&nve);
+    }
+
+    /// True if an NVE has said everything that rests at it.
+    pub(in crate::nva) fn is_complete(&self, nve: NveId) -> bool {
+        self.progress.get(&nve).is_some_and(|progress| progress.complete)
+    }
+
+    /// True if the NVE of a TSI did not restate it.
+    pub(in crate::nva) fn is_omitted(&self, key: &TsiKey) -> bool {
+        self.omitted.contains_key(key)
+    }
+
+    /// An NVE claims a TSI that the book has there: the NVE has not omitted it.
+    pub(in crate::nva) fn claim(&mut self, nve: NveId, key: TsiKey) {
+        self.keep(&key);
+        if let Some(progress) = self.progress.get_mut(&nve).filter(|progress| !progress.complete && progress.upto < Some(key)) {
+            progress.claimed.insert(key);
+        }
+    }
+
+    /// Takes the TSIs up to which an NVE restates, in order; `None`: all others are omitted. Gives the TSIs of the book that the NVE
+    /// passed over. False if the order is wrong: then nothing counts as passed over.
+    pub(in crate::nva) fn advance(&mut self, facts: &Facts, nve: NveId, tsis: &[TsiKey], last: bool) -> Option<Vec<TsiKey>> {
+        let progress = self.progress.get_mut(&nve)?;
+        let ordered = tsis.is_sorted_by(|a, b| a < b) && tsis.first().is_none_or(|first| progress.upto < Some(*first));
+        if !ordered || progress.complete {
+            return None;
+        }
+        let upto = tsis.last().copied().or(progress.upto);
+        let named = |key: &TsiKey| tsis.binary_search(key).is_ok() || progress.claimed.contains(key);
+        let passed = facts.book().at_nve(nve, progress.upto);
+        let passed = passed.take_while(|key| last || Some(*key) <= upto);
+        let omitted = passed.filter(|key| !named(key) && facts.book().move_with(key).is_none()).collect();
+        progress.upto = upto;
+        progress.complete = last;
+        progress.claimed.retain(|key| Some(*key) > upto && !last);
+        Some(omitted)
+    }
+
+    /// An NVE did not restate a TSI of the book: it is withdrawn at this time.
+    pub(in crate::nva) fn omit(&mut self, key: TsiKey, at: Instant) {
+        self.keep(&key);
+        self.omitted.insert(key, at);
+        self.due.insert((at, key));
+    }
+
+    /// A TSI is at its NVE after all.
+    fn keep(&mut self, key: &TsiKey) {
+        if let Some(at) = self.omitted.remove(key) {
+            self.due.remove(&(at, *key));
+        }
+    }
+
+    /// Keeps what rests at an NVE until the NVE of the book has spoken. Of two NVEs, the one with the newer version waits.
+    pub(in crate::nva) fn wait(&mut self, key: TsiKey, nve: NveId, resting: Resting) {
+        let newer = self.waiting.get(&key).is_none_or(|(_, other)| other.version < resting.version);
+        if newer {
+            self.waiting.insert(key, (nve, resting));
+        }
+    }
+
+    /// What waited for another NVE's word about a TSI.
+    pub(in crate::nva) fn take_waiting(&mut self, key: &TsiKey) -> Option<(NveId, Resting)> {
+        self.waiting.remove(key)
+    }
+
+    /// The TSIs that wait for another NVE's word, in order.
+    pub(in crate::nva) fn waiting(&self) -> Vec<TsiKey> {
+        self.waiting.keys().copied().collect()
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// An omitted TSI whose time has come; each comes once.
+    pub(in crate::nva) fn pop_omitted(&mut self, now: Instant) -> Option<TsiKey> {
+        let (_, key) = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.keep(&key);
+        Some(key)
+    }
+
+    pub(super) fn forget(&mut self, key: &TsiKey) {
+        self.keep(key);
+        self.waiting.remove(key);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let claimed: usize = self.progress.values().map(|progress| 1 + progress.claimed.len()).sum();
+        claimed + 2 * self.omitted.len() + self.waiting.len()
+    }
+}
+
+impl Registrar {
+    /// Judges a TSI that rests at an NVE. `full`: no more records can be made now. `late`: the grace after the start is over.
+    pub(in crate::nva) fn judge_resting(
+        &self,
+        facts: &Facts,
+        (full, late): (bool, bool),
+        protected: Protected<'_>,
+        from: NveId,
+        key: TsiKey,
+        resting: &Resting,
+    ) -> Rests {
+        let book = facts.book();
+        if book.move_with(&key).is_some() {
+            return Rests::Known;
+        }
+        let enter = || {
+            let tsi = Tsi { key, ips: resting.ips.clone() };
+            match self.judge_entry(facts, full, protected, key, &resting.ips) {
+                None => Rests::Enter(Record::Registered { tsi, nve: from }),
+                Some(Verdict::Evict(other)) => Rests::Evict(other),
+                Some(Verdict::Answer(result, version)) => Rests::Refuse(result, version),
+                Some(_) => Rests::Known,
+            }
+        };
+        match book.get(&key) {
+            None if book.tombstone(&key).is_some_and(|gone| gone.version >= resting.version) => Rests::Newer,
+            None => enter(),
+            Some(registration) if registration.nve() == from => match resting.version.cmp(&registration.version()) {
+                core::cmp::Ordering::Less => Rests::Confirm(registration.version()),
+                core::cmp::Ordering::Equal if registration.ips() == resting.ips => Rests::Known,
+                _ => enter(),
+            },
+            Some(registration) if resting.version <= registration.version() => Rests::Newer,
+            Some(registration) if !self.holds(protected, &key, registration.nve()) => enter(),
+            Some(registration) if late || self.restated().is_complete(registration.nve()) => Rests::Probe(registration.nve()),
+            Some(_) => Rests::Wait,
+        }
+    }
+}
