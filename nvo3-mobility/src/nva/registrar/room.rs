@@ -5,9 +5,8 @@ use super::restated::Restated;
 use crate::nva::book::Record;
 use crate::nva::facts::Facts;
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, TsiVersion, Version};
+use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
 
 /// The decision about a claim.
 #[derive(Debug)]
@@ -229,9 +228,4 @@ impl Registrar {
     pub(in crate::nva) fn footprint(&self) -> usize {
         self.duplicates.len() + self.restated.len() + self.claims.len() + self.leaving.len()
     }
-}
-
-/// The names of these TSIs of a VN.
-pub(in crate::nva) fn keys(vn: nvo3_wire::Vni, tsis: &[TsiVersion]) -> Vec<(TsiKey, Version)> {
-    tsis.iter().map(|tsi| (TsiKey { vn, mac: tsi.mac }, tsi.version)).collect()
 }
