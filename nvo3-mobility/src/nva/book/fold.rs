@@ -295,6 +295,11 @@ impl Book {
         self.frozen.keys().copied()
     }
 
+    /// The TSIs of a VN with their registrations, in order, after this MAC if it is given.
+    pub fn in_vn_after(&self, vn: Vni, after: Option<Mac>) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.directory.in_vn_after(vn, after)
+    }
+
     /// The TSI of a VN that has this address.
     pub fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
         self.directory.find(vn, address)

@@ -32,7 +32,7 @@ impl Nva {
 
     /// Handles every output of a session.
     pub(super) fn pump(&mut self, nve: NveId) {
-        while let Some(said) = self.peers.poll(nve) {
+        while let Some(said) = self.peers.poll(nve, self.publish.is_busy(nve)) {
             match said {
                 Said::Down(reason, lost) => {
                     self.lose(nve, lost);
@@ -52,12 +52,14 @@ impl Nva {
             }
         }
         self.peers.touch(nve);
+        self.feed(nve);
         self.release();
     }
 
     /// Handles the loss of an NVE's session.
     fn lose(&mut self, nve: NveId, receipts: impl IntoIterator<Item = Receipt>) {
         self.publish.forget_early(nve);
+        self.publish.stop_feeding(nve);
         for receipt in receipts {
             self.lost(nve, receipt);
         }
@@ -92,10 +94,7 @@ impl Nva {
             }
             Message::Subscribe(vn) => self.publish.subscribe(vn, from),
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
-            Message::Resync(resync) => {
-                let updates = self.publish.resync(&self.facts, from, transaction, &resync);
-                self.send_all(updates);
-            }
+            Message::Resync(resync) => self.publish.resync(&self.facts, from, transaction, resync),
             Message::Ready(ready) => match self.side(ready.move_id, from) {
                 Some(side) => {
                     let input = ready.refused.map_or(Ready(side), |why| Refused(side, why));

@@ -347,8 +347,22 @@ impl Nva {
         }
     }
 
+    /// Sends an NVE the next parts of its lists, as many as it keeps up with.
+    fn feed(&mut self, nve: NveId) {
+        while self.peers.takes_lists(nve) {
+            let letters = self.publish.feed(&self.facts, nve);
+            if letters.is_empty() {
+                return;
+            }
+            self.send_all(letters);
+        }
+    }
+
     /// Sends the letters whose records are durable now.
     fn release(&mut self) {
+        while let Some(nve) = self.publish.pop_woken() {
+            self.feed(nve);
+        }
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
         }

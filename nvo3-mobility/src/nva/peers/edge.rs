@@ -20,6 +20,10 @@ pub(super) struct Edge {
     pub(super) answered: VecDeque<u64>,
     /// The receipts of the session's letters, by sequence.
     pub(super) receipts: VecDeque<(u32, Receipt)>,
+    /// The sequences of parts of lists that are not in force at the NVE.
+    pub(super) listed: VecDeque<u32>,
+    /// The number of parts of lists that wait for the journal.
+    pub(super) listed_waiting: usize,
     pub(super) timer: Option<Instant>,
     pub(super) seals: NvaSeals,
 }

@@ -236,18 +236,21 @@ impl Peers {
         Heard::Opened { nve, restarted, lost }
     }
 
-    /// The next output of the session of an NVE.
-    pub(in crate::nva) fn poll(&mut self, nve: NveId) -> Option<Said> {
+    /// The next output of the session of an NVE. `busy`: its messages wait.
+    pub(in crate::nva) fn poll(&mut self, nve: NveId, busy: bool) -> Option<Said> {
         loop {
             let edge = self.edges.get_mut(&nve)?;
             let session = edge.session.as_mut()?;
             match session.poll_event() {
                 Some(SessionEvent::Down(reason)) => return Some(Said::Down(reason, self.drop_session(nve))),
                 Some(SessionEvent::Acked(ack)) => {
+                    let told = edge.listed.iter().take_while(|sequence| **sequence <= ack.in_force).count();
+                    edge.listed.drain(..told);
                     let count = edge.receipts.iter().take_while(|(sequence, _)| *sequence <= ack.in_force).count();
                     return Some(Said::InForce(edge.receipts.drain(..count).map(|(_, receipt)| receipt).collect()));
                 }
                 Some(_) => {}
+                None if busy => return None,
                 None => {
                     let received = session.poll_message()?;
                     let (sequence, transaction) = (received.sequence, received.transaction);

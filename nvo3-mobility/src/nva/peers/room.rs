@@ -196,6 +196,7 @@ impl Peers {
             self.timers.remove(&(at, nve));
         }
         self.talkative.remove(&nve);
+        edge.listed.clear();
         edge.receipts.drain(..).map(|(_, receipt)| receipt).collect()
     }
 

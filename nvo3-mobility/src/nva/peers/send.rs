@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{ErrorCode, ErrorMessage, Header, Instant, Message, NveId, RecordNo, SessionId};
 
+/// The most parts of lists that are on their way to an NVE.
+const LISTED: usize = 16;
+
 /// A letter that waits for a record to be durable.
 pub(super) struct Waiting {
     after: RecordNo,
@@ -19,6 +22,11 @@ impl Peers {
         if self.outbox.len() >= self.unpersisted {
             return self.shed(letter.to, counters);
         }
+        if letter.listed
+            && let Some(edge) = self.edges.get_mut(&letter.to)
+        {
+            edge.listed_waiting += 1;
+        }
         self.outbox.push_back(Waiting { after, letter });
     }
 
@@ -30,13 +38,17 @@ impl Peers {
         counters: &mut NvaCounters,
     ) -> Option<(NveId, Receipt)> {
         while self.outbox.front().is_some_and(|waiting| waiting.after <= durable) {
-            let Letter { to, transaction, message, receipt } = self.outbox.pop_front()?.letter;
+            let Letter { to, transaction, message, receipt, listed } = self.outbox.pop_front()?.letter;
             let Some(edge) = self.edges.get_mut(&to) else { continue };
+            edge.listed_waiting -= usize::from(listed);
             let sent = match edge.session.as_mut().filter(|session| session.is_up()) {
                 Some(session) => session.send(transaction, &message),
                 None if receipt.is_some() => return receipt.map(|receipt| (to, receipt)),
                 None => continue,
             };
+            if let (Ok(sequence), true) = (&sent, listed) {
+                edge.listed.push_back(*sequence);
+            }
             let lost = match (sent, receipt) {
                 (Ok(sequence), Some(receipt)) => {
                     edge.receipts.push_back((sequence, receipt));
@@ -54,6 +66,12 @@ impl Peers {
             }
         }
         None
+    }
+
+    /// True if an NVE has a session that takes another part of a list.
+    pub(in crate::nva) fn takes_lists(&self, nve: NveId) -> bool {
+        let edge = self.edges.get(&nve).filter(|_| self.is_up(nve));
+        edge.is_some_and(|edge| edge.listed.len() + edge.listed_waiting < LISTED)
     }
 
     /// Closes the session of an NVE that cannot get every message. Its next session begins with everything that it missed (DIR-13).
