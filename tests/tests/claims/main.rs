@@ -3,7 +3,7 @@
 
 use nvo3_mobility::forwarder::{DropReason, Verdict};
 use nvo3_mobility::nve::{self, Event, Handled};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Micros, Tsi, TsiKey};
 use nvo3_tests::direct::{Direct, tsi};
 use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
@@ -118,7 +118,7 @@ fn a_trusted_port_s_vlans_are_left_alone_too() {
     let mut world = world();
     let trusted = VapId(9);
     let tsis = vec![station(5)];
-    world.tell(0, nve::Input::Attach { vap: trusted, vn: tsis[0].key.vn, tsis, trusted: true });
+    world.tell(0, nve::Input::Attach { vap: trusted, vn: tsis[0].key.vn, tsis, policy: PortPolicy::trusted() });
     world.tell(0, nve::Input::Activate { key: tsi(5).key, move_id: None });
 
     for tags in 1..3 {
