@@ -160,17 +160,23 @@ pub struct PortPolicy {
     /// True: frames of any source may come in, because a gateway or a bridge is behind the port. False: only the stations that are
     /// bound to the port may send, with their own addresses (VMM-10-02). Default: false.
     pub trusted: bool,
+    /// True: a router is behind the port. It may send Router Advertisements and Redirects, with addresses that it may claim.
+    /// Default: false, or true in [`PortPolicy::trusted`].
+    pub router_advertisements: bool,
+    /// True: a DHCP server or relay is behind the port. It may send UDP from the server's port (67, or 547 for DHCPv6) and to the
+    /// client's (68, or 546). Default: false, or true in [`PortPolicy::trusted`].
+    pub dhcp_server: bool,
 }
 
 impl PortPolicy {
-    /// The policy of a port whose stations may send only what is theirs.
+    /// The policy of a port whose stations may send only what is theirs. They configure no other station.
     pub const fn untrusted() -> Self {
-        Self { trusted: false }
+        Self { trusted: false, router_advertisements: false, dhcp_server: false }
     }
 
     /// The policy of a port with a gateway or a bridge behind it.
     pub const fn trusted() -> Self {
-        Self { trusted: true }
+        Self { trusted: true, router_advertisements: true, dhcp_server: true }
     }
 }
 

@@ -29,14 +29,14 @@ impl PortState {
     #[inline]
     pub(super) fn judge(&self, bytes: &[u8], frame: &Frame<'_>) -> Result<Class, DropReason> {
         if self.policy.trusted {
-            return Ok(classify::trusted(bytes, frame));
+            return classify::trusted(bytes, frame, &self.policy);
         }
         let find = |mac: &Mac| {
             let at = self.bindings.binary_search_by_key(mac, |binding| binding.mac).ok();
             at.and_then(|at| self.bindings.get(at))
         };
         let Some(sender) = find(&frame.header.source) else { return Err(DropReason::SourceNotAllowed) };
-        classify::judge(bytes, frame, |mac, ip| {
+        classify::judge(bytes, frame, &self.policy, |mac, ip| {
             let binding = if *mac == sender.mac { Some(sender) } else { find(mac) };
             binding.is_some_and(|binding| ip.is_none_or(|ip| binding.ips.contains(&ip)))
         })

@@ -38,7 +38,10 @@ impl Callers {
 
 /// The policy of a port, as its owner wrote it.
 const fn policy(port: &Port) -> PortPolicy {
-    if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() }
+    let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
+    policy.router_advertisements |= port.router_advertisements;
+    policy.dhcp_server |= port.dhcp_server;
+    policy
 }
 
 impl Edge {
