@@ -6,7 +6,7 @@ use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::{Change, TableChange, VapId};
+use nvo3_mobility::table::{Change, PortPolicy, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
 use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
@@ -130,7 +130,7 @@ impl Direct {
 
     pub fn attach(&mut self, edge: usize, vap: u32, tsis: Vec<Tsi>) {
         let vn = tsis[0].key.vn;
-        let input = nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false };
+        let input = nve::Input::Attach { vap: VapId(vap), vn, tsis, policy: PortPolicy::untrusted() };
         self.tell(edge, input);
     }
 

@@ -6,7 +6,7 @@ use crate::health::{Duty, PATIENCE, Waiting};
 use crate::nva::{self, Nva, NvaConfig};
 use crate::nve::rules::State;
 use crate::nve::{Event, Handled, Input, Nve, NveConfig};
-use crate::table::{Action, Bum, Change, Entry, Gate, TableChange, VapId};
+use crate::table::{Action, Bum, Change, Entry, Gate, PortPolicy, TableChange, VapId};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -39,7 +39,7 @@ fn nve() -> Nve {
 
 fn attach(n: u8) -> Input {
     let tsi = tsi(n);
-    Input::Attach { vap: VapId(n.into()), vn: tsi.key.vn, tsis: vec![tsi], trusted: false }
+    Input::Attach { vap: VapId(n.into()), vn: tsi.key.vn, tsis: vec![tsi], policy: PortPolicy::untrusted() }
 }
 
 /// An edge that delivers to stations 1 and 2. It has no session, so the test orders the entries and not the control plane.

@@ -2,7 +2,7 @@
 
 use super::rules::{self, News, State, Summary};
 use crate::health::Waiting;
-use crate::table::VapId;
+use crate::table::{PortPolicy, VapId};
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -25,11 +25,11 @@ pub enum Input {
         vap: VapId,
         /// The VN of the port.
         vn: Vni,
-        /// The TSIs behind the port, with the IP addresses that each may claim. A frame from another MAC, and an ARP or ND frame that
-        /// claims another address, is dropped (VMM-10-02). The source IP address of other frames is not checked.
+        /// The TSIs behind the port, with the IP addresses that each may claim.
         tsis: alloc::vec::Vec<Tsi>,
-        /// True: frames of any source may come in, because a gateway or a bridge is behind the port.
-        trusted: bool,
+        /// What may come in at the port. [`PortPolicy::untrusted`]: a frame from another MAC, and a frame that claims another
+        /// address, is dropped (VMM-10-02).
+        policy: PortPolicy,
     },
     /// A port is gone.
     Detach {
@@ -88,10 +88,10 @@ impl fmt::Display for Input {
         match self {
             Self::Connect => f.write_str("connect to the NVA"),
             Self::Goodbye => f.write_str("end the session with the NVA"),
-            Self::Attach { vap, vn, tsis, trusted: false } => {
-                write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len())
+            Self::Attach { vap, vn, policy, .. } if policy.trusted => {
+                write!(f, "attach {vap} in VN {vn} for any source")
             }
-            Self::Attach { vap, vn, trusted: true, .. } => write!(f, "attach {vap} in VN {vn} for any source"),
+            Self::Attach { vap, vn, tsis, .. } => write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len()),
             Self::Detach { vap } => write!(f, "detach {vap}"),
             Self::Activate { key, move_id: Some(id) } => write!(f, "{key} runs here by {id}"),
             Self::Activate { key, move_id: None } => write!(f, "{key} runs here"),

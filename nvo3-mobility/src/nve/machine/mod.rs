@@ -99,8 +99,8 @@ impl Nve {
                 }
             }
             Input::Goodbye => self.link.close(),
-            Input::Attach { vap, vn, tsis, trusted } => {
-                return self.stations.attach(vap, vn, tsis, trusted, &mut self.orders);
+            Input::Attach { vap, vn, tsis, policy } => {
+                return self.stations.attach(vap, vn, tsis, policy, &mut self.orders);
             }
             Input::Detach { vap } => return self.detach(vap),
             Input::Activate { key, move_id } => return self.activate(key, move_id),

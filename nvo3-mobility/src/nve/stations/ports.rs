@@ -4,7 +4,7 @@ use super::Stations;
 use super::station::Station;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::{Orders, Row};
-use crate::table::{Binding, Port, VapId};
+use crate::table::{Binding, Port, PortPolicy, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Tsi, TsiKey};
@@ -15,7 +15,7 @@ use nvo3_wire::{Ipv6, Mac, Vni};
 pub(super) struct Attached {
     vn: Vni,
     tsis: Vec<TsiKey>,
-    trusted: bool,
+    policy: PortPolicy,
     alarmed: Option<Instant>,
 }
 
@@ -26,7 +26,7 @@ impl Stations {
         vap: VapId,
         vn: Vni,
         tsis: Vec<Tsi>,
-        trusted: bool,
+        policy: PortPolicy,
         orders: &mut Orders,
     ) -> Result<(), Error> {
         tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi))?;
@@ -38,7 +38,7 @@ impl Stations {
             return Err(Error::Full("NveConfig.tsis"));
         }
         let keys = tsis.iter().map(|tsi| tsi.key).collect();
-        let before = self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None });
+        let before = self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None });
         for key in before.into_iter().flat_map(|before| before.tsis) {
             self.unbind(key, orders);
         }
@@ -99,14 +99,14 @@ impl Stations {
     pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
         let attached = self.ports.get(&vap)?;
         let ips = |key: &TsiKey| self.ips(key).unwrap_or_default().to_vec();
-        let bound = || attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
-        Some(Port { vn: attached.vn, bindings: (!attached.trusted).then(bound) })
+        let bindings = attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
+        Some(Port { vn: attached.vn, policy: attached.policy.clone(), bindings })
     }
 
     /// The VN of a port, and true if frames of any source may come in there.
     #[inline]
     pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
-        self.ports.get(&vap).map(|attached| (attached.vn, attached.trusted))
+        self.ports.get(&vap).map(|attached| (attached.vn, attached.policy.trusted))
     }
 
     /// True if the TSI is behind this port.
