@@ -41,12 +41,17 @@ impl Nve {
                 }
                 Heard::RoomAgain => self.say_again(),
                 Heard::Message(received) => {
+                    let named = (received.sequence, received.message.type_code());
+                    self.orders.begin_message();
                     self.message(received.transaction, received.message);
-                    self.link.waits_for(received.sequence, self.orders.newest_waiting());
+                    let (change, rows) = (self.orders.newest_waiting(), self.orders.end_message());
+                    if !self.link.waits_for(named, change, rows) {
+                        self.fall_silent();
+                    }
                 }
             }
         }
-        self.link.acknowledge(self.orders.in_force());
+        self.link.acknowledge(&self.orders, &mut self.counters);
     }
 
     /// Sends everything unanswered again, in a new session or when the session has room again.
@@ -88,6 +93,7 @@ impl Nve {
                     self.step_if_it_fits(key, Input::Converged);
                 }
                 self.stations.forget_move(done.move_id);
+                self.link.forget_promise(done.move_id);
             }
             _ => self.counters.unexpected += 1,
         }
@@ -209,6 +215,7 @@ impl Nve {
             (MoveResult::Aborted, false) => Input::Aborted(move_id, version, place),
             (MoveResult::Unknown, _) => return,
         };
+        self.link.forget_promise(move_id);
         for key in tsis {
             let ips = self.stations.ips(&key).map(<[_]>::to_vec);
             if ips.is_some() || self.stations.make_room(1) {

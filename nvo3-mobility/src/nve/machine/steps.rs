@@ -2,7 +2,7 @@
 
 use super::Nve;
 use crate::nve::io::{Error, Event};
-use crate::nve::orders::Row;
+use crate::nve::link::Rests;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
 use nvo3_nva_proto::{Address, Message, MoveId, MoveWord, Query, Ready, Refusal, TsiKey, Version};
@@ -60,15 +60,38 @@ impl Nve {
                     self.answer_for(key);
                 }
             }
-            Effect::Say(move_id, version, word) => self.say(&message(move_id, version, word)),
+            Effect::Say(move_id, version, word) => self.say_word(move_id, version, word),
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
             Effect::Register(key) => self.register(key),
             Effect::Deregister(key, version) => self.link.deregister(key, version, &mut self.counters),
-            Effect::AwaitForwarder(key) => {
-                if !self.orders.is_pending(Row::Tsi(key)) {
-                    self.step(key, Input::Applied);
-                }
+            Effect::AwaitForwarder(key) => self.hear_forwarder(key),
+        }
+    }
+
+    /// Gives a TSI that waits for the forwarder the forwarder's answer, if there is one about each of its rows.
+    pub(super) fn hear_forwarder(&mut self, key: TsiKey) {
+        let rows = self.stations.rests_on(&key);
+        if self.stations.state(&key).state.awaits_forwarder() && !rows.iter().any(|row| self.orders.is_pending(*row)) {
+            let refused = rows.iter().any(|row| self.orders.is_refused(*row));
+            self.step(key, if refused { Input::Refused } else { Input::Applied });
+        }
+    }
+
+    /// Sends a message about a move. A message that promises forwarding waits for the changes that it rests on.
+    fn say_word(&mut self, id: MoveId, version: Version, word: Word) {
+        let message = message(id, version, word);
+        match word {
+            Word::Ready | Word::Suspended | Word::Activated => {
+                let change = self.orders.newest_waiting();
+                let tsis = self.stations.in_move(id);
+                let rows = tsis.iter().flat_map(|key| self.stations.rests_on(key)).collect();
+                self.link.promise(id, Rests { change, rows }, message, &self.orders, &mut self.counters);
             }
+            Word::Resumed | Word::Revoked => {
+                self.link.forget_promise(id);
+                self.say(&message);
+            }
+            Word::OutcomeQuery => self.say(&message),
         }
     }
 
@@ -102,6 +125,7 @@ impl Nve {
     }
 
     pub(super) fn refuse(&mut self, move_id: MoveId, version: Version, why: Refusal) {
+        self.link.forget_promise(move_id);
         self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 
