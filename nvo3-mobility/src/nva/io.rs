@@ -122,6 +122,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// The forwarder of an NVE refused what a move asked for: its new mapping, or its outcome. Frames from there may go on to the
+    /// other NVE of the move. The move never counts as converged, so no *Done* ends its forward entry early.
+    NotFollowed {
+        /// The move.
+        id: MoveId,
+        /// The NVE.
+        nve: NveId,
+    },
 }
 
 impl fmt::Display for Event {
@@ -148,6 +156,9 @@ impl fmt::Display for Event {
             ),
             Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::NotFollowed { id, nve } => {
+                write!(f, "{id}: the forwarder of {nve} refused it; frames from there may go to the other place")
+            }
         }
     }
 }
@@ -310,6 +321,8 @@ pub struct NvaCounters {
     pub shed_sessions: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// Messages that an NVE's forwarder did not follow ([`Event::NotFollowed`] if one was about a move). Healthy: 0.
+    pub not_followed: u64,
 }
 
 impl NvaCounters {

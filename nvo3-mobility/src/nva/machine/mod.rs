@@ -6,20 +6,24 @@
 mod health;
 mod hear;
 mod moves;
+mod rests;
+#[cfg(test)]
+mod tests;
 
 use super::book::{Book, Effects, Journal, Record};
 use super::conduct::{Conduct, Wanted};
 use super::config::NvaConfig;
+use super::events::Events;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 use super::peers::{Letter, Peers, Receipt};
 use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
+use super::undurable::Undurable;
 use crate::ConfigError;
 use crate::Transport;
 use crate::health::Duty;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
@@ -70,11 +74,12 @@ use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo,
 pub struct Nva {
     facts: Facts,
     journal: Journal,
+    undurable: Undurable,
     peers: Peers,
     registrar: Registrar,
     conduct: Conduct,
     publish: Publish,
-    events: VecDeque<Event>,
+    events: Events,
     counters: NvaCounters,
     watches: Watches,
 }
@@ -128,11 +133,12 @@ impl Nva {
         let transport = core::mem::replace(&mut config.transport, Transport::Trusted);
         Ok(Self {
             journal: Journal::after(book.last()),
+            undurable: Undurable::default(),
             peers: Peers::new(&config, transport, seed, now),
             registrar: Registrar::default(),
             conduct: Conduct::resume(now, &book),
             publish: Publish::after(book.last()),
-            events: VecDeque::new(),
+            events: Events::new(config.queue as usize),
             counters: NvaCounters::default(),
             watches: Watches::default(),
             facts: Facts::new(now, config, book),
@@ -158,6 +164,7 @@ impl Nva {
             Input::Fenced(nve) => self.fence(nve),
             Input::Persisted(upto) => {
                 if self.journal.persisted(upto) {
+                    self.undurable.persisted(self.journal.durable());
                     self.served(Duty::SayPersisted);
                 }
                 Ok(())
@@ -185,7 +192,7 @@ impl Nva {
     /// Takes a datagram of the control port, from an NVE at this address.
     pub fn handle_datagram(&mut self, now: Instant, from: Peer, datagram: &[u8]) {
         self.set_time(now);
-        let (epoch, published) = (self.facts.book().epoch(), self.publish.published());
+        let (epoch, published) = (self.facts.book().epoch(), self.publish.published().min(self.journal.durable()));
         let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
         self.heard(heard);
@@ -214,7 +221,7 @@ impl Nva {
     /// The next event for management.
     #[must_use = "the event is handed out once"]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let event = self.events.poll()?;
         self.served(Duty::PollEvents);
         Some(event)
     }
@@ -222,7 +229,7 @@ impl Nva {
     /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
     #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        if self.journal.waits() || self.peers.outputs() > 0 || !self.events.is_empty() {
+        if self.journal.waits() || self.peers.outputs() > 0 || self.events.ready() > 0 {
             return Some((self.facts.now(), Timer::Output));
         }
         let session = self.peers.next_timer().map(|(at, nve, which)| (at, Timer::Session(nve, which)));
@@ -260,6 +267,7 @@ impl Nva {
     /// Makes a record: changes the book, and tells the rooms how it changed.
     fn record(&mut self, record: Record) -> RecordNo {
         let number = self.journal.next();
+        self.undurable.note(number, &record, self.facts.book());
         let effects = self.facts.apply(number, &record);
         self.journal.append(record);
         match effects {
@@ -294,10 +302,11 @@ impl Nva {
         self.journal.backlog() >= u64::from(self.facts.config().unpersisted)
     }
 
-    /// Sends a letter. It leaves once every record that was made before is durable.
+    /// Sends a letter. It leaves once the record that it rests on is durable.
     fn send(&mut self, letter: Letter) {
         self.counters.updates += letter.mappings() as u64;
-        self.peers.send(self.journal.last(), letter, &mut self.counters);
+        let (after, durable) = (self.rests_on(letter.message()), self.journal.durable());
+        self.peers.send(after, durable, letter, &mut self.counters);
     }
 
     fn send_all(&mut self, letters: impl IntoIterator<Item = Letter>) {
@@ -306,8 +315,9 @@ impl Nva {
         }
     }
 
-    /// Sends the letters whose records are durable now.
+    /// Lets the letters, acknowledgements and events out whose records are durable now.
     fn release(&mut self) {
+        self.events.release(self.journal.durable());
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
         }
@@ -317,14 +327,6 @@ impl Nva {
     fn lost(&mut self, nve: NveId, receipt: Receipt) {
         if let Receipt::Update(id) = receipt {
             self.follows(id, nve);
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        if self.events.len() < self.facts.config().queue as usize {
-            self.events.push_back(event);
-        } else {
-            self.counters.shed_events += 1;
         }
     }
 
@@ -385,6 +387,7 @@ impl Nva {
             + self.peers.footprint()
             + self.publish.footprint()
             + self.events.len()
+            + self.undurable.footprint()
             + usize::try_from(self.journal.backlog()).unwrap_or(usize::MAX)
     }
 }
