@@ -28,7 +28,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionId, TsiKey};
+use nvo3_nva_proto::{HelloAck, Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionCounters, SessionId, TsiKey};
 
 /// The NVA: the directory, the NVEs' interest in it, sessions with NVEs, and moves.
 ///
@@ -378,6 +378,11 @@ impl Nva {
     /// The counters.
     pub const fn counters(&self) -> &NvaCounters {
         &self.counters
+    }
+
+    /// The counters of an NVE's session; `None` without a session.
+    pub fn session_counters(&self, nve: NveId) -> Option<&SessionCounters> {
+        self.peers.session_counters(nve)
     }
 
     /// The number of all things that the machine keeps, for a test of bounds.

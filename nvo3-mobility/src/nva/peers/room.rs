@@ -9,7 +9,8 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, Instant, Micros, NveId, RecordNo, Session, SessionConfig, SessionId, SessionTimer,
+    Capabilities, Encapsulations, Instant, Micros, NveId, RecordNo, Session, SessionConfig, SessionCounters, SessionId,
+    SessionTimer,
 };
 
 /// The NVEs of the domain with their sessions, and the letters and answers that wait.
@@ -111,6 +112,11 @@ impl Peers {
     /// True while an NVE has a session.
     pub(in crate::nva) fn is_up(&self, nve: NveId) -> bool {
         self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
+    }
+
+    /// The counters of an NVE's session.
+    pub(in crate::nva) fn session_counters(&self, nve: NveId) -> Option<&SessionCounters> {
+        self.edges.get(&nve)?.session.as_ref().map(Session::counters)
     }
 
     /// The number of NVEs with a session.

@@ -22,7 +22,7 @@ use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
 use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
     Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Session,
-    SessionConfig, SessionEvent, SessionTimer, TsiKey, Version,
+    SessionConfig, SessionCounters, SessionEvent, SessionTimer, TsiKey, Version,
 };
 use promises::Promises;
 pub(super) use promises::Rests;
@@ -119,6 +119,11 @@ impl Link {
     /// True while the session is up.
     pub(super) fn is_up(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_up)
+    }
+
+    /// The counters of the session.
+    pub(super) fn session_counters(&self) -> Option<&SessionCounters> {
+        self.session.as_ref().map(Session::counters)
     }
 
     /// Takes a datagram. Gives the hint if it is one of another NVE.

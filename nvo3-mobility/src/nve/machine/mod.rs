@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, TsiKey, Version};
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, RecordNo, Resync, SessionCounters, TsiKey, Version};
 use nvo3_wire::Vni;
 use silence::Silence;
 
@@ -355,6 +355,12 @@ impl Nve {
     /// The counters.
     pub const fn counters(&self) -> &NveCounters {
         &self.counters
+    }
+
+    /// The counters of the session with the NVA, also after it ended; `None` before [`Input::Connect`]. A session that follows a
+    /// *Goodbye* counts from 0.
+    pub fn session_counters(&self) -> Option<&SessionCounters> {
+        self.link.session_counters()
     }
 
     /// The number of all things that the machine keeps, for a test of bounds.
