@@ -328,11 +328,12 @@ fn an_order_is_refused_once_where_any_plane_refuses_it() {
     edge.refused(NOW, 0, last);
     edge.refused(NOW, 1, last);
     edge.refused(NOW, 1, last + 1);
-    assert_eq!((edge.nve().counters().refused_changes, edge.nve().footprint()), (1, kept - 1));
+    // The row of the refused order is kept instead of the order.
+    assert_eq!((edge.nve().counters().refused_changes, edge.nve().footprint()), (1, kept));
 
     edge.applied(NOW, 0, first);
     edge.applied(NOW, 1, first);
-    assert_eq!(edge.nve().footprint(), kept - 2);
+    assert_eq!(edge.nve().footprint(), kept - 1);
 }
 
 #[test]

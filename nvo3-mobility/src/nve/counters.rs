@@ -68,6 +68,9 @@ pub struct NveCounters {
     pub invalid_neighbor_frames: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// Messages of the NVA that the forwarder did not follow: it refused the last change that they asked for. An *Error* told the NVA.
+    /// Healthy: 0.
+    pub not_followed: u64,
 }
 
 impl NveCounters {

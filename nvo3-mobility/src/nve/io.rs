@@ -224,6 +224,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// The forwarder has answered no table change for `NveConfig.session.dead_after` (or more changes wait than
+    /// `NveConfig.unapplied`). The NVE closes its session and promises nothing more; forwarding goes on unchanged.
+    ForwarderSilent {
+        /// The time since which changes wait.
+        since: Instant,
+    },
+    /// The forwarder has answered again. The NVE opens its session again.
+    ForwarderAnswers,
 }
 
 impl fmt::Display for Event {
@@ -246,6 +254,15 @@ impl fmt::Display for Event {
                 write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
             }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::ForwarderSilent { since } => {
+                write!(
+                    f,
+                    "the forwarder has answered no table change since {since} s; the session with the NVA is closed"
+                )
+            }
+            Self::ForwarderAnswers => {
+                f.write_str("the forwarder answers again; the session with the NVA is opened again")
+            }
         }
     }
 }
@@ -279,6 +296,8 @@ pub enum Timer {
     Mapping,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).
     Health,
+    /// The session ends because the forwarder does not answer.
+    Forwarder,
 }
 
 /// The control plane's decision about a punted frame.

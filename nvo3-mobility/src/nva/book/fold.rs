@@ -226,6 +226,11 @@ impl Book {
         self.last
     }
 
+    /// The number of the record that began the epoch; 0 if there is none.
+    pub fn epoch_began(&self) -> RecordNo {
+        self.epochs.back().map_or(RecordNo(0), |began| RecordNo(began.generation))
+    }
+
     /// True if the book would remember this epoch if it had had it.
     pub fn remembers_epoch(&self, epoch: u32) -> bool {
         self.epochs.len() < EPOCHS || self.epochs.front().is_some_and(|oldest| oldest.epoch <= epoch)

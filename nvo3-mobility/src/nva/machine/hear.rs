@@ -46,9 +46,13 @@ impl Nva {
                     }
                 }
                 Said::Message { sequence, transaction, message } => {
+                    let (named, last) = (self.named(&message), self.journal.last());
                     self.handle_message(nve, transaction, message);
-                    self.peers.set_in_force(nve, sequence);
+                    let made = Some(self.journal.last()).filter(|now| *now > last).unwrap_or_default();
+                    let after = self.undurable.about_tsis(&named).max(made);
+                    self.peers.set_in_force(nve, sequence, after, self.journal.durable());
                 }
+                Said::NotFollowed(receipt) => self.not_followed(nve, receipt),
             }
         }
         self.peers.touch(nve);
@@ -77,6 +81,23 @@ impl Nva {
                 self.try_step(id, rules::Input::InForce(side));
             }
             Receipt::Update(id) => self.follows(id, nve),
+        }
+    }
+
+    /// The forwarder of an NVE refused what a message asked for. A move's new mapping is then not in use everywhere.
+    fn not_followed(&mut self, nve: NveId, receipt: Option<Receipt>) {
+        self.counters.not_followed += 1;
+        match receipt {
+            // The NVE has heard the outcome, and the end of the move waits for no more than that.
+            Some(receipt @ Receipt::Outcome(id, _)) => {
+                self.tell(Event::NotFollowed { id, nve });
+                self.in_force(nve, receipt);
+            }
+            Some(Receipt::Update(id)) => {
+                self.tell(Event::NotFollowed { id, nve });
+                self.publish.note_refused(id, nve);
+            }
+            None => {}
         }
     }
 

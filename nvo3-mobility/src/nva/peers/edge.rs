@@ -4,7 +4,7 @@ use super::letter::Receipt;
 use crate::nva::Peer;
 use alloc::collections::VecDeque;
 use nvo3_nva_proto::auth::NvaSeals;
-use nvo3_nva_proto::{Hello, Instant, Session};
+use nvo3_nva_proto::{Hello, Instant, RecordNo, Session};
 
 /// An NVE of the domain, with a session or without.
 #[derive(Default)]
@@ -24,6 +24,9 @@ pub(super) struct Edge {
     pub(super) listed: VecDeque<u32>,
     /// The number of parts of lists that wait for the journal.
     pub(super) listed_waiting: usize,
+    /// The records that the last letter and the last acknowledgement of *in force* wait for. Later ones wait for no less.
+    pub(super) letters_after: RecordNo,
+    pub(super) in_force_after: RecordNo,
     pub(super) timer: Option<Instant>,
     pub(super) seals: NvaSeals,
 }

@@ -43,6 +43,17 @@ impl Letter {
         Self { receipt: Some(receipt), ..self }
     }
 
+    /// The message.
+    pub(in crate::nva) const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// True for an answer to a query. It may overtake a message that waits for a record: the version of its mapping puts it in its
+    /// place.
+    pub(super) const fn is_response(&self) -> bool {
+        matches!(self.message, Message::Response(_))
+    }
+
     /// The number of mappings in the letter.
     pub(in crate::nva) fn mappings(&self) -> usize {
         if let Message::Update(update) = &self.message { update.mappings.len() } else { 0 }

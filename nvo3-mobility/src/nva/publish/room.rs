@@ -217,6 +217,11 @@ impl Publish {
         self.convergence.note_follower(id, nve)
     }
 
+    /// Notes that the forwarder of an interested NVE refused the new mapping of a move: the move never converges.
+    pub(in crate::nva) fn note_refused(&mut self, id: MoveId, nve: NveId) {
+        self.convergence.note_refused(id, nve);
+    }
+
     /// The time since the commit of a move that has ended, once every interested NVE uses the new mapping. It comes once.
     pub(in crate::nva) fn take_converged(&mut self, facts: &Facts, id: MoveId) -> Option<Micros> {
         facts.book().get_move(id).filter(|this_move| this_move.is_closed())?;

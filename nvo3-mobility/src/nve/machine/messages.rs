@@ -40,12 +40,17 @@ impl Nve {
                     self.stations.go_on_alone(&mut self.orders);
                 }
                 Heard::Message(received) => {
+                    let named = (received.sequence, received.message.type_code());
+                    self.orders.begin_message();
                     self.message(received.transaction, received.message);
-                    self.link.waits_for(received.sequence, self.orders.newest_waiting());
+                    let (change, rows) = (self.orders.newest_waiting(), self.orders.end_message());
+                    if !self.link.waits_for(named, change, rows) {
+                        self.fall_silent();
+                    }
                 }
             }
         }
-        self.link.acknowledge(self.orders.in_force());
+        self.link.acknowledge(&self.orders, &mut self.counters);
         self.say_what_waits();
     }
 
@@ -67,6 +72,7 @@ impl Nve {
                     self.step_if_it_fits(key, Input::Converged);
                 }
                 self.stations.forget_move(done.move_id);
+                self.link.forget_promise(done.move_id);
             }
             _ => self.counters.unexpected += 1,
         }
@@ -204,6 +210,7 @@ impl Nve {
             (MoveResult::Aborted, false) => Input::Aborted(move_id, version, place),
             (MoveResult::Unknown, _) => return,
         };
+        self.link.forget_promise(move_id);
         for key in tsis {
             let ips = self.stations.ips(&key).map(<[_]>::to_vec);
             if ips.is_some() || self.stations.make_room(1) {

@@ -2,7 +2,7 @@
 
 use super::Nve;
 use crate::nve::io::{Error, Event};
-use crate::nve::orders::Row;
+use crate::nve::link::Rests;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
 use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
@@ -59,11 +59,7 @@ impl Nve {
                     self.answer_for(key);
                 }
             }
-            Effect::Say(key, move_id, version, word) => {
-                if !self.say(&message(move_id, version, word)) {
-                    self.backlog.say_again(key);
-                }
-            }
+            Effect::Say(key, move_id, version, word) => self.say_word(key, move_id, version, word),
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
             Effect::Register(key) => {
                 self.link.deregistered(&key);
@@ -73,11 +69,34 @@ impl Nve {
                 self.link.leave(key, version);
                 self.backlog.leave(key);
             }
-            Effect::AwaitForwarder(key) => {
-                if !self.orders.is_pending(Row::Tsi(key)) {
-                    self.step(key, Input::Applied);
-                }
+            Effect::AwaitForwarder(key) => self.hear_forwarder(key),
+        }
+    }
+
+    /// Gives a TSI that waits for the forwarder the forwarder's answer, if there is one about each of its rows.
+    pub(super) fn hear_forwarder(&mut self, key: TsiKey) {
+        let rows = self.stations.rests_on(&key);
+        if self.stations.state(&key).state.awaits_forwarder() && !rows.iter().any(|row| self.orders.is_pending(*row)) {
+            let refused = rows.iter().any(|row| self.orders.is_refused(*row));
+            self.step(key, if refused { Input::Refused } else { Input::Applied });
+        }
+    }
+
+    /// Sends a message about a move. A message that promises forwarding waits for the changes that it rests on.
+    fn say_word(&mut self, key: TsiKey, id: MoveId, version: Version, word: Word) {
+        let message = message(id, version, word);
+        match word {
+            Word::Ready | Word::Suspended | Word::Activated => {
+                let change = self.orders.newest_waiting();
+                let tsis = self.stations.in_move(id);
+                let rows = tsis.iter().flat_map(|key| self.stations.rests_on(key)).collect();
+                return self.link.promise(id, Rests { change, rows }, message, &self.orders, &mut self.counters);
             }
+            Word::Resumed | Word::Revoked => self.link.forget_promise(id),
+            Word::OutcomeQuery => {}
+        }
+        if !self.say(&message) {
+            self.backlog.say_again(key);
         }
     }
 
@@ -89,6 +108,7 @@ impl Nve {
     }
 
     pub(super) fn refuse(&mut self, move_id: MoveId, version: Version, why: Refusal) {
+        self.link.forget_promise(move_id);
         self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 

@@ -329,6 +329,20 @@ impl State {
         matches!(self, Self::Suspending(_) | Self::Vacating(_) | Self::Installing(_) | Self::Activating(_))
     }
 
+    /// True if what this NVE promises in this state rests on the TSI's port too: the VM will run or runs behind it.
+    pub const fn needs_port(&self) -> bool {
+        matches!(
+            self,
+            Self::Claiming { .. }
+                | Self::Here
+                | Self::Installing(_)
+                | Self::Prepared(_)
+                | Self::Holding(_)
+                | Self::Activating(_)
+                | Self::Active(_)
+        )
+    }
+
     /// True if the VM runs here, or has stopped here and no other NVE has it: this NVE then answers for the addresses of the VM
     /// without asking the NVA.
     pub const fn is_home(&self) -> bool {

@@ -31,6 +31,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Suspending(p) | Vacating(p),          Suspend(m))                    if m == p.id => (state, outputs![]),
         (Suspended(p),                         Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
         (Suspending(p) | Vacating(p),          Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
+        // The forwarder does not remember what it delivers, or lost the tunnel and cannot have it again.
+        (Leaving(p) | Suspended(p),            Refused)                                    => (state, outputs![Refuse(p.id, p.version, Refusal::Forwarder)]),
         (Suspending(p),                        Refused)                                    => (Leaving(p), outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
 
         (Vacating(p),                          Refused)                                    => (Halted { peer: Some(p.peer) }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
