@@ -51,6 +51,7 @@
 //!     resumed: false,
 //!     encapsulations: Encapsulations::VXLAN,
 //!     capabilities: Capabilities::HOLD,
+//!     seen: None,
 //! };
 //! let (now, mut datagram) = (Instant(0), Vec::new());
 //!
@@ -61,7 +62,7 @@
 //! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
 //! let session = SessionId(0xa1);
-//! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
+//! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0), seen: None };
 //! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack)?;
 //! assert!(nva.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;
