@@ -89,7 +89,7 @@
 //!
 //! # Where to go next
 //!
-//! - [SPEC.md]: every byte, the terms, two exchanges drawn, the least that an implementation does, and how to test one.
+//! - [SPEC.md]: every byte, the terms, three exchanges drawn, the least that an implementation does, and how to test one.
 //! - `cargo run -p nvo3-nva-proto --example decode` prints messages and errors, from hexadecimal or built in.
 //! - A dissector for Wireshark is in the directory `wireshark` of the package.
 //!
