@@ -20,6 +20,9 @@ pub enum Input {
     /// Close the session with the NVA.
     Goodbye,
     /// A port exists. This registers no TSI with the NVA: creating the port at the new NVE must not move the mapping.
+    ///
+    /// A port that is attached already gets these TSIs and addresses in place of its old ones, also while a VM runs: a TSI that is not
+    /// named any more is detached, and other addresses of a VM that runs here are registered.
     Attach {
         /// The number of the port, chosen by the owner.
         vap: VapId,

@@ -101,6 +101,10 @@ impl Nve {
                     self.step(key, Input::Again);
                 }
             }
+            // The NVA refused other addresses of a VM that is here, and keeps its mapping.
+            result if self.stations.is_settled(&key) && current.is_some_and(|place| place.nve == self.config.place.nve) => {
+                self.tell(Event::Refused { key, result });
+            }
             result => {
                 self.stations.refused(self.now, key);
                 self.step_if_it_fits(key, Input::NotRegistered);

@@ -22,7 +22,7 @@ use super::mappings::Mappings;
 use super::orders::{Orders, Row};
 use super::proxy::Proxy;
 use super::rules::{self, TsiState};
-use super::stations::Stations;
+use super::stations::{Reattached, Stations};
 use crate::ConfigError;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
@@ -109,7 +109,14 @@ impl Nve {
                 self.link.close();
             }
             Input::Attach { vap, vn, tsis, policy } => {
-                return self.stations.attach(vap, vn, tsis, policy, &mut self.orders);
+                let Reattached { dropped, changed } = self.stations.attach(vap, vn, tsis, policy, &mut self.orders)?;
+                for key in dropped {
+                    self.step(key, rules::Input::Detach);
+                    self.stations.unbind(key, &mut self.orders);
+                }
+                for key in changed {
+                    self.claim_new_addresses(key);
+                }
             }
             Input::Detach { vap } => return self.detach(vap),
             Input::Activate { key, move_id } => return self.activate(key, move_id),
@@ -150,6 +157,13 @@ impl Nve {
             self.backlog.subscribe(vn);
         }
         Ok(())
+    }
+
+    /// Registers the addresses of a VM that is here, if the NVA was told others.
+    fn claim_new_addresses(&mut self, key: TsiKey) {
+        if self.stations.take_readdressed(&key) {
+            self.backlog.claim(key);
+        }
     }
 
     fn detach(&mut self, vap: VapId) -> Result<(), Error> {

@@ -52,7 +52,10 @@ impl Nve {
     /// Carries an effect of a step to its room.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Changed { key, from, to } => self.tell(Event::State { key, from, to }),
+            Effect::Changed { key, from, to } => {
+                self.tell(Event::State { key, from, to });
+                self.claim_new_addresses(key);
+            }
             Effect::News { key, move_id, news } => {
                 self.tell(Event::News { key, move_id, news });
                 if news == News::Running {

@@ -16,6 +16,7 @@ mod station;
 mod words;
 
 pub(super) use effects::{Effect, Effects};
+pub(super) use ports::Reattached;
 pub(super) use standing::Standing;
 
 use super::config::NveConfig;
@@ -28,7 +29,7 @@ use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
-use rules::TsiState;
+use rules::{State, TsiState};
 use station::Station;
 
 /// The ports and TSIs of this NVE, bounded.
@@ -86,6 +87,11 @@ impl Stations {
     /// The TSIs that are, were or will be here.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
         self.tsis.iter().map(|(key, station)| (*key, station.tsi))
+    }
+
+    /// True if the VM of a TSI is here and takes part in no move.
+    pub(super) fn is_settled(&self, key: &TsiKey) -> bool {
+        matches!(self.state(key).state, State::Here | State::Halted { .. })
     }
 
     /// The addresses of a TSI that is, was or will be here.

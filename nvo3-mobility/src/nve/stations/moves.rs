@@ -91,12 +91,15 @@ impl Stations {
             station.limits = limits;
             if station.vap.is_none() {
                 station.ips = tsi.ips;
+            } else {
+                station.readdressed |= station.ips != tsi.ips;
             }
         }
         let plan = Plan { id: move_id, version, peer };
         Ok(match side {
             Side::New => Input::PrepareNew(plan),
-            Side::Old if kind == MoveKind::Failover => Input::Yield(plan),
+            Side::Old if kind == MoveKind::Failover && suspended => Input::Yield(plan),
+            Side::Old if kind == MoveKind::Failover => Input::Confirm(plan),
             Side::Old => Input::PrepareOld(plan, suspended),
         })
     }

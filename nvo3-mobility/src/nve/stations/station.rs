@@ -20,6 +20,8 @@ pub(super) struct Station {
     pub(super) brought_by: Option<MoveId>,
     /// The committed move that took the VM away, while late frames are tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
+    /// True if the addresses are not those that the NVA was told.
+    pub(super) readdressed: bool,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
     /// True if the hypervisor said that the VM runs here: a refused registration is tried again.
@@ -39,6 +41,7 @@ impl Station {
             stopped_at: None,
             brought_by: None,
             taken_by: None,
+            readdressed: false,
             refused: None,
             wanted: false,
             alone: false,
