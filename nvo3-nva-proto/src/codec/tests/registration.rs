@@ -35,6 +35,9 @@ fn joined<P: Clone, T: Clone + PartialEq + Debug>(
 }
 
 proptest! {
+    // The lists are long, so there are fewer of them.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn the_parts_of_a_request_fit_and_say_the_same(request in request(200)) {
         let parts = request.clone().split();
