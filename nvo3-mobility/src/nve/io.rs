@@ -295,6 +295,8 @@ pub enum Timer {
     Forward,
     /// The registration of a TSI that the NVA refused is tried again.
     Claim,
+    /// A VM that was asked whether it is here has not answered.
+    Probe,
     /// A mapping's lifetime ends.
     Mapping,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).

@@ -4,8 +4,9 @@ use super::Nva;
 use crate::nva::book::Record;
 use crate::nva::conduct::rules;
 use crate::nva::io::Event;
-use crate::nva::peers::{Heard, Receipt, Said};
-use nvo3_nva_proto::{Message, MoveId, NveId, Side, Version};
+use crate::nva::peers::{Heard, Letter, Receipt, Said};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Message, MoveId, MoveResult, NveId, Outcome, Side, Version};
 
 impl Nva {
     /// Handles the result of a datagram.
@@ -154,8 +155,22 @@ impl Nva {
         }
     }
 
+    /// Answers that a move is not known, unless its parties may still restate it.
+    fn answer_unknown_move(&mut self, id: MoveId, from: NveId) {
+        if self.strays.get(id).is_none()
+            && let Some(place) = self.facts.place(from)
+        {
+            let (result, version) = (MoveResult::Unknown, Version::default());
+            let outcome = Outcome { move_id: id, result, version, place, tsis: Vec::new() };
+            self.send(Letter::new(from, Message::Outcome(outcome)));
+        }
+    }
+
     /// Sends the newer moves of the same TSIs again to an NVE that asks about a move that has ended: it could not take part in them.
     fn answer_outcome_query(&mut self, id: MoveId, from: NveId) {
+        if self.facts.book().get_move(id).is_none() {
+            return self.answer_unknown_move(id, from);
+        }
         self.send_outcome(id, from);
         for newer in self.facts.book().moves_after(id) {
             if let Some(side) = self.side(newer, from) {

@@ -22,7 +22,7 @@ use super::mappings::Mappings;
 use super::orders::{Orders, Row};
 use super::proxy::Proxy;
 use super::rules::{self, TsiState};
-use super::stations::{Reattached, Stations};
+use super::stations::{Reattached, Stations, Unanswered};
 use crate::ConfigError;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
@@ -305,10 +305,11 @@ impl Nve {
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
         let claim = self.stations.next_claim_end().map(|at| (at, Timer::Claim));
+        let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        [session, forward, claim, mapping, silence, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [session, forward, claim, probe, mapping, silence, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
@@ -329,6 +330,14 @@ impl Nve {
         self.pump();
         while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
             self.step_if_it_fits(key, input);
+        }
+        while let Some(unanswered) = self.stations.pop_unanswered(self.now) {
+            match unanswered {
+                Unanswered::Again(key) => self.probe(key),
+                Unanswered::Over(key, input) => {
+                    self.step_if_it_fits(key, input);
+                }
+            }
         }
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);

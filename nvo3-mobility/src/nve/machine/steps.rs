@@ -64,6 +64,7 @@ impl Nve {
             }
             Effect::Say(key, move_id, version, word) => self.say_word(key, move_id, version, word),
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
+            Effect::Probe(key) => self.probe(key),
             Effect::Register(key) => {
                 self.link.deregistered(&key);
                 self.backlog.claim(key);
@@ -73,6 +74,15 @@ impl Nve {
                 self.backlog.leave(key);
             }
             Effect::AwaitForwarder(key) => self.hear_forwarder(key),
+        }
+    }
+
+    /// Asks a VM whether it is here.
+    pub(super) fn probe(&mut self, key: TsiKey) {
+        if let Some((vap, ips)) = self.stations.reach(&key) {
+            for ip in ips {
+                self.proxy.probe(vap, key.mac, *ip, &mut self.counters);
+            }
         }
     }
 

@@ -52,8 +52,13 @@ impl<'a> Reading<'a> {
         self.kind.is_announcement()
     }
 
-    /// The MAC that sent the frame.
+    /// True if a station answers a probe of this NVE.
     #[inline]
+    pub(crate) fn answers_prober(&self) -> bool {
+        self.frame.header.destination == super::PROBER
+    }
+
+    /// The MAC that sent the frame.
     pub(crate) const fn source(&self) -> Mac {
         self.frame.header.source
     }

@@ -10,6 +10,7 @@ mod effects;
 mod forwarding;
 mod moves;
 mod ports;
+mod probes;
 pub mod rules;
 mod standing;
 mod station;
@@ -17,6 +18,7 @@ mod words;
 
 pub(super) use effects::{Effect, Effects};
 pub(super) use ports::Reattached;
+pub(super) use probes::Unanswered;
 pub(super) use standing::Standing;
 
 use super::config::NveConfig;
@@ -29,6 +31,7 @@ use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
+use probes::Probes;
 use rules::{State, TsiState};
 use station::Station;
 
@@ -45,6 +48,7 @@ pub(super) struct Stations {
     local_ips: BTreeMap<(Vni, IpAddr, Mac), VapId>,
     forward_timers: ForwardTimers,
     claim_interval: Micros,
+    probes: Probes,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
     moves: Moves,
@@ -73,6 +77,7 @@ impl Stations {
             local_ips: BTreeMap::new(),
             forward_timers: ForwardTimers::new(config.in_flight, config.linger),
             claim_interval: config.claim_interval,
+            probes: Probes::new(config.confirm),
             claim_ends: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
         }
@@ -92,6 +97,11 @@ impl Stations {
     /// True if the VM of a TSI is here and takes part in no move.
     pub(super) fn is_settled(&self, key: &TsiKey) -> bool {
         matches!(self.state(key).state, State::Here | State::Halted { .. })
+    }
+
+    /// The port and the addresses of an attached TSI.
+    pub(super) fn reach(&self, key: &TsiKey) -> Option<(VapId, &[IpAddr])> {
+        self.tsis.get(key).and_then(|station| Some((station.vap?, station.ips.as_slice())))
     }
 
     /// The addresses of a TSI that is, was or will be here.
@@ -150,6 +160,6 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.claim_ends.len() + self.moves.len()
+        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.moves.len()
     }
 }
