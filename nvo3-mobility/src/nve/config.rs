@@ -136,7 +136,10 @@ impl NveConfig {
         above_zero("NveConfig", positive)?;
         limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
-        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0), ("claim_interval", self.claim_interval.0)])?;
+        above_zero(
+            "NveConfig",
+            [("linger", self.linger.0), ("pushed", self.pushed.0), ("claim_interval", self.claim_interval.0)],
+        )?;
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

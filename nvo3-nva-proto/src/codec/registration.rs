@@ -22,8 +22,8 @@ use super::value::{Get, Put, Sink, fields};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::message::{
-    Claim, Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, Restate, RestateMove, Resting,
-    TsiVersion,
+    Claim, Deregister, DeregisterReply, MoveKind, RegistrationReply, RegistrationRequest, Restate, RestateMove,
+    Resting, TsiVersion,
 };
 use crate::view::{self, Addresses};
 use alloc::vec::Vec;
@@ -39,7 +39,9 @@ fields! {
 impl Put for Claim {
     fn put<S: Sink>(&self, out: &mut S) {
         let bit = |set, bit| if set { bit } else { 0 };
-        let bits = bit(self.by_word, BY_WORD) | bit(self.old.is_some(), WITH_OLD) | bit(self.expected.is_some(), WITH_EXPECTED);
+        let bits = bit(self.by_word, BY_WORD)
+            | bit(self.old.is_some(), WITH_OLD)
+            | bit(self.expected.is_some(), WITH_EXPECTED);
         out.put(&[bits | self.kind as u8]);
         self.mac.put(out);
         if let Some(old) = self.old {

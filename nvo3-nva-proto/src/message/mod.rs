@@ -14,8 +14,8 @@ pub use audit::{CacheEntry, CacheReport, CacheVerdict, Verdict, WrongEntry};
 pub use directory::{Address, Answer, Invalidate, Mapping, Members, Query, Response, Resync, Update};
 pub use moves::{Done, HoldLimits, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Report, Side};
 pub use registration::{
-    Claim, Deregister, DeregisterReply, MoveKind, PartyState, RegistrationReply, RegistrationRequest, RegistrationResult, Restate,
-    RestateMove, Resting, Tsi, TsiVersion,
+    Claim, Deregister, DeregisterReply, MoveKind, PartyState, RegistrationReply, RegistrationRequest,
+    RegistrationResult, Restate, RestateMove, Resting, Tsi, TsiVersion,
 };
 pub use session::{Ack, Capabilities, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck, Seen};
 pub use table::{Message, type_name};

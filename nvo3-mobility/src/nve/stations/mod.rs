@@ -144,6 +144,11 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.claim_ends.len() + self.moves.len()
+        self.ports.len()
+            + self.tsis.len()
+            + addresses
+            + self.forward_timers.len()
+            + self.claim_ends.len()
+            + self.moves.len()
     }
 }

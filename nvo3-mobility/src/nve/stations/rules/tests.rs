@@ -849,7 +849,7 @@ fn the_table_is_the_one_that_was_reviewed() {
 /// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
-    assert_eq!(printed::count(&tried()), (238, 146));
+    assert_eq!(printed::count(&tried()), (239, 145));
 }
 
 /// Checks R-37.
