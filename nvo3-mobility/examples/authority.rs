@@ -10,7 +10,7 @@ use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig, rules::News};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Instant, Locators, NveId, Place, RecordNo, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
 use std::fs::{self, File};
@@ -19,31 +19,19 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-type Numbered = (RecordNo, Record);
+type Numbered = (Version, Record);
 
-/// The records in a file that only grows: the epoch, then each record with its length before it.
+/// The records in a file that only grows, each with its epoch, its number, and its length before it.
 ///
 /// A store for production also removes what `nva::superseded` names and has a checksum for each record; `nvad` uses a database.
-struct Store {
-    file: File,
-    epoch: u32,
-}
+struct Store(File);
 
 impl Store {
     fn open(path: &Path) -> Result<(Self, Vec<Numbered>), Box<dyn Error>> {
         let mut file = File::options().read(true).append(true).create(true).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        if bytes.len() < size_of::<u32>() {
-            file.set_len(0)?;
-            // A new store needs a higher epoch than any store before it: if the old one was lost, edges know versions of it.
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-            bytes = u32::try_from(now)?.to_be_bytes().to_vec();
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-        }
-        let (epoch, mut rest) = bytes.split_first_chunk().ok_or("the file is too short for its epoch")?;
-        let mut records = Vec::new();
+        let (mut records, mut rest) = (Vec::new(), bytes.as_slice());
         // A crash may leave a part of a record at the end. The authority never called that record durable: it is cut off.
         while let Some((length, behind)) = rest.split_first_chunk()
             && let Some((record, behind)) = behind.split_at_checked(u32::from_be_bytes(*length) as usize)
@@ -52,7 +40,7 @@ impl Store {
             rest = behind;
         }
         file.set_len((bytes.len() - rest.len()) as u64)?;
-        Ok((Self { file, epoch: u32::from_be_bytes(*epoch) }, records))
+        Ok((Self(file), records))
     }
 
     /// Appends a batch and makes it durable.
@@ -63,8 +51,8 @@ impl Store {
             bytes.extend((record.len() as u32).to_be_bytes());
             bytes.extend(record);
         }
-        self.file.write_all(&bytes)?;
-        self.file.sync_data()
+        self.0.write_all(&bytes)?;
+        self.0.sync_data()
     }
 }
 
@@ -85,7 +73,7 @@ fn carry_out(
         let batch: Vec<_> = std::iter::from_fn(|| nva.poll_persist()).collect();
         if let Some((last, _)) = batch.last() {
             store.append(&batch)?;
-            println!("    {} records up to number {} are durable", batch.len(), last.0);
+            println!("    {} records up to number {} are durable", batch.len(), last.generation);
             nva.handle(now, Input::Persisted(*last))?;
         }
         while let Some(to) = nva.poll_transmit(now, &mut datagram) {
@@ -108,7 +96,10 @@ fn live(path: &Path, place: Place, vms: &[Tsi]) -> Result<(), Box<dyn Error>> {
     let (mut store, records) = Store::open(path)?;
     println!("    the store has {} records", records.len());
     let mut config = NvaConfig::new(Transport::Trusted); // over a network: `Transport::Sealed` with keys
-    config.epoch = store.epoch;
+    if records.is_empty() {
+        // A new store needs a higher epoch than any store before it: if the old one was lost, edges know versions of it.
+        config.epoch = u32::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs())?;
+    }
     let mut nva = Nva::replay(config, seed(), clock(), records)?;
     nva.handle(clock(), Input::Admit(place))?; // management says this at each start
 

@@ -7,8 +7,7 @@ use alloc::string::String;
 use core::fmt;
 use core::net::SocketAddr;
 use nvo3_nva_proto::{
-    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, Report, SessionTimer, TsiKey,
-    Version,
+    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, Report, SessionTimer, TsiKey, Version,
 };
 use nvo3_wire::Vni;
 
@@ -198,7 +197,9 @@ impl fmt::Display for Event {
                  the NVEs restate what they have",
                 seen.generation, seen.epoch, had.generation, had.epoch
             ),
-            Self::TakenUp { key, nve } => write!(f, "{key} rests at {nve}; the directory did not have it so, and has it now"),
+            Self::TakenUp { key, nve } => {
+                write!(f, "{key} rests at {nve}; the directory did not have it so, and has it now")
+            }
             Self::Omitted { key, nve } => write!(f, "{key} is not at {nve} any more, and is withdrawn"),
             Self::DidNotYield { id, nve } => {
                 write!(f, "{id}: {nve} did not yield in time; the claim by a hypervisor's word wins")

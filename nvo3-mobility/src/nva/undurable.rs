@@ -29,7 +29,7 @@ impl Undurable {
             Record::Planned(plan) | Record::Restored { plan, .. } => plan.tsis.iter().map(mac).collect(),
             Record::Frozen { tsi } | Record::Released { tsi } => [mac(tsi)].into(),
             // No session opens before these are durable.
-            Record::Epoch | Record::Rewound => Vec::new(),
+            Record::Epoch | Record::Rewound { .. } => Vec::new(),
             // What an NVE may do changes, and no mapping.
             Record::Fenced { .. } | Record::Returned { .. } => Vec::new(),
             Record::Committed { id } | Record::Aborted { id } | Record::Closed { id } => {

@@ -145,7 +145,9 @@ impl NveConfig {
         above_zero("NveConfig", positive)?;
         limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
-        above_zero("NveConfig", [("linger", self.linger.0), ("pushed", self.pushed.0), ("claim_interval", self.claim_interval.0), ("confirm", self.confirm.0 / 3)])?;
+        let times = [("linger", self.linger), ("pushed", self.pushed), ("claim_interval", self.claim_interval)];
+        above_zero("NveConfig", times.map(|(name, time)| (name, time.0)))?;
+        above_zero("NveConfig", [("confirm", self.confirm.0 / 3)])?;
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

@@ -56,10 +56,10 @@ pub use error::{AuthError, Challenge, KeyError, SealError};
 pub use id::{KeyId, Party};
 #[cfg(feature = "auth")]
 pub use keys::{Keys, Secret};
-#[cfg(feature = "auth")]
-pub use seen::SeenKey;
 #[cfg(not(feature = "auth"))]
 pub use none::{Keys, SeenKey};
 pub use nva::NvaSeals;
 pub use nve::NveSeals;
 pub use opened::Opened;
+#[cfg(feature = "auth")]
+pub use seen::SeenKey;

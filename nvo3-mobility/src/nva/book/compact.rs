@@ -32,7 +32,8 @@ mod tests {
     const REMEMBERED: usize = 3;
 
     fn config() -> NvaConfig {
-        NvaConfig { ended_moves: REMEMBERED as u32, ..NvaConfig::new(Transport::Trusted) }
+        let remembered = REMEMBERED as u32;
+        NvaConfig { ended_moves: remembered, tombstones: remembered, ..NvaConfig::new(Transport::Trusted) }
     }
 
     fn key(n: u8) -> TsiKey {
@@ -40,18 +41,29 @@ mod tests {
     }
 
     /// Records in an order in which an authority makes them.
-    #[derive(Default)]
     struct Scribe {
-        journal: Vec<(RecordNo, Record)>,
+        epoch: u32,
+        journal: Vec<(Version, Record)>,
         at: BTreeMap<TsiKey, NveId>,
         /// The moves in hand: planned, or decided.
         open: BTreeMap<MoveId, (Vec<TsiKey>, NveId, NveId, MoveKind, bool)>,
         closed: Vec<MoveId>,
+        fenced: BTreeSet<NveId>,
+        frozen: BTreeSet<TsiKey>,
     }
 
     impl Scribe {
+        fn new() -> Self {
+            let (journal, at, open, closed) = <_>::default();
+            let mut scribe =
+                Self { epoch: 1, journal, at, open, closed, fenced: BTreeSet::new(), frozen: BTreeSet::new() };
+            scribe.write(Record::Epoch);
+            scribe
+        }
+
         fn write(&mut self, record: Record) {
-            self.journal.push((RecordNo(self.journal.len() as u64 + 1), record));
+            let generation = self.journal.len() as u64 + 1;
+            self.journal.push((Version { epoch: self.epoch, generation }, record));
         }
 
         fn moving(&self, key: &TsiKey) -> bool {
@@ -67,14 +79,33 @@ mod tests {
                     self.write(Record::Registered { tsi: Tsi { key, ips }, nve });
                 }
                 2 if !self.moving(&key) && self.at.remove(&key).is_some() => {
-                    self.write(Record::Withdrawn { tsi: key });
+                    self.frozen.remove(&key);
+                    self.write(if extra % 3 == 0 {
+                        Record::Forgotten { tsi: key }
+                    } else {
+                        Record::Withdrawn { tsi: key }
+                    });
                 }
-                3 | 4 => self.plan(key, nve, MoveId(u64::from(extra) + 1), kind == 4 && extra % 2 == 0),
+                3 => self.plan(key, nve, MoveId(u64::from(extra) + 1), false, extra % 4 == 0),
+                4 => self.plan(key, nve, MoveId(u64::from(extra) + 1), extra % 2 == 0, false),
+                5 => {
+                    let kept = folded(&self.journal).epoch_before();
+                    self.epoch += 1 + u32::from(extra % 3);
+                    self.write(if extra % 2 == 0 { Record::Rewound { kept } } else { Record::Epoch });
+                }
+                6 if extra % 2 == 0 => {
+                    let fence = self.fenced.insert(nve) || !self.fenced.remove(&nve);
+                    self.write(if fence { Record::Fenced { nve } } else { Record::Returned { nve } });
+                }
+                6 if self.at.contains_key(&key) => {
+                    let freeze = self.frozen.insert(key) || !self.frozen.remove(&key);
+                    self.write(if freeze { Record::Frozen { tsi: key } } else { Record::Released { tsi: key } });
+                }
                 _ => self.decide_or_close(extra),
             }
         }
 
-        fn plan(&mut self, key: TsiKey, new: NveId, id: MoveId, failover: bool) {
+        fn plan(&mut self, key: TsiKey, new: NveId, id: MoveId, failover: bool, restored: bool) {
             let Some(old) = self.at.get(&key).copied().filter(|old| *old != new) else { return };
             let remembered = self.closed.iter().rev().take(REMEMBERED).any(|closed| *closed == id);
             if remembered || self.open.contains_key(&id) || self.moving(&key) {
@@ -86,8 +117,10 @@ mod tests {
                 tsis.extend(self.at.iter().find(free).map(|(tsi, _)| *tsi));
             }
             let kind = if failover { MoveKind::Failover } else { MoveKind::Hot };
-            let deadline = Micros::from_secs(5);
-            self.write(Record::Planned(Plan { id, tsis: tsis.clone(), old, new, kind, deadline }));
+            let (deadline, by_word) = (Micros::from_secs(5), failover);
+            let plan = Plan { id, tsis: tsis.clone(), old, new, kind, by_word, deadline };
+            let version = Version { epoch: self.epoch - 1, generation: 1_000 };
+            self.write(if restored { Record::Restored { plan, version } } else { Record::Planned(plan) });
             self.open.insert(id, (tsis, old, new, kind, false));
         }
 
@@ -108,8 +141,8 @@ mod tests {
         }
     }
 
-    fn folded(records: &[(RecordNo, Record)]) -> Book {
-        Book::fold(1, REMEMBERED as u32, records)
+    fn folded(records: &[(Version, Record)]) -> Book {
+        Book::fold(REMEMBERED as u32, REMEMBERED as u32, records)
     }
 
     proptest! {
@@ -118,22 +151,22 @@ mod tests {
         /// Checks I6.
         #[test]
         fn what_is_superseded_changes_nothing_now_or_later(
-            steps in prop::collection::vec((0u8..8, 0u8..4, 1u64..5, 0u8..12), 0..120),
+            steps in prop::collection::vec((0u8..9, 0u8..4, 1u64..5, 0u8..12), 0..160),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
         ) {
-            let mut scribe = Scribe::default();
+            let mut scribe = Scribe::new();
             steps.into_iter().for_each(|step| scribe.step(step));
             let all = scribe.journal;
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(all.len() + 1)).collect();
             cuts.sort_unstable();
 
-            let mut kept: Vec<(RecordNo, Record)> = Vec::new();
+            let mut kept: Vec<(Version, Record)> = Vec::new();
             let mut from = 0;
             for cut in cuts {
                 kept.extend_from_slice(&all[from..cut]);
                 from = cut;
                 let gone = superseded(&config(), &kept);
-                kept.retain(|(number, _)| !gone.contains(number));
+                kept.retain(|(at, _)| !gone.contains(&RecordNo(at.generation)));
                 prop_assert_eq!(folded(&kept), folded(&all[..cut]));
                 prop_assert!(superseded(&config(), &kept).is_empty());
             }
@@ -144,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_id_that_is_used_again_names_the_later_move() {
-        let mut scribe = Scribe::default();
+        let mut scribe = Scribe::new();
         [(0, 1), (1, 3), (2, 4)].into_iter().for_each(|(n, at)| scribe.step((0, n, at, 0)));
         for (tsi, to, id) in [(0, 2, 1), (1, 1, 2), (1, 3, 3), (1, 1, 4), (2, 2, 1), (1, 3, 5), (1, 1, 6)] {
             scribe.step((3, tsi, to, id - 1));
@@ -153,18 +186,18 @@ mod tests {
         }
         let mut kept = scribe.journal.clone();
         let gone = superseded(&config(), &kept);
-        kept.retain(|(number, _)| !gone.contains(number));
+        kept.retain(|(at, _)| !gone.contains(&RecordNo(at.generation)));
 
-        assert_eq!((scribe.journal.len(), gone.len()), (24, 9));
+        assert_eq!((scribe.journal.len(), gone.len()), (25, 9));
         assert_eq!(folded(&kept), folded(&scribe.journal));
     }
 
     #[test]
     fn what_is_kept_is_bounded_by_what_is_there() {
-        let mut scribe = Scribe::default();
+        let mut scribe = Scribe::new();
         for n in 0..10_000_u32 {
             let b = n.to_le_bytes();
-            scribe.step((b[0] % 8, b[1] % 4, u64::from(n % 4) + 1, (n % 11) as u8));
+            scribe.step((b[0] % 9, b[1] % 4, u64::from(n % 4) + 1, (n % 11) as u8));
         }
 
         let left = scribe.journal.len() - superseded(&config(), &scribe.journal).len();

@@ -128,9 +128,9 @@ impl Directory {
         self.change_nve(*key, Some(before), nve);
     }
 
-    /// Gives every mapping of an epoch the version of a record.
+    /// Gives every mapping of an epoch after this one the version of a record.
     pub(super) fn restamp(&mut self, epoch: u32, version: Version) {
-        for registration in self.registrations.values_mut().filter(|registration| registration.version.epoch == epoch) {
+        for registration in self.registrations.values_mut().filter(|registration| registration.version.epoch > epoch) {
             registration.version = version;
             registration.restamped = Some(RecordNo(version.generation));
         }
@@ -216,13 +216,14 @@ mod tests {
 
     /// A book and the number of its next record.
     fn write(book: &mut Book, record: Record) {
-        book.apply(RecordNo(book.last().0 + 1), &record);
+        book.apply(Version { epoch: 1, generation: book.last().0 + 1 }, &record);
     }
 
     fn move_to(book: &mut Book, key: TsiKey, new: NveId) {
         let Some(old) = book.get(&key).map(Registration::nve).filter(|old| *old != new) else { return };
         let id = MoveId(book.last().0);
-        let plan = Plan { id, tsis: vec![key], old, new, kind: MoveKind::Hot, deadline: Micros::from_secs(5) };
+        let (kind, deadline) = (MoveKind::Hot, Micros::from_secs(5));
+        let plan = Plan { id, tsis: vec![key], old, new, kind, by_word: false, deadline };
         for record in [Record::Planned(plan), Record::Committed { id }, Record::Closed { id }] {
             write(book, record);
         }

@@ -109,7 +109,11 @@ impl Book {
     }
 
     /// Makes a book from these records, in order.
-    pub fn fold<'a>(ended_moves: u32, tombstones: u32, records: impl IntoIterator<Item = &'a (Version, Record)>) -> Self {
+    pub fn fold<'a>(
+        ended_moves: u32,
+        tombstones: u32,
+        records: impl IntoIterator<Item = &'a (Version, Record)>,
+    ) -> Self {
         let mut book = Self::new(ended_moves, tombstones);
         for (at, record) in records {
             book.apply(*at, record);
@@ -137,9 +141,9 @@ impl Book {
                 self.begin_epoch(at);
                 Effects::Epoch
             }
-            Record::Rewound => {
-                let lost = self.epochs.pop_back().map_or(0, |began| began.epoch);
-                self.directory.restamp(lost, at);
+            Record::Rewound { kept } => {
+                self.epochs.retain(|began| began.epoch <= *kept);
+                self.directory.restamp(*kept, at);
                 self.begin_epoch(at);
                 Effects::Rewound
             }
@@ -231,6 +235,11 @@ impl Book {
         self.epochs.back().map_or(RecordNo(0), |began| RecordNo(began.generation))
     }
 
+    /// The newest epoch before that of the newest record; 0 if there is none.
+    pub(in crate::nva) fn epoch_before(&self) -> u32 {
+        self.epochs.iter().rev().nth(1).map_or(0, |began| began.epoch)
+    }
+
     /// True if the book would remember this epoch if it had had it.
     pub fn remembers_epoch(&self, epoch: u32) -> bool {
         self.epochs.len() < EPOCHS || self.epochs.front().is_some_and(|oldest| oldest.epoch <= epoch)
@@ -239,7 +248,8 @@ impl Book {
     /// True if this is a record of the book, as far as the book remembers its epochs.
     pub fn has_made(&self, at: Version) -> bool {
         let begun = self.epochs.iter().rposition(|began| began.epoch == at.epoch);
-        let until = |next: Option<&Version>| next.map_or(self.last.generation, |next| next.generation.saturating_sub(1));
+        let until =
+            |next: Option<&Version>| next.map_or(self.last.generation, |next| next.generation.saturating_sub(1));
         begun.is_some_and(|index| at.generation <= until(self.epochs.get(index + 1)))
     }
 

@@ -45,9 +45,12 @@ pub enum Record {
     /// An NVA starts, or takes over, and gives the versions of the next epoch from now on.
     Epoch,
     /// An edge has seen records that this NVA does not have: they were lost, or the NVA went back to an old copy. The NVA gives the
-    /// versions of a higher epoch from now on. The epoch before may have been another NVA's too: its mappings have the version of this
-    /// record, and no NVE counts as having seen it.
-    Rewound,
+    /// versions of a higher epoch from now on. The epochs since then may have been another NVA's too: their mappings have the version
+    /// of this record, and no NVE counts as having seen them.
+    Rewound {
+        /// The newest epoch that is this NVA's alone; 0 if there is none.
+        kept: u32,
+    },
     /// Management took a TSI away. Only a hypervisor's word registers it again.
     Forgotten {
         /// The TSI.

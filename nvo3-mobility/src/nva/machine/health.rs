@@ -104,8 +104,8 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
     use nvo3_nva_proto::{
-        Capabilities, Encapsulations, Hello, Lifetime, Locators, Message, Micros, MoveKind, NveId, Place, RecordNo,
-        RegistrationRequest, Session, SessionConfig, Tsi, TsiKey,
+        Capabilities, Claim, Encapsulations, Hello, Lifetime, Locators, Message, Micros, MoveKind, NveId, Place,
+        RegistrationRequest, Session, SessionConfig, TsiKey, Version,
     };
     use nvo3_wire::{Mac, Vni};
 
@@ -130,7 +130,7 @@ mod tests {
             let nva = Nva::new(NvaConfig { session, ..NvaConfig::new(Transport::Trusted) }, 7, START).unwrap();
             let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
             let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-            let hello = Hello { place, nonce: 9, resumed: false, encapsulations, capabilities };
+            let hello = Hello { place, nonce: 9, resumed: false, encapsulations, capabilities, seen: None };
             let edge = Session::initiate(session, hello, 3).unwrap();
             let mut world = Self { nva, now: START, edge, bytes: Vec::new() };
             world.nva.handle(START, Input::Admit(place)).unwrap();
@@ -138,10 +138,9 @@ mod tests {
             world.drain(None);
             world.talk();
             world.drain(None);
-            let key = TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) };
-            let tsi = Tsi { key, ips: vec!["192.0.2.1".parse().unwrap()] };
-            let (kind, lifetime) = (MoveKind::Cold, Lifetime::SESSION);
-            let request = RegistrationRequest { tsi, kind, old: None, expected: None, lifetime };
+            let (mac, ips) = (Mac([2, 0, 0, 0, 0, 1]), vec!["192.0.2.1".parse().unwrap()]);
+            let claim = Claim { mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+            let request = RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::SESSION, claims: vec![claim] };
             world.edge.send(0, &Message::RegistrationRequest(request)).unwrap();
             world.talk();
             world
@@ -158,10 +157,10 @@ mod tests {
         fn drain(&mut self, forgotten: Option<Duty>) {
             let does = |duty| forgotten != Some(duty);
             while does(Duty::PollRecords)
-                && let Some((number, _)) = self.nva.poll_persist()
+                && let Some((at, _)) = self.nva.poll_persist()
             {
                 if does(Duty::SayPersisted) {
-                    self.nva.handle(self.now, Input::Persisted(number)).unwrap();
+                    self.nva.handle(self.now, Input::Persisted(at)).unwrap();
                 }
             }
             while does(Duty::PollTransmit) && self.nva.poll_transmit(self.now, &mut self.bytes).is_some() {
@@ -237,7 +236,7 @@ mod tests {
         let mut world = World::new();
         world.drain(None);
         let (at, _) = world.nva.poll_timeout().unwrap();
-        let comes_in = |world: &mut World, at| world.nva.handle(at, Input::Persisted(RecordNo(0))).unwrap();
+        let comes_in = |world: &mut World, at| world.nva.handle(at, Input::Persisted(Version::default())).unwrap();
 
         comes_in(&mut world, at);
         assert_eq!(world.stalled(), []);

@@ -7,7 +7,8 @@ use crate::nva::io::Event;
 use crate::nva::peers::Letter;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Refusal, RestateMove, Seen, Side, TsiKey, Version,
+    Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Refusal, RestateMove, Seen, Side, TsiKey,
+    Version,
 };
 
 impl Nva {
@@ -18,7 +19,8 @@ impl Nva {
             return;
         }
         let (seen, had) = (Version { epoch: seen.epoch, generation: seen.record.0 }, self.facts.book().newest());
-        self.record_in(epoch, Record::Rewound);
+        let kept = self.facts.book().epoch_before();
+        self.record_in(epoch, Record::Rewound { kept });
         self.facts.note_loss();
         self.counters.rewinds += 1;
         self.tell(Event::Rewound { nve, seen, had, epoch });

@@ -8,8 +8,8 @@ use crate::nva::peers::Letter;
 use crate::nva::registrar::{Answers, Departure, Rests, Verdict};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate, Resting,
-    Side, TsiKey, TsiVersion, Version,
+    Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate,
+    Resting, Side, TsiKey, TsiVersion, Version,
 };
 
 impl Nva {
@@ -155,7 +155,8 @@ impl Nva {
             let full = self.is_full();
             let (peers, facts) = (&self.peers, &self.facts);
             let protected = |nve| is_protected(facts, peers, nve);
-            match self.registrar.judge_resting(facts, (full, peers.grace().is_none()), &protected, from, key, &resting) {
+            match self.registrar.judge_resting(facts, (full, peers.grace().is_none()), &protected, from, key, &resting)
+            {
                 Rests::Known => {}
                 Rests::Enter(record) => {
                     self.counters.taken_up += 1;
@@ -213,7 +214,9 @@ impl Nva {
     /// Takes a TSI out of the directory for management.
     pub(super) fn forget(&mut self, key: TsiKey) -> Result<(), Error> {
         let book = self.facts.book();
-        let Some(nve) = book.get(&key).map(|registration| registration.nve()) else { return Err(Error::UnknownTsi(key)) };
+        let Some(nve) = book.get(&key).map(|registration| registration.nve()) else {
+            return Err(Error::UnknownTsi(key));
+        };
         if let Some(other) = book.move_with(&key) {
             return Err(Error::InMove { key, other });
         }
@@ -240,7 +243,8 @@ impl Nva {
     /// Answers the registration that started a move.
     pub(super) fn answer_claim(&mut self, id: MoveId, result: RegistrationResult) {
         let Some(this_move) = self.facts.book().get_move(id) else { return };
-        let (version, new, tsis) = (this_move.decided_version(), this_move.plan().party(Side::New), this_move.plan().tsis.clone());
+        let (version, new, tsis) =
+            (this_move.decided_version(), this_move.plan().party(Side::New), this_move.plan().tsis.clone());
         for key in tsis {
             let mut answers = Answers::new(key.vn);
             answers.add(&self.facts, key, result, version);

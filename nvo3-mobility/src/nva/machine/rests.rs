@@ -23,8 +23,12 @@ impl Nva {
                 let members = update.members.as_ref().map(|_| undurable.about_vn(update.vn));
                 mappings.max(members).unwrap_or_default().max(update.upto)
             }
-            Message::RegistrationReply(reply) => reply.tsis.iter().map(|tsi| about(reply.vn, tsi.mac)).max().unwrap_or_default(),
-            Message::DeregisterReply(reply) => reply.tsis.iter().map(|tsi| about(reply.vn, tsi.mac)).max().unwrap_or_default(),
+            Message::RegistrationReply(reply) => {
+                reply.tsis.iter().map(|tsi| about(reply.vn, tsi.mac)).max().unwrap_or_default()
+            }
+            Message::DeregisterReply(reply) => {
+                reply.tsis.iter().map(|tsi| about(reply.vn, tsi.mac)).max().unwrap_or_default()
+            }
             Message::Prepare(prepare) => undurable.about_tsis(prepare.tsis.iter().map(|tsi| &tsi.key)),
             Message::Outcome(outcome) => undurable.about_tsis(&outcome.tsis),
             Message::Revoke(word) | Message::Suspended(word) => self.rests_on_move(word.move_id),
@@ -43,7 +47,9 @@ impl Nva {
         let of_move = |id| self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default();
         let key = |vn, mac| TsiKey { vn, mac };
         match message {
-            Message::RegistrationRequest(request) => request.claims.iter().map(|claim| key(request.vn, claim.mac)).collect(),
+            Message::RegistrationRequest(request) => {
+                request.claims.iter().map(|claim| key(request.vn, claim.mac)).collect()
+            }
             Message::Deregister(request) => request.tsis.iter().map(|tsi| key(request.vn, tsi.mac)).collect(),
             Message::Restate(restate) => restate.tsis.iter().map(|tsi| key(restate.vn, tsi.mac)).collect(),
             Message::Ready(ready) => of_move(ready.move_id),
@@ -63,7 +69,9 @@ impl Nva {
             | Event::Ended { id, .. }
             | Event::Converged { id, .. }
             | Event::NotFollowed { id, .. } => self.rests_on_move(*id),
-            Event::Duplicate(key) | Event::TakenUp { key, .. } | Event::Omitted { key, .. } => self.undurable.about_tsis([key]),
+            Event::Duplicate(key) | Event::TakenUp { key, .. } | Event::Omitted { key, .. } => {
+                self.undurable.about_tsis([key])
+            }
             Event::DidNotYield { id, .. } => self.rests_on_move(*id),
             Event::Rewound { .. } => self.journal.last(),
             _ => RecordNo(0),

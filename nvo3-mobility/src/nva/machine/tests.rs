@@ -4,8 +4,9 @@ use super::*;
 use crate::nva::Input;
 use alloc::vec;
 use nvo3_nva_proto::{
-    Ack, Address, Answer, Capabilities, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, Lifetime, Locators,
-    Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Session, SessionConfig, SessionEvent, Tsi,
+    Ack, Address, Answer, Capabilities, Claim, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck,
+    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Session, SessionConfig,
+    SessionEvent, Tsi, TsiVersion,
 };
 use nvo3_wire::{Mac, Vni};
 
@@ -39,13 +40,13 @@ struct World {
     nva: Nva,
     now: Instant,
     far: Vec<Far>,
-    polled: Vec<(RecordNo, Record)>,
+    polled: Vec<(Version, Record)>,
     events: Vec<Event>,
 }
 
 fn greet(nva: &mut Nva, now: Instant, n: u8, nonce: u64) -> Far {
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-    let hello = Hello { place: place(n), nonce: 0, resumed: nonce > 100, encapsulations, capabilities };
+    let hello = Hello { place: place(n), nonce: 0, resumed: nonce > 100, encapsulations, capabilities, seen: None };
     let mut session = Session::initiate(SessionConfig::default(), hello, nonce).unwrap();
     let (mut bytes, mut greeting) = (Vec::new(), None);
     assert!(session.poll_transmit(now, &mut bytes));
@@ -68,6 +69,8 @@ impl World {
         let mut config = NvaConfig::new(Transport::Trusted);
         config.members_interval = Micros(0);
         let mut nva = Nva::new(config, 7, now).unwrap();
+        let (epoch, _) = nva.poll_persist().unwrap();
+        nva.handle(now, Input::Persisted(epoch)).unwrap();
         for n in 1..=3 {
             nva.handle(now, Input::Admit(place(n))).unwrap();
         }
@@ -167,8 +170,9 @@ impl World {
     }
 
     fn register(&mut self, at: u8, n: u8) -> u32 {
-        let (kind, lifetime) = (MoveKind::Cold, Lifetime::SESSION);
-        let request = RegistrationRequest { tsi: tsi(n), kind, old: None, expected: None, lifetime };
+        let Tsi { key, ips } = tsi(n);
+        let claim = Claim { mac: key.mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+        let request = RegistrationRequest { vn: VN, lifetime: Lifetime::SESSION, claims: vec![claim] };
         self.say(at, Message::RegistrationRequest(request))
     }
 
@@ -196,7 +200,7 @@ impl World {
 /// *Ready* of either party. The move is planned by record 2.
 const READY: Message = Message::Ready(Ready {
     move_id: MOVE,
-    version: nvo3_nva_proto::Version { epoch: 1, generation: 2 },
+    version: nvo3_nva_proto::Version { epoch: 1, generation: 3 },
     refused: None,
 });
 
@@ -228,7 +232,13 @@ fn a_withdrawal_is_answered_and_published_once_it_is_durable() {
     let Message::Response(response) = world.heard(3).remove(0) else { panic!("no answer") };
     let Answer::Found(mapping) = response.answer else { panic!("{response:?}") };
 
-    let sequence = world.say(1, Message::Deregister(Deregister { tsi: tsi(1).key, version: mapping.version }));
+    let sequence = world.say(
+        1,
+        Message::Deregister(Deregister {
+            vn: VN,
+            tsis: vec![TsiVersion { mac: mapping.mac, version: mapping.version }],
+        }),
+    );
     world.ask(2, 1);
     assert_eq!((world.heard(1), world.heard(2), world.heard(3)), (vec![], vec![], vec![]));
     assert!(world.far(1).acked.in_force < sequence);
@@ -262,12 +272,12 @@ fn a_hello_is_answered_with_the_published_record_that_is_durable() {
     let mut world = World::registered();
     world.register(2, 2);
     let far = greet(&mut world.nva, world.now, 3, 103);
-    assert_eq!(far.greeting.published, RecordNo(1));
+    assert_eq!(far.greeting.published, RecordNo(2));
 
     world.persist();
 
     let far = greet(&mut world.nva, world.now, 3, 104);
-    assert_eq!(far.greeting.published, RecordNo(2));
+    assert_eq!(far.greeting.published, RecordNo(3));
 }
 
 /// Checks VMM-7-03.

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, RecordNo, Reject,
-    Seen, Session, SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, RecordNo,
+    Reject, Seen, Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.
@@ -305,7 +305,7 @@ const fn count_unbelieved(error: &AuthError, counters: &mut NvaCounters) {
 mod tests {
     use super::*;
     use crate::Transport;
-    use crate::nva::NvaConfig;
+    use crate::nva::{Book, NvaConfig};
     use nvo3_nva_proto::{Capabilities, Encapsulations, Locators, Place};
     use nvo3_wire::Vni;
 
@@ -322,17 +322,18 @@ mod tests {
         let mut counters = NvaCounters::default();
         let mut peers = Peers::new(&NvaConfig::new(Transport::Trusted), Transport::Trusted, 7, now);
         peers.admit(now, nve, 1);
-        let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch: 1, published: RecordNo(0) };
+        let facts = Facts::new(now, NvaConfig::new(Transport::Trusted), Book::new(1, 1), true);
+        let greeting = || Greeting { facts: &facts, published: RecordNo(0) };
         let place = Place { nve, locators: Locators::V4([198, 51, 100, 1].into()) };
         let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-        let hello = Message::Hello(Hello { place, nonce: 9, resumed: false, encapsulations, capabilities });
-        peers.hear(now, greeting, from, &datagram(Header::default(), &hello), &mut counters);
+        let hello = Message::Hello(Hello { place, nonce: 9, resumed: false, encapsulations, capabilities, seen: None });
+        peers.hear(now, greeting(), from, &datagram(Header::default(), &hello), &mut counters);
         let session = peers.session_mut(nve).unwrap().id();
         let header = Header { session, sequence: 1, ..Header::default() };
         let mut cut = datagram(header, &Message::Subscribe(Vni::MAX));
         cut.truncate(cut.len() - 1);
 
-        peers.hear(now, greeting, from, &cut, &mut counters);
+        peers.hear(now, greeting(), from, &cut, &mut counters);
 
         let session = peers.session_mut(nve).unwrap();
         assert_eq!((counters.malformed, session.counters().undecodable), (1, 1));

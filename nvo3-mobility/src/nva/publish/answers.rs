@@ -4,9 +4,7 @@ use super::room::Publish;
 use crate::nva::facts::Facts;
 use crate::nva::peers::Letter;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{
-    Address, Answer, Lifetime, Mapping, Message, MoveId, NveId, Query, Response, TsiKey, Version,
-};
+use nvo3_nva_proto::{Address, Answer, Lifetime, Mapping, Message, MoveId, NveId, Query, Response, TsiKey, Version};
 
 impl Publish {
     /// The directory's answer for an address. The NVE that asks becomes interested in it.

@@ -31,6 +31,8 @@ impl Answers {
     pub(in crate::nva) fn into_replies(self, facts: &Facts) -> impl Iterator<Item = RegistrationReply> {
         let (vn, lifetime) = (self.vn, Lifetime::new(facts.config().registration_lifetime));
         let replies = self.by_result.into_iter();
-        replies.flat_map(move |((result, current), tsis)| RegistrationReply { vn, result, lifetime, tsis, current }.split())
+        replies.flat_map(move |((result, current), tsis)| {
+            RegistrationReply { vn, result, lifetime, tsis, current }.split()
+        })
     }
 }

@@ -75,14 +75,22 @@ impl Restated {
     /// An NVE claims a TSI that the book has there: the NVE has not omitted it.
     pub(in crate::nva) fn claim(&mut self, nve: NveId, key: TsiKey) {
         self.keep(&key);
-        if let Some(progress) = self.progress.get_mut(&nve).filter(|progress| !progress.complete && progress.upto < Some(key)) {
+        if let Some(progress) =
+            self.progress.get_mut(&nve).filter(|progress| !progress.complete && progress.upto < Some(key))
+        {
             progress.claimed.insert(key);
         }
     }
 
     /// Takes the TSIs up to which an NVE restates, in order; `None`: all others are omitted. Gives the TSIs of the book that the NVE
     /// passed over. False if the order is wrong: then nothing counts as passed over.
-    pub(in crate::nva) fn advance(&mut self, facts: &Facts, nve: NveId, tsis: &[TsiKey], last: bool) -> Option<Vec<TsiKey>> {
+    pub(in crate::nva) fn advance(
+        &mut self,
+        facts: &Facts,
+        nve: NveId,
+        tsis: &[TsiKey],
+        last: bool,
+    ) -> Option<Vec<TsiKey>> {
         let progress = self.progress.get_mut(&nve)?;
         let ordered = tsis.is_sorted_by(|a, b| a < b) && tsis.first().is_none_or(|first| progress.upto < Some(*first));
         if !ordered || progress.complete {
@@ -187,7 +195,9 @@ impl Registrar {
             },
             Some(registration) if resting.version <= registration.version() => Rests::Newer,
             Some(registration) if !self.holds(protected, &key, registration.nve()) => enter(),
-            Some(registration) if late || self.restated().is_complete(registration.nve()) => Rests::Probe(registration.nve()),
+            Some(registration) if late || self.restated().is_complete(registration.nve()) => {
+                Rests::Probe(registration.nve())
+            }
             Some(_) => Rests::Wait,
         }
     }

@@ -310,7 +310,9 @@ impl Link {
 
     /// True if the session takes a message.
     pub(super) fn has_room(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.is_up() && session.unacknowledged() < usize::from(self.config.queue))
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.is_up() && session.unacknowledged() < usize::from(self.config.queue))
     }
 
     /// The next transaction number. 0 is for messages that need no answer.

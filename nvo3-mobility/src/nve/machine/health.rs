@@ -219,7 +219,7 @@ mod tests {
         nve.handle(start, Input::Connect).unwrap();
         let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
-        let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
+        let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1), seen: None };
         let mut nva = Session::accept(SessionConfig::default(), start, &hello, ack).unwrap();
         receive(&mut nve, start, &mut nva);
         let version = Version { epoch: 1, generation: 1 };
@@ -262,7 +262,7 @@ mod tests {
         nve.handle(start, Input::Connect).unwrap();
         let _ = nve.poll_transmit(start, &mut bytes);
         let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) else { panic!("no Hello") };
-        let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
+        let ack = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(1), seen: None };
         receive(&mut nve, start, &mut Session::accept(SessionConfig::default(), start, &hello, ack).unwrap());
         let mut drain = |nve: &mut Nve, now| {
             while nve.poll_transmit(now, &mut bytes).is_some() {}

@@ -102,7 +102,10 @@ impl Nve {
                 }
             }
             // The NVA refused other addresses of a VM that is here, and keeps its mapping.
-            result if self.stations.is_settled(&key) && current.is_some_and(|place| place.nve == self.config.place.nve) => {
+            result
+                if self.stations.is_settled(&key)
+                    && current.is_some_and(|place| place.nve == self.config.place.nve) =>
+            {
                 self.tell(Event::Refused { key, result });
             }
             result => {

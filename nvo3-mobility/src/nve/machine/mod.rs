@@ -313,7 +313,11 @@ impl Nve {
     }
 
     fn has_output(&self) -> bool {
-        self.orders.due() > 0 || self.can_say() || !self.events.is_empty() || self.proxy.frames() > 0 || self.link.hints() > 0
+        self.orders.due() > 0
+            || self.can_say()
+            || !self.events.is_empty()
+            || self.proxy.frames() > 0
+            || self.link.hints() > 0
     }
 
     /// The time at which the lifetime of the next mapping ends. Without a session no mapping ends: the NVE cannot ask for a newer one.

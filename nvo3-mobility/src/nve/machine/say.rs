@@ -5,9 +5,7 @@ use crate::nve::backlog::Stage;
 use crate::nve::rules::Input;
 use crate::nve::stations::Standing;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{
-    Address, Claim, Lifetime, Message, Query, RegistrationRequest, Restate, Resting, TsiKey,
-};
+use nvo3_nva_proto::{Address, Claim, Lifetime, Message, Query, RegistrationRequest, Restate, Resting, TsiKey};
 use nvo3_wire::Vni;
 
 /// The most TSIs that are looked at for one message.
@@ -80,7 +78,9 @@ impl Nve {
         if claims.is_empty() {
             return;
         }
-        for part in (RegistrationRequest { vn, lifetime: Lifetime::new(self.config.registration_lifetime), claims }).split() {
+        for part in
+            (RegistrationRequest { vn, lifetime: Lifetime::new(self.config.registration_lifetime), claims }).split()
+        {
             self.request(&Message::RegistrationRequest(part));
         }
     }

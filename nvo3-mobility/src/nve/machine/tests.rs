@@ -3,13 +3,13 @@
 use super::*;
 use crate::Transport;
 use crate::nve::rules::{News, State};
-use crate::table::VapId;
+use crate::table::{PortPolicy, VapId};
 use alloc::vec;
 use nvo3_nva_proto::{
     Ack, ErrorCode, ErrorMessage, HelloAck, HoldLimits, Locators, Mapping, Micros, MoveKind, MoveWord, NveId, Outcome,
     Prepare, Ready, Refusal, Session, SessionConfig, SessionEvent, SessionId, Side, Tsi, Update,
 };
-use nvo3_nva_proto::{MoveResult, RegistrationReply, RegistrationResult};
+use nvo3_nva_proto::{MoveResult, RecordNo, RegistrationReply, RegistrationResult, TsiVersion};
 use nvo3_wire::Mac;
 
 const VN: Vni = Vni::MAX;
@@ -59,7 +59,10 @@ impl World {
             acked: Ack::default(),
             events: Vec::new(),
         };
-        world.nve.handle(START, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], trusted: false }).unwrap();
+        world
+            .nve
+            .handle(START, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], policy: PortPolicy::untrusted() })
+            .unwrap();
         world.talk();
         world.said.clear();
         world
@@ -69,8 +72,9 @@ impl World {
     fn running() -> Self {
         let mut world = Self::attached();
         world.nve.handle(START, Input::Activate { key: tsi(1).key, move_id: None }).unwrap();
-        let (tsi, result, lifetime) = (tsi(1).key, RegistrationResult::Accepted, nvo3_nva_proto::Lifetime::SESSION);
-        let reply = RegistrationReply { tsi, result, version: version(1), lifetime, current: None };
+        let (result, lifetime) = (RegistrationResult::Accepted, nvo3_nva_proto::Lifetime::SESSION);
+        let tsis = vec![TsiVersion { mac: tsi(1).key.mac, version: version(1) }];
+        let reply = RegistrationReply { vn: VN, result, lifetime, tsis, current: None };
         world.hear(Message::RegistrationReply(reply));
         world.apply();
         assert_eq!(world.state(), State::Here);
@@ -180,7 +184,8 @@ fn grant(nve: &mut Nve, now: Instant, id: u64) -> Option<Session> {
     nve.handle_timeout(now);
     while nve.poll_transmit(now, &mut bytes).is_some() {
         if let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) {
-            let ack = HelloAck { session: SessionId(id), nonce: hello.nonce, epoch: 1, published: RecordNo(1) };
+            let ack =
+                HelloAck { session: SessionId(id), nonce: hello.nonce, epoch: 1, published: RecordNo(1), seen: None };
             let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack).unwrap();
             assert!(nva.poll_transmit(now, &mut bytes));
             nve.handle_datagram(now, &bytes);
@@ -318,7 +323,10 @@ fn a_vm_is_not_activated_behind_a_port_that_the_forwarder_refused_until_it_takes
     world.prepare(Side::New);
     world.apply();
     assert_eq!(world.said, [READY]);
-    world.nve.handle(world.now, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], trusted: false }).unwrap();
+    world
+        .nve
+        .handle(world.now, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], policy: PortPolicy::untrusted() })
+        .unwrap();
     world.hear(Message::Suspended(word()));
     let runs = Input::Activate { key: tsi(1).key, move_id: Some(MOVE) };
 

@@ -13,7 +13,8 @@ impl Stations {
     pub(crate) fn refused(&mut self, now: Instant, key: TsiKey) {
         let Some(station) = self.tsis.get_mut(&key) else { return };
         let longest = Micros(self.claim_interval.0.saturating_mul(MOST));
-        let wait = station.refused.map_or(self.claim_interval, |(_, wait)| Micros(wait.0.saturating_mul(2))).min(longest);
+        let wait =
+            station.refused.map_or(self.claim_interval, |(_, wait)| Micros(wait.0.saturating_mul(2))).min(longest);
         if let Some((at, _)) = station.refused.replace((now + wait, wait)) {
             self.claim_ends.remove(&(at, key));
         }

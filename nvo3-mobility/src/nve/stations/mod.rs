@@ -160,6 +160,7 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.moves.len()
+        let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len();
+        self.ports.len() + self.tsis.len() + addresses + timers + self.moves.len()
     }
 }

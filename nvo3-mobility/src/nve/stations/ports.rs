@@ -91,7 +91,8 @@ impl Stations {
 
     /// True if the VM of a TSI is here under addresses that the NVA was not told. That is said once.
     pub(crate) fn take_readdressed(&mut self, key: &TsiKey) -> bool {
-        let station = self.tsis.get_mut(key).filter(|station| matches!(station.tsi.state, State::Here | State::Halted { .. }));
+        let station =
+            self.tsis.get_mut(key).filter(|station| matches!(station.tsi.state, State::Here | State::Halted { .. }));
         station.is_some_and(|station| core::mem::take(&mut station.readdressed))
     }
 

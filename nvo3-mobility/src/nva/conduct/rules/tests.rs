@@ -17,6 +17,10 @@ const fn revoking(left: bool, resumed: bool) -> State {
     Revoking { left, resumed }
 }
 
+const fn yielding(by_word: bool) -> State {
+    Yielding { by_word }
+}
+
 type Case = (State, Input, State, &'static [Output]);
 
 fn check(cases: &[Case]) {
@@ -120,7 +124,8 @@ fn a_party_that_returns_is_told_where_the_move_is() {
             (PreparingOld, Returned(Old, restarted), PreparingOld, &[PrepareOld(false)]),
             (AbortingOld, Returned(Old, restarted), AbortingOld, &[Outcome(Old)]),
             (AbortingNew, Returned(New, restarted), AbortingNew, &[Outcome(New)]),
-            (Yielding, Returned(Old, restarted), Yielding, &[PrepareOld(true)]),
+            (yielding(true), Returned(Old, restarted), yielding(true), &[PrepareOld(true)]),
+            (yielding(false), Returned(Old, restarted), yielding(false), &[PrepareOld(false)]),
             (BOTH, Returned(Old, restarted), BOTH, &[Outcome(Old)]),
             (BOTH, Returned(New, restarted), BOTH, &[Outcome(New)]),
             (Committing { old: true, new: false }, Returned(Old, restarted), BOTH, &[Outcome(Old)]),
@@ -149,26 +154,40 @@ fn a_commit_does_not_wait_for_who_is_fenced() {
         (BOTH, GoneForGood(New), Committing { old: false, new: true }, &[]),
         (Committing { old: true, new: false }, GoneForGood(New), Ended(Committed), &[Close(Committed)]),
         (Committing { old: false, new: true }, GoneForGood(Old), Ended(Committed), &[Close(Committed)]),
-        (Yielding, GoneForGood(Old), Committing { old: false, new: true }, &[Commit, Outcome(Old), Grant]),
+        (yielding(true), GoneForGood(Old), Committing { old: false, new: true }, &[Commit, Outcome(Old), Grant]),
+        (yielding(false), GoneForGood(Old), Committing { old: false, new: true }, &[Commit, Outcome(Old), Grant]),
     ]);
 }
 
 /// Checks EVM-05, R-03.
 #[test]
 fn nobodys_plan_commits_once_the_old_nve_has_stopped_or_is_gone() {
+    const COMMITS: State = Committing { old: false, new: true };
     check(&[
-        (Yielding, Stopped, Committing { old: false, new: true }, &[Commit, Outcome(Old), Grant]),
-        (Yielding, Lost(Old), Committing { old: false, new: true }, &[Commit, Outcome(Old), Grant]),
-        (Yielding, Refused(Old, WHY), Ended(Aborted), &[Deny(WHY), Close(Aborted)]),
+        (yielding(true), Stopped, COMMITS, &[Commit, Outcome(Old), Grant]),
+        (yielding(false), Stopped, COMMITS, &[Commit, Outcome(Old), Grant]),
+        (yielding(true), Lost(Old), COMMITS, &[Commit, Outcome(Old), Grant]),
+        (yielding(true), Deadline, COMMITS, &[Alarm, Commit, Outcome(Old), Grant]),
     ]);
+}
+
+/// Checks VMM-7-03, R-03.
+#[test]
+fn a_yield_that_is_refused_is_an_abort_that_the_old_nve_hears_first() {
+    for by_word in [false, true] {
+        check(&[(yielding(by_word), Refused(Old, WHY), AbortingOld, &[Deny(WHY), Abort, Outcome(Old)])]);
+    }
+    check(&[(yielding(false), Deadline, AbortingOld, &[Deny(StillHere), Abort, Outcome(Old)])]);
+    assert_eq!(step(yielding(false), Lost(Old)), None, "silence does not speak for a frame");
 }
 
 // The whole table.
 
 fn all_states() -> Vec<State> {
-    let mut all = alloc::vec![PreparingOld, Ready, Suspended, AbortingOld, AbortingNew, Yielding];
+    let mut all = alloc::vec![PreparingOld, Ready, Suspended, AbortingOld, AbortingNew];
     for old in [false, true] {
         all.push(preparing(old));
+        all.push(yielding(old));
         all.push(Ended(if old { Committed } else { Aborted }));
         for new in [false, true] {
             all.push(revoking(old, new));
@@ -200,7 +219,7 @@ fn every(mut each: impl FnMut(State, Input, Option<(State, Outputs)>)) {
 fn only_activated_commits_a_planned_move() {
     every(|before, input, after| {
         if let Some((Committing { .. } | Ended(Committed), _)) = after
-            && !matches!(before, Committing { .. } | Yielding)
+            && !matches!(before, Committing { .. } | Yielding { .. })
         {
             assert_eq!(input, Activated, "{before:?}");
         }
@@ -246,7 +265,13 @@ fn no_deadline_and_no_silence_decides_while_the_vm_may_run_at_the_new_nve() {
             && after.is_decided()
         {
             let resumed = matches!((before, input), (Revoking { resumed: true, .. }, Lost(New)));
-            let nobodys = matches!((before, input), (Yielding, Lost(Old) | GoneForGood(Old)));
+            let nobodys = match before {
+                Yielding { by_word: true } => matches!(input, Deadline | Lost(Old) | GoneForGood(Old)),
+                Yielding { by_word: false } => {
+                    matches!((input, after), (GoneForGood(Old), Committing { .. }) | (Deadline, AbortingOld))
+                }
+                _ => false,
+            };
             assert!(resumed || nobodys, "{before:?} with {input:?}");
         }
     });
@@ -305,6 +330,7 @@ fn tried() -> Vec<Tried> {
         let mut when = Vec::new();
         match before {
             PreparingNew { left } => when.push(("left", yes(left))),
+            Yielding { by_word } => when.push(("by_word", yes(by_word))),
             Revoking { left, resumed } => when.extend([("left", yes(left)), ("resumed", yes(resumed))]),
             Committing { old, new } => when.extend([("old", yes(old)), ("new", yes(new))]),
             Ended(result) => when.push(("result", if result == Committed { "committed" } else { "aborted" })),
@@ -328,6 +354,7 @@ fn tried() -> Vec<Tried> {
 fn with_flags(state: State) -> String {
     let flags: &[(&str, bool)] = match state {
         PreparingNew { left } => &[(" left", left)],
+        Yielding { by_word } => &[(" by_word", by_word)],
         Revoking { left, resumed } => &[(" left", left), (" resumed", resumed)],
         Committing { old, new } => &[(" old", old), (" new", new)],
         Ended(result) => &[(" committed", result == Committed), (" aborted", result == Aborted)],
@@ -350,5 +377,5 @@ fn the_table_is_the_one_that_was_reviewed() {
 /// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
-    assert_eq!(printed::count(&tried()), (68, 62));
+    assert_eq!(printed::count(&tried()), (69, 61));
 }

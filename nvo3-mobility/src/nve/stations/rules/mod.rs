@@ -312,7 +312,9 @@ pub fn step(before: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
 /// The floor that an accepted statement sets. A refused *Prepare* sets none, because the current mapping may still be registered.
 fn raised_by(input: Input, state: &State) -> Version {
     match input {
-        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::Confirm(plan) | Input::PrepareNew(plan) if state.plan() == Some(&plan) => {
+        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::Confirm(plan) | Input::PrepareNew(plan)
+            if state.plan() == Some(&plan) =>
+        {
             just_below(plan.version)
         }
         Input::Revoke(plan) => plan.version,

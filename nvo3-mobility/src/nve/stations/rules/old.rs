@@ -2,11 +2,13 @@
 
 use super::Duration::InFlight;
 use super::Input::{
-    AbortedHere, Again, Applied, Committed, Confirm, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Silent, Suspend,
-    Yield,
+    AbortedHere, Again, Applied, Committed, Confirm, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Silent,
+    Suspend, Yield,
 };
 use super::Output::{ForwardFor, Probe, Refuse, Say, Tell};
-use super::State::{Away, Claiming, Confirming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending, Vacating};
+use super::State::{
+    Away, Claiming, Confirming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending, Vacating,
+};
 use super::{Input, News, Outputs, Plan, Sign, State, Word, outputs};
 use nvo3_nva_proto::{Refusal, Version};
 
