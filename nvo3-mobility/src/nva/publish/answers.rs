@@ -11,6 +11,8 @@ impl Publish {
     pub(in crate::nva) fn answer(&mut self, facts: &Facts, from: NveId, transaction: u32, query: Query) -> Letter {
         let Query { vn, address } = query;
         let found = facts.book().find(vn, address).and_then(|key| Some((key, facts.mapping(&key)?)));
+        // An NVE that is not admitted has no place: nobody reaches the TSI.
+        let found = found.filter(|(_, mapping)| mapping.place.is_some());
         let (answer, lifetime) = match found {
             Some((key, mapping)) => {
                 self.note_interest(facts, key, from);

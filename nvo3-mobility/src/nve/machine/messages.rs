@@ -4,7 +4,7 @@ use super::Nve;
 use crate::nve::io::Event;
 use crate::nve::link::Heard;
 use crate::nve::mappings::Lifetime;
-use crate::nve::rules::Input;
+use crate::nve::rules::{Input, State};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
@@ -118,7 +118,12 @@ impl Nve {
 
     fn deregistered(&mut self, reply: &DeregisterReply) {
         for tsi in &reply.tsis {
-            self.link.deregistered(&TsiKey { vn: reply.vn, mac: tsi.mac });
+            let key = TsiKey { vn: reply.vn, mac: tsi.mac };
+            self.link.deregistered(&key);
+            // An aborted move may have come back after the VM had left.
+            if matches!(self.stations.state(&key).state, State::Halted { .. }) {
+                self.step_if_it_fits(key, Input::Withdrawn(tsi.version));
+            }
         }
     }
 
@@ -131,10 +136,12 @@ impl Nve {
         let lifetime = Lifetime::Said(lifetime);
         match (answer, address) {
             (Answer::Found(mapping), _) => {
-                let mac = mapping.mac;
+                let (mac, is_there) = (mapping.mac, mapping.place.is_some());
                 self.statement(vn, mapping, lifetime);
-                if let Address::Ip(target) = address {
-                    self.proxy.found(vn, target, mac, &mut self.counters);
+                match address {
+                    Address::Ip(target) if is_there => self.proxy.found(vn, target, mac, &mut self.counters),
+                    Address::Ip(target) => self.proxy.not_found(vn, target, &mut self.counters),
+                    Address::Mac(_) => {}
                 }
             }
             (Answer::NotFound | Answer::Prohibited, Address::Mac(mac)) => {
