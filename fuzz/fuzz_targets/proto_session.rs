@@ -105,6 +105,7 @@ fn hello() -> Hello {
         resumed: false,
         encapsulations: Encapsulations::VXLAN,
         capabilities: Capabilities::HOLD,
+        seen: None,
     }
 }
 
@@ -278,7 +279,7 @@ impl World {
             }
             return;
         }
-        let ack = HelloAck { session: SessionId(0), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
+        let ack = HelloAck { session: SessionId(0), nonce: hello.nonce, epoch: 1, published: RecordNo(0), seen: None };
         match seals.prove(self.now, self.config.dead_after, opened, fresh) {
             Ok(()) => {
                 let ack = HelloAck { session: id, ..ack };

@@ -8,7 +8,7 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Change, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Tsi, TsiKey};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -53,7 +53,7 @@ pub struct Direct {
     pub nva: Nva,
     pub forger: Option<Forger>,
     config: NvaConfig,
-    pub records: Vec<(RecordNo, Record)>,
+    pub records: Vec<(Version, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
     /// How many datagrams the authority sent to edges.

@@ -49,7 +49,7 @@ impl Stage<'_> {
 
     fn enter(&mut self, id: u8, old: At, new: At, state: State) {
         let version = self.record();
-        let failover = state == State::Yielding;
+        let failover = matches!(state, State::Yielding { .. });
         self.world.nva.open = Some(Move { id, state, old, new, failover, version, aborted: 0, early: 0 });
     }
 
@@ -109,6 +109,7 @@ impl Stage<'_> {
             Output::Outcome(side) => self.send_outcome(id, mv.party(side)),
             Output::Grant => self.tell(new, Msg::Accepted { version }),
             Output::Deny(_) => self.tell(new, Msg::Denied),
+            Output::Alarm => {}
             Output::MaySuspend => {
                 if self.world.host.leg == id {
                     self.world.host.may_suspend = true;
@@ -214,7 +215,7 @@ impl Stage<'_> {
             self.tell(n, Msg::Stale { version: current, place: owner });
         } else {
             let id = UNPLANNED | (self.world.nva.last + 1);
-            self.enter(id, owner, n, State::Yielding);
+            self.enter(id, owner, n, State::Yielding { by_word: true });
             self.carry_out_all([Output::PrepareOld(true)]);
             if self.world.edge(owner).gone {
                 self.decide(Input::Lost(Side::Old));
@@ -271,7 +272,7 @@ impl Stage<'_> {
         let silent = match mv.state {
             State::AbortingOld => Side::Old,
             State::AbortingNew => Side::New,
-            State::Revoking { .. } | State::Committing { .. } | State::Yielding => return false,
+            State::Revoking { .. } | State::Committing { .. } | State::Yielding { .. } => return false,
             _ => return self.decide(Input::Deadline),
         };
         // An edge that runs has a session again within a deadline, so one that has none is gone for good.
@@ -289,7 +290,7 @@ impl Stage<'_> {
             let state = match mv.state {
                 State::Committing { .. } => State::Committing { old: false, new: mv.failover },
                 State::AbortingOld | State::AbortingNew => State::AbortingOld,
-                _ if mv.failover => State::Yielding,
+                _ if mv.failover => State::Yielding { by_word: true },
                 _ => State::PreparingNew { left: false },
             };
             Move { state, early: 0, ..mv }

@@ -4,7 +4,7 @@ use super::transition::{Fate, Queue};
 use super::world::World;
 use crate::direct::peer;
 use nvo3_mobility::nva::{self, Record};
-use nvo3_nva_proto::{Instant, Message, Micros, RecordNo};
+use nvo3_nva_proto::{Instant, Message, Micros, Version};
 use nvo3_wire::Vni;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,7 +22,7 @@ type Packet = (Instant, Vni, Vec<u8>);
 #[derive(Default)]
 pub struct Lines {
     pub tunnels: BTreeMap<(usize, usize), VecDeque<Packet>>,
-    pub writing: Vec<(Instant, RecordNo, Record)>,
+    pub writing: Vec<(Instant, Version, Record)>,
     control: BTreeMap<Queue, Line>,
 }
 
@@ -99,7 +99,7 @@ impl World {
         let done = self.lines.writing.iter().take_while(|(since, ..)| *since <= until).count();
         let Some((_, upto, _)) = done.checked_sub(1).map(|last| &self.lines.writing[last]) else { return };
         let upto = *upto;
-        self.disk.extend(self.lines.writing.drain(..done).map(|(_, number, record)| (number, record)));
+        self.disk.extend(self.lines.writing.drain(..done).map(|(_, at, record)| (at, record)));
         let now = self.now;
         if let Some(nva) = &mut self.nva {
             nva.handle(now, nva::Input::Persisted(upto)).unwrap();

@@ -13,7 +13,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, RecordNo, Tsi, TsiKey};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -55,7 +55,7 @@ pub struct World {
     /// The VM and the VN of each station.
     pub stations: Vec<(usize, usize)>,
     pub lines: Lines,
-    pub disk: Vec<(RecordNo, Record)>,
+    pub disk: Vec<(Version, Record)>,
     starts: u64,
     pub moves: u64,
     timeline: Option<Vec<String>>,
