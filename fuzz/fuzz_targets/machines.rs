@@ -123,6 +123,8 @@ enum Order {
     Cancel(MoveNo),
     Fenced(EdgeNo),
     Persisted(u64),
+    Forget(Station),
+    Release(Station),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -170,7 +172,7 @@ struct Edge {
 struct World {
     now: Instant,
     nva: Nva,
-    records: Vec<(RecordNo, Record)>,
+    records: Vec<(Version, Record)>,
     /// The header of the last datagram from each edge.
     heard: [Header; EDGES],
     edges: Vec<Edge>,
@@ -299,7 +301,9 @@ impl Order {
             },
             Self::Cancel(id) => nva::Input::Cancel(move_id(id)),
             Self::Fenced(edge) => nva::Input::Fenced(place(edge.0).nve),
-            Self::Persisted(number) => nva::Input::Persisted(RecordNo(number)),
+            Self::Persisted(generation) => nva::Input::Persisted(Version { epoch: 1, generation }),
+            Self::Forget(station) => nva::Input::Forget(key(station)),
+            Self::Release(station) => nva::Input::Release(key(station)),
         }
     }
 }
@@ -526,9 +530,9 @@ impl World {
         }
         while let Some(record) = self.nva.poll_persist() {
             any = true;
-            let number = record.0;
+            let at = record.0;
             self.records.push(record);
-            self.nva.handle(now, nva::Input::Persisted(number)).unwrap();
+            self.nva.handle(now, nva::Input::Persisted(at)).unwrap();
         }
         while let Some(to) = self.nva.poll_transmit(now, &mut bytes) {
             any = true;

@@ -300,8 +300,8 @@ fn a_party_that_refuses_is_named_with_its_reason_and_the_move_is_shown_as_aborte
     world.start(0, 1, vm);
     let (to, tsis, deadline) = (place(2).nve, vec![key], Micros::from_secs(5));
     world.nva.handle(world.now, nva::Input::Move { id: MOVE, tsis, to, kind: MoveKind::Hot, deadline }).unwrap();
-    while let Some((number, _)) = world.nva.poll_persist() {
-        world.nva.handle(world.now, nva::Input::Persisted(number)).unwrap();
+    while let Some((at, _)) = world.nva.poll_persist() {
+        world.nva.handle(world.now, nva::Input::Persisted(at)).unwrap();
     }
 
     let mut datagram = Vec::new();
@@ -365,9 +365,9 @@ fn nothing_that_depends_on_a_record_leaves_before_it_is_durable() {
     };
 
     let before = replies(&mut world);
-    let (number, _) = world.nva.poll_persist().unwrap();
+    let (at, _) = world.nva.poll_persist().unwrap();
     let polled = replies(&mut world);
-    world.nva.handle(world.now, nva::Input::Persisted(number)).unwrap();
+    world.nva.handle(world.now, nva::Input::Persisted(at)).unwrap();
     let after = replies(&mut world);
 
     assert!(!before.contains(&"RegistrationReply"), "{before:?}");

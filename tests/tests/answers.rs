@@ -6,7 +6,7 @@ use nvo3_mobility::forwarder::{DropReason, Notice, Verdict};
 use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Address, Answer, Header, Message, Micros, Place, Query, RecordNo, Response, Tsi, TsiKey};
+use nvo3_nva_proto::{Address, Answer, Header, Message, Micros, Place, Query, Response, Tsi, TsiKey, Version};
 use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, tsi};
 use nvo3_wire::{Mac, Vni};
 use std::cell::{Cell, RefCell};
@@ -310,7 +310,7 @@ fn a_lost_update_is_noticed_and_made_up_for() {
     let asked = asked(&mut world);
     world.run(Micros::from_secs(4));
 
-    let full = |(_, message): &(Header, Message)| matches!(message, Message::Resync(resync) if resync.since == RecordNo(0) && resync.vns.contains(&vn));
+    let full = |(_, message): &(Header, Message)| matches!(message, Message::Resync(resync) if resync.since == Version::default() && resync.vns.contains(&vn));
     assert_eq!(asked.borrow().iter().filter(|said| full(said)).count(), 1);
     for n in 1..=3 {
         let truth = world.nva.lookup(&tsi(n).key).and_then(|mapping| mapping.place);

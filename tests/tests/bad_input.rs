@@ -5,7 +5,7 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, ErrorCode, Header, Hello, Lifetime, Message, MoveId, MoveKind, MoveWord,
+    Capabilities, Claim, Encapsulations, ErrorCode, Header, Hello, Lifetime, Message, MoveId, MoveKind, MoveWord,
     RegistrationRequest, RegistrationResult, SessionId, Version,
 };
 use nvo3_tests::direct::{Direct, peer, place, tsi};
@@ -122,6 +122,7 @@ fn an_nve_outside_the_domain_gets_an_error_and_no_session() {
         resumed: false,
         encapsulations: Encapsulations::VXLAN,
         capabilities: Capabilities::HOLD,
+        seen: None,
     };
     let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
     let mut bytes = Vec::new();
@@ -165,11 +166,16 @@ fn a_registration_that_comes_after_the_mapping_has_changed_is_refused() {
     let before = facts(&world);
     let (header, _) = Message::decode(&datagram_of_a_session(&mut world)).unwrap();
     let late = RegistrationRequest {
-        tsi: vm,
-        kind: MoveKind::Cold,
-        old: None,
-        expected: Some(Version::default()),
+        vn: key.vn,
         lifetime: Lifetime::SESSION,
+        claims: vec![Claim {
+            mac: key.mac,
+            kind: MoveKind::Cold,
+            by_word: true,
+            old: None,
+            expected: Some(Version::default()),
+            ips: vm.ips,
+        }],
     };
     let mut bytes = Vec::new();
     Message::RegistrationRequest(late).encode(&header, &mut bytes).unwrap();

@@ -7,7 +7,7 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Micros, MoveId, MoveResult, RecordNo, Tsi, TsiKey};
+use nvo3_nva_proto::{Micros, MoveId, MoveResult, Tsi, TsiKey, Version};
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 use nvo3_wire::{Mac, nd};
 use std::net::IpAddr;
@@ -164,7 +164,8 @@ fn frr_10468_a_sequence_wraps_or_goes_back_and_the_mac_is_stuck() {
     let mut world = World::new();
     world.direct.attach(1, AT_NEW.0, vec![world.vm.clone()]);
     let wrap = u64::from(u32::MAX) - 4;
-    let records: Vec<_> = world.direct.records.drain(..).map(|(n, record)| (RecordNo(n.0 + wrap), record)).collect();
+    let beyond = |at: Version| Version { generation: at.generation + wrap, ..at };
+    let records: Vec<_> = world.direct.records.drain(..).map(|(at, record)| (beyond(at), record)).collect();
     let mut versions = Vec::new();
     // The numbers of records go beyond 32 bits. Then a part of the records is lost, and the authority returns under a new epoch.
     for (epoch, records) in [(1, records.clone()), (2, records)] {

@@ -7,8 +7,7 @@ use nvo3_mobility::nve::rules::TsiState;
 use nvo3_mobility::nve::{self, Nve, NveConfig, NveCounters};
 use nvo3_nva_proto::auth::Party;
 use nvo3_nva_proto::{
-    Header, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, RecordNo, SEAL_LEN, TsiKey,
-    Version,
+    Header, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, SEAL_LEN, TsiKey, Version,
 };
 use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, prompt, sealed, tsi};
 use std::net::SocketAddr;
@@ -18,7 +17,7 @@ const EDGES: u8 = 3;
 /// The final state of a run, and its events.
 #[derive(Debug, PartialEq)]
 struct Outcome {
-    records: Vec<(RecordNo, Record)>,
+    records: Vec<(Version, Record)>,
     /// The events, without the steps of moves and in no order. A restarted authority answers each replayed message that it does not
     /// know the session. So with the forger, edges return sooner and in another order.
     told: Vec<String>,

@@ -7,7 +7,7 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Timer};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{
-    Address, Capabilities, Encapsulations, Header, Hello, HelloAck, Instant, Lifetime, Message, Micros, MoveId,
+    Address, Capabilities, Claim, Encapsulations, Header, Hello, HelloAck, Instant, Lifetime, Message, Micros, MoveId,
     MoveKind, NveId, Query, RegistrationRequest, SessionId, Tsi, TsiKey,
 };
 use nvo3_tests::direct::{peer, place};
@@ -102,11 +102,16 @@ fn an_authority_that_nobody_drains_stays_within_its_bounds() {
         let key = tsi.key;
         let message = match n / 4 % 8 {
             0 | 1 => Message::RegistrationRequest(RegistrationRequest {
-                tsi,
-                kind: MoveKind::Cold,
-                old: None,
-                expected: None,
+                vn: key.vn,
                 lifetime: Lifetime::SESSION,
+                claims: vec![Claim {
+                    mac: key.mac,
+                    kind: MoveKind::Cold,
+                    by_word: n % 8 < 4,
+                    old: None,
+                    expected: None,
+                    ips: tsi.ips,
+                }],
             }),
             2 => Message::Query(Query { vn: key.vn, address: Address::Mac(key.mac) }),
             3 => Message::OutcomeQuery(MoveId(u64::from(n))),
@@ -147,6 +152,7 @@ fn hello(n: u8, nonce: u64) -> Hello {
         resumed: false,
         encapsulations: Encapsulations::VXLAN,
         capabilities: Capabilities::HOLD,
+        seen: None,
     }
 }
 

@@ -10,7 +10,7 @@ use nvo3_tests::direct::{Direct, key, keys, peer, place, sealed};
 /// The Hello of an edge.
 fn hello() -> Vec<u8> {
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-    let hello = Hello { place: place(1), nonce: 77, resumed: false, encapsulations, capabilities };
+    let hello = Hello { place: place(1), nonce: 77, resumed: false, encapsulations, capabilities, seen: None };
     let mut bytes = Vec::new();
     Message::Hello(hello).encode(&Header::default(), &mut bytes).unwrap();
     bytes

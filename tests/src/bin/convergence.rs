@@ -120,8 +120,8 @@ impl World {
                 }
             }
         }
-        while let Some((record, _)) = self.nva.poll_persist() {
-            self.nva.handle(self.now, nva::Input::Persisted(record)).unwrap();
+        while let Some((at, _)) = self.nva.poll_persist() {
+            self.nva.handle(self.now, nva::Input::Persisted(at)).unwrap();
         }
         while let Some(to) = self.nva.poll_transmit(self.now, &mut bytes) {
             let n = (0..self.edges.len()).find(|n| address(*n) == to.ip()).unwrap();

@@ -134,9 +134,9 @@ impl World {
 
     pub fn drive_authority(&mut self) {
         let (now, mut bytes) = (self.now, Vec::new());
-        while let Some((number, record)) = self.nva.as_mut().and_then(|nva| nva.poll_persist()) {
-            self.log(|| format!("authority writes {number:?} {record:?}"));
-            self.lines.writing.push((now, number, record));
+        while let Some((at, record)) = self.nva.as_mut().and_then(|nva| nva.poll_persist()) {
+            self.log(|| format!("authority writes {at} {record:?}"));
+            self.lines.writing.push((now, at, record));
         }
         while let Some(to) = self.nva.as_mut().and_then(|nva| nva.poll_transmit(now, &mut bytes)) {
             self.say(Queue::ToEdge(edge_at(to.ip())), bytes.clone());

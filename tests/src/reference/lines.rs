@@ -99,7 +99,7 @@ impl World {
         let done = self.lines.writing.iter().take_while(|(since, ..)| *since <= until).count();
         let Some((_, upto, _)) = done.checked_sub(1).map(|last| &self.lines.writing[last]) else { return };
         let upto = *upto;
-        self.disk.extend(self.lines.writing.drain(..done).map(|(_, number, record)| (number, record)));
+        self.disk.extend(self.lines.writing.drain(..done).map(|(_, at, record)| (at, record)));
         let now = self.now;
         if let Some(nva) = &mut self.nva {
             nva.handle(now, nva::Input::Persisted(upto)).unwrap();

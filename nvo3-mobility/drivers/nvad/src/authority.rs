@@ -5,7 +5,7 @@ use crate::waiters::Waiters;
 use nvad::sockets::Sockets;
 use nvad::store::{self, Writer, WriterCounters};
 use nvo3_mobility::nva::{Event, Input, Nva};
-use nvo3_nva_proto::{Instant, NveId, Place, RecordNo};
+use nvo3_nva_proto::{Instant, NveId, Place, Version};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Unbelieved};
 use nvoctl::keys::Trust;
@@ -35,7 +35,7 @@ enum Said {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// Every record up to this one is durable.
-    Persisted(RecordNo),
+    Persisted(Version),
     /// The store has failed, and no more records become durable. [`Authority::end`] gives the error.
     StoreFailed,
     /// Edges have sent datagrams.
@@ -47,16 +47,15 @@ pub(crate) struct Authority {
     pub(super) nva: Nva,
     pub(super) places: Vec<Place>,
     pub(super) trust: Trust,
-    pub(super) epoch: u32,
     pub(super) journal: Journal,
-    /// The number of the newest record.
-    pub(super) last: RecordNo,
+    /// The newest record.
+    pub(super) last: Version,
     /// Every record up to this one is durable.
-    durable: RecordNo,
+    durable: Version,
     pub(super) written: WriterCounters,
     pub(super) sockets: Sockets,
     pub(super) waiters: Waiters,
-    later: VecDeque<(RecordNo, Said)>,
+    later: VecDeque<(Version, Said)>,
     pub(super) shed_later: u64,
     datagram: Vec<u8>,
     unbelieved: Unbelieved,
@@ -69,16 +68,14 @@ impl Authority {
         nva: Nva,
         places: Vec<Place>,
         trust: Trust,
-        epoch: u32,
         journal: Journal,
-        last: RecordNo,
+        last: Version,
         sockets: Sockets,
     ) -> Self {
         Self {
             nva,
             places,
             trust,
-            epoch,
             journal,
             last,
             durable: last,
@@ -122,7 +119,7 @@ impl Authority {
     }
 
     /// Tells the machine that every record up to this one is durable.
-    pub(crate) fn release(&mut self, now: Instant, upto: RecordNo) {
+    pub(crate) fn release(&mut self, now: Instant, upto: Version) {
         self.durable = upto;
         // The machine takes this input always.
         let _ = self.nva.handle(now, Input::Persisted(upto));
@@ -176,12 +173,12 @@ impl Authority {
     }
 
     fn hand_over(&mut self, now: Instant) {
-        while let Some((number, record)) = self.nva.poll_persist() {
-            self.last = number;
+        while let Some((at, record)) = self.nva.poll_persist() {
+            self.last = at;
             match &self.journal {
                 Journal::Memory => {}
                 // If the thread has failed, `happened` says so.
-                Journal::Store { writer, .. } => drop(writer.append(number, record)),
+                Journal::Store { writer, .. } => drop(writer.append(at, record)),
             }
         }
         if matches!(self.journal, Journal::Memory) && self.durable < self.last {

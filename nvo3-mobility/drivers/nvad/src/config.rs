@@ -29,6 +29,7 @@ Files:
   /run/nvo3/nvad.sock  the control socket, mode 0600: only its owner and root can connect. nvad removes it when it ends
   DIR/nva.redb         the records, in the directory of --data, which nvad makes. One nvad at a time has it open
   the file of --keys   mode 0600: nvad does not start if others may read it. `nvoctl reload-keys` reads it again
+  the file of --authority-key  mode 0600: nvad makes it if it is not there. Keep it apart from the records and when they are lost
   the file of --config nvad.toml in this package has every key with its default; nvad reads it once, at the start
 
 Environment:
@@ -73,6 +74,10 @@ pub(crate) struct Settings {
     /// Authenticate the messages between the edges and nvad by the keys in this file, mode 0600 [no default].
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_transport")]
     keys: Option<PathBuf>,
+    /// By the key in this file, mode 0600, nvad knows again what it told an edge before its records were lost. nvad makes the file if
+    /// it is not there [default: the file of --keys with `.authority` after its name; without --keys none].
+    #[arg(long, value_name = "FILE")]
+    authority_key: Option<PathBuf>,
     /// Authenticate nothing, in place of --keys: nvad believes whoever can send to its address [default: false].
     #[arg(long)]
     trusted_transport: bool,
@@ -107,9 +112,10 @@ pub(crate) struct Config {
     /// The directory of the records; `None` keeps no records.
     pub(crate) data: Option<PathBuf>,
     pub(crate) trust: Trust,
+    /// The file of the authority's own key; `None`: it has none.
+    pub(crate) authority_key: Option<PathBuf>,
     pub(crate) socket: PathBuf,
-    /// The machine's configuration, but for the epoch, which the store has, and the keys: it believes nobody before `start` reads
-    /// them.
+    /// The machine's configuration, but for the epoch of an empty store, and the keys: it believes nobody before `start` reads them.
     pub(crate) nva: NvaConfig,
 }
 
@@ -162,6 +168,7 @@ impl Settings {
             data,
             in_memory,
             keys,
+            authority_key: self.authority_key.or(file.authority_key),
             trusted_transport,
             socket: self.socket.or(file.socket),
             grace: self.grace.or(file.grace),
@@ -203,9 +210,15 @@ impl Settings {
         if self.data.is_some() && self.in_memory {
             return Err(Error::Both);
         }
+        let beside = |keys: &PathBuf| {
+            let mut path = keys.clone().into_os_string();
+            path.push(".authority");
+            path.into()
+        };
+        let authority_key = self.authority_key.or_else(|| self.keys.as_ref().map(beside));
         let trust = Trust::new(self.keys, self.trusted_transport)?;
         let socket = self.socket.unwrap_or_else(|| nvoctl::NVAD_SOCKET.into());
-        Ok(Config { listen, places, data: self.data, trust, socket, nva })
+        Ok(Config { listen, places, data: self.data, trust, authority_key, socket, nva })
     }
 
     fn machine(&self) -> Result<NvaConfig, Error> {
@@ -371,6 +384,16 @@ mod tests {
             (Micros::from_secs(30), false, 100)
         );
         assert_eq!(config.nva.lifetime, NvaConfig::new(Transport::Trusted).lifetime);
+    }
+
+    #[test]
+    fn the_authoritys_own_key_is_beside_the_keys_of_the_edges_unless_it_is_said_where() {
+        let place = |flags: &[&str]| load(flags, &GOOD.replace("trusted-transport = true", "")).unwrap().authority_key;
+
+        assert_eq!(place(&["--trusted-transport"]), None);
+        assert_eq!(place(&["--keys", "/k/nvad.keys"]), Some("/k/nvad.keys.authority".into()));
+        assert_eq!(place(&["--keys", "/k/nvad.keys", "--authority-key", "/a"]), Some("/a".into()));
+        assert_eq!(place(&["--trusted-transport", "--authority-key", "/a"]), Some("/a".into()));
     }
 
     #[test]

@@ -31,6 +31,8 @@ impl Authority {
             Request::Outcome { move_id } => self.outcome(now, move_id, caller),
             Request::Cancel { move_id } => self.word(now, Input::Cancel(move_id), caller),
             Request::Fence { nve } => self.word(now, Input::Fenced(nve), caller),
+            Request::Forget { tsi } => self.word(now, Input::Forget(tsi), caller),
+            Request::Release { tsi } => self.word(now, Input::Release(tsi), caller),
             Request::ReloadKeys => _ = caller.reply(self.reload_keys().into()),
             Request::Attach(_)
             | Request::Detach { .. }
@@ -124,8 +126,8 @@ impl Authority {
             "daemon": "nvad",
             "listen": self.sockets.addresses(),
             "authenticates": self.trust != Trust::Transport,
-            "epoch": self.epoch,
-            "records": self.last,
+            "epoch": self.nva.book().epoch(),
+            "records": self.last.generation,
             "nves": show::nves(&self.nva, &self.places),
             "tsis": self.nva.tsi_count(),
             "moves_in_hand": self.nva.moves().filter(|standing| !matches!(standing.state, State::Ended(_))).count(),

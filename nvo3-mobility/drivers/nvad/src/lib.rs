@@ -15,16 +15,18 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
-//! let store = Store::open(directory.path(), new_epoch)?;
+//! let store = Store::open(directory.path())?;
 //! let records = store.records()?;
 //! let mut config = NvaConfig::new(Transport::Trusted);
-//! config.epoch = store.epoch();
+//! if records.is_empty() {
+//!     config.epoch = new_epoch();
+//! }
 //! store.remove(&superseded(&config, &records))?;
 //! let mut nva = Nva::replay(config, 0x5eed, Instant(0), records)?;
 //!
 //! let writer = Writer::start(store)?;
-//! while let Some((number, record)) = nva.poll_persist() {
-//!     writer.append(number, record);
+//! while let Some((at, record)) = nva.poll_persist() {
+//!     writer.append(at, record);
 //! }
 //! // In its loop the authority awaits `writer.progressed()`, and gives its machine `Input::Persisted`.
 //! writer.finish()?;

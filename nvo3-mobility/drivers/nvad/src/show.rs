@@ -16,6 +16,7 @@ pub(crate) fn tables(nva: &Nva) -> Value {
             "ips": mapping.ips,
             "nve": mapping.place.map(|place| place.nve),
             "version": mapping.version.to_string(),
+            "frozen": nva.book().is_frozen(&key),
         })
     };
     nva.mappings().map(row).collect()
@@ -83,6 +84,18 @@ pub(crate) fn event(event: &Event) -> Value {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
         Event::Duplicate(key) => json!({ "event": "duplicate", "vni": key.vn, "mac": key.mac }),
+        Event::Rewound { nve, seen, had, epoch } => json!({
+            "event": "rewound",
+            "nve": nve,
+            "seen": seen.to_string(),
+            "had": had.to_string(),
+            "epoch": epoch,
+        }),
+        Event::TakenUp { key, nve } => {
+            json!({ "event": "taken-up", "vni": key.vn, "mac": key.mac, "nve": nve })
+        }
+        Event::Omitted { key, nve } => json!({ "event": "omitted", "vni": key.vn, "mac": key.mac, "nve": nve }),
+        Event::DidNotYield { id, nve } => json!({ "event": "did-not-yield", "move": id, "nve": nve }),
         other => json!({ "event": "other", "what": other.to_string() }),
     }
 }

@@ -6,14 +6,14 @@ use nvad::sockets::Sockets;
 use nvad::store::{Store, Writer, new_epoch};
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::{Input, Nva, superseded};
-use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{Place, RecordNo};
+use nvo3_nva_proto::Place;
+use nvo3_nva_proto::auth::{Keys, SeenKey};
 use nvoctl::{clock, daemon};
 use std::error::Error;
 
 /// Opens the store, replays its records, and listens. It needs a tokio runtime.
 pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>> {
-    let store = config.data.as_deref().map(|directory| Store::open(directory, new_epoch)).transpose()?;
+    let store = config.data.as_deref().map(Store::open).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
     if let Some(store) = &store {
         let superseded = superseded(&config.nva, &records);
@@ -26,21 +26,25 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
             );
         }
     }
-    let last = records.last().map_or(RecordNo(0), |(number, _)| *number);
-    let epoch = store.as_ref().map_or_else(new_epoch, Store::epoch);
+    let last = records.last().map(|(at, _)| *at).unwrap_or_default();
+    if records.is_empty() {
+        config.nva.epoch = new_epoch();
+    }
     let sockets = Sockets::bind(&config.listen)?;
 
-    config.nva.epoch = epoch;
     config.nva.transport = daemon::transport(&config.trust)?;
     if let Transport::Sealed(keys) = &config.nva.transport {
         warn_without_key(keys, &config.places);
     }
+    let secret = config.authority_key.as_deref().map(nvoctl::keys::secret).transpose()?;
+    config.nva.seen_key = secret.as_ref().map(SeenKey::new);
     let now = clock::now();
     let mut nva = Nva::replay(config.nva, getrandom::u64()?, now, records)?;
     for place in &config.places {
         nva.handle(now, Input::Admit(*place))?;
     }
 
+    let epoch = nva.book().epoch();
     let listen: Vec<String> = sockets.addresses().iter().map(ToString::to_string).collect();
     let listen = listen.join(", ");
     let journal = match store {
@@ -54,12 +58,12 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
         }
         Some(store) => {
             let path = store.path().to_owned();
-            let (file, records, tsis) = (path.display(), last.0, nva.tsi_count());
+            let (file, records, tsis) = (path.display(), last.generation, nva.tsi_count());
             tracing::info!(%listen, epoch, records, tsis, store = %file, "the authority answers");
             Journal::Store { writer: Writer::start(store)?, path }
         }
     };
-    Ok(Authority::new(nva, config.places, config.trust, epoch, journal, last, sockets))
+    Ok(Authority::new(nva, config.places, config.trust, journal, last, sockets))
 }
 
 /// Logs a warning for each edge that has no key.

@@ -122,7 +122,7 @@ fn log(event: &Event) {
             tracing::info!("move" = id.0, result = %result, "a move has ended")
         }
         Event::Duplicate(key) => {
-            tracing::warn!(tsi = %key, "a TSI moved too often without a plan and is frozen: two VMs may have its MAC");
+            tracing::warn!(tsi = %key, "a TSI moved too often without a plan and is frozen: two VMs may have its MAC; `nvoctl release` releases it");
         }
         Event::Move { id, from, to } => {
             tracing::debug!(
@@ -135,6 +135,20 @@ fn log(event: &Event) {
         Event::Converged { id, after } => {
             tracing::debug!("move" = id.0, %after, "every interested edge follows a committed move");
         }
+        Event::Rewound { nve, seen, had, epoch } => tracing::warn!(
+            %nve, %seen, %had, epoch,
+            "records are lost or old: an edge has seen a newer one. A higher epoch begins, and the edges restate what they have"
+        ),
+        Event::TakenUp { key, nve } => {
+            tracing::debug!(tsi = %key, %nve, "an edge restated a TSI that the directory did not have so");
+        }
+        Event::Omitted { key, nve } => {
+            tracing::info!(tsi = %key, %nve, "an edge did not restate a TSI: it is withdrawn");
+        }
+        Event::DidNotYield { id, nve } => tracing::warn!(
+            "move" = id.0, %nve,
+            "an edge did not yield a TSI in time: the claim of another edge's hypervisor wins"
+        ),
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }

@@ -14,6 +14,10 @@ pub(crate) fn error(error: Error) -> String {
             let busy = other.0;
             format!("{error}; `nvoctl outcome {busy}` waits for its end, `nvoctl cancel {busy}` calls it off")
         }
+        Error::InMove { key, other } => {
+            let busy = other.0;
+            format!("{key} takes part in move {busy}; `nvoctl cancel {busy}` calls it off")
+        }
         _ => error.to_string(),
     }
 }

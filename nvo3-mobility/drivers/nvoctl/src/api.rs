@@ -72,13 +72,24 @@ pub enum Request {
         /// The NVE.
         nve: NveId,
     },
+    /// nvad: take a TSI out of the directory. Where its VM still runs, only its hypervisor's next word registers it again.
+    Forget {
+        /// The TSI.
+        tsi: TsiKey,
+    },
+    /// nvad: release a TSI that is frozen because it moved too often without a plan.
+    Release {
+        /// The TSI.
+        tsi: TsiKey,
+    },
 }
 
 /// The parts that a daemon can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// The TSIs, an array: at nved the state and the mapping of each, and `refused` if the NVA refused to register it; at nvad its NVE.
+    /// The TSIs, an array: at nved the state and the mapping of each, and `refused` if the NVA refused to register it; at nvad its NVE, and
+    /// whether it is frozen.
     Tables,
     /// The moves, an array: those in hand, then the last that ended. nved keeps 16, each with the frames that it held, tunnelled and
     /// dropped for the move.

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const AFTER_HELP: &str = "\
 TIME is a number and a unit, such as 500ms, 10s or 5m. MAC is such as 02:00:00:00:00:10.
 
-nvad takes: prepare, outcome, cancel, fence, migrate (at /run/nvo3/nvad.sock).
+nvad takes: prepare, outcome, cancel, fence, forget, release, migrate (at /run/nvo3/nvad.sock).
 nved takes: attach, detach, suspend, activate, resume (at /run/nvo3/nved.sock).
 Both take status, show, watch and reload-keys. Without --socket these ask nved.
 
@@ -138,6 +138,16 @@ pub(crate) enum Command {
         #[arg(value_name = "NVE", value_parser = nve_id)]
         nve: NveId,
     },
+    /// nvad: take a TSI out of the directory. Where its VM still runs, `activate` or `attach` registers it again.
+    Forget {
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// nvad: release a TSI that is frozen because it moved too often without a plan (a duplicate address).
+    Release {
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Make a key for an NVE and add it to these files. No daemon is asked.
     ///
     /// Give nvad's file and the NVE's file, or copy the new line from one to the other. Then `reload-keys` at nvad, and then at nved.
@@ -225,7 +235,7 @@ pub(crate) struct Whose {
     /// The VNI of the VN, up to 16777215.
     #[arg(long, value_name = "N", value_parser = vni)]
     vni: Vni,
-    /// The MAC address of one interface; it stands for all that move with it.
+    /// The MAC address of one interface. In a move it stands for all that move with it.
     #[arg(long, value_name = "MAC")]
     mac: Mac,
 }
@@ -257,6 +267,8 @@ impl Flags {
             | Command::Outcome { .. }
             | Command::Cancel { .. }
             | Command::Fence { .. }
+            | Command::Forget { .. }
+            | Command::Release { .. }
             | Command::Migrate(_) => NVAD_SOCKET,
             _ => NVED_SOCKET,
         }))
@@ -308,6 +320,8 @@ impl Command {
             Self::Outcome { move_id } => Request::Outcome { move_id: *move_id },
             Self::Cancel { move_id } => Request::Cancel { move_id: *move_id },
             Self::Fence { nve } => Request::Fence { nve: *nve },
+            Self::Forget { whose } => Request::Forget { tsi: whose.tsi() },
+            Self::Release { whose } => Request::Release { tsi: whose.tsi() },
             Self::ReloadKeys => Request::ReloadKeys,
             Self::Migrate(migrate) => migrate.prepare.request(),
             Self::MakeKey { .. } => return None,
@@ -373,6 +387,8 @@ mod tests {
             ("outcome 9".into(), nvad, r#"{"outcome":{"move_id":9}}"#.into()),
             ("cancel 9".into(), nvad, r#"{"cancel":{"move_id":9}}"#.into()),
             ("fence 2".into(), nvad, r#"{"fence":{"nve":2}}"#.into()),
+            (format!("forget {whose}"), nvad, format!(r#"{{"forget":{{"tsi":{mac}}}}}"#)),
+            (format!("release {whose}"), nvad, format!(r#"{{"release":{{"tsi":{mac}}}}}"#)),
             (
                 format!("migrate {whose} --to 2 --old a --new b --stop true --start true"),
                 nvad,

@@ -115,14 +115,7 @@ impl Trust {
 /// [`KeysError::File`] if the file cannot be read, [`KeysError::Open`] if others may read or change it, [`KeysError::Line`] if a line is
 /// not a key.
 pub fn read(path: &Path) -> Result<Keys, KeysError> {
-    let failed = |error| KeysError::File { path: path.to_owned(), error };
-    let mut file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeysError::Open { path: path.to_owned(), mode });
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(failed)?;
+    let text = text(path)?;
     let mut keys = Keys::default();
     for (n, line) in text.lines().enumerate() {
         let bare = line.split('#').next().unwrap_or_default().trim();
@@ -150,13 +143,66 @@ pub fn make(nve: NveId, paths: &[PathBuf]) -> Result<KeyId, KeysError> {
     let mut secret = [0; Secret::LEN];
     getrandom::fill(&mut secret).map_err(KeysError::Random)?;
     let secret = Secret::from(secret);
-    let digits: String = secret.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = digits(&secret);
     for path in paths {
         let failed = |error| KeysError::File { path: path.clone(), error };
         let mut file = OpenOptions::new().append(true).create(true).mode(MODE).open(path).map_err(failed)?;
         file.write_all(format!("{id} {} {digits}\n", nve.0).as_bytes()).map_err(failed)?;
     }
     Ok(id)
+}
+
+/// Reads a secret of 64 hexadecimal digits from a file that only its owner may read and write. A file that is not there is made, for its
+/// owner alone, with a secret that nobody can guess.
+///
+/// # Errors
+/// [`KeysError::File`] if the file cannot be read or made, [`KeysError::Open`] if others may read or change it, [`KeysError::Line`] if it
+/// has something else, [`KeysError::Random`] if the system has no random bytes.
+pub fn secret(path: &Path) -> Result<Secret, KeysError> {
+    let failed = |error| KeysError::File { path: path.to_owned(), error };
+    match text(path) {
+        Err(KeysError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+        read => {
+            let secret = hex(read?.trim());
+            let why = || "the secret is not 64 hexadecimal digits".to_owned();
+            return secret.ok_or_else(|| KeysError::Line { path: path.to_owned(), line: 1, why: why() });
+        }
+    }
+    let mut bytes = [0; Secret::LEN];
+    getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
+    let secret = Secret::from(bytes);
+    // A crash leaves the whole file or none.
+    let mut new = path.to_owned().into_os_string();
+    new.push(".new");
+    let made = || {
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
+        file.write_all(format!("{}\n", digits(&secret)).as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    };
+    made().map_err(failed)?;
+    Ok(secret)
+}
+
+fn digits(secret: &Secret) -> String {
+    secret.expose().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The text of a file that only its owner may read and write.
+fn text(path: &Path) -> Result<String, KeysError> {
+    let failed = |error| KeysError::File { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeysError::Open { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 fn parsed(line: &str) -> Result<(KeyId, NveId, Secret), String> {
@@ -236,6 +282,26 @@ mod tests {
             "line 1: the secret is not 64 hexadecimal digits"
         );
         assert_eq!(refused("1 1", 0o400), "line 1: ID NVE SECRET is needed");
+    }
+
+    #[test]
+    fn a_secret_is_made_once_for_its_owner_alone_and_anything_else_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("authority");
+        fs::write(directory.path().join("authority.new"), "half").unwrap();
+
+        let first = secret(&path).unwrap();
+        let again = secret(&path).unwrap();
+
+        assert_eq!(first.expose(), again.expose());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        assert_ne!(first.expose(), secret(&directory.path().join("other")).unwrap().expose());
+        fs::write(&path, "00ff").unwrap();
+        let why = secret(&path).unwrap_err().to_string();
+        assert!(why.ends_with("authority: line 1: the secret is not 64 hexadecimal digits"), "{why}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(secret(&path), Err(KeysError::Open { mode: 0o644, .. })));
+        assert!(matches!(secret(&path.join("no/directory")), Err(KeysError::File { .. })));
     }
 
     #[test]

@@ -29,7 +29,7 @@ enum Way {
 fn hello(id: u64) -> Vec<u8> {
     let place = Place { nve: NveId(id), locators: Locators::V4(Ipv4Addr::new(10, 99, 0, 3)) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-    let hello = Hello { place, nonce: 1, resumed: false, encapsulations, capabilities };
+    let hello = Hello { place, nonce: 1, resumed: false, encapsulations, capabilities, seen: None };
     let mut bytes = Vec::new();
     let header = Header { session: SessionId(0), sequence: 0, transaction: 0 };
     Message::Hello(hello).encode(&header, &mut bytes).unwrap();

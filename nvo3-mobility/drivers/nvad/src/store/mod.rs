@@ -3,25 +3,23 @@
 //! At the start, [`Store`] reads the records and removes those that newer records replace. [`Writer`] writes new records in a thread of
 //! its own.
 //!
-//! A record's number is its key. Its value is the record in [postcard](https://docs.rs/postcard), which is small and carries no
-//! schema. The version of the format in the file says how to read the bytes.
+//! A record's number is its key. Its value is the epoch and the record in [postcard](https://docs.rs/postcard), which is small and
+//! carries no schema. The version of the format in the file says how to read the bytes.
 //!
 //! ```
-//! use nvad::store::{Store, new_epoch};
+//! use nvad::store::Store;
 //! use nvo3_mobility::nva::Record;
-//! use nvo3_nva_proto::{MoveId, RecordNo};
+//! use nvo3_nva_proto::{MoveId, Version};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
-//! let closed = (RecordNo(1), Record::Closed { id: MoveId(7) });
-//! let store = Store::open(directory.path(), new_epoch)?;
+//! let closed = (Version { epoch: 1, generation: 1 }, Record::Closed { id: MoveId(7) });
+//! let store = Store::open(directory.path())?;
 //! store.append(&[closed.clone()])?;
-//! let epoch = store.epoch();
 //! drop(store);
 //!
-//! let store = Store::open(directory.path(), new_epoch)?;
+//! let store = Store::open(directory.path())?;
 //! assert_eq!(store.records()?, [closed]);
-//! assert_eq!(store.epoch(), epoch);
 //! # Ok(())
 //! # }
 //! ```
@@ -31,7 +29,7 @@ mod writer;
 pub use writer::{Progress, Writer, WriterCounters};
 
 use nvo3_mobility::nva::Record;
-use nvo3_nva_proto::RecordNo;
+use nvo3_nva_proto::{RecordNo, Version};
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::fmt;
 use std::fs;
@@ -42,7 +40,7 @@ use std::time::{Duration, SystemTime};
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// The version of the layout of both tables and of a record's bytes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The reason why records cannot be kept or read. Each error names the file.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +59,8 @@ pub enum Error {
     },
     /// The file does not hold the bytes that were written.
     #[error(
-        "{path}: the file is damaged ({what}). Put a copy in its place, or move it away to begin with an empty directory. Registrations \
-         and moves that the copy does not have are lost, and connected edges do not register again by themselves: at each edge, restart \
-         nved, or detach and attach its ports"
+        "{path}: the file is damaged ({what}). Put a copy in its place, or move it away to begin with an empty directory. The edges then \
+         restate the TSIs and moves that they have; fences, freezes and forgotten TSIs that the copy does not have are lost"
     )]
     Damaged {
         /// The file.
@@ -93,31 +90,29 @@ pub enum Error {
 pub struct Store {
     path: PathBuf,
     database: Database,
-    epoch: u32,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).field("epoch", &self.epoch).finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 impl Store {
-    /// Opens the file `nva.redb` in `directory` and checks all of it. If there is none, makes directory and file, with a new epoch.
+    /// Opens the file `nva.redb` in `directory` and checks all of it. If there is none, makes directory and file.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has the file open, [`Error::Damaged`] or [`Error::Format`] if it cannot be read, [`Error::Io`]
     /// or [`Error::Failed`] if the system or the database fails.
-    pub fn open(directory: &Path, new_epoch: impl FnOnce() -> u32) -> Result<Self, Error> {
+    pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("nva.redb");
         fs::create_dir_all(directory).map_err(|error| Error::Io { path: directory.to_owned(), error })?;
         // redb panics for some damaged files.
         let opened = catch_unwind(|| open(&path));
         let database = opened.unwrap_or_else(|_| Err(damaged(&path, "its pages make no sense")))?;
-        let mut store = Self { path, database, epoch: 0 };
+        let store = Self { path, database };
         // An authority that ended before it wrote a record promised nothing.
         if store.is_empty()? {
-            store.epoch = new_epoch();
             store.begin()?;
             // The directory's entry for the file must survive a crash too.
             let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
@@ -133,11 +128,6 @@ impl Store {
         &self.path
     }
 
-    /// The epoch of the records, at least 1: the epoch of the first open.
-    pub const fn epoch(&self) -> u32 {
-        self.epoch
-    }
-
     fn is_empty(&self) -> Result<bool, Error> {
         let empty = || Ok(self.database.begin_read()?.list_tables()?.next().is_none());
         empty().map_err(|error| self.failed(error))
@@ -147,44 +137,37 @@ impl Store {
         self.write(|transaction| {
             transaction.open_table(RECORDS)?;
             let mut meta = transaction.open_table(META)?;
-            meta.insert("epoch", u64::from(self.epoch))?;
             meta.insert("format", FORMAT)?;
             Ok(())
         })
     }
 
-    fn check(&mut self) -> Result<(), Error> {
-        let meta = |name: &str| -> Result<Option<u64>, redb::Error> {
-            let found = self.database.begin_read()?.open_table(META)?.get(name)?.map(|value| value.value());
-            Ok(found)
+    fn check(&self) -> Result<(), Error> {
+        let format = || -> Result<Option<u64>, redb::Error> {
+            Ok(self.database.begin_read()?.open_table(META)?.get("format")?.map(|value| value.value()))
         };
-        let found = meta("format").map_err(|error| damaged(&self.path, &error.to_string()))?;
-        let epoch = meta("epoch").map_err(|error| self.failed(error))?;
-        match found {
-            Some(FORMAT) => {}
-            Some(found) => return Err(Error::Format { path: self.path.clone(), found }),
-            None => return Err(damaged(&self.path, "it has no format")),
+        match format().map_err(|error| damaged(&self.path, &error.to_string()))? {
+            Some(FORMAT) => Ok(()),
+            Some(found) => Err(Error::Format { path: self.path.clone(), found }),
+            None => Err(damaged(&self.path, "it has no format")),
         }
-        let epoch = epoch.and_then(|epoch| u32::try_from(epoch).ok());
-        self.epoch = epoch.ok_or_else(|| damaged(&self.path, "it has no epoch"))?;
-        Ok(())
     }
 
-    /// Every record, in the order of their numbers.
+    /// Every record with its epoch and number, in the order of the numbers.
     ///
     /// # Errors
     /// [`Error::Failed`] if the file cannot be read, [`Error::Damaged`] with the record's number if a record cannot be decoded.
-    pub fn records(&self) -> Result<Vec<(RecordNo, Record)>, Error> {
+    pub fn records(&self) -> Result<Vec<(Version, Record)>, Error> {
         let failed = |error| self.failed(error);
         let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
         let table = transaction.open_table(RECORDS).map_err(|error| failed(error.into()))?;
         let rows = table.iter().map_err(|error| failed(error.into()))?;
         let decoded = rows.map(|row| {
             let (number, bytes) = row.map_err(|error| failed(error.into()))?;
-            let number = number.value();
-            let record = postcard::from_bytes(bytes.value())
-                .map_err(|error| damaged(&self.path, &format!("record {number}: {error}")))?;
-            Ok((RecordNo(number), record))
+            let generation = number.value();
+            let (epoch, record) = postcard::from_bytes(bytes.value())
+                .map_err(|error| damaged(&self.path, &format!("record {generation}: {error}")))?;
+            Ok((Version { epoch, generation }, record))
         });
         decoded.collect()
     }
@@ -193,14 +176,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Failed`] if the disk or the database fails. Then no record is written.
-    pub fn append(&self, records: &[(RecordNo, Record)]) -> Result<(), Error> {
+    pub fn append(&self, records: &[(Version, Record)]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
-            for (number, record) in records {
+            for (at, record) in records {
                 // Encoding fails only without memory.
-                let bytes =
-                    postcard::to_stdvec(record).map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
-                table.insert(number.0, bytes.as_slice())?;
+                let bytes = postcard::to_stdvec(&(at.epoch, record))
+                    .map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
+                table.insert(at.generation, bytes.as_slice())?;
             }
             Ok(())
         })
@@ -239,7 +222,7 @@ impl Store {
     }
 }
 
-/// An epoch that is larger than any before: the seconds since 1970.
+/// An epoch for an authority without records, larger than any before: the seconds since 1970.
 ///
 /// The call returns when that second is over, so that an authority that starts later has a larger epoch, unless the clock is set back.
 pub fn new_epoch() -> u32 {
@@ -252,8 +235,17 @@ pub fn new_epoch() -> u32 {
 fn open(path: &Path) -> Result<Database, Error> {
     let mut database = Database::create(path).map_err(|error| refused(path, error))?;
     // A wrong directory is worse than none, and the start reads every page anyway.
+    let before = newest(&database);
     let intact = database.check_integrity().map_err(|error| refused(path, error))?;
-    if intact { Ok(database) } else { Err(damaged(path, "a checksum is wrong")) }
+    // redb also repairs its list of free pages, which loses nothing. If it gives up the last commit, that had a newer record.
+    if intact || newest(&database) == before { Ok(database) } else { Err(damaged(path, "a checksum is wrong")) }
+}
+
+/// The number of the newest record, if one can be read.
+fn newest(database: &Database) -> Option<u64> {
+    let table = database.begin_read().ok()?.open_table(RECORDS).ok()?;
+    let (number, _) = table.last().ok()??;
+    Some(number.value())
 }
 
 fn refused(path: &Path, error: DatabaseError) -> Error {

@@ -8,50 +8,72 @@ fn key(n: u8) -> TsiKey {
     TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) }
 }
 
-fn one_of_each() -> Vec<(RecordNo, Record)> {
+fn at(generation: u64) -> Version {
+    Version { epoch: 300, generation }
+}
+
+fn one_of_each() -> Vec<(Version, Record)> {
     let ips = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
     let (id, deadline) = (MoveId(u64::MAX), Micros::from_secs(5));
-    let (old, new, tsis) = (NveId(1), NveId(2), vec![key(1), key(2)]);
+    let (nve, old, new, tsis) = (NveId(1), NveId(1), NveId(2), vec![key(1), key(2)]);
+    let (tsi, version) = (key(1), Version { epoch: 299, generation: 300 });
+    let plan = Plan { id, tsis, old, new, kind: MoveKind::Hot, by_word: true, deadline };
     let all = [
-        Record::Registered { tsi: Tsi { key: key(1), ips }, nve: NveId(1) },
-        Record::Planned(Plan { id, tsis, old, new, kind: MoveKind::Hot, deadline }),
+        Record::Registered { tsi: Tsi { key: key(1), ips }, nve },
+        Record::Planned(plan.clone()),
         Record::Committed { id },
         Record::Aborted { id },
         Record::Closed { id },
-        Record::Withdrawn { tsi: key(1) },
+        Record::Withdrawn { tsi },
+        Record::Epoch,
+        Record::Rewound { kept: 299 },
+        Record::Forgotten { tsi },
+        Record::Fenced { nve },
+        Record::Returned { nve },
+        Record::Frozen { tsi },
+        Record::Released { tsi },
+        Record::Restored { plan, version },
     ];
-    (1..).map(RecordNo).zip(all).collect()
+    (1..).map(at).zip(all).collect()
 }
 
-fn closed(n: u64) -> (RecordNo, Record) {
-    (RecordNo(n), Record::Closed { id: MoveId(n) })
+fn closed(n: u64) -> (Version, Record) {
+    (at(n), Record::Closed { id: MoveId(n) })
 }
 
 /// Records of earlier versions can be read.
 #[test]
 fn the_bytes_of_a_record_stay_as_they_are() {
     let written = [
-        "00070200000000010200c00002010120010db800000000000000000000000101",
-        "02ffffffffffffffffff01020702000000000107020000000002010200c096b102",
-        "03ffffffffffffffffff01",
-        "04ffffffffffffffffff01",
-        "05ffffffffffffffffff01",
-        "0107020000000001",
+        "ac0200070200000000010200c00002010120010db800000000000000000000000101",
+        "ac0202ffffffffffffffffff0102070200000000010702000000000201020001c096b102",
+        "ac0203ffffffffffffffffff01",
+        "ac0204ffffffffffffffffff01",
+        "ac0205ffffffffffffffffff01",
+        "ac020107020000000001",
+        "ac0206",
+        "ac0207ab02",
+        "ac020807020000000001",
+        "ac020901",
+        "ac020a01",
+        "ac020b07020000000001",
+        "ac020c07020000000001",
+        "ac020dffffffffffffffffff0102070200000000010702000000000201020001c096b102ab02ac02",
     ];
 
-    let hex = |(_, record)| -> String {
-        postcard::to_stdvec(&record).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+    let hex = |(at, record): (Version, Record)| -> String {
+        postcard::to_stdvec(&(at.epoch, record)).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
     };
     assert_eq!(one_of_each().into_iter().map(hex).collect::<Vec<_>>(), written);
 }
 
-fn open_in(directory: &TempDir, epoch: u32) -> Result<Store, Error> {
-    Store::open(directory.path(), || epoch)
+fn open_in(directory: &TempDir) -> Result<Store, Error> {
+    Store::open(directory.path())
 }
 
 fn filled() -> TempDir {
     let directory = TempDir::new().unwrap();
-    let store = open_in(&directory, 9).unwrap();
+    let store = open_in(&directory).unwrap();
     store.append(&(1..=1_000).map(closed).collect::<Vec<_>>()).unwrap();
     directory
 }
@@ -62,40 +84,41 @@ fn why(result: Result<Store, Error>) -> String {
 
 /// Checks I6.
 #[test]
-fn records_come_back_in_order_with_the_epoch_they_were_made_in() {
+fn records_come_back_in_order_each_with_the_epoch_it_was_made_in() {
     let directory = TempDir::new().unwrap();
-    let store = open_in(&directory, 9).unwrap();
-    assert_eq!((store.epoch(), store.records().unwrap()), (9, vec![]));
-    let (first, last) = (one_of_each(), [closed(256), closed(300)]);
+    let store = open_in(&directory).unwrap();
+    assert_eq!(store.records().unwrap(), []);
+    let mut last = [closed(256), closed(300)];
+    last[1].0.epoch = u32::MAX;
+    let first = one_of_each();
     store.append(&last).unwrap();
     store.append(&first).unwrap();
     drop(store);
 
-    let store = open_in(&directory, 10).unwrap();
+    let store = open_in(&directory).unwrap();
 
-    assert_eq!(store.epoch(), 9);
     assert_eq!(store.records().unwrap(), [first.as_slice(), &last].concat());
 }
 
 #[test]
 fn what_is_removed_is_gone_and_the_rest_keeps_its_numbers() {
     let directory = filled();
-    let store = open_in(&directory, 9).unwrap();
+    let store = open_in(&directory).unwrap();
     let odd: Vec<_> = (1..=1_000).step_by(2).map(RecordNo).collect();
 
     store.remove(&odd).unwrap();
     drop(store);
 
     let left: Vec<_> = (2..=1_000).step_by(2).map(closed).collect();
-    assert_eq!(open_in(&directory, 9).unwrap().records().unwrap(), left);
+    assert_eq!(open_in(&directory).unwrap().records().unwrap(), left);
 }
 
 #[test]
 fn a_store_that_someone_has_open_is_refused() {
     let directory = TempDir::new().unwrap();
-    let _open = open_in(&directory, 9).unwrap();
+    let _open = open_in(&directory).unwrap();
 
-    let refused = why(open_in(&directory, 9));
+    let refused = why(open_in(&directory));
 
     assert!(refused.contains("nva.redb: another process has it open: end that nvad"), "{refused}");
 }
@@ -103,13 +126,13 @@ fn a_store_that_someone_has_open_is_refused() {
 #[test]
 fn a_store_of_another_format_is_refused() {
     let directory = filled();
-    let store = open_in(&directory, 9).unwrap();
-    store.write(|transaction| transaction.open_table(META)?.insert("format", 2).map(drop).map_err(Into::into)).unwrap();
+    let store = open_in(&directory).unwrap();
+    store.write(|transaction| transaction.open_table(META)?.insert("format", 1).map(drop).map_err(Into::into)).unwrap();
     drop(store);
 
-    let refused = why(open_in(&directory, 9));
+    let refused = why(open_in(&directory));
 
-    assert!(refused.contains("its format is 2, not 1"), "{refused}");
+    assert!(refused.contains("its format is 1, not 2"), "{refused}");
 }
 
 #[test]
@@ -121,7 +144,7 @@ fn a_database_of_something_else_is_refused() {
     transaction.commit().unwrap();
     drop(other);
 
-    let refused = why(open_in(&directory, 9));
+    let refused = why(open_in(&directory));
 
     assert!(refused.contains("the file is damaged"), "{refused}");
 }
@@ -129,7 +152,7 @@ fn a_database_of_something_else_is_refused() {
 #[test]
 fn a_record_that_makes_no_sense_is_named() {
     let directory = filled();
-    let store = open_in(&directory, 9).unwrap();
+    let store = open_in(&directory).unwrap();
     let wrong = [99_u8].as_slice();
     store.write(|transaction| transaction.open_table(RECORDS)?.insert(5, wrong).map(drop).map_err(Into::into)).unwrap();
 
@@ -156,7 +179,7 @@ fn a_damaged_file_is_refused_and_never_read_as_something_else() {
 
     for bytes in cut.into_iter().chain(flipped).chain(garbage) {
         fs::write(&path, &bytes).unwrap();
-        match open_in(&directory, 9).and_then(|store| store.records()) {
+        match open_in(&directory).and_then(|store| store.records()) {
             // What was damaged was not in use.
             Ok(records) => assert_eq!(records, expected),
             Err(error) => {
@@ -173,21 +196,21 @@ fn a_damaged_file_is_refused_and_never_read_as_something_else() {
 #[test]
 fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
     let directory = TempDir::new().unwrap();
-    let mut writer = Writer::start(open_in(&directory, 9).unwrap()).unwrap();
+    let mut writer = Writer::start(open_in(&directory).unwrap()).unwrap();
     for n in 1..=2_000 {
-        assert!(writer.append(RecordNo(n), closed(n).1));
+        assert!(writer.append(at(n), closed(n).1));
     }
 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (mut before, mut counted) = (RecordNo(0), WriterCounters::default());
-    while before < RecordNo(2_000) {
+    let (mut before, mut counted) = (at(0), WriterCounters::default());
+    while before < at(2_000) {
         let progress = runtime.block_on(writer.progressed()).unwrap();
         assert!(progress.upto > before);
         (before, counted) = (progress.upto, progress.counters);
     }
     assert!(counted.records_written == 2_000 && counted.commits < 1_000, "{counted:?}");
 
-    assert!(writer.append(RecordNo(2_001), closed(2_001).1));
+    assert!(writer.append(at(2_001), closed(2_001).1));
     writer.finish().unwrap();
-    assert_eq!(open_in(&directory, 9).unwrap().records().unwrap().len(), 2_001);
+    assert_eq!(open_in(&directory).unwrap().records().unwrap().len(), 2_001);
 }

@@ -2,7 +2,7 @@
 
 use super::{Error, Store};
 use nvo3_mobility::nva::Record;
-use nvo3_nva_proto::RecordNo;
+use nvo3_nva_proto::Version;
 use serde::Serialize;
 use std::fmt;
 use std::sync::mpsc;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Every record up to this one is durable.
-    pub upto: RecordNo,
+    pub upto: Version,
     /// The writer's counters until then.
     pub counters: WriterCounters,
 }
@@ -32,7 +32,7 @@ pub struct WriterCounters {
 /// A thread writes all the records that wait in one transaction, so a slow disk makes larger transactions and no queue. The machine
 /// that makes the records bounds how many wait.
 pub struct Writer {
-    records: mpsc::Sender<(RecordNo, Record)>,
+    records: mpsc::Sender<(Version, Record)>,
     progress: watch::Receiver<Progress>,
     thread: JoinHandle<Result<(), Error>>,
 }
@@ -55,9 +55,9 @@ impl Writer {
         Ok(Self { records, progress, thread })
     }
 
-    /// Takes a record, without waiting. False if the thread has failed; [`Writer::finish`] says why.
-    pub fn append(&self, number: RecordNo, record: Record) -> bool {
-        self.records.send((number, record)).is_ok()
+    /// Takes a record with its epoch and number, without waiting. False if the thread has failed; [`Writer::finish`] says why.
+    pub fn append(&self, at: Version, record: Record) -> bool {
+        self.records.send((at, record)).is_ok()
     }
 
     /// Waits until more records are durable. `None` if the thread has failed; [`Writer::finish`] says why. It may be dropped while it
@@ -83,7 +83,7 @@ impl Writer {
 /// Writes the records that wait in one transaction, again and again until no more can come.
 fn write(
     store: &Store,
-    waiting: &mpsc::Receiver<(RecordNo, Record)>,
+    waiting: &mpsc::Receiver<(Version, Record)>,
     progress: &watch::Sender<Progress>,
 ) -> Result<(), Error> {
     let mut group = Vec::new();
@@ -92,7 +92,7 @@ fn write(
         group.extend(waiting.try_iter());
         store.append(&group)?;
         progress.send_modify(|progress| {
-            progress.upto = group.last().map_or(progress.upto, |(number, _)| *number);
+            progress.upto = group.last().map_or(progress.upto, |(at, _)| *at);
             progress.counters.records_written += group.len() as u64;
             progress.counters.commits += 1;
         });

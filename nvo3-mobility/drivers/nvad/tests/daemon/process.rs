@@ -29,7 +29,7 @@ fn garbage_truncation_and_strangers_are_counted_and_change_nothing() {
     };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
     let hello = |n, nonce| {
-        let hello = Hello { place: place(n), nonce, resumed: false, encapsulations, capabilities };
+        let hello = Hello { place: place(n), nonce, resumed: false, encapsulations, capabilities, seen: None };
         encoded(Message::Hello(hello), 0)
     };
     let mut unknown = encoded(Message::Keepalive, 5);

@@ -62,7 +62,12 @@ impl Edge {
             Request::Activate { tsi, move_id } => self.activate(now, tsi, move_id).into(),
             Request::Resume { tsi } => self.activate(now, tsi, None).into(),
             Request::ReloadKeys => self.reload_keys().into(),
-            Request::Prepare { .. } | Request::Outcome { .. } | Request::Cancel { .. } | Request::Fence { .. } => {
+            Request::Prepare { .. }
+            | Request::Outcome { .. }
+            | Request::Cancel { .. }
+            | Request::Fence { .. }
+            | Request::Forget { .. }
+            | Request::Release { .. } => {
                 Reply::refused("this is an edge (nved); ask the authority: nvoctl --socket /run/nvo3/nvad.sock …")
             }
         };
