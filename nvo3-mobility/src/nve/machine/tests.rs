@@ -270,8 +270,12 @@ fn a_new_session_repeats_suspended_only_after_a_lost_table_is_in_force_again() {
     world.apply();
     assert_eq!(world.said, [READY, Message::Suspended(word())]);
 
+    world.events.clear();
     world.nve.handle(world.now, Input::ForwarderReset).unwrap();
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
     world.new_session();
+    let tells = |event: &Event| matches!(event, Event::News { news: News::Suspended, .. });
+    assert!(!world.events.iter().any(tells), "the owner hears no earlier");
     let says_suspended = |world: &World| world.said.contains(&Message::Suspended(word()));
     assert!(!says_suspended(&world), "{:?}", world.said);
     let changes = world.poll();
@@ -279,7 +283,7 @@ fn a_new_session_repeats_suspended_only_after_a_lost_table_is_in_force_again() {
     assert!(!says_suspended(&world), "the changes are not answered");
     world.answer(Input::Applied(changes.last().unwrap().number));
 
-    assert!(says_suspended(&world));
+    assert!(says_suspended(&world) && world.events.iter().any(tells));
 }
 
 #[test]
