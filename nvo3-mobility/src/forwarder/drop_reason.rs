@@ -67,6 +67,9 @@ pub enum DropReason {
     /// The frame's destination is a group of one link, 01:80:c2:00:00:00 to 01:80:c2:00:00:0f, which no bridge forwards. STP and
     /// LLDP of a tenant count here.
     LinkGroup,
+    /// The frame's destination is not known, and the port has no share left to have it resolved (`ForwarderConfig.misses`,
+    /// `asked_per_port`). Healthy: 0.
+    MissLimited,
 }
 
 impl DropReason {
@@ -98,6 +101,7 @@ impl DropReason {
         Self::FragmentedNeighbor,
         Self::ShortFragment,
         Self::LinkGroup,
+        Self::MissLimited,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -129,6 +133,7 @@ impl DropReason {
             Self::FragmentedNeighbor => "fragmented_neighbor",
             Self::ShortFragment => "short_fragment",
             Self::LinkGroup => "link_group",
+            Self::MissLimited => "miss_limited",
         }
     }
 }
@@ -162,6 +167,7 @@ impl fmt::Display for DropReason {
             Self::FragmentedNeighbor => "Neighbor Discovery must not be fragmented",
             Self::ShortFragment => "a first fragment must have all IPv6 headers",
             Self::LinkGroup => "its destination is a group of one link",
+            Self::MissLimited => "its port sends to too many unknown destinations",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The inputs and outputs of an NVE's control plane, besides bytes.
 
 use super::rules::{self, News, State, Summary};
+use crate::fairness::Limit;
 use crate::health::Waiting;
 use crate::table::VapId;
 use alloc::format;
@@ -224,6 +225,16 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// A port does something more often than it may. At most one event per port, limit and
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    Limited {
+        /// The port.
+        vap: VapId,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last event.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Event {
@@ -246,6 +257,7 @@ impl fmt::Display for Event {
                 write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
             }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
         }
     }
 }

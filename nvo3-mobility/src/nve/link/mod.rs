@@ -11,6 +11,7 @@ mod in_force;
 use super::config::NveConfig;
 use super::counters::NveCounters;
 use crate::ConfigError;
+use crate::fairness::Sender;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -80,7 +81,7 @@ impl Link {
             transaction: 0,
             leaving: BTreeMap::new(),
             say_again: false,
-            hints: Hints::new(config.place.nve, config.hint_interval, config.queue as usize),
+            hints: Hints::new(config),
         })
     }
 
@@ -242,7 +243,7 @@ impl Link {
     }
 
     /// Sends another NVE the hint that its mapping is old (VMM-5-06).
-    pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: IpAddr, version: Version, counters: &mut NveCounters) {
+    pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: Sender, version: Version, counters: &mut NveCounters) {
         if self.hints.say(now, tsi, to, version) {
             counters.hints_sent += 1;
         } else {

@@ -1,10 +1,13 @@
 //! The effects of a step of the table, one by one.
 
 use super::Nve;
+use crate::fairness::Limit;
 use crate::nve::io::{Error, Event};
+use crate::nve::mappings::Room;
 use crate::nve::orders::Row;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
+use crate::table::VapId;
 use nvo3_nva_proto::{Address, Message, MoveId, MoveWord, Query, Ready, Refusal, TsiKey, Version};
 use nvo3_wire::Vni;
 
@@ -86,12 +89,39 @@ impl Nve {
         }
     }
 
-    /// Queries the NVA for an address. There is at most one open query per address (VMM-4.2-10).
-    pub(super) fn ask(&mut self, vn: Vni, address: nvo3_nva_proto::Address) {
-        if self.mappings.needs_query(vn, address, &mut self.counters) {
-            let transaction = self.link.next_transaction();
-            self.mappings.asked(vn, address, transaction);
-            self.query(vn, address, transaction);
+    /// Queries the NVA for an address, because of a frame of this port or for another reason. There is at most one open query per
+    /// address (VMM-4.2-10). False if there is none and no room for one.
+    pub(super) fn ask(&mut self, vn: Vni, address: Address, vap: Option<VapId>) -> bool {
+        match self.mappings.room_for_query(vn, address, vap) {
+            Room::Free => {
+                let transaction = self.link.next_transaction();
+                self.mappings.asked(vn, address, vap, transaction);
+                self.query(vn, address, transaction);
+            }
+            Room::Asked => {}
+            Room::Full => {
+                self.counters.shed_queries += 1;
+                return false;
+            }
+            Room::NoShare(vap) => {
+                self.no_share(vap);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Notes that a query was not sent, because its port has no share left.
+    pub(super) fn no_share(&mut self, vap: VapId) {
+        self.counters.limited_queries += 1;
+        let due = self.stations.note_no_share(self.now, vap);
+        self.tell_limited(vap, Limit::Queries, due);
+    }
+
+    /// Tells the owner that a port exceeds a limit, if that is due, with the number of refusals.
+    pub(super) fn tell_limited(&mut self, vap: VapId, what: Limit, due: Option<u64>) {
+        if let Some(count) = due {
+            self.tell(Event::Limited { vap, what, count });
         }
     }
 

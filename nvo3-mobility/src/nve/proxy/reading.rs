@@ -51,6 +51,12 @@ impl<'a> Reading<'a> {
         self.kind.is_announcement()
     }
 
+    /// True if the frame goes to a group.
+    #[inline]
+    pub(crate) const fn is_to_group(&self) -> bool {
+        self.frame.header.destination.is_group()
+    }
+
     /// The MAC that sent the frame.
     #[inline]
     pub(crate) const fn source(&self) -> Mac {

@@ -6,6 +6,7 @@
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
 mod effects;
+mod fairness;
 mod forwarding;
 mod moves;
 mod ports;
@@ -20,6 +21,7 @@ use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
+use fairness::Rates;
 use forwarding::ForwardTimers;
 use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Micros, Place, TsiKey, Version};
@@ -35,6 +37,7 @@ pub(super) struct Stations {
     limits: Limits,
     hold: HoldLimits,
     alarm_interval: Micros,
+    rates: Rates,
     ports: BTreeMap<VapId, Attached>,
     tsis: BTreeMap<TsiKey, Station>,
     /// Per address: the attached TSIs to which it is bound, and their ports.
@@ -61,6 +64,7 @@ impl Stations {
             },
             hold: config.hold,
             alarm_interval: config.hint_interval,
+            rates: Rates::new(config),
             ports: BTreeMap::new(),
             tsis: BTreeMap::new(),
             local_ips: BTreeMap::new(),

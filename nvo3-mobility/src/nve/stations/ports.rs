@@ -1,6 +1,7 @@
 //! The ports, with the MACs and addresses that are bound to them. A frame with another source is dropped (VMM-10-02).
 
 use super::Stations;
+use super::fairness::PortLimits;
 use super::station::Station;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::{Orders, Row};
@@ -17,6 +18,7 @@ pub(super) struct Attached {
     tsis: Vec<TsiKey>,
     trusted: bool,
     alarmed: Option<Instant>,
+    pub(super) limits: PortLimits,
 }
 
 impl Stations {
@@ -38,7 +40,8 @@ impl Stations {
             return Err(Error::Full("NveConfig.tsis"));
         }
         let keys = tsis.iter().map(|tsi| tsi.key).collect();
-        let before = self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None });
+        let limits = self.ports.get(&vap).map(|port| port.limits).unwrap_or_default();
+        let before = self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None, limits });
         for key in before.into_iter().flat_map(|before| before.tsis) {
             self.unbind(key, orders);
         }
