@@ -5,7 +5,7 @@ use crate::health::Waiting;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, RecordNo, Refusal, Report, SessionTimer, TsiKey,
     Version,
@@ -122,6 +122,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// An address, or all strangers together, would get more answers outside a session than their rate. At most one event per
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    Limited {
+        /// The address of the last answer that was not sent. Anybody can write it into a datagram.
+        to: IpAddr,
+        /// The number of such answers, to any address, since the last event.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Event {
@@ -148,6 +156,9 @@ impl fmt::Display for Event {
             ),
             Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::Limited { to, count } => {
+                write!(f, "{count} answers outside a session were not sent, the last one to {to}: too many")
+            }
         }
     }
 }
@@ -310,6 +321,12 @@ pub struct NvaCounters {
     pub shed_sessions: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// Answers to senders without a session that were not sent, because there were too many to one address or to strangers
+    /// (`NvaConfig.answers`, `strangers`). Healthy: 0.
+    pub limited_answers: u64,
+    /// Answers to senders without a session that were not sent, because their address would have got more bytes than came from it. The
+    /// bytes that came count for the next answer. A restart of the NVA raises it.
+    pub withheld_answers: u64,
 }
 
 impl NvaCounters {

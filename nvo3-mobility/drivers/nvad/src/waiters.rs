@@ -135,6 +135,10 @@ fn log(event: &Event) {
         Event::Converged { id, after } => {
             tracing::debug!("move" = id.0, %after, "every interested edge follows a committed move");
         }
+        Event::Limited { to, count } => tracing::warn!(
+            address = %to, count,
+            "answers outside a session were not sent: the address, or all that are no edge's together, would get too many"
+        ),
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }

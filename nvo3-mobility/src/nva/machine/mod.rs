@@ -175,7 +175,7 @@ impl Nva {
     }
 
     fn admit(&mut self, place: Place) -> Result<(), Error> {
-        if !self.peers.admit(self.facts.now(), place.nve, self.facts.config().nves as usize) {
+        if !self.peers.admit(self.facts.now(), place, self.facts.config().nves as usize) {
             return Err(Error::Full("NvaConfig.nves"));
         }
         self.facts.set_place(place);
@@ -188,6 +188,9 @@ impl Nva {
         let (epoch, published) = (self.facts.book().epoch(), self.publish.published());
         let greeting = HelloAck { session: SessionId(0), nonce: 0, epoch, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
+        if let Some((to, count)) = self.peers.take_offender() {
+            self.tell(Event::Limited { to, count });
+        }
         self.heard(heard);
         self.watch_owner();
     }

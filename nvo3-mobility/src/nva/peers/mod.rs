@@ -5,6 +5,7 @@
 //! does not look into it. A letter leaves when every record that was made before it is durable (I6). A message without a valid
 //! seal changes nothing (VMM-10-10, SPL-14, R-38).
 
+mod answers;
 mod edge;
 mod hear;
 mod letter;
