@@ -435,7 +435,7 @@ impl World {
             }
             Step::Noticed(edge, seen) => {
                 let notice = match seen {
-                    Seen::Miss(station) => Notice::Miss { vn: vn(), mac: key(station).mac },
+                    Seen::Miss(station) => Notice::Miss { vn: vn(), mac: key(station).mac, vap: None },
                     Seen::Seen(station, at) => Notice::Seen { key: key(station), vap: vap(at) },
                     Seen::Stale(station, from, version) => {
                         Notice::Stale { key: key(station), from: from.into(), version }

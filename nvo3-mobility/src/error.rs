@@ -1,5 +1,6 @@
 //! The errors of a machine's configuration.
 
+use crate::fairness::Rate;
 use nvo3_nva_proto::{HoldLimits, Micros, Setting};
 
 /// A field of a configuration with which no machine works.
@@ -66,6 +67,17 @@ pub(crate) fn limits(
     limits: HoldLimits,
 ) -> Result<(), ConfigError> {
     above_zero(config, [(frames, limits.frames.into()), (bytes, limits.bytes.into()), (age, limits.age.0)])
+}
+
+/// Checks that no rate is 0; `fields` names the rate and its burst.
+pub(crate) fn rates(
+    config: &'static str,
+    fields: impl IntoIterator<Item = ([&'static str; 2], Rate)>,
+) -> Result<(), ConfigError> {
+    let mut fields = fields.into_iter();
+    fields.try_for_each(|([per_second, burst], rate)| {
+        above_zero(config, [(per_second, rate.per_second), (burst, rate.burst)])
+    })
 }
 
 /// Checks that one field is not below another one.

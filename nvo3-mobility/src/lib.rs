@@ -142,6 +142,7 @@ extern crate alloc;
 
 pub mod edge;
 mod error;
+pub mod fairness;
 pub mod forwarder;
 pub mod guide;
 pub mod health;

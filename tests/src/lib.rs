@@ -14,6 +14,7 @@ pub mod direct;
 pub mod model;
 pub mod netns;
 pub mod reference;
+pub mod timed;
 
 /// The README's code compiles.
 #[cfg(doctest)]

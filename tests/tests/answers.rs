@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 /// The Query that edge 1 sends for an address it lacks, with its transaction number.
 fn query(world: &mut Direct, key: TsiKey, transaction: u32) -> (Header, Query, Vec<u8>) {
-    world.edges[0].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
+    world.edges[0].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac, vap: None });
     let mut bytes = Vec::new();
     while let Some(to) = world.edges[0].nve_mut().poll_transmit(world.now, &mut bytes) {
         if let (Transmit::Nva, Ok((header, Message::Query(query)))) = (to, Message::decode(&bytes)) {
@@ -104,7 +104,7 @@ fn asked(world: &mut Direct) -> Rc<RefCell<Vec<(Header, Message)>>> {
 }
 
 fn miss(world: &mut Direct, edge: usize, key: TsiKey) {
-    world.edges[edge].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac });
+    world.edges[edge].nve_mut().handle_notice(world.now, Notice::Miss { vn: key.vn, mac: key.mac, vap: None });
     world.settle();
 }
 
@@ -339,7 +339,7 @@ fn who_never_acknowledges_an_update_loses_its_session_and_with_the_next_hears_of
 
     world.start(2, 1, tsi(1));
     assert_eq!(place_of(&world, 0, key), Some(place(2)), "stale");
-    world.run(Micros::from_secs(6));
+    world.run(Micros::from_secs(7));
 
     assert!(told.get() >= 3, "{}", told.get());
     assert!(world.events.iter().any(|event| matches!(event, nva::Event::NveDown { nve, .. } if *nve == place(1).nve)));

@@ -34,7 +34,7 @@ fn moving() -> Direct {
 /// A datagram that edge 1 sent within its session.
 fn datagram_of_a_session(world: &mut Direct) -> Vec<u8> {
     let key = tsi(77).key;
-    let notice = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac };
+    let notice = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac, vap: None };
     world.edges[0].nve_mut().handle_notice(world.now, notice);
     let mut bytes = Vec::new();
     while let Some(to) = world.edges[0].nve_mut().poll_transmit(world.now, &mut bytes) {
@@ -193,7 +193,7 @@ fn a_registration_that_comes_after_the_mapping_has_changed_is_refused() {
 fn a_forged_hint_causes_one_question_and_no_change() {
     let vm = tsi(1);
     let mut world = moving();
-    let missed = nvo3_mobility::forwarder::Notice::Miss { vn: vm.key.vn, mac: vm.key.mac };
+    let missed = nvo3_mobility::forwarder::Notice::Miss { vn: vm.key.vn, mac: vm.key.mac, vap: None };
     world.edges[2].nve_mut().handle_notice(world.now, missed);
     world.settle();
     let mapping = world.edges[2].nve().mapping(&vm.key);

@@ -88,7 +88,8 @@ fn life(forger: Option<Forger>) -> (Outcome, Refused) {
     refused.nva.unsealed += after.unsealed;
     refused.nva.not_bound += after.not_bound;
     refused.nva.unknown_key += after.unknown_key;
-    let steps = |event: &&nva::Event| !matches!(event, nva::Event::Move { .. });
+    // Steps come and go with the forger's datagrams, and so does the word that somebody sends too many.
+    let steps = |event: &&nva::Event| !matches!(event, nva::Event::Move { .. } | nva::Event::Limited { .. });
     let mut told: Vec<String> = world.events.iter().filter(steps).map(|event| format!("{event:?}")).collect();
     told.sort();
     let edges = world.edges.iter().map(|edge| AtEdge {

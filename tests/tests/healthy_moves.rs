@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own helpers")]
 
 use nvo3_mobility::Transport;
+use nvo3_mobility::forwarder::DropReason;
 use nvo3_mobility::nve;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::table::VapId;
@@ -71,10 +72,14 @@ fn move_all(world: &mut Direct, id: u64, vms: &[Tsi], (from, to): (usize, usize)
 fn assert_healthy(world: &Direct) {
     let nva = world.nva.counters();
     assert_eq!((nva.out_of_place, nva.rejected, nva.clock_backwards, nva.malformed), (0, 0, 0, 0));
+    assert_eq!((nva.limited_answers, nva.withheld_answers), (0, 0));
     for edge in &world.edges {
         let (nve, who) = (edge.nve().counters(), edge.nve().place().nve);
         assert_eq!((nve.out_of_place, nve.rejected, nve.clock_backwards, nve.malformed), (0, 0, 0, 0), "{who}");
-        assert_eq!(edge.forwarder.counters().clock_backwards, 0, "{who}");
+        let limited = [nve.limited_announcements, nve.limited_questions, nve.limited_queries, nve.limited_hints];
+        assert_eq!((limited, nve.shed_hints), ([0; 4], 0), "{who}");
+        let forwarder = edge.forwarder.counters();
+        assert_eq!((forwarder.clock_backwards, forwarder.dropped_frames(DropReason::MissLimited)), (0, 0), "{who}");
     }
 }
 

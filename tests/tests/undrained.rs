@@ -47,7 +47,7 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
             2 => nve.handle(now, nve::Input::Suspend { key, move_id: MoveId(u64::from(n)), stopped_at: Some(now) }),
             3 if n % 16 == 3 => nve.handle(now, nve::Input::Detach { vap }),
             4 => {
-                nve.handle_notice(now, Notice::Miss { vn: key.vn, mac: key.mac });
+                nve.handle_notice(now, Notice::Miss { vn: key.vn, mac: key.mac, vap: None });
                 Ok(())
             }
             5 => {

@@ -148,7 +148,7 @@ fn who_was_told_that_there_is_no_such_station_is_told_when_there_is() {
     let vm = tsi(1);
     let key = vm.key;
     let mut world = Direct::new(2);
-    let miss = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac };
+    let miss = nvo3_mobility::forwarder::Notice::Miss { vn: key.vn, mac: key.mac, vap: None };
     world.edges[1].nve_mut().handle_notice(world.now, miss);
     world.settle();
     assert!(matches!(world.edges[1].nve().mapping(&key), Some((_, None))));

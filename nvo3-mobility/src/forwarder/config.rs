@@ -1,7 +1,8 @@
 //! The configuration of a forwarder: its bounds.
 
 use crate::ConfigError;
-use crate::error::{above_zero, covers, limits};
+use crate::error::{above_zero, covers, limits, rates};
+use crate::fairness::Rate;
 use nvo3_nva_proto::{HoldLimits, Locators, Micros};
 
 /// The bounds of a [`Forwarder`](super::Forwarder); its memory stays within them whatever arrives (I7).
@@ -44,6 +45,12 @@ pub struct ForwarderConfig {
     ///
     /// At the bound a table change is refused as `TooManyTsis`, and a frame to a new destination is dropped as `TooManyAsked`.
     pub tsis: u32,
+    /// The most destinations that control is resolving because of frames of one port, so that one port does not use up the frames that
+    /// can be held. Default: 256. At the bound a frame to a new destination is dropped as `MissLimited`.
+    pub asked_per_port: u32,
+    /// The rate of frames of one port that make control resolve a destination. Default: 200/s, 400 at once; more than 0. A frame to a
+    /// new destination beyond it is dropped as `MissLimited`.
+    pub misses: Rate,
     /// The most ports. Default: 4,096. At the bound a table change is refused as `TooManyPorts`.
     pub ports: u32,
     /// The most locators in the replication list of one VN. Default: 1,024. A longer list is refused as `TooManyMembers`.
@@ -69,6 +76,8 @@ impl ForwarderConfig {
             recent_total_frames: 65_536,
             recent_total_bytes: 64 * 1024 * 1024,
             tsis: 65_536,
+            asked_per_port: 256,
+            misses: Rate { per_second: 200, burst: 400 },
             ports: 4_096,
             members_per_vn: 1_024,
             notices: 1_024,
@@ -85,11 +94,13 @@ impl ForwarderConfig {
             ("total_frames", self.total_frames),
             ("total_bytes", self.total_bytes),
             ("tsis", self.tsis),
+            ("asked_per_port", self.asked_per_port),
             ("ports", self.ports),
             ("members_per_vn", self.members_per_vn),
             ("notices", self.notices),
         ];
         above_zero("ForwarderConfig", positive)?;
+        rates("ForwarderConfig", [(["misses.per_second", "misses.burst"], self.misses)])?;
         limits("ForwarderConfig", ["asked.frames", "asked.bytes", "asked.age"], self.asked)?;
         limits("ForwarderConfig", ["recent.frames", "recent.bytes", "recent.age"], self.recent)?;
         let covered = [

@@ -71,6 +71,9 @@ pub enum DropReason {
     /// The frame is UDP of a DHCP or DHCPv6 server, and the port's policy does not allow it
     /// ([`PortPolicy::dhcp_server`](crate::table::PortPolicy)). Healthy: 0.
     DhcpServerNotAllowed,
+    /// The frame's destination is not known, and the port has no share left to have it resolved (`ForwarderConfig.misses`,
+    /// `asked_per_port`). Healthy: 0.
+    MissLimited,
 }
 
 impl DropReason {
@@ -103,6 +106,7 @@ impl DropReason {
         Self::ShortFragment,
         Self::LinkGroup,
         Self::DhcpServerNotAllowed,
+        Self::MissLimited,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -135,6 +139,7 @@ impl DropReason {
             Self::ShortFragment => "short_fragment",
             Self::LinkGroup => "link_group",
             Self::DhcpServerNotAllowed => "dhcp_server_not_allowed",
+            Self::MissLimited => "miss_limited",
         }
     }
 }
@@ -169,6 +174,7 @@ impl fmt::Display for DropReason {
             Self::ShortFragment => "a first fragment must have all IPv6 headers",
             Self::LinkGroup => "its destination is a group of one link",
             Self::DhcpServerNotAllowed => "the port's policy allows no DHCP server",
+            Self::MissLimited => "its port sends to too many unknown destinations",
         })
     }
 }

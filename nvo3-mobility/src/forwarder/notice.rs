@@ -1,6 +1,7 @@
 //! The notices of the forwarder for the control plane: each comes once, and a bounded number waits.
 
 use super::ForwarderCounters;
+use crate::fairness::Limit;
 use crate::table::VapId;
 use ahash::RandomState;
 use alloc::collections::VecDeque;
@@ -21,6 +22,8 @@ pub enum Notice {
         vn: Vni,
         /// The address.
         mac: Mac,
+        /// The port whose frame was the first; `None`: the frame came out of a tunnel, or the control plane's order has ended.
+        vap: Option<VapId>,
     },
     /// A TSI whose gate is closed, or that has no entry yet, sent a frame. The frame is kept. The notice comes once, until
     /// the TSI's entry changes.
@@ -31,7 +34,8 @@ pub enum Notice {
         vap: VapId,
     },
     /// An NVE that is not the move's other party sent a frame here for a TSI that is at another NVE (VMM-5-06), or whose VN is not
-    /// here (VMM-5-12). The control plane sends it a hint. The notice comes once for each NVE and TSI while it waits to be polled.
+    /// here (VMM-5-12). The control plane sends it a hint. The notice comes once for each NVE and TSI while it waits to be polled. A
+    /// frame of less than 46 bytes makes none: the hint would be longer than the frame in its tunnel.
     Stale {
         /// The TSI that the frame was for.
         key: TsiKey,
@@ -40,21 +44,36 @@ pub enum Notice {
         /// The version of the mapping that this NVE uses; the highest version if the VN is not here.
         version: Version,
     },
+    /// A port does something more often than it may. At most one notice per port and
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    Limited {
+        /// The port.
+        vap: VapId,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last notice.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Miss { vn, mac } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
+            Self::Miss { vn, mac, .. } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
             Self::Seen { key, vap } => {
                 write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
             }
             Self::Stale { key, from, version } => {
                 write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
             }
+            Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
         }
     }
 }
+
+/// The shortest tunnelled frame that may cause a hint: with its VXLAN header of 8 bytes it is as long as a hint, which has 54 bytes.
+/// Nobody has proved who sent the frame, so the answer must not be longer.
+const SHORTEST_ANSWERED: usize = 54 - 8;
 
 /// The notices that wait to be polled.
 pub(super) struct Notices {
@@ -79,15 +98,19 @@ impl Notices {
         room
     }
 
-    /// Queues [`Notice::Stale`] unless the same notice waits already. True if it was queued.
+    /// Queues [`Notice::Stale`] unless the same notice waits already, or the frame of `length` bytes that causes it is too short to be
+    /// answered by a hint. True if it was queued.
     pub(super) fn stale(
         &mut self,
         key: TsiKey,
         from: IpAddr,
         version: Version,
+        length: usize,
         counters: &mut ForwarderCounters,
     ) -> bool {
-        let new = !self.stale.contains(&(key, from)) && self.push(Notice::Stale { key, from, version }, counters);
+        let new = length >= SHORTEST_ANSWERED
+            && !self.stale.contains(&(key, from))
+            && self.push(Notice::Stale { key, from, version }, counters);
         if new {
             self.stale.insert((key, from));
         }

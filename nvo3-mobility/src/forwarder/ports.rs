@@ -2,13 +2,14 @@
 
 use super::DropReason;
 use super::classify::{self, Class};
+use crate::fairness::{Limiter, Rate};
 use crate::table::{Binding, Port, PortPolicy, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use hashbrown::HashMap;
-use nvo3_nva_proto::TsiKey;
+use nvo3_nva_proto::{Instant, TsiKey};
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{Ipv6, Mac, Vni};
 
@@ -18,6 +19,7 @@ pub(super) struct PortState {
     policy: PortPolicy,
     /// The MACs that may send there if the port is not trusted, sorted, each with its addresses.
     bindings: Vec<Binding>,
+    misses: Limiter,
 }
 
 impl PortState {
@@ -65,6 +67,22 @@ impl Ports {
         self.ports.get(&vap)
     }
 
+    /// Checks that the control plane may be asked for one more destination because of a frame of this port. `has_share` is true if the port
+    /// has a share left.
+    ///
+    /// # Errors
+    /// The destination is not asked for. If a notice about the port is due, the number of refusals since the last one.
+    pub(super) fn admit_miss(
+        &mut self,
+        now: Instant,
+        vap: VapId,
+        rate: Rate,
+        has_share: bool,
+    ) -> Result<(), Option<u64>> {
+        let Some(port) = self.ports.get_mut(&vap) else { return Err(None) };
+        if has_share { port.misses.take(now, rate) } else { Err(port.misses.refuse(now)) }
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.ports.len() >= self.most as usize
     }
@@ -74,7 +92,8 @@ impl Ports {
         match port {
             Some(port) => {
                 let Port { vn, policy, bindings } = port;
-                let state = PortState { vn: *vn, policy: policy.clone(), bindings: sorted(bindings) };
+                let misses = self.ports.get(&vap).map(|port| port.misses).unwrap_or_default();
+                let state = PortState { vn: *vn, policy: policy.clone(), bindings: sorted(bindings), misses };
                 self.ports.insert(vap, state);
             }
             None => _ = self.ports.remove(&vap),

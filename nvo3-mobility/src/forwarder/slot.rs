@@ -4,6 +4,7 @@ use super::TsiCounters;
 use super::directive::Directive;
 use super::hold::Lines;
 use super::recent::Trail;
+use crate::table::VapId;
 use nvo3_nva_proto::HoldLimits;
 
 /// The parts of a TSI, one for each room. One look-up finds them all.
@@ -12,6 +13,8 @@ pub(super) struct Slot {
     pub(super) lines: Lines,
     pub(super) trail: Trail,
     pub(super) counters: TsiCounters,
+    /// The port whose share of the TSIs that are being asked for this one takes.
+    pub(super) asked_by: Option<VapId>,
     /// True if the control plane was told that frames are held for an address without an order.
     pub(super) missed: bool,
     /// True if the control plane was told that the TSI sends while its gate is closed.
@@ -25,6 +28,7 @@ impl Slot {
             lines: Lines::new(limits),
             trail: Trail::default(),
             counters: TsiCounters::default(),
+            asked_by: None,
             missed: false,
             seen: false,
         }

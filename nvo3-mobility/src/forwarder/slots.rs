@@ -1,6 +1,8 @@
 //! The TSIs: those with an order of the control plane, and those that the control plane is being asked for.
 
 use super::slot::Slot;
+use super::{DropReason, Origin};
+use crate::table::VapId;
 use ahash::RandomState;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
@@ -11,6 +13,10 @@ pub(super) struct Slots {
     slots: HashMap<TsiKey, Slot, RandomState>,
     known: u32,
     asked: u32,
+    /// The TSIs that are being asked for because of frames of each port.
+    shares: HashMap<VapId, u32, RandomState>,
+    /// The most in one share.
+    share: u32,
     /// The most known TSIs, and the most TSIs that are being asked for.
     most: u32,
     /// The limits for a TSI that is being asked for.
@@ -18,8 +24,9 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub(super) fn new(most: u32, limits: HoldLimits, hasher: RandomState) -> Self {
-        Self { slots: HashMap::with_hasher(hasher), known: 0, asked: 0, most, limits }
+    pub(super) fn new((most, share): (u32, u32), limits: HoldLimits, hasher: RandomState) -> Self {
+        let shares = HashMap::with_hasher(hasher.clone());
+        Self { slots: HashMap::with_hasher(hasher), known: 0, asked: 0, shares, share, most, limits }
     }
 
     #[inline]
@@ -32,15 +39,41 @@ impl Slots {
         self.slots.get_mut(key)
     }
 
-    /// The slot of a destination. A new one if the limit allows to ask the control plane for it.
+    /// The slot of a frame's destination. A new one if the limits allow to ask the control plane for it; `admit` says whether a port may
+    /// ask for one more now.
     #[inline]
-    pub(super) fn get_or_ask(&mut self, key: TsiKey) -> Option<&mut Slot> {
-        match self.slots.entry(key) {
-            Entry::Occupied(slot) => Some(slot.into_mut()),
-            Entry::Vacant(_) if self.asked >= self.most => None,
-            Entry::Vacant(place) => {
-                self.asked += 1;
-                Some(place.insert(Slot::new(self.limits)))
+    pub(super) fn get_or_ask(
+        &mut self,
+        key: TsiKey,
+        origin: Origin,
+        admit: impl FnOnce(VapId, bool) -> bool,
+    ) -> Result<&mut Slot, DropReason> {
+        let place = match self.slots.entry(key) {
+            Entry::Occupied(slot) => return Ok(slot.into_mut()),
+            Entry::Vacant(_) if self.asked >= self.most => return Err(DropReason::TooManyAsked),
+            Entry::Vacant(place) => place,
+        };
+        let mut slot = Slot::new(self.limits);
+        if let Origin::Vap(vap) = origin {
+            let asked = self.shares.get(&vap).copied().unwrap_or(0);
+            if !admit(vap, asked < self.share) {
+                return Err(DropReason::MissLimited);
+            }
+            self.shares.insert(vap, asked + 1);
+            slot.asked_by = Some(vap);
+        }
+        self.asked += 1;
+        Ok(place.insert(slot))
+    }
+
+    /// Gives back the share that a slot takes.
+    fn give_back(shares: &mut HashMap<VapId, u32, RandomState>, slot: &mut Slot) {
+        if let Some(vap) = slot.asked_by.take()
+            && let Entry::Occupied(mut share) = shares.entry(vap)
+        {
+            *share.get_mut() -= 1;
+            if *share.get() == 0 {
+                share.remove();
             }
         }
     }
@@ -63,7 +96,10 @@ impl Slots {
     pub(super) fn learn(&mut self, key: TsiKey) {
         self.known += 1;
         match self.slots.entry(key) {
-            Entry::Occupied(_) => self.asked -= 1,
+            Entry::Occupied(mut slot) => {
+                self.asked -= 1;
+                Self::give_back(&mut self.shares, slot.get_mut());
+            }
             Entry::Vacant(place) => _ = place.insert(Slot::new(self.limits)),
         }
     }
@@ -76,8 +112,11 @@ impl Slots {
 
     /// Removes the slot of an unknown TSI, once no frame is held for it.
     pub(super) fn release(&mut self, key: &TsiKey) {
-        if !self.is_known(key) && self.slots.remove(key).is_some() {
+        if !self.is_known(key)
+            && let Some(mut slot) = self.slots.remove(key)
+        {
             self.asked -= 1;
+            Self::give_back(&mut self.shares, &mut slot);
         }
     }
 
@@ -91,6 +130,12 @@ impl Slots {
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Slot)> {
         self.slots.iter()
+    }
+
+    /// The TSIs that are being asked for because of frames of each port.
+    #[cfg(test)]
+    pub(super) fn shares(&self) -> alloc::collections::BTreeMap<VapId, u32> {
+        self.shares.iter().map(|(vap, share)| (*vap, *share)).collect()
     }
 
     /// The number of known TSIs, and of TSIs that are being asked for.

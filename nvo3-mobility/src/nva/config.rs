@@ -1,6 +1,7 @@
 //! The configuration of an authority: times and bounds.
 
-use crate::error::{AGE, IPS, above_zero, covers, fits, limits};
+use crate::error::{AGE, IPS, above_zero, covers, fits, limits, rates};
+use crate::fairness::Rate;
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::auth::SeenKey;
 use nvo3_nva_proto::{HoldLimits, Lifetime, Micros, SessionConfig};
@@ -97,6 +98,12 @@ pub struct NvaConfig {
     /// The most events, and the most answers outside a session, that wait to be polled. Default: 65,536. At the bound the new one is
     /// dropped and counts in `shed_events` or `shed_answers`.
     pub queue: u32,
+    /// The rate of answers outside a session to one address: challenges and errors. Default: 100/s, 200 at once; more than 0. An answer
+    /// beyond it is not sent and counts in `limited_answers`. A copy of one *Hello* is answered at most 10 times a second.
+    pub answers: Rate,
+    /// The rate of answers outside a session to all addresses together that are no locators of an admitted NVE. Default: 1,000/s, 1,000
+    /// at once; more than 0. An answer beyond it is not sent and counts in `limited_answers`.
+    pub strangers: Rate,
 }
 
 impl NvaConfig {
@@ -129,6 +136,8 @@ impl NvaConfig {
             ended_moves: 65_536,
             unpersisted: 1 << 20,
             queue: 65_536,
+            answers: Rate { per_second: 100, burst: 200 },
+            strangers: Rate { per_second: 1_000, burst: 1_000 },
         }
     }
 
@@ -149,6 +158,11 @@ impl NvaConfig {
             ("queue", self.queue),
         ];
         above_zero("NvaConfig", positive)?;
+        let limited = [
+            (["answers.per_second", "answers.burst"], self.answers),
+            (["strangers.per_second", "strangers.burst"], self.strangers),
+        ];
+        rates("NvaConfig", limited)?;
         limits("NvaConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NvaConfig", ("hold.age", self.hold.age), AGE)?;
         fits("NvaConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;

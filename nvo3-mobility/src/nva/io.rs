@@ -5,7 +5,7 @@ use crate::health::Waiting;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use nvo3_nva_proto::{
     DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, Report, SessionTimer, TsiKey, Version,
 };
@@ -167,6 +167,14 @@ pub enum Event {
         /// The NVE.
         nve: NveId,
     },
+    /// An address, or all strangers together, would get more answers outside a session than their rate. At most one event per
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    Limited {
+        /// The address of the last answer that was not sent. Anybody can write it into a datagram.
+        to: IpAddr,
+        /// The number of such answers, to any address, since the last event.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Event {
@@ -208,6 +216,9 @@ impl fmt::Display for Event {
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
             Self::NotFollowed { id, nve } => {
                 write!(f, "{id}: the forwarder of {nve} refused it; frames from there may go to the other place")
+            }
+            Self::Limited { to, count } => {
+                write!(f, "{count} answers outside a session were not sent, the last one to {to}: too many")
             }
         }
     }
@@ -399,6 +410,12 @@ pub struct NvaCounters {
     pub clock_backwards: u64,
     /// Messages that an NVE's forwarder did not follow ([`Event::NotFollowed`] if one was about a move). Healthy: 0.
     pub not_followed: u64,
+    /// Answers to senders without a session that were not sent, because there were too many to one address or to strangers
+    /// (`NvaConfig.answers`, `strangers`). Healthy: 0.
+    pub limited_answers: u64,
+    /// Answers to senders without a session that were not sent, because their address would have got more bytes than came from it. The
+    /// bytes that came count for the next answer. A restart of the NVA raises it.
+    pub withheld_answers: u64,
 }
 
 impl NvaCounters {

@@ -1,6 +1,7 @@
 //! The configuration of an edge: identity, times and bounds.
 
-use crate::error::{IPS, above_zero, covers, fits, limits};
+use crate::error::{IPS, above_zero, covers, fits, limits, rates};
+use crate::fairness::Rate;
 use crate::{ConfigError, Transport};
 use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
 
@@ -53,7 +54,7 @@ pub struct NveConfig {
     /// It must be shorter than [`NvaConfig::lifetime`](crate::nva::NvaConfig::lifetime): the NVA pushes changes for that long.
     pub pushed: Micros,
     /// The shortest time between two hints, or two alarms, about the same thing; a second one within it changes nothing. Default:
-    /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`.
+    /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`, and a received one that causes no query in `limited_hints`.
     pub hint_interval: Micros,
     /// The time that a VM has to answer when a frame at another NVE shows it there. Default: 1 s; at least 3 us.
     ///
@@ -82,6 +83,21 @@ pub struct NveConfig {
     /// The most addresses that are being resolved by the NVA. Default: 4,096. At the bound a query is not sent and counts in
     /// `shed_queries`.
     pub queries: u32,
+    /// The most open queries that frames of one port have caused, and the most stations of one port that wait for an answer, so that
+    /// one port does not use up `queries`. Default: 256. At the bound a query is not sent and counts in `limited_queries`.
+    pub queries_per_port: u32,
+    /// The rate of announcements of one port: gratuitous ARP, RARP, unsolicited NA, and other ARP and ND to a group that asks nothing.
+    /// Default: 100/s, 200 at once; more than 0. A frame beyond it is dropped and counts in `limited_announcements`.
+    pub announcements: Rate,
+    /// The rate of questions of one port for addresses: ARP requests, NS and probes to a group. Default: 200/s, 400 at once; more than
+    /// 0. A question beyond it is dropped and counts in `limited_questions`.
+    pub questions: Rate,
+    /// The rate of queries that hints of other NVEs cause, for all hints together; about one TSI, it is one per `hint_interval`.
+    /// Default: 1,000/s, 1,000 at once; more than 0. A hint beyond it changes nothing and counts in `limited_hints`.
+    pub hinted_queries: Rate,
+    /// The rate of hints to one NVE that shares a VN with this one, and the rate of hints to all other addresses together. Default:
+    /// 1,000/s, 1,000 at once; more than 0. A hint beyond it is not sent and counts in `shed_hints`.
+    pub hints: Rate,
     /// The most moves that are under way or not yet forgotten. Default: 4,096. At the bound a *Prepare* is refused and counts in
     /// `shed_moves`.
     pub moves: u32,
@@ -120,6 +136,11 @@ impl NveConfig {
             mappings: 65_536,
             members: 1_024,
             queries: 4_096,
+            queries_per_port: 256,
+            announcements: Rate { per_second: 100, burst: 200 },
+            questions: Rate { per_second: 200, burst: 400 },
+            hinted_queries: Rate { per_second: 1_000, burst: 1_000 },
+            hints: Rate { per_second: 1_000, burst: 1_000 },
             moves: 4_096,
             queue: 4_096,
             unapplied: 4_096,
@@ -138,11 +159,19 @@ impl NveConfig {
             ("mappings", self.mappings),
             ("members", self.members),
             ("queries", self.queries),
+            ("queries_per_port", self.queries_per_port),
             ("moves", self.moves),
             ("queue", self.queue),
             ("unapplied", self.unapplied),
         ];
         above_zero("NveConfig", positive)?;
+        let limited = [
+            (["announcements.per_second", "announcements.burst"], self.announcements),
+            (["questions.per_second", "questions.burst"], self.questions),
+            (["hinted_queries.per_second", "hinted_queries.burst"], self.hinted_queries),
+            (["hints.per_second", "hints.burst"], self.hints),
+        ];
+        rates("NveConfig", limited)?;
         limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
         let times = [("linger", self.linger), ("pushed", self.pushed), ("claim_interval", self.claim_interval)];

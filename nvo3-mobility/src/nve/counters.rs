@@ -38,7 +38,7 @@ pub struct NveCounters {
     pub hints_received: u64,
     /// Hints sent to NVEs that use a stale mapping.
     pub hints_sent: u64,
-    /// Hints not sent, because of `NveConfig.hint_interval` or because the queue was full.
+    /// Hints not sent, because of `NveConfig.hint_interval` or `hints`, or because the queue was full.
     pub shed_hints: u64,
     /// Events dropped because the owner did not poll them. Healthy: 0.
     pub shed_events: u64,
@@ -73,6 +73,16 @@ pub struct NveCounters {
     /// Messages of the NVA that the forwarder did not follow: it refused the last change that they asked for. An *Error* told the NVA.
     /// Healthy: 0.
     pub not_followed: u64,
+    /// Announcements, and other ARP and ND frames to a group, dropped because their port sent too many (`NveConfig.announcements`).
+    /// Healthy: 0.
+    pub limited_announcements: u64,
+    /// Questions for addresses dropped because their port sent too many (`NveConfig.questions`). Healthy: 0.
+    pub limited_questions: u64,
+    /// Queries not sent because too many of their port are open (`NveConfig.queries_per_port`). Healthy: 0.
+    pub limited_queries: u64,
+    /// Hints of other NVEs about a mapping in use that caused no query: the second about a TSI within `NveConfig.hint_interval`, or too
+    /// many in all (`hinted_queries`). Two NVEs that get frames for one TSI raise it.
+    pub limited_hints: u64,
 }
 
 impl NveCounters {

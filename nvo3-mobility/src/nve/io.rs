@@ -1,6 +1,7 @@
 //! The inputs and outputs of an NVE's control plane, besides bytes.
 
 use super::rules::{self, News, State, Summary};
+use crate::fairness::Limit;
 use crate::health::Waiting;
 use crate::table::{PortPolicy, VapId};
 use alloc::format;
@@ -235,6 +236,16 @@ pub enum Event {
     },
     /// The forwarder has answered again. The NVE opens its session again.
     ForwarderAnswers,
+    /// A port does something more often than it may. At most one event per port, limit and
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    Limited {
+        /// The port.
+        vap: VapId,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last event.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Event {
@@ -266,6 +277,7 @@ impl fmt::Display for Event {
             Self::ForwarderAnswers => {
                 f.write_str("the forwarder answers again; the session with the NVA is opened again")
             }
+            Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
         }
     }
 }

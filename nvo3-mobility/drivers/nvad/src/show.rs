@@ -84,6 +84,7 @@ pub(crate) fn event(event: &Event) -> Value {
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
+        Event::Limited { to, count } => json!({ "event": "limited", "address": to, "count": count }),
         Event::Duplicate(key) => json!({ "event": "duplicate", "vni": key.vn, "mac": key.mac }),
         Event::Rewound { nve, seen, had, epoch } => json!({
             "event": "rewound",

@@ -152,6 +152,10 @@ fn log(event: &Event) {
             "move" = id.0, %nve,
             "an edge did not yield a TSI in time: the claim of another edge's hypervisor wins"
         ),
+        Event::Limited { to, count } => tracing::warn!(
+            address = %to, count,
+            "answers outside a session were not sent: the address, or all that are no edge's together, would get too many"
+        ),
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }

@@ -2,17 +2,20 @@
 
 use super::{Forwarder, StoredFrames};
 use crate::table::VapId;
+use alloc::collections::BTreeMap;
 use nvo3_nva_proto::TsiKey;
 
 impl Forwarder {
     pub(in crate::forwarder) fn check(&self) {
         let (mut held, mut remembered) = ((0, 0), (0, 0));
         let (mut known, mut asked, mut ages, mut forgets) = (0, 0, 0, 0);
+        let mut shares = BTreeMap::new();
         for (key, slot) in self.slots.iter() {
             let (lines, is_known) = (slot.lines.held(), slot.directive.is_known());
             assert!(is_known || lines.frames > 0);
             known += u32::from(is_known);
             asked += u32::from(!is_known);
+            slot.asked_by.into_iter().for_each(|vap| *shares.entry(vap).or_default() += 1);
             ages += usize::from(self.hold.check(*key, &slot.lines));
             forgets += usize::from(self.recent.check(*key, &slot.trail, slot.directive.remembers()));
             let trail = slot.trail.remembered();
@@ -25,7 +28,8 @@ impl Forwarder {
         }
         assert!(held.0 <= config.total_frames && held.1 <= config.total_bytes);
         assert!(remembered.0 <= config.recent_total_frames && remembered.1 <= config.recent_total_bytes);
-        assert_eq!(self.slots.counts(), (known, asked));
+        assert_eq!((self.slots.counts(), self.slots.shares()), ((known, asked), shares));
+        assert!(self.slots.shares().into_values().all(|share| share <= config.asked_per_port));
         assert!(known <= config.tsis && asked <= config.tsis && self.ports.counts().0 <= config.ports as usize);
         assert_eq!((self.hold.deadlines(), self.recent.deadlines()), (ages, forgets));
         assert!(self.hold.ready_count() <= (known + asked) as usize);

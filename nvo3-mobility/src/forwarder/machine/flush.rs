@@ -43,7 +43,7 @@ impl Forwarder {
             }
             Target::Tunnel { .. } => {
                 let stale = leaving.stale && !tag.replayed;
-                count_tunnelled(key, slot, tag.origin, stale, &mut self.notices, &mut self.tally);
+                count_tunnelled(key, slot, (tag.origin, stale, out.len()), &mut self.notices, &mut self.tally);
             }
             Target::Again(vap) => {
                 self.tally.counters.again_frames += 1;

@@ -1,6 +1,7 @@
 //! The frames that come in from VAPs and tunnels, and the way of a unicast frame. Each frame costs one look-up of the port, of the sender
 //! and of the destination.
 
+use crate::fairness::Limit;
 use crate::forwarder::classify::{self, Class};
 use crate::forwarder::notice::Notices;
 use crate::forwarder::slot::Slot;
@@ -75,7 +76,7 @@ impl Forwarder {
         let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
         if !mac.is_group() && !self.config.own.contains(from) {
             let newest = Version { epoch: u32::MAX, generation: u64::MAX };
-            self.notices.stale(TsiKey { vn, mac }, from, newest, &mut self.tally.counters);
+            self.notices.stale(TsiKey { vn, mac }, from, newest, bytes.len(), &mut self.tally.counters);
         }
     }
 
@@ -102,9 +103,20 @@ impl Forwarder {
 
     fn unicast(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
         let tag = Tag::frame(origin, self.now);
-        let Some(slot) = self.slots.get_or_ask(key) else {
-            self.tally.drop_new(tag.dropped(DropReason::TooManyAsked, Some(key), None), bytes);
-            return Verdict::Drop(DropReason::TooManyAsked);
+        let (now, rate, ports, notices) = (self.now, self.config.misses, &mut self.ports, &mut self.notices);
+        let admit = |vap, has_share| {
+            let admitted = ports.admit_miss(now, vap, rate, has_share);
+            if let Err(Some(count)) = admitted {
+                notices.push(Notice::Limited { vap, what: Limit::Misses, count }, &mut self.tally.counters);
+            }
+            admitted.is_ok()
+        };
+        let slot = match self.slots.get_or_ask(key, origin, admit) {
+            Ok(slot) => slot,
+            Err(reason) => {
+                self.tally.drop_new(tag.dropped(reason, Some(key), None), bytes);
+                return Verdict::Drop(reason);
+            }
         };
         let way = slot.directive.way(&self.config.own, origin);
         if way.leaves() && !slot.lines.lanes_are_empty() && self.hold.must_wait(key, slot, origin, way, &mut self.tally)
@@ -126,13 +138,13 @@ impl Forwarder {
                 return Verdict::Deliver(vap);
             }
             Way::Tunnel { to, stale } => {
-                count_tunnelled(key, slot, origin, stale, &mut self.notices, &mut self.tally);
+                count_tunnelled(key, slot, (origin, stale, bytes.len()), &mut self.notices, &mut self.tally);
                 return Verdict::Tunnel { to, vn: key.vn };
             }
             Way::Drop(reason) => {
                 slot.counters.dropped_frames += 1;
                 if let (Origin::Tunnel(from), DropReason::UnknownDestination) = (origin, reason) {
-                    self.notices.stale(key, from, slot.directive.version(), &mut self.tally.counters);
+                    self.notices.stale(key, from, slot.directive.version(), bytes.len(), &mut self.tally.counters);
                 }
                 self.tally.drop_new(tag.dropped(reason, Some(key), None), bytes);
                 return Verdict::Drop(reason);
@@ -143,7 +155,9 @@ impl Forwarder {
         };
         let held = self.hold.hold(key, slot, lane.into(), tag, bytes, &mut self.tally);
         if way == Way::AwaitAnswer && held.is_ok() && !slot.missed {
-            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.tally.counters);
+            slot.missed = self
+                .notices
+                .push(Notice::Miss { vn: key.vn, mac: key.mac, vap: slot.asked_by }, &mut self.tally.counters);
         }
         self.held_or_dropped(key, held)
     }
@@ -169,8 +183,7 @@ impl Forwarder {
 pub(super) fn count_tunnelled(
     key: TsiKey,
     slot: &mut Slot,
-    origin: Origin,
-    stale: bool,
+    (origin, stale, length): (Origin, bool, usize),
     notices: &mut Notices,
     tally: &mut Tally,
 ) {
@@ -179,7 +192,7 @@ pub(super) fn count_tunnelled(
     if let Origin::Tunnel(from) = origin
         && stale
         && slot.lines.lane(origin) == Lane::Direct
-        && notices.stale(key, from, slot.directive.version(), &mut tally.counters)
+        && notices.stale(key, from, slot.directive.version(), length, &mut tally.counters)
     {
         slot.counters.stale_senders += 1;
     }

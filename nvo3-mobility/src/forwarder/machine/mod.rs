@@ -83,7 +83,7 @@ impl Forwarder {
             applied: None,
             ports: Ports::new(config.ports, hasher.clone()),
             vns: Vns::new(vns, hasher.clone()),
-            slots: Slots::new(config.tsis, config.asked, hasher.clone()),
+            slots: Slots::new((config.tsis, config.asked_per_port), config.asked, hasher.clone()),
             hold: Hold::new(config.own, held),
             recent: Recent::new(config.recent, remembered),
             notices: Notices::new(config.notices, hasher.clone()),

@@ -131,7 +131,8 @@ impl Forwarder {
         }
         self.settle(key);
         if let Some(slot) = self.slots.get_mut(&key) {
-            slot.missed = self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac }, &mut self.tally.counters);
+            slot.missed =
+                self.notices.push(Notice::Miss { vn: key.vn, mac: key.mac, vap: None }, &mut self.tally.counters);
         }
     }
 

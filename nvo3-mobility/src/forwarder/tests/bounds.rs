@@ -14,6 +14,7 @@ const SMALL: ForwarderConfig = ForwarderConfig {
     recent_total_frames: 8,
     recent_total_bytes: 1_000,
     tsis: 6,
+    asked_per_port: 3,
     ports: 4,
     members_per_vn: 4,
     notices: 3,

@@ -53,6 +53,7 @@ const REASONS: [Case; 29] = {
         (HoldAge,            age,                Some(9), AT_P1,                 Some(Direct),  false),
         (HoldTotal,          total,              Some(8), AT_P1,                 None,          false),
         (TooManyAsked,       too_many_asked,     Some(9), AT_P1,                 None,          false),
+        (MissLimited,        miss_limited,       Some(9), AT_P1,                 None,          false),
         (BumNotTunnelled,    bum_not_tunnelled,  Some(2), AT_P1,                 Some(Direct),  true),
         (BumPortShared,      bum_port_shared,    Some(9), AT_P1,                 Some(Direct),  true),
         (Detached,           detached,           Some(1), AT_P1,                 Some(Kept),    false),
@@ -211,6 +212,13 @@ fn total(w: &mut World) -> Vec<u8> {
 
 fn too_many_asked(w: &mut World) -> Vec<u8> {
     (10..14).for_each(|n| _ = w.vap(1, n, n.into()));
+    let _ = w.vap(1, 9, 7);
+    frame(mac(9), mac(1), 7)
+}
+
+fn miss_limited(w: &mut World) -> Vec<u8> {
+    *w = World::with(ForwarderConfig { asked_per_port: 1, ..LOG });
+    let _ = w.vap(1, 10, 6);
     let _ = w.vap(1, 9, 7);
     frame(mac(9), mac(1), 7)
 }

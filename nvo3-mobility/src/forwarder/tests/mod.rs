@@ -2,6 +2,7 @@
 
 mod bounds;
 mod drops;
+mod fairness;
 mod gate;
 mod group;
 mod order;

@@ -65,7 +65,7 @@ fn a_destination_that_aged_out_is_asked_for_again() {
     w.pass(3_000);
     let _ = w.vap(1, 9, 1);
 
-    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9) }]);
+    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9), vap: Some(VapId(1)) }]);
 }
 
 /// Checks VMM-5-09.
@@ -249,7 +249,7 @@ fn held_frames_of_a_tsi_that_control_forgets_are_asked_for() {
 
     w.tsi(9, None, None, None);
 
-    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9) }]);
+    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9), vap: None }]);
     assert_eq!(w.f.held(&key(9)).frames, 1);
     w.pass(3_000);
     assert_eq!(w.f.held(&key(9)).frames, 0);

@@ -30,7 +30,7 @@ fn the_same_macs_in_another_vn_are_others() {
     w.port(VapId(3), OTHER_VN, Some(&[mac(1)]));
 
     assert_eq!(w.f.vap_frame(w.now, VapId(3), &frame(mac(2), mac(1), 0)), Verdict::Held);
-    assert_eq!(w.notices(), [Notice::Miss { vn: OTHER_VN, mac: mac(2) }]);
+    assert_eq!(w.notices(), [Notice::Miss { vn: OTHER_VN, mac: mac(2), vap: Some(VapId(3)) }]);
 }
 
 /// Checks VXL-11.
@@ -80,7 +80,7 @@ fn nothing_is_learned_from_frames() {
     let _ = w.f.tunnel_frame(w.now, ip(66), VN, &frame(mac(1), mac(9), 0));
 
     assert_eq!(w.vap(1, 9, 1), Verdict::Held);
-    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9) }]);
+    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9), vap: Some(P1) }]);
 }
 
 /// Checks DIR-24, DAP-08, VMM-4.2-10.
@@ -89,7 +89,7 @@ fn an_unknown_destination_is_held_and_asked_for_once() {
     let mut w = World::new();
 
     assert_eq!([w.vap(1, 9, 0), w.vap(1, 9, 1), w.tunnel(2, 9, 2)], [Verdict::Held; 3]);
-    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9) }]);
+    assert_eq!(w.notices(), [Notice::Miss { vn: VN, mac: mac(9), vap: Some(VapId(1)) }]);
     w.tsi(9, None, None, Some(Route::At(place(3))));
 
     let to = Target::Tunnel { to: ip(3), vn: VN };

@@ -205,7 +205,7 @@ impl Nva {
     }
 
     fn admit(&mut self, place: Place) -> Result<(), Error> {
-        if !self.peers.admit(self.facts.now(), place.nve, self.facts.config().nves as usize) {
+        if !self.peers.admit(self.facts.now(), place, self.facts.config().nves as usize) {
             return Err(Error::Full("NvaConfig.nves"));
         }
         self.facts.set_place(place);
@@ -232,6 +232,9 @@ impl Nva {
         let published = self.publish.published().min(self.journal.durable());
         let greeting = Greeting { facts: &self.facts, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
+        if let Some((to, count)) = self.peers.take_offender() {
+            self.tell(Event::Limited { to, count });
+        }
         self.heard(heard);
     }
 

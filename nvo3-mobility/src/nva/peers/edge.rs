@@ -4,11 +4,13 @@ use super::letter::Receipt;
 use crate::nva::Peer;
 use alloc::collections::VecDeque;
 use nvo3_nva_proto::auth::NvaSeals;
-use nvo3_nva_proto::{Hello, Instant, RecordNo, Session};
+use nvo3_nva_proto::{Hello, Instant, Locators, RecordNo, Session};
 
 /// An NVE of the domain, with a session or without.
 #[derive(Default)]
 pub(super) struct Edge {
+    /// The locators under which the NVE was admitted.
+    pub(super) locators: Option<Locators>,
     pub(super) peer: Option<Peer>,
     pub(super) session: Option<Session>,
     pub(super) hello: Option<Hello>,

@@ -2,11 +2,11 @@
 
 use super::letter::Receipt;
 use super::room::Peers;
+use super::send::Cause;
 use crate::nva::facts::Facts;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::AuthError;
-use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{
     DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, RecordNo,
     Reject, Seen, Session, SessionEvent, SessionId,
@@ -76,7 +76,10 @@ impl Peers {
         counters: &mut NvaCounters,
     ) -> Heard {
         let opened = self.transport.open(datagram);
-        let heard = opened.and_then(|opened| self.hear_opened(now, greeting, from, &opened, datagram, counters));
+        let heard = opened.and_then(|opened| {
+            let cause = Cause { from, opened: &opened, length: datagram.len() };
+            self.hear_opened(now, greeting, cause, datagram, counters)
+        });
         heard.unwrap_or_else(|error| {
             count_unbelieved(&error, counters);
             Heard::Nothing
@@ -88,11 +91,11 @@ impl Peers {
         &mut self,
         now: Instant,
         greeting: Greeting<'_>,
-        from: Peer,
-        opened: &Opened<'_>,
+        cause: Cause<'_>,
         datagram: &[u8],
         counters: &mut NvaCounters,
     ) -> Result<Heard, AuthError> {
+        let opened = cause.opened;
         let sealed = opened.sealed().map(|sealed| sealed.header.session);
         let owner = sealed.and_then(|session| self.by_session.get(&session));
         if let (Some(sealed), Some(nve)) = (opened.sealed(), owner) {
@@ -106,21 +109,21 @@ impl Peers {
         let stranger = owner.is_none();
         Ok(match (opened.decode(), sealed) {
             (Ok((_, Message::Hello(hello))), None | Some(SessionId(0))) => {
-                return self.hear_hello(now, greeting, from, opened, hello, counters);
+                return self.hear_hello(now, greeting, cause, hello, counters);
             }
             (Ok(_), Some(SessionId(0))) => {
                 counters.rejected += 1;
                 Heard::Nothing
             }
-            (Ok((header, message)), _) => self.hear_within(now, from, opened, &header, message, counters),
+            (Ok((header, message)), _) => self.hear_within(now, cause, &header, message, counters),
             (Err(error), Some(session)) if stranger && session.0 != 0 => {
                 counters.unknown_session += 1;
-                self.refuse(from, opened, session, (ErrorCode::UnknownSession, error.about), counters);
+                self.refuse(now, cause, session, (ErrorCode::UnknownSession, error.about), counters);
                 Heard::Nothing
             }
             (Err(error), _) => {
                 if let Some(refused) = ErrorMessage::refused_hello(datagram, &error) {
-                    self.answer(from, (opened, 0), SessionId(0), &refused, counters);
+                    self.answer(now, cause, 0, SessionId(0), &refused, counters);
                 }
                 self.hear_malformed(now, &error, counters)
             }
@@ -140,8 +143,7 @@ impl Peers {
     fn hear_within(
         &mut self,
         now: Instant,
-        from: Peer,
-        opened: &Opened<'_>,
+        cause: Cause<'_>,
         header: &Header,
         message: Message,
         counters: &mut NvaCounters,
@@ -150,7 +152,7 @@ impl Peers {
             counters.unknown_session += 1;
             if !matches!(message, Message::Error(_)) {
                 let error = (ErrorCode::UnknownSession, message.type_code());
-                self.refuse(from, opened, header.session, error, counters);
+                self.refuse(now, cause, header.session, error, counters);
             }
             return Heard::Nothing;
         };
@@ -158,7 +160,7 @@ impl Peers {
             && let Some(session) = &mut edge.session
         {
             match session.handle(now, header, message) {
-                Ok(()) => edge.peer = Some(from),
+                Ok(()) => edge.peer = Some(cause.from),
                 Err(Reject::Repeated { .. }) => counters.repeated += 1,
                 Err(_) => counters.rejected += 1,
             }
@@ -171,20 +173,19 @@ impl Peers {
         &mut self,
         now: Instant,
         greeting: Greeting<'_>,
-        from: Peer,
-        opened: &Opened<'_>,
+        cause: Cause<'_>,
         hello: Hello,
         counters: &mut NvaCounters,
     ) -> Result<Heard, AuthError> {
         let nve = hello.place.nve;
-        let proof = match opened.sealed() {
+        let proof = match cause.opened.sealed() {
             Some(sealed) if sealed.nve != nve => return Err(AuthError::NotBound(sealed.nve)),
             sealed => sealed.map(|sealed| (sealed, self.next_session_id().0)),
         };
         let Some(edge) = self.edges.get_mut(&nve) else {
             counters.unknown_nve += 1;
             let error = (ErrorCode::UnknownNve, Message::Hello(hello).type_code());
-            self.refuse(from, opened, SessionId(0), error, counters);
+            self.refuse(now, cause, SessionId(0), error, counters);
             return Ok(Heard::Nothing);
         };
         let granted = edge.granted;
@@ -197,6 +198,12 @@ impl Peers {
                 counters.old_hellos += 1;
                 return Ok(Heard::Nothing);
             }
+            let to = cause.from.ip();
+            if !self.answers.allow_hello(now, to, (nve, hello.nonce), counters)
+                || !self.answers.allow(now, to, counters)
+            {
+                return Ok(Heard::Nothing);
+            }
             // A repetition of the Hello that made the session is answered again, at the address that the NVE used last.
             let _ = session.handle(now, &Header::default(), Message::Hello(hello));
             return Ok(Heard::Session(nve));
@@ -204,16 +211,17 @@ impl Peers {
         if let Some((sealed, fresh)) = proof {
             if let Err(challenge) = edge.seals.prove(now, self.session_config.dead_after, sealed, fresh) {
                 counters.challenges += 1;
-                let ack = HelloAck { nonce: hello.nonce, seen: None, ..greeting.ack() };
-                let ack = Message::HelloAck(ack);
-                self.answer(from, (opened, challenge.number), SessionId(0), &ack, counters);
+                if self.answers.allow_hello(now, cause.from.ip(), (nve, hello.nonce), counters) {
+                    let ack = HelloAck { nonce: hello.nonce, seen: None, ..greeting.ack() };
+                    self.answer(now, cause, challenge.number, SessionId(0), &Message::HelloAck(ack), counters);
+                }
                 return Ok(Heard::Nothing);
             }
         } else if edge.answered.contains(&hello.nonce) {
             counters.old_hellos += 1;
             return Ok(Heard::Nothing);
         }
-        Ok(self.open(now, greeting, from, hello))
+        Ok(self.open(now, greeting, cause.from, hello))
     }
 
     /// Begins a session, in place of an older one.
@@ -321,10 +329,10 @@ mod tests {
         let (now, nve, from) = (Instant(1_000), NveId(1), Peer::from(([198, 51, 100, 1], 1)));
         let mut counters = NvaCounters::default();
         let mut peers = Peers::new(&NvaConfig::new(Transport::Trusted), Transport::Trusted, 7, now);
-        peers.admit(now, nve, 1);
         let facts = Facts::new(now, NvaConfig::new(Transport::Trusted), Book::new(1, 1), true);
         let greeting = || Greeting { facts: &facts, published: RecordNo(0) };
         let place = Place { nve, locators: Locators::V4([198, 51, 100, 1].into()) };
+        peers.admit(now, place, 1);
         let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
         let hello = Message::Hello(Hello { place, nonce: 9, resumed: false, encapsulations, capabilities, seen: None });
         peers.hear(now, greeting(), from, &datagram(Header::default(), &hello), &mut counters);

@@ -6,6 +6,7 @@
 //! NVE's messages are in force, leave when the record that they rest on is durable (I6). A message without a valid
 //! seal changes nothing (VMM-10-10, SPL-14, R-38).
 
+mod answers;
 mod edge;
 mod hear;
 mod letter;

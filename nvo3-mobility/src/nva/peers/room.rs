@@ -1,24 +1,24 @@
 //! The NVEs of the domain, and the NVEs with a session.
 
+use super::answers::Answers;
 use super::edge::Edge;
 use super::letter::Letter;
 use super::letter::Receipt;
 use crate::Transport;
 use crate::nva::{NvaConfig, Peer};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::btree_map::{BTreeMap, Entry};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, Instant, Micros, NveId, RecordNo, Session, SessionConfig, SessionCounters, SessionId,
-    SessionTimer,
+    Capabilities, Encapsulations, Instant, Micros, NveId, Place, RecordNo, Session, SessionConfig, SessionCounters,
+    SessionId, SessionTimer,
 };
 
 /// The NVEs of the domain with their sessions, and the letters and answers that wait.
 pub(in crate::nva) struct Peers {
     pub(super) transport: Transport,
     pub(super) session_config: SessionConfig,
-    /// The most answers to senders without a session that may wait.
-    pub(super) queue: usize,
     /// The most letters that may wait for the journal.
     pub(super) unpersisted: usize,
     seed: u64,
@@ -34,7 +34,7 @@ pub(in crate::nva) struct Peers {
     pub(super) letters: u64,
     /// The last message of each NVE that is in force once a record is durable.
     pub(super) in_force: BTreeMap<(RecordNo, NveId), u32>,
-    pub(super) answers: VecDeque<(Peer, Vec<u8>)>,
+    pub(super) answers: Answers,
 }
 
 impl Peers {
@@ -43,7 +43,6 @@ impl Peers {
         Self {
             transport,
             session_config: config.session,
-            queue: config.queue as usize,
             unpersisted: config.unpersisted as usize,
             seed,
             sessions_given: 0,
@@ -55,7 +54,7 @@ impl Peers {
             outbox: BTreeMap::new(),
             letters: 0,
             in_force: BTreeMap::new(),
-            answers: VecDeque::new(),
+            answers: Answers::new(config),
         }
     }
 
@@ -65,14 +64,18 @@ impl Peers {
     }
 
     /// Admits an NVE to the domain. False if the domain has `most` NVEs already.
-    pub(in crate::nva) fn admit(&mut self, now: Instant, nve: NveId, most: usize) -> bool {
-        if !self.edges.contains_key(&nve) {
-            if self.edges.len() >= most {
-                return false;
+    pub(in crate::nva) fn admit(&mut self, now: Instant, place: Place, most: usize) -> bool {
+        let Place { nve, locators } = place;
+        let full = self.edges.len() >= most;
+        let edge = match self.edges.entry(nve) {
+            Entry::Occupied(edge) => edge.into_mut(),
+            Entry::Vacant(_) if full => return false,
+            Entry::Vacant(edge) => {
+                let gone = self.grace.is_none().then_some(now);
+                edge.insert(Edge { gone, ..Edge::default() })
             }
-            let gone = self.grace.is_none().then_some(now);
-            self.edges.insert(nve, Edge { gone, ..Edge::default() });
-        }
+        };
+        self.answers.admit(nve, edge.locators.replace(locators), locators);
         true
     }
 
@@ -186,7 +189,7 @@ impl Peers {
             + self.by_session.len()
             + self.outbox.len()
             + self.in_force.len()
-            + self.answers.len()
+            + self.answers.footprint()
     }
 
     pub(super) fn session_mut(&mut self, nve: NveId) -> Option<&mut Session> {

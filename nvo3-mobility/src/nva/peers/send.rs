@@ -4,13 +4,28 @@ use super::letter::{Letter, Receipt};
 use super::room::Peers;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{ErrorCode, ErrorMessage, Header, Instant, Message, NveId, RecordNo, SessionId};
 
 /// The most parts of lists that are on their way to an NVE.
 const LISTED: usize = 16;
 
+/// A datagram of no session, which may be answered.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'a> {
+    pub(super) from: Peer,
+    pub(super) opened: &'a Opened<'a>,
+    /// The bytes of the datagram.
+    pub(super) length: usize,
+}
+
 impl Peers {
+    /// An address that got no answers because of its rate, and how many. Gives it once in a while.
+    pub(in crate::nva) const fn take_offender(&mut self) -> Option<(IpAddr, u64)> {
+        self.answers.take_offender()
+    }
+
     /// Queues a letter. It leaves once this record is durable, and after every letter to the same NVE that was queued before. Only an
     /// answer to a query does not wait for the others.
     pub(in crate::nva) fn send(
@@ -93,30 +108,31 @@ impl Peers {
     /// Answers a message of this type with an error, under the session that it named.
     pub(super) fn refuse(
         &mut self,
-        to: Peer,
-        opened: &Opened<'_>,
+        now: Instant,
+        to: Cause<'_>,
         session: SessionId,
         (code, about): (ErrorCode, u8),
         counters: &mut NvaCounters,
     ) {
         let error = ErrorMessage { code, about, sequence: 0, offset: 0, tlv: 0 };
-        self.answer(to, (opened, 0), session, &Message::Error(error), counters);
+        self.answer(now, to, 0, session, &Message::Error(error), counters);
     }
 
-    /// Answers a message of no session, under its key and this number, if the answer can be written and there is room.
+    /// Answers a message of no session, under its key and this number, if the answer can be written and no limit forbids it.
     pub(super) fn answer(
         &mut self,
-        to: Peer,
-        (opened, number): (&Opened<'_>, u64),
+        now: Instant,
+        to: Cause<'_>,
+        number: u64,
         session: SessionId,
         message: &Message,
         counters: &mut NvaCounters,
     ) {
         let mut bytes = Vec::new();
         let written = message.encode(&Header { session, ..Header::default() }, &mut bytes).is_ok()
-            && self.transport.seal_answer(opened, number, &mut bytes).is_ok();
-        if written && self.answers.len() < self.queue {
-            self.answers.push_back((to, bytes));
+            && self.transport.seal_answer(to.opened, number, &mut bytes).is_ok();
+        if written {
+            self.answers.put(now, to.from, to.length, bytes, counters);
         } else {
             counters.shed_answers += 1;
         }
@@ -130,12 +146,12 @@ impl Peers {
 
     /// The number of sessions and answers that may have something to send.
     pub(in crate::nva) fn outputs(&self) -> usize {
-        self.talkative.len() + self.answers.len()
+        self.talkative.len() + self.answers.waiting()
     }
 
     /// Writes the next datagram into `out`, which is empty, and gives its destination.
     pub(in crate::nva) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Peer> {
-        if let Some((to, bytes)) = self.answers.pop_front() {
+        if let Some((to, bytes)) = self.answers.next() {
             out.extend_from_slice(&bytes);
             return Some(to);
         }

@@ -14,6 +14,7 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::orders::{Orders, Row};
 use crate::ConfigError;
+use crate::fairness::Sender;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -100,7 +101,7 @@ impl Link {
             leaving: BTreeMap::new(),
             bulk: Lane::new(BULK),
             queries: Lane::new(QUERIES),
-            hints: Hints::new(config.place.nve, config.hint_interval, config.queue as usize),
+            hints: Hints::new(config),
         })
     }
 
@@ -343,7 +344,7 @@ impl Link {
     }
 
     /// Sends another NVE the hint that its mapping is old (VMM-5-06).
-    pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: IpAddr, version: Version, counters: &mut NveCounters) {
+    pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: Sender, version: Version, counters: &mut NveCounters) {
         if self.hints.say(now, tsi, to, version) {
             counters.hints_sent += 1;
         } else {

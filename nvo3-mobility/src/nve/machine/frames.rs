@@ -1,6 +1,7 @@
 //! The effects of a punted frame and of a notice of the forwarder.
 
 use super::Nve;
+use crate::fairness::{Limit, Sender};
 use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
 use crate::nve::io::Handled;
@@ -19,7 +20,7 @@ impl Nve {
         let Some(frame) = Reading::new(frame) else {
             // On a trusted port the receiver judges the frame.
             self.counters.invalid_neighbor_frames += 1;
-            return if trusted { Handled::Pass } else { Handled::Taken };
+            return if trusted && self.may_announce(vap) { Handled::Pass } else { Handled::Taken };
         };
         let question = frame.question(vap);
         let mut passes = true;
@@ -54,6 +55,13 @@ impl Nve {
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
         }
+        let allowed = match question {
+            Some(_) => self.may_ask(vap),
+            None => !(frame.is_announcement() || frame.is_to_group()) || self.may_announce(vap),
+        };
+        if !allowed {
+            return Handled::Taken;
+        }
         if frame.is_announcement() {
             let key = TsiKey { vn, mac: frame.source() };
             if self.stations.is_behind(vap, &key) {
@@ -62,7 +70,7 @@ impl Nve {
             return Handled::Pass;
         }
         match question {
-            Some((target, asker)) => match self.answer(vn, target, asker) {
+            Some((target, asker)) => match self.answer(vap, (vn, target), asker) {
                 Handled::Pass if !passes => Handled::Taken,
                 handled => handled,
             },
@@ -70,19 +78,37 @@ impl Nve {
         }
     }
 
+    /// True if a port may send one more announcement, or another frame that goes to everybody. What it may not counts.
+    fn may_announce(&mut self, vap: VapId) -> bool {
+        let Err(due) = self.stations.may_announce(self.now, vap) else { return true };
+        self.counters.limited_announcements += 1;
+        self.tell_limited(vap, Limit::Announcements, due);
+        false
+    }
+
+    /// True if a port may ask one more question. What it may not counts.
+    fn may_ask(&mut self, vap: VapId) -> bool {
+        let Err(due) = self.stations.may_ask(self.now, vap) else { return true };
+        self.counters.limited_questions += 1;
+        self.tell_limited(vap, Limit::Questions, due);
+        false
+    }
+
     /// Takes a notice of the forwarder.
     pub fn handle_notice(&mut self, now: Instant, notice: Notice) {
         self.clock(now);
         match notice {
-            Notice::Miss { vn, mac } => self.ask(vn, Address::Mac(mac)),
+            Notice::Miss { vn, mac, vap } => _ = self.ask(vn, Address::Mac(mac), vap),
             Notice::Seen { key, .. } => {
                 if self.stations.is_attached(&key) {
                     self.shown(key);
                 }
             }
             Notice::Stale { key, from, version } => {
-                self.link.hint(self.now, key, from, version, &mut self.counters);
+                let to = if self.mappings.is_member(&from) { Sender::Known(from) } else { Sender::Stranger(from) };
+                self.link.hint(self.now, key, to, version, &mut self.counters);
             }
+            Notice::Limited { vap, what, count } => self.tell_limited(vap, what, Some(count)),
         }
     }
 
@@ -103,13 +129,18 @@ impl Nve {
     }
 
     /// Answers for the station that has the target address, or queries the NVA for it.
-    fn answer(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> Handled {
+    fn answer(&mut self, vap: VapId, (vn, target): (Vni, IpAddr), asker: Asker) -> Handled {
         let here = self.stations.holder(vn, target).map(|(mac, vap)| (mac, Some(vap)));
         let holder = here.or_else(|| self.mappings.holder(vn, target).map(|mac| (mac, None)));
         match self.proxy.ask((vn, target), asker, holder, &mut self.counters) {
             Asked::ByItself => return Handled::Pass,
             Asked::Taken => {}
-            Asked::Waits => self.ask(vn, Address::Ip(target)),
+            Asked::NoShare => self.no_share(vap),
+            Asked::Waits => {
+                if !self.ask(vn, Address::Ip(target), Some(vap)) {
+                    self.proxy.give_up(vn, target);
+                }
+            }
         }
         Handled::Taken
     }

@@ -18,9 +18,8 @@ impl Nve {
         self.clock(now);
         if let Some(hint) = self.link.receive(self.now, datagram, &mut self.counters) {
             // Another NVE says that it has a newer mapping. All a hint can cause is a query (VMM-5-06).
-            if self.mappings.is_stale(&hint) {
-                self.counters.hints_received += 1;
-                self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac));
+            if self.mappings.heed(self.now, &hint, &mut self.counters) {
+                self.ask(hint.tsi.vn, Address::Mac(hint.tsi.mac), None);
             }
         }
         self.pump();

@@ -2,8 +2,10 @@
 
 use super::Nve;
 use crate::nve::backlog::Stage;
+use crate::nve::mappings::Room;
 use crate::nve::rules::Input;
 use crate::nve::stations::Standing;
+use crate::table::VapId;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Address, Claim, Lifetime, Message, Query, RegistrationRequest, Restate, Resting, TsiKey};
 use nvo3_wire::Vni;
@@ -164,13 +166,25 @@ impl Nve {
         }
     }
 
-    /// Queries the NVA for an address. There is at most one open query per address (VMM-4.2-10). A query that is sent again keeps its
-    /// transaction number (DIR-04).
-    pub(super) fn ask(&mut self, vn: Vni, address: Address) {
-        if self.mappings.needs_query(vn, address, &mut self.counters) {
-            let transaction = self.link.next_transaction();
-            self.mappings.asked(vn, address, transaction);
-            self.backlog.query(vn, address);
+    /// Queries the NVA for an address, because of a frame of this port or for another reason. There is at most one open query per
+    /// address (VMM-4.2-10), and one that is sent again keeps its transaction number (DIR-04). False if there is none and no room for one.
+    pub(super) fn ask(&mut self, vn: Vni, address: Address, vap: Option<VapId>) -> bool {
+        match self.mappings.room_for_query(vn, address, vap) {
+            Room::Free => {
+                let transaction = self.link.next_transaction();
+                self.mappings.asked(vn, address, vap, transaction);
+                self.backlog.query(vn, address);
+            }
+            Room::Asked => {}
+            Room::Full => {
+                self.counters.shed_queries += 1;
+                return false;
+            }
+            Room::NoShare(vap) => {
+                self.no_share(vap);
+                return false;
+            }
         }
+        true
     }
 }

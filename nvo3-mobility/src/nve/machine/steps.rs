@@ -1,11 +1,13 @@
 //! The effects of a step of the table, one by one.
 
 use super::Nve;
+use crate::fairness::Limit;
 use crate::nve::io::{Error, Event};
 use crate::nve::link::Rests;
 use crate::nve::orders::Row;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
+use crate::table::VapId;
 use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
 
 impl Nve {
@@ -136,6 +138,20 @@ impl Nve {
     fn answer_for(&mut self, key: TsiKey) {
         for ip in self.stations.ips(&key).unwrap_or_default() {
             self.proxy.found(key.vn, *ip, key.mac, &mut self.counters);
+        }
+    }
+
+    /// Notes that a query was not sent, because its port has no share left.
+    pub(super) fn no_share(&mut self, vap: VapId) {
+        self.counters.limited_queries += 1;
+        let due = self.stations.note_no_share(self.now, vap);
+        self.tell_limited(vap, Limit::Queries, due);
+    }
+
+    /// Tells the owner that a port exceeds a limit, if that is due, with the number of refusals.
+    pub(super) fn tell_limited(&mut self, vap: VapId, what: Limit, due: Option<u64>) {
+        if let Some(count) = due {
+            self.tell(Event::Limited { vap, what, count });
         }
     }
 

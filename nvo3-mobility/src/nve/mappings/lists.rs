@@ -14,6 +14,8 @@ pub(super) struct Lists {
     whole: BTreeMap<Vni, Vec<Place>>,
     /// The lists whose last part has not arrived.
     partial: BTreeMap<Vni, Vec<Place>>,
+    /// The locators in whole lists, each with the number of times that it is there.
+    locators: BTreeMap<IpAddr, usize>,
 }
 
 /// The result of a list or of a part of it.
@@ -29,7 +31,7 @@ pub(super) enum Listed {
 
 impl Lists {
     pub(super) const fn new(vns: usize, members: usize) -> Self {
-        Self { vns, members, whole: BTreeMap::new(), partial: BTreeMap::new() }
+        Self { vns, members, whole: BTreeMap::new(), partial: BTreeMap::new(), locators: BTreeMap::new() }
     }
 
     /// Takes a list or a part of one. An empty list removes the list of the VN.
@@ -45,11 +47,25 @@ impl Lists {
         if more {
             return Listed::Partial;
         }
-        match self.partial.remove(&vn) {
-            Some(list) if !list.is_empty() => self.whole.insert(vn, list),
-            _ => self.whole.remove(&vn),
-        };
+        let list = self.partial.remove(&vn).unwrap_or_default();
+        for locator in list.iter().flat_map(addresses) {
+            *self.locators.entry(locator).or_default() += 1;
+        }
+        let before = if list.is_empty() { self.whole.remove(&vn) } else { self.whole.insert(vn, list) };
+        for locator in before.iter().flatten().flat_map(addresses) {
+            if let Some(count) = self.locators.get_mut(&locator) {
+                *count -= 1;
+                if *count == 0 {
+                    self.locators.remove(&locator);
+                }
+            }
+        }
         Listed::Whole
+    }
+
+    /// True if the address is a locator in a whole list.
+    pub(super) fn has(&self, address: &IpAddr) -> bool {
+        self.locators.contains_key(address)
     }
 
     /// Forgets incomplete lists: they come again from the beginning.
@@ -69,5 +85,39 @@ impl Lists {
 
     pub(super) fn len(&self) -> usize {
         self.whole.len() + self.partial.len()
+    }
+}
+
+fn addresses(place: &Place) -> impl Iterator<Item = IpAddr> {
+    let Place { locators, .. } = place;
+    locators.v4().map(IpAddr::V4).into_iter().chain(locators.v6().map(IpAddr::V6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+    use nvo3_nva_proto::{Locators, NveId};
+
+    fn members(nves: &[u8], more: bool) -> Members {
+        let place = |n: &u8| Place { nve: NveId((*n).into()), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, *n)) };
+        Members { places: nves.iter().map(place).collect(), more }
+    }
+
+    #[test]
+    fn a_locator_is_known_as_long_as_a_whole_list_has_it() {
+        let mut lists = Lists::new(4, 8);
+        let has = |lists: &Lists| [1, 2, 3].map(|n| lists.has(&Ipv4Addr::new(192, 0, 2, n).into()));
+
+        lists.take(Vni::MAX, members(&[1, 2], false));
+        lists.take(Vni::from_bytes([0, 0, 1]), members(&[2], false));
+        assert_eq!(has(&lists), [true, true, false]);
+
+        lists.take(Vni::MAX, members(&[3], true));
+        assert_eq!(has(&lists), [true, true, false], "the list is not whole");
+        lists.take(Vni::MAX, members(&[], false));
+        assert_eq!(has(&lists), [false, true, true]);
+        lists.take(Vni::from_bytes([0, 0, 1]), members(&[], false));
+        assert_eq!((has(&lists), lists.locators.len()), ([false, false, true], 1));
     }
 }

@@ -6,24 +6,27 @@
 //! and R-03 orders statements by version.)
 
 mod cache;
+mod heeded;
 mod lists;
 mod queries;
 mod resync;
 mod statements;
 
+pub(super) use queries::Room;
 pub(super) use statements::Lifetime;
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::Error;
 use super::orders::{Orders, Row};
-use crate::table::Route;
+use crate::table::{Route, VapId};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use cache::Cache;
 use core::net::IpAddr;
+use heeded::Heeded;
 use lists::{Listed, Lists};
-use nvo3_nva_proto::{Address, Instant, Members, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{Address, Instant, Invalidate, Members, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use queries::Queries;
 use resync::Progress;
@@ -37,6 +40,7 @@ pub(super) struct Mappings {
     subscriptions: usize,
     cache: Cache,
     queries: Queries,
+    heeded: Heeded,
     lists: Lists,
     /// The VNs that this NVE subscribed to: the NVA pushes all their mappings.
     subscribed: BTreeSet<Vni>,
@@ -51,7 +55,8 @@ impl Mappings {
             pushed: config.pushed,
             subscriptions: config.ports as usize,
             cache: Cache::new(config.mappings as usize),
-            queries: Queries::new(config.queries as usize),
+            queries: Queries::new(config.queries as usize, config.queries_per_port as usize),
+            heeded: Heeded::new(config),
             // Each TSI may be in a VN of its own.
             lists: Lists::new(config.tsis as usize, config.members as usize),
             subscribed: BTreeSet::new(),
@@ -91,16 +96,31 @@ impl Mappings {
         self.cache.keys()
     }
 
-    /// True if this NVE must query the NVA for an address: there is no open query for it, and there is room for one.
-    pub(super) fn needs_query(&self, vn: Vni, address: Address, counters: &mut NveCounters) -> bool {
-        let full = self.queries.is_full();
-        counters.shed_queries += u64::from(full);
-        !full && !self.queries.is_asked(vn, address)
+    /// The need and the room for a query about an address. `vap` is the port that causes it, if one does.
+    pub(super) fn room_for_query(&self, vn: Vni, address: Address, vap: Option<VapId>) -> Room {
+        self.queries.room(vn, address, vap)
     }
 
     /// Notes that the NVA is queried, under this transaction number.
-    pub(super) fn asked(&mut self, vn: Vni, address: Address, transaction: u32) {
-        self.queries.enter(vn, address, transaction);
+    pub(super) fn asked(&mut self, vn: Vni, address: Address, vap: Option<VapId>, transaction: u32) {
+        self.queries.enter(vn, address, vap, transaction);
+    }
+
+    /// True if a hint of another NVE makes this NVE query the NVA: the cached mapping is the one that the hint calls stale, and the
+    /// rate allows it.
+    pub(super) fn heed(&mut self, now: Instant, hint: &Invalidate, counters: &mut NveCounters) -> bool {
+        if !self.is_stale(hint) {
+            return false;
+        }
+        let heeded = self.heeded.heed(now, hint.tsi);
+        counters.hints_received += u64::from(heeded);
+        counters.limited_hints += u64::from(!heeded);
+        heeded
+    }
+
+    /// True if the address is a locator of an NVE that shares a VN with this one.
+    pub(super) fn is_member(&self, address: &IpAddr) -> bool {
+        self.lists.has(address)
     }
 
     /// True if this answers an open query, which is closed then.
@@ -179,6 +199,6 @@ impl Mappings {
 
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
-        self.cache.len() + self.queries.len() + self.lists.len() + self.subscribed.len()
+        self.cache.len() + self.queries.len() + self.heeded.len() + self.lists.len() + self.subscribed.len()
     }
 }

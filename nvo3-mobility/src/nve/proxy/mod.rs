@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_wire::nd::{Advertise, Solicit};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
-use waiting::Waiting;
+use waiting::{Crowded, Waiting};
 
 /// A station that asks for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,8 @@ pub(super) enum Asked {
     Taken,
     /// The station waits for the NVA's answer.
     Waits,
+    /// The request was dropped: too many stations of its port wait.
+    NoShare,
 }
 
 /// The stations that wait for an answer, and the answers that wait to leave, each bounded.
@@ -52,7 +54,11 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn new(config: &NveConfig) -> Self {
-        Self { waiting: Waiting::new(config.queries as usize), frames: VecDeque::new(), limit: config.queue as usize }
+        Self {
+            waiting: Waiting::new(config.queries as usize, config.queries_per_port as usize),
+            frames: VecDeque::new(),
+            limit: config.queue as usize,
+        }
     }
 
     /// Takes a request for `target`. `holder` is the MAC that has the address, with its port if it is behind this NVE.
@@ -71,11 +77,14 @@ impl Proxy {
                 self.reply(mac, target, asker, counters);
                 Asked::Taken
             }
-            None if self.waiting.enter(vn, target, asker) => Asked::Waits,
-            None => {
-                counters.shed_queries += 1;
-                Asked::Taken
-            }
+            None => match self.waiting.enter(vn, target, asker) {
+                Ok(()) => Asked::Waits,
+                Err(Crowded::NoShare) => Asked::NoShare,
+                Err(Crowded::Full) => {
+                    counters.shed_queries += 1;
+                    Asked::Taken
+                }
+            },
         }
     }
 
@@ -91,6 +100,11 @@ impl Proxy {
     /// Drops the requests for an address that the NVA does not have.
     pub(super) fn not_found(&mut self, vn: Vni, target: IpAddr, counters: &mut NveCounters) {
         counters.unknown_targets += self.waiting.take(vn, target).len() as u64;
+    }
+
+    /// Drops the requests for an address that the NVA is not queried for.
+    pub(super) fn give_up(&mut self, vn: Vni, target: IpAddr) {
+        self.waiting.take(vn, target);
     }
 
     /// Forgets the stations that wait behind a port.

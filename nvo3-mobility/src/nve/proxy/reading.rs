@@ -52,6 +52,12 @@ impl<'a> Reading<'a> {
         self.kind.is_announcement()
     }
 
+    /// True if the frame goes to a group.
+    #[inline]
+    pub(crate) const fn is_to_group(&self) -> bool {
+        self.frame.header.destination.is_group()
+    }
+
     /// True if a station answers a probe of this NVE.
     #[inline]
     pub(crate) fn answers_prober(&self) -> bool {

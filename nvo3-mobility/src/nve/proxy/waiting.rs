@@ -2,30 +2,48 @@
 
 use super::Asker;
 use crate::table::VapId;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
 
-/// The waiting stations, by address, bounded.
+/// The waiting stations, by address, bounded. Each port has a share of them.
 #[derive(Debug)]
 pub(super) struct Waiting {
     limit: usize,
+    share: usize,
     askers: BTreeSet<(Vni, IpAddr, Asker)>,
+    /// The waiting stations of each port.
+    shares: BTreeMap<VapId, usize>,
+}
+
+/// The reason why a station cannot wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crowded {
+    Full,
+    NoShare,
 }
 
 impl Waiting {
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { limit, askers: BTreeSet::new() }
+    pub(super) const fn new(limit: usize, share: usize) -> Self {
+        Self { limit, share, askers: BTreeSet::new(), shares: BTreeMap::new() }
     }
 
-    /// Adds a station. False if there is no room.
-    pub(super) fn enter(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> bool {
-        let room = self.askers.len() < self.limit;
-        if room {
-            self.askers.insert((vn, target, asker));
+    /// Adds a station, if there is room and its port has a share left.
+    pub(super) fn enter(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> Result<(), Crowded> {
+        if self.askers.contains(&(vn, target, asker)) {
+            return Ok(());
         }
-        room
+        if self.askers.len() >= self.limit {
+            return Err(Crowded::Full);
+        }
+        let waiting = self.shares.entry(asker.vap).or_default();
+        if *waiting >= self.share {
+            return Err(Crowded::NoShare);
+        }
+        *waiting += 1;
+        self.askers.insert((vn, target, asker));
+        Ok(())
     }
 
     /// Removes and gives the stations that wait for an address.
@@ -35,15 +53,54 @@ impl Waiting {
         let found: Vec<_> = same.map(|(_, _, asker)| *asker).collect();
         for asker in &found {
             self.askers.remove(&(vn, target, *asker));
+            if let Some(waiting) = self.shares.get_mut(&asker.vap) {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    self.shares.remove(&asker.vap);
+                }
+            }
         }
         found
     }
 
     pub(super) fn forget(&mut self, vap: VapId) {
         self.askers.retain(|(_, _, asker)| asker.vap != vap);
+        self.shares.remove(&vap);
     }
 
     pub(super) fn len(&self) -> usize {
         self.askers.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+
+    const VN: Vni = Vni::MAX;
+
+    const fn asker(vap: u32) -> Asker {
+        Asker { vap: VapId(vap), mac: Mac::ZERO, ip: None, tag: None }
+    }
+
+    fn ip(n: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, n).into()
+    }
+
+    /// Checks I12.
+    #[test]
+    fn a_port_has_a_share_of_the_waiting_stations() {
+        let mut waiting = Waiting::new(3, 2);
+        let mut enter = |n, vap| waiting.enter(VN, ip(n), asker(vap));
+
+        assert_eq!([enter(1, 1), enter(2, 1), enter(1, 1)], [Ok(()); 3], "the third waits already");
+        assert_eq!([enter(3, 1), enter(1, 2)], [Err(Crowded::NoShare), Ok(())]);
+        assert_eq!(enter(2, 2), Err(Crowded::Full));
+
+        assert_eq!(waiting.take(VN, ip(1)), [asker(1), asker(2)]);
+        assert_eq!(waiting.enter(VN, ip(3), asker(1)), Ok(()));
+        waiting.forget(VapId(1));
+        assert!(waiting.shares.is_empty() && waiting.len() == 0);
     }
 }

@@ -7,6 +7,7 @@
 
 mod claims;
 mod effects;
+mod fairness;
 mod forwarding;
 mod moves;
 mod ports;
@@ -26,6 +27,7 @@ use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
+use fairness::Rates;
 use forwarding::ForwardTimers;
 use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
@@ -42,6 +44,7 @@ pub(super) struct Stations {
     limits: Limits,
     hold: HoldLimits,
     alarm_interval: Micros,
+    rates: Rates,
     ports: BTreeMap<VapId, Attached>,
     tsis: BTreeMap<TsiKey, Station>,
     /// Per address: the attached TSIs to which it is bound, and their ports.
@@ -72,6 +75,7 @@ impl Stations {
             },
             hold: config.hold,
             alarm_interval: config.hint_interval,
+            rates: Rates::new(config),
             ports: BTreeMap::new(),
             tsis: BTreeMap::new(),
             local_ips: BTreeMap::new(),

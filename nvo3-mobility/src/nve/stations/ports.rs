@@ -1,6 +1,7 @@
 //! The ports, with the MACs and addresses that are bound to them. A frame with another source is dropped (VMM-10-02).
 
 use super::Stations;
+use super::fairness::PortLimits;
 use super::rules::{self, Input, State};
 use super::station::Station;
 use crate::nve::io::{Error, Event};
@@ -18,6 +19,7 @@ pub(super) struct Attached {
     tsis: Vec<TsiKey>,
     policy: PortPolicy,
     alarmed: Option<Instant>,
+    pub(super) limits: PortLimits,
 }
 
 /// What a port lost or changed when it was attached again.
@@ -47,12 +49,13 @@ impl Stations {
             return Err(Error::Full("NveConfig.tsis"));
         }
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
+        let limits = self.ports.get(&vap).map(|port| port.limits).unwrap_or_default();
         let before = self.ports.get(&vap).map(|before| before.tsis.clone()).unwrap_or_default();
         let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !keys.contains(key)).collect();
         if let Some(kept) = dropped.iter().find(|key| rules::step(self.state(key), Input::Detach).is_none()) {
             return Err(Error::out_of_place(*kept, &self.state(kept).state, &Input::Detach));
         }
-        self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None });
+        self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None, limits });
         orders.mark(Row::Port(vap));
         let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, orders)).collect();
         Ok(Reattached { dropped, changed })

@@ -146,7 +146,9 @@ impl Edge {
 
     fn note(&mut self, now: Instant, event: &nve::Event) {
         let port = match event {
-            nve::Event::Spoofed { vap, .. } => self.paths.ports.get(vap).map(|access| access.spec.name.as_str()),
+            nve::Event::Spoofed { vap, .. } | nve::Event::Limited { vap, .. } => {
+                self.paths.ports.get(vap).map(|access| access.spec.name.as_str())
+            }
             _ => None,
         };
         words::log(event, port);
