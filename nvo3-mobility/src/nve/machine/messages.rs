@@ -56,6 +56,7 @@ impl Nve {
         for key in keys {
             self.step_if_it_fits(key, Input::Again);
         }
+        self.confirm();
         self.link.deregister_again(&mut self.counters);
         for (vn, address, transaction) in self.mappings.unanswered() {
             self.query(vn, address, transaction);
@@ -95,6 +96,7 @@ impl Nve {
 
     fn registration_reply(&mut self, reply: &RegistrationReply) {
         let key = reply.tsi;
+        self.answered(key, reply.result);
         match reply.result {
             RegistrationResult::Accepted => {
                 self.step(key, Input::Registered(reply.version));

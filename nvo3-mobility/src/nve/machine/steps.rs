@@ -72,7 +72,7 @@ impl Nve {
         }
     }
 
-    fn register(&mut self, key: TsiKey) {
+    pub(super) fn register(&mut self, key: TsiKey) {
         let (version, place) = self.mappings.get(&key).unwrap_or_default();
         if let Some(request) = self.stations.request(key, version, place.map(|place| place.nve)) {
             self.link.request(&Message::RegistrationRequest(request), &mut self.counters);

@@ -8,8 +8,10 @@
 mod cache;
 mod lists;
 mod queries;
+mod snapshot;
 mod statements;
 
+pub use snapshot::Snapshot;
 pub(super) use statements::Lifetime;
 
 use super::config::NveConfig;

@@ -5,6 +5,7 @@
 //! mapping. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5-01 … VMM-5-17 how frames are treated in a move, SPL when a VM is
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
+mod believed;
 mod effects;
 mod forwarding;
 mod moves;
@@ -18,7 +19,7 @@ pub(super) use effects::{Effect, Effects};
 use super::config::NveConfig;
 use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use forwarding::ForwardTimers;
 use moves::Moves;
@@ -41,6 +42,8 @@ pub(super) struct Stations {
     local_ips: BTreeMap<(Vni, IpAddr, Mac), VapId>,
     forward_timers: ForwardTimers,
     moves: Moves,
+    /// The TSIs that this NVE believes to rest here since its restart, until the NVA has answered.
+    believed: BTreeSet<TsiKey>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +69,7 @@ impl Stations {
             local_ips: BTreeMap::new(),
             forward_timers: ForwardTimers::new(config.in_flight, config.linger),
             moves: Moves::new(config.moves as usize),
+            believed: BTreeSet::new(),
         }
     }
 
@@ -136,6 +140,11 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len() + self.tsis.len() + addresses + self.forward_timers.len() + self.moves.len()
+        self.ports.len()
+            + self.tsis.len()
+            + addresses
+            + self.forward_timers.len()
+            + self.moves.len()
+            + self.believed.len()
     }
 }

@@ -77,6 +77,7 @@ impl Stations {
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
         let Some(station) = self.tsis.get_mut(&key) else { return };
         station.vap = None;
+        self.believed.remove(&key);
         for ip in &station.ips {
             self.local_ips.remove(&(key.vn, *ip, key.mac));
         }
