@@ -126,11 +126,20 @@ impl Port {
         }
     }
 
+    /// True while the port is at the interface that has this name now. It is not after that interface was removed, renamed, moved to
+    /// another network namespace, or made anew, even if the new one has the same index. An interface that is only down is there.
+    pub fn is_at(&self, name: &str) -> bool {
+        match &self.0 {
+            Device::Packet(port) => port.is_at(name),
+            Device::Tap(port) => port.is_at(name),
+        }
+    }
+
     /// Reads the frames that wait, up to [`BATCH`], without waiting for more.
     ///
     /// # Errors
-    /// The interface is down or gone. A packet port says once that its interface is down
-    /// ([`NetworkDown`](io::ErrorKind::NetworkDown)) and goes on when it is up; a tap that is gone says so each time.
+    /// The interface is down or gone; [`Port::is_at`] tells which. A packet port says once that its interface is down or gone
+    /// ([`NetworkDown`](io::ErrorKind::NetworkDown)) and goes on when the interface is up again; a tap that is gone says so each time.
     pub fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
         frames.lengths.clear();
         let read = match &mut self.0 {

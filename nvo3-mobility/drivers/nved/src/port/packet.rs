@@ -1,11 +1,13 @@
 //! A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
 
 use super::{BATCH, Error, Frames, LONGEST, PortCounters};
+use crate::links::index_of;
 use crate::room::make_room;
 use arrayvec::ArrayVec;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg, socket,
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, getsockname, recvmmsg,
+    sendmmsg, socket,
 };
 use socket2::{SockFilter, SockRef};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -31,6 +33,12 @@ impl Packet {
             Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
         };
         open().map_err(failed)
+    }
+
+    /// The kernel unbinds the socket when its interface is removed or leaves the network namespace.
+    pub(super) fn is_at(&self, name: &str) -> bool {
+        let bound = getsockname::<LinkAddr>(self.socket.as_raw_fd()).ok();
+        bound.is_some_and(|bound| index_of(name).is_some_and(|index| bound.ifindex() == index as usize))
     }
 
     pub(super) fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
