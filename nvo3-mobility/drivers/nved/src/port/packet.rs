@@ -6,15 +6,19 @@ use crate::room::make_room;
 use arrayvec::ArrayVec;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, getsockname, recvmmsg,
-    sendmmsg, socket,
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg, socket,
 };
 use socket2::{SockFilter, SockRef};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+/// The length in bytes of the address of a packet socket that is bound to no interface: it lacks a hardware address (packet(7)).
+const UNBOUND: u32 = 12;
+
 pub(super) struct Packet {
     socket: OwnedFd,
+    /// The index of the interface.
+    index: u32,
     headers: MultiHeaders<()>,
 }
 
@@ -30,15 +34,19 @@ impl Packet {
             make_room(&socket)?;
             // Before the bind the socket receives frames of every interface.
             while SockRef::from(&socket).recv(&mut []).is_ok() {}
-            Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
+            Ok(Self {
+                socket,
+                index: u32::try_from(address.ifindex()).unwrap_or(0),
+                headers: MultiHeaders::preallocate(BATCH, None),
+            })
         };
         open().map_err(failed)
     }
 
-    /// The kernel unbinds the socket when its interface is removed or leaves the network namespace.
+    /// The kernel unbinds the socket when its interface is removed or leaves the network namespace, even if another one gets its index.
     pub(super) fn is_at(&self, name: &str) -> bool {
-        let bound = getsockname::<LinkAddr>(self.socket.as_raw_fd()).ok();
-        bound.is_some_and(|bound| index_of(name).is_some_and(|index| bound.ifindex() == index as usize))
+        let bound = SockRef::from(&self.socket).local_addr().is_ok_and(|address| address.len() > UNBOUND);
+        bound && index_of(name) == Some(self.index)
     }
 
     pub(super) fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
