@@ -1,7 +1,8 @@
 //! Interfaces that go and come while their ports are attached.
 
 use super::world::{Pluggable, attach, done, pluggable, say, spec, wait};
-use nvo3_tests::netns::{Counted, Flow, Station, VNI, program};
+use nvo3_tests::netns::{Answer, Counted, Flow, Station, VNI, program};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -50,19 +51,28 @@ impl Pluggable {
         self.vm.namespace.command("ping").args(["-q", "-c", "1", "-W", "2", &to]).output().unwrap();
     }
 
+    /// The command that moves the VM's interface from one host to another.
+    fn moves_interface(&self, from: u8, to: u8) -> String {
+        let (old, new) = (self.overlay.fabric.host(from).name(), self.overlay.fabric.host(to).name());
+        format!("ip -n {old} link set vm0 netns {new} && ip -n {new} link set vm0 up")
+    }
+
+    /// The command that attaches the VM's port at a host.
+    fn attaches(&self, host: u8) -> String {
+        let (nvoctl, socket) = (program("nvoctl"), self.overlay.socket(&format!("h{host}")));
+        format!("{} --socket {} attach {}", nvoctl.display(), socket.display(), spec(&self.vm.station, ""))
+    }
+
+    fn migrates(&self, from: u8, to: u8, more: &[&str]) -> Answer {
+        let socket = |host| self.overlay.socket(&format!("h{host}")).display().to_string();
+        let (number, old, new) = (to.to_string(), socket(from), socket(to));
+        let words = ["--to", &number, "--old", &old, "--new", &new, "--start", "true"];
+        self.overlay.about("nvad", "migrate", &self.vm.station, &[&words, more].concat())
+    }
+
     fn migrate(&self, from: u8, to: u8) {
-        let (hosts, socket) =
-            (&self.overlay.fabric, |host| self.overlay.socket(&format!("h{host}")).display().to_string());
-        let (old, new) = (socket(from), socket(to));
-        let stop = format!(
-            "ip -n {0} link set vm0 netns {1} && ip -n {1} link set vm0 up && {2} --socket {new} attach {3}",
-            hosts.host(from).name(),
-            hosts.host(to).name(),
-            program("nvoctl").display(),
-            spec(&self.vm.station, ""),
-        );
-        let words = ["--to", &to.to_string(), "--old", &old, "--new", &new, "--start", "true", "--stop", &stop];
-        done(&self.overlay.about("nvad", "migrate", &self.vm.station, &words));
+        let stop = format!("{} && {}", self.moves_interface(from, to), self.attaches(to));
+        done(&self.migrates(from, to, &["--stop", &stop]));
     }
 }
 
@@ -196,4 +206,49 @@ fn an_attach_of_an_attached_port_changes_what_is_bound_while_the_vm_runs() {
     let counted = flow.end();
     assert_eq!((counted.lost.len(), counted.duplicated), (0, 0));
     assert_eq!(world.status(1)["ports"], json!(["vm0"]));
+}
+
+/// The exit code of a move that ended aborted.
+const ABORTED: i32 = 4;
+
+/// The hypervisor's word that the VM runs on comes before its interface.
+#[test]
+fn a_move_that_fails_after_the_interface_left_ends_where_it_began() {
+    let Some(world) = pluggable() else { return };
+    let flow = world.flow_to_vm();
+
+    let (stop, restart) = (format!("{} && false", world.moves_interface(1, 2)), world.moves_interface(2, 1));
+    let ended = world.migrates(1, 2, &["--stop", &stop, "--restart", &restart]);
+
+    assert_eq!(ended.code, ABORTED, "{}", ended.text);
+    wait(500);
+    assert_eq!(world.row("nvad", &world.vm.station).unwrap()["nve"], 1);
+    let counted = flow.end();
+    report("a move that failed", &counted);
+    assert_eq!((counted.lost.len(), counted.duplicated), (0, 0));
+}
+
+/// The hypervisor removes the VM's interface when the VM has stopped, and says only then that it has.
+#[test]
+fn the_word_of_a_stop_may_come_after_the_interface_is_gone() {
+    let Some(world) = pluggable() else { return };
+    let (vm, overlay) = (&world.vm.station, &world.overlay);
+    let flow = world.flow_to_vm();
+    done(&overlay.about("nvad", "prepare", vm, &["--to", "2", "--move", "1", "--deadline", "5s"]));
+
+    let stopped_at = clock_gettime(ClockId::Monotonic);
+    overlay.fabric.host(1).ip(&format!("link set vm0 netns {}", overlay.fabric.host(2).name()));
+    wait(50);
+    overlay.fabric.host(2).ip("link set vm0 up");
+    done(&attach(overlay, 2, vm, ""));
+    let stopped_at = (stopped_at.tv_sec * 1_000_000_000 + stopped_at.tv_nsec).to_string();
+    done(&overlay.about("h1", "suspend", vm, &["--move", "1", "--stopped-at", &stopped_at]));
+    done(&overlay.about("h2", "activate", vm, &["--move", "1"]));
+
+    done(&overlay.nvoctl("nvad", &["outcome", "1"]));
+    assert_eq!(world.row("nvad", vm).unwrap()["nve"], 2);
+    let counted = flow.end();
+    report("a late word after the interface is gone", &counted);
+    assert_eq!(counted.lost.len(), 0);
+    assert_eq!(world.status(1)["ports_without_interface"], json!(["vm0"]));
 }

@@ -5,6 +5,7 @@ use super::keep::Kept;
 use super::{Edge, show, words};
 use crate::links::{Link, News, index_of};
 use crate::port;
+use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{Error, Input};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
@@ -131,6 +132,7 @@ impl Edge {
             Err(error) => return Err(error.into()),
         }
         self.paths.close_port(vap);
+        self.leaving.remove(&vap);
         self.attached.remove(name);
         self.forget_refusals();
         self.note_port(name);
@@ -170,11 +172,12 @@ impl Edge {
     pub(super) fn interface_goes(&mut self, now: Instant, name: &str) {
         let Some(port) = self.attached.get(name) else { return };
         let (spec, origin, vap) = (port.spec.clone(), port.origin, port.vap);
+        let tsis = spec.tsis().into_iter().map(|tsi| tsi.key).collect();
         tracing::info!(port = name, vni = %spec.vni, "the interface of a port is gone: the port is closed, and waits for one of that name");
         self.paths.close_port(vap);
         self.paths.gone += 1;
         self.wait_for_interface(now, spec, origin, vap);
-        self.leave(now, vap);
+        self.leave(now, vap, tsis);
         self.tell_of_port(now, "port-gone", name);
     }
 
@@ -186,18 +189,21 @@ impl Edge {
         self.note_port(&name);
     }
 
-    /// Takes the VMs of a port without interface away. In the moment in which a move brings one, that waits for the move's end.
-    fn leave(&mut self, now: Instant, vap: VapId) {
-        match self.machine.tell(now, Input::Detach { vap }) {
-            Ok(()) | Err(Error::UnknownPort(_)) => _ = self.leaving.remove(&vap),
-            Err(_) => _ = self.leaving.insert(vap),
+    /// Takes the VMs of a port without interface away. If a move is about to take one, or brings one just now, that waits for the move: the
+    /// hypervisor may still say when the VM stopped.
+    fn leave(&mut self, now: Instant, vap: VapId, tsis: Vec<TsiKey>) {
+        let moves_away = |key: &TsiKey| matches!(self.machine.nve().state(key).state, State::Leaving(_));
+        if tsis.iter().any(moves_away)
+            || !matches!(self.machine.tell(now, Input::Detach { vap }), Ok(()) | Err(Error::UnknownPort(_)))
+        {
+            self.leaving.insert(vap, tsis);
         }
     }
 
-    /// Tries again what [`Edge::leave`] left.
+    /// Tries again what [`Edge::leave`] left, when a state has changed.
     pub(super) fn leave_again(&mut self, now: Instant) {
-        for vap in self.leaving.clone() {
-            self.leave(now, vap);
+        for (vap, tsis) in std::mem::take(&mut self.leaving) {
+            self.leave(now, vap, tsis);
         }
     }
 

@@ -34,7 +34,7 @@ use ended::Ended;
 use keep::Keep;
 use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use table::Table;
 
 /// The edge of this host.
@@ -43,7 +43,7 @@ pub(crate) struct Edge {
     paths: Paths,
     attached: Attached,
     /// The ports without interface whose VMs the machine has not taken back yet.
-    leaving: BTreeSet<VapId>,
+    leaving: BTreeMap<VapId, Vec<TsiKey>>,
     keep: Option<Keep>,
     table: Option<Table>,
     /// Datagrams that leave once what they rest on is kept.
@@ -74,7 +74,7 @@ impl Edge {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
             attached: Attached::default(),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             keep,
             table,
             datagrams: Vec::new(),
