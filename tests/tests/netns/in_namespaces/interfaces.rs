@@ -37,13 +37,17 @@ impl Pluggable {
         self.vm.namespace.ip("link del eth0");
     }
 
-    /// The hypervisor makes an interface of the same name.
+    /// The hypervisor makes an interface of the same name, and the VM uses it.
     fn plug(&self) {
+        self.make_interface();
+        self.vm.station.configure(&self.vm.namespace);
+    }
+
+    fn make_interface(&self) {
         let (vm, host) = (&self.vm.namespace, self.overlay.fabric.host(1));
         vm.ip(&format!("link add eth0 address {} type veth peer name vm0 netns {}", self.vm.station.mac, host.name()));
         host.ip("link set vm0 up");
         vm.plain_frames("eth0");
-        self.vm.station.configure(vm);
     }
 
     fn vm_sends(&self) {
@@ -106,12 +110,13 @@ fn an_interface_that_is_made_anew_gets_its_port_back() {
     });
     let status = world.status(1);
     assert_eq!((&status["ports"], &status["ports_without_interface"]), (&json!([]), &json!(["vm0"])), "{status}");
-    world.plug();
+    world.make_interface();
     world.waits_for("the port is back", |world| world.status(1)["ports"] == json!(["vm0"]));
     assert!(
         world.row("nvad", &world.vm.station).is_none_or(|row| row["nve"].is_null()),
         "an attached port alone diverts nothing"
     );
+    world.vm.station.configure(&world.vm.namespace);
     world.vm_sends();
     world.waits_for("the VM is back", |world| world.row("nvad", &world.vm.station).is_some_and(|row| row["nve"] == 1));
     wait(200);
@@ -137,13 +142,45 @@ fn a_port_whose_interface_is_away_can_be_detached_and_attached() {
     wait(200);
     assert_eq!(world.status(1)["ports"], json!([]), "a detached port does not come back");
     done(&attach(&world.overlay, 1, &world.vm.station, ",active"));
-    world.unplug();
-    world.plug();
-    done(&attach(&world.overlay, 1, &world.vm.station, ",active"));
 
     let flow = world.flow_to_vm();
     let counted = flow.end();
     assert_eq!((counted.lost.len(), counted.duplicated), (0, 0));
+}
+
+/// The edge may not have heard of the new interface when the command comes.
+#[test]
+fn an_attach_right_after_an_interface_was_made_anew_is_about_the_new_one() {
+    let Some(world) = pluggable() else { return };
+
+    for _ in 0..10 {
+        world.unplug();
+        world.plug();
+        done(&attach(&world.overlay, 1, &world.vm.station, ",active"));
+    }
+
+    wait(300);
+    assert_eq!(world.row("nvad", &world.vm.station).unwrap()["nve"], 1);
+    let flow = world.flow_to_vm();
+    let counted = flow.end();
+    assert_eq!((counted.lost.len(), counted.duplicated), (0, 0));
+}
+
+#[test]
+fn a_tap_that_the_edge_made_and_somebody_removed_gets_its_port_back() {
+    let Some(world) = pluggable() else { return };
+    let (host, station) = (world.overlay.fabric.host(1), Station::new(12));
+    let tap = format!("tap0,kind=tap,vni={VNI},{}", station.spec());
+    let ports = |key: &str| world.status(1)[key].as_array().unwrap().contains(&json!("tap0"));
+    done(&world.overlay.nvoctl("h1", &["attach", &tap]));
+
+    host.ip("link del tap0");
+    world.waits_for("the port waits", |_| ports("ports_without_interface"));
+    host.ip("tuntap add tap0 mode tap");
+    world.waits_for("the port is back", |_| ports("ports"));
+
+    done(&world.overlay.nvoctl("h1", &["detach", "tap0"]));
+    assert!(!ports("ports") && !ports("ports_without_interface"));
 }
 
 #[test]

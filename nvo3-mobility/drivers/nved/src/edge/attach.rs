@@ -21,7 +21,7 @@ impl Edge {
         for spec in settings {
             let running = self.running(spec, kept.remove(&spec.name).as_ref());
             self.open_or_rebind(now, spec.clone(), Origin::Settings)?;
-            self.activate_all(now, &running)?;
+            self.activate_all(now, &running);
         }
         self.attach_kept(now, kept);
         Ok(())
@@ -50,13 +50,11 @@ impl Edge {
                 self.note_port(&name);
                 continue;
             }
-            let opened = self.open_or_rebind(now, kept.port.clone(), Origin::Command);
-            match opened.and_then(|()| self.activate_all(now, &running)) {
-                Ok(()) => tracing::info!(
-                    port = name,
-                    running = running.len(),
-                    "a port that a command attached is attached again"
-                ),
+            match self.open_or_rebind(now, kept.port.clone(), Origin::Command) {
+                Ok(()) => {
+                    let running = self.activate_all(now, &running);
+                    tracing::info!(port = name, running, "a port that a command attached is attached again");
+                }
                 Err(error) => {
                     tracing::warn!(port = name, %error, "a port that a command attached waits for its interface");
                     let vap = self.attached.next_vap();
@@ -69,12 +67,16 @@ impl Edge {
     /// Attaches a port by command, or changes what is attached to it.
     pub(super) fn attach(&mut self, now: Instant, spec: Port) -> Result<(), Failed> {
         spec.validate()?;
+        // The command may be faster than the kernel's news.
+        self.look_at(&spec.name);
         let active = if spec.active { spec.tsis() } else { Vec::new() };
         self.open_or_rebind(now, spec, Origin::Command)?;
-        self.activate_all(now, &active.into_iter().map(|tsi| tsi.key).collect::<Vec<_>>())
+        active.iter().try_for_each(|tsi| self.machine.tell(now, Input::Activate { key: tsi.key, move_id: None }))?;
+        Ok(())
     }
 
-    /// Opens a port, or gives an open one other stations, addresses or rights: stations that are not listed any more leave.
+    /// Opens a port, or gives an open one other stations, addresses or rights: stations that are not listed any more leave. Behind a port
+    /// that is opened runs what its owner said meanwhile.
     fn open_or_rebind(&mut self, now: Instant, spec: Port, origin: Origin) -> Result<(), Failed> {
         let name = spec.name.clone();
         let before = self.attached.get(&name);
@@ -98,19 +100,33 @@ impl Edge {
             }
             return Err(format!("{name}: {error}").into());
         }
+        let said = if open { Vec::new() } else { self.attached.running(&name) };
         self.attached.open(spec, origin, vap);
+        self.leaving.remove(&vap);
+        self.activate_all(now, &said);
         self.forget_refusals();
         self.note_port(&name);
         Ok(())
     }
 
-    fn activate_all(&mut self, now: Instant, keys: &[TsiKey]) -> Result<(), Failed> {
-        keys.iter().try_for_each(|key| self.machine.tell(now, Input::Activate { key: *key, move_id: None }))?;
-        Ok(())
+    /// Tells the machine that these VMs run here. Gives how many it took.
+    fn activate_all(&mut self, now: Instant, keys: &[TsiKey]) -> usize {
+        let taken =
+            keys.iter().filter(|key| match self.machine.tell(now, Input::Activate { key: **key, move_id: None }) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(tsi = %key, %error, "a VM that ran here is not taken for one that runs");
+                    false
+                }
+            });
+        taken.count()
     }
 
     /// The owner says that a VM runs here. If its interface is not there yet, that counts once it is.
     pub(super) fn activate(&mut self, now: Instant, key: TsiKey, move_id: Option<MoveId>) -> Result<(), String> {
+        if let Some(name) = self.attached.port_of(&key).map(str::to_owned) {
+            self.look_at(&name);
+        }
         match self.machine.tell(now, Input::Activate { key, move_id }) {
             Err(error @ (Error::NoPort(_) | Error::UnknownTsi(_))) if move_id.is_none() => {
                 let Some(name) = self.attached.will_run(&key).map(str::to_owned) else {
@@ -210,25 +226,23 @@ impl Edge {
     /// Opens a port whose interface is there again. Attached alone, a VM gets nothing: its owner or its own frames say that it runs.
     fn interface_comes(&mut self, now: Instant, name: &str) {
         let Some(port) = self.attached.get(name) else { return };
-        let (spec, vap, origin) = (port.spec.clone(), port.vap, port.origin);
-        let tsis = spec.tsis();
-        let said: Vec<TsiKey> =
-            port.runs().flat_map(|mac| tsis.iter().find(|tsi| tsi.key.mac == mac)).map(|tsi| tsi.key).collect();
-        match self.open_or_rebind(now, spec, origin).and_then(|()| self.activate_all(now, &said)) {
+        let (spec, origin) = (port.spec.clone(), port.origin);
+        match self.open_or_rebind(now, spec, origin) {
             Ok(()) => {
-                self.leaving.remove(&vap);
                 self.paths.back += 1;
                 self.tell_of_port(now, "port-back", name);
             }
             Err(error) if matches!(error.downcast_ref(), Some(port::Error::Missing(_))) => {}
-            Err(error) => {
-                tracing::warn!(port = name, %error, "the interface of a port is there, and the port cannot be opened")
-            }
+            // Its maker may still have it open, and the kernel does not tell when that ends.
+            Err(error) => self.attached.look_again(now, name, &*error),
         }
     }
 
-    /// Forgets the ports whose interfaces have been away for too long.
-    pub(super) fn forget_waiting(&mut self, now: Instant) {
+    /// Looks again at the ports that could not be opened, and forgets those whose interfaces have been away for too long.
+    pub(super) fn look_after(&mut self, now: Instant) {
+        while let Some(name) = self.attached.due(now) {
+            self.look_at(&name);
+        }
         while let Some(name) = self.attached.forget(now) {
             self.note_forgotten(now, &name);
         }

@@ -16,6 +16,9 @@ const PATIENCE: Micros = Micros::from_secs(300);
 /// The most ports that a command attached and that wait for their interfaces. The one that has waited longest makes room.
 const MOST_WAITING: usize = 4_096;
 
+/// The time until the first look at a port that could not be opened although its interface is there, and between the next looks.
+const LOOKS: [Micros; 2] = [Micros::from_millis(100), Micros::from_secs(1)];
+
 /// Who attached a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -33,6 +36,8 @@ pub(super) struct Attachment {
     pub(super) vap: VapId,
     /// The time since when the interface is gone.
     gone: Option<Instant>,
+    /// The attempts to open the port that failed although the interface was there.
+    failures: u32,
     /// The stations whose VM runs here. While the interface is gone: those that shall run once it is back.
     runs: BTreeSet<Mac>,
 }
@@ -59,6 +64,8 @@ pub(super) struct Attached {
     last_vap: u32,
     /// The ports of commands that wait for their interfaces, the one that has waited longest first.
     waiting: BTreeSet<(Instant, String)>,
+    /// The ports that could not be opened, and the time of the next attempt.
+    looks: BTreeSet<(Instant, String)>,
 }
 
 impl Attached {
@@ -76,17 +83,34 @@ impl Attached {
         self.ports.values()
     }
 
-    /// The name of the port that a TSI is behind.
+    /// The TSIs that run behind a port, or shall once its interface is back.
+    pub(super) fn running(&self, name: &str) -> Vec<TsiKey> {
+        let key = |port: &Attachment| {
+            let vn = port.spec.vni;
+            port.runs().map(|mac| TsiKey { vn, mac }).collect()
+        };
+        self.ports.get(name).map(key).unwrap_or_default()
+    }
+
+    /// The name of the port that a TSI is behind. An open port goes before one that waits for its interface.
     pub(super) fn port_of(&self, key: &TsiKey) -> Option<&str> {
-        self.ports.values().find(|port| port.has(key)).map(|port| port.spec.name.as_str())
+        let having = || self.ports.values().filter(|port| port.has(key));
+        let port = having().find(|port| port.is_open()).or_else(|| having().next())?;
+        Some(port.spec.name.as_str())
     }
 
     /// Enters a port whose interface is there, or what is attached to it now.
     pub(super) fn open(&mut self, spec: Port, origin: Origin, vap: VapId) {
         let name = spec.name.clone();
         let before = self.remove(&name);
-        let mut port =
-            Attachment { origin, vap, gone: None, runs: before.map(|port| port.runs).unwrap_or_default(), spec };
+        let mut port = Attachment {
+            origin,
+            vap,
+            gone: None,
+            failures: 0,
+            runs: before.map(|port| port.runs).unwrap_or_default(),
+            spec,
+        };
         port.runs.retain(|mac| port.spec.stations.iter().any(|station| station.mac == *mac));
         self.ports.insert(name, port);
     }
@@ -98,7 +122,7 @@ impl Attached {
         if origin == Origin::Command {
             self.waiting.insert((now, name.clone()));
         }
-        self.ports.insert(name, Attachment { spec, origin, vap, gone: Some(now), runs: BTreeSet::new() });
+        self.ports.insert(name, Attachment { spec, origin, vap, gone: Some(now), failures: 0, runs: BTreeSet::new() });
         if self.waiting.len() <= MOST_WAITING {
             return None;
         }
@@ -113,6 +137,32 @@ impl Attached {
             self.waiting.remove(&(since, name.to_owned()));
         }
         Some(port)
+    }
+
+    /// Notes that a port cannot be opened although its interface is there; [`Attached::due`] gives it again. The log says so once.
+    pub(super) fn look_again(&mut self, now: Instant, name: &str, error: &dyn std::error::Error) {
+        let Some(port) = self.ports.get_mut(name) else { return };
+        port.failures += 1;
+        if port.failures == 2 {
+            tracing::warn!(
+                port = name, %error,
+                "the interface of a port is there, and the port cannot be opened; this edge tries again each second"
+            );
+        }
+        let [first, later] = LOOKS;
+        self.looks.retain(|(_, other)| other != name);
+        self.looks.insert((now + if port.failures == 1 { first } else { later }, name.to_owned()));
+    }
+
+    /// A port to look at now. Each comes once.
+    pub(super) fn due(&mut self, now: Instant) -> Option<String> {
+        self.looks.first().filter(|(at, _)| *at <= now)?;
+        self.looks.pop_first().map(|(_, name)| name)
+    }
+
+    /// The time of the next look.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.looks.first().map(|(at, _)| *at)
     }
 
     /// A port of a command that has waited too long for its interface. Each comes once.
@@ -188,6 +238,26 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_cannot_be_opened_is_looked_at_again_soon_and_then_each_second() {
+        let (mut attached, error) = (Attached::default(), std::fmt::Error);
+        attached.wait(NOW, port("vm0"), Origin::Command, VapId(1));
+        assert_eq!(attached.next(), None);
+
+        let mut now = NOW;
+        for wait in [LOOKS[0], LOOKS[1], LOOKS[1]] {
+            attached.look_again(now, "vm0", &error);
+            assert_eq!((attached.due(now), attached.next()), (None, Some(now + wait)));
+            now = now + wait;
+            assert_eq!((attached.due(now).as_deref(), attached.next()), (Some("vm0"), None));
+        }
+        attached.look_again(now, "vm1", &error);
+        assert_eq!(attached.next(), None, "nothing is attached there");
+        attached.look_again(now, "vm0", &error);
+        attached.look_again(now, "vm0", &error);
+        assert_eq!(attached.looks.len(), 1);
+    }
+
+    #[test]
     fn more_ports_than_the_limit_do_not_wait() {
         let mut attached = Attached::default();
         for n in 0..MOST_WAITING {
@@ -211,6 +281,17 @@ mod tests {
         attached.open(port("vm0"), Origin::Command, VapId(1));
 
         assert_eq!(attached.get("vm0").unwrap().runs().collect::<Vec<_>>(), [key().mac]);
+    }
+
+    #[test]
+    fn a_tsi_is_behind_the_port_that_is_open() {
+        let mut attached = Attached::default();
+        attached.wait(NOW, port("vm0"), Origin::Command, VapId(1));
+        assert_eq!(attached.port_of(&key()), Some("vm0"));
+
+        attached.open(port("vm1"), Origin::Command, VapId(2));
+
+        assert_eq!(attached.port_of(&key()), Some("vm1"));
     }
 
     #[test]

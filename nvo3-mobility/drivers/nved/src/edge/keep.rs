@@ -14,10 +14,13 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 /// The end of the name of a port's file.
 const PORT: &str = "port";
+
+/// The end of the name of a file that is not whole yet.
+const NEW: &str = "new";
 
 /// The time after which a file that was not written is tried again.
 const AGAIN: Micros = Micros::from_secs(1);
@@ -53,6 +56,11 @@ impl Keep {
     pub(super) fn open(directory: &Path, nve: NveId) -> io::Result<Self> {
         let failed = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        // A process that was killed while it wrote left its new file.
+        let left = fs::read_dir(directory).map_err(failed)?.flatten().map(|entry| entry.path());
+        left.filter(|path| path.extension().is_some_and(|end| end == NEW))
+            .try_for_each(fs::remove_file)
+            .map_err(failed)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         let (due, again_at) = (BTreeSet::new(), Instant::default());
         Ok(Self { directory: directory.to_owned(), nve, boot, due, again_at, not_written: 0 })
@@ -156,7 +164,7 @@ impl Keep {
 /// Puts a file with these bytes, mode 0600, in the place of another. `durable`: it is there after a power failure too.
 pub(super) fn replace(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut file = NamedTempFile::new_in(directory)?;
+    let mut file = Builder::new().suffix(&format!(".{NEW}")).tempfile_in(directory)?;
     file.write_all(bytes)?;
     if durable {
         file.as_file().sync_all()?;
@@ -208,6 +216,17 @@ mod tests {
         keep.note("vm0");
         keep.flush(NOW, &Attached::default());
         assert_eq!(keep.ports().len(), 0);
+    }
+
+    #[test]
+    fn a_file_that_a_killed_process_left_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        written(directory.path());
+        fs::write(directory.path().join(".tmpX.new"), "half").unwrap();
+
+        Keep::open(directory.path(), NveId(1)).unwrap();
+
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Edge {
     /// Carries out the machine's outputs until there are no more.
     fn settle(&mut self, now: Instant) {
         self.unbelieved.note(self.machine.nve().counters().unbelieved());
-        self.forget_waiting(now);
+        self.look_after(now);
         let mut full = false;
         let until = loop {
             let paths = &self.paths;
@@ -167,7 +167,7 @@ impl Edge {
         };
         let room_again = full.then(|| now + paths::ROOM_AGAIN);
         let keep_again = self.keep(now);
-        self.wake_at = until.into_iter().chain(room_again).chain(keep_again).min();
+        self.wake_at = until.into_iter().chain(room_again).chain(keep_again).chain(self.attached.next()).min();
         for (peer, datagram) in self.datagrams.drain(..) {
             self.paths.say(peer, &datagram);
         }
