@@ -93,6 +93,35 @@ fn the_authority_confirms_a_vm_and_makes_no_new_version() {
     assert!(!world.edges[EDGE].events.iter().any(|event| matches!(event, Event::Refused { .. })));
 }
 
+/// The authority has lost its records meanwhile.
+#[test]
+fn a_vm_that_the_authority_does_not_know_is_registered() {
+    let mut world = world();
+    let before = snapshot(&world);
+    world.records.clear();
+    world.restart_nva();
+    assert!(comes_back(&mut world, before));
+    assert!(world.nva.lookup(&tsi(1).key).is_none());
+
+    world.tell(EDGE, Input::Connect);
+
+    assert_eq!(world.nva.lookup(&tsi(1).key).and_then(|found| found.place), Some(place(1)));
+}
+
+/// Until the authority has answered, also over a second restart.
+#[test]
+fn what_is_believed_is_in_the_next_snapshot() {
+    let mut world = world();
+    let before = snapshot(&world);
+    assert!(comes_back(&mut world, before));
+
+    let again = snapshot(&world);
+    assert!(comes_back(&mut world, again));
+
+    assert_eq!(receives(&mut world), Verdict::Deliver(VapId(1)));
+    assert_eq!(sends(&mut world, tsi(2).key.mac), tunnel(OTHER));
+}
+
 #[test]
 fn a_mapping_that_changed_meanwhile_is_put_right_by_the_session() {
     let mut world = world();
