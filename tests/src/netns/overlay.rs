@@ -126,6 +126,11 @@ impl Overlay {
         self.nved[usize::from(n) - 1].take().unwrap().kill();
     }
 
+    /// The program of the edge of host `n`.
+    pub fn edge(&self, n: u8) -> &Daemon {
+        self.nved[usize::from(n) - 1].as_ref().unwrap()
+    }
+
     /// Ends the edge of host `n` as an operator would.
     pub fn end_nved(&mut self, n: u8) {
         self.nved[usize::from(n) - 1].take().unwrap().terminate();
