@@ -18,6 +18,9 @@ impl Edge {
     /// Attaches the ports of the settings, and those that were attached by command before a restart. What ran here runs on.
     pub(super) fn attach_all(&mut self, now: Instant, settings: &[Port]) -> Result<(), Failed> {
         let mut kept = self.keep.as_ref().map(super::keep::Keep::ports).unwrap_or_default();
+        let by_command = kept.values().filter(|kept| kept.by_command).map(|kept| &kept.port);
+        let others = by_command.filter(|port| settings.iter().all(|spec| spec.name != port.name));
+        self.paths.open_together(settings.iter().chain(others));
         for spec in settings {
             let running = self.running(spec, kept.remove(&spec.name).as_ref());
             self.open_or_rebind(now, spec.clone(), Origin::Settings)?;

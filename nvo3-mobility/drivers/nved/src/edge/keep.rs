@@ -153,7 +153,9 @@ impl Keep {
             by_command: attachment.origin == Origin::Command,
             runs: attachment.runs().collect(),
         };
-        replace(path, &serde_json::to_vec(&kept)?, true)
+        let bytes = serde_json::to_vec(&kept)?;
+        // After a restart most files are as they were, and a sync may be slow.
+        if fs::read(path).is_ok_and(|before| before == bytes) { Ok(()) } else { replace(path, &bytes, true) }
     }
 
     fn path(&self, name: &str) -> PathBuf {

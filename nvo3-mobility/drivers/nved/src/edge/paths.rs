@@ -48,6 +48,8 @@ pub(super) struct ControlCounters {
 
 pub(super) struct Paths {
     ready: Sources,
+    /// Ports that were opened together, by name, until each gets its number.
+    opened: BTreeMap<String, Result<(Port, bool), port::Error>>,
     pub(super) ports: BTreeMap<VapId, Access>,
     pub(super) links: Links,
     /// The times that the interface of a port went, and that one came back.
@@ -86,6 +88,7 @@ impl Paths {
         }
         Ok(Self {
             ready: ready.into(),
+            opened: BTreeMap::new(),
             ports: BTreeMap::new(),
             links,
             gone: 0,
@@ -105,9 +108,16 @@ impl Paths {
         self.ready.clone()
     }
 
+    /// Opens these ports together, which is faster. [`Paths::open_port`] then takes each.
+    pub(super) fn open_together<'a>(&mut self, specs: impl Iterator<Item = &'a nvoctl::Port> + Clone) {
+        let opened = Port::open_all(specs.clone().map(|spec| (spec.name.as_str(), spec.kind)));
+        self.opened = specs.map(|spec| spec.name.clone()).zip(opened).collect();
+    }
+
     /// Opens a port and waits for its frames from now on.
     pub(super) fn open_port(&mut self, vap: VapId, spec: &nvoctl::Port) -> Result<(), port::Error> {
-        let (port, was_there) = Port::open(&spec.name, spec.kind)?;
+        let opened = self.opened.remove(&spec.name);
+        let (port, was_there) = opened.unwrap_or_else(|| Port::open(&spec.name, spec.kind))?;
         self.ready.add(Source::Port(vap), &port).map_err(|error| port::Error::Io { name: spec.name.clone(), error })?;
         let found = if was_there { "its interface was there" } else { "nved made its interface" };
         tracing::info!(port = spec.name, vni = %spec.vni, "a port is open: {found}");
