@@ -8,11 +8,12 @@ use super::attached::{Attached, Attachment, Origin};
 use nvo3_nva_proto::{Instant, Micros, NveId};
 use nvo3_wire::Mac;
 use nvoctl::Port;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use tempfile::Builder;
 
@@ -52,10 +53,15 @@ pub(super) struct Keep {
 }
 
 impl Keep {
-    /// Makes the directory, mode 0700, if it is not there.
+    /// Makes the directory, mode 0700, if it is not there. Others must not be able to write to it: what is in it is attached.
     pub(super) fn open(directory: &Path, nve: NveId) -> io::Result<Self> {
         let failed = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        let found = fs::metadata(directory).map_err(failed)?;
+        if found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            let why = "another user owns or may write the directory of --state";
+            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        }
         // A process that was killed while it wrote left its new file.
         let left = fs::read_dir(directory).map_err(failed)?.flatten().map(|entry| entry.path());
         left.filter(|path| path.extension().is_some_and(|end| end == NEW))
@@ -187,6 +193,7 @@ mod tests {
     use super::*;
     use nvo3_mobility::nve::rules::State;
     use nvo3_mobility::table::VapId;
+    use std::os::unix::fs::PermissionsExt;
 
     const NOW: Instant = Instant(1_000_000);
 
@@ -229,6 +236,16 @@ mod tests {
         Keep::open(directory.path(), NveId(1)).unwrap();
 
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o770)).unwrap();
+
+        let error = Keep::open(directory.path(), NveId(1)).unwrap_err().to_string();
+
+        assert!(error.ends_with("another user owns or may write the directory of --state"), "{error}");
     }
 
     #[test]
