@@ -6,7 +6,7 @@ use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Micros, Tsi};
 use nvo3_wire::Vni;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Timed {
 
     pub fn attach(&mut self, edge: usize, vap: u32, tsi: Tsi) {
         let vn = tsi.key.vn;
-        self.tell(edge, nve::Input::Attach { vap: VapId(vap), vn, tsis: vec![tsi], trusted: false });
+        self.tell(edge, nve::Input::Attach { vap: VapId(vap), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() });
     }
 
     /// Lets something arrive after this time.

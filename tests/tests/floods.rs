@@ -11,7 +11,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, NvaCounters};
 use nvo3_mobility::nve::rules::{News, State};
 use nvo3_mobility::nve::{self, Event, Nve, NveConfig, NveCounters};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{
     Header, Invalidate, Message, Micros, MoveId, MoveKind, MoveResult, NveId, SessionId, Tsi, TsiKey, Version,
 };
@@ -170,10 +170,11 @@ fn other_arp_to_everybody_has_the_rate_of_announcements() {
     reply[21] = 2;
     reply[41] = 99;
     let cut = announcement(&tsi(66))[..30].to_vec();
-    for (frame, trusted) in [(reply.clone(), false), (reply, true), (cut, true)] {
+    let (untrusted, trusted) = (PortPolicy::untrusted, PortPolicy::trusted);
+    for (frame, policy) in [(reply.clone(), untrusted()), (reply, trusted()), (cut, trusted())] {
         let mut world = world();
         let (vn, tsis) = (tsi(66).key.vn, vec![tsi(66)]);
-        world.tell(0, nve::Input::Attach { vap: VapId(EVIL), vn, tsis, trusted });
+        world.tell(0, nve::Input::Attach { vap: VapId(EVIL), vn, tsis, policy });
         flood(&mut world, |_| at_port(frame.clone()));
 
         world.run(Micros(LENGTH));

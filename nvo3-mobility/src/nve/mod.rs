@@ -66,4 +66,5 @@ pub use config::NveConfig;
 pub use counters::NveCounters;
 pub use io::{Error, Event, Handled, Input, Timer, Transmit};
 pub use machine::Nve;
+pub use mappings::Snapshot;
 pub use stations::rules;

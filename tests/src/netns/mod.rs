@@ -24,7 +24,7 @@ pub use fabric::{Fabric, Family, HOSTS, NVA};
 pub use flow::{Counted, End, Flow};
 pub use namespace::Namespace;
 pub use overlay::{Overlay, VNI};
-pub use programs::{Answer, Daemon};
+pub use programs::{Answer, Daemon, program};
 pub use vm::{Clock, Station, Vm, open_tap};
 
 use std::process::{Command, Stdio};

@@ -126,9 +126,24 @@ impl Overlay {
         self.nved[usize::from(n) - 1].take().unwrap().kill();
     }
 
+    /// The program of the edge of host `n`.
+    pub fn edge(&self, n: u8) -> &Daemon {
+        self.nved[usize::from(n) - 1].as_ref().unwrap()
+    }
+
+    /// Ends the edge of host `n` as an operator would.
+    pub fn end_nved(&mut self, n: u8) {
+        self.nved[usize::from(n) - 1].take().unwrap().terminate();
+    }
+
     /// Ends all programs as an operator would.
     pub fn terminate(&mut self) {
         self.nved.iter_mut().chain([&mut self.nvad]).filter_map(Option::take).for_each(Daemon::terminate);
+    }
+
+    /// Waits until the edge of host `n` answers `nvoctl`. It may have no session yet.
+    pub fn answers(&self, n: u8) {
+        self.wait_until(&format!("h{n}"), |_| true);
     }
 
     /// Waits until the edge of host `n` has a session.
@@ -193,7 +208,8 @@ impl Overlay {
         log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
     }
 
-    fn socket(&self, daemon: &str) -> PathBuf {
+    /// The control socket of `nvad`, or of `hN`.
+    pub fn socket(&self, daemon: &str) -> PathBuf {
         self.directory.path().join(format!("{daemon}.sock"))
     }
 

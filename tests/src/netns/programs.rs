@@ -1,13 +1,14 @@
 //! The three programs: they are built once, started in namespaces, and killed.
 
 use super::Namespace;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The path of a program of the suite, in the profile of this process. The first call builds the program.
-pub(super) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(build).join(name)
 }
@@ -54,10 +55,23 @@ impl Daemon {
 
     /// Ends the program by SIGTERM, as an operator would, and waits for its end.
     pub fn terminate(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{}: {status}", self.log.display());
+    }
+
+    /// Stops the program by SIGSTOP, until [`Daemon::go_on`].
+    pub fn stand_still(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets the program go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn end(&mut self) {

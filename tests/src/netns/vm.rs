@@ -36,7 +36,7 @@ impl Station {
     }
 
     /// Gives `eth0` its IP addresses and sets it up.
-    pub(super) fn configure(&self, namespace: &Namespace) {
+    pub fn configure(&self, namespace: &Namespace) {
         namespace.set("ipv6/conf/eth0/accept_ra", "0");
         namespace.set("ipv6/conf/eth0/accept_dad", "0");
         namespace.ip("link set eth0 up");

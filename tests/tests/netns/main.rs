@@ -7,7 +7,9 @@ mod in_namespaces {
     mod bad_input;
     mod control;
     mod faults;
+    mod interfaces;
     mod keys;
     mod moves;
+    mod restarts;
     mod world;
 }

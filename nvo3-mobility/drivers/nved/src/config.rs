@@ -23,6 +23,7 @@ Exit codes:
 
 Files:
   /run/nvo3/nved.sock  the control socket, mode 0600: only its owner and root can connect. nved removes it when it ends
+  the directory of --state  mode 0700: what nved needs to go on after a restart. `nvoctl detach` removes a port from it
   the file of --keys   mode 0600: nved does not start if others may read it. `nvoctl reload-keys` reads it again
   the file of --config nved.toml in this package has every key with its default; nved reads it once, at the start
 
@@ -68,6 +69,13 @@ pub(crate) struct Settings {
     /// Listen for nvoctl on this Unix socket [default: /run/nvo3/nved.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Keep here what was attached by command, what runs, and where others are, so that a restart of nved forgets nothing. A directory,
+    /// mode 0700. Best in a file system that is empty after a boot [default: the path of --socket, with the ending .state]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
+    state: Option<PathBuf>,
+    /// Keep nothing, in place of --state: after a restart only the ports of --port are attached [default: false]
+    #[arg(long)]
+    no_state: bool,
     /// The UDP port of VXLAN, the same at all edges of the domain [default: 4789]
     #[arg(long, value_name = "PORT")]
     vxlan_port: Option<u16>,
@@ -85,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) ports: Vec<Port>,
     pub(crate) trust: Trust,
     pub(crate) socket: PathBuf,
+    /// The directory of what is kept over a restart.
+    pub(crate) state: Option<PathBuf>,
     pub(crate) vxlan_port: u16,
     pub(crate) hypervisor_word_only: bool,
 }
@@ -146,12 +156,16 @@ impl Config {
         if let Some((_, port)) = twice {
             return Err(Error::SecondPort(port.name.clone()));
         }
+        let socket = flags.socket.or(file.socket).unwrap_or_else(|| NVED_SOCKET.into());
+        let (state, no_state) = flags_or_file((flags.state, flags.no_state), (file.state, file.no_state));
+        let beside_socket = || (!no_state).then(|| socket.with_extension("state"));
         Ok(Self {
+            state: state.or_else(beside_socket),
             trust: Trust::new(keys, trusted_transport)?,
             place: Place { nve: NveId(id), locators },
             nva,
             ports,
-            socket: flags.socket.or(file.socket).unwrap_or_else(|| NVED_SOCKET.into()),
+            socket,
             vxlan_port: flags.vxlan_port.or(file.vxlan_port).unwrap_or(vxlan::PORT),
             hypervisor_word_only: flags.hypervisor_word_only || file.hypervisor_word_only,
         })

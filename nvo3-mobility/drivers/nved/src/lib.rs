@@ -4,6 +4,7 @@
 //!
 //! - [`port`] carries Ethernet frames from and to a tenant system: a packet socket on an interface, or a tap.
 //! - [`underlay`] carries the frames in VXLAN over UDP from and to other NVEs, in batches.
+//! - [`links`] tells which interfaces come, change and go.
 //! - [`ready`] tells which of them have something to read.
 //!
 //! Only [`ready::Ready::wait`] waits; it needs a tokio runtime. Reading and writing frames allocates nothing.
@@ -51,6 +52,7 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod links;
 pub mod port;
 pub mod ready;
 mod room;

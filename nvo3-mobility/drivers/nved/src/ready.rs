@@ -35,6 +35,8 @@ pub enum Source {
     Underlay(usize),
     /// A socket of control messages, by its place in the owner's list.
     Control(usize),
+    /// The kernel's news of interfaces, [`Links`](crate::links::Links).
+    Links,
 }
 
 impl Source {
@@ -43,6 +45,7 @@ impl Source {
             Self::Port(vap) => vap.0 as u64,
             Self::Underlay(place) => 1 << 32 | place as u64,
             Self::Control(place) => 2 << 32 | place as u64,
+            Self::Links => 3 << 32,
         }
     }
 
@@ -50,7 +53,8 @@ impl Source {
         match number >> 32 {
             0 => Self::Port(VapId(number as u32)),
             1 => Self::Underlay(number as u32 as usize),
-            _ => Self::Control(number as u32 as usize),
+            2 => Self::Control(number as u32 as usize),
+            _ => Self::Links,
         }
     }
 }
@@ -111,7 +115,13 @@ mod tests {
 
     #[test]
     fn a_source_is_its_number() {
-        for source in [Source::Port(VapId(0)), Source::Port(VapId(u32::MAX)), Source::Underlay(1), Source::Control(0)] {
+        for source in [
+            Source::Port(VapId(0)),
+            Source::Port(VapId(u32::MAX)),
+            Source::Underlay(1),
+            Source::Control(0),
+            Source::Links,
+        ] {
             assert_eq!(Source::numbered(source.number()), source);
         }
     }

@@ -15,9 +15,10 @@ pub enum Request {
     Show(What),
     /// Send a [`Reply::Event`] for each event, until the connection ends.
     Watch,
-    /// nved: open a port. Its TSIs are registered only if it is [`Port::active`].
+    /// nved: open a port, or give a port of this name these stations, addresses and rights in place of its own. Its TSIs are registered
+    /// only if it is [`Port::active`].
     Attach(Port),
-    /// nved: close a port. An interface that nved made is removed.
+    /// nved: close a port, or wait no more for its interface. An interface that nved made is removed.
     Detach {
         /// The interface's name.
         port: String,

@@ -69,7 +69,11 @@ pub(crate) enum Command {
     },
     /// Print events as they come, with the time of day (UTC), until the daemon ends.
     Watch,
-    /// nved: open an access port.
+    /// nved: open an access port, or change what is attached to it.
+    ///
+    /// A port that is there gets the stations, addresses and rights of SPEC in place of its own, while its VMs run: an address that is
+    /// new is bound, and a station that is missing leaves. Its kind cannot change. nved attaches the port again after its own restart,
+    /// until `detach`. If the interface goes away, the port waits five minutes for another one of that name.
     ///
     /// With `active` in SPEC the VM runs here: nved registers its TSIs, and the command waits up to 2s for the authority's answer. Exit
     /// code 0: the TSIs are registered, or the registration is pending, as the output says. Exit code 1 with the port open: the

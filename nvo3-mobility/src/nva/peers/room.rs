@@ -6,8 +6,8 @@ use super::letter::Letter;
 use super::letter::Receipt;
 use crate::Transport;
 use crate::nva::{NvaConfig, Peer};
-use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::collections::BTreeSet;
+use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{

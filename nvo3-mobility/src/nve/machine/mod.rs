@@ -7,6 +7,7 @@
 mod frames;
 mod health;
 mod messages;
+mod restart;
 mod say;
 mod silence;
 mod steps;

@@ -49,6 +49,15 @@ impl Cache {
         self.by_ip.get(&(vn, ip)).copied()
     }
 
+    /// The most statements.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Statement)> {
+        self.mappings.iter().map(|(key, cached)| (key, &cached.statement))
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &TsiKey> {
         self.mappings.keys()
     }

@@ -79,6 +79,16 @@ impl Lists {
         others.filter_map(|member| member.locators.reachable_from(&own.locators)).collect()
     }
 
+    /// The whole lists.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Vni, &Vec<Place>)> {
+        self.whole.iter()
+    }
+
+    /// True if there is a whole list for this VN.
+    pub(super) fn lists_vn(&self, vn: Vni) -> bool {
+        self.whole.contains_key(&vn)
+    }
+
     pub(super) fn vns(&self) -> impl Iterator<Item = &Vni> {
         self.whole.keys()
     }

@@ -10,9 +10,11 @@ mod heeded;
 mod lists;
 mod queries;
 mod resync;
+mod snapshot;
 mod statements;
 
 pub(super) use queries::Room;
+pub use snapshot::Snapshot;
 pub(super) use statements::Lifetime;
 
 use super::config::NveConfig;

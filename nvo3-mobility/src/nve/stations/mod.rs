@@ -5,6 +5,7 @@
 //! mapping. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5-01 … VMM-5-17 how frames are treated in a move, SPL when a VM is
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
+mod believed;
 mod claims;
 mod effects;
 mod fairness;

@@ -86,7 +86,7 @@ impl Station {
         self.heard &= !matches!(after.state, State::Away | State::Forwarding { .. });
         if let State::Claiming { sign, .. } = after.state {
             self.wanted = sign == Sign::Word;
-        } else if !matches!(after.state, State::Away) {
+        } else if !matches!(after.state, State::Away | State::Here) {
             self.wanted = false;
         }
         if before.state != after.state {

@@ -1,6 +1,6 @@
 //! The world of these tests: an overlay with a VM at host 1 that may move to host 2, and a correspondent at host 3.
 
-use nvo3_tests::netns::{Answer, Counted, End, Fabric, Family, Flow, Namespace, Overlay, Station, Vm, missing};
+use nvo3_tests::netns::{Answer, Counted, End, Fabric, Family, Flow, Namespace, Overlay, Station, VNI, Vm, missing};
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,14 +25,30 @@ pub(crate) struct Setting {
 pub(crate) struct World {
     pub(crate) overlay: Overlay,
     pub(crate) vm: Vm,
-    correspondent: Tenant,
+    pub(crate) correspondent: Tenant,
+    _one: MutexGuard<'static, ()>,
+}
+
+/// As [`World`], with a VM that is a namespace at the end of a veth pair: its interface can go and come, and move to another host.
+pub(crate) struct Pluggable {
+    pub(crate) overlay: Overlay,
+    pub(crate) vm: Tenant,
+    pub(crate) correspondent: Tenant,
     _one: MutexGuard<'static, ()>,
 }
 
 /// A tenant system that does not move.
 pub(crate) struct Tenant {
-    namespace: Namespace,
-    station: Station,
+    pub(crate) namespace: Namespace,
+    pub(crate) station: Station,
+}
+
+impl Tenant {
+    /// The end of a flow at the tenant's IPv4 address.
+    pub(crate) fn end(&self) -> End<'_> {
+        let ip = *self.station.ips.iter().find(|ip| ip.is_ipv4()).unwrap();
+        End { namespace: &self.namespace, ip, clock: None }
+    }
 }
 
 /// Prints a line that is seen although the test passes.
@@ -53,6 +69,36 @@ pub(crate) fn setting() -> Option<Setting> {
     Some(Setting { vm, correspondent, fabric, one })
 }
 
+/// A world whose ports at host 1 are attached by command, and which has none at host 2. The VM's interface is `vm0` of host 1.
+pub(crate) fn pluggable() -> Option<Pluggable> {
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(why) = missing() {
+        say(&format!("skipped: {why}"));
+        return None;
+    }
+    let fabric = Fabric::new();
+    let tenant = |name: &str, host, port: &str, number| {
+        let station = Station::new(number);
+        Tenant { namespace: fabric.tenant(name, host, port, &station), station }
+    };
+    let (correspondent, vm) = (tenant("p", 3, "cp0", 3), tenant("vm", 1, "vm0", 10));
+    let mut overlay = Overlay::new(fabric, Family::V4);
+    overlay.port(3, "cp0", &correspondent.station, "active");
+    overlay.start();
+    done(&attach(&overlay, 1, &vm.station, ",active"));
+    Some(Pluggable { overlay, vm, correspondent, _one: one })
+}
+
+/// Attaches `vm0` of a host by command.
+pub(crate) fn attach(overlay: &Overlay, host: u8, station: &Station, more: &str) -> Answer {
+    overlay.nvoctl(&format!("h{host}"), &["attach", &spec(station, more)])
+}
+
+/// The VM's port `vm0` as commands have it.
+pub(crate) fn spec(station: &Station, more: &str) -> String {
+    format!("vm0,vni={VNI},{}{more}", station.spec())
+}
+
 pub(crate) fn world(underlay: Family) -> Option<World> {
     world_with(underlay, |_| {})
 }
@@ -66,6 +112,16 @@ pub(crate) fn world_with(underlay: Family, ports: impl FnOnce(&mut Overlay)) -> 
     overlay.port(3, "cp0", &correspondent.station, "active");
     ports(&mut overlay);
     overlay.start();
+    Some(World { vm, correspondent, overlay, _one: one })
+}
+
+/// A world whose port at host 1 is attached by command, and which has none at host 2.
+pub(crate) fn world_by_command() -> Option<World> {
+    let Setting { vm, correspondent, fabric, one } = setting()?;
+    let mut overlay = Overlay::new(fabric, Family::V4);
+    overlay.port(3, "cp0", &correspondent.station, "active");
+    overlay.start();
+    done(&attach(&overlay, 1, &vm.station, ",active"));
     Some(World { vm, correspondent, overlay, _one: one })
 }
 

@@ -3,10 +3,9 @@
 use super::{Edge, show, words};
 use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
-use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
 use nvoctl::daemon::{self, Call, Caller, Watchers};
-use nvoctl::{Port, Reply, Request, What, clock};
+use nvoctl::{Reply, Request, What, clock};
 use serde_json::Value;
 
 /// The most callers that wait for the end of a suspend.
@@ -20,9 +19,14 @@ pub(super) struct Callers {
 }
 
 impl Callers {
+    /// Passes an event to the callers that watch.
+    pub(super) fn tell_watchers(&mut self, at: Instant, told: &Value) {
+        self.watchers.tell(at, told);
+    }
+
     /// Passes an event to the callers that watch, and answers those that waited for it.
     pub(super) fn tell(&mut self, at: Instant, event: &Event, told: &Value) {
-        self.watchers.tell(at, told);
+        self.tell_watchers(at, told);
         let Event::News { key, news, .. } = event else { return };
         let reply = match news {
             News::Suspended => Reply::Done,
@@ -34,14 +38,6 @@ impl Callers {
             caller.reply(reply.clone());
         }
     }
-}
-
-/// The policy of a port, as its owner wrote it.
-const fn policy(port: &Port) -> PortPolicy {
-    let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
-    policy.router_advertisements |= port.router_advertisements;
-    policy.dhcp_server |= port.dhcp_server;
-    policy
 }
 
 impl Edge {
@@ -75,54 +71,8 @@ impl Edge {
         caller.reply(reply);
     }
 
-    fn activate(&mut self, now: Instant, key: TsiKey, move_id: Option<MoveId>) -> Result<(), String> {
-        self.machine.tell(now, Input::Activate { key, move_id }).map_err(words::error)
-    }
-
     fn reload_keys(&mut self) -> Result<(), Box<dyn std::error::Error>> {
         Ok(self.machine.set_keys(daemon::reload_keys(&self.trust)?)?)
-    }
-
-    pub(super) fn attach(&mut self, now: Instant, port: Port) -> Result<(), Box<dyn std::error::Error>> {
-        port.validate()?;
-        if self.paths.port_named(&port.name).is_some() {
-            return Err(format!("{0} is attached already; `nvoctl detach {0}` closes the port", port.name).into());
-        }
-        let (name, vn, tsis) = (port.name.clone(), port.vni, port.tsis());
-        let (policy, active) = (policy(&port), port.active);
-        let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
-        let vap = self.paths.open_port(port)?;
-        if let Err(error) = self.machine.tell(now, Input::Attach { vap, vn, tsis, policy }) {
-            self.paths.close_port(vap);
-            return Err(format!("{name}: {error}").into());
-        }
-        if active {
-            for key in keys {
-                self.machine.tell(now, Input::Activate { key, move_id: None })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn detach(&mut self, now: Instant, name: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let vap = self.paths.port_named(name).ok_or_else(|| format!("{name} is not attached"))?;
-        self.machine.tell(now, Input::Detach { vap })?;
-        self.forget_port(vap);
-        Ok(())
-    }
-
-    /// Closes a port whose interface is gone.
-    pub(super) fn lose_port(&mut self, vap: VapId) {
-        if let Err(error) = self.machine.tell(clock::now(), Input::Detach { vap }) {
-            tracing::error!(%error, "the edge did not take back the port of an interface that is gone");
-        }
-        self.forget_port(vap);
-    }
-
-    fn forget_port(&mut self, vap: VapId) {
-        self.paths.close_port(vap);
-        let paths = &self.paths;
-        self.refused.retain(|key, _| paths.port_of(key).is_some());
     }
 
     fn suspend(

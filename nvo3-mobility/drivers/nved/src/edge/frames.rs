@@ -65,18 +65,8 @@ impl Edge {
         for _ in 0..ROUNDS {
             let Some(access) = self.paths.ports.get_mut(&vap) else { break };
             if let Err(error) = access.port.read(&mut frames, &mut access.counters) {
-                let port = access.spec.name.as_str();
-                // A packet socket says once that its interface is down, and goes on when it is up: so it is with each VM whose
-                // interface leaves. A tap that is gone says so forever.
-                if error.kind() == io::ErrorKind::NetworkDown {
-                    tracing::info!(
-                        port,
-                        "the interface of a port is down or has left; the port goes on when it is up again"
-                    );
-                } else {
-                    tracing::warn!(port, %error, "a port cannot be read and is closed");
-                    self.lose_port(vap);
-                }
+                let name = access.name.clone();
+                self.failed(vap, &name, &error);
                 break;
             }
             let now = clock::now();
@@ -93,6 +83,19 @@ impl Edge {
             }
         }
         self.paths.frames = Some(frames);
+    }
+
+    /// A port cannot be read. A packet socket says once that its interface is down, and goes on when it is up.
+    fn failed(&mut self, vap: VapId, name: &str, error: &io::Error) {
+        let is_there = |edge: &Self| edge.paths.ports.get(&vap).is_some_and(|access| access.port.is_at(name));
+        if !is_there(self) {
+            self.look_at(name);
+        } else if error.kind() == io::ErrorKind::NetworkDown {
+            tracing::info!(port = name, "the interface of a port is down; the port goes on when it is up again");
+        } else {
+            tracing::warn!(port = name, %error, "a port cannot be read and is closed");
+            self.interface_goes(clock::now(), name);
+        }
     }
 
     pub(super) fn read_underlay(&mut self, place: usize) {

@@ -3,19 +3,24 @@
 //! One thread owns everything. Each input (frames, a datagram, a call of `nvoctl`, a deadline) goes into the machine. Then
 //! [`Edge::settle`] carries out the machine's outputs, and the loop waits for the next input.
 
+mod attach;
+mod attached;
 mod calls;
 mod ended;
 mod frames;
+mod keep;
 mod paths;
 mod show;
+mod table;
 mod words;
 
 use crate::config::Config;
 use crate::ready::{Ready, Source};
-use nvo3_mobility::edge::{Edge as Machine, MoveTally, Next};
+use nvo3_mobility::edge::{Edge as Machine, MoveTally, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Nve, NveConfig};
+use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Micros};
 use nvoctl::clock;
 use nvoctl::daemon::{self, Calls, Unbelieved};
@@ -23,16 +28,26 @@ use nvoctl::keys::Trust;
 use std::io;
 use std::time::Duration;
 
+use attached::Attached;
 use calls::Callers;
 use ended::Ended;
+use keep::Keep;
 use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
 use std::collections::BTreeMap;
+use table::Table;
 
 /// The edge of this host.
 pub(crate) struct Edge {
     machine: Machine,
     paths: Paths,
+    attached: Attached,
+    /// The ports without interface whose VMs the machine has not taken back yet.
+    leaving: BTreeMap<VapId, Vec<TsiKey>>,
+    keep: Option<Keep>,
+    table: Option<Table>,
+    /// Datagrams that leave once what they rest on is kept.
+    datagrams: Vec<(Peer, Vec<u8>)>,
     callers: Callers,
     reports: MoveTally,
     ended: Ended,
@@ -53,9 +68,16 @@ impl Edge {
         let mut nve = NveConfig::new(config.place, daemon::transport(&config.trust)?);
         nve.hypervisor_word_only = config.hypervisor_word_only;
         let forwarder = ForwarderConfig::new(config.place.locators);
+        let keep = config.state.as_ref().map(|state| Keep::open(state, config.place.nve)).transpose()?;
+        let table = keep.as_ref().map(Table::open).transpose()?;
         let mut edge = Self {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
             paths: Paths::open(&config.place.locators, config.vxlan_port, config.nva)?,
+            attached: Attached::default(),
+            leaving: BTreeMap::new(),
+            keep,
+            table,
+            datagrams: Vec::new(),
             callers: Callers::default(),
             reports: MoveTally::default(),
             ended: Ended::default(),
@@ -66,9 +88,8 @@ impl Edge {
             wake_at: None,
         };
         let now = clock::now();
-        for port in &config.ports {
-            edge.attach(now, port.clone())?;
-        }
+        edge.attach_all(now, &config.ports)?;
+        edge.believe(now);
         edge.machine.tell(now, nve::Input::Connect)?;
         edge.settle(now);
         Ok(edge)
@@ -105,6 +126,7 @@ impl Edge {
             Source::Port(vap) => self.read_port(vap),
             Source::Underlay(place) => self.read_underlay(place),
             Source::Control(place) => self.read_control(place),
+            Source::Links => self.read_links(),
         }
         self.settle(clock::now());
     }
@@ -117,6 +139,7 @@ impl Edge {
     /// Carries out the machine's outputs until there are no more.
     fn settle(&mut self, now: Instant) {
         self.unbelieved.note(self.machine.nve().counters().unbelieved());
+        self.look_after(now);
         let mut full = false;
         let until = loop {
             let paths = &self.paths;
@@ -129,9 +152,12 @@ impl Edge {
                 Next::Frame(fate) => {
                     fate.targets().iter().for_each(|target| self.paths.put_held(target, &self.buffer, now));
                 }
-                Next::Datagram(peer) => self.paths.say(peer, &self.buffer),
+                Next::Datagram(peer) => self.datagrams.push((peer, self.buffer.clone())),
                 Next::Event(event) => self.note(now, &event),
                 Next::Changed { change, refused } => {
+                    if let Some(table) = &mut self.table {
+                        table.note();
+                    }
                     if let Some(why) = refused {
                         tracing::error!(change = change.number, reason = %why, "the forwarder refused a change of its table");
                     }
@@ -140,20 +166,49 @@ impl Edge {
             }
         };
         let room_again = full.then(|| now + paths::ROOM_AGAIN);
-        self.wake_at = until.into_iter().chain(room_again).min();
+        let keep_again = self.keep(now);
+        self.wake_at = until.into_iter().chain(room_again).chain(keep_again).chain(self.attached.next()).min();
+        for (peer, datagram) in self.datagrams.drain(..) {
+            self.paths.say(peer, &datagram);
+        }
         self.paths.send();
+    }
+
+    /// Writes down what the next start must know. What this edge then says rests on it. Gives the time of the next call.
+    fn keep(&mut self, now: Instant) -> Option<Instant> {
+        let (keep, table) = (self.keep.as_mut()?, self.table.as_mut()?);
+        keep.flush(now, &self.attached);
+        table.write(now, || self.machine.nve().snapshot());
+        keep.next().into_iter().chain([table.next()]).min()
+    }
+
+    /// Believes the table that was kept, until the NVA says otherwise.
+    fn believe(&mut self, now: Instant) {
+        let Some(snapshot) = self.table.as_ref().and_then(Table::read) else { return };
+        let (age, mappings) = (now - snapshot.at(), snapshot.mappings());
+        if self.machine.nve_mut().believe(now, snapshot) {
+            tracing::info!(%age, mappings, "this edge goes on with the table that it had, until the NVA has answered");
+        } else {
+            tracing::warn!(%age, mappings, "the kept table is too old or of another place; this edge asks the NVA about each address");
+        }
     }
 
     fn note(&mut self, now: Instant, event: &nve::Event) {
         let port = match event {
             nve::Event::Spoofed { vap, .. } | nve::Event::Limited { vap, .. } => {
-                self.paths.ports.get(vap).map(|access| access.spec.name.as_str())
+                self.paths.ports.get(vap).map(|access| access.name.as_str())
             }
             _ => None,
         };
         words::log(event, port);
         self.note_registration(event);
         self.callers.tell(now, event, &show::event(event));
+        if let nve::Event::State { key, to, .. } = event {
+            if let (Some(name), Some(keep)) = (self.attached.note(key, *to), &mut self.keep) {
+                keep.note(name);
+            }
+            self.leave_again(now);
+        }
         if let nve::Event::State { key, from, to } = event
             && let Some((move_id, report)) = self.reports.note(now, *key, (*from, *to), self.machine.forwarder())
         {
@@ -167,7 +222,7 @@ impl Edge {
     /// Remembers a refused registration until the TSI is claimed again, runs here, or loses its port.
     fn note_registration(&mut self, event: &nve::Event) {
         match event {
-            nve::Event::Refused { key, result } if self.paths.port_of(key).is_some() => {
+            nve::Event::Refused { key, result } if self.attached.port_of(key).is_some() => {
                 self.refused.insert(*key, *result);
             }
             nve::Event::State { key, to: State::Claiming { .. } | State::Here, .. } => _ = self.refused.remove(key),
@@ -180,6 +235,9 @@ impl Edge {
         tracing::info!("asked to end: this edge closes its session and ends");
         let _ = self.machine.tell(now, nve::Input::Goodbye);
         self.settle(now);
+        if let Some(table) = &mut self.table {
+            table.end(self.machine.nve().snapshot());
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
-use crate::port::{Frames, Port, PortCounters};
+use crate::links::{Links, index_of};
+use crate::port::{self, Frames, Port, PortCounters};
 use crate::ready::{Ready, Source};
 use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, TsiKey};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros};
 use nvo3_wire::Vni;
 use serde::Serialize;
 use std::cell::Cell;
@@ -27,7 +28,9 @@ const SAY_TOO_LONG: Micros = Micros::from_secs(60);
 
 /// A port that is open.
 pub(super) struct Access {
-    pub(super) spec: nvoctl::Port,
+    pub(super) name: String,
+    /// The index of its interface when it was opened.
+    index: Option<u32>,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
     /// The time at which the last burst of held frames began, and the number of its frames.
@@ -45,8 +48,13 @@ pub(super) struct ControlCounters {
 
 pub(super) struct Paths {
     ready: Sources,
+    /// Ports that were opened together, by name, until each gets its number.
+    opened: BTreeMap<String, Result<(Port, bool), port::Error>>,
     pub(super) ports: BTreeMap<VapId, Access>,
-    next_vap: u32,
+    pub(super) links: Links,
+    /// The times that the interface of a port went, and that one came back.
+    pub(super) gone: u64,
+    pub(super) back: u64,
     /// Frames that were dropped because their port is closed.
     pub(super) no_port: u64,
     pub(super) underlay: Underlay,
@@ -62,6 +70,8 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn open(locators: &Locators, vxlan_port: u16, nva: SocketAddr) -> io::Result<Self> {
         let ready = Ready::new()?;
+        let links = Links::open()?;
+        ready.add(Source::Links, &links)?;
         let underlay = Underlay::open(locators, vxlan_port)?;
         for (place, socket) in underlay.receivers().enumerate() {
             ready.add(Source::Underlay(place), socket)?;
@@ -78,8 +88,11 @@ impl Paths {
         }
         Ok(Self {
             ready: ready.into(),
+            opened: BTreeMap::new(),
             ports: BTreeMap::new(),
-            next_vap: 1,
+            links,
+            gone: 0,
+            back: 0,
             no_port: 0,
             underlay,
             underlay_counters: UnderlayCounters::default(),
@@ -95,34 +108,33 @@ impl Paths {
         self.ready.clone()
     }
 
+    /// Opens these ports together, which is faster. [`Paths::open_port`] then takes each.
+    pub(super) fn open_together<'a>(&mut self, specs: impl Iterator<Item = &'a nvoctl::Port> + Clone) {
+        let opened = Port::open_all(specs.clone().map(|spec| (spec.name.as_str(), spec.kind)));
+        self.opened = specs.map(|spec| spec.name.clone()).zip(opened).collect();
+    }
+
     /// Opens a port and waits for its frames from now on.
-    pub(super) fn open_port(&mut self, spec: nvoctl::Port) -> Result<VapId, Box<dyn std::error::Error>> {
-        let (port, was_there) = Port::open(&spec.name, spec.kind)?;
-        let vap = VapId(self.next_vap);
-        self.ready.add(Source::Port(vap), &port)?;
-        self.next_vap += 1;
+    pub(super) fn open_port(&mut self, vap: VapId, spec: &nvoctl::Port) -> Result<(), port::Error> {
+        let opened = self.opened.remove(&spec.name);
+        let (port, was_there) = opened.unwrap_or_else(|| Port::open(&spec.name, spec.kind))?;
+        self.ready.add(Source::Port(vap), &port).map_err(|error| port::Error::Io { name: spec.name.clone(), error })?;
         let found = if was_there { "its interface was there" } else { "nved made its interface" };
         tracing::info!(port = spec.name, vni = %spec.vni, "a port is open: {found}");
-        let (counters, burst, too_long_said) = (PortCounters::default(), Cell::default(), None);
-        let access = Access { spec, port, counters, burst, too_long_said };
+        let (name, index, counters) = (spec.name.clone(), index_of(&spec.name), PortCounters::default());
+        let access = Access { name, index, port, counters, burst: Cell::default(), too_long_said: None };
         self.ports.insert(vap, access);
-        Ok(vap)
+        Ok(())
+    }
+
+    /// The name of the port that was opened at the interface with this index.
+    pub(super) fn port_at(&self, index: u32) -> Option<String> {
+        self.ports.values().find(|access| access.index == Some(index)).map(|access| access.name.clone())
     }
 
     /// Closes a port. An interface that nved made for it is removed.
     pub(super) fn close_port(&mut self, vap: VapId) {
         self.ports.remove(&vap);
-    }
-
-    pub(super) fn port_named(&self, name: &str) -> Option<VapId> {
-        self.ports.iter().find(|(_, access)| access.spec.name == name).map(|(vap, _)| *vap)
-    }
-
-    /// The name of the port that a TSI is behind.
-    pub(super) fn port_of(&self, key: &TsiKey) -> Option<&str> {
-        let of_key =
-            |spec: &&nvoctl::Port| spec.vni == key.vn && spec.stations.iter().any(|station| station.mac == key.mac);
-        self.ports.values().map(|access| &access.spec).find(of_key).map(|spec| spec.name.as_str())
     }
 
     /// Sends the frames that a port has read. If one was too long for the underlay, the log says so once a minute for the port.
@@ -135,7 +147,7 @@ impl Paths {
         }
         access.too_long_said = Some(now);
         tracing::warn!(
-            port = access.spec.name,
+            port = access.name,
             frame_bytes = too_long.frame,
             limit_bytes = too_long.limit(),
             to = %too_long.to,

@@ -8,7 +8,8 @@ use nvo3_nva_proto::TsiKey;
 use serde_json::{Map, Value, json};
 
 pub(super) fn status(edge: &Edge) -> Value {
-    let ports = edge.paths.ports.values().map(|access| access.spec.name.as_str());
+    let ports =
+        |open| edge.attached.iter().filter(move |port| port.is_open() == open).map(|port| port.spec.name.as_str());
     let held = edge.machine.forwarder().held_in_all();
     let in_hand = edge.machine.nve().tsis().filter(|(_, core)| core.state.plan().is_some()).count();
     json!({
@@ -17,7 +18,8 @@ pub(super) fn status(edge: &Edge) -> Value {
         "nva": edge.paths.nva.to_string(),
         "authenticates": edge.trust != nvoctl::keys::Trust::Transport,
         "connected": edge.machine.nve().is_connected(),
-        "ports": ports.collect::<Vec<_>>(),
+        "ports": ports(true).collect::<Vec<_>>(),
+        "ports_without_interface": ports(false).collect::<Vec<_>>(),
         "tsis": edge.machine.nve().tsis().count(),
         "moves_in_hand": in_hand,
         "held_frames": held.frames,
@@ -42,7 +44,7 @@ fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
     let mut row = json!({
         "vni": key.vn,
         "mac": key.mac,
-        "port": edge.paths.port_of(&key),
+        "port": edge.attached.port_of(&key),
         "state": state.name(),
         "nve": mapping.and_then(|(_, nve)| nve).map(|nve| nve.0),
         "version": mapping.map(|(version, _)| version.to_string()),
@@ -90,11 +92,19 @@ pub(super) fn counters(edge: &Edge) -> Value {
     put("dropped", Value::Object(dropped.collect()));
     put("underlay", json!(edge.paths.underlay_counters));
     put("control", json!(edge.paths.control_counters));
-    put("ports", json!({ "no_port": edge.paths.no_port }));
+    put("ports", json!({ "no_port": edge.paths.no_port, "gone": edge.paths.gone, "back": edge.paths.back }));
+    if let Some(keep) = &edge.keep {
+        put("state", json!({ "not_written": keep.not_written() }));
+    }
     for access in edge.paths.ports.values() {
-        put(&format!("port.{}", access.spec.name), json!(access.counters));
+        put(&format!("port.{}", access.name), json!(access.counters));
     }
     Value::Object(all)
+}
+
+/// An event about a port.
+pub(super) fn port_event(event: &str, port: &str) -> Value {
+    json!({ "event": event, "port": port })
 }
 
 /// An event as one flat object.

@@ -19,7 +19,7 @@ mod tap;
 pub use nvoctl::PortKind;
 
 use arrayvec::ArrayVec;
-use packet::Packet;
+use packet::{Bound, Packet};
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -28,6 +28,9 @@ use tap::Tap;
 
 /// The most frames that one call reads or writes.
 pub const BATCH: usize = 64;
+
+/// The most packet ports that [`Port::open_all`] opens at once.
+const AT_ONCE: usize = 32;
 
 /// The longest frame that a port carries, in bytes, Ethernet header included.
 pub const LONGEST: usize = 9_216;
@@ -121,16 +124,61 @@ impl Port {
     /// system refuses.
     pub fn open(name: &str, kind: PortKind) -> Result<(Self, bool), Error> {
         match kind {
-            PortKind::Packet => Packet::open(name).map(|port| (Self(Device::Packet(port)), true)),
+            PortKind::Packet => {
+                let links = packet::links().map_err(|error| Error::Io { name: name.to_owned(), error })?;
+                Bound::open(name, &links).map(Self::packet)
+            }
             PortKind::Tap => Tap::open(name).map(|(port, was_there)| (Self(Device::Tap(port)), was_there)),
+        }
+    }
+
+    /// Opens many ports as [`Port::open`] opens one, and gives the results in the same order. The kernel takes some 10 ms to bind a packet
+    /// socket, and binds several at a time: this opens up to 32 packet ports at once, each in a thread.
+    pub fn open_all<'a>(ports: impl IntoIterator<Item = (&'a str, PortKind)>) -> Vec<Result<(Self, bool), Error>> {
+        let ports: Vec<_> = ports.into_iter().collect();
+        let Ok(links) = packet::links() else {
+            return ports.into_iter().map(|(name, kind)| Self::open(name, kind)).collect();
+        };
+        let opened = ports.chunks(AT_ONCE).flat_map(|some| {
+            std::thread::scope(|scope| {
+                let links = &links;
+                let bind = |(name, kind): &(&'a str, PortKind)| {
+                    let name = *name;
+                    let thread =
+                        || std::thread::Builder::new().spawn_scoped(scope, move || Bound::open(name, links)).ok();
+                    if *kind == PortKind::Packet { thread() } else { None }
+                };
+                let threads: Vec<_> = some.iter().map(bind).collect();
+                let bound = threads.into_iter().map(|thread| thread?.join().ok());
+                let open = |(bound, (name, kind)): (Option<Result<Bound, Error>>, &(&str, PortKind))| match bound {
+                    Some(bound) => bound.map(Self::packet),
+                    // A tap, or there is no thread for it.
+                    None => Self::open(name, *kind),
+                };
+                bound.zip(some).map(open).collect::<Vec<_>>()
+            })
+        });
+        opened.collect()
+    }
+
+    fn packet(bound: Bound) -> (Self, bool) {
+        (Self(Device::Packet(bound.into())), true)
+    }
+
+    /// True while the port is at the interface that has this name now. It is not after that interface was removed, renamed, moved to
+    /// another network namespace, or made anew, even if the new one has the same index. An interface that is only down is there.
+    pub fn is_at(&self, name: &str) -> bool {
+        match &self.0 {
+            Device::Packet(port) => port.is_at(name),
+            Device::Tap(port) => port.is_at(name),
         }
     }
 
     /// Reads the frames that wait, up to [`BATCH`], without waiting for more.
     ///
     /// # Errors
-    /// The interface is down or gone. A packet port says once that its interface is down
-    /// ([`NetworkDown`](io::ErrorKind::NetworkDown)) and goes on when it is up; a tap that is gone says so each time.
+    /// The interface is down or gone; [`Port::is_at`] tells which. A packet port says once that its interface is down or gone
+    /// ([`NetworkDown`](io::ErrorKind::NetworkDown)) and goes on when the interface is up again; a tap that is gone says so each time.
     pub fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
         frames.lengths.clear();
         let read = match &mut self.0 {
@@ -167,5 +215,23 @@ impl PortCounters {
             io::ErrorKind::WouldBlock => self.full += 1,
             _ => self.refused += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_port_of_many_has_its_result_in_its_place() {
+        let names: Vec<String> = (0..AT_ONCE + 3).map(|n| format!("none{n}")).collect();
+
+        let opened = Port::open_all(names.iter().map(|name| (name.as_str(), PortKind::Packet)));
+
+        let missing = opened.into_iter().map(|opened| match opened {
+            Err(Error::Missing(name)) => name,
+            other => panic!("{other:?}"),
+        });
+        assert!(missing.eq(names));
     }
 }

@@ -1,25 +1,45 @@
 //! A packet socket on an interface that is there: a veth, or the tap of a hypervisor that has it open.
 
 use super::{BATCH, Error, Frames, LONGEST, PortCounters};
+use crate::links::index_of;
 use crate::room::make_room;
 use arrayvec::ArrayVec;
-use nix::ifaddrs::getifaddrs;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind, recvmmsg, sendmmsg, socket,
 };
 use socket2::{SockFilter, SockRef};
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+/// The length in bytes of the address of a packet socket that is bound to no interface: it lacks a hardware address (packet(7)).
+const UNBOUND: u32 = 12;
+
 pub(super) struct Packet {
     socket: OwnedFd,
+    /// The index of the interface.
+    index: u32,
     headers: MultiHeaders<()>,
 }
 
-impl Packet {
-    pub(super) fn open(name: &str) -> Result<Self, Error> {
+/// A packet socket without room for headers, so that a thread may open it for another.
+pub(super) struct Bound {
+    socket: OwnedFd,
+    index: u32,
+}
+
+impl From<Bound> for Packet {
+    fn from(Bound { socket, index }: Bound) -> Self {
+        Self { socket, index, headers: MultiHeaders::preallocate(BATCH, None) }
+    }
+}
+
+impl Bound {
+    /// Opens a socket at an interface that has a link-layer address; `links` are those of all interfaces.
+    pub(super) fn open(name: &str, links: &Links) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::Io { name: name.to_owned(), error };
-        let address = link(name).map_err(failed)?.ok_or_else(|| Error::Missing(name.to_owned()))?;
+        let address = *links.get(name).ok_or_else(|| Error::Missing(name.to_owned()))?;
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let open = || -> io::Result<Self> {
             let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
@@ -28,9 +48,17 @@ impl Packet {
             make_room(&socket)?;
             // Before the bind the socket receives frames of every interface.
             while SockRef::from(&socket).recv(&mut []).is_ok() {}
-            Ok(Self { socket, headers: MultiHeaders::preallocate(BATCH, None) })
+            Ok(Self { socket, index: u32::try_from(address.ifindex()).unwrap_or(0) })
         };
         open().map_err(failed)
+    }
+}
+
+impl Packet {
+    /// The kernel unbinds the socket when its interface is removed or leaves the network namespace, even if another one gets its index.
+    pub(super) fn is_at(&self, name: &str) -> bool {
+        let bound = SockRef::from(&self.socket).local_addr().is_ok_and(|address| address.len() > UNBOUND);
+        bound && index_of(name) == Some(self.index)
     }
 
     pub(super) fn read(&mut self, frames: &mut Frames, counters: &mut PortCounters) -> io::Result<()> {
@@ -72,10 +100,13 @@ impl AsFd for Packet {
     }
 }
 
-/// The link-layer address of an interface, for the bind of a packet socket.
-fn link(name: &str) -> io::Result<Option<LinkAddr>> {
-    let interfaces = getifaddrs()?.filter(|interface| interface.interface_name == name);
-    Ok(interfaces.filter_map(|interface| interface.address?.as_link_addr().copied()).next())
+/// The link-layer address of each interface, for the bind of a packet socket.
+pub(super) type Links = BTreeMap<String, LinkAddr>;
+
+/// Reads the link-layer addresses of all interfaces: the kernel gives them only together.
+pub(super) fn links() -> io::Result<Links> {
+    let address = |interface: InterfaceAddress| Some((interface.interface_name, *interface.address?.as_link_addr()?));
+    Ok(getifaddrs()?.filter_map(address).collect())
 }
 
 /// A filter that drops two kinds of frames. One kind is sent by the host itself through the interface, as the packet type says. The

@@ -1,6 +1,7 @@
 //! A tap: one that exists and that no process has open, or a new one that is removed when the process ends.
 
 use super::{Error, Frames, LONGEST, PortCounters};
+use crate::links::index_of;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -8,6 +9,7 @@ use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 pub(super) struct Tap {
     device: SyncDevice,
+    index: Option<u32>,
 }
 
 impl Tap {
@@ -26,7 +28,12 @@ impl Tap {
                 tracing::warn!(setting, %error, "the host's IPv6 stays on");
             }
         }
-        Ok((Self { device }, was_there))
+        Ok((Self { device, index: index_of(name) }, was_there))
+    }
+
+    /// A removed tap is not attached to this descriptor any more. A tap in another network namespace still is.
+    pub(super) fn is_at(&self, name: &str) -> bool {
+        self.device.name().is_ok_and(|now| now == name) && self.index.is_some() && index_of(name) == self.index
     }
 
     pub(super) fn read(&mut self, frames: &mut Frames) -> io::Result<()> {

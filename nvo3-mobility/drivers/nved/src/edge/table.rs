@@ -1,0 +1,173 @@
+//! The file of the table: where the TSIs of others are, so that frames flow at once after a restart, before the NVA has answered.
+
+use super::keep::{Keep, replace};
+use nvo3_mobility::nve::Snapshot;
+use nvo3_nva_proto::{Instant, Micros};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+/// The shortest time between two writes of a table that changes.
+const CHANGED: Micros = Micros::from_secs(1);
+
+/// The time between two writes of a table that does not change: a restarted edge does not believe an old file
+/// ([`NveConfig::pushed`](nvo3_mobility::nve::NveConfig::pushed)).
+const UNCHANGED: Micros = Micros::from_secs(10);
+
+/// A table in its file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    /// The version of the program that wrote it: another one may have another form.
+    program: String,
+    boot: String,
+    snapshot: Snapshot,
+}
+
+/// Writes the table at a bounded rate, in a thread of its own.
+#[derive(Debug)]
+pub(super) struct Table {
+    path: PathBuf,
+    boot: String,
+    changed: bool,
+    written_at: Instant,
+    thread: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
+}
+
+impl Table {
+    pub(super) fn open(keep: &Keep) -> io::Result<Self> {
+        let (path, boot) = (keep.table(), keep.boot().to_owned());
+        let (snapshots, waiting) = sync_channel::<Snapshot>(1);
+        let (file, now) = (path.clone(), boot.clone());
+        let write = move || waiting.iter().for_each(|snapshot| write(&file, &now, snapshot));
+        let thread = std::thread::Builder::new().name("table".into()).spawn(write)?;
+        Ok(Self { path, boot, changed: true, written_at: Instant::default(), thread: Some((snapshots, thread)) })
+    }
+
+    /// The table of the edge before its restart. `None`, and a line in the log, if it cannot be used.
+    pub(super) fn read(&self) -> Option<Snapshot> {
+        let stored = match fs::read(&self.path) {
+            Ok(bytes) => serde_json::from_slice::<Stored>(&bytes).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => Err(error.to_string()),
+        };
+        let why = match stored {
+            Ok(stored) if stored.program != env!("CARGO_PKG_VERSION") => "another version of nved wrote it".into(),
+            Ok(stored) if self.boot.is_empty() || stored.boot != self.boot => "the host was booted since".into(),
+            Ok(stored) => return Some(stored.snapshot),
+            Err(why) => why,
+        };
+        tracing::warn!(file = %self.path.display(), why, "the kept table is not used; this edge asks the NVA about each address");
+        None
+    }
+
+    /// Notes that the table has changed.
+    pub(super) const fn note(&mut self) {
+        self.changed = true;
+    }
+
+    /// The time at which the table shall be written.
+    pub(super) fn next(&self) -> Instant {
+        self.written_at + if self.changed { CHANGED } else { UNCHANGED }
+    }
+
+    /// Writes the table if it is time to, without waiting for the disk.
+    pub(super) fn write(&mut self, now: Instant, snapshot: impl FnOnce() -> Snapshot) {
+        if now < self.next() {
+            return;
+        }
+        self.written_at = now;
+        let Some((snapshots, _)) = &self.thread else { return };
+        // While the last table is not written, this one waits: `changed` stays.
+        self.changed = matches!(snapshots.try_send(snapshot()), Err(TrySendError::Full(_)));
+    }
+
+    /// Writes the last table, at the end of the process.
+    pub(super) fn end(&mut self, snapshot: Snapshot) {
+        let Some((snapshots, thread)) = self.thread.take() else { return };
+        // Each fails only if the thread has ended.
+        drop(snapshots.send(snapshot));
+        drop(snapshots);
+        drop(thread.join());
+    }
+}
+
+fn write(path: &Path, boot: &str, snapshot: Snapshot) {
+    let stored = Stored { program: env!("CARGO_PKG_VERSION").into(), boot: boot.into(), snapshot };
+    let bytes = serde_json::to_vec(&stored).map_err(io::Error::from);
+    // Not durable: after a power failure the host was booted.
+    if let Err(error) = bytes.and_then(|bytes| replace(path, &bytes, false)) {
+        tracing::warn!(file = %path.display(), %error, "this edge cannot keep its table over its own restart, and tries again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvo3_mobility::Transport;
+    use nvo3_mobility::nve::{Nve, NveConfig};
+    use nvo3_nva_proto::{Locators, NveId, Place};
+
+    fn snapshot() -> Snapshot {
+        let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+        Nve::new(NveConfig::new(place, Transport::Trusted), 7).unwrap().snapshot()
+    }
+
+    fn table(directory: &Path) -> Table {
+        Table::open(&Keep::open(directory, NveId(1)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_last_table_is_there_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(table(directory.path()).read(), None);
+
+        table(directory.path()).end(snapshot());
+
+        assert_eq!(table(directory.path()).read(), Some(snapshot()));
+    }
+
+    #[test]
+    fn a_damaged_table_and_one_of_another_boot_or_version_are_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        table(directory.path()).end(snapshot());
+        let path = directory.path().join("table");
+        let whole = fs::read_to_string(&path).unwrap();
+
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(table(directory.path()).read(), None, "{length}");
+        }
+        for other in [r#""program":"0.0.0""#, r#""boot":"another""#] {
+            let mut stored: serde_json::Value = serde_json::from_str(&whole).unwrap();
+            let (key, value) = other.split_once(':').unwrap();
+            stored[key.trim_matches('"')] = serde_json::from_str(value).unwrap();
+            fs::write(&path, stored.to_string()).unwrap();
+            assert_eq!(table(directory.path()).read(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_written_at_most_once_a_second_and_at_least_every_ten() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut table = table(directory.path());
+        let written = |table: &mut Table, now| {
+            let mut written = false;
+            table.write(Instant(now), || {
+                written = true;
+                snapshot()
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            written
+        };
+
+        assert!(written(&mut table, 5_000_000));
+        table.note();
+        assert!(!written(&mut table, 5_999_999));
+        assert!(written(&mut table, 6_000_000));
+        assert!(!written(&mut table, 15_999_999));
+        assert!(written(&mut table, 16_000_000));
+    }
+}
