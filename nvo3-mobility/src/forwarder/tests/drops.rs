@@ -24,7 +24,7 @@ type Make = fn(&mut World) -> Vec<u8>;
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
-const REASONS: [Case; 29] = {
+const REASONS: [Case; 30] = {
     use DropReason::*;
     use Line::*;
     [
