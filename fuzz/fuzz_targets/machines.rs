@@ -9,7 +9,9 @@ use nvo3_mobility::edge::{Edge as Machine, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Notice, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
+use nvo3_mobility::table::{
+    Action, Binding, Bum, Change, Entry, Gate, Lane, Port, PortPolicy, Route, TableChange, VapId,
+};
 use nvo3_nva_proto::{
     Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report,
     SessionConfig, Tsi, TsiKey, Version,
@@ -264,9 +266,12 @@ impl Word {
             Self::Connect => nve::Input::Connect,
             Self::Goodbye => nve::Input::Goodbye,
             Self::Attach { vap: to, stations, trusted } => {
-                nve::Input::Attach { vap: vap(to), vn: vn(), tsis: stations.iter().map(tsi).collect(), trusted }
+                let policy = if trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
+                nve::Input::Attach { vap: vap(to), vn: vn(), tsis: stations.iter().map(tsi).collect(), policy }
             }
-            Self::AttachAny { vap, vn, tsis } => nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false },
+            Self::AttachAny { vap, vn, tsis } => {
+                nve::Input::Attach { vap: VapId(vap), vn, tsis, policy: PortPolicy::untrusted() }
+            }
             Self::Detach(from) => nve::Input::Detach { vap: vap(from) },
             Self::Activate(station, no) => nve::Input::Activate { key: key(station), move_id: no.map(move_id) },
             Self::Suspend(station, no) => nve::Input::Suspend {
@@ -345,8 +350,11 @@ impl Programmed {
             },
             Self::Port { vap: at, macs } => {
                 let binding = |station| Binding { mac: key(station).mac, ips: tsi(&station).ips };
-                let bindings = macs.map(|macs| macs.map(|macs| macs.into_iter().map(binding).collect()));
-                Change::Port { vap: vap(at), port: bindings.map(|bindings| Port { vn: vn(), bindings }) }
+                let port = macs.map(|macs| match macs {
+                    Some(macs) => Port::untrusted(vn(), macs.into_iter().map(binding).collect()),
+                    None => Port::trusted(vn()),
+                });
+                Change::Port { vap: vap(at), port }
             }
             Self::Members(to) => Change::Members { vn: vn(), locators: to.into_iter().map(IpAddr::from).collect() },
         }

@@ -59,8 +59,8 @@ impl Bench {
         let forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 1).unwrap();
         let mut bench = Self { forwarder, orders: 0 };
         let bound = vec![Binding { mac: key(SENDER).mac, ips: vec![TENANT.addr().into()] }];
-        bench.apply(Change::Port { vap: AT, port: Some(Port { vn: VN, bindings: Some(bound) }) });
-        bench.apply(Change::Port { vap: VapId(2), port: Some(Port { vn: VN, bindings: None }) });
+        bench.apply(Change::Port { vap: AT, port: Some(Port::untrusted(VN, bound)) });
+        bench.apply(Change::Port { vap: VapId(2), port: Some(Port::trusted(VN)) });
         bench.tsi(SENDER, Some(AT), Some(Entry::DELIVER), None);
         bench.tsi(LOCAL, Some(VapId(2)), Some(Entry::DELIVER), None);
         bench.tsi(NOWHERE, None, None, Some(Route::Nowhere));

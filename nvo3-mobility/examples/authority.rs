@@ -9,7 +9,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig, rules::News};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
@@ -108,7 +108,7 @@ fn live(path: &Path, place: Place, vms: &[Tsi]) -> Result<(), Box<dyn Error>> {
     edge.tell(clock(), nve::Input::Connect)?;
     for (tsi, vap) in vms.iter().zip(1..) {
         let (key, vn, tsis) = (tsi.key, tsi.key.vn, vec![tsi.clone()]);
-        edge.tell(clock(), nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false })?;
+        edge.tell(clock(), nve::Input::Attach { vap: VapId(vap), vn, tsis, policy: PortPolicy::untrusted() })?;
         edge.tell(clock(), nve::Input::Activate { key, move_id: None })?;
     }
     let (mut buffer, from, mut running) = (Vec::new(), "198.51.100.1:61635".parse()?, 0);

@@ -5,11 +5,12 @@
 //! A second VM, the correspondent, sends frames to the VM. The move takes four calls: `Move`, `Suspend`, `Attach` and `Activate`.
 //! The new edge holds the frames that are sent while the VM runs nowhere, and delivers them in order.
 
+use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge, Fate, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::{Transport, table::VapId};
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::collections::{BTreeMap, VecDeque};
@@ -86,7 +87,7 @@ impl World {
     fn start_vm(&mut self, edge: IpAddr, vap: VapId, move_id: Option<MoveId>) -> Result<(), Box<dyn Error>> {
         let tsi = tsi(vap);
         let key = tsi.key;
-        self.tell(edge, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], trusted: false })?;
+        self.tell(edge, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
         self.tell(edge, nve::Input::Activate { key, move_id })
     }
 

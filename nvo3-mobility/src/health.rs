@@ -31,7 +31,7 @@
 //! use nvo3_mobility::Transport;
 //! use nvo3_mobility::health::{Duty, PATIENCE};
 //! use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
-//! use nvo3_mobility::table::VapId;
+//! use nvo3_mobility::table::{PortPolicy, VapId};
 //! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
@@ -39,7 +39,7 @@
 //! let mut edge = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
 //! let vn = Vni::new(5001).ok_or("24 bits")?;
 //! let tsi = Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) }, ips: vec!["192.0.2.10".parse()?] };
-//! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
 //!
 //! // The changes go to the forwarder, and nobody answers them.
 //! while edge.poll_table_change().is_some() {}

@@ -54,7 +54,7 @@
 //! use nvo3_mobility::edge::{Edge, Next};
 //! use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};
-//! use nvo3_mobility::table::VapId;
+//! use nvo3_mobility::table::{PortPolicy, VapId};
 //! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
@@ -69,7 +69,7 @@
 //! let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
 //! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
-//! edge.tell(now, Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false })?;
+//! edge.tell(now, Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
 //! edge.tell(now, Input::Activate { key, move_id: None })?;
 //! edge.tell(now, Input::Connect)?;
 //!

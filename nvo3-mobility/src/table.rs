@@ -149,17 +149,62 @@ pub struct Binding {
     pub ips: Vec<IpAddr>,
 }
 
+/// The policy of a port: what may come in there. The owner gives it with [`Input::Attach`](crate::nve::Input::Attach).
+///
+/// Start from [`PortPolicy::untrusted`] or [`PortPolicy::trusted`], and set other fields afterwards. With the feature `serde`, a
+/// field that a stored form lacks is as in an untrusted port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+#[non_exhaustive]
+pub struct PortPolicy {
+    /// True: frames of any source may come in, because a gateway or a bridge is behind the port. False: only the stations that are
+    /// bound to the port may send, with their own addresses (VMM-10-02). Default: false.
+    pub trusted: bool,
+    /// True: a router is behind the port. It may send Router Advertisements and Redirects, with addresses that it may claim.
+    /// Default: false, or true in [`PortPolicy::trusted`].
+    pub router_advertisements: bool,
+    /// True: a DHCP server or relay is behind the port. It may send UDP from the server's port (67, or 547 for DHCPv6) and to the
+    /// client's (68, or 546). Default: false, or true in [`PortPolicy::trusted`].
+    pub dhcp_server: bool,
+}
+
+impl PortPolicy {
+    /// The policy of a port whose stations may send only what is theirs. They configure no other station.
+    pub const fn untrusted() -> Self {
+        Self { trusted: false, router_advertisements: false, dhcp_server: false }
+    }
+
+    /// The policy of a port with a gateway or a bridge behind it.
+    pub const fn trusted() -> Self {
+        Self { trusted: true, router_advertisements: true, dhcp_server: true }
+    }
+}
+
 /// A tenant-facing port of an NVE.
 ///
-/// At a port with bindings, a data plane must drop a frame whose source MAC, or whose claim about an IP address, is not in the
+/// At a port that is not trusted, a data plane must drop a frame whose source MAC, or whose claim about an IP address, is not in the
 /// bindings, and a frame that it cannot judge (VMM-10-02). The [guide](crate::guide::trust) has the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Port {
     /// The VN of the port.
     pub vn: Vni,
-    /// The stations that may send at the port. `None`: any station may send (a trusted port, with a gateway or a bridge behind it).
-    pub bindings: Option<Vec<Binding>>,
+    /// What may come in at the port.
+    pub policy: PortPolicy,
+    /// The stations that may send at the port. At a trusted port any station may send, whatever is in here.
+    pub bindings: Vec<Binding>,
+}
+
+impl Port {
+    /// A port at which only these stations may send.
+    pub const fn untrusted(vn: Vni, bindings: Vec<Binding>) -> Self {
+        Self { vn, policy: PortPolicy::untrusted(), bindings }
+    }
+
+    /// A port at which any station may send.
+    pub const fn trusted(vn: Vni) -> Self {
+        Self { vn, policy: PortPolicy::trusted(), bindings: Vec::new() }
+    }
 }
 
 /// One change of the forwarder's tables.

@@ -44,8 +44,8 @@ fn tsi(mac: Mac, vap: Option<u32>, entry: Option<Entry>, route: Option<Route>) -
 }
 
 fn healthy() -> (Forwarder, u64) {
-    let bound = |mac: Mac| Some(vec![Binding { mac, ips: vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, mac.0[5]))] }]);
-    let port = |vap, mac| Change::Port { vap: VapId(vap), port: Some(Port { vn: VN, bindings: bound(mac) }) };
+    let bound = |mac: Mac| vec![Binding { mac, ips: vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, mac.0[5]))] }];
+    let port = |vap, mac| Change::Port { vap: VapId(vap), port: Some(Port::untrusted(VN, bound(mac))) };
     let changes = [
         port(1, HERE),
         port(2, ALSO_HERE),

@@ -1,5 +1,5 @@
 //! What messages cost: to bytes, and back as a view or owned, with a seal and without. The longest Update has thirty dual-stack
-//! mappings in four places.
+//! mappings in four places, the longest Restate 49 TSIs.
 #![allow(clippy::unwrap_used, missing_docs, reason = "criterion makes the public items")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -13,14 +13,27 @@ const NVE: NveId = NveId(1);
 const IPS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 fn registration() -> Message {
-    let key = TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) };
-    Message::RegistrationRequest(RegistrationRequest {
-        tsi: Tsi { key, ips: IPS.to_vec() },
+    let claim = Claim {
+        mac: Mac([2, 0, 0, 0, 0, 1]),
         kind: MoveKind::Hot,
+        by_word: true,
         old: Some(NVE),
         expected: Some(Version { epoch: 3, generation: 1_042 }),
-        lifetime: Lifetime::from_wire(600),
-    })
+        ips: IPS.to_vec(),
+    };
+    let lifetime = Lifetime::from_wire(600);
+    Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime, claims: vec![claim] })
+}
+
+/// As many TSIs with one IPv4 address as a message holds.
+fn restatement() -> Message {
+    let resting = |n: u8| Resting {
+        mac: Mac([2, 0, 0, 0, 0, n]),
+        version: Version { epoch: 3, generation: 1_042 },
+        ips: IPS[..1].to_vec(),
+    };
+    let whole = Restate { vn: Vni::MAX, more: true, tsis: (0..100).map(resting).collect() };
+    Message::Restate(whole.split().swap_remove(0))
 }
 
 fn update() -> Message {
@@ -46,7 +59,12 @@ fn update() -> Message {
 /// Looks at all that a view has.
 fn values(message: &view::Message<'_>) -> usize {
     match message {
-        view::Message::RegistrationRequest(request) => request.tsi.ips.iter().map(black_box).count(),
+        view::Message::RegistrationRequest(request) => {
+            request.claims.iter().map(|claim| black_box(claim).ips.iter().map(black_box).count()).sum()
+        }
+        view::Message::Restate(restate) => {
+            restate.tsis.iter().map(|tsi| black_box(tsi).ips.iter().map(black_box).count()).sum()
+        }
         view::Message::Update(update) => {
             update.mappings.iter().map(|mapping| black_box(mapping).ips.iter().map(black_box).count()).sum()
         }
@@ -58,7 +76,13 @@ fn messages(c: &mut Criterion) {
     let (key, header) = (KeyId::new(1).unwrap(), Header { session: SessionId(5), sequence: 6, transaction: 7 });
     let mut keys = Keys::default();
     keys.add(key, NVE, &Secret::from([7; 32])).unwrap();
-    for (name, message) in [("Keepalive", Message::Keepalive), ("Registration", registration()), ("Update", update())] {
+    let messages = [
+        ("Keepalive", Message::Keepalive),
+        ("Registration", registration()),
+        ("Restate", restatement()),
+        ("Update", update()),
+    ];
+    for (name, message) in messages {
         let mut plain = Vec::new();
         message.encode(&header, &mut plain).unwrap();
         let mut sealed = plain.clone();

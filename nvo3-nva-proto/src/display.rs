@@ -32,10 +32,21 @@ impl fmt::Display for StateStream {
     }
 }
 
-/// TSIs of a VN, each with its version.
+/// The VN, the first of its TSIs and how many more there are.
+fn listed<T>(
+    f: &mut fmt::Formatter<'_>,
+    vn: Vni,
+    tsis: &[T],
+    first: impl FnOnce(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    write!(f, " VN {vn}: ")?;
+    let [one, others @ ..] = tsis else { return f.write_str("no TSI") };
+    first(f, one)?;
+    if others.is_empty() { Ok(()) } else { write!(f, " and {} more", others.len()) }
+}
+
 fn versions(f: &mut fmt::Formatter<'_>, vn: Vni, tsis: &[TsiVersion]) -> fmt::Result {
-    write!(f, " VN {vn}:")?;
-    tsis.iter().try_for_each(|tsi| write!(f, " {} {}", tsi.mac, tsi.version))
+    listed(f, vn, tsis, |f, tsi| write!(f, "{} {}", tsi.mac, tsi.version))
 }
 
 impl fmt::Display for Message {
@@ -67,15 +78,11 @@ impl fmt::Display for Message {
                 write!(f, " since {}: {} VNs, {} mappings{more}", m.since, m.vns.len(), m.mappings.len())
             }
             Self::Subscribe(vn) | Self::Unsubscribe(vn) => write!(f, " VN {vn}"),
-            Self::RegistrationRequest(m) => {
-                write!(f, " VN {}:", m.vn)?;
-                for claim in &m.claims {
-                    let sign = if claim.by_word { "word" } else { "frame" };
-                    write!(f, " {} {} by {sign} with {} addresses", claim.mac, claim.kind, claim.ips.len())?;
-                    claim.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))?;
-                }
-                Ok(())
-            }
+            Self::RegistrationRequest(m) => listed(f, m.vn, &m.claims, |f, claim| {
+                let sign = if claim.by_word { "word" } else { "frame" };
+                write!(f, "{} {} by {sign} with {} addresses", claim.mac, claim.kind, claim.ips.len())?;
+                claim.expected.map_or(Ok(()), |v| write!(f, " expected {v}"))
+            }),
             Self::RegistrationReply(m) => {
                 versions(f, m.vn, &m.tsis)?;
                 m.current.map_or(Ok(()), |place| write!(f, " at {}", place.nve))?;

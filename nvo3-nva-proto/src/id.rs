@@ -37,7 +37,7 @@ pub struct SessionId(pub u64);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Version {
-    /// The epoch of the NVA. A new journal has a new epoch.
+    /// The epoch of the NVA when it made the statement. It rises at each start of the NVA.
     pub epoch: u32,
     /// The number of the journal record that made the statement.
     pub generation: u64,

@@ -51,6 +51,7 @@
 //!     resumed: false,
 //!     encapsulations: Encapsulations::VXLAN,
 //!     capabilities: Capabilities::HOLD,
+//!     seen: None,
 //! };
 //! let (now, mut datagram) = (Instant(0), Vec::new());
 //!
@@ -61,7 +62,7 @@
 //! // … and the authority grants it.
 //! let Ok((_, Message::Hello(hello))) = Message::decode(&datagram) else { panic!("not a Hello") };
 //! let session = SessionId(0xa1);
-//! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
+//! let ack = HelloAck { session, nonce: hello.nonce, epoch: 1, published: RecordNo(0), seen: None };
 //! let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack)?;
 //! assert!(nva.poll_transmit(now, &mut datagram));
 //! let (header, message) = Message::decode(&datagram)?;
@@ -88,7 +89,7 @@
 //!
 //! # Where to go next
 //!
-//! - [SPEC.md]: every byte, the terms, two exchanges drawn, the least that an implementation does, and how to test one.
+//! - [SPEC.md]: every byte, the terms, three exchanges drawn, the least that an implementation does, and how to test one.
 //! - `cargo run -p nvo3-nva-proto --example decode` prints messages and errors, from hexadecimal or built in.
 //! - A dissector for Wireshark is in the directory `wireshark` of the package.
 //!

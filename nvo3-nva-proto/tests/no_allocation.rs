@@ -15,7 +15,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn values(message: &view::Message<'_>) -> usize {
     use view::Message::*;
     match message {
-        RegistrationRequest(m) => m.tsi.ips.iter().map(black_box).count(),
+        RegistrationRequest(m) => m.claims.iter().map(|claim| black_box(claim).ips.iter().map(black_box).count()).sum(),
+        RegistrationReply(m) => m.tsis.iter().map(black_box).count(),
+        Deregister(m) => m.tsis.iter().map(black_box).count(),
+        DeregisterReply(m) => m.tsis.iter().map(black_box).count(),
+        Restate(m) => m.tsis.iter().map(|tsi| black_box(tsi).ips.iter().map(black_box).count()).sum(),
+        RestateMove(m) => m.tsis.iter().map(|tsi| black_box(tsi).ips.iter().map(black_box).count()).sum(),
         Response(m) => match m.answer {
             Answer::Found(mapping) => mapping.ips.iter().map(black_box).count(),
             Answer::NotFound | Answer::Prohibited => 0,

@@ -22,6 +22,8 @@ local TYPES = {
     [0x11] = "RegistrationReply",
     [0x12] = "Deregister",
     [0x13] = "DeregisterReply",
+    [0x14] = "Restate",
+    [0x15] = "RestateMove",
     [0x20] = "Query",
     [0x21] = "Response",
     [0x22] = "Subscribe",
@@ -50,8 +52,6 @@ local TLV_TYPES = {
     [1] = "PLACE",
     [2] = "TSI",
     [3] = "TSI_KEYS",
-    [4] = "OLD_NVE",
-    [5] = "EXPECTED",
     [6] = "ADDRESS",
     [7] = "MAPPING",
     [8] = "PLACES",
@@ -66,6 +66,10 @@ local TLV_TYPES = {
     [17] = "NVES",
     [18] = "CACHED",
     [19] = "WRONG",
+    [20] = "SEEN",
+    [21] = "CLAIMS",
+    [22] = "TSI_VERSIONS",
+    [23] = "RESTING",
 }
 
 local ERRORS = {
@@ -107,10 +111,12 @@ local REFUSALS = {
     [8] = "Policy",
     [9] = "UnknownTsi",
     [10] = "NotSupported",
+    [11] = "StillHere",
 }
 
 local KINDS = { [1] = "hot", [2] = "warm", [3] = "cold", [4] = "failover" }
 local SIDES = { [1] = "old", [2] = "new" }
+local PARTIES = { [1] = "runs", [2] = "stopped", [3] = "revoked" }
 local OUTCOMES = { [1] = "committed", [2] = "aborted", [3] = "unknown" }
 local ANSWERS = { [1] = "found", [2] = "not found", [3] = "prohibited" }
 local STATES = { [1] = "connections", [2] = "sessions", [3] = "policies", [4] = "snapshot", [5] = "opaque" }
@@ -177,6 +183,9 @@ local F = {
     base_version = field("none", "base_version", "base version"),
     tsi_key = field("none", "tsi_key", "TSI key"),
     entry = field("none", "entry", "entry"),
+    claim = field("none", "claim", "claim"),
+    tsi_version = field("none", "tsi_version", "TSI version"),
+    resting = field("none", "resting", "resting"),
     held_mapping = field("none", "held_mapping", "held"),
 
     vn = field("uint32", "vn", "VN"),
@@ -196,6 +205,16 @@ local F = {
     entry_place = field("uint8", "entry.place", "place", base.DEC, nil, 0x7f),
     entry_add = field("uint32", "entry.add", "add to the base version's generation"),
 
+    claim_word = field("bool", "claim.word", "the hypervisor's word", 8, nil, 0x80),
+    claim_old = field("bool", "claim.old", "with old NVE", 8, nil, 0x40),
+    claim_expected = field("bool", "claim.expected", "with expected version", 8, nil, 0x20),
+    claim_kind = field("uint8", "claim.kind", "kind", base.DEC, KINDS, 0x1f),
+    old_nve = field("uint64", "claim.old_nve", "old NVE"),
+    expected_version = field("none", "claim.expected_version", "expected version"),
+
+    seen_record = field("uint64", "seen.record", "record"),
+    shard = field("uint32", "seen.shard", "shard"),
+    proof = field("bytes", "seen.proof", "proof"),
     nonce = field("uint64", "nonce", "nonce", base.HEX),
     capabilities = field("uint32", "capabilities", "capabilities", base.HEX),
     capability_hold = field("bool", "capabilities.hold", "can hold frames", 32, nil, 1),
@@ -212,8 +231,10 @@ local F = {
     lifetime = field("uint16", "lifetime", "lifetime (100 ms)"),
     after = field("uint64", "after", "after"),
     upto = field("uint64", "upto", "upto"),
-    since = field("uint64", "since", "since"),
+    since = field("none", "since", "since"),
+    since_record = field("uint64", "since.record", "record"),
     move = field("uint64", "move", "move"),
+    peer = field("uint64", "peer", "peer"),
     frames = field("uint32", "frames", "frames"),
     bytes = field("uint32", "bytes", "bytes"),
     age = field("uint32", "age", "age (ms)"),
@@ -256,6 +277,7 @@ local C = {
     refusal = codes("refusal", "refusal", REFUSALS),
     kind = codes("kind", "kind", KINDS),
     side = codes("side", "side", SIDES),
+    party = codes("party", "party", PARTIES),
     outcome = codes("outcome", "result", OUTCOMES),
     answer = codes("answer", "answer", ANSWERS),
     state = codes("state.kind", "kind", STATES),
@@ -424,6 +446,26 @@ local function addresses(cursor, tree)
     end
 end
 
+-- A claim [6.2]: its first byte says which parts it has.
+local claim = named(F.claim, function(cursor, tree)
+    local range = cursor:take(tree, 1, "a claim")
+    tree:add(F.claim_word, range)
+    tree:add(F.claim_old, range)
+    tree:add(F.claim_expected, range)
+    local item, kind = tree:add(F.claim_kind, range), range:bitfield(3, 5)
+    if not KINDS[kind] then
+        cursor:wrong(item, 4, kind .. " may not stand here")
+    end
+    mac(cursor, tree)
+    if range:bitfield(1, 1) == 1 then
+        number(F.old_nve, 8)(cursor, tree)
+    end
+    if range:bitfield(2, 1) == 1 then
+        named(F.expected_version, all(number(F.epoch, 4), number(F.generation, 8)))(cursor, tree)
+    end
+    addresses(cursor, tree)
+end)
+
 local function counted_place(cursor, tree)
     place(cursor, tree)
     cursor.state.places = cursor.state.places + 1
@@ -526,8 +568,6 @@ local TLV_VALUES = {
     PLACE = place,
     TSI = all(tsi_key, addresses),
     TSI_KEYS = list(named(F.tsi_key, tsi_key)),
-    OLD_NVE = number(F.nve, 8),
-    EXPECTED = version,
     ADDRESS = address,
     MAPPING = all(mac, version, addresses),
     PLACES = list(counted_place),
@@ -542,6 +582,10 @@ local TLV_VALUES = {
     NVES = list(counted_nve),
     CACHED = list(entry(F.cached, F.cached_index)),
     WRONG = list(wrong_entry),
+    SEEN = all(number(F.epoch, 4), number(F.seen_record, 8), number(F.shard, 4), number(F.proof, 16)),
+    CLAIMS = list(claim),
+    TSI_VERSIONS = list(named(F.tsi_version, all(mac, version))),
+    RESTING = list(named(F.resting, all(mac, version, addresses))),
 }
 
 -- Messages [6]: the body, and how often each TLV may come.
@@ -549,7 +593,7 @@ local TLV_VALUES = {
 local REQUIRED, OPTIONAL, ANY = 1, 2, 3
 local move = number(F.move, 8)
 local word = { body = all(move, version), tlvs = {} }
-local of_tsi = { body = all(tsi_key, version), tlvs = {} }
+local of_tsis = { body = vn, tlvs = { TSI_VERSIONS = REQUIRED } }
 local of_vn = { body = vn, tlvs = {} }
 local nothing = { body = all(), tlvs = {} }
 
@@ -572,11 +616,11 @@ local MESSAGES = {
             bits(F.encapsulations, 2, F.encapsulation_vxlan),
             code(C.resumed)
         ),
-        tlvs = { PLACE = REQUIRED },
+        tlvs = { PLACE = REQUIRED, SEEN = OPTIONAL },
     },
     HelloAck = {
         body = all(number(F.granted, 8), number(F.nonce, 8), number(F.epoch, 4), number(F.published, 8)),
-        tlvs = {},
+        tlvs = { SEEN = OPTIONAL },
     },
     Keepalive = nothing,
     Goodbye = nothing,
@@ -591,16 +635,18 @@ local MESSAGES = {
         tlvs = {},
     },
     Ack = { body = all(number(F.received, 4), number(F.in_force, 4)), tlvs = {} },
-    RegistrationRequest = {
-        body = all(code(C.kind), number(F.lifetime, 2)),
-        tlvs = { TSI = REQUIRED, OLD_NVE = OPTIONAL, EXPECTED = OPTIONAL },
-    },
+    RegistrationRequest = { body = all(vn, number(F.lifetime, 2)), tlvs = { CLAIMS = REQUIRED } },
     RegistrationReply = {
-        body = all(tsi_key, version, code(C.result), number(F.lifetime, 2)),
-        tlvs = { PLACE = OPTIONAL },
+        body = all(vn, code(C.result), number(F.lifetime, 2)),
+        tlvs = { TSI_VERSIONS = REQUIRED, PLACE = OPTIONAL },
     },
-    Deregister = of_tsi,
-    DeregisterReply = of_tsi,
+    Deregister = of_tsis,
+    DeregisterReply = of_tsis,
+    Restate = { body = all(vn, code(C.more)), tlvs = { RESTING = REQUIRED } },
+    RestateMove = {
+        body = all(move, version, code(C.side), code(C.party), number(F.peer, 8)),
+        tlvs = { TSI = ANY },
+    },
     Query = { body = vn, tlvs = { ADDRESS = REQUIRED } },
     Response = {
         body = all(vn, answer, number(F.lifetime, 2)),
@@ -630,7 +676,10 @@ local MESSAGES = {
             indexes_are_in_table(cursor, "PLACES")
         end,
     },
-    Resync = { body = all(number(F.since, 8), code(C.more)), tlvs = { VNS = OPTIONAL, HELD = OPTIONAL } },
+    Resync = {
+        body = all(named(F.since, all(number(F.epoch, 4), number(F.since_record, 8))), code(C.more)),
+        tlvs = { VNS = OPTIONAL, HELD = OPTIONAL },
+    },
     Invalidate = { body = all(tsi_key, number(F.nve, 8), version), tlvs = {} },
     Prepare = {
         body = all(

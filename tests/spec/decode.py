@@ -144,6 +144,27 @@ held = fields(("vn", vn), ("address", address))
 mapping = fields(("MAC", mac), ("version", version), ("addresses", addresses))
 
 
+tsi_version = fields(("MAC", mac), ("version", version))
+# The same fields in the same order as in a mapping.
+resting = mapping
+
+
+def claim(b):
+    offset = b.at
+    head = number(1)(b)
+    kind = KINDS.get(head & 0x1F)
+    if kind is None:
+        raise b.refused(FIELD, offset)
+    return {
+        "sign": "word" if head & 0x80 else "frame",
+        "kind": kind,
+        "MAC": mac(b),
+        "old NVE": number(8)(b) if head & 0x40 else None,
+        "expected version": version(b) if head & 0x20 else None,
+        "addresses": addresses(b),
+    }
+
+
 def data(b):
     return b.take(number(2)(b)).hex()
 
@@ -230,9 +251,11 @@ REFUSALS = numbered(
     "Policy",
     "UnknownTsi",
     "NotSupported",
+    "StillHere",
 )
 KINDS = numbered("hot", "warm", "cold", "failover")
 SIDES = numbered("old", "new")
+PARTIES = numbered("runs", "stopped", "revoked")
 OUTCOMES = numbered("committed", "aborted", "unknown")
 ANSWERS = numbered("found", "not found", "prohibited")
 STATES = numbered("connections", "sessions", "policies", "snapshot", "opaque")
@@ -240,13 +263,12 @@ STATE_ANSWERS = numbered("taken", "begin again", "not supported", "no room", "no
 VERDICTS = numbered("unknown", "stale", "ahead", "wrong NVE", "wrong address")
 
 wrong = fields(("verdict", code(VERDICTS)), ("MAC", mac), ("version", version))
+seen = fields(("epoch", number(4)), ("record", number(8)), ("shard", number(4)), ("proof", lambda b: b.take(16).hex()))
 
 TLVS = {
     1: ("PLACE", place),
     2: ("TSI", tsi),
     3: ("TSI_KEYS", list_of(tsi_key)),
-    4: ("OLD_NVE", number(8)),
-    5: ("EXPECTED", version),
     6: ("ADDRESS", address),
     7: ("MAPPING", mapping),
     8: ("PLACES", list_of(place)),
@@ -261,6 +283,10 @@ TLVS = {
     17: ("NVES", list_of(number(8))),
     18: ("CACHED", later),
     19: ("WRONG", list_of(wrong)),
+    20: ("SEEN", seen),
+    21: ("CLAIMS", list_of(claim)),
+    22: ("TSI_VERSIONS", list_of(tsi_version)),
+    23: ("RESTING", list_of(resting)),
 }
 TLV_TYPES = {name: kind for kind, (name, _) in TLVS.items()}
 
@@ -346,7 +372,6 @@ def entries(value, name, where, base):
     return list_of(entry)(value) if value else []
 
 
-TSI_BODY = [("vn", vn), ("MAC", mac)]
 WORD = [("move", number(8)), ("version", version)]
 STREAM = [*WORD, ("source", number(8)), ("target", number(8)), ("copy", number(4)), ("kind", code(STATES))]
 
@@ -360,11 +385,12 @@ MESSAGES = {
     0x01: message(
         "Hello",
         [("nonce", number(8)), ("capabilities", number(4)), ("encapsulations", number(2)), ("resumed", yes_no)],
-        {"PLACE": REQUIRED},
+        {"PLACE": REQUIRED, "SEEN": OPTIONAL},
     ),
     0x02: message(
         "HelloAck",
         [("session", number(8)), ("nonce", number(8)), ("epoch", number(4)), ("published", number(8))],
+        {"SEEN": OPTIONAL},
     ),
     0x03: message("Keepalive"),
     0x04: message("Goodbye"),
@@ -379,18 +405,20 @@ MESSAGES = {
         ],
     ),
     0x06: message("Ack", [("received", number(4)), ("in force", number(4))]),
-    0x10: message(
-        "RegistrationRequest",
-        [("kind", code(KINDS)), ("lifetime", number(2))],
-        {"TSI": REQUIRED, "OLD_NVE": OPTIONAL, "EXPECTED": OPTIONAL},
-    ),
+    0x10: message("RegistrationRequest", [("vn", vn), ("lifetime", number(2))], {"CLAIMS": REQUIRED}),
     0x11: message(
         "RegistrationReply",
-        [*TSI_BODY, ("version", version), ("result", code(RESULTS)), ("lifetime", number(2))],
-        {"PLACE": OPTIONAL},
+        [("vn", vn), ("result", code(RESULTS)), ("lifetime", number(2))],
+        {"TSI_VERSIONS": REQUIRED, "PLACE": OPTIONAL},
     ),
-    0x12: message("Deregister", [*TSI_BODY, ("version", version)]),
-    0x13: message("DeregisterReply", [*TSI_BODY, ("version", version)]),
+    0x12: message("Deregister", [("vn", vn)], {"TSI_VERSIONS": REQUIRED}),
+    0x13: message("DeregisterReply", [("vn", vn)], {"TSI_VERSIONS": REQUIRED}),
+    0x14: message("Restate", [("vn", vn), ("more", yes_no)], {"RESTING": REQUIRED}),
+    0x15: message(
+        "RestateMove",
+        [*WORD, ("side", code(SIDES)), ("party", code(PARTIES)), ("peer", number(8))],
+        {"TSI": ANY},
+    ),
     0x20: message("Query", [("vn", vn)], {"ADDRESS": REQUIRED}),
     0x21: message(
         "Response",
@@ -414,8 +442,8 @@ MESSAGES = {
         one_kind_of_members,
         update,
     ),
-    0x25: message("Resync", [("since", number(8)), ("more", yes_no)], {"VNS": LIST, "HELD": LIST}),
-    0x26: message("Invalidate", [*TSI_BODY, ("NVE", number(8)), ("version", version)]),
+    0x25: message("Resync", [("since", version), ("more", yes_no)], {"VNS": LIST, "HELD": LIST}),
+    0x26: message("Invalidate", [("vn", vn), ("MAC", mac), ("NVE", number(8)), ("version", version)]),
     0x30: message(
         "Prepare",
         [

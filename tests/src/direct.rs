@@ -6,7 +6,7 @@ use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::{Change, TableChange, VapId};
+use nvo3_mobility::table::{Change, PortPolicy, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
 use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
@@ -56,6 +56,8 @@ pub struct Direct {
     pub records: Vec<(Version, Record)>,
     pub events: Vec<nva::Event>,
     pub edges: Vec<Edge>,
+    /// True while no message reaches the authority and none leaves it.
+    nva_silent: bool,
     /// How many datagrams the authority sent to edges.
     pub to_edges: u64,
     restarts: u64,
@@ -120,7 +122,8 @@ impl Direct {
         }
         let edges = (1..=edges).map(|n| seeded_edge(n, u64::from(n), &config.transport)).collect();
         let (records, events) = (Vec::new(), Vec::new());
-        let mut world = Self { now, nva, forger, config, records, events, edges, to_edges: 0, restarts: 0 };
+        let mut world =
+            Self { now, nva, forger, config, records, events, edges, nva_silent: false, to_edges: 0, restarts: 0 };
         for n in 0..world.edges.len() {
             world.edges[n].control.tell(now, nve::Input::Connect).unwrap();
         }
@@ -130,7 +133,7 @@ impl Direct {
 
     pub fn attach(&mut self, edge: usize, vap: u32, tsis: Vec<Tsi>) {
         let vn = tsis[0].key.vn;
-        let input = nve::Input::Attach { vap: VapId(vap), vn, tsis, trusted: false };
+        let input = nve::Input::Attach { vap: VapId(vap), vn, tsis, policy: PortPolicy::untrusted() };
         self.tell(edge, input);
     }
 
@@ -155,6 +158,16 @@ impl Direct {
     /// Cuts an edge off: from now on no message reaches it and none leaves it.
     pub fn silence(&mut self, edge: usize) {
         self.edges[edge].silent = true;
+    }
+
+    /// Cuts the authority off: from now on no message reaches it and none leaves it.
+    pub fn silence_nva(&mut self) {
+        self.nva_silent = true;
+    }
+
+    /// Messages reach the authority again.
+    pub fn hear_nva(&mut self) {
+        self.nva_silent = false;
     }
 
     /// Restarts an edge, which remembers nothing. Its owner must attach, activate and connect again.
@@ -210,7 +223,7 @@ impl Direct {
                 self.to_edges += 1;
                 if let IpAddr::V4(ip) = to.ip() {
                     let n = usize::from(ip.octets()[3]) - 1;
-                    if self.edges.get(n).is_some_and(|edge| !edge.silent) {
+                    if !self.nva_silent && self.edges.get(n).is_some_and(|edge| !edge.silent) {
                         self.bring(To::Edge(n), &bytes);
                     }
                 }
@@ -234,6 +247,7 @@ impl Direct {
 
     fn arrive(&mut self, to: To, bytes: &[u8]) {
         match to {
+            To::Nva(_) if self.nva_silent => {}
             To::Nva(from) => self.nva.handle_datagram(self.now, from, bytes),
             To::Edge(n) => self.edges[n].control.datagram(self.now, bytes),
         }

@@ -1,8 +1,9 @@
 //! Moves in the simulator: the real machines, real frames, a bad control network and nodes that die. The simulator checks the
 //! invariants of RULES.md. These tests list the worlds that must stay free of violations.
 
-use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Run, Scenario, run, run_scenario};
-use nvo3_nva_proto::Micros;
+use nvo3_mobility::sim::{Chance, Fault, Mischief, Params, Path, Record, Run, Scenario, run, run_scenario};
+use nvo3_nva_proto::{Message, Micros, Report};
+use std::collections::BTreeSet;
 use std::fs;
 
 const SEEDS: std::ops::Range<u64> = 0..8;
@@ -173,5 +174,38 @@ fn worlds_of_many_shapes_break_no_invariant() {
     for seed in 0..50 {
         let run = run_scenario(Scenario::of_seed(seed)).unwrap();
         assert_eq!(run.violations, [], "seed {seed}");
+    }
+}
+
+/// What the messages *Done* in a run say: those of edges, and those of the authority.
+fn reports(run: &Run) -> (Vec<Report>, Vec<Report>) {
+    let mut seen = BTreeSet::new();
+    let (mut of_edges, mut of_nva) = (Vec::new(), Vec::new());
+    for packet in run.capture.packets() {
+        // An IPv4 header without options, and a UDP header.
+        let Some(Ok((header, Message::Done(done)))) = packet.bytes.get(28..).map(Message::decode) else { continue };
+        // Each link has the packet once.
+        if seen.insert((header.session, header.sequence, done.report.tunnelled_frames, done.report.held_frames)) {
+            let from_nva = run.capture.interfaces()[packet.interface].name.starts_with("NVA-");
+            if from_nva { &mut of_nva } else { &mut of_edges }.push(done.report);
+        }
+    }
+    (of_edges, of_nva)
+}
+
+/// Checks VMM-5-16.
+#[test]
+fn the_authority_says_how_many_frames_a_move_held_and_tunnelled() {
+    for seed in SEEDS {
+        let record = Record { packets: true, ..Record::default() };
+        let run = run(Params { record, ..Params::new(seed) });
+        let (of_edges, of_nva) = reports(&run);
+
+        let sum = |reports: &[Report], of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+        assert_eq!((of_edges.len(), of_nva.len()), (2, 2), "seed {seed}: {:?}", run.capture.interfaces());
+        for of in [|report: &Report| report.held_frames, |report: &Report| report.tunnelled_frames] {
+            assert!(sum(&of_edges, of) > 0, "seed {seed}");
+            assert!(of_nva.iter().all(|report| of(report) == sum(&of_edges, of)), "seed {seed}");
+        }
     }
 }

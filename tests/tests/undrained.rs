@@ -5,7 +5,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::forwarder::Notice;
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig, Timer};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{
     Address, Capabilities, Claim, Encapsulations, Header, Hello, HelloAck, Instant, Lifetime, Message, Micros, MoveId,
     MoveKind, NveId, Query, RegistrationRequest, SessionId, Tsi, TsiKey,
@@ -41,7 +41,8 @@ fn an_edge_that_nobody_drains_stays_within_its_bounds() {
         let (key, vap) = (tsi.key, VapId(n / 8 % 4_096));
         // A refusal is as good as an acceptance: this test checks bounds.
         let _ = match n % 8 {
-            0 => nve.handle(now, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], trusted: false }),
+            0 => nve
+                .handle(now, nve::Input::Attach { vap, vn: key.vn, tsis: vec![tsi], policy: PortPolicy::untrusted() }),
             1 => nve.handle(now, nve::Input::Activate { key, move_id: None }),
             2 => nve.handle(now, nve::Input::Suspend { key, move_id: MoveId(u64::from(n)), stopped_at: Some(now) }),
             3 if n % 16 == 3 => nve.handle(now, nve::Input::Detach { vap }),
@@ -178,7 +179,8 @@ fn floors_of_tsis_that_are_gone_make_room_for_new_ones() {
     for n in 0..100 {
         let tsi = numbered(n);
         let (vn, vap) = (tsi.key.vn, VapId(n));
-        nve.handle(Instant(0), nve::Input::Attach { vap, vn, tsis: vec![tsi], trusted: false }).unwrap();
+        nve.handle(Instant(0), nve::Input::Attach { vap, vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })
+            .unwrap();
         nve.handle(Instant(0), nve::Input::Detach { vap }).unwrap();
     }
 

@@ -5,7 +5,7 @@ use nvo3_mobility::edge::Edge;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
@@ -53,7 +53,8 @@ pub(crate) fn edge(n: u8) -> Result<Edge, Failure> {
 
 /// The hypervisor's inputs at the start: connect to the authority; the VM is behind port 1; the VM runs.
 pub(crate) fn first_words(vm: &Tsi) -> [nve::Input; 3] {
-    let attach = nve::Input::Attach { vap: VapId(1), vn: vm.key.vn, tsis: vec![vm.clone()], trusted: false };
+    let attach =
+        nve::Input::Attach { vap: VapId(1), vn: vm.key.vn, tsis: vec![vm.clone()], policy: PortPolicy::untrusted() };
     [nve::Input::Connect, attach, nve::Input::Activate { key: vm.key, move_id: None }]
 }
 

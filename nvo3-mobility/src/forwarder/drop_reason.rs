@@ -48,7 +48,8 @@ pub enum DropReason {
     Reset,
     /// The frame says that its sender has an IP address which is not bound to the sender at that port (VMM-10-02). Healthy: 0.
     AddressNotAllowed,
-    /// The frame is a Router Advertisement or a Redirect, and the port is not trusted. Healthy: 0.
+    /// The frame is a Router Advertisement or a Redirect, and the port's policy does not allow it
+    /// ([`PortPolicy::router_advertisements`](crate::table::PortPolicy)). Healthy: 0.
     RouterNotAllowed,
     /// The frame has more than one VLAN tag, and the port is not trusted. Healthy: 0.
     TooManyTags,
@@ -67,6 +68,9 @@ pub enum DropReason {
     /// The frame's destination is a group of one link, 01:80:c2:00:00:00 to 01:80:c2:00:00:0f, which no bridge forwards. STP and
     /// LLDP of a tenant count here.
     LinkGroup,
+    /// The frame is UDP of a DHCP or DHCPv6 server, and the port's policy does not allow it
+    /// ([`PortPolicy::dhcp_server`](crate::table::PortPolicy)). Healthy: 0.
+    DhcpServerNotAllowed,
 }
 
 impl DropReason {
@@ -98,6 +102,7 @@ impl DropReason {
         Self::FragmentedNeighbor,
         Self::ShortFragment,
         Self::LinkGroup,
+        Self::DhcpServerNotAllowed,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -129,6 +134,7 @@ impl DropReason {
             Self::FragmentedNeighbor => "fragmented_neighbor",
             Self::ShortFragment => "short_fragment",
             Self::LinkGroup => "link_group",
+            Self::DhcpServerNotAllowed => "dhcp_server_not_allowed",
         }
     }
 }
@@ -155,13 +161,14 @@ impl fmt::Display for DropReason {
             Self::Detached => "its sender was detached before its gate opened",
             Self::Reset => "the forwarder was reset",
             Self::AddressNotAllowed => "it claims an IP address that is not bound to its sender",
-            Self::RouterNotAllowed => "only a router on a trusted port may send it",
+            Self::RouterNotAllowed => "the port's policy allows no router",
             Self::TooManyTags => "it has more than one VLAN tag",
             Self::HiddenProtocol => "its EtherType is in a SNAP header",
             Self::BadHeaders => "its IP headers are cut, malformed or too many",
             Self::FragmentedNeighbor => "Neighbor Discovery must not be fragmented",
             Self::ShortFragment => "a first fragment must have all IPv6 headers",
             Self::LinkGroup => "its destination is a group of one link",
+            Self::DhcpServerNotAllowed => "the port's policy allows no DHCP server",
         })
     }
 }

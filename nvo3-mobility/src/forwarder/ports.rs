@@ -2,7 +2,7 @@
 
 use super::DropReason;
 use super::classify::{self, Class};
-use crate::table::{Binding, Port, VapId};
+use crate::table::{Binding, Port, PortPolicy, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -15,8 +15,9 @@ use nvo3_wire::{Ipv6, Mac, Vni};
 /// A tenant-facing port.
 pub(super) struct PortState {
     vn: Vni,
-    /// The MACs that may send there, sorted, each with its addresses; `None`: any station may send.
-    bindings: Option<Vec<Binding>>,
+    policy: PortPolicy,
+    /// The MACs that may send there if the port is not trusted, sorted, each with its addresses.
+    bindings: Vec<Binding>,
 }
 
 impl PortState {
@@ -27,13 +28,15 @@ impl PortState {
     /// The class of a frame that came in there, or the reason to drop it (VMM-10-02).
     #[inline]
     pub(super) fn judge(&self, bytes: &[u8], frame: &Frame<'_>) -> Result<Class, DropReason> {
-        let Some(bindings) = &self.bindings else { return Ok(classify::trusted(bytes, frame)) };
+        if self.policy.trusted {
+            return classify::trusted(bytes, frame, &self.policy);
+        }
         let find = |mac: &Mac| {
-            let at = bindings.binary_search_by_key(mac, |binding| binding.mac).ok();
-            at.and_then(|at| bindings.get(at))
+            let at = self.bindings.binary_search_by_key(mac, |binding| binding.mac).ok();
+            at.and_then(|at| self.bindings.get(at))
         };
         let Some(sender) = find(&frame.header.source) else { return Err(DropReason::SourceNotAllowed) };
-        classify::judge(bytes, frame, |mac, ip| {
+        classify::judge(bytes, frame, &self.policy, |mac, ip| {
             let binding = if *mac == sender.mac { Some(sender) } else { find(mac) };
             binding.is_some_and(|binding| ip.is_none_or(|ip| binding.ips.contains(&ip)))
         })
@@ -41,7 +44,7 @@ impl PortState {
 
     /// True if any MAC may send there: the port leads to a gateway or a bridge.
     pub(super) const fn is_trusted(&self) -> bool {
-        self.bindings.is_none()
+        self.policy.trusted
     }
 }
 
@@ -70,8 +73,9 @@ impl Ports {
     pub(super) fn set(&mut self, vap: VapId, port: Option<&Port>) {
         match port {
             Some(port) => {
-                let bindings = port.bindings.as_deref().map(sorted);
-                self.ports.insert(vap, PortState { vn: port.vn, bindings });
+                let Port { vn, policy, bindings } = port;
+                let state = PortState { vn: *vn, policy: policy.clone(), bindings: sorted(bindings) };
+                self.ports.insert(vap, state);
             }
             None => _ = self.ports.remove(&vap),
         }

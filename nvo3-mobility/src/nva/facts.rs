@@ -73,6 +73,12 @@ impl Facts {
         epoch.filter(|_| !known)
     }
 
+    /// True if a version that an edge restates is of a record which this NVA does not have. It has no proof, so it only shows.
+    pub(super) fn shows_loss(&self, version: Version) -> bool {
+        let remembered = version.epoch <= self.book.epoch() && self.book.remembers_epoch(version.epoch);
+        !self.loss_noted && version != Version::default() && remembered && !self.book.has_made(version)
+    }
+
     /// Notes that records are lost: an edge that has seen records of older epochs says nothing new by that.
     pub(super) const fn note_loss(&mut self) {
         self.loss_noted = true;

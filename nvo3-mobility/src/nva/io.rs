@@ -159,6 +159,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// The forwarder of an NVE refused what a move asked for: its new mapping, or its outcome. Frames from there may go on to the
+    /// other NVE of the move. The move never counts as converged, so no *Done* ends its forward entry early.
+    NotFollowed {
+        /// The move.
+        id: MoveId,
+        /// The NVE.
+        nve: NveId,
+    },
 }
 
 impl fmt::Display for Event {
@@ -198,6 +206,9 @@ impl fmt::Display for Event {
             }
             Self::Duplicate(key) => write!(f, "{key} moved too often without a plan and is frozen for a while"),
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::NotFollowed { id, nve } => {
+                write!(f, "{id}: the forwarder of {nve} refused it; frames from there may go to the other place")
+            }
         }
     }
 }
@@ -380,10 +391,14 @@ pub struct NvaCounters {
     pub taken_up: u64,
     /// TSIs that were withdrawn because their NVE did not restate them. A restart of an NVE raises it.
     pub omitted: u64,
+    /// Datagrams dropped because too many came before the record of the NVA's epoch was durable. Healthy: 0.
+    pub shed_early: u64,
     /// Restatements that were not in order. Healthy: 0.
     pub disordered: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// Messages that an NVE's forwarder did not follow ([`Event::NotFollowed`] if one was about a move). Healthy: 0.
+    pub not_followed: u64,
 }
 
 impl NvaCounters {

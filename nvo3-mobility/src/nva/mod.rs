@@ -13,7 +13,7 @@
 //! | an [`Event`] for management | [`Nva::poll_event`] |
 //! | the next deadline | [`Nva::poll_timeout`] |
 //!
-//! No message that depends on a record leaves before the record is durable. After a restart, [`Nva::replay`] continues from the records.
+//! No message, no acknowledgement and no event that rests on a record leaves before the record is durable. After a restart, [`Nva::replay`] continues from the records.
 //! The state that
 //! survives is the [`Book`], a fold of the records. The table in [`rules`] says how a move goes. [`Nva`] shows the loop, and the example
 //! `authority` a whole
@@ -24,7 +24,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | `book` | folds records into the directory and the moves |
-//! | `peers` | keeps the sessions with NVEs, and lets a message leave when its records are durable |
+//! | `peers` | keeps the sessions with NVEs, and lets a message leave when the record that it rests on is durable |
 //! | `registrar` | decides what an NVE may register and withdraw (VMM-6: registrations; EVM-05: a TSI that moves too often is frozen) |
 //! | `conduct` | steps moves by the table, and keeps their timers |
 //! | `publish` | decides which NVE gets which mapping, and notes when the NVE uses it (DIR-06 … DIR-13: push and pull) |
@@ -33,12 +33,14 @@
 mod book;
 mod conduct;
 mod config;
+mod events;
 mod facts;
 mod io;
 mod machine;
 mod peers;
 mod publish;
 mod registrar;
+mod undurable;
 
 pub use book::{Book, Effects, Outcome, Plan, PlannedMove, Record, Registration, Tombstone, superseded};
 pub use conduct::rules;

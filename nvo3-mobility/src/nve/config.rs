@@ -55,6 +55,13 @@ pub struct NveConfig {
     /// The shortest time between two hints, or two alarms, about the same thing; a second one within it changes nothing. Default:
     /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`.
     pub hint_interval: Micros,
+    /// The time that a VM has to answer when a frame at another NVE shows it there. Default: 1 s; at least 3 us.
+    ///
+    /// It must be shorter than [`NvaConfig::yield_deadline`](crate::nva::NvaConfig::yield_deadline): the NVA refuses the claim then.
+    pub confirm: Micros,
+    /// The time for which a registration stays protected after the session has ended, as far as the NVA grants it. Default: 600 s; at most
+    /// 6,553.4 s.
+    pub registration_lifetime: Micros,
     /// The time after which the registration of a TSI that the NVA refused is tried again; each further attempt waits twice as long, up to
     /// 32 times this. Default: 1 s; more than 0.
     pub claim_interval: Micros,
@@ -104,6 +111,8 @@ impl NveConfig {
             negative: Micros::from_secs(5),
             pushed: Micros::from_secs(50),
             hint_interval: Micros::from_millis(100),
+            confirm: Micros::from_secs(1),
+            registration_lifetime: Micros::from_secs(600),
             claim_interval: Micros::from_secs(1),
             tsis: 65_536,
             ips_per_tsi: 64,
@@ -136,10 +145,9 @@ impl NveConfig {
         above_zero("NveConfig", positive)?;
         limits("NveConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
-        above_zero(
-            "NveConfig",
-            [("linger", self.linger.0), ("pushed", self.pushed.0), ("claim_interval", self.claim_interval.0)],
-        )?;
+        let times = [("linger", self.linger), ("pushed", self.pushed), ("claim_interval", self.claim_interval)];
+        above_zero("NveConfig", times.map(|(name, time)| (name, time.0)))?;
+        above_zero("NveConfig", [("confirm", self.confirm.0 / 3)])?;
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

@@ -68,6 +68,11 @@ pub struct NveCounters {
     pub invalid_neighbor_frames: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// ARP and ND probes by which this NVE asked a VM whether it is here, because a frame at another NVE showed it there.
+    pub probes: u64,
+    /// Messages of the NVA that the forwarder did not follow: it refused the last change that they asked for. An *Error* told the NVA.
+    /// Healthy: 0.
+    pub not_followed: u64,
 }
 
 impl NveCounters {

@@ -2,7 +2,7 @@
 
 use super::rules::{self, News, State, Summary};
 use crate::health::Waiting;
-use crate::table::VapId;
+use crate::table::{PortPolicy, VapId};
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -20,16 +20,19 @@ pub enum Input {
     /// Close the session with the NVA.
     Goodbye,
     /// A port exists. This registers no TSI with the NVA: creating the port at the new NVE must not move the mapping.
+    ///
+    /// A port that is attached already gets these TSIs and addresses in place of its old ones, also while a VM runs: a TSI that is not
+    /// named any more is detached, and other addresses of a VM that runs here are registered.
     Attach {
         /// The number of the port, chosen by the owner.
         vap: VapId,
         /// The VN of the port.
         vn: Vni,
-        /// The TSIs behind the port, with the IP addresses that each may claim. A frame from another MAC, and an ARP or ND frame that
-        /// claims another address, is dropped (VMM-10-02). The source IP address of other frames is not checked.
+        /// The TSIs behind the port, with the IP addresses that each may claim.
         tsis: alloc::vec::Vec<Tsi>,
-        /// True: frames of any source may come in, because a gateway or a bridge is behind the port.
-        trusted: bool,
+        /// What may come in at the port. [`PortPolicy::untrusted`]: a frame from another MAC, and a frame that claims another
+        /// address, is dropped (VMM-10-02).
+        policy: PortPolicy,
     },
     /// A port is gone.
     Detach {
@@ -88,10 +91,10 @@ impl fmt::Display for Input {
         match self {
             Self::Connect => f.write_str("connect to the NVA"),
             Self::Goodbye => f.write_str("end the session with the NVA"),
-            Self::Attach { vap, vn, tsis, trusted: false } => {
-                write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len())
+            Self::Attach { vap, vn, policy, .. } if policy.trusted => {
+                write!(f, "attach {vap} in VN {vn} for any source")
             }
-            Self::Attach { vap, vn, trusted: true, .. } => write!(f, "attach {vap} in VN {vn} for any source"),
+            Self::Attach { vap, vn, tsis, .. } => write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len()),
             Self::Detach { vap } => write!(f, "detach {vap}"),
             Self::Activate { key, move_id: Some(id) } => write!(f, "{key} runs here by {id}"),
             Self::Activate { key, move_id: None } => write!(f, "{key} runs here"),
@@ -224,6 +227,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// The forwarder has answered no table change for `NveConfig.session.dead_after` (or more changes wait than
+    /// `NveConfig.unapplied`). The NVE closes its session and promises nothing more; forwarding goes on unchanged.
+    ForwarderSilent {
+        /// The time since which changes wait.
+        since: Instant,
+    },
+    /// The forwarder has answered again. The NVE opens its session again.
+    ForwarderAnswers,
 }
 
 impl fmt::Display for Event {
@@ -246,6 +257,15 @@ impl fmt::Display for Event {
                 write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
             }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
+            Self::ForwarderSilent { since } => {
+                write!(
+                    f,
+                    "the forwarder has answered no table change since {since} s; the session with the NVA is closed"
+                )
+            }
+            Self::ForwarderAnswers => {
+                f.write_str("the forwarder answers again; the session with the NVA is opened again")
+            }
         }
     }
 }
@@ -275,10 +295,14 @@ pub enum Timer {
     Forward,
     /// The registration of a TSI that the NVA refused is tried again.
     Claim,
+    /// A VM that was asked whether it is here has not answered.
+    Probe,
     /// A mapping's lifetime ends.
     Mapping,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).
     Health,
+    /// The session ends because the forwarder does not answer.
+    Forwarder,
 }
 
 /// The control plane's decision about a punted frame.

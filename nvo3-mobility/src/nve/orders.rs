@@ -5,7 +5,7 @@
 //! content. So one comparison shows that every change until now is in force.
 
 use crate::table::VapId;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::TsiKey;
 use nvo3_wire::Vni;
@@ -39,6 +39,10 @@ pub(super) struct Orders {
     handed_out: VecDeque<Order>,
     /// Per row: the number of orders in `handed_out` about it.
     pending: BTreeMap<Row, u32>,
+    /// The rows whose last order was refused: the forwarder does not have their content. At most `limit`.
+    refused: BTreeSet<Row>,
+    /// The rows that were marked since [`Orders::begin_message`].
+    marked: Option<Vec<Row>>,
 }
 
 impl Orders {
@@ -51,11 +55,27 @@ impl Orders {
             stamps: BTreeMap::new(),
             handed_out: VecDeque::new(),
             pending: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            marked: None,
         }
+    }
+
+    /// Notes the rows that are marked from now on, until [`Orders::end_message`].
+    pub(super) fn begin_message(&mut self) {
+        self.marked = Some(Vec::new());
+    }
+
+    /// The rows that were marked since [`Orders::begin_message`].
+    pub(super) fn end_message(&mut self) -> Vec<Row> {
+        self.marked.take().unwrap_or_default()
     }
 
     /// Marks a changed row: an order about it is due.
     pub(super) fn mark(&mut self, row: Row) {
+        self.refused.remove(&row);
+        if let Some(marked) = &mut self.marked {
+            marked.push(row);
+        }
         if !self.stamps.contains_key(&row) {
             self.last_stamp += 1;
             self.dirty.insert(self.last_stamp, row);
@@ -92,6 +112,7 @@ impl Orders {
         while self.handed_out.front().is_some_and(|order| order.number <= number) {
             if let Some(order) = self.handed_out.pop_front() {
                 self.settle(order.row);
+                self.refused.remove(&order.row);
                 rows.push(order.row);
             }
         }
@@ -103,7 +124,30 @@ impl Orders {
         let at = self.handed_out.iter().position(|order| order.number == number)?;
         let order = self.handed_out.remove(at)?;
         self.settle(order.row);
+        if !self.is_pending(order.row) {
+            if self.refused.len() >= self.limit {
+                self.refused.pop_first();
+            }
+            self.refused.insert(order.row);
+        }
         Some(order.row)
+    }
+
+    /// True if the forwarder refused the last order about the row.
+    pub(super) fn is_refused(&self, row: Row) -> bool {
+        self.refused.contains(&row)
+    }
+
+    /// Orders a row again whose last order was refused.
+    pub(super) fn order_again(&mut self, row: Row) {
+        if self.is_refused(row) {
+            self.mark(row);
+        }
+    }
+
+    /// True if every change up to this one is in force, and none of these rows was refused.
+    pub(super) fn carries(&self, change: u64, rows: &[Row]) -> bool {
+        change <= self.in_force() && !rows.iter().any(|row| self.is_refused(*row))
     }
 
     fn settle(&mut self, row: Row) {
@@ -133,17 +177,27 @@ impl Orders {
         [dirty, handed_out].into_iter().flatten().min().map_or(self.last_stamp, |oldest| oldest - 1)
     }
 
-    /// Forgets every order: the forwarder lost its table.
+    /// Forgets every order: the forwarder lost its table. What waits for a change that was not answered goes on waiting, so the row
+    /// keeps the place of its oldest order.
     pub(super) fn reset(&mut self) {
-        for order in core::mem::take(&mut self.handed_out) {
-            self.mark(order.row);
+        for Order { stamp, row, .. } in core::mem::take(&mut self.handed_out).into_iter().rev() {
+            if let Some(newer) = self.stamps.insert(row, stamp) {
+                self.dirty.remove(&newer);
+            }
+            self.dirty.insert(stamp, row);
         }
         self.pending.clear();
+        self.refused.clear();
+    }
+
+    /// The number of changes that the forwarder has not answered, polled or not.
+    pub(super) fn waiting(&self) -> usize {
+        self.dirty.len() + self.handed_out.len()
     }
 
     /// The number of all things that the room keeps, for a test of bounds.
     pub(super) fn len(&self) -> usize {
-        self.dirty.len() + self.handed_out.len()
+        self.waiting() + self.refused.len()
     }
 }
 
@@ -205,6 +259,54 @@ mod tests {
 
         assert!(orders.len() <= 2 + 4);
         assert_eq!(orders.due(), 0);
+    }
+
+    #[test]
+    fn a_reset_puts_nothing_in_force_that_was_not_answered() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.mark(port(2));
+        let upto = orders.newest_waiting();
+        while orders.hand_out().is_some() {}
+        orders.mark(port(1));
+
+        orders.reset();
+
+        assert_eq!(orders.in_force(), 0);
+        let handed_out: Vec<_> = core::iter::from_fn(|| orders.hand_out()).collect();
+        assert_eq!(handed_out, [(3, port(1)), (4, port(2))]);
+        orders.applied(4);
+        assert_eq!(orders.in_force(), orders.last_stamp);
+        assert!(orders.carries(upto, &[port(1), port(2)]));
+    }
+
+    #[test]
+    fn a_refused_row_carries_nothing_until_it_is_ordered_again_and_applied() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        let upto = orders.newest_waiting();
+        orders.hand_out();
+
+        orders.refused(1);
+        assert!(orders.carries(upto, &[port(2)]) && !orders.carries(upto, &[port(1)]));
+        orders.order_again(port(1));
+        assert!(!orders.carries(orders.newest_waiting(), &[port(1)]));
+        orders.hand_out();
+        orders.applied(2);
+
+        assert!(orders.carries(upto, &[port(1)]));
+    }
+
+    #[test]
+    fn a_refused_order_whose_row_has_changed_again_leaves_the_row_pending() {
+        let mut orders = Orders::new(8);
+        orders.mark(port(1));
+        orders.hand_out();
+        orders.mark(port(1));
+
+        orders.refused(1);
+
+        assert!(orders.is_pending(port(1)) && !orders.is_refused(port(1)));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::codec::tests::strategy::{header, message};
 use crate::*;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use sha2::Sha256;
 
 const EDGE: NveId = NveId(1);
 const OTHER: NveId = NveId(2);
@@ -252,6 +254,21 @@ fn the_longest_message_has_room_for_its_seal_and_what_is_none_is_not_sealed() {
     assert_eq!(MAX_MESSAGE + SEAL_LEN, MAX_SEALED);
 }
 
+/// The proof is that of the construction that SPEC.md §6.1 recommends, under the key that it names.
+#[test]
+fn the_proof_of_the_examples_is_the_recommended_one() {
+    let secret: [u8; 32] = core::array::from_fn(|n| 0x20 + n as u8);
+    let Seen { epoch, record, shard, proof } = spec::SEEN;
+
+    let mut code = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+    code.update(b"nvo3 seen");
+    code.update(&epoch.to_be_bytes());
+    code.update(&record.0.to_be_bytes());
+    code.update(&shard.to_be_bytes());
+
+    assert_eq!(code.finalize().into_bytes()[..16], proof);
+}
+
 /// Checks VMM-10-10. The codes in SPEC.md were computed by Python's `hmac` from its text.
 #[test]
 fn the_specification_s_sealed_examples_are_what_the_code_reads_and_writes() {
@@ -264,7 +281,7 @@ fn the_specification_s_sealed_examples_are_what_the_code_reads_and_writes() {
     let challenge = 0x5ca1_ab1e_0ddb_a115;
     let (_, granted) = example("HelloAck").unwrap();
     let Message::HelloAck(granted) = granted else { panic!("not a HelloAck") };
-    let asks_again = Message::HelloAck(HelloAck { session: SessionId(0), ..granted });
+    let asks_again = Message::HelloAck(HelloAck { session: SessionId(0), seen: None, ..granted });
     let (hello, keepalive) = (example("Hello").unwrap(), example("Keepalive").unwrap());
 
     for (title, from, number, (header, message)) in [

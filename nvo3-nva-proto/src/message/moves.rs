@@ -57,7 +57,8 @@ pub struct Prepare {
     pub kind: MoveKind,
     /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
     ///
-    /// The hypervisor said *suspend* before a restart, or nobody planned the move.
+    /// The hypervisor said *suspend* before a restart, or the NVA believes the claim of another NVE. False with
+    /// [`MoveKind::Failover`]: the old NVE asks its VM first, and refuses with [`Refusal::StillHere`] if the VM answers.
     pub suspended: bool,
     /// The TSIs that move together.
     pub tsis: Vec<Tsi>,
@@ -129,7 +130,8 @@ pub struct Outcome {
     pub move_id: MoveId,
     /// The result of the move.
     pub result: MoveResult,
-    /// The version of the mappings from now on: the reserved version if committed, a newer one if aborted.
+    /// The version of the mappings from now on. If committed, the reserved version, or a newer one if the NVA's epoch has risen since.
+    /// If aborted, a newer one.
     pub version: Version,
     /// The place of the VM from now on.
     pub place: Place,
@@ -146,7 +148,7 @@ codes! {
         Committed = 1 "committed",
         /// The VM is at the old NVE.
         Aborted = 2 "aborted",
-        /// The NVA has not decided the move, or does not know it.
+        /// The NVA does not know the move. The answer about a move that has not ended comes when it ends.
         Unknown = 3 "unknown",
     }
 }

@@ -86,7 +86,8 @@ impl Events {
             self.told_up = true;
             return Some(SessionEvent::Up(ack));
         }
-        let acked = self.acked.take().map(SessionEvent::Acked);
-        acked.or_else(|| self.errors.pop_front().map(SessionEvent::PeerError))
+        // An Error comes before the Ack that passes the message which the Error names.
+        let error = self.errors.pop_front().map(SessionEvent::PeerError);
+        error.or_else(|| self.acked.take().map(SessionEvent::Acked))
     }
 }

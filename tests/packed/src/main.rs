@@ -4,7 +4,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nve::{Input, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, Message, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Ipv4, Mac, Vni, announce, arp};
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
 
     edge.tell(Instant(0), Input::Connect)?;
-    edge.tell(Instant(0), Input::Attach { vap: VapId(1), vn: key.vn, tsis, trusted: false })?;
+    edge.tell(Instant(0), Input::Attach { vap: VapId(1), vn: key.vn, tsis, policy: PortPolicy::untrusted() })?;
     edge.tell(Instant(0), Input::Activate { key, move_id: None })?;
     let mut frame = [0; arp::FRAME_LEN];
     arp::announcement(key.mac, ip, &mut frame)?;

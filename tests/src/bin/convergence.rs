@@ -11,7 +11,7 @@ use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::collections::{BTreeMap, VecDeque};
@@ -81,7 +81,8 @@ impl World {
             edge.tell(now, nve::Input::Connect).unwrap();
             let tsi = tsi(if n > NEW { n } else { 0 });
             let (key, vn) = (tsi.key, tsi.key.vn);
-            edge.tell(now, nve::Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], trusted: false }).unwrap();
+            edge.tell(now, nve::Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })
+                .unwrap();
             if n != NEW {
                 edge.tell(now, nve::Input::Activate { key, move_id: None }).unwrap();
             }

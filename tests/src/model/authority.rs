@@ -215,6 +215,7 @@ impl Stage<'_> {
             self.tell(n, Msg::Stale { version: current, place: owner });
         } else {
             let id = UNPLANNED | (self.world.nva.last + 1);
+            // The model's VMs show up by their hypervisor's word.
             self.enter(id, owner, n, State::Yielding { by_word: true });
             self.carry_out_all([Output::PrepareOld(true)]);
             if self.world.edge(owner).gone {

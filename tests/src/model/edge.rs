@@ -70,8 +70,8 @@ impl Stage<'_> {
                 self.say(n, Msg::Register { expected });
             }
             Output::Tell(news) => self.news(n, news),
-            // The model never detaches a VM, and lets the timer fire at any time.
-            Output::Deregister | Output::ForwardFor(_) => {}
+            // The model never detaches a VM, lets the timer fire at any time, and has no claim by a frame.
+            Output::Deregister | Output::ForwardFor(_) | Output::Probe => {}
         }
     }
 

@@ -12,7 +12,7 @@ use nvo3_mobility::edge::foreign::ForeignEdge;
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::collections::BTreeSet;
@@ -250,7 +250,7 @@ impl World {
     pub fn attach(&mut self, edge: usize, station: usize) {
         self.edges[edge].wanted.insert(station);
         let (vn, tsis) = (self.key(station).vn, vec![self.tsi(station)]);
-        let input = nve::Input::Attach { vap: vap(station), vn, tsis, trusted: false };
+        let input = nve::Input::Attach { vap: vap(station), vn, tsis, policy: PortPolicy::untrusted() };
         if self.tell(edge, input) == Some(()) {
             self.edges[edge].attached.insert(station);
         }

@@ -3,12 +3,13 @@
 
 use nvo3_mobility::forwarder::{DropReason, Verdict};
 use nvo3_mobility::nve::{self, Event, Handled};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Micros, Tsi, TsiKey};
 use nvo3_tests::direct::{Direct, tsi};
 use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+mod guards;
 mod wrapped;
 
 const PORT: VapId = VapId(1);
@@ -118,7 +119,7 @@ fn a_trusted_port_s_vlans_are_left_alone_too() {
     let mut world = world();
     let trusted = VapId(9);
     let tsis = vec![station(5)];
-    world.tell(0, nve::Input::Attach { vap: trusted, vn: tsis[0].key.vn, tsis, trusted: true });
+    world.tell(0, nve::Input::Attach { vap: trusted, vn: tsis[0].key.vn, tsis, policy: PortPolicy::trusted() });
     world.tell(0, nve::Input::Activate { key: tsi(5).key, move_id: None });
 
     for tags in 1..3 {
@@ -157,7 +158,7 @@ fn an_answer_has_the_priority_tag_of_its_question() {
 fn a_source_address_that_is_not_bound_is_dropped_and_counted() {
     let own = Ipv6::link_local(mac(1));
     let (none4, none6) = (Ipv4::UNSPECIFIED, Ipv6::UNSPECIFIED);
-    let (dhcp, other) = ([0, 68, 0, 67], [0, 68, 0, 68]);
+    let (dhcp, other) = ([0, 68, 0, 67], [0, 68, 0, 69]);
     let listener = |kind| [kind, 0, 0, 0, 0, 0, 0, 0];
     let home = |ip: Ipv6| [&[6, 2, 1, 2, 0, 0, 0xc9, 16][..], &ip.0, &[0; 20]].concat();
     #[rustfmt::skip]

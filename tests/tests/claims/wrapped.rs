@@ -359,7 +359,7 @@ proptest! {
             Said::Arp { operation, rarp, .. } => !rarp && *operation < 3,
             Said::Neighbor { kind, source, flags, target, .. } =>
                 !matches!(source, Ip::Unspecified) && !matches!(target, Ip::Unspecified) && (*kind != 136 || flags & 0x40 == 0),
-            Said::V4 { .. } => true,
+            Said::V4 { protocol, ports: [a, b, c, d], .. } => *protocol != 17 || ([*a, *b] != [0, 67] && [*c, *d] != [0, 68]),
             Said::V6 { source, .. } => !matches!(source, Ip::Unspecified),
         };
         // Control answers a question to a group itself.

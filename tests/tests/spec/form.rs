@@ -35,10 +35,15 @@ fn body(message: &Message) -> Value {
             "encapsulations": m.encapsulations.0,
             "resumed": m.resumed,
             "PLACE": place(&m.place),
+            "SEEN": m.seen.as_ref().map(seen),
         }),
-        Message::HelloAck(m) => {
-            json!({ "session": m.session.0, "nonce": m.nonce, "epoch": m.epoch, "published": m.published.0 })
-        }
+        Message::HelloAck(m) => json!({
+            "session": m.session.0,
+            "nonce": m.nonce,
+            "epoch": m.epoch,
+            "published": m.published.0,
+            "SEEN": m.seen.as_ref().map(seen),
+        }),
         Message::Keepalive | Message::Goodbye => json!({}),
         Message::Error(m) => json!({
             "code": format!("{:?}", m.code),
@@ -49,24 +54,44 @@ fn body(message: &Message) -> Value {
         }),
         Message::Ack(m) => json!({ "received": m.received, "in force": m.in_force }),
         Message::RegistrationRequest(m) => json!({
-            "kind": lower(m.kind),
+            "vn": m.vn.get(),
             "lifetime": m.lifetime.to_wire(),
-            "TSI": tsi(&m.tsi),
-            "OLD_NVE": m.old.map(|nve| nve.0),
-            "EXPECTED": m.expected.map(version),
+            "CLAIMS": list(&m.claims, |claim| json!({
+                "sign": if claim.by_word { "word" } else { "frame" },
+                "kind": lower(claim.kind),
+                "MAC": mac(claim.mac),
+                "old NVE": claim.old.map(|nve| nve.0),
+                "expected version": claim.expected.map(version),
+                "addresses": ips(&claim.ips),
+            })),
         }),
         Message::RegistrationReply(m) => json!({
-            "vn": m.tsi.vn.get(),
-            "MAC": mac(m.tsi.mac),
-            "version": version(m.version),
+            "vn": m.vn.get(),
             "result": format!("{:?}", m.result),
             "lifetime": m.lifetime.to_wire(),
+            "TSI_VERSIONS": list(&m.tsis, tsi_version),
             "PLACE": m.current.as_ref().map(place),
         }),
-        Message::Deregister(Deregister { tsi, version: v })
-        | Message::DeregisterReply(DeregisterReply { tsi, version: v }) => {
-            json!({ "vn": tsi.vn.get(), "MAC": mac(tsi.mac), "version": version(*v) })
+        Message::Deregister(Deregister { vn, tsis }) | Message::DeregisterReply(DeregisterReply { vn, tsis }) => {
+            json!({ "vn": vn.get(), "TSI_VERSIONS": list(tsis, tsi_version) })
         }
+        Message::Restate(m) => json!({
+            "vn": m.vn.get(),
+            "more": m.more,
+            "RESTING": list(&m.tsis, |tsi| json!({
+                "MAC": mac(tsi.mac),
+                "version": version(tsi.version),
+                "addresses": ips(&tsi.ips),
+            })),
+        }),
+        Message::RestateMove(m) => json!({
+            "move": m.move_id.0,
+            "version": version(m.version),
+            "side": lower(m.side),
+            "party": lower(m.party),
+            "peer": m.peer.0,
+            "TSI": list(&m.tsis, tsi),
+        }),
         Message::Query(m) => json!({ "vn": m.vn.get(), "ADDRESS": address(&m.address) }),
         Message::Response(m) => {
             let (answer, found) = match &m.answer {
@@ -107,7 +132,7 @@ fn body(message: &Message) -> Value {
             })
         }
         Message::Resync(m) => json!({
-            "since": m.since.0,
+            "since": version(m.since),
             "more": m.more,
             "VNS": list(&m.vns, |vn| json!(vn.get())),
             "HELD": list(&m.mappings, |(vn, held)| json!({ "vn": vn.get(), "address": address(held) })),
@@ -300,6 +325,14 @@ fn place(Place { nve, locators }: &Place) -> Value {
     let locators: Vec<IpAddr> =
         locators.v4().map(IpAddr::V4).into_iter().chain(locators.v6().map(IpAddr::V6)).collect();
     json!({ "NVE": nve.0, "locators": ips(&locators) })
+}
+
+fn tsi_version(tsi: &TsiVersion) -> Value {
+    json!({ "MAC": mac(tsi.mac), "version": version(tsi.version) })
+}
+
+fn seen(Seen { epoch, record, shard, proof }: &Seen) -> Value {
+    json!({ "epoch": epoch, "record": record.0, "shard": shard, "proof": hex(proof) })
 }
 
 fn tsi(Tsi { key, ips: addresses }: &Tsi) -> Value {

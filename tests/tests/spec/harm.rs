@@ -34,7 +34,7 @@ pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// The number of TLV types to try: those in use, and the next ones.
-const TLV_TYPES: u16 = 22;
+const TLV_TYPES: u16 = 26;
 
 #[derive(Clone, Debug)]
 enum Harm {
@@ -95,7 +95,7 @@ fn done(mut bytes: Vec<u8>, harm: &Harm, all: &[Vec<u8>]) -> Vec<u8> {
 
 /// The byte at which the TLVs of an encoded message begin: nearly always that of the first critical TLV.
 fn tlvs_at(bytes: &[u8]) -> usize {
-    let head = |pair: &[u8]| pair[0] == 0x80 && (1..=19).contains(&pair[1]);
+    let head = |pair: &[u8]| pair[0] == 0x80 && (1..=23).contains(&pair[1]);
     bytes.windows(2).skip(HEADER).position(head).map_or(bytes.len(), |at| at + HEADER)
 }
 

@@ -218,6 +218,7 @@ fn the_dissector_s_tables_are_the_specification_s() {
         ("Reasons to refuse a move", "REFUSALS"),
         ("kind of move", "KINDS"),
         ("side", "SIDES"),
+        ("state of a party", "PARTIES"),
         ("result of a move", "OUTCOMES"),
         ("answer", "ANSWERS"),
         ("kind of state", "STATES"),

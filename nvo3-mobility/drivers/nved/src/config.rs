@@ -53,7 +53,8 @@ pub(crate) struct Settings {
     /// The address of the authority (nvad). The default PORT is UDP 61635 [no default]
     #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
-    /// Open this access port at the start: NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active], as
+    /// Open this access port at the start:
+    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]

@@ -47,6 +47,12 @@ pub struct Port {
     /// Frames of any source address may come in: a gateway or a bridge is behind the port.
     #[serde(default)]
     pub trusted: bool,
+    /// A router is behind the port. It may send Router Advertisements and Redirects. Every trusted port may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub router_advertisements: bool,
+    /// A DHCP server or relay is behind the port. It may send as one. Every trusted port may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dhcp_server: bool,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
@@ -127,13 +133,13 @@ impl Port {
 impl FromStr for Port {
     type Err = PortError;
 
-    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,active]`; each `ip` belongs to the `mac`
-    /// before it.
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active]`;
+    /// each `ip` belongs to the `mac` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
         let (mut kind, mut vni, mut stations) = (None, None, Vec::<Station>::new());
-        let (mut trusted, mut active) = (false, false);
+        let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
             match part.split_once('=') {
                 Some(("kind", value)) => {
@@ -163,15 +169,20 @@ impl FromStr for Port {
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
                 }
                 None if part == "trusted" => trusted = true,
+                None if part == "router-advertisements" => router_advertisements = true,
+                None if part == "dhcp-server" => dhcp_server = true,
                 None if part == "active" => active = true,
                 _ => {
-                    let why = format!("\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, active");
+                    let why = format!(
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active"
+                    );
                     return Err(wrong("flag", why));
                 }
             }
         }
         let vni = vni.ok_or_else(|| wrong("vni", "missing".into()))?;
-        let port = Self { name: name.to_owned(), kind: kind.unwrap_or_default(), vni, stations, trusted, active };
+        let (name, kind) = (name.to_owned(), kind.unwrap_or_default());
+        let port = Self { name, kind, vni, stations, trusted, router_advertisements, dhcp_server, active };
         port.validate()?;
         Ok(port)
     }
@@ -183,8 +194,8 @@ mod tests {
 
     #[test]
     fn a_flag_says_all_that_a_table_says() {
-        let flag = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,mac=52:54:00:77:00:11,ip=192.168.77.11,trusted,active";
-        let table = r#"{"name":"vm0","kind":"tap","vni":77,"trusted":true,"active":true,"stations":[
+        let flag = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,mac=52:54:00:77:00:11,ip=192.168.77.11,trusted,router-advertisements,dhcp-server,active";
+        let table = r#"{"name":"vm0","kind":"tap","vni":77,"trusted":true,"router_advertisements":true,"dhcp_server":true,"active":true,"stations":[
             {"mac":"52:54:00:77:00:10","ips":["192.168.77.10","fd77::10"]},{"mac":"52:54:00:77:00:11","ips":["192.168.77.11"]}]}"#;
 
         let port: Port = flag.parse().unwrap();
@@ -198,6 +209,7 @@ mod tests {
         let port: Port = "vm0,vni=0,mac=52:54:00:77:00:10,ip=fd77::10".parse().unwrap();
 
         assert_eq!((port.kind, port.trusted, port.active), (PortKind::Packet, false, false));
+        assert_eq!((port.router_advertisements, port.dhcp_server), (false, false));
         assert!("gw0,vni=7,trusted".parse::<Port>().unwrap().stations.is_empty());
     }
 
@@ -232,8 +244,16 @@ mod tests {
             ("vm0", "ip: ff02::1 is a group's address or nobody's", ",vni=7,mac=52:54:00:77:00:10,ip=ff02::1"),
             ("vm0", "ip: 0.0.0.0 is a group's address or nobody's", ",vni=7,mac=52:54:00:77:00:10,ip=0.0.0.0"),
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
-            ("vm0", "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, active", ",vni=7,"),
-            ("vm0", "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, active", ",vni=7,mtu=9"),
+            (
+                "vm0",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                ",vni=7,",
+            ),
+            (
+                "vm0",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                ",vni=7,mtu=9",
+            ),
         ];
         for (name, why, rest) in cases {
             let said = format!("{name}{rest}").parse::<Port>().unwrap_err().to_string();

@@ -2,21 +2,50 @@
 
 use super::{Class, neighbor};
 use crate::forwarder::DropReason;
+use crate::table::PortPolicy;
 use core::net::IpAddr;
 use nvo3_wire::ethernet::Frame;
-use nvo3_wire::ipv6::{ICMPV6, Packet};
+use nvo3_wire::ipv6::{ICMPV6, Packet, TCP, UDP};
 use nvo3_wire::{Ipv4, Ipv6, Mac, icmpv6};
 
 const IGMP: u8 = 2;
-const UDP: u8 = 17;
-/// The UDP port of DHCP servers.
-const DHCP_SERVER: [u8; 2] = [0, 67];
+/// The UDP ports of DHCP (RFC 2131 §4.1).
+const DHCP: Dhcp = Dhcp { server: 67, client: 68 };
+/// The UDP ports of DHCPv6 (RFC 8415 §7.2).
+const DHCP6: Dhcp = Dhcp { server: 547, client: 546 };
+/// The offset in the field of IPv4 that has flags and fragment offset.
+const OFFSET: u16 = 0x1fff;
 /// Multicast Listener Report and Done (RFC 2710), and Report of version 2 (RFC 3810).
 const LISTENER: [u8; 3] = [131, 132, 143];
 
+/// The UDP ports of a DHCP server and a client.
+struct Dhcp {
+    server: u16,
+    client: u16,
+}
+
+impl Dhcp {
+    /// Judges UDP that begins in this packet. A server or a relay sends from the server's port, and to the client's. Clients look
+    /// at one or the other.
+    #[inline]
+    fn judge(&self, policy: &PortPolicy, udp: &[u8]) -> Result<(), DropReason> {
+        let Some([from, from_low, to, to_low]) = udp.first_chunk() else { return Err(DropReason::BadHeaders) };
+        let from_server = u16::from_be_bytes([*from, *from_low]) == self.server;
+        let to_client = u16::from_be_bytes([*to, *to_low]) == self.client;
+        if (from_server || to_client) && !policy.dhcp_server {
+            return Err(DropReason::DhcpServerNotAllowed);
+        }
+        Ok(())
+    }
+}
+
 /// Judges an IPv4 packet.
 #[inline]
-pub(super) fn v4(frame: &Frame<'_>, holds: impl Fn(&Mac, Option<IpAddr>) -> bool) -> Result<Class, DropReason> {
+pub(super) fn v4(
+    frame: &Frame<'_>,
+    policy: &PortPolicy,
+    holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
+) -> Result<Class, DropReason> {
     let packet = frame.payload;
     if version(packet) != 4 {
         return no_packet(packet);
@@ -27,9 +56,13 @@ pub(super) fn v4(frame: &Frame<'_>, holds: impl Fn(&Mac, Option<IpAddr>) -> bool
     };
     let length = usize::from(first & 0xf) * 4;
     let Some(behind) = packet.get(length..).filter(|_| length >= 20) else { return Err(DropReason::BadHeaders) };
+    let fragment = u16::from_be_bytes([*cut, *cut_low]);
+    if *protocol == UDP && fragment & OFFSET == 0 {
+        DHCP.judge(policy, behind)?;
+    }
     let source = Ipv4([*a, *b, *c, *d]);
     if source.is_unspecified() {
-        return without_v4(*protocol, u16::from_be_bytes([*cut, *cut_low]), behind);
+        return without_v4(*protocol, fragment, behind);
     }
     source_only(holds(&frame.header.source, Some(IpAddr::V4(source.addr()))))
 }
@@ -41,7 +74,7 @@ fn without_v4(protocol: u8, fragment: u16, payload: &[u8]) -> Result<Class, Drop
     let whole = fragment & 0x3fff == 0;
     match protocol {
         IGMP if whole => Ok(Class::Joining),
-        UDP if whole && payload.get(2..4) == Some(&DHCP_SERVER) => Ok(Class::Data),
+        UDP if whole && payload.get(2..4) == Some(&DHCP.server.to_be_bytes()) => Ok(Class::Data),
         _ => Err(DropReason::AddressNotAllowed),
     }
 }
@@ -51,6 +84,7 @@ fn without_v4(protocol: u8, fragment: u16, payload: &[u8]) -> Result<Class, Drop
 pub(super) fn v6(
     bytes: &[u8],
     frame: &Frame<'_>,
+    policy: &PortPolicy,
     holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
 ) -> Result<Class, DropReason> {
     if version(frame.payload) != 6 {
@@ -59,8 +93,11 @@ pub(super) fn v6(
     let Ok(packet) = Packet::parse(frame.payload) else { return Err(DropReason::BadHeaders) };
     let bound = |ip: &Ipv6| holds(&frame.header.source, Some(IpAddr::V6(ip.addr())));
     let source = &packet.header.source;
-    let plain = matches!(packet.header.next_header, nvo3_wire::ipv6::TCP | nvo3_wire::ipv6::UDP);
-    if plain {
+    let next = packet.header.next_header;
+    if next == UDP {
+        DHCP6.judge(policy, packet.payload)?;
+    }
+    if matches!(next, TCP | UDP) {
         return if bound(source) { Ok(Class::Data) } else { Err(DropReason::AddressNotAllowed) };
     }
     let Ok(upper) = packet.upper() else { return Err(DropReason::BadHeaders) };
@@ -72,6 +109,9 @@ pub(super) fn v6(
     if packet.upper_source() != source && !bound(packet.upper_source()) {
         return Err(DropReason::AddressNotAllowed);
     }
+    if protocol == UDP {
+        DHCP6.judge(policy, payload)?;
+    }
     if protocol != ICMPV6 {
         return source_only(bound(source));
     }
@@ -80,8 +120,12 @@ pub(super) fn v6(
     };
     match *kind {
         icmpv6::ROUTER_SOLICITATION..=icmpv6::REDIRECT if upper.fragment_header => Err(DropReason::FragmentedNeighbor),
-        icmpv6::ROUTER_ADVERTISEMENT | icmpv6::REDIRECT => Err(DropReason::RouterNotAllowed),
-        icmpv6::ROUTER_SOLICITATION => neighbor::router_solicitation(frame, &packet, holds),
+        icmpv6::ROUTER_ADVERTISEMENT | icmpv6::REDIRECT if !policy.router_advertisements => {
+            Err(DropReason::RouterNotAllowed)
+        }
+        icmpv6::ROUTER_SOLICITATION | icmpv6::ROUTER_ADVERTISEMENT | icmpv6::REDIRECT => {
+            neighbor::router(frame, &packet, holds)
+        }
         icmpv6::NEIGHBOR_SOLICITATION | icmpv6::NEIGHBOR_ADVERTISEMENT => {
             Ok(neighbor::nd(bytes, frame, &packet, holds))
         }

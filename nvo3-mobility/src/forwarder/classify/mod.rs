@@ -11,6 +11,7 @@ mod neighbor;
 mod tests;
 
 use super::DropReason;
+use crate::table::PortPolicy;
 use core::net::IpAddr;
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{EtherType, Mac};
@@ -57,16 +58,20 @@ pub(crate) fn is_in_tenant_vlan(frame: &Frame<'_>) -> bool {
     frame.tag.is_some_and(|tag| tag.id() != 0)
 }
 
-/// The class of a frame of a trusted port, from which every claim is believed.
-pub(super) fn trusted(bytes: &[u8], frame: &Frame<'_>) -> Class {
-    match judge(bytes, frame, |_, _| true) {
-        Ok(Class::ControlOnly) => Class::Control,
-        Ok(class) => class,
-        Err(_) => Class::Data,
+/// The class of a frame of a trusted port, from which every claim is believed. What cannot be judged passes.
+///
+/// # Errors
+/// The port's policy forbids the frame.
+pub(super) fn trusted(bytes: &[u8], frame: &Frame<'_>, policy: &PortPolicy) -> Result<Class, DropReason> {
+    match judge(bytes, frame, policy, |_, _| true) {
+        Ok(Class::ControlOnly) => Ok(Class::Control),
+        Err(reason @ (DropReason::RouterNotAllowed | DropReason::DhcpServerNotAllowed)) => Err(reason),
+        Err(_) => Ok(Class::Data),
+        judged => judged,
     }
 }
 
-/// The class of a frame of a port that is not trusted. `holds` says whether a MAC, and an address if there is one, are bound to the
+/// The class of a frame of a port that is not trusted, and has this policy. `holds` says whether a MAC, and an address if there is one, are bound to the
 /// port. The caller has checked the frame's source MAC.
 ///
 /// # Errors
@@ -75,11 +80,12 @@ pub(super) fn trusted(bytes: &[u8], frame: &Frame<'_>) -> Class {
 pub(crate) fn judge(
     bytes: &[u8],
     frame: &Frame<'_>,
+    policy: &PortPolicy,
     holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
 ) -> Result<Class, DropReason> {
     match frame.ether_type() {
-        EtherType::IPV4 => ip::v4(frame, holds),
-        EtherType::IPV6 => ip::v6(bytes, frame, holds),
+        EtherType::IPV4 => ip::v4(frame, policy, holds),
+        EtherType::IPV6 => ip::v6(bytes, frame, policy, holds),
         EtherType::ARP | EtherType::RARP => Ok(neighbor::arp(bytes, frame, holds)),
         other if other.is_tag() => Err(DropReason::TooManyTags),
         other if other.get() < 0x0600 && hides_protocol(frame.payload) => Err(DropReason::HiddenProtocol),

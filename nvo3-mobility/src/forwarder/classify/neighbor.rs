@@ -59,21 +59,28 @@ pub(super) fn nd(
     }
 }
 
-/// Judges a whole Router Solicitation: a receiver learns its source from it (RFC 4861 §6.2.6).
+/// Judges a whole Router Solicitation, Router Advertisement or Redirect: a receiver learns a neighbour from each of them (RFC 4861
+/// §6.2.6, §6.3.4, §8.3).
 #[cold]
-pub(super) fn router_solicitation(
+pub(super) fn router(
     frame: &Frame<'_>,
     packet: &Packet<'_>,
     holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
 ) -> Result<Class, DropReason> {
     let pair = |mac: &Mac, ip: &Ipv6| holds(mac, Some(IpAddr::V6(ip.addr())));
     let source = &packet.header.source;
-    let Ok(Nd::RouterSolicitation(rs)) = Nd::parse(packet) else { return Err(DropReason::BadHeaders) };
-    let mut links = links(rs.options, SOURCE_LINK);
-    if source.is_unspecified() && links.next().is_none() {
-        return Ok(Class::Joining);
-    }
-    match pair(&frame.header.source, source) && links.all(|mac| pair(&mac, source)) {
+    let named = match Nd::parse(packet) {
+        Ok(Nd::RouterSolicitation(rs))
+            if source.is_unspecified() && links(rs.options, SOURCE_LINK).next().is_none() =>
+        {
+            return Ok(Class::Joining);
+        }
+        Ok(Nd::RouterSolicitation(rs)) => links(rs.options, SOURCE_LINK).all(|mac| pair(&mac, source)),
+        Ok(Nd::RouterAdvertisement(ra)) => links(ra.options, SOURCE_LINK).all(|mac| pair(&mac, source)),
+        Ok(Nd::Redirect(redirect)) => links(redirect.options, TARGET_LINK).all(|mac| pair(&mac, &redirect.body.target)),
+        _ => return Err(DropReason::BadHeaders),
+    };
+    match named && pair(&frame.header.source, source) {
         true => Ok(Class::Data),
         false => Err(DropReason::AddressNotAllowed),
     }

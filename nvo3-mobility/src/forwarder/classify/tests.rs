@@ -43,7 +43,7 @@ fn control_sees_arp_and_neighbor_discovery_of_the_vn_s_own_network_and_nothing_e
     ];
 
     for (frame, class, in_a_vlan) in frames {
-        let seen = |frame: &[u8]| trusted(frame, &parse(frame).unwrap());
+        let seen = |frame: &[u8]| trusted(frame, &parse(frame).unwrap(), &PortPolicy::trusted()).unwrap();
         assert_eq!((seen(&frame), seen(&tagged(&frame, [0x81, 0, 0xe0, 0]))), (class, class));
         assert_eq!(seen(&tagged(&frame, [0x88, 0xa8, 0, 7])), in_a_vlan);
     }
@@ -57,7 +57,7 @@ fn a_payload_of_an_unknown_version_is_no_packet_and_claims_nothing() {
             let frame = [&[2; 12], &ether_type[..], &[version << 4]].concat();
             let packet = [4, 6].contains(&version);
 
-            let judged = judge(&frame, &parse(&frame).unwrap(), |_, _| true);
+            let judged = judge(&frame, &parse(&frame).unwrap(), &PortPolicy::untrusted(), |_, _| true);
 
             assert_eq!(judged, if packet { Err(DropReason::BadHeaders) } else { Ok(Class::Data) });
         }

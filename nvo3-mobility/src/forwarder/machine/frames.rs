@@ -85,7 +85,7 @@ impl Forwarder {
         let again = self.again.take_if(|again| *again == (vap, key)).is_some();
         let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
         let closed = slot.directive.gate() == Gate::Hold;
-        if closed && !slot.seen && class.shows_sender() {
+        if (closed || slot.directive.remembers()) && !slot.seen && class.shows_sender() {
             slot.seen = self.notices.push(Notice::Seen { key, vap }, &mut self.tally.counters);
         }
         // Kept frames go first. A frame that was kept and given back, or that control lets pass, was before them.

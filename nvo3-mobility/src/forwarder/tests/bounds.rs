@@ -99,8 +99,8 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
     let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
     let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4))).prop_map(
         |(vn, macs)| {
-            let bindings = macs.map(|macs| bindings(&macs));
-            Port { vn: if vn == 1 { OTHER_VN } else { VN }, bindings }
+            let vn = if vn == 1 { OTHER_VN } else { VN };
+            macs.map_or(Port::trusted(vn), |macs| Port::untrusted(vn, bindings(&macs)))
         },
     );
     // Most events are about one TSI at its port, so that a history as long as that of a move is likely.

@@ -24,7 +24,7 @@ type Make = fn(&mut World) -> Vec<u8>;
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
-const REASONS: [Case; 28] = {
+const REASONS: [Case; 29] = {
     use DropReason::*;
     use Line::*;
     [
@@ -36,6 +36,7 @@ const REASONS: [Case; 28] = {
         (SourceNotAllowed,   source_not_allowed, None,    AT_P1,                 None,          false),
         (AddressNotAllowed,  address,            None,    AT_P1,                 None,          false),
         (RouterNotAllowed,   router,             None,    AT_P1,                 None,          false),
+        (DhcpServerNotAllowed, dhcp_server,      None,    AT_P1,                 None,          false),
         (TooManyTags,        tags,               None,    AT_P1,                 None,          false),
         (HiddenProtocol,     snap,               None,    AT_P1,                 None,          false),
         (BadHeaders,         headers,            None,    AT_P1,                 None,          false),
@@ -118,6 +119,10 @@ fn address(w: &mut World) -> Vec<u8> {
 
 fn router(w: &mut World) -> Vec<u8> {
     sent(w, ipv6(58, &[134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
+}
+
+fn dhcp_server(w: &mut World) -> Vec<u8> {
+    sent(w, ipv6(17, &[2, 35, 2, 34, 0, 8, 0, 0]))
 }
 
 fn tags(w: &mut World) -> Vec<u8> {

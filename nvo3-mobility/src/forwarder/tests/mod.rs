@@ -120,7 +120,8 @@ impl World {
     }
 
     fn port(&mut self, vap: VapId, vn: Vni, macs: Option<&[Mac]>) {
-        self.apply(Change::Port { vap, port: Some(Port { vn, bindings: macs.map(bindings) }) });
+        let port = macs.map_or(Port::trusted(vn), |macs| Port::untrusted(vn, bindings(macs)));
+        self.apply(Change::Port { vap, port: Some(port) });
     }
 
     fn tsi(&mut self, n: u8, vap: Option<VapId>, entry: Option<Entry>, route: Option<Route>) {

@@ -49,7 +49,7 @@ fn tables_refuse_more_than_their_bounds() {
         limits: LIMITS,
         replay_since: None,
     };
-    let port = Change::Port { vap: VapId(3), port: Some(Port { vn: VN, bindings: None }) };
+    let port = Change::Port { vap: VapId(3), port: Some(Port::trusted(VN)) };
 
     assert_eq!(order(&mut w, next, tsi(mac(3))).unwrap_err().reason, ChangeRefusal::TooManyTsis);
     assert_eq!(order(&mut w, next + 1, port).unwrap_err().reason, ChangeRefusal::TooManyPorts);

@@ -196,7 +196,7 @@ fn a_port_takes_all_addresses_of_its_macs_and_no_lie_that_control_passes() {
     let mut w = World::new();
     let twice = bindings(&[mac(1), mac(3), mac(1)]).into_iter().zip([1, 3, 9]);
     let bindings = twice.map(|(binding, n)| Binding { ips: Vec::from([ip(n)]), ..binding }).collect();
-    w.apply(Change::Port { vap: P1, port: Some(Port { vn: VN, bindings: Some(bindings) }) });
+    w.apply(Change::Port { vap: P1, port: Some(Port::untrusted(VN, bindings)) });
     let says = |n: u8| {
         let mut arp = arp_request(mac(2), mac(1));
         arp[28..32].copy_from_slice(&[192, 0, 2, n]);

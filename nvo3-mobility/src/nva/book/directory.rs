@@ -100,6 +100,11 @@ impl Directory {
         self.registrations.range(TsiKey { vn, mac: Mac::ZERO }..=TsiKey { vn, mac: Mac::BROADCAST })
     }
 
+    pub(super) fn in_vn_after(&self, vn: Vni, after: Option<Mac>) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        let from = after.map_or(Bound::Included(Mac::ZERO), Bound::Excluded).map(|mac| TsiKey { vn, mac });
+        self.registrations.range((from, Bound::Included(TsiKey { vn, mac: Mac::BROADCAST })))
+    }
+
     /// Enters a TSI, or the new addresses and the new NVE of a TSI.
     pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
         let key = tsi.key;

@@ -230,6 +230,11 @@ impl Book {
         self.last
     }
 
+    /// The number of the record that began the epoch; 0 if there is none.
+    pub fn epoch_began(&self) -> RecordNo {
+        self.epochs.back().map_or(RecordNo(0), |began| RecordNo(began.generation))
+    }
+
     /// The newest epoch before that of the newest record; 0 if there is none.
     pub(in crate::nva) fn epoch_before(&self) -> u32 {
         self.epochs.iter().rev().nth(1).map_or(0, |began| began.epoch)
@@ -303,6 +308,11 @@ impl Book {
     /// The frozen TSIs, in order.
     pub fn frozen(&self) -> impl Iterator<Item = TsiKey> {
         self.frozen.keys().copied()
+    }
+
+    /// The TSIs of a VN with their registrations, in order, after this MAC if it is given.
+    pub fn in_vn_after(&self, vn: Vni, after: Option<Mac>) -> impl Iterator<Item = (&TsiKey, &Registration)> {
+        self.directory.in_vn_after(vn, after)
     }
 
     /// The TSI of a VN that has this address.

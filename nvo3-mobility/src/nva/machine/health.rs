@@ -52,7 +52,7 @@ impl Nva {
                     + due(self.publish.next_timer().map(|(at, _)| at))
                     + due(self.publish.next_done().map(|(at, _)| at))
             }
-            Duty::PollEvents => self.events.len(),
+            Duty::PollEvents => self.events.ready(),
             Duty::PollTransmit => self.peers.outputs(),
             Duty::PollRecords => self.journal.waiting(),
             Duty::SayPersisted => self.journal.polled(),

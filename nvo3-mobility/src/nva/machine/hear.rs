@@ -4,8 +4,9 @@ use super::Nva;
 use crate::nva::book::Record;
 use crate::nva::conduct::rules;
 use crate::nva::io::Event;
-use crate::nva::peers::{Heard, Receipt, Said};
-use nvo3_nva_proto::{Message, MoveId, NveId, Side, Version};
+use crate::nva::peers::{Heard, Letter, Receipt, Said};
+use alloc::vec::Vec;
+use nvo3_nva_proto::{Message, MoveId, MoveResult, NveId, Outcome, Side, Version};
 
 impl Nva {
     /// Handles the result of a datagram.
@@ -32,7 +33,7 @@ impl Nva {
 
     /// Handles every output of a session.
     pub(super) fn pump(&mut self, nve: NveId) {
-        while let Some(said) = self.peers.poll(nve) {
+        while let Some(said) = self.peers.poll(nve, self.publish.is_busy(nve)) {
             match said {
                 Said::Down(reason, lost) => {
                     self.lose(nve, lost);
@@ -46,18 +47,24 @@ impl Nva {
                     }
                 }
                 Said::Message { sequence, transaction, message } => {
+                    let (named, last) = (self.named(&message), self.journal.last());
                     self.handle_message(nve, transaction, message);
-                    self.peers.set_in_force(nve, sequence);
+                    let made = Some(self.journal.last()).filter(|now| *now > last).unwrap_or_default();
+                    let after = self.undurable.about_tsis(&named).max(made);
+                    self.peers.set_in_force(nve, sequence, after, self.journal.durable());
                 }
+                Said::NotFollowed(receipt) => self.not_followed(nve, receipt),
             }
         }
         self.peers.touch(nve);
+        self.feed(nve);
         self.release();
     }
 
     /// Handles the loss of an NVE's session.
     fn lose(&mut self, nve: NveId, receipts: impl IntoIterator<Item = Receipt>) {
         self.publish.forget_early(nve);
+        self.publish.stop_feeding(nve);
         for receipt in receipts {
             self.lost(nve, receipt);
         }
@@ -78,6 +85,23 @@ impl Nva {
         }
     }
 
+    /// The forwarder of an NVE refused what a message asked for. A move's new mapping is then not in use everywhere.
+    fn not_followed(&mut self, nve: NveId, receipt: Option<Receipt>) {
+        self.counters.not_followed += 1;
+        match receipt {
+            // The NVE has heard the outcome, and the end of the move waits for no more than that.
+            Some(receipt @ Receipt::Outcome(id, _)) => {
+                self.tell(Event::NotFollowed { id, nve });
+                self.in_force(nve, receipt);
+            }
+            Some(Receipt::Update(id)) => {
+                self.tell(Event::NotFollowed { id, nve });
+                self.publish.note_refused(id, nve);
+            }
+            None => {}
+        }
+    }
+
     fn handle_message(&mut self, from: NveId, transaction: u32, message: Message) {
         use rules::Input::{Activated, Ready, Refused, Resumed, Revoked, Suspended};
         match message {
@@ -92,10 +116,7 @@ impl Nva {
             }
             Message::Subscribe(vn) => self.publish.subscribe(vn, from),
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
-            Message::Resync(resync) => {
-                let updates = self.publish.resync(&self.facts, from, transaction, &resync);
-                self.send_all(updates);
-            }
+            Message::Resync(resync) => self.publish.resync(&self.facts, from, transaction, resync),
             Message::Ready(ready) => match self.side(ready.move_id, from) {
                 Some(side) => {
                     let input = ready.refused.map_or(Ready(side), |why| Refused(side, why));
@@ -134,8 +155,22 @@ impl Nva {
         }
     }
 
+    /// Answers that a move is not known, unless its parties may still restate it.
+    fn answer_unknown_move(&mut self, id: MoveId, from: NveId) {
+        if self.strays.get(id).is_none()
+            && let Some(place) = self.facts.place(from)
+        {
+            let (result, version) = (MoveResult::Unknown, Version::default());
+            let outcome = Outcome { move_id: id, result, version, place, tsis: Vec::new() };
+            self.send(Letter::new(from, Message::Outcome(outcome)));
+        }
+    }
+
     /// Sends the newer moves of the same TSIs again to an NVE that asks about a move that has ended: it could not take part in them.
     fn answer_outcome_query(&mut self, id: MoveId, from: NveId) {
+        if self.facts.book().get_move(id).is_none() {
+            return self.answer_unknown_move(id, from);
+        }
         self.send_outcome(id, from);
         for newer in self.facts.book().moves_after(id) {
             if let Some(side) = self.side(newer, from) {

@@ -45,8 +45,36 @@ impl Nva {
         }
     }
 
+    /// An NVE restates a version that this NVA never gave: records are lost or old. That has no proof, so it changes nothing.
+    pub(super) fn note_loss(&mut self, nve: NveId, seen: Version) {
+        if self.facts.shows_loss(seen) {
+            self.facts.note_loss();
+            self.counters.rewinds += 1;
+            let (had, epoch) = (self.facts.book().newest(), self.facts.book().epoch());
+            self.tell(Event::Rewound { nve, seen, had, epoch });
+        }
+    }
+
+    /// A TSI of a move in hand rests at a party, which knows an outcome of the move: the records of the end are lost.
+    pub(super) fn rests_in_move(&mut self, id: MoveId, at: NveId, key: TsiKey, version: Version) {
+        if self.conduct.is_suspect(id) {
+            return self.note_resting(id, at, key);
+        }
+        let Some(this_move) = self.facts.book().get_move(id) else { return };
+        let (reserved, side) = (this_move.version(), this_move.plan().side(at));
+        match side {
+            Some(Side::New) if version >= reserved => {
+                self.try_step(id, rules::Input::Activated);
+            }
+            Some(Side::Old) if version > reserved => {
+                self.try_step(id, rules::Input::Fenced);
+            }
+            _ => {}
+        }
+    }
+
     /// A TSI of a move from an old copy of the records rests at an NVE.
-    pub(super) fn note_resting(&mut self, id: MoveId, at: NveId, key: TsiKey) {
+    fn note_resting(&mut self, id: MoveId, at: NveId, key: TsiKey) {
         let Some(this_move) = self.facts.book().get_move(id) else { return };
         let (plan, version) = (this_move.plan(), this_move.version());
         let Some(side) = plan.side(at) else { return };

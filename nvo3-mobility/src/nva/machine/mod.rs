@@ -8,16 +8,21 @@ mod hear;
 mod memory;
 mod moves;
 mod registrations;
+mod rests;
+#[cfg(test)]
+mod tests;
 
 use super::book::{Book, Effects, Journal, Record};
 use super::conduct::{Conduct, Strays, Wanted};
 use super::config::NvaConfig;
+use super::events::Events;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 use super::peers::{Greeting, Letter, Peers, Receipt};
 use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
+use super::undurable::Undurable;
 use crate::ConfigError;
 use crate::Transport;
 use crate::health::Duty;
@@ -26,7 +31,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, RecordNo, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionCounters, TsiKey, Version};
 
 /// The NVA: the directory, the NVEs' interest in it, sessions with NVEs, and moves.
 ///
@@ -72,12 +77,15 @@ use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, RecordNo, TsiKey, V
 pub struct Nva {
     facts: Facts,
     journal: Journal,
+    undurable: Undurable,
     peers: Peers,
     registrar: Registrar,
     conduct: Conduct,
     strays: Strays,
     publish: Publish,
-    events: VecDeque<Event>,
+    events: Events,
+    /// Datagrams that came before the record of the epoch was durable.
+    early: VecDeque<(Peer, Vec<u8>)>,
     counters: NvaCounters,
     watches: Watches,
 }
@@ -133,15 +141,18 @@ impl Nva {
         let epoch = config.epoch.max(book.epoch().saturating_add(1));
         let (journal, peers) = (Journal::after(book.last()), Peers::new(&config, transport, seed, now));
         let (conduct, publish) = (Conduct::resume(now, &book), Publish::after(book.last()));
+        let events = Events::new(config.queue as usize);
         let facts = Facts::new(now, config, book, trusted);
         let mut nva = Self {
             journal,
+            undurable: Undurable::default(),
             peers,
             registrar: Registrar::resume(&facts),
             conduct,
             strays: Strays::default(),
             publish,
-            events: VecDeque::new(),
+            events,
+            early: VecDeque::new(),
             counters: NvaCounters::default(),
             watches: Watches::default(),
             facts,
@@ -171,7 +182,13 @@ impl Nva {
             Input::Release(key) => self.release_frozen(key),
             Input::Persisted(upto) => {
                 if self.journal.persisted(RecordNo(upto.generation)) {
+                    self.undurable.persisted(self.journal.durable());
                     self.served(Duty::SayPersisted);
+                }
+                while self.journal.durable() >= self.facts.book().epoch_began()
+                    && let Some((from, datagram)) = self.early.pop_front()
+                {
+                    self.hear(from, &datagram);
                 }
                 Ok(())
             }
@@ -198,11 +215,24 @@ impl Nva {
     /// Takes a datagram of the control port, from an NVE at this address.
     pub fn handle_datagram(&mut self, now: Instant, from: Peer, datagram: &[u8]) {
         self.set_time(now);
+        if self.journal.durable() < self.facts.book().epoch_began() {
+            // No NVE hears of an epoch that a crash could take back.
+            if self.early.len() < self.facts.config().queue as usize {
+                self.early.push_back((from, datagram.into()));
+            } else {
+                self.counters.shed_early += 1;
+            }
+            return;
+        }
+        self.hear(from, datagram);
+        self.watch_owner();
+    }
+
+    fn hear(&mut self, from: Peer, datagram: &[u8]) {
         let published = self.publish.published().min(self.journal.durable());
         let greeting = Greeting { facts: &self.facts, published };
         let heard = self.peers.hear(self.facts.now(), greeting, from, datagram, &mut self.counters);
         self.heard(heard);
-        self.watch_owner();
     }
 
     /// The next record to make durable, in order. Answer it with [`Input::Persisted`] once it is durable.
@@ -227,7 +257,7 @@ impl Nva {
     /// The next event for management.
     #[must_use = "the event is handed out once"]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let event = self.events.poll()?;
         self.served(Duty::PollEvents);
         Some(event)
     }
@@ -235,7 +265,7 @@ impl Nva {
     /// The next deadline and its purpose. While an output waits to be polled, this is the current time.
     #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        if self.journal.waits() || self.peers.outputs() > 0 || !self.events.is_empty() {
+        if self.journal.waits() || self.peers.outputs() > 0 || self.events.ready() > 0 {
             return Some((self.facts.now(), Timer::Output));
         }
         let session = self.peers.next_timer().map(|(at, nve, which)| (at, Timer::Session(nve, which)));
@@ -283,6 +313,7 @@ impl Nva {
     fn record_in(&mut self, epoch: u32, record: Record) -> Version {
         let number = self.journal.next();
         let at = Version { epoch, generation: number.0 };
+        self.undurable.note(number, &record, self.facts.book());
         let effects = self.facts.apply(at, &record);
         self.journal.append(epoch, record);
         match effects {
@@ -335,10 +366,11 @@ impl Nva {
         self.journal.backlog() >= u64::from(self.facts.config().unpersisted)
     }
 
-    /// Sends a letter. It leaves once every record that was made before is durable.
+    /// Sends a letter. It leaves once the record that it rests on is durable.
     fn send(&mut self, letter: Letter) {
         self.counters.updates += letter.mappings() as u64;
-        self.peers.send(self.journal.last(), letter, &mut self.counters);
+        let (after, durable) = (self.rests_on(letter.message()), self.journal.durable());
+        self.peers.send(after, durable, letter, &mut self.counters);
     }
 
     fn send_all(&mut self, letters: impl IntoIterator<Item = Letter>) {
@@ -347,8 +379,23 @@ impl Nva {
         }
     }
 
-    /// Sends the letters whose records are durable now.
+    /// Sends an NVE the next parts of its lists, as many as it keeps up with.
+    fn feed(&mut self, nve: NveId) {
+        while self.peers.takes_lists(nve) {
+            let letters = self.publish.feed(&self.facts, nve);
+            if letters.is_empty() {
+                return;
+            }
+            self.send_all(letters);
+        }
+    }
+
+    /// Lets the letters, acknowledgements and events out whose records are durable now.
     fn release(&mut self) {
+        while let Some(nve) = self.publish.pop_woken() {
+            self.feed(nve);
+        }
+        self.events.release(self.journal.durable());
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
         }
@@ -358,14 +405,6 @@ impl Nva {
     fn lost(&mut self, nve: NveId, receipt: Receipt) {
         if let Receipt::Update(id) = receipt {
             self.follows(id, nve);
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        if self.events.len() < self.facts.config().queue as usize {
-            self.events.push_back(event);
-        } else {
-            self.counters.shed_events += 1;
         }
     }
 
@@ -419,6 +458,11 @@ impl Nva {
         &self.counters
     }
 
+    /// The counters of an NVE's session; `None` without a session.
+    pub fn session_counters(&self, nve: NveId) -> Option<&SessionCounters> {
+        self.peers.session_counters(nve)
+    }
+
     /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
         self.facts.book().tsi_count()
@@ -428,6 +472,8 @@ impl Nva {
             + self.registrar.footprint()
             + self.strays.len()
             + self.events.len()
+            + self.early.len()
+            + self.undurable.footprint()
             + usize::try_from(self.journal.backlog()).unwrap_or(usize::MAX)
     }
 }

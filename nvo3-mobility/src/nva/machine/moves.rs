@@ -75,7 +75,10 @@ impl Nva {
             {
                 self.tell(Event::Refused { id, nve, why });
             }
-            self.tell(Event::Move { id, from, to });
+            // A state that the table decides with a record holds once the record is durable.
+            let records = |output: &Output| matches!(output, Output::Commit | Output::Abort | Output::Close(_));
+            let next = outputs.iter().any(records).then(|| self.journal.next());
+            self.tell_after(next.unwrap_or_else(|| self.rests_on_move(id)), Event::Move { id, from, to });
         }
         for output in outputs {
             self.carry_out(id, output);

@@ -130,8 +130,9 @@ impl Nva {
         let mut answers = Answers::new(vn);
         for resting in restate.tsis {
             let key = TsiKey { vn, mac: resting.mac };
-            if let Some(id) = self.facts.book().move_with(&key).filter(|id| self.conduct.is_suspect(*id)) {
-                self.note_resting(id, from, key);
+            self.note_loss(from, resting.version);
+            if let Some(id) = self.facts.book().move_with(&key) {
+                self.rests_in_move(id, from, key, resting.version);
             }
             self.rests(from, key, resting, &mut answers);
         }

@@ -4,7 +4,7 @@ use super::letter::Receipt;
 use crate::nva::Peer;
 use alloc::collections::VecDeque;
 use nvo3_nva_proto::auth::NvaSeals;
-use nvo3_nva_proto::{Hello, Instant, Session};
+use nvo3_nva_proto::{Hello, Instant, RecordNo, Session};
 
 /// An NVE of the domain, with a session or without.
 #[derive(Default)]
@@ -20,6 +20,13 @@ pub(super) struct Edge {
     pub(super) answered: VecDeque<u64>,
     /// The receipts of the session's letters, by sequence.
     pub(super) receipts: VecDeque<(u32, Receipt)>,
+    /// The sequences of parts of lists that are not in force at the NVE.
+    pub(super) listed: VecDeque<u32>,
+    /// The number of parts of lists that wait for the journal.
+    pub(super) listed_waiting: usize,
+    /// The records that the last letter and the last acknowledgement of *in force* wait for. Later ones wait for no less.
+    pub(super) letters_after: RecordNo,
+    pub(super) in_force_after: RecordNo,
     pub(super) timer: Option<Instant>,
     pub(super) seals: NvaSeals,
 }

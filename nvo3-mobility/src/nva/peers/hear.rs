@@ -41,6 +41,8 @@ pub(in crate::nva) enum Said {
     Down(DownReason, Vec<Receipt>),
     /// The messages of these receipts are in force.
     InForce(Vec<Receipt>),
+    /// The NVE's forwarder refused what a message asked for: the one of this receipt, if it has one.
+    NotFollowed(Option<Receipt>),
     /// The NVE's next message. Give its sequence to [`Peers::set_in_force`].
     Message { sequence: u32, transaction: u32, message: Message },
 }
@@ -236,18 +238,26 @@ impl Peers {
         Heard::Opened { nve, restarted, lost }
     }
 
-    /// The next output of the session of an NVE.
-    pub(in crate::nva) fn poll(&mut self, nve: NveId) -> Option<Said> {
+    /// The next output of the session of an NVE. `busy`: its messages wait.
+    pub(in crate::nva) fn poll(&mut self, nve: NveId, busy: bool) -> Option<Said> {
         loop {
             let edge = self.edges.get_mut(&nve)?;
             let session = edge.session.as_mut()?;
             match session.poll_event() {
                 Some(SessionEvent::Down(reason)) => return Some(Said::Down(reason, self.drop_session(nve))),
                 Some(SessionEvent::Acked(ack)) => {
+                    let told = edge.listed.iter().take_while(|sequence| **sequence <= ack.in_force).count();
+                    edge.listed.drain(..told);
                     let count = edge.receipts.iter().take_while(|(sequence, _)| *sequence <= ack.in_force).count();
                     return Some(Said::InForce(edge.receipts.drain(..count).map(|(_, receipt)| receipt).collect()));
                 }
+                Some(SessionEvent::PeerError(error)) if error.code == ErrorCode::Forwarder => {
+                    let at = edge.receipts.iter().position(|(sequence, _)| *sequence == error.sequence);
+                    let receipt = at.and_then(|at| edge.receipts.remove(at)).map(|(_, receipt)| receipt);
+                    return Some(Said::NotFollowed(receipt));
+                }
                 Some(_) => {}
+                None if busy => return None,
                 None => {
                     let received = session.poll_message()?;
                     let (sequence, transaction) = (received.sequence, received.transaction);
@@ -257,10 +267,25 @@ impl Peers {
         }
     }
 
-    /// Notes that every message of an NVE up to this one is in force.
-    pub(in crate::nva) fn set_in_force(&mut self, nve: NveId, sequence: u32) {
-        if let Some(session) = self.session_mut(nve) {
+    /// Notes that every message of an NVE up to this one was handled. The NVE hears so once this record is durable.
+    pub(in crate::nva) fn set_in_force(&mut self, nve: NveId, sequence: u32, after: RecordNo, durable: RecordNo) {
+        let Some(edge) = self.edges.get_mut(&nve) else { return };
+        edge.in_force_after = edge.in_force_after.max(after);
+        if edge.in_force_after > durable {
+            self.in_force.insert((edge.in_force_after, nve), sequence);
+        } else if let Some(session) = &mut edge.session {
             session.set_in_force(sequence);
+        }
+    }
+
+    /// Acknowledges what waited for records that are durable now.
+    pub(super) fn release_in_force(&mut self, durable: RecordNo) {
+        while let Some(first) = self.in_force.first_entry().filter(|first| first.key().0 <= durable) {
+            let ((_, nve), sequence) = first.remove_entry();
+            if let Some(session) = self.session_mut(nve) {
+                session.set_in_force(sequence);
+            }
+            self.touch(nve);
         }
     }
 }
@@ -281,7 +306,7 @@ mod tests {
     use super::*;
     use crate::Transport;
     use crate::nva::{Book, NvaConfig};
-    use nvo3_nva_proto::{Capabilities, Encapsulations, Locators, Place, RecordNo};
+    use nvo3_nva_proto::{Capabilities, Encapsulations, Locators, Place};
     use nvo3_wire::Vni;
 
     fn datagram(header: Header, message: &Message) -> Vec<u8> {

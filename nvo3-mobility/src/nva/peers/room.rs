@@ -1,15 +1,16 @@
 //! The NVEs of the domain, and the NVEs with a session.
 
 use super::edge::Edge;
+use super::letter::Letter;
 use super::letter::Receipt;
-use super::send::Waiting;
 use crate::Transport;
 use crate::nva::{NvaConfig, Peer};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{
-    Capabilities, Encapsulations, Instant, Micros, NveId, Session, SessionConfig, SessionId, SessionTimer,
+    Capabilities, Encapsulations, Instant, Micros, NveId, RecordNo, Session, SessionConfig, SessionCounters, SessionId,
+    SessionTimer,
 };
 
 /// The NVEs of the domain with their sessions, and the letters and answers that wait.
@@ -28,7 +29,11 @@ pub(in crate::nva) struct Peers {
     /// NVEs whose session may have something to send.
     pub(super) talkative: BTreeSet<NveId>,
     timers: BTreeSet<(Instant, NveId)>,
-    pub(super) outbox: VecDeque<Waiting>,
+    /// The letters, by the record that each waits for and by their order.
+    pub(super) outbox: BTreeMap<(RecordNo, u64), Letter>,
+    pub(super) letters: u64,
+    /// The last message of each NVE that is in force once a record is durable.
+    pub(super) in_force: BTreeMap<(RecordNo, NveId), u32>,
     pub(super) answers: VecDeque<(Peer, Vec<u8>)>,
 }
 
@@ -47,7 +52,9 @@ impl Peers {
             by_session: BTreeMap::new(),
             talkative: BTreeSet::new(),
             timers: BTreeSet::new(),
-            outbox: VecDeque::new(),
+            outbox: BTreeMap::new(),
+            letters: 0,
+            in_force: BTreeMap::new(),
             answers: VecDeque::new(),
         }
     }
@@ -116,6 +123,11 @@ impl Peers {
         self.edges.get(&nve).and_then(|edge| edge.session.as_ref()).is_some_and(Session::is_up)
     }
 
+    /// The counters of an NVE's session.
+    pub(in crate::nva) fn session_counters(&self, nve: NveId) -> Option<&SessionCounters> {
+        self.edges.get(&nve)?.session.as_ref().map(Session::counters)
+    }
+
     /// The number of NVEs with a session.
     pub(in crate::nva) fn sessions(&self) -> usize {
         self.by_session.len()
@@ -169,7 +181,12 @@ impl Peers {
     /// The number of all things that the room keeps.
     pub(in crate::nva) fn footprint(&self) -> usize {
         let in_edges: usize = self.edges.values().map(|edge| edge.receipts.len() + edge.answered.len()).sum();
-        self.edges.len() + in_edges + self.by_session.len() + self.outbox.len() + self.answers.len()
+        self.edges.len()
+            + in_edges
+            + self.by_session.len()
+            + self.outbox.len()
+            + self.in_force.len()
+            + self.answers.len()
     }
 
     pub(super) fn session_mut(&mut self, nve: NveId) -> Option<&mut Session> {
@@ -191,11 +208,14 @@ impl Peers {
         let Some(edge) = self.edges.get_mut(&nve) else { return Vec::new() };
         if let Some(session) = edge.session.take() {
             self.by_session.remove(&session.id());
+            edge.in_force_after = RecordNo(0);
+            self.in_force.retain(|(_, other), _| *other != nve);
         }
         if let Some(at) = edge.timer.take() {
             self.timers.remove(&(at, nve));
         }
         self.talkative.remove(&nve);
+        edge.listed.clear();
         edge.receipts.drain(..).map(|(_, receipt)| receipt).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Outgoing messages: letters wait for the journal, answers to senders without a session wait only for the owner.
+//! Outgoing messages: letters wait for the records that they rest on, answers to senders without a session wait only for the owner.
 
 use super::letter::{Letter, Receipt};
 use super::room::Peers;
@@ -7,19 +7,33 @@ use alloc::vec::Vec;
 use nvo3_nva_proto::seals::Opened;
 use nvo3_nva_proto::{ErrorCode, ErrorMessage, Header, Instant, Message, NveId, RecordNo, SessionId};
 
-/// A letter that waits for a record to be durable.
-pub(super) struct Waiting {
-    after: RecordNo,
-    letter: Letter,
-}
+/// The most parts of lists that are on their way to an NVE.
+const LISTED: usize = 16;
 
 impl Peers {
-    /// Queues a letter. It leaves once this record is durable.
-    pub(in crate::nva) fn send(&mut self, after: RecordNo, letter: Letter, counters: &mut NvaCounters) {
+    /// Queues a letter. It leaves once this record is durable, and after every letter to the same NVE that was queued before. Only an
+    /// answer to a query does not wait for the others.
+    pub(in crate::nva) fn send(
+        &mut self,
+        after: RecordNo,
+        durable: RecordNo,
+        letter: Letter,
+        counters: &mut NvaCounters,
+    ) {
         if self.outbox.len() >= self.unpersisted {
             return self.shed(letter.to, counters);
         }
-        self.outbox.push_back(Waiting { after, letter });
+        let Some(edge) = self.edges.get_mut(&letter.to) else { return };
+        edge.listed_waiting += usize::from(letter.listed);
+        let after = if letter.is_response() {
+            after
+        } else {
+            edge.letters_after = edge.letters_after.max(after);
+            edge.letters_after
+        };
+        self.letters += 1;
+        let after = if after <= durable { RecordNo(0) } else { after };
+        self.outbox.insert((after, self.letters), letter);
     }
 
     /// Gives the sessions the letters whose records are durable. Stops at a letter whose NVE has no session that takes it, and gives
@@ -29,14 +43,19 @@ impl Peers {
         durable: RecordNo,
         counters: &mut NvaCounters,
     ) -> Option<(NveId, Receipt)> {
-        while self.outbox.front().is_some_and(|waiting| waiting.after <= durable) {
-            let Letter { to, transaction, message, receipt } = self.outbox.pop_front()?.letter;
+        self.release_in_force(durable);
+        while let Some(first) = self.outbox.first_entry().filter(|first| first.key().0 <= durable) {
+            let Letter { to, transaction, message, receipt, listed } = first.remove();
             let Some(edge) = self.edges.get_mut(&to) else { continue };
+            edge.listed_waiting -= usize::from(listed);
             let sent = match edge.session.as_mut().filter(|session| session.is_up()) {
                 Some(session) => session.send(transaction, &message),
                 None if receipt.is_some() => return receipt.map(|receipt| (to, receipt)),
                 None => continue,
             };
+            if let (Ok(sequence), true) = (&sent, listed) {
+                edge.listed.push_back(*sequence);
+            }
             let lost = match (sent, receipt) {
                 (Ok(sequence), Some(receipt)) => {
                     edge.receipts.push_back((sequence, receipt));
@@ -54,6 +73,12 @@ impl Peers {
             }
         }
         None
+    }
+
+    /// True if an NVE has a session that takes another part of a list.
+    pub(in crate::nva) fn takes_lists(&self, nve: NveId) -> bool {
+        let edge = self.edges.get(&nve).filter(|_| self.is_up(nve));
+        edge.is_some_and(|edge| edge.listed.len() + edge.listed_waiting < LISTED)
     }
 
     /// Closes the session of an NVE that cannot get every message. Its next session begins with everything that it missed (DIR-13).

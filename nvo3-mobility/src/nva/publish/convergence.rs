@@ -15,6 +15,8 @@ struct Following {
     early: BTreeSet<(TsiKey, NveId)>,
     /// The NVEs that got the new mapping and have not acknowledged it.
     awaited: BTreeSet<NveId>,
+    /// The NVEs that got the new mapping and whose forwarders refused it.
+    refused: BTreeSet<NveId>,
     /// Once every interested NVE uses the new mapping: the end of the wait for the parties' reports.
     done_at: Option<Instant>,
     /// The reports of the parties.
@@ -66,10 +68,19 @@ impl Convergence {
         self.moves.get_mut(&id).is_some_and(|following| following.awaited.remove(&nve))
     }
 
+    /// Notes that an NVE cannot use the new mapping of a move: the move never converges.
+    pub(super) fn note_refused(&mut self, id: MoveId, nve: NveId) {
+        if let Some(following) = self.moves.get_mut(&id) {
+            following.awaited.remove(&nve);
+            following.refused.insert(nve);
+        }
+    }
+
     /// The time of the commit, once every interested NVE uses the new mapping. It comes once. Then the wait for the reports begins.
     pub(super) fn take_converged(&mut self, id: MoveId, now: Instant) -> Option<Instant> {
         let following = self.moves.get_mut(&id)?;
-        let (_, committed_at) = following.committed.filter(|_| following.awaited.is_empty())?;
+        let (_, committed_at) =
+            following.committed.filter(|_| following.awaited.is_empty() && following.refused.is_empty())?;
         if following.done_at.is_some() {
             return None;
         }
@@ -114,7 +125,7 @@ impl Convergence {
 
     /// The number of moves, pushes, reports and deadlines that are kept.
     pub(super) fn footprint(&self) -> usize {
-        let each = self.moves.values().map(|f| 1 + f.early.len() + f.awaited.len() + f.reports.len());
+        let each = self.moves.values().map(|f| 1 + f.early.len() + f.awaited.len() + f.refused.len() + f.reports.len());
         each.sum::<usize>() + self.timers.len()
     }
 
@@ -160,6 +171,20 @@ mod tests {
         let done = Report { duration: Micros(40), ..report(45, 28) };
         assert_eq!(convergence.take_done(ID, PARTIES, Instant(60)), Some(done));
         assert_eq!((convergence.take_done(ID, PARTIES, Instant(70)), convergence.next_timer()), (None, None));
+    }
+
+    #[test]
+    fn a_move_that_an_nve_cannot_follow_never_counts_as_converged() {
+        let mut convergence = committed();
+        convergence.note_pushed(ID, NveId(3));
+        convergence.note_pushed(ID, NveId(4));
+        convergence.note_refused(ID, NveId(3));
+        assert!(convergence.note_follower(ID, NveId(4)));
+
+        assert_eq!(convergence.take_converged(ID, Instant(50)), None);
+        assert_eq!(convergence.take_done(ID, PARTIES, Instant(60)), None);
+        convergence.forget(ID);
+        assert_eq!(convergence.footprint(), 0);
     }
 
     #[test]

@@ -72,13 +72,14 @@ impl Publish {
 
     pub(super) fn push_list(&mut self, facts: &Facts, vn: Vni) -> Vec<Letter> {
         let Some(nves) = self.lists.take(facts, vn) else { return Vec::new() };
-        let (after, upto, members) = (self.published, self.published, Some(members(facts, &nves)));
-        let parts = Update { vn, after, upto, mappings: Vec::new(), members, synced: false }.split();
-        let letters = |nve: &NveId| {
-            let nve = *nve;
-            parts.iter().map(move |part| Letter::new(nve, Message::Update(part.clone())))
+        let list = members(facts, &nves);
+        let parts = |nve: &NveId| {
+            let (nve, upto) = (*nve, self.feeds.complete(*nve, self.published));
+            let (mappings, members) = (Vec::new(), Some(list.clone()));
+            let parts = Update { vn, after: upto, upto, mappings, members, synced: false }.split();
+            parts.into_iter().map(move |part| Letter::new(nve, Message::Update(part)))
         };
-        nves.iter().flat_map(letters).collect()
+        nves.iter().flat_map(parts).collect()
     }
 }
 

@@ -6,10 +6,11 @@
 //! asks for replication lists, DAP-03 for the answer to *Resync*. DIR-03 gives answers a lifetime, R-34 says when the new mapping may be
 //! pushed.)
 
+mod answers;
 mod convergence;
+mod feed;
 mod interest;
 mod members;
-mod resync;
 mod room;
 
 pub(super) use room::Publish;

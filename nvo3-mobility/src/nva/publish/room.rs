@@ -1,6 +1,7 @@
 //! The letters that follow a change of the book.
 
 use super::convergence::Convergence;
+use super::feed::Feeds;
 use super::interest::Interest;
 use super::members::Lists;
 use crate::nva::book::{Plan, Registration};
@@ -21,13 +22,14 @@ pub(in crate::nva) struct Publish {
     interest: Interest,
     pub(super) lists: Lists,
     convergence: Convergence,
+    pub(super) feeds: Feeds,
 }
 
 impl Publish {
     /// Makes a room without interest. Every change up to this record is published.
     pub(in crate::nva) fn after(published: RecordNo) -> Self {
         let (interest, lists, convergence) = (Interest::default(), Lists::default(), Convergence::default());
-        Self { published, interest, lists, convergence }
+        Self { published, interest, lists, convergence, feeds: Feeds::default() }
     }
 
     /// The newest record that changed what is published.
@@ -47,10 +49,17 @@ impl Publish {
     pub(in crate::nva) fn registered(&mut self, facts: &Facts, number: RecordNo, key: TsiKey) -> Vec<Letter> {
         let Some(registration) = facts.book().get(&key) else { return Vec::new() };
         self.interest.appears(key, registration.ips());
-        self.published = number;
-        let mut letters = self.push(facts, &key, &[registration.nve()]);
-        letters.extend(self.push_list(facts, key.vn));
-        letters
+        let interested = self.interest.interested(facts.now(), &key);
+        self.changed(number, key, registration.nve(), interested);
+        self.push_list(facts, key.vn)
+    }
+
+    /// Notes that a mapping changed by this record, for each interested NVE except its own.
+    fn changed(&mut self, number: RecordNo, key: TsiKey, own: NveId, interested: BTreeSet<NveId>) {
+        let before = core::mem::replace(&mut self.published, number);
+        for nve in interested.into_iter().filter(|nve| *nve != own) {
+            self.feeds.changed(nve, key, before);
+        }
     }
 
     /// A TSI is gone: tells every interested NVE. They stay interested in the next TSI with this MAC.
@@ -61,16 +70,12 @@ impl Publish {
         key: TsiKey,
         was: &Registration,
     ) -> Vec<Letter> {
-        self.published = number;
         let interested = self.interest.disappears(facts.now(), &key);
-        let mut letters = Vec::new();
-        for nve in interested.into_iter().filter(|nve| *nve != was.nve()) {
-            self.note_absent(facts, key.vn, Address::Mac(key.mac), nve);
-            let (ips, version) = (was.ips().to_vec(), facts.book().newest());
-            letters.push(self.update_one(nve, key.vn, Mapping { mac: key.mac, ips, version, place: None }));
+        for nve in interested.iter().filter(|nve| **nve != was.nve()) {
+            self.note_absent(facts, key.vn, Address::Mac(key.mac), *nve);
         }
-        letters.extend(self.push_list(facts, key.vn));
-        letters
+        self.changed(number, key, was.nve(), interested);
+        self.push_list(facts, key.vn)
     }
 
     /// A move is planned: the new NVE takes part in the move's VNs.
@@ -93,7 +98,7 @@ impl Publish {
             for key in keys {
                 self.note_interest(facts, key, plan.new);
             }
-            let parts = self.update(vn, mappings).split();
+            let parts = self.update(plan.new, vn, mappings).split();
             letters.extend(parts.into_iter().map(|part| Letter::new(plan.new, Message::Update(part))));
         }
         letters
@@ -212,6 +217,11 @@ impl Publish {
         self.convergence.note_follower(id, nve)
     }
 
+    /// Notes that the forwarder of an interested NVE refused the new mapping of a move: the move never converges.
+    pub(in crate::nva) fn note_refused(&mut self, id: MoveId, nve: NveId) {
+        self.convergence.note_refused(id, nve);
+    }
+
     /// The time since the commit of a move that has ended, once every interested NVE uses the new mapping. It comes once.
     pub(in crate::nva) fn take_converged(&mut self, facts: &Facts, id: MoveId) -> Option<Micros> {
         facts.book().get_move(id).filter(|this_move| this_move.is_closed())?;
@@ -247,7 +257,7 @@ impl Publish {
 
     /// The number of all things that the room keeps, except interest in mappings.
     pub(in crate::nva) fn footprint(&self) -> usize {
-        self.lists.len() + self.interest.absent_len() + self.convergence.footprint()
+        self.lists.len() + self.interest.absent_len() + self.convergence.footprint() + self.feeds.len()
     }
 
     /// Pushes a mapping to every interested NVE except some.
@@ -260,12 +270,12 @@ impl Publish {
     }
 
     pub(super) fn update_one(&self, nve: NveId, vn: Vni, mapping: Mapping) -> Letter {
-        Letter::new(nve, Message::Update(self.update(vn, alloc::vec![mapping])))
+        Letter::new(nve, Message::Update(self.update(nve, vn, alloc::vec![mapping])))
     }
 
-    fn update(&self, vn: Vni, mappings: Vec<Mapping>) -> Update {
-        let (after, upto) = (RecordNo(self.published.0.saturating_sub(1)), self.published);
-        Update { vn, after, upto, mappings, members: None, synced: false }
+    fn update(&self, nve: NveId, vn: Vni, mappings: Vec<Mapping>) -> Update {
+        let upto = self.feeds.complete(nve, self.published);
+        Update { vn, after: upto, upto, mappings, members: None, synced: false }
     }
 
     pub(super) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {

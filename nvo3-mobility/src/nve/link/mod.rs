@@ -8,9 +8,11 @@
 mod hints;
 mod in_force;
 mod lanes;
+mod promises;
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
+use super::orders::{Orders, Row};
 use crate::ConfigError;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -21,10 +23,12 @@ use lanes::Lane;
 use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
 use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
-    Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, Received, Reject, Session, SessionConfig,
-    SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
+    Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Session,
+    SessionConfig, SessionCounters, SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
 };
 use nvo3_wire::Vni;
+use promises::Promises;
+pub(super) use promises::Rests;
 
 /// The session with the NVA, its seals, and the messages that the NVA must still acknowledge or get.
 pub(super) struct Link {
@@ -34,6 +38,7 @@ pub(super) struct Link {
     session: Option<Session>,
     seals: EdgeSeals,
     in_force: InForce,
+    promises: Promises,
     /// The transaction number of the last query.
     transaction: u32,
     /// Withdrawn registrations that the NVA has not acknowledged.
@@ -89,7 +94,8 @@ impl Link {
             seed,
             session: None,
             seals: EdgeSeals::new(&config.transport, config.place.nve)?,
-            in_force: InForce::default(),
+            in_force: InForce::new(config.unapplied as usize),
+            promises: Promises::default(),
             transaction: 0,
             leaving: BTreeMap::new(),
             bulk: Lane::new(BULK),
@@ -107,6 +113,10 @@ impl Link {
     pub(super) fn connect(&mut self) -> bool {
         let over = self.session.as_ref().is_none_or(Session::is_over);
         if over {
+            if self.session.is_some() {
+                // A session that follows a closed one draws other nonces.
+                self.seed = self.seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(1);
+            }
             // `NveConfig::validate` has checked the configuration of the session.
             self.session = Session::initiate(self.config, self.hello, self.seed).ok();
         }
@@ -123,6 +133,11 @@ impl Link {
     /// True while the session is up.
     pub(super) fn is_up(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_up)
+    }
+
+    /// The counters of the session.
+    pub(super) fn session_counters(&self) -> Option<&SessionCounters> {
+        self.session.as_ref().map(Session::counters)
     }
 
     /// Takes a datagram. Gives the hint if it is one of another NVE.
@@ -182,13 +197,16 @@ impl Link {
         while let Some(event) = session.poll_event() {
             match event {
                 SessionEvent::Up(ack) => {
+                    (self.hello.resumed, self.hello.seen) = (true, ack.seen);
                     self.in_force.restart();
+                    self.promises.clear();
                     self.bulk.clear();
                     self.queries.clear();
                     return Some(Heard::Up { epoch: ack.epoch });
                 }
                 SessionEvent::Down(reason) => {
                     self.in_force.forget_waiting();
+                    self.promises.clear();
                     return Some(Heard::Down(reason));
                 }
                 SessionEvent::Acked(ack) => {
@@ -202,17 +220,50 @@ impl Link {
         session.poll_message().map(Heard::Message)
     }
 
-    /// Notes that a message was carried out: it is in force once this table change is.
-    pub(super) fn waits_for(&mut self, sequence: u32, change: u64) {
-        self.in_force.waits_for(sequence, change);
+    /// Notes that a message of this sequence and type was carried out and changed these rows: it is in force once they are. False if
+    /// too many messages wait for the forwarder.
+    pub(super) fn waits_for(&mut self, message: (u32, u8), change: u64, rows: Vec<Row>) -> bool {
+        self.in_force.waits_for(message, change, rows)
     }
 
-    /// Acknowledges the messages whose table changes are in force: every change up to this number is.
-    pub(super) fn acknowledge(&mut self, change: u64) {
-        let upto = self.in_force.advance(change);
+    /// Notes that the forwarder refused the last change of a row. An Error names each message of the NVA that wanted the change.
+    pub(super) fn refuse(&mut self, row: Row, counters: &mut NveCounters) {
+        counters.not_followed += self.in_force.refuse(row) as u64;
+    }
+
+    /// Acknowledges the messages whose table changes are in force, and sends the promises that rest on no other change.
+    pub(super) fn acknowledge(&mut self, orders: &Orders, counters: &mut NveCounters) {
         if let Some(session) = &mut self.session {
+            let upto = self.in_force.advance(orders.in_force(), |error| session.refuse(error));
             session.set_in_force(upto);
         }
+        while self.has_room()
+            && let Some(message) = self.promises.take(|rests| orders.carries(rests.change, &rests.rows))
+        {
+            self.send(0, &message, counters);
+        }
+    }
+
+    /// Sends a message about a move that promises forwarding, once the changes that it rests on are in force.
+    pub(super) fn promise(
+        &mut self,
+        id: MoveId,
+        rests: Rests,
+        message: Message,
+        orders: &Orders,
+        counters: &mut NveCounters,
+    ) {
+        self.promises.forget(id);
+        if self.has_room() && orders.carries(rests.change, &rests.rows) {
+            self.send(0, &message, counters);
+        } else if self.is_up() {
+            self.promises.keep(id, rests, message);
+        }
+    }
+
+    /// Forgets the promise about a move that waits: it is not true any more, or a newer message says more.
+    pub(super) fn forget_promise(&mut self, id: MoveId) {
+        self.promises.forget(id);
     }
 
     /// Sends a message in the session. False if the session has no room for it: it is to be sent again. Without a session nothing is
@@ -311,11 +362,16 @@ impl Link {
         self.hints.poll(out)
     }
 
-    /// Writes the next datagram to the NVA into `out`. False if there is none.
+    /// Writes the next datagram to the NVA into `out`. False if there is none. Every table change up to `change` is in force.
     #[inline]
-    pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+    pub(super) fn poll_transmit(&mut self, now: Instant, change: u64, out: &mut Vec<u8>) -> bool {
         let Some(session) = &mut self.session else { return false };
         while session.poll_transmit(now, out) {
+            if self.in_force.waits_to_say(change) {
+                // The session has room for an Error again.
+                let upto = self.in_force.advance(change, |error| session.refuse(error));
+                session.set_in_force(upto);
+            }
             if self.seals.seal(out).is_ok() {
                 return true;
             }
@@ -338,7 +394,8 @@ impl Link {
 
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
-        self.in_force.len() + self.leaving.len() + self.hints.len() + self.bulk.len() + self.queries.len()
+        let lanes = self.bulk.len() + self.queries.len();
+        self.in_force.len() + self.promises.len() + self.leaving.len() + self.hints.len() + lanes
     }
 }
 

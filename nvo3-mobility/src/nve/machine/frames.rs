@@ -43,6 +43,14 @@ impl Nve {
                 Ok(_) => {}
             }
         }
+        let sender = TsiKey { vn, mac: frame.source() };
+        if self.stations.is_behind(vap, &sender) {
+            self.stations.heard(&sender);
+        }
+        if frame.answers_prober() {
+            self.shown(sender);
+            return Handled::Taken;
+        }
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
         }

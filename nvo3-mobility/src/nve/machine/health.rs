@@ -103,7 +103,7 @@ mod tests {
     use crate::Transport;
     use crate::health::PATIENCE;
     use crate::nve::{Input, NveConfig, Timer};
-    use crate::table::VapId;
+    use crate::table::{PortPolicy, VapId};
     use alloc::vec;
     use alloc::vec::Vec;
     use nvo3_nva_proto::{
@@ -128,7 +128,7 @@ mod tests {
 
     fn attach(nve: &mut Nve, now: Instant, n: u8) {
         let tsi = Tsi { key: key(n), ips: vec![[192, 0, 2, n].into()] };
-        let input = Input::Attach { vap: VapId(n.into()), vn: VN, tsis: vec![tsi], trusted: false };
+        let input = Input::Attach { vap: VapId(n.into()), vn: VN, tsis: vec![tsi], policy: PortPolicy::untrusted() };
         nve.handle(now, input).unwrap();
     }
 

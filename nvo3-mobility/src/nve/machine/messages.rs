@@ -4,7 +4,7 @@ use super::Nve;
 use crate::nve::io::Event;
 use crate::nve::link::Heard;
 use crate::nve::mappings::Lifetime;
-use crate::nve::rules::Input;
+use crate::nve::rules::{Input, State};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
@@ -40,12 +40,17 @@ impl Nve {
                     self.stations.go_on_alone(&mut self.orders);
                 }
                 Heard::Message(received) => {
+                    let named = (received.sequence, received.message.type_code());
+                    self.orders.begin_message();
                     self.message(received.transaction, received.message);
-                    self.link.waits_for(received.sequence, self.orders.newest_waiting());
+                    let (change, rows) = (self.orders.newest_waiting(), self.orders.end_message());
+                    if !self.link.waits_for(named, change, rows) {
+                        self.fall_silent();
+                    }
                 }
             }
         }
-        self.link.acknowledge(self.orders.in_force());
+        self.link.acknowledge(&self.orders, &mut self.counters);
         self.say_what_waits();
     }
 
@@ -67,6 +72,7 @@ impl Nve {
                     self.step_if_it_fits(key, Input::Converged);
                 }
                 self.stations.forget_move(done.move_id);
+                self.link.forget_promise(done.move_id);
             }
             _ => self.counters.unexpected += 1,
         }
@@ -95,6 +101,13 @@ impl Nve {
                     self.step(key, Input::Again);
                 }
             }
+            // The NVA refused other addresses of a VM that is here, and keeps its mapping.
+            result
+                if self.stations.is_settled(&key)
+                    && current.is_some_and(|place| place.nve == self.config.place.nve) =>
+            {
+                self.tell(Event::Refused { key, result });
+            }
             result => {
                 self.stations.refused(self.now, key);
                 self.step_if_it_fits(key, Input::NotRegistered);
@@ -105,7 +118,12 @@ impl Nve {
 
     fn deregistered(&mut self, reply: &DeregisterReply) {
         for tsi in &reply.tsis {
-            self.link.deregistered(&TsiKey { vn: reply.vn, mac: tsi.mac });
+            let key = TsiKey { vn: reply.vn, mac: tsi.mac };
+            self.link.deregistered(&key);
+            // An aborted move may have come back after the VM had left.
+            if matches!(self.stations.state(&key).state, State::Halted { .. }) {
+                self.step_if_it_fits(key, Input::Withdrawn(tsi.version));
+            }
         }
     }
 
@@ -118,10 +136,12 @@ impl Nve {
         let lifetime = Lifetime::Said(lifetime);
         match (answer, address) {
             (Answer::Found(mapping), _) => {
-                let mac = mapping.mac;
+                let (mac, is_there) = (mapping.mac, mapping.place.is_some());
                 self.statement(vn, mapping, lifetime);
-                if let Address::Ip(target) = address {
-                    self.proxy.found(vn, target, mac, &mut self.counters);
+                match address {
+                    Address::Ip(target) if is_there => self.proxy.found(vn, target, mac, &mut self.counters),
+                    Address::Ip(target) => self.proxy.not_found(vn, target, &mut self.counters),
+                    Address::Mac(_) => {}
                 }
             }
             (Answer::NotFound | Answer::Prohibited, Address::Mac(mac)) => {
@@ -204,6 +224,7 @@ impl Nve {
             (MoveResult::Aborted, false) => Input::Aborted(move_id, version, place),
             (MoveResult::Unknown, _) => return,
         };
+        self.link.forget_promise(move_id);
         for key in tsis {
             let ips = self.stations.ips(&key).map(<[_]>::to_vec);
             if ips.is_some() || self.stations.make_room(1) {

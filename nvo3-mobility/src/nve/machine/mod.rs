@@ -8,7 +8,10 @@ mod frames;
 mod health;
 mod messages;
 mod say;
+mod silence;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use super::backlog::Backlog;
 use super::config::NveConfig;
@@ -19,7 +22,7 @@ use super::mappings::Mappings;
 use super::orders::{Orders, Row};
 use super::proxy::Proxy;
 use super::rules::{self, TsiState};
-use super::stations::Stations;
+use super::stations::{Reattached, Stations, Unanswered};
 use crate::ConfigError;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
@@ -28,8 +31,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, TsiKey, Version};
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, SessionCounters, TsiKey, Version};
 use nvo3_wire::Vni;
+use silence::Silence;
 
 /// The control plane of an NVE.
 ///
@@ -48,6 +52,7 @@ pub struct Nve {
     events: VecDeque<Event>,
     counters: NveCounters,
     watches: Watches,
+    silence: Silence,
 }
 
 impl fmt::Debug for Nve {
@@ -82,6 +87,7 @@ impl Nve {
             events: VecDeque::new(),
             counters: NveCounters::default(),
             watches: Watches::default(),
+            silence: Silence::default(),
             config,
         })
     }
@@ -94,13 +100,23 @@ impl Nve {
         self.clock(now);
         match input {
             Input::Connect => {
-                if self.link.connect() {
+                if !self.is_silent() && self.link.connect() {
                     self.pump();
                 }
             }
-            Input::Goodbye => self.link.close(),
-            Input::Attach { vap, vn, tsis, trusted } => {
-                return self.stations.attach(vap, vn, tsis, trusted, &mut self.orders);
+            Input::Goodbye => {
+                self.forget_silence();
+                self.link.close();
+            }
+            Input::Attach { vap, vn, tsis, policy } => {
+                let Reattached { dropped, changed } = self.stations.attach(vap, vn, tsis, policy, &mut self.orders)?;
+                for key in dropped {
+                    self.step(key, rules::Input::Detach);
+                    self.stations.unbind(key, &mut self.orders);
+                }
+                for key in changed {
+                    self.claim_new_addresses(key);
+                }
             }
             Input::Detach { vap } => return self.detach(vap),
             Input::Activate { key, move_id } => return self.activate(key, move_id),
@@ -127,6 +143,7 @@ impl Nve {
         if self.watches.is_due(now) {
             self.look(now);
         }
+        self.watch_forwarder(now);
         if now < self.now {
             self.counters.clock_backwards += 1;
         }
@@ -142,6 +159,13 @@ impl Nve {
         Ok(())
     }
 
+    /// Registers the addresses of a VM that is here, if the NVA was told others.
+    fn claim_new_addresses(&mut self, key: TsiKey) {
+        if self.stations.take_readdressed(&key) {
+            self.backlog.claim(key);
+        }
+    }
+
     fn detach(&mut self, vap: VapId) -> Result<(), Error> {
         for key in self.stations.behind(vap)? {
             if !self.step(key, rules::Input::Detach) {
@@ -155,7 +179,14 @@ impl Nve {
     }
 
     fn activate(&mut self, key: TsiKey, move_id: Option<MoveId>) -> Result<(), Error> {
-        if self.stations.may_run(key, move_id)? { self.step_together(key, rules::Input::Runs) } else { Ok(()) }
+        if !self.stations.may_run(key, move_id)? {
+            return Ok(());
+        }
+        // The forwarder may take now what it refused before.
+        for tsi in self.stations.moving_with(&key).into_iter().chain([key]) {
+            self.stations.rests_on(&tsi).into_iter().for_each(|row| self.orders.order_again(row));
+        }
+        self.step_together(key, rules::Input::Runs)
     }
 
     fn suspend(&mut self, key: TsiKey, move_id: MoveId, stopped_at: Option<Instant>) -> Result<(), Error> {
@@ -175,29 +206,41 @@ impl Nve {
         let rows = self.orders.applied(number);
         if !rows.is_empty() {
             self.watches.served(Duty::AnswerTableChanges, self.now);
+            self.forwarder_answered();
         }
         for row in rows {
-            self.settle(row, rules::Input::Applied);
+            self.settle(row);
         }
-        self.link.acknowledge(self.orders.in_force());
+        self.link.acknowledge(&self.orders, &mut self.counters);
     }
 
     fn refused(&mut self, number: u64) {
         self.counters.refused_changes += 1;
         if let Some(row) = self.orders.refused(number) {
             self.watches.served(Duty::AnswerTableChanges, self.now);
-            self.settle(row, rules::Input::Refused);
+            self.forwarder_answered();
+            if self.orders.is_refused(row) {
+                self.link.refuse(row, &mut self.counters);
+            }
+            self.settle(row);
         }
-        self.link.acknowledge(self.orders.in_force());
+        self.link.acknowledge(&self.orders, &mut self.counters);
     }
 
-    /// The forwarder answered a change: a TSI that waits for the last of its changes takes a step.
-    fn settle(&mut self, row: Row, input: rules::Input) {
-        if let Row::Tsi(key) = row
-            && !self.orders.is_pending(row)
-            && self.stations.state(&key).state.awaits_forwarder()
-        {
-            self.step(key, input);
+    /// The forwarder answered a change: each TSI that waits for the last of its changes takes a step. So does a TSI whose promise
+    /// rests on a change that was refused.
+    fn settle(&mut self, row: Row) {
+        match row {
+            Row::Tsi(key) if self.stations.state(&key).state.awaits_forwarder() => self.hear_forwarder(key),
+            Row::Tsi(key) if self.orders.is_refused(row) => {
+                self.step_if_it_fits(key, rules::Input::Refused);
+            }
+            Row::Port(vap) => {
+                for key in self.stations.behind(vap).unwrap_or_default() {
+                    self.hear_forwarder(key);
+                }
+            }
+            Row::Tsi(_) | Row::Members(_) => {}
         }
     }
 
@@ -236,11 +279,12 @@ impl Nve {
             Some(Transmit::Port(vap))
         } else if let Some(to) = self.link.poll_hint(out) {
             Some(Transmit::Nve(to))
-        } else if self.link.poll_transmit(self.now, out) {
+        } else if self.link.poll_transmit(self.now, self.orders.in_force(), out) {
             Some(Transmit::Nva)
         } else {
             // The session has seen the time, so it may have ended.
             self.pump();
+            self.open_again();
             None
         }
     }
@@ -261,9 +305,11 @@ impl Nve {
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
         let claim = self.stations.next_claim_end().map(|at| (at, Timer::Claim));
+        let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
+        let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        [session, forward, claim, mapping, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [session, forward, claim, probe, mapping, silence, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
@@ -288,6 +334,14 @@ impl Nve {
         self.pump();
         while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
             self.step_if_it_fits(key, input);
+        }
+        while let Some(unanswered) = self.stations.pop_unanswered(self.now) {
+            match unanswered {
+                Unanswered::Again(key) => self.probe(key),
+                Unanswered::Over(key, input) => {
+                    self.step_if_it_fits(key, input);
+                }
+            }
         }
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);
@@ -338,6 +392,12 @@ impl Nve {
     /// The counters.
     pub const fn counters(&self) -> &NveCounters {
         &self.counters
+    }
+
+    /// The counters of the session with the NVA, also after it ended; `None` before [`Input::Connect`]. A session that follows a
+    /// *Goodbye* counts from 0.
+    pub fn session_counters(&self) -> Option<&SessionCounters> {
+        self.link.session_counters()
     }
 
     /// The number of all things that the machine keeps, for a test of bounds.

@@ -78,7 +78,9 @@ impl Nve {
         if claims.is_empty() {
             return;
         }
-        for part in (RegistrationRequest { vn, lifetime: Lifetime::SESSION, claims }).split() {
+        for part in
+            (RegistrationRequest { vn, lifetime: Lifetime::new(self.config.registration_lifetime), claims }).split()
+        {
             self.request(&Message::RegistrationRequest(part));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Nve;
 use crate::nve::io::{Error, Event};
-use crate::nve::orders::Row;
+use crate::nve::link::Rests;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
 use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
@@ -52,19 +52,19 @@ impl Nve {
     /// Carries an effect of a step to its room.
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Changed { key, from, to } => self.tell(Event::State { key, from, to }),
+            Effect::Changed { key, from, to } => {
+                self.tell(Event::State { key, from, to });
+                self.claim_new_addresses(key);
+            }
             Effect::News { key, move_id, news } => {
                 self.tell(Event::News { key, move_id, news });
                 if news == News::Running {
                     self.answer_for(key);
                 }
             }
-            Effect::Say(key, move_id, version, word) => {
-                if !self.say(&message(move_id, version, word)) {
-                    self.backlog.say_again(key);
-                }
-            }
+            Effect::Say(key, move_id, version, word) => self.say_word(key, move_id, version, word),
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
+            Effect::Probe(key) => self.probe(key),
             Effect::Register(key) => {
                 self.link.deregistered(&key);
                 self.backlog.claim(key);
@@ -73,11 +73,43 @@ impl Nve {
                 self.link.leave(key, version);
                 self.backlog.leave(key);
             }
-            Effect::AwaitForwarder(key) => {
-                if !self.orders.is_pending(Row::Tsi(key)) {
-                    self.step(key, Input::Applied);
-                }
+            Effect::AwaitForwarder(key) => self.hear_forwarder(key),
+        }
+    }
+
+    /// Asks a VM whether it is here.
+    pub(super) fn probe(&mut self, key: TsiKey) {
+        if let Some((vap, ips)) = self.stations.reach(&key) {
+            for ip in ips {
+                self.proxy.probe(vap, key.mac, *ip, &mut self.counters);
             }
+        }
+    }
+
+    /// Gives a TSI that waits for the forwarder the forwarder's answer, if there is one about each of its rows.
+    pub(super) fn hear_forwarder(&mut self, key: TsiKey) {
+        let rows = self.stations.rests_on(&key);
+        if self.stations.state(&key).state.awaits_forwarder() && !rows.iter().any(|row| self.orders.is_pending(*row)) {
+            let refused = rows.iter().any(|row| self.orders.is_refused(*row));
+            self.step(key, if refused { Input::Refused } else { Input::Applied });
+        }
+    }
+
+    /// Sends a message about a move. A message that promises forwarding waits for the changes that it rests on.
+    fn say_word(&mut self, key: TsiKey, id: MoveId, version: Version, word: Word) {
+        let message = message(id, version, word);
+        match word {
+            Word::Ready | Word::Suspended | Word::Activated => {
+                let change = self.orders.newest_waiting();
+                let tsis = self.stations.in_move(id);
+                let rows = tsis.iter().flat_map(|key| self.stations.rests_on(key)).collect();
+                return self.link.promise(id, Rests { change, rows }, message, &self.orders, &mut self.counters);
+            }
+            Word::Resumed | Word::Revoked => self.link.forget_promise(id),
+            Word::OutcomeQuery => {}
+        }
+        if !self.say(&message) {
+            self.backlog.say_again(key);
         }
     }
 
@@ -89,6 +121,7 @@ impl Nve {
     }
 
     pub(super) fn refuse(&mut self, move_id: MoveId, version: Version, why: Refusal) {
+        self.link.forget_promise(move_id);
         self.say(&Message::Ready(Ready { move_id, version, refused: Some(why) }));
     }
 

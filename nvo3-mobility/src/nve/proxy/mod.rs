@@ -16,7 +16,7 @@ use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use nvo3_wire::nd::Advertise;
+use nvo3_wire::nd::{Advertise, Solicit};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 use waiting::Waiting;
 
@@ -116,6 +116,16 @@ impl Proxy {
         self.waiting.len() + self.frames.len()
     }
 
+    /// Asks a station whether it is at this port and has this address.
+    pub(super) fn probe(&mut self, vap: VapId, mac: Mac, target: IpAddr, counters: &mut NveCounters) {
+        if self.frames.len() >= self.limit {
+            counters.shed_frames += 1;
+        } else if let Some(frame) = question(mac, target) {
+            counters.probes += 1;
+            self.frames.push_back((vap, frame));
+        }
+    }
+
     /// Makes the answer with the MAC and the address of the holder, as if it answered itself.
     fn reply(&mut self, mac: Mac, target: IpAddr, asker: Asker, counters: &mut NveCounters) {
         if self.frames.len() >= self.limit {
@@ -125,6 +135,21 @@ impl Proxy {
             self.frames.push_back((asker.vap, frame));
         }
     }
+}
+
+/// The MAC that asks stations whether they are at their port: locally administered, and of no station.
+pub(super) const PROBER: Mac = Mac([0x02, 0x4e, 0x56, 0x45, 0x00, 0x00]);
+
+/// A probe for an address, to one station only.
+fn question(mac: Mac, target: IpAddr) -> Option<Vec<u8>> {
+    let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
+    let written = match target {
+        IpAddr::V4(target) => arp::probe(PROBER, Ipv4::from(target), &mut frame),
+        IpAddr::V6(target) => nd::solicitation(&Solicit::dad(PROBER, Ipv6::from(target), None), &mut frame),
+    };
+    frame.truncate(written.ok()?);
+    frame.first_chunk_mut().map(|destination: &mut [u8; 6]| *destination = mac.0)?;
+    Some(frame)
 }
 
 /// The offset of the EtherType or of the first tag.

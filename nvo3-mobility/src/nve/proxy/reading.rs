@@ -3,7 +3,7 @@
 use super::Asker;
 use crate::forwarder::DropReason;
 use crate::forwarder::classify::{self, Class};
-use crate::table::VapId;
+use crate::table::{PortPolicy, VapId};
 use core::net::IpAddr;
 use nvo3_wire::Mac;
 use nvo3_wire::announce::{self, Kind};
@@ -30,7 +30,8 @@ impl<'a> Reading<'a> {
     /// The reason to drop the frame.
     #[inline]
     pub(crate) fn judge(&self, holds: impl Fn(&Mac, Option<IpAddr>) -> bool) -> Result<Class, DropReason> {
-        classify::judge(self.bytes, &self.frame, holds)
+        // No policy is about NS, NA, ARP or RARP.
+        classify::judge(self.bytes, &self.frame, &PortPolicy::untrusted(), holds)
     }
 
     /// True if the frame belongs to a VLAN of the tenant, about which the NVA knows nothing.
@@ -51,8 +52,13 @@ impl<'a> Reading<'a> {
         self.kind.is_announcement()
     }
 
-    /// The MAC that sent the frame.
+    /// True if a station answers a probe of this NVE.
     #[inline]
+    pub(crate) fn answers_prober(&self) -> bool {
+        self.frame.header.destination == super::PROBER
+    }
+
+    /// The MAC that sent the frame.
     pub(crate) const fn source(&self) -> Mac {
         self.frame.header.source
     }

@@ -18,6 +18,8 @@ pub(crate) enum Effect {
     Say(TsiKey, MoveId, Version, Word),
     /// Tell the NVA that this NVE refuses a move.
     Refuse(MoveId, Version, Refusal),
+    /// Ask the VM whether it is here.
+    Probe(TsiKey),
     /// Ask the NVA to point the mapping here.
     Register(TsiKey),
     /// Tell the NVA that the VM is gone.
@@ -68,6 +70,9 @@ impl Stations {
         if station.enter(after) {
             orders.mark(Row::Tsi(key));
         }
+        if !matches!(after.state, State::Confirming(_)) {
+            self.probes.stop(&key);
+        }
         if !matches!(after.state, State::Forwarding { .. }) {
             self.forward_timers.stop(key, &mut station.forward_ends);
         }
@@ -86,6 +91,10 @@ impl Stations {
             Output::Refuse(id, version, why) => Effect::Refuse(id, version, why),
             Output::Register => Effect::Register(key),
             Output::Deregister => Effect::Deregister(key, after.floor),
+            Output::Probe => {
+                self.ask_vm(now, key);
+                Effect::Probe(key)
+            }
             Output::ForwardFor(which) => {
                 let station = self.tsis.get_mut(&key)?;
                 self.forward_timers.start(now, which, key, &mut station.forward_ends);

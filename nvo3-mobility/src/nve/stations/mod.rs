@@ -10,12 +10,15 @@ mod effects;
 mod forwarding;
 mod moves;
 mod ports;
+mod probes;
 pub mod rules;
 mod standing;
 mod station;
 mod words;
 
 pub(super) use effects::{Effect, Effects};
+pub(super) use ports::Reattached;
+pub(super) use probes::Unanswered;
 pub(super) use standing::Standing;
 
 use super::config::NveConfig;
@@ -28,7 +31,8 @@ use moves::Moves;
 use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use ports::Attached;
-use rules::TsiState;
+use probes::Probes;
+use rules::{State, TsiState};
 use station::Station;
 
 /// The ports and TSIs of this NVE, bounded.
@@ -44,6 +48,7 @@ pub(super) struct Stations {
     local_ips: BTreeMap<(Vni, IpAddr, Mac), VapId>,
     forward_timers: ForwardTimers,
     claim_interval: Micros,
+    probes: Probes,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
     moves: Moves,
@@ -72,6 +77,7 @@ impl Stations {
             local_ips: BTreeMap::new(),
             forward_timers: ForwardTimers::new(config.in_flight, config.linger),
             claim_interval: config.claim_interval,
+            probes: Probes::new(config.confirm),
             claim_ends: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
         }
@@ -86,6 +92,16 @@ impl Stations {
     /// The TSIs that are, were or will be here.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
         self.tsis.iter().map(|(key, station)| (*key, station.tsi))
+    }
+
+    /// True if the VM of a TSI is here and takes part in no move.
+    pub(super) fn is_settled(&self, key: &TsiKey) -> bool {
+        matches!(self.state(key).state, State::Here | State::Halted { .. })
+    }
+
+    /// The port and the addresses of an attached TSI.
+    pub(super) fn reach(&self, key: &TsiKey) -> Option<(VapId, &[IpAddr])> {
+        self.tsis.get(key).and_then(|station| Some((station.vap?, station.ips.as_slice())))
     }
 
     /// The addresses of a TSI that is, was or will be here.
@@ -144,11 +160,7 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        self.ports.len()
-            + self.tsis.len()
-            + addresses
-            + self.forward_timers.len()
-            + self.claim_ends.len()
-            + self.moves.len()
+        let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len();
+        self.ports.len() + self.tsis.len() + addresses + timers + self.moves.len()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Stations;
 use super::rules::{Input, Plan, Word};
+use crate::nve::orders::Row;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, TsiKey, Version};
@@ -90,12 +91,15 @@ impl Stations {
             station.limits = limits;
             if station.vap.is_none() {
                 station.ips = tsi.ips;
+            } else {
+                station.readdressed |= station.ips != tsi.ips;
             }
         }
         let plan = Plan { id: move_id, version, peer };
         Ok(match side {
             Side::New => Input::PrepareNew(plan),
-            Side::Old if kind == MoveKind::Failover => Input::Yield(plan),
+            Side::Old if kind == MoveKind::Failover && suspended => Input::Yield(plan),
+            Side::Old if kind == MoveKind::Failover => Input::Confirm(plan),
             Side::Old => Input::PrepareOld(plan, suspended),
         })
     }
@@ -108,6 +112,14 @@ impl Stations {
     /// The TSIs of a move.
     pub(crate) fn in_move(&self, id: MoveId) -> Vec<TsiKey> {
         self.moves.get(id).map(|found| found.tsis.clone()).unwrap_or_default()
+    }
+
+    /// The forwarder's rows that this NVE's promises about a TSI rest on: the TSI's own row and, where the VM comes or runs, its port.
+    pub(crate) fn rests_on(&self, key: &TsiKey) -> Vec<Row> {
+        let station = self.tsis.get(key);
+        let needs_port = station.is_some_and(|station| station.tsi.state.needs_port());
+        let vap = station.and_then(|station| station.vap).filter(|_| needs_port);
+        [Some(Row::Tsi(*key)), vap.map(Row::Port)].into_iter().flatten().collect()
     }
 
     /// The other TSIs of the move that this TSI is in.

@@ -1,10 +1,11 @@
 //! The ports, with the MACs and addresses that are bound to them. A frame with another source is dropped (VMM-10-02).
 
 use super::Stations;
+use super::rules::{self, Input, State};
 use super::station::Station;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::{Orders, Row};
-use crate::table::{Binding, Port, VapId};
+use crate::table::{Binding, Port, PortPolicy, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Tsi, TsiKey};
@@ -15,20 +16,28 @@ use nvo3_wire::{Ipv6, Mac, Vni};
 pub(super) struct Attached {
     vn: Vni,
     tsis: Vec<TsiKey>,
-    trusted: bool,
+    policy: PortPolicy,
     alarmed: Option<Instant>,
 }
 
+/// What a port lost or changed when it was attached again.
+#[derive(Debug)]
+pub(crate) struct Reattached {
+    pub(crate) dropped: Vec<TsiKey>,
+    pub(crate) changed: Vec<TsiKey>,
+}
+
 impl Stations {
-    /// Attaches a port with these TSIs behind it. It replaces an older port of this number.
+    /// Attaches a port with these TSIs behind it, in place of an older port of this number. Gives the TSIs that were behind that and are
+    /// not any more, and those with other addresses than before.
     pub(crate) fn attach(
         &mut self,
         vap: VapId,
         vn: Vni,
         tsis: Vec<Tsi>,
-        trusted: bool,
+        policy: PortPolicy,
         orders: &mut Orders,
-    ) -> Result<(), Error> {
+    ) -> Result<Reattached, Error> {
         tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi))?;
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
@@ -37,16 +46,16 @@ impl Stations {
         if !self.make_room(new) {
             return Err(Error::Full("NveConfig.tsis"));
         }
-        let keys = tsis.iter().map(|tsi| tsi.key).collect();
-        let before = self.ports.insert(vap, Attached { vn, tsis: keys, trusted, alarmed: None });
-        for key in before.into_iter().flat_map(|before| before.tsis) {
-            self.unbind(key, orders);
+        let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
+        let before = self.ports.get(&vap).map(|before| before.tsis.clone()).unwrap_or_default();
+        let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !keys.contains(key)).collect();
+        if let Some(kept) = dropped.iter().find(|key| rules::step(self.state(key), Input::Detach).is_none()) {
+            return Err(Error::out_of_place(*kept, &self.state(kept).state, &Input::Detach));
         }
+        self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None });
         orders.mark(Row::Port(vap));
-        for tsi in tsis {
-            self.bind(vap, tsi, orders);
-        }
-        Ok(())
+        let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, orders)).collect();
+        Ok(Reattached { dropped, changed })
     }
 
     fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi) -> Result<(), Error> {
@@ -62,15 +71,29 @@ impl Stations {
         }
     }
 
-    fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) {
+    /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses.
+    fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) -> Option<TsiKey> {
         let Tsi { key, ips } = tsi;
+        for ip in self.ips(&key).unwrap_or_default().to_vec() {
+            self.local_ips.remove(&(key.vn, ip, key.mac));
+        }
         for ip in &ips {
             self.local_ips.insert((key.vn, *ip, key.mac), vap);
         }
         let station = self.station_mut(key);
+        let changed = station.ips != ips && station.tsi.state != State::Away;
         station.vap = Some(vap);
         station.ips = ips;
+        station.readdressed |= changed;
         orders.mark(Row::Tsi(key));
+        changed.then_some(key)
+    }
+
+    /// True if the VM of a TSI is here under addresses that the NVA was not told. That is said once.
+    pub(crate) fn take_readdressed(&mut self, key: &TsiKey) -> bool {
+        let station =
+            self.tsis.get_mut(key).filter(|station| matches!(station.tsi.state, State::Here | State::Halted { .. }));
+        station.is_some_and(|station| core::mem::take(&mut station.readdressed))
     }
 
     /// Removes a TSI from its port.
@@ -99,14 +122,14 @@ impl Stations {
     pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
         let attached = self.ports.get(&vap)?;
         let ips = |key: &TsiKey| self.ips(key).unwrap_or_default().to_vec();
-        let bound = || attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
-        Some(Port { vn: attached.vn, bindings: (!attached.trusted).then(bound) })
+        let bindings = attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
+        Some(Port { vn: attached.vn, policy: attached.policy.clone(), bindings })
     }
 
     /// The VN of a port, and true if frames of any source may come in there.
     #[inline]
     pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
-        self.ports.get(&vap).map(|attached| (attached.vn, attached.trusted))
+        self.ports.get(&vap).map(|attached| (attached.vn, attached.policy.trusted))
     }
 
     /// True if the TSI is behind this port.

@@ -34,7 +34,7 @@ impl Stations {
                 let (version, ips) = (station.tsi.floor, station.ips.clone());
                 return Standing::Rests(Resting { mac: key.mac, version, ips });
             }
-            State::Leaving(_) | State::Resuming(_) => (Side::Old, PartyState::Runs),
+            State::Leaving(_) | State::Confirming(_) | State::Resuming(_) => (Side::Old, PartyState::Runs),
             State::Suspending(_) | State::Vacating(_) | State::Suspended(_) => (Side::Old, PartyState::Stopped),
             State::Installing(_) | State::Prepared(_) | State::Holding(_) => (Side::New, PartyState::Stopped),
             State::Activating(_) | State::Active(_) => (Side::New, PartyState::Runs),

@@ -20,6 +20,10 @@ pub(super) struct Station {
     pub(super) brought_by: Option<MoveId>,
     /// The committed move that took the VM away, while late frames are tunnelled after it.
     pub(super) taken_by: Option<MoveId>,
+    /// True if a frame of the VM came in here.
+    pub(super) heard: bool,
+    /// True if the addresses are not those that the NVA was told.
+    pub(super) readdressed: bool,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
     /// True if the hypervisor said that the VM runs here: a refused registration is tried again.
@@ -39,6 +43,8 @@ impl Station {
             stopped_at: None,
             brought_by: None,
             taken_by: None,
+            heard: false,
+            readdressed: false,
             refused: None,
             wanted: false,
             alone: false,
@@ -77,6 +83,7 @@ impl Station {
         if after.state == State::Here {
             self.refused = None;
         }
+        self.heard &= !matches!(after.state, State::Away | State::Forwarding { .. });
         if let State::Claiming { sign, .. } = after.state {
             self.wanted = sign == Sign::Word;
         } else if !matches!(after.state, State::Away) {

@@ -7,7 +7,7 @@ use crate::sim::frame::{Numbered, Station};
 use crate::sim::net::EdgeNo;
 use crate::sim::random::Random;
 use crate::sim::scenario::Scenario;
-use crate::table::VapId;
+use crate::table::{PortPolicy, VapId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
@@ -99,10 +99,11 @@ impl Tenants {
     /// The input that attaches a host to an edge.
     pub(crate) fn attachment(&self, host: usize) -> Option<nve::Input> {
         let trusted = self.own.plays() && host + 1 == self.hosts.len();
+        let policy = if trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
         let vap = Self::vap(host);
         let host = self.hosts.get(host)?;
         let tsis = vec![Tsi { key: host.key(), ips: host.ips() }];
-        Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, trusted })
+        Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, policy })
     }
 
     /// Sender and receiver of a flow.

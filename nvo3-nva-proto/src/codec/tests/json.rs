@@ -20,11 +20,26 @@ fn json_is_what_a_person_reads() {
     let (_, _, message) = examples.iter().find(|(title, ..)| *title == "RegistrationRequest").unwrap();
 
     let expected = json!({"RegistrationRequest": {
-        "tsi": {"key": {"vn": 5001, "mac": "02:00:00:00:00:0a"}, "ips": ["10.0.0.10", "2001:db8::a"]},
-        "kind": "Failover",
-        "old": 1,
-        "expected": {"epoch": 3, "generation": 1042},
-        "lifetime": null,
+        "vn": 5001,
+        "lifetime": 60_000_000,
+        "claims": [
+            {
+                "mac": "02:00:00:00:00:0a",
+                "kind": "Failover",
+                "by_word": true,
+                "old": 1,
+                "expected": {"epoch": 3, "generation": 1042},
+                "ips": ["10.0.0.10", "2001:db8::a"],
+            },
+            {
+                "mac": "02:00:00:00:00:0b",
+                "kind": "Cold",
+                "by_word": false,
+                "old": null,
+                "expected": null,
+                "ips": ["10.0.0.11"],
+            },
+        ],
     }});
     assert_eq!(serde_json::to_value(message).unwrap(), expected);
 }

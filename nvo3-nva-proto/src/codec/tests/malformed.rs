@@ -29,6 +29,34 @@ fn update() -> Message {
     })
 }
 
+fn request() -> Message {
+    let claim = |n| Claim {
+        mac: Mac([2, 0, 0, 0, 0, n]),
+        kind: MoveKind::Cold,
+        by_word: true,
+        old: Some(NveId(1)),
+        expected: Some(Version::default()),
+        ips: vec![Ipv4Addr::LOCALHOST.into()],
+    };
+    let claims = vec![claim(1), claim(2)];
+    Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::ONCE, claims })
+}
+
+fn restate() -> Message {
+    Message::Restate(Restate { vn: Vni::MAX, more: false, tsis: vec![] })
+}
+
+fn restate_move() -> Message {
+    Message::RestateMove(RestateMove {
+        move_id: MoveId(7),
+        version: Version::default(),
+        side: Side::Old,
+        party: PartyState::Runs,
+        peer: NveId(2),
+        tsis: vec![],
+    })
+}
+
 /// Changes bytes of a good message, and gives the error of decoding it.
 fn with(message: &Message, changes: &[(usize, u8)]) -> alloc::string::String {
     let mut bytes = encoded(message);
@@ -55,7 +83,14 @@ fn each_field_that_is_wrong_is_named() {
         ("Query at byte 37: TLV 6: 2 bytes are left over", query(), vec![(32, 4)]),
         ("Query at byte 28: TLV 13 is critical and unknown", query(), vec![(29, 13)]),
         ("Query at byte 39: TLV 6 is missing", query(), vec![(28, 0), (29, 13)]),
-        ("Ready at byte 44: 11 is not a value of this field", ready(), vec![(44, 11)]),
+        ("Ready at byte 44: 12 is not a value of this field", ready(), vec![(44, 12)]),
+        ("RegistrationRequest at byte 34: TLV 21: 224 is not a value of this field", request(), vec![(34, 0xe0)]),
+        ("RegistrationRequest at byte 66: TLV 21: 229 is not a value of this field", request(), vec![(66, 0xe5)]),
+        ("RegistrationRequest at byte 61: TLV 21: 0 is not a value of this field", request(), vec![(61, 0x80)]),
+        ("RegistrationRequest at byte 98: TLV 21 is missing", request(), vec![(30, 0), (31, 99)]),
+        ("Restate at byte 28: 2 is too large: must be at most 1", restate(), vec![(28, 2)]),
+        ("RestateMove at byte 44: 0 is not a value of this field", restate_move(), vec![(44, 0)]),
+        ("RestateMove at byte 45: 4 is not a value of this field", restate_move(), vec![(45, 4)]),
         ("Update at byte 56: 2 is too large: must be at most 1", update(), vec![(56, 2)]),
         ("Update at byte 78: TLV 9: 1 is too large: must be at most 0", update(), vec![(78, 1)]),
     ];
@@ -136,13 +171,9 @@ fn a_hint_between_edges_has_one_length() {
 #[test]
 fn an_empty_run_of_addresses_says_only_that_there_are_none() {
     let request = |ips| {
-        Message::RegistrationRequest(RegistrationRequest {
-            tsi: Tsi { key: TsiKey { vn: Vni::MAX, mac: Mac::ZERO }, ips },
-            kind: MoveKind::Cold,
-            old: None,
-            expected: None,
-            lifetime: Lifetime::ONCE,
-        })
+        let claim = Claim { mac: Mac::ZERO, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+        let claims = vec![claim];
+        Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::ONCE, claims })
     };
     let mut bytes = encoded(&request(vec![]));
     assert_eq!(bytes.last(), Some(&0));

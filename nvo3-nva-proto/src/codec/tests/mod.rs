@@ -4,6 +4,7 @@ mod audit;
 #[cfg(feature = "serde")]
 mod json;
 mod malformed;
+mod registration;
 mod round_trip;
 mod rules;
 pub(crate) mod spec;

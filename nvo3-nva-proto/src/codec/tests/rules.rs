@@ -61,12 +61,12 @@ fn update() -> Update {
 fn connected(now: Instant) -> (Session, Session) {
     let place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::LOCALHOST) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
-    let hello = Hello { place, nonce: 0, resumed: false, encapsulations, capabilities };
+    let hello = Hello { place, nonce: 0, resumed: false, encapsulations, capabilities, seen: None };
     let mut nve = Session::initiate(SessionConfig::default(), hello, 1).unwrap();
     let mut bytes = vec![];
     assert!(nve.poll_transmit(now, &mut bytes));
     let (_, Message::Hello(hello)) = Message::decode(&bytes).unwrap() else { panic!("not a Hello") };
-    let grant = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(0) };
+    let grant = HelloAck { session: SessionId(9), nonce: hello.nonce, epoch: 1, published: RecordNo(0), seen: None };
     let mut nva = Session::accept(SessionConfig::default(), now, &hello, grant).unwrap();
     assert!(nva.poll_transmit(now, &mut bytes));
     let (header, grant) = Message::decode(&bytes).unwrap();
@@ -151,21 +151,20 @@ fn a_byte_is_its_value_or_an_error_that_names_it() {
 /// Checks VMM-6-02.
 #[test]
 fn a_registration_s_result_that_nobody_knows_is_no_acceptance() {
-    let tsi = TsiKey { vn: Vni::MAX, mac: Mac::ZERO };
     let reply = RegistrationReply {
-        tsi,
+        vn: Vni::MAX,
         result: RegistrationResult::Moving,
-        version: Version::default(),
         lifetime: Lifetime::ONCE,
+        tsis: vec![TsiVersion { mac: Mac::ZERO, version: Version::default() }],
         current: None,
     };
     let bytes = encoded(&Message::RegistrationReply(reply));
 
     for code in 10..=u8::MAX {
         let mut bytes = bytes.clone();
-        bytes[46] = code;
+        bytes[28] = code;
         let error = Message::decode(&bytes).unwrap_err();
-        assert_eq!((error.code(), error.offset), (ErrorCode::Field, 46));
+        assert_eq!((error.code(), error.offset), (ErrorCode::Field, 28));
     }
 }
 
@@ -175,7 +174,7 @@ proptest! {
     /// Checks DIR-07.
     #[test]
     fn what_says_that_it_is_longer_than_the_message_is_refused(
-        message in message(), kind in 0..24_u16, value in 0..8_u16, beyond in 1..2_000_u16,
+        message in message(), kind in 0..28_u16, value in 0..8_u16, beyond in 1..2_000_u16,
     ) {
         let at = message.encoded_len();
         let mut tlv = [kind.to_be_bytes(), (value + beyond).to_be_bytes()].concat();

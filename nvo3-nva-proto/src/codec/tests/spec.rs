@@ -19,6 +19,14 @@ const NEW: Place = Place {
     nve: NveId(2),
     locators: Locators::Both(Ipv4Addr::new(192, 0, 2, 2), Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 2)),
 };
+const NEWER: Version = Version { epoch: 3, generation: 1_050 };
+/// The proof is that of the recommended construction, under the key of the example.
+pub(crate) const SEEN: Seen = Seen {
+    epoch: 3,
+    record: RecordNo(1_040),
+    shard: 0,
+    proof: [0x5d, 0xa3, 0x88, 0x3c, 0x7a, 0x15, 0x55, 0xe4, 0x01, 0x3d, 0xec, 0xc1, 0x60, 0x8e, 0x7b, 0x79],
+};
 const MOVE: MoveId = MoveId(7);
 const WORD: MoveWord = MoveWord { move_id: MOVE, version: VERSION };
 
@@ -36,34 +44,59 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         resumed: false,
         encapsulations: Encapsulations::VXLAN,
         capabilities: Capabilities::HOLD,
+        seen: None,
     };
-    let hello_ack = HelloAck { session: SessionId(0xa1), nonce: hello.nonce, epoch: 3, published: RecordNo(1_040) };
+    let again = Hello { resumed: true, seen: Some(SEEN), ..hello };
+    let hello_ack = HelloAck {
+        session: SessionId(0xa1),
+        nonce: hello.nonce,
+        epoch: 3,
+        published: RecordNo(1_040),
+        seen: Some(SEEN),
+    };
     let error = ErrorMessage { code: ErrorCode::UnknownCritical, about: 0x24, sequence: 9, offset: 57, tlv: 13 };
     let resync = Resync {
-        since: RecordNo(1_040),
+        since: Version { epoch: 3, generation: 1_040 },
         vns: vec![vn],
         mappings: vec![(vn, Address::Mac(MAC)), (vn, Address::Ip(IP4))],
         more: false,
     };
-    let request = RegistrationRequest {
-        tsi: tsi(),
+    let other = Mac([0x02, 0, 0, 0, 0, 0x0b]);
+    let ip4 = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
+    let came = Claim {
+        mac: MAC,
         kind: MoveKind::Failover,
+        by_word: true,
         old: Some(NveId(1)),
         expected: Some(VERSION),
-        lifetime: Lifetime::SESSION,
+        ips: vec![IP4, IP6],
     };
-    let accepted = RegistrationReply {
-        tsi: key,
-        result: RegistrationResult::Accepted,
-        version: VERSION,
-        lifetime: Lifetime::SESSION,
-        current: None,
-    };
+    let started = Claim { mac: other, kind: MoveKind::Cold, by_word: false, old: None, expected: None, ips: vec![ip4] };
+    let lifetime = Lifetime::new(Micros::from_secs(60));
+    let request = RegistrationRequest { vn, lifetime, claims: vec![came, started] };
+    let versions = vec![TsiVersion { mac: MAC, version: VERSION }, TsiVersion { mac: other, version: NEWER }];
+    let accepted =
+        RegistrationReply { vn, result: RegistrationResult::Accepted, lifetime, tsis: versions.clone(), current: None };
     let stale = RegistrationReply {
+        vn,
         result: RegistrationResult::Stale,
         lifetime: Lifetime::ONCE,
+        tsis: versions[..1].to_vec(),
         current: Some(OLD),
-        ..accepted
+    };
+    let resting = vec![
+        Resting { mac: MAC, version: VERSION, ips: vec![IP4, IP6] },
+        Resting { mac: other, version: NEWER, ips: vec![ip4] },
+    ];
+    let restate = Restate { vn, more: true, tsis: resting };
+    let empty = Restate { vn: Vni::new(0).unwrap(), more: false, tsis: vec![] };
+    let restated = RestateMove {
+        move_id: MOVE,
+        version: VERSION,
+        side: Side::Old,
+        party: PartyState::Stopped,
+        peer: NveId(2),
+        tsis: vec![tsi()],
     };
     let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
     let found = Response {
@@ -78,12 +111,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         lifetime: Lifetime::new(Micros::from_secs(5)),
         ..found.clone()
     };
-    let gone = Mapping {
-        mac: Mac([0x02, 0, 0, 0, 0, 0x0b]),
-        ips: vec![],
-        version: Version { epoch: 3, generation: 1_050 },
-        place: None,
-    };
+    let gone = Mapping { mac: other, ips: vec![], version: NEWER, place: None };
     let restarted = Mapping {
         mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
         ips: vec![IP4],
@@ -158,13 +186,11 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let opaque = StateChunk { part: StatePart::Opaque(b"lease 600".to_vec()), ..chunk.clone() };
     let ack = StateAck { stream, kind, upto: offer.total, answer: StateAnswer::Taken };
     let cached = CacheEntry { mac: MAC, ips: vec![IP4, IP6], version: VERSION, nve: NveId(1) };
-    let unknown = Mac([0x02, 0, 0, 0, 0, 0x0b]);
-    let newer = Version { generation: 1_050, ..VERSION };
     let report = CacheReport {
         vn,
         entries: vec![
             cached.clone(),
-            CacheEntry { mac: unknown, ips: vec![], version: newer, nve: NveId(2) },
+            CacheEntry { mac: other, ips: vec![], version: NEWER, nve: NveId(2) },
             CacheEntry {
                 mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
                 ips: vec![IP4],
@@ -175,8 +201,8 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         more: true,
     };
     let wrong = vec![
-        WrongEntry { verdict: Verdict::Stale, mac: MAC, version: newer },
-        WrongEntry { verdict: Verdict::Unknown, mac: unknown, version: Version::default() },
+        WrongEntry { verdict: Verdict::Stale, mac: MAC, version: NEWER },
+        WrongEntry { verdict: Verdict::Unknown, mac: other, version: Version::default() },
     ];
     let verdict = CacheVerdict { vn, wrong, more: false };
 
@@ -186,6 +212,7 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let unasked = Header { transaction: 0, ..inside };
     vec![
         ("Hello", outside, Message::Hello(hello)),
+        ("Hello, with SEEN", outside, Message::Hello(again)),
         ("HelloAck", under, Message::HelloAck(hello_ack)),
         ("Keepalive", under, Message::Keepalive),
         ("Goodbye", under, Message::Goodbye),
@@ -194,8 +221,11 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         ("RegistrationRequest", inside, Message::RegistrationRequest(request)),
         ("RegistrationReply, accepted", inside, Message::RegistrationReply(accepted)),
         ("RegistrationReply, refused", inside, Message::RegistrationReply(stale)),
-        ("Deregister", inside, Message::Deregister(Deregister { tsi: key, version: VERSION })),
-        ("DeregisterReply", inside, Message::DeregisterReply(DeregisterReply { tsi: key, version: VERSION })),
+        ("Deregister", inside, Message::Deregister(Deregister { vn, tsis: versions.clone() })),
+        ("DeregisterReply", inside, Message::DeregisterReply(DeregisterReply { vn, tsis: versions })),
+        ("Restate", unasked, Message::Restate(restate)),
+        ("Restate, of an NVE without TSIs", unasked, Message::Restate(empty)),
+        ("RestateMove", unasked, Message::RestateMove(restated)),
         ("Query", inside, Message::Query(Query { vn, address: Address::Ip(IP4) })),
         ("Response, found", inside, Message::Response(found)),
         ("Response, not found", inside, Message::Response(not_found)),

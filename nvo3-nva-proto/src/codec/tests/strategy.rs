@@ -81,8 +81,8 @@ pub(super) fn update(mappings: usize, places: usize) -> impl Strategy<Value = Up
 
 pub(super) fn resync(most: usize) -> impl Strategy<Value = Resync> {
     let mappings = vec((vni(), address()), 0..most);
-    (any::<u64>(), vec(vni(), 0..most), mappings, any::<bool>()).prop_map(|(since, vns, mappings, more)| Resync {
-        since: RecordNo(since),
+    (version(), vec(vni(), 0..most), mappings, any::<bool>()).prop_map(|(since, vns, mappings, more)| Resync {
+        since,
         vns,
         mappings,
         more,
@@ -106,15 +106,27 @@ pub(super) fn error_code() -> impl Strategy<Value = ErrorCode> {
     ])
 }
 
+fn seen() -> impl Strategy<Value = Seen> {
+    any::<(u32, u64, u32, [u8; 16])>().prop_map(|(epoch, record, shard, proof)| Seen {
+        epoch,
+        record: RecordNo(record),
+        shard,
+        proof,
+    })
+}
+
 fn session_group() -> BoxedStrategy<Message> {
-    let hello =
-        (place(), any::<u64>(), any::<bool>(), any::<u16>(), any::<u32>()).prop_map(|(place, nonce, resumed, e, c)| {
-            let (encapsulations, capabilities) = (Encapsulations(e), Capabilities(c));
-            Message::Hello(Hello { place, nonce, resumed, encapsulations, capabilities })
+    let hello = (place(), any::<(u64, bool, u16, u32)>(), option::of(seen())).prop_map(
+        |(place, (nonce, resumed, encapsulations, capabilities), seen)| {
+            let (encapsulations, capabilities) = (Encapsulations(encapsulations), Capabilities(capabilities));
+            Message::Hello(Hello { place, nonce, resumed, encapsulations, capabilities, seen })
+        },
+    );
+    let hello_ack =
+        (any::<(u64, u64, u32, u64)>(), option::of(seen())).prop_map(|((session, nonce, epoch, published), seen)| {
+            let (session, published) = (SessionId(session), RecordNo(published));
+            Message::HelloAck(HelloAck { session, nonce, epoch, published, seen })
         });
-    let hello_ack = any::<(u64, u64, u32, u64)>().prop_map(|(session, nonce, epoch, published)| {
-        Message::HelloAck(HelloAck { session: SessionId(session), nonce, epoch, published: RecordNo(published) })
-    });
     let error = (error_code(), any::<(u8, u32, u32, u16)>()).prop_map(|(code, (about, sequence, offset, tlv))| {
         Message::Error(ErrorMessage { code, about, sequence, offset, tlv })
     });
@@ -143,15 +155,28 @@ fn millis() -> impl Strategy<Value = Micros> {
 /// The shortest time that the expiry of a state cannot carry.
 const NEVER: Micros = Micros::from_millis(u32::MAX as u64);
 
-fn registration_group() -> BoxedStrategy<Message> {
+fn claim(ips: impl Strategy<Value = Vec<IpAddr>>) -> impl Strategy<Value = Claim> {
+    let old = option::of(any::<u64>().prop_map(NveId));
+    (mac(), move_kind(), any::<bool>(), old, option::of(version()), ips)
+        .prop_map(|(mac, kind, by_word, old, expected, ips)| Claim { mac, kind, by_word, old, expected, ips })
+}
+
+/// A request with fewer than `most` claims.
+pub(super) fn request(most: usize) -> impl Strategy<Value = RegistrationRequest> {
+    (vni(), lifetime(), vec(claim(vec(ip(), 0..6)), 0..most)).prop_map(|(vn, lifetime, claims)| RegistrationRequest {
+        vn,
+        lifetime,
+        claims,
+    })
+}
+
+fn versions(most: usize) -> impl Strategy<Value = Vec<TsiVersion>> {
+    vec((mac(), version()).prop_map(|(mac, version)| TsiVersion { mac, version }), 0..most)
+}
+
+/// A reply with fewer than `most` TSIs.
+pub(super) fn reply(most: usize) -> impl Strategy<Value = RegistrationReply> {
     use RegistrationResult::*;
-    let kind = move_kind();
-    let request = (tsi(ips()), kind, option::of(any::<u64>()), option::of(version()), lifetime()).prop_map(
-        |(tsi, kind, old, expected, lifetime)| {
-            let old = old.map(NveId);
-            Message::RegistrationRequest(RegistrationRequest { tsi, kind, old, expected, lifetime })
-        },
-    );
     let result = select(alloc::vec![
         Accepted,
         Policy,
@@ -164,15 +189,46 @@ fn registration_group() -> BoxedStrategy<Message> {
         Malformed,
         Moving
     ]);
-    let reply = (key(), result, version(), lifetime(), option::of(place())).prop_map(
-        |(tsi, result, version, lifetime, current)| {
-            Message::RegistrationReply(RegistrationReply { tsi, result, version, lifetime, current })
+    (vni(), result, lifetime(), versions(most), option::of(place()))
+        .prop_map(|(vn, result, lifetime, tsis, current)| RegistrationReply { vn, result, lifetime, tsis, current })
+}
+
+/// A Deregister of fewer than `most` TSIs.
+pub(super) fn deregister(most: usize) -> impl Strategy<Value = Deregister> {
+    (vni(), versions(most)).prop_map(|(vn, tsis)| Deregister { vn, tsis })
+}
+
+/// A restatement of fewer than `most` TSIs.
+pub(super) fn restate(most: usize) -> impl Strategy<Value = Restate> {
+    let resting = (mac(), version(), vec(ip(), 0..6)).prop_map(|(mac, version, ips)| Resting { mac, version, ips });
+    (vni(), any::<bool>(), vec(resting, 0..most)).prop_map(|(vn, more, tsis)| Restate { vn, more, tsis })
+}
+
+fn registration_group() -> BoxedStrategy<Message> {
+    let one = (vni(), lifetime(), claim(ips())).prop_map(|(vn, lifetime, claim)| {
+        let claims = [claim].to_vec();
+        Message::RegistrationRequest(RegistrationRequest { vn, lifetime, claims })
+    });
+    let deregistered =
+        (vni(), versions(60)).prop_map(|(vn, tsis)| Message::DeregisterReply(DeregisterReply { vn, tsis }));
+    let party = select(alloc::vec![PartyState::Runs, PartyState::Stopped, PartyState::Revoked]);
+    let ids = any::<(u64, u64)>();
+    let moving = (ids, version(), side(), party, vec(tsi(vec(ip(), 0..4)), 0..12)).prop_map(
+        |((move_id, peer), version, side, party, tsis)| {
+            let (move_id, peer) = (MoveId(move_id), NveId(peer));
+            Message::RestateMove(RestateMove { move_id, version, side, party, peer, tsis })
         },
     );
-    let deregister = (key(), version()).prop_map(|(tsi, version)| Message::Deregister(Deregister { tsi, version }));
-    let deregistered =
-        (key(), version()).prop_map(|(tsi, version)| Message::DeregisterReply(DeregisterReply { tsi, version }));
-    prop_oneof![request.boxed(), reply.boxed(), deregister.boxed(), deregistered.boxed()].boxed()
+    prop_oneof![
+        one.boxed(),
+        request(9).prop_map(Message::RegistrationRequest).boxed(),
+        reply(60).prop_map(Message::RegistrationReply).boxed(),
+        deregister(60).prop_map(Message::Deregister).boxed(),
+        deregistered.boxed(),
+        restate(10).prop_map(Message::Restate).boxed(),
+        moving.boxed(),
+    ]
+    .boxed()
 }
 
 fn directory_group() -> BoxedStrategy<Message> {
@@ -198,6 +254,10 @@ fn directory_group() -> BoxedStrategy<Message> {
     .boxed()
 }
 
+fn side() -> impl Strategy<Value = Side> {
+    select(alloc::vec![Side::Old, Side::New])
+}
+
 fn move_kind() -> impl Strategy<Value = MoveKind> {
     select(alloc::vec![MoveKind::Hot, MoveKind::Warm, MoveKind::Cold, MoveKind::Failover])
 }
@@ -207,9 +267,8 @@ fn move_group() -> BoxedStrategy<Message> {
     let move_id = || any::<u64>().prop_map(MoveId);
     let limits =
         (any::<u32>(), any::<u32>(), millis()).prop_map(|(frames, bytes, age)| HoldLimits { frames, bytes, age });
-    let side = select(alloc::vec![Side::Old, Side::New]);
     let tsis = vec(tsi(vec(ip(), 0..4)), 0..12);
-    let prepare = (move_id(), version(), side, move_kind(), any::<bool>(), tsis, place(), limits).prop_map(
+    let prepare = (move_id(), version(), side(), move_kind(), any::<bool>(), tsis, place(), limits).prop_map(
         |(move_id, version, side, kind, suspended, tsis, peer, limits)| {
             Message::Prepare(Prepare { move_id, version, side, kind, suspended, tsis, peer, limits })
         },
@@ -224,7 +283,8 @@ fn move_group() -> BoxedStrategy<Message> {
         Busy,
         Policy,
         UnknownTsi,
-        NotSupported
+        NotSupported,
+        StillHere
     ]));
     let ready = (move_id(), version(), refused)
         .prop_map(|(move_id, version, refused)| Message::Ready(Ready { move_id, version, refused }));

@@ -60,6 +60,9 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
         let version = Version { epoch: 1, generation: 1 };
         let mapping = Mapping { mac, ips: ips.clone(), version, place: Some(dual(1)) };
         let update = Update { mappings: [mapping.clone()].to_vec(), ..dual_stack(0, 1) };
+        let (kind, old, expected) = (MoveKind::Hot, Some(NveId(1)), Some(version));
+        let claim = Claim { mac, kind, by_word: true, old, expected, ips: ips.clone() };
+        let resting = Resting { mac, version, ips: ips.clone() };
         let tsi = Tsi { key: TsiKey { vn, mac }, ips };
         let messages = [
             Message::Response(Response {
@@ -70,11 +73,18 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
             }),
             Message::Update(update),
             Message::RegistrationRequest(RegistrationRequest {
-                tsi: tsi.clone(),
-                kind: MoveKind::Hot,
-                old: Some(NveId(1)),
-                expected: Some(version),
+                vn,
                 lifetime: Lifetime::from_wire(1),
+                claims: [claim].to_vec(),
+            }),
+            Message::Restate(Restate { vn, more: false, tsis: [resting].to_vec() }),
+            Message::RestateMove(RestateMove {
+                move_id: MoveId(1),
+                version,
+                side: Side::New,
+                party: PartyState::Runs,
+                peer: NveId(1),
+                tsis: [tsi.clone()].to_vec(),
             }),
             Message::Prepare(Prepare {
                 move_id: MoveId(1),

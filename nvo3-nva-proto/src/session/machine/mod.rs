@@ -169,13 +169,16 @@ impl Session {
         }
     }
 
-    /// Tells the peer, once and unreliably, that a message could not be taken.
-    pub fn refuse(&mut self, error: ErrorMessage) {
-        if self.is_up() && self.refusals.len() < REFUSALS {
+    /// Tells the peer, once and unreliably, that a message could not be taken. The Error leaves before an Ack that is due. False if
+    /// there is no session or no room: nothing leaves, and `errors_shed` counts it.
+    pub fn refuse(&mut self, error: ErrorMessage) -> bool {
+        let room = self.is_up() && self.refusals.len() < REFUSALS;
+        if room {
             self.refusals.push_back(error);
         } else {
             self.counters.errors_shed = self.counters.errors_shed.saturating_add(1);
         }
+        room
     }
 
     /// Closes the session with a Goodbye. Messages that were not acknowledged are dropped.

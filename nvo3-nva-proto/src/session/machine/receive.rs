@@ -53,7 +53,8 @@ impl Session {
     /// An Error is not answered by an Error: two peers that do not understand each other would never end.
     fn refuse_undecodable(&mut self, error: &DecodeError) {
         if type_name(error.about) != Some("Error") {
-            self.refuse(error.reply());
+            // A peer that repeats the message is told again.
+            let _ = self.refuse(error.reply());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
-use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId, Tsi};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -25,14 +25,8 @@ fn a_full_queue_refuses_and_changes_nothing() {
 fn what_does_not_fit_or_is_the_session_s_own_is_not_queued() {
     let mut net = Network::connected();
     let ips = vec!["2001:db8::1".parse().unwrap(); 100];
-    let key = crate::TsiKey { vn: nvo3_wire::Vni::MAX, mac: nvo3_wire::Mac::ZERO };
-    let too_long = Message::RegistrationRequest(crate::RegistrationRequest {
-        tsi: Tsi { key, ips },
-        kind: crate::MoveKind::Cold,
-        old: None,
-        expected: None,
-        lifetime: crate::Lifetime::SESSION,
-    });
+    let tsi = crate::Resting { mac: crate::Mac::ZERO, version: crate::Version::default(), ips };
+    let too_long = Message::Restate(crate::Restate { vn: crate::Vni::MAX, more: false, tsis: vec![tsi] });
 
     assert!(matches!(net.side(NVE).send(0, &too_long), Err(SendError::Encode(_))));
     assert_eq!(net.side(NVE).send(0, &Message::Goodbye), Err(SendError::Internal { name: "Goodbye" }));

@@ -58,11 +58,12 @@ pub(super) fn hello() -> Hello {
         resumed: false,
         encapsulations: Encapsulations::VXLAN,
         capabilities: Capabilities::HOLD,
+        seen: None,
     }
 }
 
 pub(super) fn grant(session: u64) -> HelloAck {
-    HelloAck { session: SessionId(session), nonce: 0, epoch: 1, published: RecordNo(0) }
+    HelloAck { session: SessionId(session), nonce: 0, epoch: 1, published: RecordNo(0), seen: None }
 }
 
 /// Message number `n` of a test.

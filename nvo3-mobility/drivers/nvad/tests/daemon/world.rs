@@ -4,7 +4,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Locators, Micros, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use nvoctl::{Reply, Request, What, clock};
@@ -101,7 +101,7 @@ impl World {
 
     pub(crate) fn attach(&mut self, n: usize, vm: &Tsi) {
         let (vn, tsis) = (vm.key.vn, vec![vm.clone()]);
-        let attach = Input::Attach { vap: VapId(vm.key.mac.0[5].into()), vn, tsis, trusted: false };
+        let attach = Input::Attach { vap: VapId(vm.key.mac.0[5].into()), vn, tsis, policy: PortPolicy::untrusted() };
         self.edges[n].machine.tell(clock::now(), attach).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use super::{Edge, show, words};
 use nvo3_mobility::nve::rules::News;
 use nvo3_mobility::nve::{Event, Input};
-use nvo3_mobility::table::VapId;
+use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
 use nvoctl::daemon::{self, Call, Caller, Watchers};
 use nvoctl::{Port, Reply, Request, What, clock};
@@ -34,6 +34,14 @@ impl Callers {
             caller.reply(reply.clone());
         }
     }
+}
+
+/// The policy of a port, as its owner wrote it.
+const fn policy(port: &Port) -> PortPolicy {
+    let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
+    policy.router_advertisements |= port.router_advertisements;
+    policy.dhcp_server |= port.dhcp_server;
+    policy
 }
 
 impl Edge {
@@ -81,10 +89,10 @@ impl Edge {
             return Err(format!("{0} is attached already; `nvoctl detach {0}` closes the port", port.name).into());
         }
         let (name, vn, tsis) = (port.name.clone(), port.vni, port.tsis());
-        let (trusted, active) = (port.trusted, port.active);
+        let (policy, active) = (policy(&port), port.active);
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
         let vap = self.paths.open_port(port)?;
-        if let Err(error) = self.machine.tell(now, Input::Attach { vap, vn, tsis, trusted }) {
+        if let Err(error) = self.machine.tell(now, Input::Attach { vap, vn, tsis, policy }) {
             self.paths.close_port(vap);
             return Err(format!("{name}: {error}").into());
         }

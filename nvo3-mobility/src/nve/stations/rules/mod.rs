@@ -80,6 +80,9 @@ pub enum State {
     /// The VM runs here, and the NVE knows where it will go. Delivered frames are remembered, because *Suspend* may come after the
     /// VM stopped.
     Leaving(Plan),
+    /// The VM runs here, and a frame at another NVE shows it there. The NVE asks the VM whether it is here. Delivered frames are
+    /// remembered until the VM answers.
+    Confirming(Plan),
     /// The tunnel to the new NVE is ordered.
     Suspending(Plan),
     /// The tunnel to the new NVE is ordered, and the VM does not run here.
@@ -128,6 +131,10 @@ pub enum Input {
     PrepareOld(Plan, bool),
     /// The NVA: the VM showed up at the other NVE and may move there; stop delivering.
     Yield(Plan),
+    /// The NVA: a frame at the other NVE shows the VM there; stop delivering unless the VM answers here.
+    Confirm(Plan),
+    /// The VM did not answer.
+    Silent,
     /// The NVA: the VM will come.
     PrepareNew(Plan),
     /// The NVA: the old NVE has stopped delivering.
@@ -175,6 +182,8 @@ pub enum Output {
     Register,
     /// Tell the NVA that the VM is gone.
     Deregister,
+    /// Ask the VM whether it is here, and start the timer of its answer.
+    Probe,
     /// Start the timer of the forward entry.
     ForwardFor(Duration),
     /// Tell the owner the news.
@@ -303,7 +312,9 @@ pub fn step(before: TsiState, input: Input) -> Option<(TsiState, Outputs)> {
 /// The floor that an accepted statement sets. A refused *Prepare* sets none, because the current mapping may still be registered.
 fn raised_by(input: Input, state: &State) -> Version {
     match input {
-        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::PrepareNew(plan) if state.plan() == Some(&plan) => {
+        Input::PrepareOld(plan, _) | Input::Yield(plan) | Input::Confirm(plan) | Input::PrepareNew(plan)
+            if state.plan() == Some(&plan) =>
+        {
             just_below(plan.version)
         }
         Input::Revoke(plan) => plan.version,
@@ -329,12 +340,27 @@ impl State {
         matches!(self, Self::Suspending(_) | Self::Vacating(_) | Self::Installing(_) | Self::Activating(_))
     }
 
+    /// True if what this NVE promises in this state rests on the TSI's port too: the VM will run or runs behind it.
+    pub const fn needs_port(&self) -> bool {
+        matches!(
+            self,
+            Self::Claiming { .. }
+                | Self::Here
+                | Self::Installing(_)
+                | Self::Prepared(_)
+                | Self::Holding(_)
+                | Self::Activating(_)
+                | Self::Active(_)
+        )
+    }
+
     /// True if the VM runs here, or has stopped here and no other NVE has it: this NVE then answers for the addresses of the VM
     /// without asking the NVA.
     pub const fn is_home(&self) -> bool {
         match self {
             Self::Here
             | Self::Leaving(_)
+            | Self::Confirming(_)
             | Self::Suspending(_)
             | Self::Suspended(_)
             | Self::Resuming(_)
@@ -366,6 +392,7 @@ impl State {
         match self {
             Self::Away | Self::Claiming { .. } | Self::Here | Self::Halted { .. } | Self::Forwarding { .. } => None,
             Self::Leaving(plan)
+            | Self::Confirming(plan)
             | Self::Suspending(plan)
             | Self::Vacating(plan)
             | Self::Suspended(plan)
@@ -383,6 +410,7 @@ impl State {
             Self::Claiming { .. } => "claiming",
             Self::Here => "here",
             Self::Leaving(_) => "leaving",
+            Self::Confirming(_) => "confirming",
             Self::Suspending(_) => "suspending",
             Self::Vacating(_) => "vacating",
             Self::Suspended(_) => "suspended",
@@ -419,6 +447,7 @@ impl State {
             Self::Claiming { .. } => "the VM showed up here, and the NVA has not answered",
             Self::Here => "the VM runs here, and the mapping names this NVE",
             Self::Leaving(_) => "the VM runs here, and will move to the new NVE",
+            Self::Confirming(_) => "a frame elsewhere shows the VM there, and the VM is asked whether it is here",
             Self::Suspending(_) => "the tunnel to the new NVE is ordered",
             Self::Vacating(_) => "the VM does not run here, and the tunnel to the new NVE is ordered",
             Self::Suspended(_) => "the tunnel to the new NVE is in force",
@@ -457,12 +486,15 @@ pub const fn entry(state: State) -> Option<Entry> {
     Some(match state {
         State::Away => return None,
         State::Here | State::Activating(_) | State::Active(_) => Entry::DELIVER,
-        State::Leaving(_) => Entry::DELIVER_AND_REMEMBER,
+        State::Leaving(_) | State::Confirming(_) => Entry::DELIVER_AND_REMEMBER,
         State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
             tunnel(plan.peer)
         }
         State::Forwarding { to } => tunnel(to),
-        State::Claiming { forward, .. } => hold(forward, Bum::Skip, Gate::Hold),
+        State::Claiming { forward, sign: Sign::Word } => hold(forward, Bum::Skip, Gate::Hold),
+        // Only a frame shows the VM here: until the NVA has answered, frames for it go where they went before.
+        State::Claiming { forward: Some(to), .. } => tunnel(to),
+        State::Claiming { forward: None, .. } => return None,
         State::Halted { peer } => hold(peer, Bum::Skip, Gate::Open),
         State::Holding(target) => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
         State::Revoked(target) if target.left => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),

@@ -2,10 +2,13 @@
 
 use super::Duration::InFlight;
 use super::Input::{
-    AbortedHere, Again, Applied, Committed, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Suspend, Yield,
+    AbortedHere, Again, Applied, Committed, Confirm, Detach, Frame, MovedTo, PrepareOld, Refused, Runs, Silent,
+    Suspend, Yield,
 };
-use super::Output::{ForwardFor, Refuse, Say, Tell};
-use super::State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending, Vacating};
+use super::Output::{ForwardFor, Probe, Refuse, Say, Tell};
+use super::State::{
+    Away, Claiming, Confirming, Forwarding, Halted, Here, Leaving, Resuming, Suspended, Suspending, Vacating,
+};
 use super::{Input, News, Outputs, Plan, Sign, State, Word, outputs};
 use nvo3_nva_proto::{Refusal, Version};
 
@@ -27,10 +30,25 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Resuming(q),                          PrepareOld(p, _))                 if p == q => (Resuming(p), outputs![say(p, Word::Resumed)]),
         (Away | Forwarding { .. },             PrepareOld(p, false)) if p.version > floor => (state, outputs![Refuse(p.id, p.version, Refusal::WrongPlace)]),
 
+        (Here,                                 Confirm(p))  if p.version > floor => (Confirming(p), outputs![Probe]),
+        (Away | Halted { .. } | Forwarding { .. } | Claiming { .. },
+                                               Confirm(p))  if p.version > floor => (Vacating(p), outputs![]),
+        (Confirming(q),                        Confirm(p))           if p == q    => (state, outputs![]),
+        (Confirming(q),                        Yield(p) | Confirm(p)) if p.version > floor && p.version > q.version => (Suspending(p), outputs![]),
+        (Confirming(p),                        Runs | Frame)                      => (Here, outputs![Refuse(p.id, p.version, Refusal::StillHere)]),
+        (Confirming(p),                        Silent | Detach)                   => (Suspending(p), outputs![]),
+        (Confirming(p),                        Again)                             => (state, outputs![say(p, Word::OutcomeQuery)]),
+        (Confirming(p),                        AbortedHere(m, _))    if m == p.id => (Here, outputs![]),
+        (Confirming(p),                        Committed(m, v, to))  if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Confirming(p),                        MovedTo(v, to))       if v > p.version && v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        (Suspending(q) | Vacating(q) | Suspended(q), Confirm(p))     if p == q    => (state, outputs![]),
+
         (Leaving(p),                           Suspend(m))                    if m == p.id => (Suspending(p), outputs![]),
         (Suspending(p) | Vacating(p),          Suspend(m))                    if m == p.id => (state, outputs![]),
         (Suspended(p),                         Suspend(m))                    if m == p.id => (Suspended(p), outputs![Tell(News::Suspended)]),
         (Suspending(p) | Vacating(p),          Applied)                                    => (Suspended(p), outputs![say(p, Word::Suspended), Tell(News::Suspended)]),
+        // The forwarder does not remember what it delivers, or lost the tunnel and cannot have it again.
+        (Leaving(p) | Suspended(p),            Refused)                                    => (state, outputs![Refuse(p.id, p.version, Refusal::Forwarder)]),
         (Suspending(p),                        Refused)                                    => (Leaving(p), outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
 
         (Vacating(p),                          Refused)                                    => (Halted { peer: Some(p.peer) }, outputs![Refuse(p.id, p.version, Refusal::Forwarder), Tell(News::SuspendFailed)]),
@@ -45,6 +63,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
 
         (Leaving(p) | Suspending(p) | Vacating(p) | Suspended(p), Committed(m, v, to)) if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         (Resuming(p),                          Committed(m, v, to))   if m == p.id && v >= floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
+        // Nobody planned the move and nobody stopped the VM: it goes on here.
+        (Suspending(p) | Suspended(p),         AbortedHere(m, _))     if m == p.id && m.is_reserved() => (Here, outputs![Tell(News::Running)]),
         // A move ends once, even if a newer statement arrived before its outcome. So the floor does not matter here.
         (Leaving(p) | Resuming(p),             AbortedHere(m, _))     if m == p.id => (Here, outputs![Tell(News::Running)]),
         (Suspending(p) | Vacating(p) | Suspended(p), AbortedHere(m, _))     if m == p.id => (Halted { peer: Some(p.peer) }, outputs![Tell(News::Halted)]),

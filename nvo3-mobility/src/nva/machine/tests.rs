@@ -1,0 +1,383 @@
+//! Nothing that rests on a record leaves the authority before the record is durable.
+
+use super::*;
+use crate::nva::Input;
+use alloc::vec;
+use nvo3_nva_proto::{
+    Ack, Address, Answer, Capabilities, Claim, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck,
+    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Session, SessionConfig,
+    SessionEvent, Tsi, TsiVersion,
+};
+use nvo3_wire::{Mac, Vni};
+
+const VN: Vni = Vni::MAX;
+const MOVE: MoveId = MoveId(10);
+
+fn place(n: u8) -> Place {
+    Place { nve: NveId(n.into()), locators: Locators::V4([198, 51, 100, n].into()) }
+}
+
+fn peer(n: u8) -> Peer {
+    ([198, 51, 100, n], 1).into()
+}
+
+fn tsi(n: u8) -> Tsi {
+    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] }
+}
+
+/// One edge, which says what the test says.
+struct Far {
+    session: Session,
+    heard: Vec<Message>,
+    /// The sequence of the last message that it heard.
+    sequence: u32,
+    acked: Ack,
+    greeting: HelloAck,
+}
+
+/// An authority whose records become durable when the test says so, and three edges with sessions.
+struct World {
+    nva: Nva,
+    now: Instant,
+    far: Vec<Far>,
+    polled: Vec<(Version, Record)>,
+    events: Vec<Event>,
+}
+
+fn greet(nva: &mut Nva, now: Instant, n: u8, nonce: u64) -> Far {
+    let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
+    let hello = Hello { place: place(n), nonce: 0, resumed: nonce > 100, encapsulations, capabilities, seen: None };
+    let mut session = Session::initiate(SessionConfig::default(), hello, nonce).unwrap();
+    let (mut bytes, mut greeting) = (Vec::new(), None);
+    assert!(session.poll_transmit(now, &mut bytes));
+    nva.handle_datagram(now, peer(n), &bytes);
+    while let Some(to) = nva.poll_transmit(now, &mut bytes) {
+        let (header, message) = Message::decode(&bytes).unwrap();
+        if to == peer(n) {
+            if let Message::HelloAck(ack) = &message {
+                greeting = Some(*ack);
+            }
+            session.handle(now, &header, message).unwrap();
+        }
+    }
+    Far { session, heard: Vec::new(), sequence: 0, acked: Ack::default(), greeting: greeting.unwrap() }
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Instant(1_000_000);
+        let mut config = NvaConfig::new(Transport::Trusted);
+        config.members_interval = Micros(0);
+        let mut nva = Nva::new(config, 7, now).unwrap();
+        let (epoch, _) = nva.poll_persist().unwrap();
+        nva.handle(now, Input::Persisted(epoch)).unwrap();
+        for n in 1..=3 {
+            nva.handle(now, Input::Admit(place(n))).unwrap();
+        }
+        let far = (1..=3).map(|n| greet(&mut nva, now, n, n.into())).collect();
+        let mut world = Self { nva, now, far, polled: Vec::new(), events: Vec::new() };
+        world.talk();
+        world.events.clear();
+        world
+    }
+
+    /// The same, and TSI 1 is registered at edge 1, durably.
+    fn registered() -> Self {
+        let mut world = Self::new();
+        world.register(1, 1);
+        world.persist();
+        world.forget();
+        world
+    }
+
+    /// The same, in a planned move to edge 2 with edge 3 interested. Both parties are ready.
+    fn ready_to_suspend() -> Self {
+        let mut world = Self::registered();
+        world.ask(3, 1);
+        world.plan();
+        world.persist();
+        world.say(2, READY);
+        world.say(1, READY);
+        world.forget();
+        world
+    }
+
+    fn far(&mut self, n: u8) -> &mut Far {
+        self.far.iter_mut().nth(usize::from(n) - 1).unwrap()
+    }
+
+    /// What edge `n` heard since the last call.
+    fn heard(&mut self, n: u8) -> Vec<Message> {
+        core::mem::take(&mut self.far(n).heard)
+    }
+
+    fn forget(&mut self) {
+        self.far.iter_mut().for_each(|far| far.heard.clear());
+        self.events.clear();
+    }
+
+    /// Carries messages both ways, and polls records without making them durable.
+    fn talk(&mut self) {
+        let mut bytes = Vec::new();
+        loop {
+            let mut quiet = true;
+            for (n, far) in self.far.iter_mut().enumerate() {
+                while far.session.poll_transmit(self.now, &mut bytes) {
+                    quiet = false;
+                    self.nva.handle_datagram(self.now, peer(n as u8 + 1), &bytes);
+                }
+            }
+            while let Some(to) = self.nva.poll_transmit(self.now, &mut bytes) {
+                quiet = false;
+                let Some(far) = self.far.iter_mut().enumerate().find(|(n, _)| peer(*n as u8 + 1) == to) else {
+                    continue;
+                };
+                let (header, message) = Message::decode(&bytes).unwrap();
+                let _ = far.1.session.handle(self.now, &header, message);
+            }
+            for far in &mut self.far {
+                while let Some(event) = far.session.poll_event() {
+                    if let SessionEvent::Acked(ack) = event {
+                        far.acked = ack;
+                    }
+                }
+                while let Some(received) = far.session.poll_message() {
+                    far.sequence = received.sequence;
+                    far.heard.push(received.message);
+                }
+            }
+            self.polled.extend(core::iter::from_fn(|| self.nva.poll_persist()));
+            self.events.extend(core::iter::from_fn(|| self.nva.poll_event()));
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// Makes every record that was polled durable.
+    fn persist(&mut self) {
+        if let Some((last, _)) = self.polled.last() {
+            self.nva.handle(self.now, Input::Persisted(*last)).unwrap();
+        }
+        self.talk();
+    }
+
+    /// An edge says a message. Gives its sequence.
+    fn say(&mut self, n: u8, message: Message) -> u32 {
+        let sequence = self.far(n).session.send(1, &message).unwrap();
+        self.talk();
+        sequence
+    }
+
+    fn register(&mut self, at: u8, n: u8) -> u32 {
+        let Tsi { key, ips } = tsi(n);
+        let claim = Claim { mac: key.mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+        let request = RegistrationRequest { vn: VN, lifetime: Lifetime::SESSION, claims: vec![claim] };
+        self.say(at, Message::RegistrationRequest(request))
+    }
+
+    fn ask(&mut self, from: u8, n: u8) {
+        self.say(from, Message::Query(Query { vn: VN, address: Address::Mac(tsi(n).key.mac) }));
+    }
+
+    fn plan(&mut self) {
+        let (id, tsis, to, kind, deadline) = (MOVE, vec![tsi(1).key], NveId(2), MoveKind::Hot, Micros::from_secs(5));
+        self.nva.handle(self.now, Input::Move { id, tsis, to, kind, deadline }).unwrap();
+        self.talk();
+    }
+
+    fn word(&self) -> MoveWord {
+        MoveWord { move_id: MOVE, version: self.nva.book().get_move(MOVE).unwrap().version() }
+    }
+
+    /// Every message of edge `n` is in force there.
+    fn follow(&mut self, n: u8) {
+        self.far(n).session.set_in_force(u32::MAX);
+        self.talk();
+    }
+}
+
+/// *Ready* of either party. The move is planned by record 2.
+const READY: Message = Message::Ready(Ready {
+    move_id: MOVE,
+    version: nvo3_nva_proto::Version { epoch: 1, generation: 3 },
+    refused: None,
+});
+
+fn names(heard: &[Message]) -> Vec<&'static str> {
+    heard.iter().map(Message::name).collect()
+}
+
+/// Checks VMM-6-04.
+#[test]
+fn a_registration_is_answered_acknowledged_and_published_once_it_is_durable() {
+    let mut world = World::new();
+    world.ask(3, 1);
+    assert!(matches!(world.heard(3).as_slice(), [Message::Response(r)] if r.answer == Answer::NotFound));
+
+    let sequence = world.register(1, 1);
+    assert_eq!((world.heard(1), world.far(1).acked.in_force), (vec![], sequence - 1));
+    assert_eq!(world.heard(3), []);
+    world.persist();
+
+    assert_eq!(names(&world.heard(1)), ["Update", "RegistrationReply"]);
+    assert_eq!(world.far(1).acked.in_force, sequence);
+    assert_eq!(names(&world.heard(3)), ["Update"]);
+}
+
+#[test]
+fn a_withdrawal_is_answered_and_published_once_it_is_durable() {
+    let mut world = World::registered();
+    world.ask(3, 1);
+    let Message::Response(response) = world.heard(3).remove(0) else { panic!("no answer") };
+    let Answer::Found(mapping) = response.answer else { panic!("{response:?}") };
+
+    let sequence = world.say(
+        1,
+        Message::Deregister(Deregister {
+            vn: VN,
+            tsis: vec![TsiVersion { mac: mapping.mac, version: mapping.version }],
+        }),
+    );
+    world.ask(2, 1);
+    assert_eq!((world.heard(1), world.heard(2), world.heard(3)), (vec![], vec![], vec![]));
+    assert!(world.far(1).acked.in_force < sequence);
+    world.persist();
+
+    assert_eq!(names(&world.heard(1)), ["DeregisterReply"]);
+    assert_eq!(names(&world.heard(3)), ["Update"]);
+    assert!(matches!(world.heard(2).as_slice(), [Message::Response(r)] if r.answer == Answer::NotFound));
+}
+
+/// Checks R-03.
+#[test]
+fn a_response_waits_for_the_record_of_its_own_mapping_and_for_no_other_one() {
+    let mut world = World::registered();
+    world.register(2, 2);
+
+    world.ask(3, 1);
+    world.ask(3, 2);
+    assert!(
+        matches!(world.heard(3).as_slice(), [Message::Response(r)] if matches!(&r.answer, Answer::Found(m) if m.mac == tsi(1).key.mac))
+    );
+    world.say(3, Message::Query(Query { vn: VN, address: Address::Ip(tsi(2).ips[0]) }));
+    assert_eq!(world.heard(3), []);
+    world.persist();
+
+    assert_eq!(names(&world.heard(3)), ["Response", "Response"]);
+}
+
+#[test]
+fn a_hello_is_answered_with_the_published_record_that_is_durable() {
+    let mut world = World::registered();
+    world.register(2, 2);
+    let far = greet(&mut world.nva, world.now, 3, 103);
+    assert_eq!(far.greeting.published, RecordNo(2));
+
+    world.persist();
+
+    let far = greet(&mut world.nva, world.now, 3, 104);
+    assert_eq!(far.greeting.published, RecordNo(3));
+}
+
+/// Checks VMM-7-03.
+#[test]
+fn prepare_waits_for_the_plan_to_be_durable() {
+    let mut world = World::registered();
+    world.plan();
+    assert_eq!(world.heard(2), []);
+
+    world.persist();
+
+    assert!(world.heard(2).iter().any(|message| matches!(message, Message::Prepare(_))));
+}
+
+/// Checks VMM-7-03, VMM-4.3-08.
+#[test]
+fn the_outcome_its_events_and_its_acknowledgement_wait_for_the_decision_to_be_durable() {
+    let mut world = World::ready_to_suspend();
+    let word = world.word();
+    world.say(1, Message::Suspended(word));
+    world.follow(3);
+    world.forget();
+
+    let sequence = world.say(2, Message::Activated(word));
+    assert_eq!((world.heard(1), world.heard(2), world.heard(3)), (vec![], vec![], vec![]));
+    assert_eq!(world.events, []);
+    assert!(world.far(2).acked.in_force < sequence);
+    assert!(!matches!(world.nva.poll_timeout(), Some((_, Timer::Output))), "a record is no output to poll");
+    world.persist();
+
+    assert!(names(&world.heard(1)).contains(&"Outcome") && names(&world.heard(2)).contains(&"Outcome"));
+    assert!(matches!(world.events.as_slice(), [Event::Move { id: MOVE, .. }]), "{:?}", world.events);
+    assert_eq!(world.far(2).acked.in_force, sequence);
+
+    world.forget();
+    world.follow(1);
+    world.follow(2);
+    assert_eq!(world.events.len(), 1, "the old NVE has the outcome in force: {:?}", world.events);
+    world.persist();
+    let ended = |event: &Event| matches!(event, Event::Ended { id: MOVE, .. });
+    assert!(world.events.iter().any(ended), "{:?}", world.events);
+}
+
+#[test]
+fn an_event_that_rests_on_no_record_is_not_delayed_by_one() {
+    let mut world = World::registered();
+    world.register(2, 2);
+    assert_eq!(world.events, []);
+
+    let nve = NveId(3);
+    world.far(3).session.close();
+    world.talk();
+
+    assert!(
+        matches!(world.events.as_slice(), [Event::NveDown { nve: down, .. }] if *down == nve),
+        "{:?}",
+        world.events
+    );
+}
+
+/// Checks R-03.
+#[test]
+fn messages_to_one_nve_keep_their_order_while_a_record_is_not_durable() {
+    let mut world = World::ready_to_suspend();
+    let word = world.word();
+    world.say(1, Message::Suspended(word));
+    world.say(2, Message::Activated(word));
+    world.say(2, Message::OutcomeQuery(MOVE));
+    world.register(2, 3);
+    world.forget();
+
+    world.persist();
+
+    let heard = world.heard(2);
+    let at = |name| names(&heard).iter().position(|other| *other == name);
+    assert!(at("Outcome") < at("RegistrationReply"), "{:?}", names(&heard));
+}
+
+/// Checks VMM-7-03.
+#[test]
+fn a_move_does_not_converge_where_a_forwarder_refused_it() {
+    let mut world = World::ready_to_suspend();
+    let word = world.word();
+    world.say(1, Message::Suspended(word));
+    let heard = world.heard(3);
+    assert_eq!(names(&heard), ["Update"]);
+    let (about, sequence) = (heard[0].type_code(), world.far(3).sequence);
+    let error = ErrorMessage { code: ErrorCode::Forwarder, about, sequence, offset: 0, tlv: 0 };
+    assert!(world.far(3).session.refuse(error));
+    world.follow(3);
+    world.say(2, Message::Activated(word));
+    world.persist();
+    world.follow(1);
+    world.follow(2);
+    world.persist();
+
+    let converged = |event: &Event| matches!(event, Event::Converged { .. });
+    let not_followed = |event: &&Event| matches!(event, Event::NotFollowed { id: MOVE, nve: NveId(3) });
+    assert!(world.events.iter().any(|event| matches!(event, Event::Ended { .. })));
+    assert_eq!(world.events.iter().filter(not_followed).count(), 1, "{:?}", world.events);
+    assert!(!world.events.iter().any(converged));
+    assert_eq!(world.nva.counters().not_followed, 1);
+}

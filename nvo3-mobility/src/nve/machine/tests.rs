@@ -1,0 +1,403 @@
+//! What an edge promises to the authority rests on what the forwarder has.
+
+use super::*;
+use crate::Transport;
+use crate::nve::rules::{News, State};
+use crate::table::{PortPolicy, VapId};
+use alloc::vec;
+use nvo3_nva_proto::{
+    Ack, ErrorCode, ErrorMessage, HelloAck, HoldLimits, Locators, Mapping, Micros, MoveKind, MoveWord, NveId, Outcome,
+    Prepare, Ready, Refusal, Session, SessionConfig, SessionEvent, SessionId, Side, Tsi, Update,
+};
+use nvo3_nva_proto::{MoveResult, RecordNo, RegistrationReply, RegistrationResult, TsiVersion};
+use nvo3_wire::Mac;
+
+const VN: Vni = Vni::MAX;
+const VAP: VapId = VapId(1);
+const MOVE: MoveId = MoveId(10);
+const START: Instant = Instant(1_000_000);
+
+fn place(n: u8) -> Place {
+    Place { nve: NveId(n.into()), locators: Locators::V4([198, 51, 100, n].into()) }
+}
+
+fn tsi(n: u8) -> Tsi {
+    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] }
+}
+
+const fn version(generation: u64) -> Version {
+    Version { epoch: 1, generation }
+}
+
+/// An edge with a session, whose forwarder answers only what the test answers for it.
+struct World {
+    nve: Nve,
+    nva: Session,
+    now: Instant,
+    sessions: u64,
+    /// What the authority heard, in order.
+    said: Vec<Message>,
+    refused: Vec<ErrorMessage>,
+    acked: Ack,
+    events: Vec<Event>,
+}
+
+impl World {
+    /// An edge with a session and a port, at which TSI 1 is attached.
+    fn attached() -> Self {
+        let config = NveConfig::new(place(1), Transport::Trusted);
+        let mut nve = Nve::new(config, 7).unwrap();
+        nve.handle(START, Input::Connect).unwrap();
+        let nva = grant(&mut nve, START, 1).unwrap();
+        let mut world = Self {
+            nve,
+            nva,
+            now: START,
+            sessions: 1,
+            said: Vec::new(),
+            refused: Vec::new(),
+            acked: Ack::default(),
+            events: Vec::new(),
+        };
+        world
+            .nve
+            .handle(START, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], policy: PortPolicy::untrusted() })
+            .unwrap();
+        world.talk();
+        world.said.clear();
+        world
+    }
+
+    /// The same, and TSI 1 runs there.
+    fn running() -> Self {
+        let mut world = Self::attached();
+        world.nve.handle(START, Input::Activate { key: tsi(1).key, move_id: None }).unwrap();
+        let (result, lifetime) = (RegistrationResult::Accepted, nvo3_nva_proto::Lifetime::SESSION);
+        let tsis = vec![TsiVersion { mac: tsi(1).key.mac, version: version(1) }];
+        let reply = RegistrationReply { vn: VN, result, lifetime, tsis, current: None };
+        world.hear(Message::RegistrationReply(reply));
+        world.apply();
+        assert_eq!(world.state(), State::Here);
+        world.said.clear();
+        world
+    }
+
+    fn state(&self) -> State {
+        self.nve.state(&tsi(1).key).state
+    }
+
+    /// Carries messages both ways until there are none.
+    fn talk(&mut self) {
+        let mut bytes = Vec::new();
+        loop {
+            let mut quiet = true;
+            while self.nve.poll_transmit(self.now, &mut bytes).is_some() {
+                quiet = false;
+                let (header, message) = Message::decode(&bytes).unwrap();
+                let _ = self.nva.handle(self.now, &header, message);
+                while let Some(event) = self.nva.poll_event() {
+                    match event {
+                        SessionEvent::Acked(ack) => self.acked = ack,
+                        SessionEvent::PeerError(error) => self.refused.push(error),
+                        _ => {}
+                    }
+                }
+            }
+            while let Some(received) = self.nva.poll_message() {
+                self.said.push(received.message);
+            }
+            while self.nva.poll_transmit(self.now, &mut bytes) {
+                quiet = false;
+                self.nve.handle_datagram(self.now, &bytes);
+            }
+            self.events.extend(core::iter::from_fn(|| self.nve.poll_event()));
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// The authority says a message. Gives its sequence.
+    fn hear(&mut self, message: Message) -> u32 {
+        let sequence = self.nva.send(0, &message).unwrap();
+        self.talk();
+        sequence
+    }
+
+    /// The edge hands its changes to the forwarder, which does not answer yet.
+    fn poll(&mut self) -> Vec<TableChange> {
+        core::iter::from_fn(|| self.nve.poll_table_change()).collect()
+    }
+
+    /// The forwarder applies every change.
+    fn apply(&mut self) {
+        while let Some(last) = self.poll().last() {
+            self.answer(Input::Applied(last.number));
+        }
+    }
+
+    /// The forwarder refuses every change of a kind, and applies the others.
+    fn apply_except(&mut self, refused: impl Fn(&Change) -> bool) {
+        loop {
+            let changes = self.poll();
+            if changes.is_empty() {
+                return;
+            }
+            for TableChange { number, change } in changes {
+                self.answer(if refused(&change) { Input::Refused { number } } else { Input::Applied(number) });
+            }
+        }
+    }
+
+    fn answer(&mut self, input: Input) {
+        self.nve.handle(self.now, input).unwrap();
+        self.talk();
+    }
+
+    fn prepare(&mut self, side: Side) -> u32 {
+        let limits = HoldLimits { frames: 8, bytes: 8_000, age: Micros::from_secs(1) };
+        let (version, kind, tsis) = (version(5), MoveKind::Hot, vec![tsi(1)]);
+        let prepare = Prepare { move_id: MOVE, version, side, kind, suspended: false, tsis, peer: place(2), limits };
+        self.hear(Message::Prepare(prepare))
+    }
+
+    /// A new session begins, as after the loss of one.
+    fn new_session(&mut self) {
+        self.sessions += 1;
+        self.nva.close();
+        self.talk();
+        for _ in 0..1_000 {
+            self.now = self.now + Micros::from_millis(10);
+            if let Some(nva) = grant(&mut self.nve, self.now, self.sessions) {
+                self.nva = nva;
+                self.said.clear();
+                return self.talk();
+            }
+        }
+        panic!("no Hello");
+    }
+}
+
+/// Answers the Hello of an edge that asks for a session.
+fn grant(nve: &mut Nve, now: Instant, id: u64) -> Option<Session> {
+    let mut bytes = Vec::new();
+    nve.handle_timeout(now);
+    while nve.poll_transmit(now, &mut bytes).is_some() {
+        if let Ok((_, Message::Hello(hello))) = Message::decode(&bytes) {
+            let ack =
+                HelloAck { session: SessionId(id), nonce: hello.nonce, epoch: 1, published: RecordNo(1), seen: None };
+            let mut nva = Session::accept(SessionConfig::default(), now, &hello, ack).unwrap();
+            assert!(nva.poll_transmit(now, &mut bytes));
+            nve.handle_datagram(now, &bytes);
+            return Some(nva);
+        }
+    }
+    None
+}
+
+const fn is_tsi(change: &Change) -> bool {
+    matches!(change, Change::Tsi { .. })
+}
+
+const fn is_port(change: &Change) -> bool {
+    matches!(change, Change::Port { .. })
+}
+
+const fn word() -> MoveWord {
+    MoveWord { move_id: MOVE, version: version(5) }
+}
+
+const READY: Message = Message::Ready(Ready { move_id: MOVE, version: version(5), refused: None });
+const REFUSED: Message =
+    Message::Ready(Ready { move_id: MOVE, version: version(5), refused: Some(Refusal::Forwarder) });
+
+fn update(generation: u64) -> Message {
+    let mapping = Mapping { mac: tsi(9).key.mac, ips: tsi(9).ips, version: version(generation), place: Some(place(2)) };
+    let (after, upto) = (RecordNo(0), RecordNo(generation));
+    Message::Update(Update { vn: VN, after, upto, members: None, mappings: vec![mapping], synced: false })
+}
+
+/// Checks VMM-5-17.
+#[test]
+fn the_old_nve_is_ready_once_its_forwarder_remembers_what_it_delivers() {
+    let mut world = World::running();
+    let sequence = world.prepare(Side::Old);
+    assert_eq!((world.state().name(), world.said.as_slice()), ("leaving", &[][..]));
+
+    let changes = world.poll();
+    world.talk();
+    assert!(world.said.is_empty() && world.acked.in_force < sequence, "handed out and not applied");
+    world.answer(Input::Applied(changes.last().unwrap().number));
+
+    assert_eq!((world.said.as_slice(), world.acked.in_force), (&[READY][..], sequence));
+}
+
+#[test]
+fn the_old_nve_refuses_a_move_if_its_forwarder_cannot_remember() {
+    let mut world = World::running();
+    let sequence = world.prepare(Side::Old);
+
+    world.apply_except(is_tsi);
+
+    assert_eq!(world.said, [REFUSED]);
+    let (code, about) = (ErrorCode::Forwarder, Message::Prepare(prepared()).type_code());
+    assert_eq!(world.refused, [ErrorMessage { code, about, sequence, offset: 0, tlv: 0 }]);
+    assert_eq!((world.acked.in_force, world.nve.counters().not_followed), (sequence, 1));
+}
+
+/// Any *Prepare*, for its type.
+fn prepared() -> Prepare {
+    let limits = HoldLimits { frames: 1, bytes: 1, age: Micros(1) };
+    let (side, kind) = (Side::Old, MoveKind::Hot);
+    Prepare { move_id: MOVE, version: version(5), side, kind, suspended: false, tsis: vec![], peer: place(2), limits }
+}
+
+#[test]
+fn a_promise_that_waits_when_the_move_ends_is_never_said() {
+    let mut world = World::running();
+    world.prepare(Side::Old);
+    let (move_id, result, version, tsis) = (MOVE, MoveResult::Aborted, version(6), vec![tsi(1).key]);
+    world.hear(Message::Outcome(Outcome { move_id, result, version, place: place(1), tsis }));
+
+    world.apply();
+
+    assert_eq!((world.state(), world.said.as_slice()), (State::Here, &[][..]));
+}
+
+/// Checks VMM-5-17.
+#[test]
+fn a_new_session_repeats_suspended_only_after_a_lost_table_is_in_force_again() {
+    let mut world = World::running();
+    world.prepare(Side::Old);
+    world.apply();
+    let (key, move_id) = (tsi(1).key, MOVE);
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
+    world.apply();
+    assert_eq!(world.said, [READY, Message::Suspended(word())]);
+
+    world.nve.handle(world.now, Input::ForwarderReset).unwrap();
+    world.new_session();
+    let says_suspended = |world: &World| world.said.contains(&Message::Suspended(word()));
+    assert!(!says_suspended(&world), "{:?}", world.said);
+    let changes = world.poll();
+    world.talk();
+    assert!(!says_suspended(&world), "the changes are not answered");
+    world.answer(Input::Applied(changes.last().unwrap().number));
+
+    assert!(says_suspended(&world));
+}
+
+#[test]
+fn a_tunnel_that_the_forwarder_lost_and_refuses_is_refused_and_not_promised() {
+    let mut world = World::running();
+    world.prepare(Side::Old);
+    world.apply();
+    let (key, move_id) = (tsi(1).key, MOVE);
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
+    world.apply();
+
+    world.nve.handle(world.now, Input::ForwarderReset).unwrap();
+    world.new_session();
+    world.apply_except(is_tsi);
+
+    assert!(!world.said.contains(&Message::Suspended(word())) && world.said.contains(&REFUSED), "{:?}", world.said);
+}
+
+#[test]
+fn a_new_nve_whose_port_is_refused_refuses_the_move() {
+    let mut world = World::attached();
+    world.apply_except(is_port);
+
+    world.prepare(Side::New);
+    world.apply();
+
+    assert_eq!((world.state(), world.said.as_slice()), (State::Away, &[REFUSED][..]));
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn a_vm_is_not_activated_behind_a_port_that_the_forwarder_refused_until_it_takes_it() {
+    let mut world = World::attached();
+    world.nve.handle(world.now, Input::Detach { vap: VAP }).unwrap();
+    world.apply();
+    world.prepare(Side::New);
+    world.apply();
+    assert_eq!(world.said, [READY]);
+    world
+        .nve
+        .handle(world.now, Input::Attach { vap: VAP, vn: VN, tsis: vec![tsi(1)], policy: PortPolicy::untrusted() })
+        .unwrap();
+    world.hear(Message::Suspended(word()));
+    let runs = Input::Activate { key: tsi(1).key, move_id: Some(MOVE) };
+
+    world.nve.handle(world.now, runs.clone()).unwrap();
+    world.apply_except(is_port);
+    assert_eq!((world.state().name(), world.said.as_slice()), ("holding", &[READY][..]));
+    let failed = |event: &Event| matches!(event, Event::News { news: News::ActivateFailed, .. });
+    assert!(world.events.iter().any(failed));
+
+    world.nve.handle(world.now, runs).unwrap();
+    world.apply();
+    assert_eq!((world.state().name(), world.said.last()), ("active", Some(&Message::Activated(word()))));
+}
+
+/// Checks VMM-7-03.
+#[test]
+fn an_update_that_the_forwarder_refused_is_named_by_an_error_before_it_counts() {
+    let mut world = World::running();
+    let (first, second) = (world.hear(update(7)), world.hear(update(8)));
+    let changes = world.poll();
+    world.talk();
+    assert!(world.acked.in_force < first, "handed out and not applied");
+
+    for TableChange { number, .. } in changes {
+        world.answer(Input::Refused { number });
+    }
+
+    assert_eq!(world.refused.iter().map(|error| error.sequence).collect::<Vec<_>>(), [first, second]);
+    assert_eq!((world.acked.in_force, world.nve.counters().not_followed), (second, 2));
+    let third = world.hear(update(9));
+    world.apply();
+    assert_eq!((world.acked.in_force, world.refused.len()), (third, 2));
+}
+
+#[test]
+fn more_refused_updates_than_errors_that_wait_are_named_each() {
+    let mut world = World::running();
+    let sent: Vec<u32> = (7..57).map(|generation| world.hear(update(generation))).collect();
+
+    world.apply_except(is_tsi);
+
+    assert_eq!(world.refused.iter().map(|error| error.sequence).collect::<Vec<_>>(), sent);
+    assert_eq!(Some(&world.acked.in_force), sent.last());
+}
+
+/// Checks VMM-5-17.
+#[test]
+fn an_edge_whose_forwarder_is_silent_closes_its_session_and_opens_it_when_the_forwarder_answers() {
+    let mut world = World::running();
+    let dead = SessionConfig::default().dead_after;
+    world.hear(update(7));
+    let changes = world.poll();
+    let since = world.now;
+
+    world.now = Instant(since.0 + dead.0 - 1);
+    world.nve.handle_timeout(world.now);
+    assert!(world.nve.is_connected());
+    let due = world.nve.poll_timeout();
+    world.now = since + dead;
+    assert!(due.is_some_and(|(at, _)| at <= world.now), "{due:?}");
+    world.nve.handle_timeout(world.now);
+    world.talk();
+    assert!(!world.nve.is_connected() && !world.nva.is_up(), "Goodbye has left");
+    assert!(world.events.contains(&Event::ForwarderSilent { since }));
+    world.nve.handle(world.now, Input::Connect).unwrap();
+    world.talk();
+
+    world.now = world.now + Micros::from_secs(60);
+    assert!(grant(&mut world.nve, world.now, 2).is_none(), "no Hello while the forwarder is silent");
+    world.answer(Input::Applied(changes.last().unwrap().number));
+    world.new_session();
+
+    assert!(world.nve.is_connected() && world.events.contains(&Event::ForwarderAnswers));
+}

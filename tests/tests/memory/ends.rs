@@ -1,0 +1,148 @@
+//! Everything that comes into being has an end that needs nobody's goodwill.
+
+use crate::world::{comes_back, config, mapped, state};
+use nvo3_mobility::nva::{self, Nva};
+use nvo3_mobility::nve;
+use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::{Micros, NveId};
+use nvo3_tests::direct::{Direct, place, tsi};
+use nvo3_wire::Mac;
+
+/// A TSI with the address of TSI 1 and another MAC.
+fn heir() -> nvo3_nva_proto::Tsi {
+    let mut heir = tsi(1);
+    heir.key.mac = Mac([2, 0, 0, 0, 9, 9]);
+    heir
+}
+
+#[test]
+fn an_address_of_a_fenced_nve_can_be_had_also_after_a_restart_of_the_authority() {
+    for restart in [false, true] {
+        let mut world = Direct::with(3, config(1));
+        world.start(0, 1, tsi(1));
+        world.silence(0);
+        world.run(Micros::from_secs(60));
+        world.nva.handle(world.now, nva::Input::Fenced(NveId(1))).unwrap();
+        world.settle();
+        if restart {
+            let records = world.records.clone();
+            comes_back(&mut world, 1, records);
+        }
+
+        world.start(1, 1, heir());
+
+        assert_eq!((mapped(&world, &heir().key), mapped(&world, &tsi(1).key)), (Some(2), None), "restart: {restart}");
+    }
+}
+
+#[test]
+fn an_address_of_a_lost_nve_is_protected_for_the_lifetime_of_its_registrations() {
+    let mut world = Direct::with(3, config(1));
+    world.start(0, 1, tsi(1));
+    world.silence(0);
+    world.run(Micros::from_secs(300));
+    world.start(1, 1, heir());
+    assert_eq!((mapped(&world, &heir().key), mapped(&world, &tsi(1).key)), (None, Some(1)));
+
+    // The refused registration is tried again by itself.
+    world.run(Micros::from_secs(400));
+
+    assert_eq!((mapped(&world, &heir().key), mapped(&world, &tsi(1).key)), (Some(2), None));
+}
+
+#[test]
+fn what_a_decommissioned_nve_had_is_free() {
+    let mut world = Direct::with(3, config(1));
+    world.start(0, 1, tsi(1));
+    let records = world.records.clone();
+    world.silence(0);
+    world.nva = Nva::replay(config(1), 5, world.now, records).unwrap();
+    for n in 2..=3 {
+        world.nva.handle(world.now, nva::Input::Admit(place(n))).unwrap();
+    }
+    world.run(Micros::from_secs(60));
+
+    world.start(1, 1, heir());
+
+    assert_eq!(mapped(&world, &heir().key), Some(2));
+}
+
+#[test]
+fn management_takes_a_tsi_away_and_only_a_word_brings_it_back() {
+    let mut world = Direct::with(2, config(1));
+    world.start(0, 1, tsi(1));
+
+    world.nva.handle(world.now, nva::Input::Forget(tsi(1).key)).unwrap();
+    world.run(Micros::from_secs(5));
+    assert_eq!((mapped(&world, &tsi(1).key), state(&world, 0, &tsi(1).key)), (None, "away"));
+    let records = world.records.clone();
+    comes_back(&mut world, 1, records);
+    assert_eq!(mapped(&world, &tsi(1).key), None);
+
+    world.tell(0, nve::Input::Activate { key: tsi(1).key, move_id: None });
+
+    assert_eq!((mapped(&world, &tsi(1).key), state(&world, 0, &tsi(1).key)), (Some(1), "here"));
+}
+
+#[test]
+fn an_address_that_a_running_vm_got_late_is_registered() {
+    let mut world = Direct::new(2);
+    world.start(0, 1, tsi(1));
+    let mut more = tsi(1);
+    more.ips.push([192, 0, 2, 201].into());
+
+    world.attach(0, 1, vec![more.clone()]);
+
+    assert_eq!(world.nva.lookup(&more.key).unwrap().ips, more.ips);
+    assert_eq!(state(&world, 0, &more.key), "here");
+}
+
+#[test]
+fn a_station_that_is_taken_off_a_port_is_withdrawn_and_the_other_one_stays() {
+    let mut world = Direct::new(2);
+    world.attach(0, 1, vec![tsi(1), tsi(11)]);
+    for tsi in [tsi(1), tsi(11)] {
+        world.tell(0, nve::Input::Activate { key: tsi.key, move_id: None });
+    }
+
+    world.attach(0, 1, vec![tsi(1)]);
+
+    assert_eq!((mapped(&world, &tsi(1).key), mapped(&world, &tsi(11).key)), (Some(1), None));
+}
+
+#[test]
+fn a_withdrawal_in_a_move_is_carried_out_when_the_move_has_ended_and_no_later_move_is_touched() {
+    let mut world = Direct::with(3, config(1));
+    let vm = tsi(1);
+    world.start(0, 1, vm.clone());
+    world.attach(1, 5, vec![vm.clone()]);
+    world.plan(10, vec![vm.key], 2);
+    world.tell(0, nve::Input::Detach { vap: VapId(1) });
+    assert_eq!((mapped(&world, &vm.key), world.nva.book().open_moves()), (None, 0));
+
+    world.start(0, 1, vm.clone());
+    world.plan(11, vec![vm.key], 2);
+    world.nva.handle(world.now, nva::Input::Cancel(nvo3_nva_proto::MoveId(11))).unwrap();
+    world.settle();
+
+    assert_eq!((mapped(&world, &vm.key), state(&world, 0, &vm.key)), (Some(1), "here"));
+}
+
+#[test]
+fn a_frozen_tsi_stays_frozen_over_a_restart_until_an_operator_releases_it() {
+    let mut world = Direct::with(3, config(1));
+    for edge in [0, 1] {
+        world.attach(edge, 1, vec![tsi(1)]);
+    }
+    for n in 0..6 {
+        world.tell(n % 2, nve::Input::Activate { key: tsi(1).key, move_id: None });
+    }
+    assert!(world.nva.book().is_frozen(&tsi(1).key));
+    let records = world.records.clone();
+    comes_back(&mut world, 1, records);
+    assert!(world.nva.book().is_frozen(&tsi(1).key));
+
+    world.nva.handle(world.now, nva::Input::Release(tsi(1).key)).unwrap();
+
+    assert!(!world.nva.book().is_frozen(&tsi(1).key));
+}
