@@ -247,7 +247,7 @@ impl Day {
             let dropped = |reason: &DropReason| {
                 (format!("dropped.{}", reason.name()), edge.forwarder.counters().dropped_frames(*reason))
             };
-            add(DropReason::ALL.into_iter().map(dropped).collect());
+            add(DropReason::ALL.iter().map(dropped).collect());
         }
         all
     }

@@ -187,6 +187,12 @@ impl Overlay {
         lines.filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).map(str::to_owned).collect()
     }
 
+    /// The lines of a daemon's log with these words.
+    pub fn logged(&self, daemon: &str, words: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log(daemon)).unwrap_or_default();
+        log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
+    }
+
     fn socket(&self, daemon: &str) -> PathBuf {
         self.directory.path().join(format!("{daemon}.sock"))
     }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The most events and replies that wait for the disk. The authority drops further events and counts them.
+/// The most replies that wait for the disk. Further callers are refused, and counted.
 const LATER: usize = 65_536;
 
 /// The place that records go to.
@@ -23,12 +23,6 @@ pub(crate) enum Journal {
     Memory,
     /// The thread of the store.
     Store { writer: Writer, path: PathBuf },
-}
-
-/// An event or a reply that leaves once every record that was made before is durable.
-enum Said {
-    Event(Event),
-    Reply(Caller, Reply),
 }
 
 /// The inputs that [`Authority::happened`] waits for.
@@ -55,7 +49,8 @@ pub(crate) struct Authority {
     pub(super) written: WriterCounters,
     pub(super) sockets: Sockets,
     pub(super) waiters: Waiters,
-    later: VecDeque<(Version, Said)>,
+    /// Replies that leave once every record that was made before them is durable.
+    later: VecDeque<(Version, Caller, Reply)>,
     pub(super) shed_later: u64,
     datagram: Vec<u8>,
     unbelieved: Unbelieved,
@@ -137,20 +132,11 @@ impl Authority {
             if let Event::NveUp { nve, .. } = event {
                 self.note_address(now, nve);
             }
-            if self.later.len() < LATER {
-                self.later.push_back((self.last, Said::Event(event)));
-            } else {
-                self.shed_later += 1;
-            }
+            self.waiters.tell(now, &event);
         }
-        while self.later.front().is_some_and(|(after, _)| *after <= self.durable) {
-            match self.later.pop_front() {
-                Some((_, Said::Event(event))) => self.waiters.tell(now, &event),
-                Some((_, Said::Reply(caller, reply))) => {
-                    caller.reply(reply);
-                }
-                None => {}
-            }
+        while self.later.front().is_some_and(|(after, ..)| *after <= self.durable) {
+            let Some((_, caller, reply)) = self.later.pop_front() else { break };
+            caller.reply(reply);
         }
         let due = self.nva.poll_timeout().map_or(Duration::MAX, |(at, _)| Duration::from_micros((at - now).0));
         due.min(Duration::from_secs(3_600))
@@ -169,7 +155,12 @@ impl Authority {
     /// Replies once every record until now is durable, so that the reply is true after a crash too.
     pub(super) fn reply_durably(&mut self, now: Instant, caller: Caller, reply: Reply) {
         self.hand_over(now);
-        self.later.push_back((self.last, Said::Reply(caller, reply)));
+        if self.later.len() < LATER {
+            self.later.push_back((self.last, caller, reply));
+        } else {
+            self.shed_later += 1;
+            caller.reply(Reply::refused(format!("{LATER} replies wait for the store already")));
+        }
     }
 
     fn hand_over(&mut self, now: Instant) {

@@ -72,6 +72,7 @@ pub(crate) fn event(event: &Event) -> Value {
         }
         Event::MaySuspend(id) => json!({ "event": "may-suspend", "move": id }),
         Event::Ended { id, result } => json!({ "event": "ended", "move": id, "result": result.as_str() }),
+        Event::NotFollowed { id, nve } => json!({ "event": "not-followed", "move": id, "nve": nve }),
         Event::Converged { id, after } => json!({ "event": "converged", "move": id, "after_us": after }),
         Event::Report { id, nve, report } => {
             let mut what = json!({ "event": "report", "move": id, "nve": nve });

@@ -132,6 +132,9 @@ fn log(event: &Event) {
                 "the state of a move has changed"
             );
         }
+        Event::NotFollowed { id, nve } => {
+            tracing::warn!("move" = id.0, %nve, "the forwarder of an edge refused a move: frames from there may go to the other place");
+        }
         Event::Converged { id, after } => {
             tracing::debug!("move" = id.0, %after, "every interested edge follows a committed move");
         }

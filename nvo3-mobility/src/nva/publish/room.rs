@@ -150,7 +150,10 @@ impl Publish {
         id: MoveId,
         planned_at: Instant,
     ) -> Vec<Letter> {
-        let Some(plan) = facts.book().plan(id) else { return Vec::new() };
+        let Some(this_move) = facts.book().get_move(id) else { return Vec::new() };
+        let plan = this_move.plan();
+        // A move that was planned in an older epoch commits under another version than the one that was pushed early.
+        let as_reserved = this_move.decided_version() == this_move.version();
         self.published = number;
         let now = facts.now();
         self.convergence.commit(id, planned_at, now);
@@ -160,7 +163,8 @@ impl Publish {
             let Some(mapping) = facts.mapping(key) else { continue };
             for nve in self.interest.interested(now, key) {
                 // An NVE that got the mapping of one TSI early may have become interested in another TSI since.
-                if nve != plan.old && nve != plan.new && !self.convergence.is_early(id, *key, nve) {
+                let has_it = as_reserved && self.convergence.is_early(id, *key, nve);
+                if nve != plan.old && nve != plan.new && !has_it {
                     self.convergence.note_pushed(id, nve);
                     let letter = self.update_one(nve, key.vn, mapping.clone());
                     letters.push(letter.with_receipt(Receipt::Update(id)));

@@ -26,7 +26,7 @@ use super::stations::{Reattached, Stations, Unanswered};
 use crate::ConfigError;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
@@ -53,6 +53,8 @@ pub struct Nve {
     counters: NveCounters,
     watches: Watches,
     silence: Silence,
+    /// News that wait for the forwarder.
+    promised: BTreeMap<TsiKey, (Option<MoveId>, rules::News)>,
 }
 
 impl fmt::Debug for Nve {
@@ -88,6 +90,7 @@ impl Nve {
             counters: NveCounters::default(),
             watches: Watches::default(),
             silence: Silence::default(),
+            promised: BTreeMap::new(),
             config,
         })
     }
@@ -230,6 +233,9 @@ impl Nve {
     /// The forwarder answered a change: each TSI that waits for the last of its changes takes a step. So does a TSI whose promise
     /// rests on a change that was refused.
     fn settle(&mut self, row: Row) {
+        if let Row::Tsi(key) = row {
+            self.tell_promised(key);
+        }
         match row {
             Row::Tsi(key) if self.stations.state(&key).state.awaits_forwarder() => self.hear_forwarder(key),
             Row::Tsi(key) if self.orders.is_refused(row) => {
@@ -403,6 +409,7 @@ impl Nve {
     /// The number of all things that the machine keeps, for a test of bounds.
     pub fn footprint(&self) -> usize {
         let rooms = self.link.footprint() + self.stations.footprint() + self.mappings.footprint();
-        rooms + self.proxy.footprint() + self.orders.len() + self.backlog.len() + self.events.len()
+        let waiting = self.backlog.len() + self.events.len() + self.promised.len();
+        rooms + self.proxy.footprint() + self.orders.len() + waiting
     }
 }

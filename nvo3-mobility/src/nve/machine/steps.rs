@@ -3,6 +3,7 @@
 use super::Nve;
 use crate::nve::io::{Error, Event};
 use crate::nve::link::Rests;
+use crate::nve::orders::Row;
 use crate::nve::rules::{Input, News, Word};
 use crate::nve::stations::{Effect, Effects};
 use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
@@ -57,7 +58,7 @@ impl Nve {
                 self.claim_new_addresses(key);
             }
             Effect::News { key, move_id, news } => {
-                self.tell(Event::News { key, move_id, news });
+                self.tell_news(key, move_id, news);
                 if news == News::Running {
                     self.answer_for(key);
                 }
@@ -92,6 +93,24 @@ impl Nve {
         if self.stations.state(&key).state.awaits_forwarder() && !rows.iter().any(|row| self.orders.is_pending(*row)) {
             let refused = rows.iter().any(|row| self.orders.is_refused(*row));
             self.step(key, if refused { Input::Refused } else { Input::Applied });
+        }
+    }
+
+    /// Tells the owner news about a TSI. News that promise forwarding wait for the TSI's row, and no longer than until newer news.
+    fn tell_news(&mut self, key: TsiKey, move_id: Option<MoveId>, news: News) {
+        let row = Row::Tsi(key);
+        self.promised.remove(&key);
+        if news.promises_forwarding() && (self.orders.is_pending(row) || self.orders.is_refused(row)) {
+            self.promised.insert(key, (move_id, news));
+        } else {
+            self.tell(Event::News { key, move_id, news });
+        }
+    }
+
+    /// Tells the owner the news about a TSI that waited for its row, if the row is in force.
+    pub(super) fn tell_promised(&mut self, key: TsiKey) {
+        if let Some((move_id, news)) = self.promised.remove(&key) {
+            self.tell_news(key, move_id, news);
         }
     }
 

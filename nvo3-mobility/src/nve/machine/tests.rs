@@ -275,8 +275,12 @@ fn a_new_session_repeats_suspended_only_after_a_lost_table_is_in_force_again() {
     world.apply();
     assert_eq!(world.said, [READY, Message::Suspended(word())]);
 
+    world.events.clear();
     world.nve.handle(world.now, Input::ForwarderReset).unwrap();
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
     world.new_session();
+    let tells = |event: &Event| matches!(event, Event::News { news: News::Suspended, .. });
+    assert!(!world.events.iter().any(tells), "the owner hears no earlier");
     let says_suspended = |world: &World| world.said.contains(&Message::Suspended(word()));
     assert!(!says_suspended(&world), "{:?}", world.said);
     let changes = world.poll();
@@ -284,7 +288,7 @@ fn a_new_session_repeats_suspended_only_after_a_lost_table_is_in_force_again() {
     assert!(!says_suspended(&world), "the changes are not answered");
     world.answer(Input::Applied(changes.last().unwrap().number));
 
-    assert!(says_suspended(&world));
+    assert!(says_suspended(&world) && world.events.iter().any(tells));
 }
 
 #[test]
@@ -400,4 +404,97 @@ fn an_edge_whose_forwarder_is_silent_closes_its_session_and_opens_it_when_the_fo
     world.new_session();
 
     assert!(world.nve.is_connected() && world.events.contains(&Event::ForwarderAnswers));
+}
+
+/// The old NVE of a committed move.
+fn left_behind() -> World {
+    let mut world = World::running();
+    world.prepare(Side::Old);
+    world.apply();
+    let (key, move_id) = (tsi(1).key, MOVE);
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
+    world.apply();
+    let (result, version, tsis) = (MoveResult::Committed, version(5), vec![key]);
+    world.hear(Message::Outcome(Outcome { move_id, result, version, place: place(2), tsis }));
+    world.apply();
+    assert_eq!(world.state(), State::Forwarding { to: place(2) });
+    world
+}
+
+/// Lets time pass for the edge and for its authority, which goes on saying that it is there.
+fn pass(world: &mut World, at: Instant) {
+    while world.now < at {
+        world.now = at.min(world.now + Micros::from_secs(1));
+        world.nve.handle_timeout(world.now);
+        world.nva.handle_timeout(world.now);
+        world.talk();
+        world.apply();
+    }
+}
+
+/// Checks VMM-5-04, R-37.
+#[test]
+fn an_old_nve_tunnels_for_the_in_flight_time_and_not_longer() {
+    let mut world = left_behind();
+    let end = world.now + NveConfig::new(place(1), Transport::Trusted).in_flight;
+
+    pass(&mut world, Instant(end.0 - 1));
+    assert_eq!(world.state(), State::Forwarding { to: place(2) });
+    assert!(world.nve.poll_timeout().is_some_and(|(at, _)| at <= end));
+    pass(&mut world, end);
+
+    assert_eq!(world.state(), State::Away);
+}
+
+/// Checks VMM-5-04.
+#[test]
+fn an_old_nve_tunnels_only_for_the_linger_time_once_everyone_follows() {
+    let mut world = left_behind();
+    let done = Done { move_id: MOVE, report: nvo3_nva_proto::Report::default() };
+    world.hear(Message::Done(done));
+    let end = world.now + NveConfig::new(place(1), Transport::Trusted).linger;
+
+    pass(&mut world, Instant(end.0 - 1));
+    assert_eq!(world.state(), State::Forwarding { to: place(2) });
+    pass(&mut world, end);
+
+    assert_eq!(world.state(), State::Away);
+}
+
+/// Checks VMM-5-06.
+#[test]
+fn an_edge_gets_one_hint_about_a_tsi_in_each_interval() {
+    let mut world = World::running();
+    let (interval, start) = (NveConfig::new(place(1), Transport::Trusted).hint_interval, world.now);
+    let mut hints = |at: Instant, n: u8, to: u8| {
+        let from = core::net::IpAddr::from([198, 51, 100, to]);
+        let notice = crate::forwarder::Notice::Stale { key: tsi(n).key, from, version: version(5) };
+        world.nve.handle_notice(at, notice);
+        let mut bytes = Vec::new();
+        let sent = core::iter::from_fn(|| world.nve.poll_transmit(at, &mut bytes));
+        sent.filter(|to| matches!(to, Transmit::Nve(_))).count()
+    };
+
+    assert_eq!([hints(start, 1, 3), hints(start, 1, 3), hints(start, 2, 3), hints(start, 1, 4)], [1, 0, 1, 1]);
+    assert_eq!(hints(Instant(start.0 + interval.0 - 1), 1, 3), 0);
+    assert_eq!(hints(start + interval, 1, 3), 1);
+    assert_eq!((world.nve.counters().hints_sent, world.nve.counters().shed_hints), (4, 2));
+}
+
+/// Checks VMM-10-02.
+#[test]
+fn a_port_that_lies_makes_one_event_in_each_interval_and_counts_each_time() {
+    let mut world = World::running();
+    let (interval, start) = (NveConfig::new(place(1), Transport::Trusted).hint_interval, world.now);
+    let mut lie = [0; 60];
+    let stolen = core::net::Ipv4Addr::new(192, 0, 2, 77);
+    nvo3_wire::arp::announcement(tsi(1).key.mac, stolen.into(), &mut lie).unwrap();
+    let mut alarms = |at: Instant| {
+        let _ = world.nve.handle_frame(at, VAP, &lie);
+        core::iter::from_fn(|| world.nve.poll_event()).filter(|event| matches!(event, Event::Spoofed { .. })).count()
+    };
+
+    assert_eq!([alarms(start), alarms(start), alarms(Instant(start.0 + interval.0 - 1))], [1, 0, 0]);
+    assert_eq!([alarms(start + interval), alarms(start + interval)], [1, 0]);
+    assert_eq!(world.nve.counters().spoofed, 5);
 }

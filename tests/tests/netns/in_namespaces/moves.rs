@@ -21,6 +21,14 @@ fn moves_there_and_back(underlay: Family, tenant: Family) {
         assert_eq!(tables[0]["nve"].as_u64(), Some(to.into()), "{tables}");
     }
     assert_eq!(world.overlay.warnings(), [""; 0], "a healthy move warns of nothing");
+    for name in ["clock_backwards", "out_of_place", "rejected", "malformed", "not_followed", "shed_events"] {
+        let edges = ["h1", "h2", "h3"].map(|edge| world.overlay.counter(edge, &format!("nve.{name}")));
+        assert_eq!((world.overlay.counter("nvad", name), edges), (0, [0; 3]), "{name}");
+    }
+    // Each party of both moves reports once, and the new one what it held.
+    let reports = world.overlay.logged("nvad", "an edge reports its part of a move");
+    let held = reports.iter().filter(|line| !line.contains("held_frames=0")).count();
+    assert_eq!((reports.len(), held), (4, 2), "{reports:#?}");
     traffic.end_whole();
     assert_eq!([world.vm.stranded(0), world.vm.stranded(1)], [0, 0]);
     world.overlay.terminate();

@@ -117,6 +117,8 @@ pub(super) fn event(event: &Event) -> Value {
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
+        Event::ForwarderSilent { since } => json!({ "event": "forwarder-silent", "since_us": since.0 }),
+        Event::ForwarderAnswers => json!({ "event": "forwarder-answers" }),
         other => json!({ "event": "other", "what": other.to_string() }),
     }
 }

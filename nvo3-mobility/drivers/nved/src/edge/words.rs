@@ -40,6 +40,7 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
+        Event::ForwarderSilent { .. } => tracing::error!("{event}"),
         other => tracing::info!("{other}"),
     }
 }

@@ -246,6 +246,11 @@ pub enum News {
 }
 
 impl News {
+    /// True if the news promises what the forwarder does. It comes out once the forwarder does so.
+    pub const fn promises_forwarding(self) -> bool {
+        matches!(self, Self::Prepared | Self::Suspended | Self::Running)
+    }
+
     /// The name of the news, as logs and counters write it.
     pub const fn name(self) -> &'static str {
         match self {
