@@ -36,12 +36,15 @@ fn an_announcement_moves_the_mapping_once_the_old_nve_has_stopped_delivering() {
     let mut world = Direct::new(3);
     world.start(0, 1, vm.clone());
     let before = world.nva.lookup(&key).unwrap();
+    announce(&mut world, 0, 1, &vm);
     world.attach(1, 5, vec![vm.clone()]);
     assert_eq!(world.nva.lookup(&key).unwrap(), before, "a port alone hijacks nothing");
 
     let verdict = announce(&mut world, 1, 5, &vm);
 
     assert_eq!(verdict, Verdict::Held, "what the VM says before it may run here is kept");
+    assert_eq!(world.nva.lookup(&key).unwrap(), before, "the old NVE asks its VM first");
+    world.run(Micros::from_secs(2));
     let mapping = world.nva.lookup(&key).unwrap();
     assert_eq!(mapping.place, Some(place(2)));
     assert!(mapping.version > before.version);

@@ -45,7 +45,11 @@ fn world() -> Direct {
 
 /// A tenant sends a frame at a port of edge 0. [`Verdict::Punt`]: control took it.
 fn sends(world: &mut Direct, vap: VapId, frame: &[u8]) -> Verdict {
-    let (now, at) = (world.now, &mut world.edges[0]);
+    sends_at(world, 0, vap, frame)
+}
+
+fn sends_at(world: &mut Direct, edge: usize, vap: VapId, frame: &[u8]) -> Verdict {
+    let (now, at) = (world.now, &mut world.edges[edge]);
     let mut verdict = at.forwarder.vap_frame(now, vap, frame);
     if verdict == Verdict::Punt && at.nve_mut().handle_frame(now, vap, frame) == Handled::Pass {
         verdict = at.forwarder.vap_frame_passed(now, vap, frame);
@@ -383,7 +387,10 @@ fn a_probe_or_a_host_that_joins_does_not_show_that_the_vm_runs_at_a_port() {
     assert_eq!(place_of(&world, &vm.key), Some(2));
     assert_eq!(world.edges[0].nve().state(&vm.key).state, nve::rules::State::Away);
 
-    let _ = sends(&mut world, VapId(7), &built(|out| arp::announcement(mac(2), v4(2), out)));
+    // The VM has spoken where it was, and does not answer there any more.
+    let announcement = built(|out| arp::announcement(mac(2), v4(2), out));
+    let _ = sends_at(&mut world, 1, PORT, &announcement);
+    let _ = sends(&mut world, VapId(7), &announcement);
     world.run(Micros::from_secs(10));
 
     assert_eq!(place_of(&world, &vm.key), Some(1), "an announcement does");
