@@ -56,7 +56,7 @@ fn healthy() -> (Forwarder, u64) {
         tsi(FORWARDED, None, Some(Entry::all(Action::Tunnel(place(3)), Bum::Skip, Gate::Open)), None),
         tsi(HELD, None, Some(Entry::all(Action::Hold(Lane::Direct), Bum::Skip, Gate::Open)), None),
         tsi(LEAVING, Some(3), Some(Entry::DELIVER_AND_REMEMBER), None),
-        Change::Members { vn: VN, locators: vec![ip(2), ip(3), ip(4)] },
+        Change::Members { vn: VN, locators: vec![ip(2), ip(3), ip(4)], sources: vec![ip(2), ip(3), ip(4)] },
     ];
     let mut forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 1).unwrap();
     let count = changes.len() as u64;

@@ -71,6 +71,11 @@ pub enum DropReason {
     /// The frame is UDP of a DHCP or DHCPv6 server, and the port's policy does not allow it
     /// ([`PortPolicy::dhcp_server`](crate::table::PortPolicy)). Healthy: 0.
     DhcpServerNotAllowed,
+    /// The frame came out of a tunnel from an address that no list of its VN named, and that none named within
+    /// `ForwarderConfig.strangers.age` (an NVE decapsulates packets only from NVEs of its domain, TUN-10). Healthy: 0.
+    Stranger,
+    /// As [`DropReason::Stranger`], and a limit of `ForwarderConfig.strangers` was reached. Healthy: 0.
+    StrangerOverflow,
 }
 
 impl DropReason {
@@ -103,6 +108,8 @@ impl DropReason {
         Self::ShortFragment,
         Self::LinkGroup,
         Self::DhcpServerNotAllowed,
+        Self::Stranger,
+        Self::StrangerOverflow,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -135,6 +142,8 @@ impl DropReason {
             Self::ShortFragment => "short_fragment",
             Self::LinkGroup => "link_group",
             Self::DhcpServerNotAllowed => "dhcp_server_not_allowed",
+            Self::Stranger => "stranger",
+            Self::StrangerOverflow => "stranger_overflow",
         }
     }
 }
@@ -169,6 +178,8 @@ impl fmt::Display for DropReason {
             Self::ShortFragment => "a first fragment must have all IPv6 headers",
             Self::LinkGroup => "its destination is a group of one link",
             Self::DhcpServerNotAllowed => "the port's policy allows no DHCP server",
+            Self::Stranger => "no list of its VN names the NVE that sent it",
+            Self::StrangerOverflow => "the limit of frames from unnamed NVEs is reached",
         })
     }
 }

@@ -40,6 +40,31 @@ pub enum Notice {
         /// The version of the mapping that this NVE uses; the highest version if the VN is not here.
         version: Version,
     },
+    /// Frames of a VN were dropped, because the VN's list does not name the NVE that sent them (TUN-10). The notice comes once for
+    /// each VN while it waits to be polled.
+    Stranger {
+        /// The VN of the frames.
+        vn: Vni,
+        /// The outer source address of one of the frames.
+        from: IpAddr,
+    },
+}
+
+/// The content of a notice that waits at most once.
+#[derive(PartialEq, Eq, Hash)]
+enum Once {
+    Stale(TsiKey, IpAddr),
+    Stranger(Vni),
+}
+
+impl Notice {
+    const fn once(&self) -> Option<Once> {
+        match self {
+            Self::Miss { .. } | Self::Seen { .. } => None,
+            Self::Stale { key, from, .. } => Some(Once::Stale(*key, *from)),
+            Self::Stranger { vn, .. } => Some(Once::Stranger(*vn)),
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -48,6 +73,9 @@ impl fmt::Display for Notice {
             Self::Miss { vn, mac } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
             Self::Seen { key, vap } => {
                 write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
+            }
+            Self::Stranger { vn, from } => {
+                write!(f, "frames of VN {vn} from {from} were dropped: no NVE of the VN is there")
             }
             Self::Stale { key, from, version } => {
                 write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
@@ -59,13 +87,13 @@ impl fmt::Display for Notice {
 /// The notices that wait to be polled.
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
-    stale: HashSet<(TsiKey, IpAddr), RandomState>,
+    once: HashSet<Once, RandomState>,
     bound: usize,
 }
 
 impl Notices {
     pub(super) fn new(bound: u32, hasher: RandomState) -> Self {
-        Self { waiting: VecDeque::new(), stale: HashSet::with_hasher(hasher), bound: bound as usize }
+        Self { waiting: VecDeque::new(), once: HashSet::with_hasher(hasher), bound: bound as usize }
     }
 
     /// Queues a notice. True if there was room.
@@ -79,25 +107,20 @@ impl Notices {
         room
     }
 
-    /// Queues [`Notice::Stale`] unless the same notice waits already. True if it was queued.
-    pub(super) fn stale(
-        &mut self,
-        key: TsiKey,
-        from: IpAddr,
-        version: Version,
-        counters: &mut ForwarderCounters,
-    ) -> bool {
-        let new = !self.stale.contains(&(key, from)) && self.push(Notice::Stale { key, from, version }, counters);
+    /// Queues a notice unless one with the same content waits already. True if it was queued.
+    pub(super) fn push_once(&mut self, notice: Notice, counters: &mut ForwarderCounters) -> bool {
+        let Some(once) = notice.once() else { return self.push(notice, counters) };
+        let new = !self.once.contains(&once) && self.push(notice, counters);
         if new {
-            self.stale.insert((key, from));
+            self.once.insert(once);
         }
         new
     }
 
     pub(super) fn pop(&mut self) -> Option<Notice> {
         let notice = self.waiting.pop_front()?;
-        if let Notice::Stale { key, from, .. } = notice {
-            self.stale.remove(&(key, from));
+        if let Some(once) = notice.once() {
+            self.once.remove(&once);
         }
         Some(notice)
     }

@@ -68,6 +68,9 @@ pub struct NveCounters {
     pub invalid_neighbor_frames: u64,
     /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// NVEs of a replication list, or NVEs that left one lately, for which there was no room (`NveConfig.members`). Their frames are
+    /// dropped. Healthy: 0.
+    pub shed_members: u64,
 }
 
 impl NveCounters {

@@ -224,6 +224,14 @@ pub enum Event {
     /// The owner has not done a duty for [`PATIENCE`](crate::health::PATIENCE). The event comes once, and again after the owner has
     /// done the duty and stopped again.
     Stalled(Waiting),
+    /// Frames of a VN came out of a tunnel from an address where no NVE of the VN is, and were dropped (TUN-10). At most one event per
+    /// VN and `NveConfig.hint_interval`.
+    Stranger {
+        /// The VN of the frames.
+        vn: Vni,
+        /// The outer source address of one of the frames.
+        from: IpAddr,
+    },
 }
 
 impl fmt::Display for Event {
@@ -244,6 +252,9 @@ impl fmt::Display for Event {
             }
             Self::Spoofed { vap, mac, ip: None } => {
                 write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
+            }
+            Self::Stranger { vn, from } => {
+                write!(f, "frames of VN {vn} came from {from}, where no NVE of the VN is; they were dropped")
             }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
         }
@@ -275,6 +286,8 @@ pub enum Timer {
     Forward,
     /// A mapping's lifetime ends.
     Mapping,
+    /// The frames of an NVE that left a VN are not accepted any more.
+    Departure,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).
     Health,
 }

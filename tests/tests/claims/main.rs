@@ -1,7 +1,7 @@
 //! Nobody says of itself what is not bound to its port, in whatever wrapping, and no frame takes a VM or an address away.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
-use nvo3_mobility::forwarder::{DropReason, Verdict};
+use nvo3_mobility::forwarder::{DropReason, Entrance, Target, Verdict};
 use nvo3_mobility::nve::{self, Event, Handled};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Micros, Tsi, TsiKey};
@@ -10,6 +10,7 @@ use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 mod guards;
+mod strangers;
 mod wrapped;
 
 const PORT: VapId = VapId(1);

@@ -7,7 +7,7 @@ use crate::forwarder::slot::Slot;
 use crate::forwarder::tag::Tag;
 use crate::forwarder::tally::Tally;
 use crate::forwarder::way::Way;
-use crate::forwarder::{DropReason, Forwarder, Line, Notice, Origin, Verdict};
+use crate::forwarder::{DropReason, Entrance, Forwarder, Line, Notice, Origin, Verdict};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
 use nvo3_nva_proto::{TsiKey, Version};
@@ -56,10 +56,12 @@ impl Forwarder {
 
     pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
         let origin = Origin::Tunnel(from);
-        if !self.vns.is_here(vn) {
+        let Some(state) = self.vns.here(vn) else {
             self.vn_not_here(from, vn, bytes);
             return self.drop(DropReason::UnknownVn, origin, bytes);
-        }
+        };
+        let listed = state.lists(from);
+        let straight_on = listed && state.waiting().none_named();
         if self.config.own.contains(from) {
             return self.drop(DropReason::Loop, origin, bytes);
         }
@@ -67,7 +69,36 @@ impl Forwarder {
         if frame.header.source.is_group() {
             return self.drop(DropReason::GroupSource, origin, bytes);
         }
-        self.forward(vn, frame.header.destination, origin, bytes)
+        let to = frame.header.destination;
+        if !straight_on && let Some(verdict) = self.wait_for_list(from, TsiKey { vn, mac: to }, listed, bytes) {
+            return verdict;
+        }
+        self.forward(vn, to, origin, bytes)
+    }
+
+    /// Keeps a frame whose sender the VN's list does not name, and one that would overtake kept frames of its sender. `None`: the
+    /// frame goes on. The other party of a TSI's move may send frames for that TSI.
+    #[cold]
+    fn wait_for_list(&mut self, from: IpAddr, to: TsiKey, listed: bool, bytes: &[u8]) -> Option<Verdict> {
+        let entrance = Entrance::Tunnel { from, vn: to.vn };
+        let again = self.again.take_if(|again| *again == (entrance, None)).is_some();
+        let party = self.slots.get(&to).and_then(|slot| slot.directive.party());
+        let named = listed || party.is_some_and(|party| party.contains(from));
+        let waiting = self.vns.get_mut(to.vn)?.waiting_mut().1;
+        let tag = Tag::frame(Origin::Tunnel(from), self.now);
+        let kept = if !again && self.strangers.has_named(waiting, from) {
+            self.strangers.keep_behind(waiting, tag, bytes)
+        } else if named {
+            return None;
+        } else {
+            self.strangers.keep(to.vn, waiting, tag, bytes)
+        };
+        if kept {
+            self.tally.counters.stranger_frames += 1;
+            return Some(Verdict::Held);
+        }
+        self.notices.push_once(Notice::Stranger { vn: to.vn, from }, &mut self.tally.counters);
+        Some(self.drop(DropReason::StrangerOverflow, tag.origin, bytes))
     }
 
     /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12).
@@ -75,14 +106,15 @@ impl Forwarder {
         let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
         if !mac.is_group() && !self.config.own.contains(from) {
             let newest = Version { epoch: u32::MAX, generation: u64::MAX };
-            self.notices.stale(TsiKey { vn, mac }, from, newest, &mut self.tally.counters);
+            let key = TsiKey { vn, mac };
+            self.notices.push_once(Notice::Stale { key, from, version: newest }, &mut self.tally.counters);
         }
     }
 
     /// Keeps a frame that the TSI at this VAP may not send yet, or that would overtake kept frames of the TSI. `None`: the frame
     /// goes on.
     fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool, class: Class) -> Option<Verdict> {
-        let again = self.again.take_if(|again| *again == (vap, key)).is_some();
+        let again = self.again.take_if(|again| *again == (Entrance::Vap(vap), Some(key))).is_some();
         let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
         let closed = slot.directive.gate() == Gate::Hold;
         if closed && !slot.seen && class.shows_sender() {
@@ -132,7 +164,8 @@ impl Forwarder {
             Way::Drop(reason) => {
                 slot.counters.dropped_frames += 1;
                 if let (Origin::Tunnel(from), DropReason::UnknownDestination) = (origin, reason) {
-                    self.notices.stale(key, from, slot.directive.version(), &mut self.tally.counters);
+                    let version = slot.directive.version();
+                    self.notices.push_once(Notice::Stale { key, from, version }, &mut self.tally.counters);
                 }
                 self.tally.drop_new(tag.dropped(reason, Some(key), None), bytes);
                 return Verdict::Drop(reason);
@@ -179,7 +212,7 @@ pub(super) fn count_tunnelled(
     if let Origin::Tunnel(from) = origin
         && stale
         && slot.lines.lane(origin) == Lane::Direct
-        && notices.stale(key, from, slot.directive.version(), &mut tally.counters)
+        && notices.push_once(Notice::Stale { key, from, version: slot.directive.version() }, &mut tally.counters)
     {
         slot.counters.stale_senders += 1;
     }

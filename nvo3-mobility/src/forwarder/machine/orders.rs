@@ -8,8 +8,11 @@ use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, Line, Notice, Refus
 use crate::table::{Change, Entry, Port, TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, TsiKey};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, TsiKey};
 use nvo3_wire::Vni;
+
+/// A member has a locator of each family, and as many members again may have left lately.
+const SOURCES_PER_MEMBER: usize = 4;
 
 impl Forwarder {
     pub(super) fn carry_out(&mut self, order: &TableChange) -> Result<(), RefusedChange> {
@@ -27,7 +30,7 @@ impl Forwarder {
                 self.change_tsi(*key, Directive::new(*vap, *entry, *route, *version), *limits)
             }
             Change::Port { vap, port } => self.change_port(*vap, port.as_ref()),
-            Change::Members { vn, locators } => self.change_members(*vn, locators),
+            Change::Members { vn, locators, sources } => self.change_members(*vn, locators, sources),
         }
         .map_err(|reason| RefusedChange { number, reason })
     }
@@ -107,6 +110,9 @@ impl Forwarder {
             slot.seen = false;
             self.hold.follow_party(slot);
         }
+        if let Some(party) = next.party().filter(|party| old.party().as_ref() != Some(party)) {
+            self.name_party(key, &party);
+        }
         if let Some(vap) = next.out().filter(|_| old.out() != next.out()) {
             self.drop_duplicates(key, vap);
         }
@@ -115,6 +121,14 @@ impl Forwarder {
             if let Some(slot) = self.slots.get_mut(&key) {
                 self.hold.drop_lines(key, slot, &[Line::Kept], DropReason::Detached, &mut self.tally);
             }
+        }
+    }
+
+    /// Lets the frames for a TSI come in again that the other party of its move sent before the entry named it.
+    fn name_party(&mut self, key: TsiKey, party: &Locators) {
+        if let Some(vn) = self.vns.get_mut(key.vn) {
+            let (_, waiting) = vn.waiting_mut();
+            self.strangers.name(key.vn, waiting, |from, bytes| party.contains(from) && bytes.starts_with(&key.mac.0));
         }
     }
 
@@ -186,18 +200,27 @@ impl Forwarder {
         }
     }
 
-    fn change_members(&mut self, vn: Vni, locators: &[IpAddr]) -> Result<(), ChangeRefusal> {
+    fn change_members(&mut self, vn: Vni, locators: &[IpAddr], sources: &[IpAddr]) -> Result<(), ChangeRefusal> {
         let own = self.config.own;
-        let mut members: Vec<IpAddr> = locators.iter().copied().filter(|member| !own.contains(*member)).collect();
-        members.sort_unstable();
-        members.dedup();
-        if members.len() > self.config.members_per_vn as usize {
+        let others = |all: &[IpAddr]| {
+            let mut others: Vec<IpAddr> = all.iter().copied().filter(|address| !own.contains(*address)).collect();
+            others.sort_unstable();
+            others.dedup();
+            others
+        };
+        let (members, sources) = (others(locators), others(sources));
+        let most = self.config.members_per_vn as usize;
+        if members.len() > most || sources.len() > most.saturating_mul(SOURCES_PER_MEMBER) {
             return Err(ChangeRefusal::TooManyMembers);
         }
-        if !members.is_empty() {
-            self.vns.get_or_make(vn)?.set_members(members);
+        if !members.is_empty() || !sources.is_empty() {
+            self.vns.get_or_make(vn)?.set_members(members, sources);
         } else if let Some(state) = self.vns.get_mut(vn) {
-            state.set_members(members);
+            state.set_members(members, sources);
+        }
+        if let Some(state) = self.vns.get_mut(vn) {
+            let (listed, waiting) = state.waiting_mut();
+            self.strangers.name(vn, waiting, |from, _| listed.binary_search(&from).is_ok());
             self.vns.release(vn);
         }
         Ok(())

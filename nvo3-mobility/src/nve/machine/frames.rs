@@ -3,7 +3,7 @@
 use super::Nve;
 use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
-use crate::nve::io::Handled;
+use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
 use crate::table::VapId;
@@ -70,6 +70,11 @@ impl Nve {
             Notice::Seen { key, .. } => {
                 if self.stations.is_attached(&key) {
                     self.shown(key);
+                }
+            }
+            Notice::Stranger { vn, from } => {
+                if self.mappings.alarm(self.now, vn) {
+                    self.tell(Event::Stranger { vn, from });
                 }
             }
             Notice::Stale { key, from, version } => {

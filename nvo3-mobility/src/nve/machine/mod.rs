@@ -211,7 +211,7 @@ impl Nve {
         self.watches.served(Duty::PollTableChanges, self.now);
         let change = match row {
             Row::Port(vap) => Change::Port { vap, port: self.stations.port(vap) },
-            Row::Members(vn) => Change::Members { vn, locators: self.mappings.members(vn) },
+            Row::Members(vn) => self.mappings.members(vn),
             Row::Tsi(key) => {
                 let (route, version) = self.mappings.route(&key);
                 self.stations.row(key, route, version)
@@ -255,8 +255,9 @@ impl Nve {
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
+        let departure = self.mappings.next_departure().map(|at| (at, Timer::Departure));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        [session, forward, mapping, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [session, forward, mapping, departure, health].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
@@ -278,6 +279,7 @@ impl Nve {
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);
         }
+        self.mappings.forget_departed(self.now, &mut self.orders);
         if self.link.is_up() {
             self.mappings.expire(self.now, &mut self.orders);
         }

@@ -114,6 +114,7 @@ pub(super) fn event(event: &Event) -> Value {
             json!({ "event": "refused", "vni": key.vn, "mac": key.mac, "why": result.as_str() })
         }
         Event::Spoofed { vap, mac, ip } => json!({ "event": "spoofed", "vap": vap.0, "mac": mac, "ip": ip }),
+        Event::Stranger { vn, from } => json!({ "event": "stranger", "vni": vn, "from": from }),
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }

@@ -37,6 +37,9 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::Spoofed { mac, ip: None, .. } => {
             tracing::warn!(port, %mac, "a frame was dropped: it claims a MAC that is not bound to its port");
         }
+        Event::Stranger { vn, from } => {
+            tracing::warn!(%vn, %from, "tunnelled frames were dropped: no NVE of the VN is at that address");
+        }
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
