@@ -48,6 +48,16 @@ pub enum Notice {
         /// The outer source address of one of the frames.
         from: IpAddr,
     },
+    /// A frame was dropped, because it claims a MAC or an IP address that is not bound to its port (VMM-10-02). The notice comes once
+    /// for each port while it waits to be polled. ARP, RARP, NS and NA are not among these frames: the control plane judges them.
+    Lie {
+        /// The port.
+        vap: VapId,
+        /// The source MAC of the frame.
+        mac: Mac,
+        /// The source IP address of the frame, if that is what is not bound.
+        ip: Option<IpAddr>,
+    },
 }
 
 /// The content of a notice that waits at most once.
@@ -55,6 +65,7 @@ pub enum Notice {
 enum Once {
     Stale(TsiKey, IpAddr),
     Stranger(Vni),
+    Lie(VapId),
 }
 
 impl Notice {
@@ -63,6 +74,7 @@ impl Notice {
             Self::Miss { .. } | Self::Seen { .. } => None,
             Self::Stale { key, from, .. } => Some(Once::Stale(*key, *from)),
             Self::Stranger { vn, .. } => Some(Once::Stranger(*vn)),
+            Self::Lie { vap, .. } => Some(Once::Lie(*vap)),
         }
     }
 }
@@ -77,6 +89,10 @@ impl fmt::Display for Notice {
             Self::Stranger { vn, from } => {
                 write!(f, "frames of VN {vn} from {from} were dropped: no NVE of the VN is there")
             }
+            Self::Lie { vap, mac, ip: Some(ip) } => {
+                write!(f, "{mac} at {vap} sent a frame as {ip}, which is not bound to it")
+            }
+            Self::Lie { vap, mac, ip: None } => write!(f, "{mac} sent a frame at {vap}, and is not bound to it"),
             Self::Stale { key, from, version } => {
                 write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
             }

@@ -211,8 +211,8 @@ pub enum Event {
         /// The reason.
         result: RegistrationResult,
     },
-    /// A station claimed an address that is not bound to it; its frame was dropped (VMM-10-02). At most one event per port and
-    /// `NveConfig.hint_interval`.
+    /// A station claimed a MAC or an IP address that is not bound to it, in an announcement or in data; its frame was dropped
+    /// (VMM-10-02). At most one event per port and `NveConfig.hint_interval`.
     Spoofed {
         /// The port.
         vap: VapId,

@@ -11,6 +11,7 @@ use crate::forwarder::{DropReason, Entrance, Forwarder, Line, Notice, Origin, Ve
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
 use nvo3_nva_proto::{TsiKey, Version};
+use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{Mac, Vni};
 
 impl Forwarder {
@@ -24,7 +25,10 @@ impl Forwarder {
         }
         let class = match port.judge(bytes, &frame) {
             Ok(class) => class,
-            Err(reason) => return self.drop(reason, origin, bytes),
+            Err(reason) => {
+                self.note_lie(reason, vap, &frame);
+                return self.drop(reason, origin, bytes);
+            }
         };
         if class == Class::ControlOnly {
             return if passed { self.drop(DropReason::AddressNotAllowed, origin, bytes) } else { self.punt() };
@@ -36,6 +40,18 @@ impl Forwarder {
             return self.punt();
         }
         self.forward(vn, frame.header.destination, origin, bytes)
+    }
+
+    /// Tells the control plane of a frame that is dropped for a claim that is not bound to its port.
+    #[cold]
+    fn note_lie(&mut self, reason: DropReason, vap: VapId, frame: &Frame<'_>) {
+        let ip = match reason {
+            DropReason::SourceNotAllowed => None,
+            DropReason::AddressNotAllowed => classify::source(frame),
+            _ => return,
+        };
+        let lie = Notice::Lie { vap, mac: frame.header.source, ip };
+        self.notices.push_once(lie, &mut self.tally.counters);
     }
 
     /// Gives a frame of a port to the control plane.

@@ -72,6 +72,11 @@ impl Nve {
                     self.shown(key);
                 }
             }
+            Notice::Lie { vap, mac, ip } => {
+                if let Some(event) = self.stations.alarm(self.now, vap, mac, ip) {
+                    self.tell(event);
+                }
+            }
             Notice::Stranger { vn, from } => {
                 if self.mappings.alarm(self.now, vn) {
                     self.tell(Event::Stranger { vn, from });
