@@ -251,7 +251,7 @@ pub enum Change {
         /// lately.
         ///
         /// A data plane must give no tenant a frame from another address (TUN-10), unless it is from [`Entry::party`] for the TSI
-        /// of that entry. The first frames of an NVE may come before the list that names it; a data plane that drops them at
+        /// of that entry, or its source is a TSI whose [`Route`] leads to that address. The first frames of an NVE may come before the list that names it; a data plane that drops them at
         /// once loses them.
         sources: Vec<IpAddr>,
     },

@@ -40,7 +40,9 @@ pub struct ForwarderConfig {
     ///
     /// The buffers of remembered frames take at most twice as much memory, and 64 bytes a frame.
     pub recent_total_bytes: u32,
-    /// The limits on tunnelled frames of one VN whose sender no list of the VN names yet (TUN-10). Default: 256 frames, 256 KiB, 1 s.
+    /// The limits on tunnelled frames of one VN whose sender no list of the VN names yet (TUN-10). Default: 256 frames, 256 KiB, 3 s.
+    ///
+    /// The age covers a restart of the NVA: NVEs hear new lists once they notice it ([`SessionConfig`](nvo3_nva_proto::SessionConfig)).
     ///
     /// At a limit a frame is dropped as `StrangerOverflow`, or as `Stranger` if it is too old.
     pub strangers: HoldLimits,
@@ -81,7 +83,7 @@ impl ForwarderConfig {
             recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age: Micros::from_secs(1) },
             recent_total_frames: 65_536,
             recent_total_bytes: 64 * 1024 * 1024,
-            strangers: HoldLimits { frames: 256, bytes: 256 * 1024, age: Micros::from_secs(1) },
+            strangers: HoldLimits { frames: 256, bytes: 256 * 1024, age: Micros::from_secs(3) },
             strangers_total_frames: 16_384,
             strangers_total_bytes: 16 * 1024 * 1024,
             tsis: 65_536,

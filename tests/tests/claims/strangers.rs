@@ -57,13 +57,13 @@ fn a_frame_from_no_nve_of_the_vn_reaches_no_tenant_and_the_owner_is_told_at_a_li
         assert_eq!(tunnels(&mut world, 2), Verdict::Deliver(PORT), "its NVE is in the VN");
         pass(&mut world, Micros::from_millis(10));
     }
-    pass(&mut world, Micros::from_secs(1));
+    pass(&mut world, Micros::from_secs(3));
 
     assert_eq!(world.edges[0].forwarder.counters().dropped_frames(Stranger), 50);
     assert_eq!(strangers(&world), [peer(9).ip()], "one for all that were dropped within the interval");
     for _ in 0..20 {
         let _ = tunnels(&mut world, 9);
-        pass(&mut world, Micros::from_millis(1_050));
+        pass(&mut world, Micros::from_millis(3_050));
     }
     assert_eq!(strangers(&world).len(), 21);
 }
@@ -112,7 +112,7 @@ fn a_move_brings_its_new_nve_into_the_vn_before_the_vm_runs_there() {
     world.plan(1, vec![tsi(2).key], 3);
 
     assert_eq!(tunnels(&mut world, 3), Verdict::Held, "it waits behind the first");
-    pass(&mut world, Micros::from_secs(1));
+    pass(&mut world, Micros::from_secs(4));
     assert_eq!(world.edges[0].forwarder.counters().dropped_frames(Stranger), 0);
 }
 

@@ -85,21 +85,24 @@ impl Forwarder {
         if frame.header.source.is_group() {
             return self.drop(DropReason::GroupSource, origin, bytes);
         }
-        let to = frame.header.destination;
-        if !straight_on && let Some(verdict) = self.wait_for_list(from, TsiKey { vn, mac: to }, listed, bytes) {
+        let (of, to) = (frame.header.source, frame.header.destination);
+        let key = |mac| TsiKey { vn, mac };
+        if !straight_on && let Some(verdict) = self.wait_for_list(from, key(of), key(to), listed, bytes) {
             return verdict;
         }
         self.forward(vn, to, origin, bytes)
     }
 
     /// Keeps a frame whose sender the VN's list does not name, and one that would overtake kept frames of its sender. `None`: the
-    /// frame goes on. The other party of a TSI's move may send frames for that TSI.
+    /// frame goes on. The other party of a TSI's move may send frames for that TSI, and an NVE may send frames of a TSI that the NVA's
+    /// directory has there.
     #[cold]
-    fn wait_for_list(&mut self, from: IpAddr, to: TsiKey, listed: bool, bytes: &[u8]) -> Option<Verdict> {
+    fn wait_for_list(&mut self, from: IpAddr, of: TsiKey, to: TsiKey, listed: bool, bytes: &[u8]) -> Option<Verdict> {
         let entrance = Entrance::Tunnel { from, vn: to.vn };
         let again = self.again.take_if(|again| *again == (entrance, None)).is_some();
         let party = self.slots.get(&to).and_then(|slot| slot.directive.party());
-        let named = listed || party.is_some_and(|party| party.contains(from));
+        let located = self.slots.get(&of).and_then(|slot| slot.directive.located());
+        let named = listed || party.into_iter().chain(located).any(|nve| nve.contains(from));
         let waiting = self.vns.get_mut(to.vn)?.waiting_mut().1;
         let tag = Tag::frame(Origin::Tunnel(from), self.now);
         let kept = if !again && self.strangers.has_named(waiting, from) {

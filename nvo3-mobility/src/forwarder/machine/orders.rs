@@ -110,8 +110,8 @@ impl Forwarder {
             slot.seen = false;
             self.hold.follow_party(slot);
         }
-        if let Some(party) = next.party().filter(|party| old.party().as_ref() != Some(party)) {
-            self.name_party(key, &party);
+        if (old.party(), old.located()) != (next.party(), next.located()) {
+            self.name_by(key, &next);
         }
         if let Some(vap) = next.out().filter(|_| old.out() != next.out()) {
             self.drop_duplicates(key, vap);
@@ -124,12 +124,16 @@ impl Forwarder {
         }
     }
 
-    /// Lets the frames for a TSI come in again that the other party of its move sent before the entry named it.
-    fn name_party(&mut self, key: TsiKey, party: &Locators) {
-        if let Some(vn) = self.vns.get_mut(key.vn) {
-            let (_, waiting) = vn.waiting_mut();
-            self.strangers.name(key.vn, waiting, |from, bytes| party.contains(from) && bytes.starts_with(&key.mac.0));
-        }
+    /// Lets the frames come in again whose sender a TSI's directive names: those for the TSI from the other party of its move, and those
+    /// of the TSI from the NVE where the NVA's directory has it.
+    fn name_by(&mut self, key: TsiKey, next: &Directive) {
+        let Some(vn) = self.vns.get_mut(key.vn) else { return };
+        let (_, waiting) = vn.waiting_mut();
+        let (mac, is_at) = (&key.mac.0[..], |nve: Option<Locators>, from| nve.is_some_and(|nve| nve.contains(from)));
+        self.strangers.name(key.vn, waiting, |from, bytes| {
+            let for_tsi = bytes.starts_with(mac) && is_at(next.party(), from);
+            for_tsi || bytes.get(6..12) == Some(mac) && is_at(next.located(), from)
+        });
     }
 
     /// Makes a TSI unknown, because the control plane removed its row. If frames are still held for it, the forwarder asks the control

@@ -129,7 +129,7 @@ fn dhcp_server(w: &mut World) -> Vec<u8> {
 
 fn stranger(w: &mut World) -> Vec<u8> {
     let _ = w.tunnel(20, 1, 7);
-    w.pass(1_000);
+    w.pass(3_000);
     frame(mac(1), mac(200), 7)
 }
 

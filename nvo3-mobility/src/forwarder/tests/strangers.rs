@@ -45,7 +45,7 @@ fn a_frame_from_no_nve_of_the_vn_reaches_nobody_and_is_told_once() {
         (Verdict::Held, Verdict::Held, Verdict::Held)
     );
     assert_eq!(w.f.held_for(), []);
-    w.pass(999);
+    w.pass(2_999);
     assert_eq!((w.dropped(DropReason::Stranger), w.notices().len()), (0, 0));
     assert_eq!(w.f.poll_timeout(), Some(w.now + Micros::from_millis(1)));
     w.pass(1);
@@ -79,7 +79,7 @@ fn the_first_frames_of_a_new_nve_come_in_again_in_order_when_a_list_names_it() {
     let one = |n| (Verdict::Deliver(P1), n);
     assert_eq!(w.let_in(), [one(0), one(1), (Verdict::Replicate, 2), one(3), one(4)]);
     assert_eq!(w.tunnel(NEW, 1, 6), Verdict::Deliver(P1));
-    w.pass(1_000);
+    w.pass(3_000);
     assert_eq!((w.dropped(DropReason::Stranger), w.f.strangers_in_all().frames), (4, 0));
 }
 
@@ -108,6 +108,21 @@ fn the_other_party_of_a_move_may_send_for_its_tsi_and_for_no_other() {
     assert_eq!((w.tunnel(NEW, 1, 2), w.f.held(&key(1)).tunnelled), (Verdict::Held, 2));
     assert_eq!((w.tunnel(NEW, 2, 3), w.group(NEW, 4)), (Verdict::Held, Verdict::Held));
     assert_eq!(w.f.strangers_in_all().frames, 3);
+}
+
+/// Checks TUN-10, VMM-5-09.
+#[test]
+fn an_nve_may_send_frames_of_a_tsi_that_the_directory_has_there_and_of_no_other() {
+    let mut w = world();
+    let sent = |w: &mut World, of: u8, n| w.f.tunnel_frame(w.now, ip(NEW), VN, &frame(mac(1), mac(of), n));
+    assert_eq!([sent(&mut w, 50, 0), sent(&mut w, 51, 1)], [Verdict::Held; 2]);
+    w.tsi(50, None, None, Some(Route::At(place(NEW))));
+    w.tsi(51, None, None, Some(Route::At(place(2))));
+
+    assert_eq!(w.let_in(), [(Verdict::Deliver(P1), 0)]);
+    assert_eq!((sent(&mut w, 50, 2), sent(&mut w, 51, 3)), (Verdict::Deliver(P1), Verdict::Held));
+    w.tsi(50, None, None, Some(Route::Nowhere));
+    assert_eq!(sent(&mut w, 50, 4), Verdict::Held);
 }
 
 /// Checks TUN-10.
