@@ -356,7 +356,10 @@ impl Programmed {
                 });
                 Change::Port { vap: vap(at), port }
             }
-            Self::Members(to) => Change::Members { vn: vn(), locators: to.into_iter().map(IpAddr::from).collect() },
+            Self::Members(to) => {
+                let sources: Vec<IpAddr> = to.into_iter().map(IpAddr::from).collect();
+                Change::Members { vn: vn(), locators: sources.clone(), sources }
+            }
         }
     }
 }

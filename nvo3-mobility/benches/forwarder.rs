@@ -61,6 +61,10 @@ impl Bench {
         let bound = vec![Binding { mac: key(SENDER).mac, ips: vec![TENANT.addr().into()] }];
         bench.apply(Change::Port { vap: AT, port: Some(Port::untrusted(VN, bound)) });
         bench.apply(Change::Port { vap: VapId(2), port: Some(Port::trusted(VN)) });
+        let members =
+            [3, 4, 5, 6, 7, 8].map(|n| place(n).locators).into_iter().filter_map(|nve| nve.v4().map(IpAddr::V4));
+        let sources = members.chain([FROM]).collect();
+        bench.apply(Change::Members { vn: VN, locators: Vec::new(), sources });
         bench.tsi(SENDER, Some(AT), Some(Entry::DELIVER), None);
         bench.tsi(LOCAL, Some(VapId(2)), Some(Entry::DELIVER), None);
         bench.tsi(NOWHERE, None, None, Some(Route::Nowhere));

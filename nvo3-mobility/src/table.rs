@@ -240,12 +240,20 @@ pub enum Change {
         /// The new content.
         port: Option<Port>,
     },
-    /// The replication list of one VN: the underlay addresses that get its BUM frames. An empty list removes it.
+    /// The other NVEs of one VN: the underlay addresses that get its BUM frames, and those from which its frames come. Two empty lists
+    /// remove the VN's list.
     Members {
         /// The VN.
         vn: Vni,
-        /// The locators of the other NVEs of the VN.
+        /// The locators of the other NVEs of the VN, one for each.
         locators: Vec<IpAddr>,
+        /// The addresses from which tunnelled frames of the VN may come: all locators of the other NVEs, and of those that left the VN
+        /// lately.
+        ///
+        /// A data plane must give no tenant a frame from another address (TUN-10), unless it is from [`Entry::party`] for the TSI
+        /// of that entry, or its source is a TSI whose [`Route`] leads to that address. The first frames of an NVE may come before the list that names it; a data plane that drops them at
+        /// once loses them.
+        sources: Vec<IpAddr>,
     },
 }
 

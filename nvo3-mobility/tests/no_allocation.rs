@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's own helper")]
 
 use core::net::{IpAddr, Ipv4Addr};
-use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target, Verdict};
+use nvo3_mobility::forwarder::{DropReason, Forwarder, ForwarderConfig, Target, Verdict};
 use nvo3_mobility::table::{Action, Binding, Bum, Change, Entry, Gate, Lane, Port, Route, TableChange, VapId};
 use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, NveId, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
@@ -56,7 +56,7 @@ fn healthy() -> (Forwarder, u64) {
         tsi(FORWARDED, None, Some(Entry::all(Action::Tunnel(place(3)), Bum::Skip, Gate::Open)), None),
         tsi(HELD, None, Some(Entry::all(Action::Hold(Lane::Direct), Bum::Skip, Gate::Open)), None),
         tsi(LEAVING, Some(3), Some(Entry::DELIVER_AND_REMEMBER), None),
-        Change::Members { vn: VN, locators: vec![ip(2), ip(3), ip(4)] },
+        Change::Members { vn: VN, locators: vec![ip(2), ip(3), ip(4)], sources: vec![ip(2), ip(3), ip(4)] },
     ];
     let mut forwarder = Forwarder::new(ForwarderConfig::new(place(1).locators), 1).unwrap();
     let count = changes.len() as u64;
@@ -73,6 +73,8 @@ fn forward(forwarder: &mut Forwarder, frames: &[[u8; 1_514]; 6]) {
         assert_eq!(forwarder.vap_frame(now, VapId(1), here), Verdict::Deliver(VapId(2)));
         assert_eq!(forwarder.vap_frame(now, VapId(1), routed), Verdict::Tunnel { to: ip(2), vn: VN });
         assert_eq!(forwarder.tunnel_frame(now, ip(4), VN, here), Verdict::Deliver(VapId(2)));
+        let stranger = forwarder.tunnel_frame(now, ip(9), VN, here);
+        assert!(matches!(stranger, Verdict::Held | Verdict::Drop(DropReason::StrangerOverflow)));
         assert_eq!(forwarder.tunnel_frame(now, ip(4), VN, forwarded), Verdict::Tunnel { to: ip(3), vn: VN });
         assert_eq!(forwarder.vap_frame(now, VapId(1), group), Verdict::Replicate);
         assert_eq!(forwarder.vap_frame(now, VapId(1), held), Verdict::Held);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::Transport;
-use nvo3_mobility::forwarder::{DropReason, Target, Verdict};
+use nvo3_mobility::forwarder::{DropReason, Entrance, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
@@ -267,7 +267,7 @@ fn calico_13152_garp_racing_completion_deadlocks() {
             }
             let (left, frame) = (world.drain(1), garp(&world.vm));
             for (target, bytes) in left {
-                assert_eq!((target, &bytes), (Target::Again(AT_NEW), &frame), "{order:?}");
+                assert_eq!((target, &bytes), (Target::Again(Entrance::Vap(AT_NEW)), &frame), "{order:?}");
                 heard += usize::from(world.port_sends(1, AT_NEW, &bytes) == Verdict::Replicate);
             }
         }
@@ -369,7 +369,7 @@ fn neutron_announces_by_ipv4_only() {
 
         assert!(world.committed(MOVE), "{to:?}: an unsolicited NA tells as well as a gratuitous ARP");
         assert_eq!(world.mapped_to(), Some(2));
-        assert_eq!(world.drain(1), [(Target::Again(AT_NEW), frame.clone())]);
+        assert_eq!(world.drain(1), [(Target::Again(Entrance::Vap(AT_NEW)), frame.clone())]);
         assert_eq!(world.port_sends(1, AT_NEW, &frame), Verdict::Replicate, "{to:?}: and everyone hears it");
     }
 }

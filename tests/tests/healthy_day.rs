@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use nvo3_mobility::Transport;
-use nvo3_mobility::forwarder::{DropReason, Target, Verdict};
+use nvo3_mobility::forwarder::{DropReason, Entrance, Target, Verdict};
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
@@ -143,6 +143,16 @@ impl Day {
         }
     }
 
+    fn again(&mut self, edge: usize, place: Entrance, frame: &[u8]) -> Verdict {
+        match place {
+            Entrance::Vap(vap) => self.enter(edge, vap, frame),
+            Entrance::Tunnel { from, vn } => {
+                let now = self.world.now;
+                self.world.edges[edge].forwarder.tunnel_frame(now, from, vn, frame)
+            }
+        }
+    }
+
     /// Brings a frame to where the edge sends it, at once.
     fn carry(&mut self, edge: usize, verdict: Verdict, frame: &[u8]) {
         let mut verdicts = VecDeque::from([(edge, verdict)]);
@@ -161,7 +171,7 @@ impl Day {
                         let (now, from) = (self.world.now, peer(edge as u8 + 1).ip());
                         verdicts.push_back((to, self.world.edges[to].forwarder.tunnel_frame(now, from, vn, frame)));
                     }
-                    Target::Again(vap) => verdicts.push_back((edge, self.enter(edge, vap, frame))),
+                    Target::Again(place) => verdicts.push_back((edge, self.again(edge, place, frame))),
                     Target::Tunnel { .. } => panic!("no IPv6 here"),
                 }
             }
@@ -181,7 +191,7 @@ impl Day {
                 let verdict = match target {
                     Target::Port(vap) => Verdict::Deliver(vap),
                     Target::Tunnel { to, vn } => Verdict::Tunnel { to, vn },
-                    Target::Again(vap) => self.enter(edge, vap, &frame),
+                    Target::Again(place) => self.again(edge, place, &frame),
                 };
                 self.carry(edge, verdict, &frame.clone());
                 self.world.settle();

@@ -1,7 +1,7 @@
 //! Unplanned moves: a VM appears at an edge without an order.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
-use nvo3_mobility::forwarder::Verdict;
+use nvo3_mobility::forwarder::{Entrance, Target, Verdict};
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
@@ -52,7 +52,7 @@ fn an_announcement_moves_the_mapping_once_the_old_nve_has_stopped_delivering() {
     assert_eq!(world.edges[1].nve().state(&key).state, State::Here);
     let mut out = Vec::new();
     let target = world.edges[1].forwarder.poll_flush(world.now, &mut |_| true, &mut out);
-    assert_eq!(target, Some(nvo3_mobility::forwarder::Target::Again(VapId(5))), "and leaves once it may");
+    assert_eq!(target, Some(Target::Again(Entrance::Vap(VapId(5)))), "and leaves once it may");
     assert_eq!(out, announcement(&vm));
 }
 

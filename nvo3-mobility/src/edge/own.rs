@@ -2,7 +2,7 @@
 
 use super::control::{Control, Peer, Round};
 use super::fate::Fate;
-use crate::forwarder::{ChangeRefusal, Forwarder, Target, Verdict};
+use crate::forwarder::{ChangeRefusal, Entrance, Forwarder, Target, Verdict};
 use crate::health::{Duty, Health, Waiting, Watch};
 use crate::nve::{Error, Event, Handled, Input, Nve, Transmit};
 use crate::table::{TableChange, VapId};
@@ -211,13 +211,15 @@ impl Edge {
         Step::Wait(self.poll_timeout())
     }
 
-    /// The next held frame that may leave. A frame that its sender's gate kept goes through the VAP again.
+    /// The next held frame that may leave. A frame that its sender's gate kept goes through the VAP again, and a frame that came before
+    /// its sender was known through the tunnel.
     fn poll_held(&mut self, now: Instant, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Option<Verdict> {
         let mut has_room = |target: &Target| matches!(target, Target::Again(_)) || room(target);
         Some(match self.forwarder.poll_flush(now, &mut has_room, out)? {
             Target::Port(vap) => Verdict::Deliver(vap),
             Target::Tunnel { to, vn } => Verdict::Tunnel { to, vn },
-            Target::Again(vap) => self.enter(now, vap, out),
+            Target::Again(Entrance::Vap(vap)) => self.enter(now, vap, out),
+            Target::Again(Entrance::Tunnel { from, vn }) => self.forwarder.tunnel_frame(now, from, vn, out),
         })
     }
 

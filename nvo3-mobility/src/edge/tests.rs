@@ -146,6 +146,12 @@ fn health_names_what_a_poll_gives_and_nothing_after_it() {
     assert!(edge.health(late).is_idle());
 }
 
+/// Names another NVE in the VN.
+fn list(edge: &mut Edge, number: u64, nve: u8) {
+    let change = Change::Members { vn: tsi(1).key.vn, locators: vec![ip(nve)], sources: vec![ip(nve)] };
+    edge.forwarder_mut().apply(&TableChange { number, change }).unwrap();
+}
+
 #[test]
 fn a_frame_has_its_targets_at_once() {
     let mut edge = edge();
@@ -153,8 +159,27 @@ fn a_frame_has_its_targets_at_once() {
     let fate = edge.frame(NOW, VapId(1), &frame(tsi(2).key.mac, 1));
     assert_eq!((fate.targets(), fate.verdict()), (&[Target::Port(VapId(2))][..], Verdict::Deliver(VapId(2))));
 
+    list(&mut edge, CHANGES + 1, 9);
     let fate = edge.tunnelled(NOW, ip(9), tsi(1).key.vn, &frame(Mac::BROADCAST, 9));
     assert_eq!(fate.targets(), [Target::Port(VapId(1)), Target::Port(VapId(2))]);
+}
+
+/// Checks TUN-10, VMM-5-09.
+#[test]
+fn a_frame_of_an_nve_that_a_list_names_later_has_its_targets_then() {
+    let mut edge = edge();
+    let first = frame(Mac::BROADCAST, 9);
+    assert_eq!(edge.tunnelled(NOW, ip(9), tsi(1).key.vn, &first).verdict(), Verdict::Held);
+    assert_eq!(edge.tunnelled(NOW, ip(9), tsi(1).key.vn, &frame(tsi(1).key.mac, 9)).verdict(), Verdict::Held);
+
+    list(&mut edge, CHANGES + 1, 9);
+
+    let both = [Target::Port(VapId(1)), Target::Port(VapId(2))];
+    let mut buffer = Vec::new();
+    let Next::Frame(fate) = edge.poll(NOW, &mut |_| false, &mut buffer) else { panic!("a frame waits") };
+    assert_eq!((fate.targets(), &buffer), (&both[..], &first));
+    let Next::Frame(fate) = edge.poll(NOW, &mut |_| false, &mut buffer) else { panic!("a frame waits") };
+    assert_eq!(fate.targets(), [Target::Port(VapId(1))]);
 }
 
 #[test]

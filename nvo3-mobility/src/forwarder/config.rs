@@ -41,6 +41,20 @@ pub struct ForwarderConfig {
     ///
     /// The buffers of remembered frames take at most twice as much memory, and 64 bytes a frame.
     pub recent_total_bytes: u32,
+    /// The limits on tunnelled frames of one VN whose sender no list of the VN names yet (TUN-10). Default: 256 frames, 256 KiB, 3 s.
+    ///
+    /// The age covers a restart of the NVA: NVEs hear new lists once they notice it ([`SessionConfig`](nvo3_nva_proto::SessionConfig)).
+    ///
+    /// At a limit a frame is dropped as `StrangerOverflow`, or as `Stranger` if it is too old.
+    pub strangers: HoldLimits,
+    /// The most such frames of all VNs together. Default: 16,384; at least `strangers.frames`. At the bound a frame is dropped as
+    /// `StrangerOverflow`.
+    pub strangers_total_frames: u32,
+    /// The most bytes of such frames of all VNs together. Default: 16 MiB; at least `strangers.bytes`. At the bound a frame is dropped
+    /// as `StrangerOverflow`.
+    ///
+    /// The buffers of these frames take at most twice as much memory, and 64 bytes a frame.
+    pub strangers_total_bytes: u32,
     /// The most TSIs in the table, and the most that control is resolving besides. Default: 65,536.
     ///
     /// At the bound a table change is refused as `TooManyTsis`, and a frame to a new destination is dropped as `TooManyAsked`.
@@ -53,7 +67,8 @@ pub struct ForwarderConfig {
     pub misses: Rate,
     /// The most ports. Default: 4,096. At the bound a table change is refused as `TooManyPorts`.
     pub ports: u32,
-    /// The most locators in the replication list of one VN. Default: 1,024. A longer list is refused as `TooManyMembers`.
+    /// The most locators in the replication list of one VN. Default: 1,024. A longer list is refused as `TooManyMembers`. The list may
+    /// have four times as many addresses that frames come from.
     pub members_per_vn: u32,
     /// The most notices that wait to be polled. Default: 1,024. At the bound a notice is dropped and counts in `shed_notices`.
     pub notices: u32,
@@ -75,6 +90,9 @@ impl ForwarderConfig {
             recent: HoldLimits { frames: 1_024, bytes: 1024 * 1024, age: Micros::from_secs(1) },
             recent_total_frames: 65_536,
             recent_total_bytes: 64 * 1024 * 1024,
+            strangers: HoldLimits { frames: 256, bytes: 256 * 1024, age: Micros::from_secs(3) },
+            strangers_total_frames: 16_384,
+            strangers_total_bytes: 16 * 1024 * 1024,
             tsis: 65_536,
             asked_per_port: 256,
             misses: Rate { per_second: 200, burst: 400 },
@@ -103,11 +121,15 @@ impl ForwarderConfig {
         rates("ForwarderConfig", [(["misses.per_second", "misses.burst"], self.misses)])?;
         limits("ForwarderConfig", ["asked.frames", "asked.bytes", "asked.age"], self.asked)?;
         limits("ForwarderConfig", ["recent.frames", "recent.bytes", "recent.age"], self.recent)?;
+        limits("ForwarderConfig", ["strangers.frames", "strangers.bytes", "strangers.age"], self.strangers)?;
+        let strangers = self.strangers;
         let covered = [
             (("total_frames", self.total_frames), ("asked.frames", self.asked.frames)),
             (("total_bytes", self.total_bytes), ("asked.bytes", self.asked.bytes)),
             (("recent_total_frames", self.recent_total_frames), ("recent.frames", self.recent.frames)),
             (("recent_total_bytes", self.recent_total_bytes), ("recent.bytes", self.recent.bytes)),
+            (("strangers_total_frames", self.strangers_total_frames), ("strangers.frames", strangers.frames)),
+            (("strangers_total_bytes", self.strangers_total_bytes), ("strangers.bytes", strangers.bytes)),
         ];
         covered.into_iter().try_for_each(|(total, part)| covers("ForwarderConfig", total, part))
     }

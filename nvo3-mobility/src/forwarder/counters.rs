@@ -23,7 +23,7 @@ pub struct ForwarderCounters {
     pub replicas: u64,
     /// Frames and copies that were held. Frames kept at their sender's gate count too.
     pub held_frames: u64,
-    /// Kept frames that were forwarded again after their sender's gate opened.
+    /// Kept frames that were forwarded again, after their sender's gate opened or after a list named their sender.
     pub again_frames: u64,
     /// Frames given to the control plane: ARP, RARP, neighbour solicitations and advertisements.
     pub punted_frames: u64,
@@ -44,6 +44,9 @@ pub struct ForwarderCounters {
     pub shed_drops: u64,
     /// Inputs with an earlier time than an input before. The later time was used. Healthy: 0.
     pub clock_backwards: u64,
+    /// Tunnelled frames that were kept, because no list of their VN named their sender when they came. Those that came in again
+    /// count in `again_frames` too, and dropped ones as [`DropReason::Stranger`].
+    pub stranger_frames: u64,
     dropped: Drops,
 }
 

@@ -1,15 +1,20 @@
-//! The deadlines of TSIs: at most one for each.
+//! The deadlines of TSIs, or of VNs: at most one for each.
 
 use alloc::collections::BTreeSet;
-use nvo3_nva_proto::{Instant, TsiKey};
+use nvo3_nva_proto::Instant;
 
-/// The deadlines in order of time. The TSI's slot has a copy of its deadline, so that it can be found here.
-#[derive(Default)]
-pub(super) struct Deadlines(BTreeSet<(Instant, TsiKey)>);
+/// The deadlines in order of time. The owner of a deadline has a copy of it, so that it can be found here.
+pub(super) struct Deadlines<K>(BTreeSet<(Instant, K)>);
 
-impl Deadlines {
-    /// Replaces the TSI's deadline `was` by `due`.
-    pub(super) fn set(&mut self, key: TsiKey, was: &mut Option<Instant>, due: Option<Instant>) {
+impl<K> Default for Deadlines<K> {
+    fn default() -> Self {
+        Self(BTreeSet::new())
+    }
+}
+
+impl<K: Copy + Ord> Deadlines<K> {
+    /// Replaces the deadline `was` by `due`.
+    pub(super) fn set(&mut self, key: K, was: &mut Option<Instant>, due: Option<Instant>) {
         if *was == due {
             return;
         }
@@ -20,8 +25,8 @@ impl Deadlines {
         *was = due;
     }
 
-    /// Takes the first deadline that has passed. The caller clears the copy in the slot.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<TsiKey> {
+    /// Takes the first deadline that has passed. The caller clears the copy.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<K> {
         self.0.first().filter(|(due, _)| *due <= now)?;
         self.0.pop_first().map(|(_, key)| key)
     }
@@ -31,7 +36,7 @@ impl Deadlines {
     }
 
     #[cfg(test)]
-    pub(super) fn has(&self, due: Instant, key: TsiKey) -> bool {
+    pub(super) fn has(&self, due: Instant, key: K) -> bool {
         self.0.contains(&(due, key))
     }
 

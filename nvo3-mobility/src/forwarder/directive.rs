@@ -57,6 +57,14 @@ impl Directive {
         self.entry.and_then(|entry| entry.party).map(|party| party.locators)
     }
 
+    /// The locators of the NVE where the NVA's directory has the TSI.
+    pub(super) fn located(&self) -> Option<Locators> {
+        match self.route {
+            Some(Route::At(place)) => Some(place.locators),
+            Some(Route::Nowhere) | None => None,
+        }
+    }
+
     /// The treatment of frames that the TSI sends. An attached TSI without an entry is not active, so no traffic of it passes (SPL-02).
     pub(super) fn gate(&self) -> Gate {
         self.entry.map_or(Gate::Hold, |entry| entry.gate)

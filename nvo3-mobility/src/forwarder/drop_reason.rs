@@ -74,6 +74,11 @@ pub enum DropReason {
     /// The frame's destination is not known, and the port has no share left to have it resolved (`ForwarderConfig.misses`,
     /// `asked_per_port`). Healthy: 0.
     MissLimited,
+    /// The frame came out of a tunnel from an address that no list of its VN named, and that none named within
+    /// `ForwarderConfig.strangers.age` (an NVE decapsulates packets only from NVEs of its domain, TUN-10). Healthy: 0.
+    Stranger,
+    /// As [`DropReason::Stranger`], and a limit of `ForwarderConfig.strangers` was reached. Healthy: 0.
+    StrangerOverflow,
 }
 
 impl DropReason {
@@ -107,6 +112,8 @@ impl DropReason {
         Self::LinkGroup,
         Self::DhcpServerNotAllowed,
         Self::MissLimited,
+        Self::Stranger,
+        Self::StrangerOverflow,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -140,6 +147,8 @@ impl DropReason {
             Self::LinkGroup => "link_group",
             Self::DhcpServerNotAllowed => "dhcp_server_not_allowed",
             Self::MissLimited => "miss_limited",
+            Self::Stranger => "stranger",
+            Self::StrangerOverflow => "stranger_overflow",
         }
     }
 }
@@ -175,6 +184,8 @@ impl fmt::Display for DropReason {
             Self::LinkGroup => "its destination is a group of one link",
             Self::DhcpServerNotAllowed => "the port's policy allows no DHCP server",
             Self::MissLimited => "its port sends to too many unknown destinations",
+            Self::Stranger => "no list of its VN names the NVE that sent it",
+            Self::StrangerOverflow => "the limit of frames from unnamed NVEs is reached",
         })
     }
 }

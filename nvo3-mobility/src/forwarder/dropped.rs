@@ -14,7 +14,7 @@ pub struct Dropped {
     pub tsi: Option<TsiKey>,
     /// The place where the frame came in.
     pub origin: Origin,
-    /// The line in which the frame was held; `None` if it was never held.
+    /// The line in which the frame was held; `None` if it was in no line.
     pub line: Option<Line>,
     /// True if the frame was the TSI's own copy of a group frame. Other receivers may have their copies.
     pub copy: bool,

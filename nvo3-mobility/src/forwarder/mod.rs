@@ -9,6 +9,9 @@
 //! - notices for the control plane ([`Forwarder::poll_notice`]);
 //! - dropped frames, if the owner asks for them ([`Forwarder::poll_drop`]).
 //!
+//! A tunnelled frame of a VN is forwarded only if it comes from an NVE of the VN, as the control plane lists them (TUN-10). A frame of
+//! another sender waits a short time for a list that names the sender, and is dropped after that.
+//!
 //! The forwarder holds a frame that cannot leave yet, within bounds of frames, bytes and age, for each TSI and in total. It
 //! never floods unknown unicast (DIR-24), learns no mapping from frames (VXL-10) and lets no frame cross a VN (VXL-11). A route
 //! never returns a frame to the NVE that it came from. [`Entry::act`](crate::table::Entry::act) says what an entry does.
@@ -25,6 +28,7 @@
 //! |---|---|
 //! | `ports`, `vns`, `slots` | the tables: ports, virtual networks with their receivers of group frames, TSIs |
 //! | `hold` | held frames, their limits, ages and turns |
+//! | `strangers` | tunnelled frames from NVEs that the list of the VN does not name yet |
 //! | `recent` | remembered frames, which were delivered lately |
 //! | `notice`, `tally` | notices and dropped frames that wait to be polled, and counters |
 //! | `machine` | the clock, and the way of each input to its room |
@@ -47,10 +51,12 @@ mod recent;
 mod refusal;
 mod slot;
 mod slots;
+mod strangers;
 mod tag;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod verdict;
 mod vns;
 mod way;
@@ -64,4 +70,4 @@ pub use machine::Forwarder;
 pub use notice::Notice;
 pub use origin::Origin;
 pub use refusal::{ChangeRefusal, RefusedChange};
-pub use verdict::{Target, Verdict};
+pub use verdict::{Entrance, Target, Verdict};

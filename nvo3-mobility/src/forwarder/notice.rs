@@ -54,6 +54,43 @@ pub enum Notice {
         /// How often it did so since the last notice.
         count: u64,
     },
+    /// Frames of a VN were dropped, because the VN's list does not name the NVE that sent them (TUN-10). The notice comes once for
+    /// each VN while it waits to be polled.
+    Stranger {
+        /// The VN of the frames.
+        vn: Vni,
+        /// The outer source address of one of the frames.
+        from: IpAddr,
+    },
+    /// A frame was dropped, because it claims a MAC or an IP address that is not bound to its port (VMM-10-02). The notice comes once
+    /// for each port while it waits to be polled. ARP, RARP, NS and NA are not among these frames: the control plane judges them.
+    Lie {
+        /// The port.
+        vap: VapId,
+        /// The source MAC of the frame.
+        mac: Mac,
+        /// The source IP address of the frame, if that is what is not bound.
+        ip: Option<IpAddr>,
+    },
+}
+
+/// The content of a notice that waits at most once.
+#[derive(PartialEq, Eq, Hash)]
+enum Once {
+    Stale(TsiKey, IpAddr),
+    Stranger(Vni),
+    Lie(VapId),
+}
+
+impl Notice {
+    const fn once(&self) -> Option<Once> {
+        match self {
+            Self::Miss { .. } | Self::Seen { .. } | Self::Limited { .. } => None,
+            Self::Stale { key, from, .. } => Some(Once::Stale(*key, *from)),
+            Self::Stranger { vn, .. } => Some(Once::Stranger(*vn)),
+            Self::Lie { vap, .. } => Some(Once::Lie(*vap)),
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -63,6 +100,13 @@ impl fmt::Display for Notice {
             Self::Seen { key, vap } => {
                 write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
             }
+            Self::Stranger { vn, from } => {
+                write!(f, "frames of VN {vn} from {from} were dropped: no NVE of the VN is there")
+            }
+            Self::Lie { vap, mac, ip: Some(ip) } => {
+                write!(f, "{mac} at {vap} sent a frame as {ip}, which is not bound to it")
+            }
+            Self::Lie { vap, mac, ip: None } => write!(f, "{mac} sent a frame at {vap}, and is not bound to it"),
             Self::Stale { key, from, version } => {
                 write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
             }
@@ -78,13 +122,13 @@ const SHORTEST_ANSWERED: usize = 54 - 8;
 /// The notices that wait to be polled.
 pub(super) struct Notices {
     waiting: VecDeque<Notice>,
-    stale: HashSet<(TsiKey, IpAddr), RandomState>,
+    once: HashSet<Once, RandomState>,
     bound: usize,
 }
 
 impl Notices {
     pub(super) fn new(bound: u32, hasher: RandomState) -> Self {
-        Self { waiting: VecDeque::new(), stale: HashSet::with_hasher(hasher), bound: bound as usize }
+        Self { waiting: VecDeque::new(), once: HashSet::with_hasher(hasher), bound: bound as usize }
     }
 
     /// Queues a notice. True if there was room.
@@ -108,19 +152,23 @@ impl Notices {
         length: usize,
         counters: &mut ForwarderCounters,
     ) -> bool {
-        let new = length >= SHORTEST_ANSWERED
-            && !self.stale.contains(&(key, from))
-            && self.push(Notice::Stale { key, from, version }, counters);
+        length >= SHORTEST_ANSWERED && self.push_once(Notice::Stale { key, from, version }, counters)
+    }
+
+    /// Queues a notice unless one with the same content waits already. True if it was queued.
+    pub(super) fn push_once(&mut self, notice: Notice, counters: &mut ForwarderCounters) -> bool {
+        let Some(once) = notice.once() else { return self.push(notice, counters) };
+        let new = !self.once.contains(&once) && self.push(notice, counters);
         if new {
-            self.stale.insert((key, from));
+            self.once.insert(once);
         }
         new
     }
 
     pub(super) fn pop(&mut self) -> Option<Notice> {
         let notice = self.waiting.pop_front()?;
-        if let Notice::Stale { key, from, .. } = notice {
-            self.stale.remove(&(key, from));
+        if let Some(once) = notice.once() {
+            self.once.remove(&once);
         }
         Some(notice)
     }

@@ -102,11 +102,11 @@ impl Pool {
     }
 
     /// Moves the `wanted` frames of `queue` behind those of `to`. Each queue keeps its order.
-    pub(super) fn split(&mut self, queue: &mut Queue, to: &mut Queue, wanted: impl Fn(&Tag) -> bool) {
+    pub(super) fn split(&mut self, queue: &mut Queue, to: &mut Queue, wanted: impl Fn(&Tag, &[u8]) -> bool) {
         let mut place = core::mem::replace(queue, Queue::EMPTY).head;
         while let Some(held) = self.slab.get_mut(place as usize) {
             let next = core::mem::replace(&mut held.next, NONE);
-            let (length, wanted) = (held.bytes.len() as u32, wanted(&held.tag));
+            let (length, wanted) = (held.bytes.len() as u32, wanted(&held.tag, &held.bytes));
             self.append(if wanted { &mut *to } else { &mut *queue }, place, length);
             place = next;
         }
@@ -156,6 +156,12 @@ impl Pool {
         self.append(queue, place, length);
         self.frames += 1;
         self.bytes += length;
+    }
+
+    /// True if a frame of `queue` is wanted.
+    pub(super) fn any(&self, queue: &Queue, wanted: impl Fn(&Tag) -> bool) -> bool {
+        let first = self.slab.get(queue.head as usize);
+        core::iter::successors(first, |held| self.slab.get(held.next as usize)).any(|held| wanted(&held.tag))
     }
 
     /// The oldest frame of `queue`.

@@ -32,7 +32,7 @@ impl Trail {
 /// The remembered frames of all TSIs.
 pub(super) struct Recent {
     pool: Pool,
-    forgets: Deadlines,
+    forgets: Deadlines<TsiKey>,
     limits: HoldLimits,
 }
 

@@ -20,10 +20,25 @@ pub enum Target {
         /// The VN that the encapsulation carries.
         vn: Vni,
     },
-    /// The frame leaves nowhere yet. The TSI behind this VAP sent it while the TSI's gate was closed. Give the frame to
-    /// [`Forwarder::vap_frame`](super::Forwarder::vap_frame) again, before the next
+    /// The frame leaves nowhere yet. Let it come in here again, before the next
     /// [`Forwarder::poll_flush`](super::Forwarder::poll_flush).
-    Again(VapId),
+    Again(Entrance),
+}
+
+/// The place where a held frame comes in again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entrance {
+    /// The TSI behind this VAP sent the frame while the TSI's gate was closed. Give it to
+    /// [`Forwarder::vap_frame`](super::Forwarder::vap_frame).
+    Vap(VapId),
+    /// The frame came out of a tunnel before the list of the VN named its sender (TUN-10). Give it to
+    /// [`Forwarder::tunnel_frame`](super::Forwarder::tunnel_frame).
+    Tunnel {
+        /// The outer source address.
+        from: IpAddr,
+        /// The VN that the encapsulation carried.
+        vn: Vni,
+    },
 }
 
 /// The treatment of a frame.
@@ -57,7 +72,16 @@ impl fmt::Display for Target {
         match self {
             Self::Port(vap) => vap.fmt(f),
             Self::Tunnel { to, vn } => write!(f, "the tunnel to {to} in VN {vn}"),
-            Self::Again(vap) => write!(f, "the forwarder again, at {vap}"),
+            Self::Again(entrance) => write!(f, "the forwarder again, at {entrance}"),
+        }
+    }
+}
+
+impl fmt::Display for Entrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vap(vap) => vap.fmt(f),
+            Self::Tunnel { from, vn } => write!(f, "the tunnel from {from} in VN {vn}"),
         }
     }
 }

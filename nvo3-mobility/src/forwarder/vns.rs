@@ -3,6 +3,7 @@
 use super::ChangeRefusal;
 use super::ports::Ports;
 use super::slots::Slots;
+use super::strangers::Waiting;
 use crate::table::{Bum, VapId};
 use ahash::RandomState;
 use alloc::collections::BTreeSet;
@@ -33,6 +34,10 @@ pub(super) struct Vn {
     known: u32,
     /// The other NVEs that get the VN's group frames.
     members: Vec<IpAddr>,
+    /// The addresses from which the VN's tunnelled frames may come, sorted.
+    sources: Vec<IpAddr>,
+    /// The frames that came from other addresses.
+    waiting: Waiting,
     /// The receivers of group frames, as computed last.
     receivers: Vec<Receiver>,
     /// False if the receivers must be computed again before the next group frame.
@@ -49,8 +54,26 @@ impl Vn {
         &self.receivers
     }
 
-    pub(super) fn set_members(&mut self, members: Vec<IpAddr>) {
+    /// Takes a list. Both parts are sorted.
+    pub(super) fn set_members(&mut self, members: Vec<IpAddr>, sources: Vec<IpAddr>) {
         self.members = members;
+        self.sources = sources;
+    }
+
+    /// True if tunnelled frames may come from this address.
+    #[inline]
+    pub(super) fn lists(&self, from: IpAddr) -> bool {
+        self.sources.binary_search(&from).is_ok()
+    }
+
+    #[inline]
+    pub(super) const fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// The addresses that are listed, and the frames that wait.
+    pub(super) fn waiting_mut(&mut self) -> (&[IpAddr], &mut Waiting) {
+        (&self.sources, &mut self.waiting)
     }
 
     pub(super) fn add_port(&mut self, vap: VapId) {
@@ -126,10 +149,10 @@ impl Vns {
         Self { vns: HashMap::with_hasher(hasher), most }
     }
 
-    /// True if the VN has a port or a TSI here.
+    /// The VN, if it has a port or a TSI here.
     #[inline]
-    pub(super) fn is_here(&self, vn: Vni) -> bool {
-        self.vns.get(&vn).is_some_and(|vn| !vn.has_nothing())
+    pub(super) fn here(&self, vn: Vni) -> Option<&Vn> {
+        self.vns.get(&vn).filter(|vn| !vn.has_nothing())
     }
 
     pub(super) fn get_mut(&mut self, vn: Vni) -> Option<&mut Vn> {
@@ -153,14 +176,26 @@ impl Vns {
         Some(state)
     }
 
-    /// Removes a VN that has neither port, TSI nor member. True if it has no port and no TSI.
+    /// The VNs in order, so that each run does the same.
+    pub(super) fn numbers(&self) -> Vec<Vni> {
+        let mut numbers: Vec<Vni> = self.vns.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Removes a VN that has neither port, TSI, list nor waiting frame. True if it has no port and no TSI.
     pub(super) fn release(&mut self, vn: Vni) -> bool {
         let Some(state) = self.vns.get(&vn) else { return true };
         let nothing = state.has_nothing();
-        if nothing && state.members.is_empty() {
+        if nothing && state.members.is_empty() && state.sources.is_empty() && state.waiting.is_empty() {
             self.vns.remove(&vn);
         }
         nothing
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Vni, &Vn)> {
+        self.vns.iter()
     }
 
     #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct NveConfig {
     /// 4 MiB, 5 s; each more than 0. At a limit the forwarder drops the oldest frame first.
     pub hold: HoldLimits,
     /// The longest life of a forward entry (it covers the time in which NVEs get the new mapping, VMM-5-04). Default: 30 s; at least
-    /// `linger`.
+    /// `linger`. For the same time, this NVE accepts the frames of an NVE that left the VN.
     pub in_flight: Micros,
     /// The time for which a forward entry stays after every interested NVE follows the move. It must exceed the longest delay of the
     /// underlay (a forward entry ends a loop only if it outlives the frames on their way, R-37). Default: 1 s; more than 0.
@@ -77,8 +77,8 @@ pub struct NveConfig {
     /// The most mappings of TSIs at other NVEs. Default: 65,536. At the bound the oldest mapping makes room and counts in
     /// `shed_mappings`.
     pub mappings: u32,
-    /// The most NVEs of one VN to which this NVE replicates BUM frames. Default: 1,024. Members beyond the bound get
-    /// no BUM frames from this NVE.
+    /// The most NVEs of one VN with which this NVE exchanges frames. Default: 1,024. An NVE beyond the bound gets no BUM frames from
+    /// this NVE, its frames are dropped here, and it counts in `shed_members`.
     pub members: u32,
     /// The most addresses that are being resolved by the NVA. Default: 4,096. At the bound a query is not sent and counts in
     /// `shed_queries`.

@@ -83,6 +83,9 @@ pub struct NveCounters {
     /// Hints of other NVEs about a mapping in use that caused no query: the second about a TSI within `NveConfig.hint_interval`, or too
     /// many in all (`hinted_queries`). Two NVEs that get frames for one TSI raise it.
     pub limited_hints: u64,
+    /// NVEs of a replication list, or NVEs that left one lately, for which there was no room (`NveConfig.members`). Their frames are
+    /// dropped. Healthy: 0.
+    pub shed_members: u64,
 }
 
 impl NveCounters {

@@ -215,8 +215,8 @@ pub enum Event {
         /// The reason.
         result: RegistrationResult,
     },
-    /// A station claimed an address that is not bound to it; its frame was dropped (VMM-10-02). At most one event per port and
-    /// `NveConfig.hint_interval`.
+    /// A station claimed a MAC or an IP address that is not bound to it, in an announcement or in data; its frame was dropped
+    /// (VMM-10-02). At most one event per port and `NveConfig.hint_interval`.
     Spoofed {
         /// The port.
         vap: VapId,
@@ -246,6 +246,14 @@ pub enum Event {
         /// How often it did so since the last event.
         count: u64,
     },
+    /// Frames of a VN came out of a tunnel from an address where no NVE of the VN is, and were dropped (TUN-10). At most one event per
+    /// VN and `NveConfig.hint_interval`.
+    Stranger {
+        /// The VN of the frames.
+        vn: Vni,
+        /// The outer source address of one of the frames.
+        from: IpAddr,
+    },
 }
 
 impl fmt::Display for Event {
@@ -266,6 +274,9 @@ impl fmt::Display for Event {
             }
             Self::Spoofed { vap, mac, ip: None } => {
                 write!(f, "{vap}: {mac} sent a frame, and it is not bound to the port")
+            }
+            Self::Stranger { vn, from } => {
+                write!(f, "frames of VN {vn} came from {from}, where no NVE of the VN is; they were dropped")
             }
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
             Self::ForwarderSilent { since } => {
@@ -311,6 +322,8 @@ pub enum Timer {
     Probe,
     /// A mapping's lifetime ends.
     Mapping,
+    /// The frames of an NVE that left a VN are not accepted any more.
+    Departure,
     /// The owner is told about a duty that it has not done (see [`Nve::health`](super::Nve::health)).
     Health,
     /// The session ends because the forwarder does not answer.

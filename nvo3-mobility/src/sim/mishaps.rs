@@ -127,6 +127,12 @@ impl Mishaps {
         self.last_return
     }
 
+    /// True if the NVA was down and is back.
+    pub(super) fn nva_restarted(&self) -> bool {
+        let is_nva = |what: &Trouble| matches!(what, Trouble::Restart { node, .. } if Node::from(*node) == Node::Nva);
+        self.all.iter().any(|(mishap, progress)| *progress == Progress::Over && is_nva(&mishap.what))
+    }
+
     /// True if a cut between the NVA and an edge is over.
     pub(super) fn was_cut_off(&self, edge: EdgeNo) -> bool {
         let is_between = |(a, b): (Spot, Spot)| {

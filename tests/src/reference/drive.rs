@@ -5,7 +5,7 @@ use super::transition::Queue;
 use super::world::{EDGES, World};
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
-use nvo3_mobility::forwarder::{Forwarder, Target};
+use nvo3_mobility::forwarder::{Entrance, Forwarder, Target};
 use nvo3_mobility::nva::Nva;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::table::{Change, TableChange, VapId};
@@ -104,7 +104,11 @@ impl World {
                 number_of(&bytes).into_iter().for_each(|number| self.out_of_port(edge, vap, number));
             }
             Some(Target::Tunnel { to, vn }) => self.enter_tunnel(edge, to, vn, &bytes),
-            Some(Target::Again(vap)) => self.enter_vap(edge, vap.0 as usize, &bytes),
+            Some(Target::Again(Entrance::Vap(vap))) => self.enter_vap(edge, vap.0 as usize, &bytes),
+            Some(Target::Again(Entrance::Tunnel { from, vn })) => {
+                let verdict = self.forward(edge, |forwarder| Some(forwarder.tunnel_frame(now, from, vn, &bytes)));
+                self.follow(edge, verdict, &bytes);
+            }
             None => return false,
         }
         true

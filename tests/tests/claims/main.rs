@@ -1,7 +1,7 @@
 //! Nobody says of itself what is not bound to its port, in whatever wrapping, and no frame takes a VM or an address away.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
-use nvo3_mobility::forwarder::{DropReason, Verdict};
+use nvo3_mobility::forwarder::{DropReason, Entrance, Target, Verdict};
 use nvo3_mobility::nve::{self, Event, Handled};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Micros, Tsi, TsiKey};
@@ -10,6 +10,8 @@ use nvo3_wire::{Ipv4, Ipv6, Mac, arp, nd};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 mod guards;
+mod lies;
+mod strangers;
 mod wrapped;
 
 const PORT: VapId = VapId(1);
@@ -248,7 +250,8 @@ fn each_message_that_binds_an_address_is_judged() {
         assert_eq!((stopped.is_none(), stopped.unwrap_or(verdict)), (left, verdict), "{name}");
         let seen = world.edges[0].events.iter().any(|event| matches!(event, Event::Spoofed { .. }));
         let spoofed = u64::from(verdict == Verdict::Punt);
-        assert_eq!((control.spoofed, seen), (spoofed, spoofed > 0), "{name}");
+        let lie = spoofed > 0 || verdict == Verdict::Drop(DropReason::AddressNotAllowed);
+        assert_eq!((control.spoofed, seen), (spoofed, lie), "{name}");
         assert_eq!(place_of(&world, &tsi(2).key), Some(2), "{name}");
     }
 }

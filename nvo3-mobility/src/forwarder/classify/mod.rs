@@ -14,7 +14,7 @@ use super::DropReason;
 use crate::table::PortPolicy;
 use core::net::IpAddr;
 use nvo3_wire::ethernet::Frame;
-use nvo3_wire::{EtherType, Mac};
+use nvo3_wire::{EtherType, Ipv6, Mac};
 
 /// The longest frame that the forwarder takes, in bytes.
 pub(super) const MAX_FRAME: usize = 65_535;
@@ -90,6 +90,17 @@ pub(crate) fn judge(
         other if other.is_tag() => Err(DropReason::TooManyTags),
         other if other.get() < 0x0600 && hides_protocol(frame.payload) => Err(DropReason::HiddenProtocol),
         _ => Ok(Class::Data),
+    }
+}
+
+/// The source address of an IP packet.
+pub(super) fn source(frame: &Frame<'_>) -> Option<IpAddr> {
+    match (frame.ether_type(), frame.payload) {
+        (EtherType::IPV4, [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d, ..]) => Some(IpAddr::from([*a, *b, *c, *d])),
+        (EtherType::IPV6, packet) => {
+            packet.get(8..24)?.first_chunk::<16>().map(|source| IpAddr::V6(Ipv6(*source).addr()))
+        }
+        _ => None,
     }
 }
 

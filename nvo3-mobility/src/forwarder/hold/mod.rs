@@ -6,7 +6,6 @@
 //! TSI drops its own oldest frame, or the new one. A frame that may leave and only waits for room at its port does not grow old.
 
 mod lines;
-mod turns;
 
 pub(super) use lines::Lines;
 
@@ -15,19 +14,19 @@ use super::pool::{Pool, Queue};
 use super::slot::Slot;
 use super::tag::Tag;
 use super::tally::Tally;
+use super::turns::Turns;
 use super::way::Way;
-use super::{DropReason, Line, Origin, StoredFrames, Target};
+use super::{DropReason, Entrance, Line, Origin, StoredFrames, Target};
 use crate::table::{Gate, Lane};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Locators, Micros, TsiKey};
-use turns::Turns;
 
 /// The frames that are held for all TSIs.
 pub(super) struct Hold {
     own: Locators,
     pool: Pool,
-    ages: Deadlines,
-    turns: Turns,
+    ages: Deadlines<TsiKey>,
+    turns: Turns<TsiKey>,
     /// The TSIs for which the last frame was held.
     held_for: Vec<(TsiKey, Line)>,
 }
@@ -177,10 +176,6 @@ impl Hold {
         self.turns.next()
     }
 
-    pub(super) const fn last_turn(&self) -> Option<TsiKey> {
-        self.turns.last()
-    }
-
     /// Ends the turn of a TSI: no frame of it may leave for now.
     pub(super) fn end_turn(&mut self, key: &TsiKey) {
         self.turns.remove(key);
@@ -191,7 +186,7 @@ impl Hold {
         let open = slot.directive.gate() == Gate::Open && !slot.lines.is_empty(Line::Kept);
         let kept = slot.directive.vap().filter(|_| open).map(|vap| Leaving {
             line: Line::Kept,
-            target: Target::Again(vap),
+            target: Target::Again(Entrance::Vap(vap)),
             stale: false,
         });
         [kept, self.leaving_lane(key, slot, tally)]
@@ -273,7 +268,8 @@ impl Hold {
     pub(super) fn follow_party(&mut self, slot: &mut Slot) {
         let Some(party) = slot.lines.party() else { return };
         let (tunnelled, direct) = slot.lines.lanes_mut();
-        let from_party = |tag: &Tag| !tag.copy && matches!(tag.origin, Origin::Tunnel(from) if party.contains(from));
+        let from_party =
+            |tag: &Tag, _: &[u8]| !tag.copy && matches!(tag.origin, Origin::Tunnel(from) if party.contains(from));
         self.pool.split(direct, tunnelled, from_party);
     }
 
@@ -316,7 +312,7 @@ impl Hold {
     /// Drops the held copies of group frames, because the TSI comes to a port that had the frames for other TSIs.
     pub(super) fn drop_copies(&mut self, key: TsiKey, slot: &mut Slot, tally: &mut Tally) {
         let mut copies = Queue::EMPTY;
-        self.pool.split(slot.lines.queue_mut(Line::Direct), &mut copies, |tag| tag.copy);
+        self.pool.split(slot.lines.queue_mut(Line::Direct), &mut copies, |tag, _| tag.copy);
         while let Some((tag, bytes)) = self.pool.take(&mut copies) {
             self.drop_taken((tag, bytes), key, slot, Line::Direct, DropReason::BumPortShared, tally);
         }

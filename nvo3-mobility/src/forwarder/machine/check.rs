@@ -26,6 +26,15 @@ impl Forwarder {
         for (total, (frames, bytes)) in [(self.held_in_all(), held), (self.remembered_in_all(), remembered)] {
             assert_eq!(total, StoredFrames { frames, bytes });
         }
+        let (mut strange, mut waits) = ((0, 0), 0);
+        for (vn, state) in self.vns.iter() {
+            let (frames, bytes, waiting) = self.strangers.check(*vn, state.waiting());
+            strange = (strange.0 + frames, strange.1 + bytes);
+            waits += usize::from(waiting);
+        }
+        assert_eq!(self.strangers_in_all(), StoredFrames { frames: strange.0, bytes: strange.1 });
+        assert!(strange.0 <= config.strangers_total_frames && strange.1 <= config.strangers_total_bytes);
+        assert_eq!(self.strangers.deadlines(), waits);
         assert!(held.0 <= config.total_frames && held.1 <= config.total_bytes);
         assert!(remembered.0 <= config.recent_total_frames && remembered.1 <= config.recent_total_bytes);
         assert_eq!((self.slots.counts(), self.slots.shares()), ((known, asked), shares));

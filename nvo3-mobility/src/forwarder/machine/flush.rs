@@ -2,13 +2,17 @@
 
 use super::frames::count_tunnelled;
 use crate::forwarder::hold::Leaving;
-use crate::forwarder::{Forwarder, Target};
+use crate::forwarder::tag::Tag;
+use crate::forwarder::{Entrance, Forwarder, Origin, Target};
 use alloc::vec::Vec;
 use nvo3_nva_proto::TsiKey;
 
 impl Forwarder {
     pub(super) fn flush(&mut self, room: &mut dyn FnMut(&Target) -> bool, out: &mut Vec<u8>) -> Option<Target> {
-        self.again = None;
+        (self.again, self.flushed_for) = (None, None);
+        if let Some(entrance) = self.let_in(out) {
+            return Some(Target::Again(entrance));
+        }
         for _ in 0..self.hold.ready_count() {
             let key = self.hold.next_turn()?;
             let leaving = match self.slots.get_mut(&key) {
@@ -31,6 +35,23 @@ impl Forwarder {
         None
     }
 
+    /// Takes the next frame whose sender was a stranger and is named now.
+    fn let_in(&mut self, out: &mut Vec<u8>) -> Option<Entrance> {
+        for _ in 0..self.strangers.ready_count() {
+            let vn = self.strangers.next_turn()?;
+            let state = self.vns.get_mut(vn);
+            let tag = state.and_then(|state| self.strangers.take(vn, state.waiting_mut().1, out));
+            if let Some(Tag { origin: Origin::Tunnel(from), .. }) = tag {
+                self.tally.counters.again_frames += 1;
+                let entrance = Entrance::Tunnel { from, vn };
+                self.again = Some((entrance, None));
+                return Some(entrance);
+            }
+            self.strangers.end_turn(vn);
+        }
+        None
+    }
+
     fn leave(&mut self, key: TsiKey, leaving: Leaving, out: &mut Vec<u8>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let Some(tag) = self.hold.take(slot, leaving.line, out) else { return };
@@ -45,12 +66,13 @@ impl Forwarder {
                 let stale = leaving.stale && !tag.replayed;
                 count_tunnelled(key, slot, (tag.origin, stale, out.len()), &mut self.notices, &mut self.tally);
             }
-            Target::Again(vap) => {
+            Target::Again(entrance) => {
                 self.tally.counters.again_frames += 1;
                 // Only frames that the slot's TSI sent are kept in its line.
-                self.again = Some((vap, key));
+                self.again = Some((entrance, Some(key)));
             }
         }
+        self.flushed_for = Some(key);
         if self.hold.tidy(key, slot) {
             self.slots.release(&key);
         }

@@ -8,10 +8,11 @@ use crate::forwarder::slot::Slot;
 use crate::forwarder::tag::Tag;
 use crate::forwarder::tally::Tally;
 use crate::forwarder::way::Way;
-use crate::forwarder::{DropReason, Forwarder, Line, Notice, Origin, Verdict};
+use crate::forwarder::{DropReason, Entrance, Forwarder, Line, Notice, Origin, Verdict};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
 use nvo3_nva_proto::{TsiKey, Version};
+use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{Mac, Vni};
 
 impl Forwarder {
@@ -25,7 +26,10 @@ impl Forwarder {
         }
         let class = match port.judge(bytes, &frame) {
             Ok(class) => class,
-            Err(reason) => return self.drop(reason, origin, bytes),
+            Err(reason) => {
+                self.note_lie(reason, vap, &frame);
+                return self.drop(reason, origin, bytes);
+            }
         };
         if class == Class::ControlOnly {
             return if passed { self.drop(DropReason::AddressNotAllowed, origin, bytes) } else { self.punt() };
@@ -37,6 +41,18 @@ impl Forwarder {
             return self.punt();
         }
         self.forward(vn, frame.header.destination, origin, bytes)
+    }
+
+    /// Tells the control plane of a frame that is dropped for a claim that is not bound to its port.
+    #[cold]
+    fn note_lie(&mut self, reason: DropReason, vap: VapId, frame: &Frame<'_>) {
+        let ip = match reason {
+            DropReason::SourceNotAllowed => None,
+            DropReason::AddressNotAllowed => classify::source(frame),
+            _ => return,
+        };
+        let lie = Notice::Lie { vap, mac: frame.header.source, ip };
+        self.notices.push_once(lie, &mut self.tally.counters);
     }
 
     /// Gives a frame of a port to the control plane.
@@ -57,10 +73,12 @@ impl Forwarder {
 
     pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
         let origin = Origin::Tunnel(from);
-        if !self.vns.is_here(vn) {
+        let Some(state) = self.vns.here(vn) else {
             self.vn_not_here(from, vn, bytes);
             return self.drop(DropReason::UnknownVn, origin, bytes);
-        }
+        };
+        let listed = state.lists(from);
+        let straight_on = listed && state.waiting().none_named();
         if self.config.own.contains(from) {
             return self.drop(DropReason::Loop, origin, bytes);
         }
@@ -68,7 +86,39 @@ impl Forwarder {
         if frame.header.source.is_group() {
             return self.drop(DropReason::GroupSource, origin, bytes);
         }
-        self.forward(vn, frame.header.destination, origin, bytes)
+        let (of, to) = (frame.header.source, frame.header.destination);
+        let key = |mac| TsiKey { vn, mac };
+        if !straight_on && let Some(verdict) = self.wait_for_list(from, key(of), key(to), listed, bytes) {
+            return verdict;
+        }
+        self.forward(vn, to, origin, bytes)
+    }
+
+    /// Keeps a frame whose sender the VN's list does not name, and one that would overtake kept frames of its sender. `None`: the
+    /// frame goes on. The other party of a TSI's move may send frames for that TSI, and an NVE may send frames of a TSI that the NVA's
+    /// directory has there.
+    #[cold]
+    fn wait_for_list(&mut self, from: IpAddr, of: TsiKey, to: TsiKey, listed: bool, bytes: &[u8]) -> Option<Verdict> {
+        let entrance = Entrance::Tunnel { from, vn: to.vn };
+        let again = self.again.take_if(|again| *again == (entrance, None)).is_some();
+        let party = self.slots.get(&to).and_then(|slot| slot.directive.party());
+        let located = self.slots.get(&of).and_then(|slot| slot.directive.located());
+        let named = listed || party.into_iter().chain(located).any(|nve| nve.contains(from));
+        let waiting = self.vns.get_mut(to.vn)?.waiting_mut().1;
+        let tag = Tag::frame(Origin::Tunnel(from), self.now);
+        let kept = if !again && self.strangers.has_named(waiting, from) {
+            self.strangers.keep_behind(waiting, tag, bytes)
+        } else if named {
+            return None;
+        } else {
+            self.strangers.keep(to.vn, waiting, tag, bytes)
+        };
+        if kept {
+            self.tally.counters.stranger_frames += 1;
+            return Some(Verdict::Held);
+        }
+        self.notices.push_once(Notice::Stranger { vn: to.vn, from }, &mut self.tally.counters);
+        Some(self.drop(DropReason::StrangerOverflow, tag.origin, bytes))
     }
 
     /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12).
@@ -83,7 +133,7 @@ impl Forwarder {
     /// Keeps a frame that the TSI at this VAP may not send yet, or that would overtake kept frames of the TSI. `None`: the frame
     /// goes on.
     fn keep(&mut self, key: TsiKey, vap: VapId, bytes: &[u8], passed: bool, class: Class) -> Option<Verdict> {
-        let again = self.again.take_if(|again| *again == (vap, key)).is_some();
+        let again = self.again.take_if(|again| *again == (Entrance::Vap(vap), Some(key))).is_some();
         let slot = self.slots.get_mut(&key).filter(|slot| slot.directive.vap() == Some(vap))?;
         let closed = slot.directive.gate() == Gate::Hold;
         if (closed || slot.directive.remembers()) && !slot.seen && class.shows_sender() {

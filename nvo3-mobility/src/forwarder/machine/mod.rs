@@ -13,12 +13,13 @@ use super::pool::Pool;
 use super::ports::Ports;
 use super::recent::Recent;
 use super::slots::Slots;
+use super::strangers::Strangers;
 use super::tally::Tally;
 use super::vns::Vns;
 use crate::ConfigError;
 use crate::forwarder::{
-    DropReason, Dropped, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange, StoredFrames,
-    Target, TsiCounters, Verdict,
+    DropReason, Dropped, Entrance, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange,
+    StoredFrames, Target, TsiCounters, Verdict,
 };
 use crate::table::{TableChange, VapId};
 use ahash::RandomState;
@@ -40,10 +41,13 @@ pub struct Forwarder {
     slots: Slots,
     hold: Hold,
     recent: Recent,
+    strangers: Strangers,
     notices: Notices,
     tally: Tally,
-    /// The VAP and the sender of the kept frame that was given back and has not come in again.
-    again: Option<(VapId, TsiKey)>,
+    /// The entrance of the kept frame that was given back and has not come in again, and its sender if that is a TSI here.
+    again: Option<(Entrance, Option<TsiKey>)>,
+    /// The TSI of the held frame that left last.
+    flushed_for: Option<TsiKey>,
     replicas: Vec<Target>,
 }
 
@@ -77,6 +81,7 @@ impl Forwarder {
         let vns = (config.tsis as usize).saturating_add(config.ports as usize);
         let held = Pool::new(config.total_frames, config.total_bytes);
         let remembered = Pool::new(config.recent_total_frames, config.recent_total_bytes);
+        let strange = Pool::new(config.strangers_total_frames, config.strangers_total_bytes);
         Self {
             config,
             now: Instant::default(),
@@ -86,9 +91,11 @@ impl Forwarder {
             slots: Slots::new((config.tsis, config.asked_per_port), config.asked, hasher.clone()),
             hold: Hold::new(config.own, held),
             recent: Recent::new(config.recent, remembered),
+            strangers: Strangers::new(config.strangers, strange),
             notices: Notices::new(config.notices, hasher.clone()),
             tally: Tally::new(config.drops),
             again: None,
+            flushed_for: None,
             replicas: Vec::new(),
             hasher,
         }
@@ -111,6 +118,11 @@ impl Forwarder {
                 self.hold.drop_lines(key, slot, &Line::ALL, DropReason::Reset, &mut self.tally);
             }
         }
+        for vn in self.vns.numbers() {
+            if let Some(state) = self.vns.get_mut(vn) {
+                self.strangers.clear(vn, state.waiting_mut().1, DropReason::Reset, &mut self.tally);
+            }
+        }
         let mut empty = Self::empty(self.config, self.hasher.clone());
         core::mem::swap(&mut empty.tally, &mut self.tally);
         *self = Self { now: self.now, ..empty };
@@ -129,10 +141,12 @@ impl Forwarder {
         self.vap_in(vap, frame, true)
     }
 
-    /// Takes a frame that came out of a tunnel. `from` is the outer source address, `frame` the inner frame.
+    /// Takes a frame that came out of a tunnel. `from` is the outer source address, `frame` the inner frame. A frame from an address that
+    /// the VN's list does not name waits for a list that does, or is dropped (TUN-10).
     pub fn tunnel_frame(&mut self, now: Instant, from: IpAddr, vn: Vni, frame: &[u8]) -> Verdict {
         self.begin_frame(now);
-        self.tunnel_in(from, vn, frame)
+        // A socket of both families gives an IPv4 source as an IPv4-mapped address.
+        self.tunnel_in(from.to_canonical(), vn, frame)
     }
 
     /// The targets of the last [`Verdict::Replicate`].
@@ -159,9 +173,10 @@ impl Forwarder {
         self.flush(room, out)
     }
 
-    /// The TSI of the held frame that the last [`Forwarder::poll_flush`] gave.
-    pub fn flushed_for(&self) -> Option<TsiKey> {
-        self.hold.last_turn()
+    /// The TSI of the held frame that the last [`Forwarder::poll_flush`] gave. `None` if the frame was held for no TSI, but for a list
+    /// that names its sender.
+    pub const fn flushed_for(&self) -> Option<TsiKey> {
+        self.flushed_for
     }
 
     /// Writes the next dropped frame into `out` and describes it. Each frame that [`ForwarderCounters::all_dropped_frames`] counts
@@ -177,10 +192,10 @@ impl Forwarder {
         self.notices.pop()
     }
 
-    /// The time at which a held or remembered frame may be too old: never later than the first such frame.
+    /// The time at which a held, kept or remembered frame may be too old: never later than the first such frame.
     #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.hold.deadline(), self.recent.deadline()].into_iter().flatten().min()
+        [self.hold.deadline(), self.recent.deadline(), self.strangers.deadline()].into_iter().flatten().min()
     }
 
     /// Drops the held frames that are too old at `now`, and forgets such remembered frames.
@@ -191,6 +206,14 @@ impl Forwarder {
                 && self.hold.expire(key, slot, self.now, &mut self.tally)
             {
                 self.slots.release(&key);
+            }
+        }
+        while let Some(vn) = self.strangers.take_due(self.now) {
+            if let Some(state) = self.vns.get_mut(vn)
+                && let Some(from) = self.strangers.expire(vn, state.waiting_mut().1, self.now, &mut self.tally)
+            {
+                self.notices.push_once(Notice::Stranger { vn, from }, &mut self.tally.counters);
+                self.vns.release(vn);
             }
         }
         while let Some(key) = self.recent.take_due(self.now) {
@@ -218,6 +241,11 @@ impl Forwarder {
     /// The frames that are remembered for all TSIs.
     pub fn remembered_in_all(&self) -> StoredFrames {
         self.recent.total()
+    }
+
+    /// The tunnelled frames of all VNs whose sender no list names yet.
+    pub const fn strangers_in_all(&self) -> StoredFrames {
+        self.strangers.total()
     }
 
     /// The counters.

@@ -8,8 +8,11 @@ use crate::forwarder::{ChangeRefusal, DropReason, Forwarder, Line, Notice, Refus
 use crate::table::{Change, Entry, Port, TableChange, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, TsiKey};
+use nvo3_nva_proto::{HoldLimits, Instant, Locators, TsiKey};
 use nvo3_wire::Vni;
+
+/// A member has a locator of each family, and as many members again may have left lately.
+const SOURCES_PER_MEMBER: usize = 4;
 
 impl Forwarder {
     pub(super) fn carry_out(&mut self, order: &TableChange) -> Result<(), RefusedChange> {
@@ -27,7 +30,7 @@ impl Forwarder {
                 self.change_tsi(*key, Directive::new(*vap, *entry, *route, *version), *limits)
             }
             Change::Port { vap, port } => self.change_port(*vap, port.as_ref()),
-            Change::Members { vn, locators } => self.change_members(*vn, locators),
+            Change::Members { vn, locators, sources } => self.change_members(*vn, locators, sources),
         }
         .map_err(|reason| RefusedChange { number, reason })
     }
@@ -107,6 +110,9 @@ impl Forwarder {
             slot.seen = false;
             self.hold.follow_party(slot);
         }
+        if (old.party(), old.located()) != (next.party(), next.located()) {
+            self.name_by(key, &next);
+        }
         if let Some(vap) = next.out().filter(|_| old.out() != next.out()) {
             self.drop_duplicates(key, vap);
         }
@@ -116,6 +122,18 @@ impl Forwarder {
                 self.hold.drop_lines(key, slot, &[Line::Kept], DropReason::Detached, &mut self.tally);
             }
         }
+    }
+
+    /// Lets the frames come in again whose sender a TSI's directive names: those for the TSI from the other party of its move, and those
+    /// of the TSI from the NVE where the NVA's directory has it.
+    fn name_by(&mut self, key: TsiKey, next: &Directive) {
+        let Some(vn) = self.vns.get_mut(key.vn) else { return };
+        let (_, waiting) = vn.waiting_mut();
+        let (mac, is_at) = (&key.mac.0[..], |nve: Option<Locators>, from| nve.is_some_and(|nve| nve.contains(from)));
+        self.strangers.name(key.vn, waiting, |from, bytes| {
+            let for_tsi = bytes.starts_with(mac) && is_at(next.party(), from);
+            for_tsi || bytes.get(6..12) == Some(mac) && is_at(next.located(), from)
+        });
     }
 
     /// Makes a TSI unknown, because the control plane removed its row. If frames are still held for it, the forwarder asks the control
@@ -187,18 +205,27 @@ impl Forwarder {
         }
     }
 
-    fn change_members(&mut self, vn: Vni, locators: &[IpAddr]) -> Result<(), ChangeRefusal> {
+    fn change_members(&mut self, vn: Vni, locators: &[IpAddr], sources: &[IpAddr]) -> Result<(), ChangeRefusal> {
         let own = self.config.own;
-        let mut members: Vec<IpAddr> = locators.iter().copied().filter(|member| !own.contains(*member)).collect();
-        members.sort_unstable();
-        members.dedup();
-        if members.len() > self.config.members_per_vn as usize {
+        let others = |all: &[IpAddr]| {
+            let mut others: Vec<IpAddr> = all.iter().copied().filter(|address| !own.contains(*address)).collect();
+            others.sort_unstable();
+            others.dedup();
+            others
+        };
+        let (members, sources) = (others(locators), others(sources));
+        let most = self.config.members_per_vn as usize;
+        if members.len() > most || sources.len() > most.saturating_mul(SOURCES_PER_MEMBER) {
             return Err(ChangeRefusal::TooManyMembers);
         }
-        if !members.is_empty() {
-            self.vns.get_or_make(vn)?.set_members(members);
+        if !members.is_empty() || !sources.is_empty() {
+            self.vns.get_or_make(vn)?.set_members(members, sources);
         } else if let Some(state) = self.vns.get_mut(vn) {
-            state.set_members(members);
+            state.set_members(members, sources);
+        }
+        if let Some(state) = self.vns.get_mut(vn) {
+            let (listed, waiting) = state.waiting_mut();
+            self.strangers.name(vn, waiting, |from, _| listed.binary_search(&from).is_ok());
             self.vns.release(vn);
         }
         Ok(())

@@ -6,6 +6,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use nvo3_nva_proto::MoveId;
 use proptest::prelude::*;
 
+/// An NVE that no list names and that is in no move.
+const STRANGER: u8 = 6;
+
 const SMALL: ForwarderConfig = ForwarderConfig {
     asked: HoldLimits { frames: 4, bytes: 1_000, age: Micros::from_millis(100) },
     total_frames: 20,
@@ -13,6 +16,9 @@ const SMALL: ForwarderConfig = ForwarderConfig {
     recent: HoldLimits { frames: 5, bytes: 1_000, age: Micros::from_millis(100) },
     recent_total_frames: 8,
     recent_total_bytes: 1_000,
+    strangers: HoldLimits { frames: 5, bytes: 450, age: Micros::from_millis(100) },
+    strangers_total_frames: 5,
+    strangers_total_bytes: 450,
     tsis: 6,
     asked_per_port: 3,
     ports: 4,
@@ -53,7 +59,8 @@ fn a_million_frames_that_nobody_drains_stay_within_every_bound() {
 enum Happening {
     Tsi(u8, Option<VapId>, Option<Entry>, Option<Route>, HoldLimits, Option<u64>),
     Port(VapId, Option<Port>),
-    Members(Vec<u8>),
+    /// The NVEs that get group frames, and those of 2 to 5 from which no frames are accepted.
+    Members(Vec<u8>, BTreeSet<u8>),
     /// A frame from the TSI of this number, at this VAP.
     Vap(u8, VapId, u8),
     Tunnel(u8, u8),
@@ -112,9 +119,10 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
         4 => (tsi(), at(), a_state(), route, limits, proptest::option::of(0..200_u64))
             .prop_map(|(n, vap, state, route, limits, ago)| Happening::Tsi(n, vap, entry(state), route, limits, ago)),
         1 => (vap(), proptest::option::weighted(0.8, port)).prop_map(|(vap, port)| Happening::Port(vap, port)),
-        1 => proptest::collection::vec(1..9_u8, 0..6).prop_map(Happening::Members),
+        1 => (proptest::collection::vec(1..9_u8, 0..6), proptest::collection::btree_set(2..6_u8, 0..3))
+            .prop_map(|(nves, strange)| Happening::Members(nves, strange)),
         8 => (1..5_u8, vap(), to()).prop_map(|(from, vap, to)| Happening::Vap(from, vap, to)),
-        8 => (2..6_u8, to()).prop_map(|(from, to)| Happening::Tunnel(from, to)),
+        8 => (2..=STRANGER, to()).prop_map(|(from, to)| Happening::Tunnel(from, to)),
         3 => (0..8_u8, proptest::option::of(vap())).prop_map(|(frames, full)| Happening::Flush(frames, full)),
         1 => (0..150_u64).prop_map(Happening::Time),
         1 => Just(Happening::Notice),
@@ -146,6 +154,7 @@ impl Watched {
     }
 
     fn delivered(&mut self, vap: VapId, bytes: &[u8]) {
+        assert_ne!(bytes[6..12], mac(100 + STRANGER).0, "a stranger's frame reached {vap}");
         if bytes[0] == 0xff {
             assert!(self.copies.insert((number(bytes), vap)), "{} twice at {vap:?}", number(bytes));
             return;
@@ -210,16 +219,20 @@ impl Watched {
         for _ in 0..frames {
             let mut room = |target: &Target| full.is_none_or(|vap| *target != Target::Port(vap));
             let target = self.w.f.poll_flush(self.w.now, &mut room, &mut out);
-            if target.is_some() {
-                self.no_longer_held(self.w.f.flushed_for().unwrap(), &out);
+            if let Some(key) = self.w.f.flushed_for() {
+                self.no_longer_held(key, &out);
             }
             match target {
                 Some(Target::Port(vap)) => self.delivered(vap, &out),
-                Some(Target::Again(vap)) => {
+                Some(Target::Again(Entrance::Vap(vap))) => {
                     let verdict = self.w.f.vap_frame(self.w.now, vap, &out);
                     self.verdict(verdict, &out);
                 }
-                Some(Target::Tunnel { .. }) => {}
+                Some(Target::Again(Entrance::Tunnel { from, vn })) => {
+                    let verdict = self.w.f.tunnel_frame(self.w.now, from, vn, &out);
+                    self.verdict(verdict, &out);
+                }
+                Some(Target::Tunnel { .. }) => assert_ne!(out[6..12], mac(100 + STRANGER).0),
                 None => break,
             }
         }
@@ -245,8 +258,9 @@ impl Watched {
                 self.copies.retain(|(_, had)| *had != vap);
                 self.order(Change::Port { vap, port });
             }
-            Happening::Members(nves) => {
-                self.order(Change::Members { vn: VN, locators: nves.into_iter().map(ip).collect() });
+            Happening::Members(nves, strange) => {
+                let sources: Vec<u8> = (2..6).filter(|nve| !strange.contains(nve)).collect();
+                self.order(members(&nves, &sources));
             }
             Happening::Vap(from, vap, to) => {
                 let bytes = self.frame(to, mac(from));
@@ -272,8 +286,10 @@ impl Watched {
 }
 
 fn watched() -> Watched {
+    let mut w = World::with(SMALL);
+    w.apply(members(&[], &[2, 3, 4, 5]));
     Watched {
-        w: World::with(SMALL),
+        w,
         number: 0,
         frames: 0,
         last: BTreeMap::new(),
@@ -288,7 +304,7 @@ fn watched() -> Watched {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Checks VMM-5-08, VMM-5-09, VXL-14, R-36.
+    /// Checks VMM-5-08, VMM-5-09, VXL-14, R-36, TUN-10.
     #[test]
     fn whatever_happens_bounds_hold_and_no_sender_is_overtaken_or_heard_twice(
         happenings in proptest::collection::vec(a_happening(true), 0..120),
@@ -312,7 +328,8 @@ proptest! {
         let counters = *watched.w.f.counters();
         let gone = counters.delivered_frames + counters.tunnelled_frames + counters.all_dropped_frames();
         let came = watched.frames + counters.replayed_frames;
-        prop_assert_eq!(came, gone + u64::from(watched.w.f.held_in_all().frames));
+        let waiting = watched.w.f.held_in_all().frames + watched.w.f.strangers_in_all().frames;
+        prop_assert_eq!(came, gone + u64::from(waiting));
     }
 
     #[test]
@@ -349,6 +366,7 @@ proptest! {
             watched.flush(usize::MAX, None);
         }
         prop_assert_eq!(watched.w.f.held_in_all(), StoredFrames::default());
+        prop_assert_eq!(watched.w.f.strangers_in_all(), StoredFrames::default());
         prop_assert_eq!(watched.w.f.poll_timeout(), None);
         watched.w.f.check();
     }

@@ -24,7 +24,7 @@ type Make = fn(&mut World) -> Vec<u8>;
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
-const REASONS: [Case; 30] = {
+const REASONS: [Case; 32] = {
     use DropReason::*;
     use Line::*;
     [
@@ -37,6 +37,8 @@ const REASONS: [Case; 30] = {
         (AddressNotAllowed,  address,            None,    AT_P1,                 None,          false),
         (RouterNotAllowed,   router,             None,    AT_P1,                 None,          false),
         (DhcpServerNotAllowed, dhcp_server,      None,    AT_P1,                 None,          false),
+        (Stranger,           stranger,           None,    Origin::Tunnel(ip(20)), None,         false),
+        (StrangerOverflow,   strangers,          None,    Origin::Tunnel(ip(20)), None,         false),
         (TooManyTags,        tags,               None,    AT_P1,                 None,          false),
         (HiddenProtocol,     snap,               None,    AT_P1,                 None,          false),
         (BadHeaders,         headers,            None,    AT_P1,                 None,          false),
@@ -124,6 +126,18 @@ fn router(w: &mut World) -> Vec<u8> {
 
 fn dhcp_server(w: &mut World) -> Vec<u8> {
     sent(w, ipv6(17, &[2, 35, 2, 34, 0, 8, 0, 0]))
+}
+
+fn stranger(w: &mut World) -> Vec<u8> {
+    let _ = w.tunnel(20, 1, 7);
+    w.pass(3_000);
+    frame(mac(1), mac(200), 7)
+}
+
+fn strangers(w: &mut World) -> Vec<u8> {
+    (0..256).for_each(|_| _ = w.tunnel(20, 1, 8));
+    let _ = w.tunnel(20, 1, 7);
+    frame(mac(1), mac(200), 7)
 }
 
 fn tags(w: &mut World) -> Vec<u8> {

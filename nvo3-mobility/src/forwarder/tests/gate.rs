@@ -6,7 +6,7 @@ fn senders(w: &mut World) -> Vec<(u32, Verdict)> {
     let mut out = Vec::new();
     let mut verdicts = Vec::new();
     while let Some(target) = w.f.poll_flush(w.now, &mut |_| true, &mut out) {
-        assert_eq!(target, Target::Again(P1));
+        assert_eq!(target, Target::Again(Entrance::Vap(P1)));
         verdicts.push((number(&out), w.f.vap_frame(w.now, P1, &out)));
     }
     verdicts

@@ -15,7 +15,8 @@ fn tunnelled(w: &mut World) -> Verdict {
 fn sorted(w: &World) -> Vec<Target> {
     let mut targets = w.f.replicas().to_vec();
     targets.sort_by_key(|target| match target {
-        Target::Port(vap) | Target::Again(vap) => (0, vap.0, None),
+        Target::Port(vap) | Target::Again(Entrance::Vap(vap)) => (0, vap.0, None),
+        Target::Again(Entrance::Tunnel { from, .. }) => (2, 0, Some(*from)),
         Target::Tunnel { to, .. } => (1, 0, Some(*to)),
     });
     targets

@@ -7,6 +7,7 @@ mod gate;
 mod group;
 mod order;
 mod recent;
+mod strangers;
 mod tables;
 mod ways;
 
@@ -80,6 +81,11 @@ const fn holding(party: Option<Place>, bum: Bum) -> Entry {
     }
 }
 
+fn members(nves: &[u8], sources: &[u8]) -> Change {
+    let ips = |nves: &[u8]| nves.iter().map(|nve| ip(*nve)).collect();
+    Change::Members { vn: VN, locators: ips(nves), sources: ips(sources) }
+}
+
 const fn tunnel(nve: u8) -> Entry {
     Entry::all(Action::Tunnel(place(nve)), Bum::Skip, Gate::Open)
 }
@@ -108,6 +114,7 @@ impl World {
 
     fn with(config: ForwarderConfig) -> Self {
         let mut world = Self { f: Forwarder::new(config, 1).unwrap(), now: Instant(1_000_000), order: 0 };
+        world.members(&[]);
         world.port(P1, VN, Some(&[mac(1)]));
         world.port(P2, VN, Some(&[mac(2)]));
         world.tsi(1, Some(P1), Some(Entry::DELIVER), None);
@@ -134,8 +141,9 @@ impl World {
         self.tsi(n, vap, Some(entry), None);
     }
 
+    /// Group frames go to these NVEs. Frames of NVEs 1 to 9 are accepted.
     fn members(&mut self, nves: &[u8]) {
-        self.apply(Change::Members { vn: VN, locators: nves.iter().map(|n| ip(*n)).collect() });
+        self.apply(members(nves, &[1, 2, 3, 4, 5, 6, 7, 8, 9]));
     }
 
     /// Sends a frame from TSI `from`, which is behind the port of the same number.

@@ -7,7 +7,7 @@ fn order(w: &mut World, number: u64, change: Change) -> Result<(), RefusedChange
 }
 
 fn members(count: u8) -> Change {
-    Change::Members { vn: VN, locators: (10..10 + count).map(ip).collect() }
+    Change::Members { vn: VN, locators: (10..10 + count).map(ip).collect(), sources: Vec::new() }
 }
 
 #[test]
@@ -79,5 +79,6 @@ fn a_vn_of_which_nothing_is_left_is_unknown() {
     }
 
     assert_eq!(w.tunnel(2, 1, 0), Verdict::Drop(DropReason::UnknownVn));
+    w.apply(super::members(&[], &[]));
     assert!(w.f.is_empty());
 }

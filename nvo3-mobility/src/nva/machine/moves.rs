@@ -182,6 +182,8 @@ impl Nva {
         self.send(letter);
         let newer = self.publish.catch_up(&self.facts, to, id, version);
         self.send_all(newer);
+        let lists = self.publish.lists_for_party(&self.facts, id, to);
+        self.send_all(lists);
     }
 
     /// Handles the end of a move, which the book has. The move's TSIs are free.

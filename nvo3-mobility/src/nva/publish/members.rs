@@ -6,7 +6,7 @@ use crate::nva::facts::Facts;
 use crate::nva::peers::Letter;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Members, Message, NveId, TsiKey, Update};
+use nvo3_nva_proto::{Instant, Members, Message, MoveId, NveId, TsiKey, Update};
 use nvo3_wire::Vni;
 
 /// The list that was pushed for each VN, and the time of its next push.
@@ -72,14 +72,29 @@ impl Publish {
 
     pub(super) fn push_list(&mut self, facts: &Facts, vn: Vni) -> Vec<Letter> {
         let Some(nves) = self.lists.take(facts, vn) else { return Vec::new() };
-        let list = members(facts, &nves);
-        let parts = |nve: &NveId| {
-            let (nve, upto) = (*nve, self.feeds.complete(*nve, self.published));
+        self.list_to(facts, vn, &nves, nves.iter().copied())
+    }
+
+    /// The lists of a move's VNs for a party that is told how the move ended, as far as it is in a VN no more. Frames still come to it,
+    /// and it sends them on if they come from an NVE of the VN (TUN-10). Without the list it does not know these NVEs if it restarted.
+    pub(in crate::nva) fn lists_for_party(&self, facts: &Facts, id: MoveId, party: NveId) -> Vec<Letter> {
+        let Some(plan) = facts.book().plan(id) else { return Vec::new() };
+        let vns: BTreeSet<Vni> = plan.tsis.iter().map(|key| key.vn).collect();
+        let lists = vns.into_iter().map(|vn| (vn, facts.book().members(vn).collect::<Vec<NveId>>()));
+        let left = lists.filter(|(_, nves)| !nves.is_empty() && !nves.contains(&party));
+        left.flat_map(|(vn, nves)| self.list_to(facts, vn, &nves, [party])).collect()
+    }
+
+    /// The letters that name these NVEs of a VN to the receivers.
+    fn list_to(&self, facts: &Facts, vn: Vni, nves: &[NveId], to: impl IntoIterator<Item = NveId>) -> Vec<Letter> {
+        let list = members(facts, nves);
+        let letters = |nve: NveId| {
+            let upto = self.feeds.complete(nve, self.published);
             let (mappings, members) = (Vec::new(), Some(list.clone()));
             let parts = Update { vn, after: upto, upto, mappings, members, synced: false }.split();
             parts.into_iter().map(move |part| Letter::new(nve, Message::Update(part)))
         };
-        nves.iter().flat_map(parts).collect()
+        to.into_iter().flat_map(letters).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::Nve;
 use crate::fairness::{Limit, Sender};
 use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
-use crate::nve::io::Handled;
+use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
 use crate::table::VapId;
@@ -102,6 +102,16 @@ impl Nve {
             Notice::Seen { key, .. } => {
                 if self.stations.is_attached(&key) {
                     self.shown(key);
+                }
+            }
+            Notice::Lie { vap, mac, ip } => {
+                if let Some(event) = self.stations.alarm(self.now, vap, mac, ip) {
+                    self.tell(event);
+                }
+            }
+            Notice::Stranger { vn, from } => {
+                if self.mappings.alarm(self.now, vn) {
+                    self.tell(Event::Stranger { vn, from });
                 }
             }
             Notice::Stale { key, from, version } => {

@@ -156,7 +156,7 @@ impl Nve {
     fn update(&mut self, transaction: u32, update: Update) {
         self.mappings.note_progress(transaction, update.upto, update.synced);
         if let Some(members) = update.members {
-            self.mappings.take_members(update.vn, members, &mut self.orders, &mut self.counters);
+            self.mappings.take_members(self.now, update.vn, members, &mut self.orders, &mut self.counters);
         }
         for mapping in update.mappings {
             self.statement(update.vn, mapping, Lifetime::Pushed);

@@ -266,7 +266,7 @@ impl Nve {
         self.watches.served(Duty::PollTableChanges, self.now);
         let change = match row {
             Row::Port(vap) => Change::Port { vap, port: self.stations.port(vap) },
-            Row::Members(vn) => Change::Members { vn, locators: self.mappings.members(vn) },
+            Row::Members(vn) => self.mappings.members(vn),
             Row::Tsi(key) => {
                 let (route, version) = self.mappings.route(&key);
                 self.stations.row(key, route, version)
@@ -315,8 +315,10 @@ impl Nve {
         let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
+        let departure = self.mappings.next_departure().map(|at| (at, Timer::Departure));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        [session, forward, claim, probe, mapping, silence, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let all = [session, forward, claim, probe, mapping, departure, silence, health];
+        all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn has_output(&self) -> bool {
@@ -353,6 +355,7 @@ impl Nve {
         while let Some(key) = self.stations.pop_forward_end(self.now) {
             self.step(key, rules::Input::ForwardEnds);
         }
+        self.mappings.forget_departed(self.now, &mut self.orders);
         if self.link.is_up() {
             self.mappings.expire(self.now, &mut self.orders);
         }

@@ -24,7 +24,7 @@ impl Nve {
         if place != self.config.place || at > self.now || end <= self.now {
             return false;
         }
-        self.mappings.believe(end, mappings, lists, &mut self.orders);
+        self.mappings.believe(self.now, end, mappings, lists, &mut self.orders);
         for (key, version) in here {
             if let Some(effect) = self.stations.believe(key, version, &mut self.orders) {
                 self.carry_out(effect);

@@ -21,8 +21,8 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::Error;
 use super::orders::{Orders, Row};
-use crate::table::{Route, VapId};
-use alloc::collections::BTreeSet;
+use crate::table::{Change, Route, VapId};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use cache::Cache;
 use core::net::IpAddr;
@@ -40,6 +40,7 @@ pub(super) struct Mappings {
     negative: Micros,
     pushed: Micros,
     subscriptions: usize,
+    alarm_interval: Micros,
     cache: Cache,
     queries: Queries,
     heeded: Heeded,
@@ -47,6 +48,8 @@ pub(super) struct Mappings {
     /// The VNs that this NVE subscribed to: the NVA pushes all their mappings.
     subscribed: BTreeSet<Vni>,
     progress: Progress,
+    /// The VNs whose owner was told of a stranger, and the time.
+    alarmed: BTreeMap<Vni, Instant>,
 }
 
 impl Mappings {
@@ -56,13 +59,15 @@ impl Mappings {
             negative: config.negative,
             pushed: config.pushed,
             subscriptions: config.ports as usize,
+            alarm_interval: config.hint_interval,
             cache: Cache::new(config.mappings as usize),
             queries: Queries::new(config.queries as usize, config.queries_per_port as usize),
             heeded: Heeded::new(config),
             // Each TSI may be in a VN of its own.
-            lists: Lists::new(config.tsis as usize, config.members as usize),
+            lists: Lists::new(config.tsis as usize, config.members as usize, config.in_flight),
             subscribed: BTreeSet::new(),
             progress: Progress::default(),
+            alarmed: BTreeMap::new(),
         }
     }
 
@@ -164,17 +169,55 @@ impl Mappings {
     }
 
     /// Takes the replication list of a VN, or a part of it.
-    pub(super) fn take_members(&mut self, vn: Vni, part: Members, orders: &mut Orders, counters: &mut NveCounters) {
-        match self.lists.take(vn, part) {
-            Listed::Whole => orders.mark(Row::Members(vn)),
+    pub(super) fn take_members(
+        &mut self,
+        now: Instant,
+        vn: Vni,
+        part: Members,
+        orders: &mut Orders,
+        counters: &mut NveCounters,
+    ) {
+        match self.lists.take(now, vn, part) {
+            Listed::Whole { shed } => {
+                counters.shed_members += shed as u64;
+                orders.mark(Row::Members(vn));
+            }
             Listed::Partial => {}
             Listed::Shed => counters.shed_mappings += 1,
         }
     }
 
-    /// The addresses of the other members of a VN.
-    pub(super) fn members(&self, vn: Vni) -> Vec<IpAddr> {
-        self.lists.locators(vn, &self.place)
+    /// The table row of a VN's list.
+    pub(super) fn members(&self, vn: Vni) -> Change {
+        let (locators, sources) = (self.lists.locators(vn, &self.place), self.lists.sources(vn, &self.place));
+        Change::Members { vn, locators, sources }
+    }
+
+    /// The time at which the next NVE that left a VN is forgotten.
+    pub(super) fn next_departure(&self) -> Option<Instant> {
+        self.lists.next_end()
+    }
+
+    /// Forgets the NVEs that left a VN and have no frames in flight any more.
+    pub(super) fn forget_departed(&mut self, now: Instant, orders: &mut Orders) {
+        while let Some(vn) = self.lists.forget_departed(now) {
+            orders.mark(Row::Members(vn));
+        }
+    }
+
+    /// Frames of a VN came from no NVE of the VN. True if the owner is to be told, at most once per interval and VN.
+    pub(super) fn alarm(&mut self, now: Instant, vn: Vni) -> bool {
+        let interval = self.alarm_interval;
+        let is_recent = |at: &Instant| now - *at < interval;
+        if self.alarmed.len() >= self.subscriptions {
+            self.alarmed.retain(|_, at| is_recent(at));
+        }
+        let known = self.alarmed.get(&vn);
+        let due = known.map_or(self.alarmed.len() < self.subscriptions, |at| !is_recent(at));
+        if due {
+            self.alarmed.insert(vn, now);
+        }
+        due
     }
 
     /// The time at which the lifetime of the next mapping ends.
@@ -201,6 +244,7 @@ impl Mappings {
 
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
-        self.cache.len() + self.queries.len() + self.heeded.len() + self.lists.len() + self.subscribed.len()
+        let lists = self.lists.len() + self.subscribed.len() + self.alarmed.len();
+        self.cache.len() + self.queries.len() + self.heeded.len() + lists
     }
 }

@@ -66,6 +66,7 @@ impl Mappings {
     /// Enters the mappings and lists of a snapshot, until `end`. What is known already is newer and stays.
     pub(crate) fn believe(
         &mut self,
+        now: Instant,
         end: Instant,
         mappings: Vec<Mapped>,
         lists: Vec<(Vni, Vec<Place>)>,
@@ -79,7 +80,7 @@ impl Mappings {
         }
         for (vn, places) in lists {
             if !self.lists.lists_vn(vn) {
-                self.lists.take(vn, Members { places, more: false });
+                self.lists.take(now, vn, Members { places, more: false });
                 orders.mark(Row::Members(vn));
             }
         }

@@ -129,6 +129,13 @@ impl World {
         self.net.is_cut(Node::Nva, Node::Edge(edge)) || lately && self.mishaps.was_cut_off(edge)
     }
 
+    /// True if an edge may not know who is in a VN, or who left it: the NVA could not tell it until lately, or one of both died lately.
+    pub(super) fn may_lack_a_list(&self, edge: EdgeNo) -> bool {
+        let lately = self.now() <= self.mishaps.last_return() + AGREE;
+        let died = self.edges.get(edge).is_some_and(|edge| edge.has_died()) || self.mishaps.nva_restarted();
+        !self.authority.is_up() || lately && died || self.was_cut_off(edge)
+    }
+
     /// Lets a node die with everything in its memory. It returns later if the time and the number of the mishap are given.
     fn kill(&mut self, node: Node, back: Option<(Micros, usize)>) {
         self.did(node.name(), || match back {

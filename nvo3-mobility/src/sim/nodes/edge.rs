@@ -355,7 +355,8 @@ impl Edge {
     /// Carries out the fate of a frame: it goes to its targets, is held, or is dropped.
     fn carry_out(&mut self, now: Instant, verdict: Verdict, targets: &[Target], frame: &[u8]) {
         if verdict == Verdict::Held && self.is_held_alone(frame) {
-            self.held += 1;
+            // A frame that waits for its sender's name is held for no TSI. It comes in again.
+            self.held += u64::from(!self.held_for().is_empty());
             self.effects.extend(frame::numbered(frame).map(Effect::Kept));
         }
         for target in targets {
@@ -376,8 +377,13 @@ impl Edge {
 
     /// True if a held frame is not a group frame, of which each TSI holds a copy.
     fn is_held_alone(&self, frame: &[u8]) -> bool {
-        let held_for = self.machine.as_deref().map_or(&[][..], |machine| machine.forwarder().held_for());
-        !destination(frame).is_group() || held_for.iter().any(|(_, line)| *line == Line::Kept)
+        let held_for = self.held_for();
+        let alone = held_for.is_empty() || held_for.iter().any(|(_, line)| *line == Line::Kept);
+        !destination(frame).is_group() || alone
+    }
+
+    fn held_for(&self) -> &[(TsiKey, Line)] {
+        self.machine.as_deref().map_or(&[][..], |machine| machine.forwarder().held_for())
     }
 
     /// Handles the frames that the forwarder has dropped since the last look.
