@@ -120,6 +120,9 @@ fn flush(world: &mut Direct, edge: usize, to: usize) -> Vec<u32> {
 
 /// A frame from a host behind the third edge.
 fn frame(world: &mut Direct, edge: usize, key: TsiKey, number: u32) -> Verdict {
+    if world.nva.lookup(&tsi(9).key).is_none() {
+        world.start(2, 9, tsi(9));
+    }
     let mut frame = [0; 64];
     frame[..6].copy_from_slice(&key.mac.0);
     frame[6..14].copy_from_slice(&[2, 0, 0, 0, 0, 9, 8, 0]);

@@ -53,6 +53,7 @@ impl World {
                     self.model.sheds_old(self.now, edge);
                 }
                 DropReason::HoldOverflow => self.model.sheds_many(self.now, edge),
+                DropReason::Stranger => self.model.sheds_strange(edge),
                 // A group frame arrives at most once, and need not arrive.
                 DropReason::BumNotTunnelled | DropReason::BumPortShared => {}
                 other => self.model.sheds(self.now, edge, &format!("{other:?}")),

@@ -237,6 +237,18 @@ impl Model {
         }
     }
 
+    /// An edge drops datagrams of an NVE that it does not know in the VN. That is excused only where a node was down or cut off, so
+    /// that the edge may lack a list.
+    pub fn sheds_strange(&mut self, edge: usize) {
+        if self.cut.is_empty() && self.down.is_empty() {
+            self.wrong.push(format!("edge {edge} drops what came from a stranger, and nothing was down or cut off"));
+        }
+        let here = |datagram: &&mut Datagram| matches!(datagram.seen, Some(Where::In(at, _)) if at == edge);
+        for datagram in self.datagrams.iter_mut().filter(here) {
+            datagram.excuse.get_or_insert(Excuse::OverLimit);
+        }
+    }
+
     /// True if an edge had a reason to hold a datagram: a node down or cut off, or a VM that did not run or was waited for.
     fn may_wait(&self, datagram: &Datagram, since: Instant) -> bool {
         let To::One(to) = datagram.to else { return true };
