@@ -36,7 +36,7 @@ fn an_announcement_moves_the_mapping_once_the_old_nve_has_stopped_delivering() {
     let mut world = Direct::new(3);
     world.start(0, 1, vm.clone());
     let before = world.nva.lookup(&key).unwrap();
-    announce(&mut world, 0, 1, &vm);
+    let _ = announce(&mut world, 0, 1, &vm);
     world.attach(1, 5, vec![vm.clone()]);
     assert_eq!(world.nva.lookup(&key).unwrap(), before, "a port alone hijacks nothing");
 

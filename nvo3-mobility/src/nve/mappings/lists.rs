@@ -67,12 +67,12 @@ impl Lists {
         let mut list = self.partial.remove(&vn).unwrap_or_default();
         let shed = list.len().saturating_sub(self.members);
         list.truncate(self.members);
-        for locator in list.iter().flat_map(addresses) {
+        for locator in list.iter().flat_map(|place| each(&place.locators)) {
             *self.locators.entry(locator).or_default() += 1;
         }
         let before = if list.is_empty() { self.whole.remove(&vn) } else { self.whole.insert(vn, list) };
         let before = before.unwrap_or_default();
-        for locator in before.iter().flat_map(addresses) {
+        for locator in before.iter().flat_map(|place| each(&place.locators)) {
             if let Some(count) = self.locators.get_mut(&locator) {
                 *count -= 1;
                 if *count == 0 {
@@ -249,38 +249,26 @@ mod tests {
         assert_eq!(take(&mut lists, 2, &[7]), Listed::Whole { shed: 2 });
         assert_eq!(accepted(&lists), [2, 3, 7]);
     }
-}
-
-fn addresses(place: &Place) -> impl Iterator<Item = IpAddr> {
-    let Place { locators, .. } = place;
-    locators.v4().map(IpAddr::V4).into_iter().chain(locators.v6().map(IpAddr::V6))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use core::net::Ipv4Addr;
-    use nvo3_nva_proto::{Locators, NveId};
-
-    fn members(nves: &[u8], more: bool) -> Members {
-        let place = |n: &u8| Place { nve: NveId((*n).into()), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, *n)) };
-        Members { places: nves.iter().map(place).collect(), more }
-    }
 
     #[test]
     fn a_locator_is_known_as_long_as_a_whole_list_has_it() {
-        let mut lists = Lists::new(4, 8);
+        let mut lists = Lists::new(4, 8, Micros(0));
         let has = |lists: &Lists| [1, 2, 3].map(|n| lists.has(&Ipv4Addr::new(192, 0, 2, n).into()));
+        let take = |lists: &mut Lists, vn, nves: &[u8], more| {
+            let places = nves.iter().map(|n| place(*n)).collect();
+            lists.take(Instant(0), vn, Members { places, more });
+        };
+        let other = Vni::from_bytes([0, 0, 1]);
 
-        lists.take(Vni::MAX, members(&[1, 2], false));
-        lists.take(Vni::from_bytes([0, 0, 1]), members(&[2], false));
+        take(&mut lists, VN, &[1, 2], false);
+        take(&mut lists, other, &[2], false);
         assert_eq!(has(&lists), [true, true, false]);
 
-        lists.take(Vni::MAX, members(&[3], true));
+        take(&mut lists, VN, &[3], true);
         assert_eq!(has(&lists), [true, true, false], "the list is not whole");
-        lists.take(Vni::MAX, members(&[], false));
+        take(&mut lists, VN, &[], false);
         assert_eq!(has(&lists), [false, true, true]);
-        lists.take(Vni::from_bytes([0, 0, 1]), members(&[], false));
-        assert_eq!((has(&lists), lists.locators.len()), ([false, false, true], 1));
+        take(&mut lists, other, &[], false);
+        assert_eq!((has(&lists), lists.locators.len()), ([false, false, true], 2));
     }
 }
