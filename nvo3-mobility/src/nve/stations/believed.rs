@@ -26,7 +26,7 @@ impl Stations {
     /// Replaces this state of a TSI; `None` if the TSI is in another one.
     fn replace(&mut self, key: TsiKey, from: State, after: TsiState, orders: &mut Orders) -> Option<Effect> {
         let station = self.tsis.get_mut(&key).filter(|station| station.tsi.state == from)?;
-        if station.enter(after) {
+        if station.enter(after, None) {
             orders.mark(Row::Tsi(key));
         }
         Some(Effect::Changed { key, from, to: after.state })

@@ -50,7 +50,7 @@ impl Stations {
         let Some((after, outputs)) = rules::step(before, input) else { return false };
         let changed = after.state != before.state;
         if changed || after.floor != before.floor {
-            self.enter(key, after, orders);
+            self.enter(key, after, input, orders);
         }
         if changed {
             effects.push(Effect::Changed { key, from: before.state, to: after.state });
@@ -64,10 +64,14 @@ impl Stations {
         true
     }
 
-    fn enter(&mut self, key: TsiKey, after: TsiState, orders: &mut Orders) {
+    fn enter(&mut self, key: TsiKey, after: TsiState, input: Input, orders: &mut Orders) {
         let hold = self.hold;
         let station = self.tsis.entry(key).or_insert_with(|| Station::new(hold));
-        if station.enter(after) {
+        let committed = match input {
+            Input::Committed(id, ..) => Some(id),
+            _ => None,
+        };
+        if station.enter(after, committed) {
             orders.mark(Row::Tsi(key));
         }
         if !matches!(after.state, State::Confirming(_)) {

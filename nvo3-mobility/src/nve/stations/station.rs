@@ -73,8 +73,8 @@ impl Station {
         self.entry() != before
     }
 
-    /// Enters the state that the table gave. True if the entry changes.
-    pub(super) fn enter(&mut self, after: TsiState) -> bool {
+    /// Enters the state that the table gave, after the NVA said that this move is committed, if it did. True if the entry changes.
+    pub(super) fn enter(&mut self, after: TsiState, committed: Option<MoveId>) -> bool {
         let (before, entry_before) = (self.tsi, self.entry());
         self.tsi = after;
         if rules::entry(after.state).is_none_or(|entry| entry.delivers()) {
@@ -96,7 +96,7 @@ impl Station {
             self.brought_by = brought_by(before.state, after.state);
             self.taken_by = match (before.state, after.state) {
                 (State::Forwarding { .. }, State::Forwarding { .. }) => self.taken_by,
-                _ => taken_by(before.state, after),
+                _ => taken_by(before.state, after, committed),
             };
         }
         self.entry() != entry_before
@@ -111,13 +111,13 @@ const fn brought_by(before: State, after: State) -> Option<MoveId> {
     }
 }
 
-/// The move whose commit took the VM away.
-fn taken_by(before: State, after: TsiState) -> Option<MoveId> {
+/// The move whose commit took the VM away. A move that is decided in a later epoch than it was planned in has another version.
+fn taken_by(before: State, after: TsiState, committed: Option<MoveId>) -> Option<MoveId> {
     match (before, after.state) {
         (
             State::Leaving(plan) | State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan),
             State::Forwarding { .. },
-        ) if after.floor == plan.version => Some(plan.id),
+        ) if after.floor == plan.version || committed == Some(plan.id) => Some(plan.id),
         _ => None,
     }
 }
