@@ -139,9 +139,9 @@ fn a_mapping_that_changed_meanwhile_is_put_right_by_the_session() {
     assert_eq!(sends(&mut world, tsi(2).key.mac), tunnel(THIRD));
 }
 
-/// The claim of a VM that the authority has elsewhere holds its frames, as any claim.
+/// A restatement claims nothing: the VM shows itself, or its owner says again that it runs here.
 #[test]
-fn a_vm_that_the_authority_does_not_accept_is_a_claim_and_no_longer_delivered_to() {
+fn a_vm_that_the_authority_has_elsewhere_by_now_is_no_longer_delivered_to() {
     let mut world = world();
     let before = snapshot(&world);
     world.silence(EDGE);
@@ -158,8 +158,8 @@ fn a_vm_that_the_authority_does_not_accept_is_a_claim_and_no_longer_delivered_to
     world.tell(EDGE, Input::Connect);
     world.run(Micros::from_secs(1));
 
-    let claimed = |event: &Event| matches!(event, Event::State { from: State::Here, to: State::Claiming { .. }, .. });
-    assert!(world.edges[EDGE].events.iter().any(claimed), "{:?}", world.edges[EDGE].events);
+    let left = |event: &Event| matches!(event, Event::State { from: State::Here, to: State::Forwarding { .. }, .. });
+    assert!(world.edges[EDGE].events.iter().any(left), "{:?}", world.edges[EDGE].events);
 }
 
 /// The same snapshot as if it had just been taken.

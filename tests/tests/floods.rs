@@ -361,6 +361,9 @@ fn strangers_together_get_no_more_answers_than_their_rate() {
 #[test]
 fn an_address_never_gets_more_bytes_than_came_from_it() {
     let mut nva = nva::Nva::new(nva::NvaConfig::new(nvo3_mobility::Transport::Trusted), 7, Default::default()).unwrap();
+    while let Some((at, _)) = nva.poll_persist() {
+        nva.handle(Default::default(), nva::Input::Persisted(at)).unwrap();
+    }
     let bytes_of = |message: Message, session| {
         let mut bytes = Vec::new();
         message.encode(&Header { session: SessionId(session), sequence: 0, transaction: 0 }, &mut bytes).unwrap();

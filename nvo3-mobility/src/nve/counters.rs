@@ -52,7 +52,7 @@ pub struct NveCounters {
     pub shed_moves: u64,
     /// Messages that did not fit the session's queue. The NVE sends their content again. Healthy: 0.
     pub shed_messages: u64,
-    /// Queries sent to the NVA.
+    /// Addresses that this NVE queried the NVA for.
     pub queries: u64,
     /// Table changes that the forwarder refused. Healthy: 0.
     pub refused_changes: u64,

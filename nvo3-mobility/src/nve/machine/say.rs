@@ -44,7 +44,6 @@ impl Nve {
             && let Some((vn, address)) = self.backlog.pop_query()
         {
             if let Some(transaction) = self.mappings.transaction(vn, address) {
-                self.counters.queries += 1;
                 self.link.send_query(transaction, &Message::Query(Query { vn, address }), &mut self.counters);
             }
         }
@@ -174,6 +173,7 @@ impl Nve {
                 let transaction = self.link.next_transaction();
                 self.mappings.asked(vn, address, vap, transaction);
                 self.backlog.query(vn, address);
+                self.counters.queries += 1;
             }
             Room::Asked => {}
             Room::Full => {

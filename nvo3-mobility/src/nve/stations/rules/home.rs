@@ -46,6 +46,8 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Forwarding { .. },             Withdrawn(v))   if v > floor => (Away, outputs![]),
         (Forwarding { .. },             ForwardEnds)                 => (Away, outputs![]),
         (Forwarding { .. },             Converged)                   => (state, outputs![ForwardFor(Linger)]),
+        // The outcome of a move that this NVE does not know does not say that the VM is gone. The mapping follows, and must count then.
+        (Here,                          Committed(..) | Aborted(..)) => return None,
         (_, MovedHere(v) | MovedTo(v, _) | Withdrawn(v) | Committed(_, v, _) | CommittedHere(_, v) | Aborted(_, v, _) | AbortedHere(_, v))
                                                         if v > floor => (state, outputs![]),
         _ => return None,
