@@ -160,6 +160,11 @@ impl Direct {
         self.edges[edge].silent = true;
     }
 
+    /// Messages reach an edge again.
+    pub fn hear(&mut self, edge: usize) {
+        self.edges[edge].silent = false;
+    }
+
     /// Cuts the authority off: from now on no message reaches it and none leaves it.
     pub fn silence_nva(&mut self) {
         self.nva_silent = true;

@@ -17,11 +17,14 @@ pub(super) struct Facts {
     trusted: bool,
     /// True once an edge has shown that records of older epochs are lost.
     loss_noted: bool,
+    /// True if the book had no TSI at the start: records may be lost.
+    was_empty: bool,
 }
 
 impl Facts {
-    pub(super) const fn new(now: Instant, config: NvaConfig, book: Book, trusted: bool) -> Self {
-        Self { now, config, book, places: BTreeMap::new(), trusted, loss_noted: false }
+    pub(super) fn new(now: Instant, config: NvaConfig, book: Book, trusted: bool) -> Self {
+        let was_empty = book.tsi_count() == 0;
+        Self { now, config, book, places: BTreeMap::new(), trusted, loss_noted: false, was_empty }
     }
 
     pub(super) const fn now(&self) -> Instant {
@@ -82,6 +85,16 @@ impl Facts {
     /// Notes that records are lost: an edge that has seen records of older epochs says nothing new by that.
     pub(super) const fn note_loss(&mut self) {
         self.loss_noted = true;
+    }
+
+    /// True if the book may lack what rests at the NVEs, until they have restated it.
+    pub(super) const fn may_lack(&self) -> bool {
+        self.was_empty || self.loss_noted
+    }
+
+    /// The NVEs that are admitted.
+    pub(super) fn admitted(&self) -> impl Iterator<Item = NveId> {
+        self.places.keys().copied()
     }
 
     /// Sets the time, which never goes back. False if `now` is earlier.

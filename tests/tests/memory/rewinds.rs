@@ -21,6 +21,27 @@ fn what_runs_is_in_the_directory_again_after_the_records_are_lost() {
     }
 }
 
+/// An edge whose session still lives holds the frames for an address until the answer. "Not found" would drop them.
+#[test]
+fn an_address_is_not_denied_before_the_edges_have_restated() {
+    let mut world = Direct::with(3, config(500));
+    world.start(0, 1, tsi(1));
+    world.silence(0);
+    replaced(&mut world, 1, Vec::new());
+    world.run(Micros::from_secs(5));
+    assert!(world.edges[1].nve().is_connected());
+    let asked = nvo3_mobility::forwarder::Notice::Miss { vn: tsi(1).key.vn, mac: tsi(1).key.mac, vap: None };
+    world.edges[1].control.notice(world.now, asked);
+    world.settle();
+    assert_eq!(world.edges[1].nve().mapping(&tsi(1).key), None);
+
+    world.hear(0);
+    world.run(Micros::from_secs(2));
+
+    let (_, place) = world.edges[1].nve().mapping(&tsi(1).key).unwrap();
+    assert_eq!(place.map(|place| place.nve.0), Some(1));
+}
+
 #[test]
 fn a_lower_epoch_leaves_no_tsi_claiming() {
     let mut world = Direct::with(2, config(1_000));

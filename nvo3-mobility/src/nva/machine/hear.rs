@@ -111,8 +111,7 @@ impl Nva {
             Message::RestateMove(said) => self.restate_move(from, said),
             Message::Query(query) => {
                 self.counters.queries += 1;
-                let response = self.publish.answer(&self.facts, from, transaction, query);
-                self.send(response);
+                self.query(from, transaction, query);
             }
             Message::Subscribe(vn) => self.publish.subscribe(vn, from),
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),

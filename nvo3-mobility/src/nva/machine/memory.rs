@@ -7,7 +7,7 @@ use crate::nva::io::Event;
 use crate::nva::peers::Letter;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Refusal, RestateMove, Seen, Side, TsiKey,
+    Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Query, Refusal, RestateMove, Seen, Side, TsiKey,
     Version,
 };
 
@@ -26,6 +26,32 @@ impl Nva {
         self.tell(Event::Rewound { nve, seen, had, epoch });
         // Each session began in an epoch that may have been another NVA's: its NVE restates everything in the next session.
         self.peers.close_all();
+    }
+
+    /// Answers a query. An NVA that may lack what rests at its NVEs does not say that an address does not exist before they have
+    /// restated: the NVE would drop the frames that it holds.
+    pub(super) fn query(&mut self, from: NveId, transaction: u32, query: Query) {
+        let found = self.facts.book().find(query.vn, query.address).is_some();
+        let room = self.unsure.len() < self.facts.config().queue as usize;
+        if !found && room && self.is_unsure() {
+            self.unsure.push_back((from, transaction, query));
+            return;
+        }
+        let response = self.publish.answer(&self.facts, from, transaction, query);
+        self.send(response);
+    }
+
+    /// True while the grace runs and an NVE has not restated, in an NVA that may lack what rests there.
+    fn is_unsure(&self) -> bool {
+        let spoke = |nve| self.registrar.restated().is_complete(nve) || self.facts.book().is_fenced(nve);
+        self.facts.may_lack() && self.peers.grace().is_some() && !self.facts.admitted().all(spoke)
+    }
+
+    /// Answers the queries that waited, as far as their answers are sure now.
+    fn answer_unsure(&mut self) {
+        for (from, transaction, query) in core::mem::take(&mut self.unsure) {
+            self.query(from, transaction, query);
+        }
     }
 
     /// Takes a party's statement about a move that the book does not have, or has from an old copy of its records.
@@ -87,6 +113,7 @@ impl Nva {
 
     /// An NVE has restated everything: the moves whose other party has too, or is gone, are taken up.
     pub(super) fn settle_with(&mut self, nve: NveId) {
+        self.answer_unsure();
         let mut ids = self.strays.with(nve);
         let book = self.facts.book();
         ids.extend(book.moves_with(nve).into_iter().filter(|id| self.conduct.is_suspect(*id)));
@@ -95,6 +122,7 @@ impl Nva {
 
     /// The grace after the start has ended: parties without a session are not waited for.
     pub(super) fn settle_all(&mut self) {
+        self.answer_unsure();
         let mut ids = self.strays.ids();
         ids.extend(self.conduct.suspects());
         self.settle(ids);

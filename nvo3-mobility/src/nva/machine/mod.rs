@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::Keys;
-use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, RecordNo, SessionCounters, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Mapping, MoveId, NveId, Place, Query, RecordNo, SessionCounters, TsiKey, Version};
 
 /// The NVA: the directory, the NVEs' interest in it, sessions with NVEs, and moves.
 ///
@@ -84,6 +84,8 @@ pub struct Nva {
     strays: Strays,
     publish: Publish,
     events: Events,
+    /// Queries whose answer is not sure before the NVEs have restated.
+    unsure: VecDeque<(NveId, u32, Query)>,
     /// Datagrams that came before the record of the epoch was durable.
     early: VecDeque<(Peer, Vec<u8>)>,
     counters: NvaCounters,
@@ -152,6 +154,7 @@ impl Nva {
             strays: Strays::default(),
             publish,
             events,
+            unsure: VecDeque::new(),
             early: VecDeque::new(),
             counters: NvaCounters::default(),
             watches: Watches::default(),
@@ -476,6 +479,7 @@ impl Nva {
             + self.strays.len()
             + self.events.len()
             + self.early.len()
+            + self.unsure.len()
             + self.undurable.footprint()
             + usize::try_from(self.journal.backlog()).unwrap_or(usize::MAX)
     }

@@ -103,7 +103,7 @@ impl World {
     }
 
     fn far(&mut self, n: u8) -> &mut Far {
-        self.far.iter_mut().nth(usize::from(n) - 1).unwrap()
+        self.far.get_mut(usize::from(n) - 1).unwrap()
     }
 
     /// What edge `n` heard since the last call.

@@ -496,10 +496,9 @@ pub const fn entry(state: State) -> Option<Entry> {
             tunnel(plan.peer)
         }
         State::Forwarding { to } => tunnel(to),
-        State::Claiming { forward, sign: Sign::Word } => hold(forward, Bum::Skip, Gate::Hold),
-        // Only a frame shows the VM here: until the NVA has answered, frames for it go where they went before.
-        State::Claiming { forward: Some(to), .. } => tunnel(to),
-        State::Claiming { forward: None, .. } => return None,
+        // Also where only a frame shows the VM: after a restart in a move, the old NVE tunnels its frames here and must not get them
+        // back.
+        State::Claiming { forward, .. } => hold(forward, Bum::Skip, Gate::Hold),
         State::Halted { peer } => hold(peer, Bum::Skip, Gate::Open),
         State::Holding(target) => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
         State::Revoked(target) if target.left => hold(Some(target.plan.peer), Bum::Hold, Gate::Hold),
