@@ -186,7 +186,8 @@ fn reports(run: &Run) -> (Vec<Report>, Vec<Report>) {
         let Some(Ok((header, Message::Done(done)))) = packet.bytes.get(28..).map(Message::decode) else { continue };
         // Each link has the packet once.
         if seen.insert((header.session, header.sequence, done.report.tunnelled_frames, done.report.held_frames)) {
-            let from_nva = run.capture.interfaces()[packet.interface].name.starts_with("NVA-");
+            let link = run.capture.interfaces().get(packet.interface);
+            let from_nva = link.is_some_and(|link| link.name.starts_with("NVA-"));
             if from_nva { &mut of_nva } else { &mut of_edges }.push(done.report);
         }
     }

@@ -42,6 +42,31 @@ fn an_address_is_not_denied_before_the_edges_have_restated() {
     assert_eq!(place.map(|place| place.nve.0), Some(1));
 }
 
+/// The same for a mapping that the edge has: it is not told that the TSI is gone.
+#[test]
+fn a_mapping_is_not_taken_away_before_the_edges_have_restated() {
+    let mut world = Direct::with(3, config(500));
+    world.start(0, 1, tsi(1));
+    world.start(0, 2, tsi(2));
+    let asked = |n: u8| nvo3_mobility::forwarder::Notice::Miss { vn: tsi(n).key.vn, mac: tsi(n).key.mac, vap: None };
+    for n in [1, 2] {
+        world.edges[1].control.notice(world.now, asked(n));
+    }
+    world.settle();
+    let at = |world: &Direct, n| world.edges[1].nve().mapping(&tsi(n).key).map(|(_, place)| place.map(|at| at.nve.0));
+    assert_eq!((at(&world, 1), at(&world, 2)), (Some(Some(1)), Some(Some(1))));
+    world.silence(0);
+    world.tell(0, nve::Input::Detach { vap: nvo3_mobility::table::VapId(2) });
+    replaced(&mut world, 1, Vec::new());
+
+    world.run(Micros::from_secs(5));
+    assert_eq!((at(&world, 1), at(&world, 2)), (Some(Some(1)), Some(Some(1))));
+    world.hear(0);
+    world.run(Micros::from_secs(3));
+
+    assert_eq!((at(&world, 1), at(&world, 2)), (Some(Some(1)), Some(None)), "TSI 2 has left");
+}
+
 #[test]
 fn a_lower_epoch_leaves_no_tsi_claiming() {
     let mut world = Direct::with(2, config(1_000));

@@ -42,13 +42,16 @@ impl Nva {
     }
 
     /// True while the grace runs and an NVE has not restated, in an NVA that may lack what rests there.
-    fn is_unsure(&self) -> bool {
+    pub(super) fn is_unsure(&self) -> bool {
         let spoke = |nve| self.registrar.restated().is_complete(nve) || self.facts.book().is_fenced(nve);
         self.facts.may_lack() && self.peers.grace().is_some() && !self.facts.admitted().all(spoke)
     }
 
     /// Answers the queries that waited, as far as their answers are sure now.
     fn answer_unsure(&mut self) {
+        if !self.is_unsure() {
+            self.publish.become_sure();
+        }
         for (from, transaction, query) in core::mem::take(&mut self.unsure) {
             self.query(from, transaction, query);
         }

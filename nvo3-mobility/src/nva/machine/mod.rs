@@ -388,7 +388,7 @@ impl Nva {
     /// Sends an NVE the next parts of its lists, as many as it keeps up with.
     fn feed(&mut self, nve: NveId) {
         while self.peers.takes_lists(nve) {
-            let letters = self.publish.feed(&self.facts, nve);
+            let letters = self.publish.feed(&self.facts, nve, self.is_unsure());
             if letters.is_empty() {
                 return;
             }

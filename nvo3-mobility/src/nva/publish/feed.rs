@@ -38,13 +38,15 @@ enum Job {
 struct Feed {
     jobs: VecDeque<Job>,
     changed: BTreeSet<TsiKey>,
+    /// Addresses that the book does not have, and that an NVE may restate yet.
+    unsure: VecDeque<(Vni, Address)>,
     /// The record up to which the NVE was told everything, before what waits.
     complete: RecordNo,
 }
 
 impl Feed {
     fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.changed.is_empty()
+        self.jobs.is_empty() && self.changed.is_empty() && self.unsure.is_empty()
     }
 }
 
@@ -74,7 +76,8 @@ impl Feeds {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.feeds.values().map(|feed| 1 + feed.jobs.len() + feed.changed.len()).sum::<usize>() + self.woken.len()
+        self.feeds.values().map(|feed| 1 + feed.jobs.len() + feed.changed.len() + feed.unsure.len()).sum::<usize>()
+            + self.woken.len()
     }
 }
 
@@ -111,8 +114,19 @@ impl Publish {
         self.feeds.woken.remove(&nve);
     }
 
-    /// The next part for an NVE; empty if it was told everything.
-    pub(in crate::nva) fn feed(&mut self, facts: &Facts, nve: NveId) -> Vec<Letter> {
+    /// Every NVE has restated what rests at it, or the grace is over: what the book does not have does not exist.
+    pub(in crate::nva) fn become_sure(&mut self) {
+        for (nve, feed) in &mut self.feeds.feeds {
+            if !feed.unsure.is_empty() {
+                let addresses = core::mem::take(&mut feed.unsure);
+                feed.jobs.push_front(Job::Mappings { addresses, since: None });
+                self.feeds.woken.insert(*nve);
+            }
+        }
+    }
+
+    /// The next part for an NVE; empty if it was told everything. `unsure`: the book may lack what NVEs are going to restate.
+    pub(in crate::nva) fn feed(&mut self, facts: &Facts, nve: NveId, unsure: bool) -> Vec<Letter> {
         loop {
             let Some(feed) = self.feeds.feeds.get_mut(&nve) else { return Vec::new() };
             let (vn, mappings, members_of, synced) = match feed.jobs.pop_front() {
@@ -122,7 +136,7 @@ impl Publish {
                     if !addresses.is_empty() {
                         feed.jobs.push_front(Job::Mappings { addresses, since });
                     }
-                    (vn, self.asked(facts, nve, vn, &named, since), None, None)
+                    (vn, self.asked(facts, nve, vn, &named, since, unsure), None, None)
                 }
                 Some(Job::Vn { vn, after, since }) => {
                     let (mappings, last) = in_vn(facts, vn, after, since);
@@ -140,7 +154,9 @@ impl Publish {
                 Some(Job::Synced { transaction }) => (Vni::MIN, Vec::new(), None, Some(transaction)),
                 None => {
                     let Some(vn) = feed.changed.first().map(|key| key.vn) else {
-                        self.feeds.feeds.remove(&nve);
+                        if feed.unsure.is_empty() {
+                            self.feeds.feeds.remove(&nve);
+                        }
                         return Vec::new();
                     };
                     let keys: Vec<TsiKey> =
@@ -179,6 +195,7 @@ impl Publish {
         vn: Vni,
         named: &[Address],
         since: Option<RecordNo>,
+        unsure: bool,
     ) -> Vec<Mapping> {
         let mut mappings = Vec::new();
         for address in named {
@@ -188,7 +205,12 @@ impl Publish {
                 (None, Address::Ip(_)) => continue,
             };
             self.note_interest(facts, key, nve);
-            if has_changed(facts, &key, since) {
+            if unsure && facts.book().get(&key).is_none() && facts.book().tombstone(&key).is_none() {
+                self.note_absent(facts, vn, Address::Mac(key.mac), nve);
+                if let Some(feed) = self.feeds.feeds.get_mut(&nve) {
+                    feed.unsure.push_back((vn, *address));
+                }
+            } else if has_changed(facts, &key, since) {
                 mappings.push(mapping_or_gone(facts, &key));
             }
         }
