@@ -128,6 +128,24 @@ fn a_withdrawal_in_a_move_is_carried_out_when_the_move_has_ended_and_no_later_mo
     assert_eq!((mapped(&world, &vm.key), state(&world, 0, &vm.key)), (Some(1), "here"));
 }
 
+/// A port that is attached again gets more addresses, and a move is planned before the authority hears of them.
+#[test]
+fn addresses_that_came_too_late_for_a_move_are_registered_after_it() {
+    let mut world = Direct::with(3, config(1));
+    let mut more = tsi(1);
+    more.ips.push([192, 0, 2, 201].into());
+    world.start(0, 1, tsi(1));
+    world.attach(1, 5, vec![tsi(1)]);
+    world.plan(10, vec![tsi(1).key], 2);
+    world.attach(0, 1, vec![more.clone()]);
+    assert_eq!(world.nva.lookup(&more.key).unwrap().ips, tsi(1).ips);
+
+    world.nva.handle(world.now, nva::Input::Cancel(nvo3_nva_proto::MoveId(10))).unwrap();
+    world.settle();
+
+    assert_eq!(world.nva.lookup(&more.key).unwrap().ips, more.ips);
+}
+
 #[test]
 fn a_frozen_tsi_stays_frozen_over_a_restart_until_an_operator_releases_it() {
     let mut world = Direct::with(3, config(1));

@@ -76,7 +76,9 @@ impl Nva {
                     done.push(key);
                 }
                 Departure::CallOff(id) => {
-                    self.try_step(id, rules::Input::Deadline);
+                    // Where another NVE claims the TSI, its NVE says that the VM is gone.
+                    let claimed = matches!(self.move_state(id), Some(rules::State::Yielding { .. }));
+                    self.try_step(id, if claimed { rules::Input::Suspended } else { rules::Input::Deadline });
                 }
             }
         }

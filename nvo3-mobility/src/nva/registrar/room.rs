@@ -149,15 +149,14 @@ impl Registrar {
                 refused(RegistrationResult::Policy)
             }
             None => enter(claim),
-            // A change of addresses waits for the outcome of the move.
-            Some(registration) if registration.nve() == from && moving => refused(RegistrationResult::Moving),
-            Some(registration) if registration.nve() == from => {
-                self.restated.claim(from, key);
-                enter(claim)
-            }
+            // A claim waits for the outcome of the move, and so does a change of addresses.
             Some(_) if moving => {
                 self.claims.insert(key, (from, transaction, claim));
                 refused(RegistrationResult::Moving)
+            }
+            Some(registration) if registration.nve() == from => {
+                self.restated.claim(from, key);
+                enter(claim)
             }
             Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
             Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),

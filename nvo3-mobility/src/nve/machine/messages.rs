@@ -90,7 +90,7 @@ impl Nve {
                 self.step_if_it_fits(key, Input::Registered(version));
                 self.mappings.forget_older(key, version, &mut self.orders);
             }
-            // The messages of the move follow.
+            // The messages of the move follow, and after it the answer.
             RegistrationResult::Moving => {}
             RegistrationResult::Stale => {
                 if let Some(ips) = self.stations.ips(&key) {

@@ -5,7 +5,7 @@ use crate::fairness::Limit;
 use crate::nve::io::{Error, Event};
 use crate::nve::link::Rests;
 use crate::nve::orders::Row;
-use crate::nve::rules::{Input, News, Word};
+use crate::nve::rules::{Input, News, State, Word};
 use crate::nve::stations::{Effect, Effects};
 use crate::table::VapId;
 use nvo3_nva_proto::{Message, MoveId, MoveWord, Ready, Refusal, TsiKey, Version};
@@ -57,6 +57,10 @@ impl Nve {
         match effect {
             Effect::Changed { key, from, to } => {
                 self.tell(Event::State { key, from, to });
+                if to == State::Here && !self.stations.is_attached(&key) {
+                    // The port went while another NVE claimed the TSI.
+                    self.step_if_it_fits(key, Input::Detach);
+                }
                 self.claim_new_addresses(key);
             }
             Effect::News { key, move_id, news } => {

@@ -21,11 +21,17 @@ impl Stations {
         self.claim_ends.insert((now + wait, key));
     }
 
-    /// True if an input changes nothing now: a frame of a TSI whose registration was refused a short while ago.
-    pub(super) fn is_quiet(&self, now: Instant, key: &TsiKey, input: Input) -> bool {
-        let station = self.tsis.get(key).filter(|_| input == Input::Frame);
-        let waits = station.and_then(|station| station.refused).is_some_and(|(at, _)| now < at);
-        waits && station.is_some_and(|station| matches!(station.tsi.state, State::Away | State::Forwarding { .. }))
+    /// True if an input changes nothing now: a frame of a TSI whose registration was refused a short while ago. It counts at the next
+    /// attempt.
+    pub(super) fn is_quiet(&mut self, now: Instant, key: &TsiKey, input: Input) -> bool {
+        if input != Input::Frame {
+            return false;
+        }
+        let Some(station) = self.tsis.get_mut(key) else { return false };
+        let waits = station.refused.is_some_and(|(at, _)| now < at);
+        let quiet = waits && matches!(station.tsi.state, State::Away | State::Forwarding { .. });
+        station.shown |= quiet;
+        quiet
     }
 
     /// The time at which the next refused TSI may be tried again.
@@ -37,11 +43,13 @@ impl Stations {
     pub(crate) fn pop_claim_end(&mut self, now: Instant) -> Option<(TsiKey, Input)> {
         while let Some((at, key)) = self.claim_ends.first().copied().filter(|(at, _)| *at <= now) {
             self.claim_ends.pop_first();
-            let runs = self.tsis.get(&key).is_some_and(|station| {
-                station.wanted && station.vap.is_some() && station.refused.is_some_and(|(end, _)| end == at)
-            });
-            if runs {
-                return Some((key, Input::Runs));
+            let Some(station) = self.tsis.get_mut(&key).filter(|station| station.vap.is_some()) else { continue };
+            if station.refused.is_none_or(|(end, _)| end != at) {
+                continue;
+            }
+            let shown = core::mem::take(&mut station.shown);
+            if station.wanted || shown {
+                return Some((key, if station.wanted { Input::Runs } else { Input::Frame }));
             }
         }
         None

@@ -26,6 +26,8 @@ pub(super) struct Station {
     pub(super) readdressed: bool,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
+    /// True if a frame came in that pause.
+    pub(super) shown: bool,
     /// True if the hypervisor said that the VM runs here: a refused registration is tried again.
     pub(super) wanted: bool,
     /// True if the session was lost during the move in hand.
@@ -46,6 +48,7 @@ impl Station {
             heard: false,
             readdressed: false,
             refused: None,
+            shown: false,
             wanted: false,
             alone: false,
         }
