@@ -7,6 +7,8 @@ mod health;
 mod hear;
 mod memory;
 mod moves;
+mod offences;
+mod places;
 mod registrations;
 mod rests;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use super::events::Events;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 use super::peers::{Greeting, Letter, Peers, Receipt};
+use super::policy::Offenders;
 use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
@@ -83,6 +86,7 @@ pub struct Nva {
     conduct: Conduct,
     strays: Strays,
     publish: Publish,
+    offenders: Offenders,
     events: Events,
     /// Datagrams that came before the record of the epoch was durable.
     early: VecDeque<(Peer, Vec<u8>)>,
@@ -151,6 +155,7 @@ impl Nva {
             conduct,
             strays: Strays::default(),
             publish,
+            offenders: Offenders::default(),
             events,
             early: VecDeque::new(),
             counters: NvaCounters::default(),
@@ -202,14 +207,6 @@ impl Nva {
         if !self.facts.set_time(now) {
             self.counters.clock_backwards += 1;
         }
-    }
-
-    fn admit(&mut self, place: Place) -> Result<(), Error> {
-        if !self.peers.admit(self.facts.now(), place, self.facts.config().nves as usize) {
-            return Err(Error::Full("NvaConfig.nves"));
-        }
-        self.facts.set_place(place);
-        Ok(())
     }
 
     /// Takes a datagram of the control port, from an NVE at this address.
@@ -398,6 +395,9 @@ impl Nva {
         while let Some(nve) = self.publish.pop_woken() {
             self.feed(nve);
         }
+        while let Some((nve, quota, times)) = self.publish.pop_over_quota() {
+            self.over_quota(nve, quota, times);
+        }
         self.events.release(self.journal.durable());
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
@@ -446,6 +446,16 @@ impl Nva {
         self.facts.book().tsi_count()
     }
 
+    /// The place of an NVE, as management admitted it or as its *Hello* said; `None` if it is not admitted.
+    pub fn place(&self, nve: NveId) -> Option<Place> {
+        self.facts.place(nve)
+    }
+
+    /// The number of TSIs that the directory has at an NVE.
+    pub fn tsis_at(&self, nve: NveId) -> usize {
+        self.facts.book().share(nve).tsis
+    }
+
     /// True while the NVE has a session.
     pub fn is_connected(&self, nve: NveId) -> bool {
         self.peers.is_up(nve)
@@ -474,6 +484,7 @@ impl Nva {
             + self.publish.footprint()
             + self.registrar.footprint()
             + self.strays.len()
+            + self.offenders.len()
             + self.events.len()
             + self.early.len()
             + self.undurable.footprint()
