@@ -5,7 +5,7 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::rules::{News, State};
 use nvo3_mobility::nve::{self, Error};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, Refusal, Tsi, TsiKey};
-use nvo3_tests::direct::{Direct, peer, place, tsi, trusting};
+use nvo3_tests::direct::{Direct, peer, place, trusting, tsi};
 use nvo3_wire::Vni;
 
 const MOVE: MoveId = MoveId(9);

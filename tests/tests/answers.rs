@@ -7,7 +7,7 @@ use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Address, Answer, Header, Message, Micros, Place, Query, Response, Tsi, TsiKey, Version};
-use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, tsi, trusting};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, trusting, tsi};
 use nvo3_wire::{Mac, Vni};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;

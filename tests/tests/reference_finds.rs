@@ -4,7 +4,7 @@ use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::{self, rules::State};
 use nvo3_nva_proto::{Micros, MoveId, MoveResult};
-use nvo3_tests::direct::{Direct, peer, place, tsi, trusting};
+use nvo3_tests::direct::{Direct, peer, place, trusting, tsi};
 use nvo3_wire::Mac;
 
 fn frame(to: Mac) -> Vec<u8> {

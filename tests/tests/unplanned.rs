@@ -7,7 +7,7 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, MoveResult, RegistrationResult, Tsi};
-use nvo3_tests::direct::{Direct, place, tsi, trusting};
+use nvo3_tests::direct::{Direct, place, trusting, tsi};
 use std::net::IpAddr;
 
 fn announcement(tsi: &Tsi) -> [u8; 42] {

@@ -8,9 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
-use nvo3_nva_proto::{
-    DownReason, ErrorCode, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey,
-};
+use nvo3_nva_proto::{DownReason, ErrorCode, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 /// An input of the owner of an NVE: a hypervisor's hook or a driver's loop.

@@ -95,12 +95,16 @@ mod tests {
 
     #[test]
     fn a_rule_names_vnis_macs_and_prefixes_of_one_edge() {
-        let Allow { nve, rule } = "3=vni:77, vni:78,mac:02:00:00:00:00:10,ip:192.0.2.0/24,ip:2001:db8::/32".parse().unwrap();
+        let Allow { nve, rule } =
+            "3=vni:77, vni:78,mac:02:00:00:00:00:10,ip:192.0.2.0/24,ip:2001:db8::/32".parse().unwrap();
 
         assert_eq!(nve, NveId(3));
         assert_eq!(rule.vns.iter().map(|vn| vn.get()).collect::<Vec<_>>(), [77, 78]);
         assert_eq!(rule.macs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["02:00:00:00:00:10"]);
-        assert_eq!(rule.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.0/24", "2001:db8::/32"]);
+        assert_eq!(
+            rule.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["192.0.2.0/24", "2001:db8::/32"]
+        );
     }
 
     #[test]

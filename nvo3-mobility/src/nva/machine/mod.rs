@@ -334,7 +334,11 @@ impl Nva {
                 self.send_all(lists);
             }
             Effects::Committed(id) => {
-                self.note_present(&self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default());
+                let tsis = self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default();
+                self.note_present(&tsis);
+                if id.is_reserved() {
+                    self.registrar.note_unplanned(&self.facts, &tsis);
+                }
                 let planned_at = self.conduct.planned_at(id).unwrap_or(self.facts.now());
                 let updates = self.publish.committed(&self.facts, number, id, planned_at);
                 self.send_all(updates);

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Locators, Message, NveId, Place,
-    RecordNo, Reject, Seen, Session, SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Locators, Message, NveId,
+    Place, RecordNo, Reject, Seen, Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.

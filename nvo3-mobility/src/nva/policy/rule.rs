@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn what_is_no_prefix_is_refused_and_says_why() {
         let length = |most| Err(PrefixError::Length { most });
-        let cases = [("", Err(PrefixError::Address)), ("192.0.2/8", Err(PrefixError::Address)), ("::/129", length(128))];
+        let cases =
+            [("", Err(PrefixError::Address)), ("192.0.2/8", Err(PrefixError::Address)), ("::/129", length(128))];
         for (text, expected) in cases.into_iter().chain([("192.0.2.0/33", length(32)), ("::1/x", length(128))]) {
             assert_eq!(text.parse::<Prefix>(), expected, "{text}");
         }

@@ -115,7 +115,8 @@ mod tests {
         let now = Instant(0);
         wanted.set(now, 'x', other, Instant(1), 2);
 
-        let kept = [('a', 30), ('b', 20), ('b', 25), ('c', 40)].map(|(key, at)| wanted.set(now, key, one, Instant(at), 2));
+        let kept =
+            [('a', 30), ('b', 20), ('b', 25), ('c', 40)].map(|(key, at)| wanted.set(now, key, one, Instant(at), 2));
 
         assert_eq!(kept, [true, true, true, false]);
         assert_eq!(['a', 'b', 'c'].map(|key| wanted.get(&key, one).map(|at| at.0)), [Some(30), None, Some(40)]);

@@ -169,7 +169,7 @@ impl Registrar {
             }
             Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
             Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),
-            Some(_) if self.duplicates.suspect(facts.now(), facts.config(), key) => Verdict::Freeze(current),
+            Some(_) if self.duplicates.is_last(facts.now(), facts.config(), key) => Verdict::Freeze(current),
             Some(registration) => Verdict::Yield(registration.nve()),
         }
     }
@@ -208,6 +208,13 @@ impl Registrar {
     /// The claim that waited for a TSI's move to end.
     pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claimed> {
         self.claims.remove(key)
+    }
+
+    /// TSIs moved without a plan.
+    pub(in crate::nva) fn note_unplanned(&mut self, facts: &Facts, keys: &[TsiKey]) {
+        for key in keys {
+            self.duplicates.note_move(facts.now(), facts.config(), *key);
+        }
     }
 
     /// A TSI is frozen from now on.

@@ -140,8 +140,8 @@ use Input::{
 };
 use MoveResult::{Aborted, Committed};
 use Output::{
-    Abort, Alarm, AskOld, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew, PrepareOld,
-    PublishAbort, Revoke,
+    Abort, Alarm, AskOld, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew,
+    PrepareOld, PublishAbort, Revoke,
 };
 use Refusal::StillHere;
 use Side::{New, Old};
