@@ -156,7 +156,7 @@ fn a_vm_that_the_authority_does_not_accept_is_a_claim_and_no_longer_delivered_to
     assert_eq!(receives(&mut world), Verdict::Deliver(VapId(1)));
 
     world.tell(EDGE, Input::Connect);
-    world.run(Micros::from_secs(4));
+    world.run(Micros::from_secs(1));
 
     let claimed = |event: &Event| matches!(event, Event::State { from: State::Here, to: State::Claiming { .. }, .. });
     assert!(world.edges[EDGE].events.iter().any(claimed), "{:?}", world.edges[EDGE].events);

@@ -63,8 +63,11 @@ fn claims_that_are_refused_freeze_no_vm_of_another_nve() {
     let vm = tsi(1);
     let mut world = Direct::new(3);
     world.start(OWNER, 1, vm.clone());
-    world.start(HOSTILE, 1, vm.clone());
-    answers_questions(&mut world, &vm, 60);
+    world.attach(HOSTILE, 1, vec![vm.clone()]);
+    for _ in 0..8 {
+        world.tell(HOSTILE, nve::Input::Activate { key: vm.key, move_id: None });
+        answers_questions(&mut world, &vm, 2);
+    }
     assert!(world.nva.counters().still_here_registrations >= 5);
     assert!(!world.nva.book().is_frozen(&vm.key));
 
