@@ -4,7 +4,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
-use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
+use nvo3_mobility::nva::{self, ClaimsByWord, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Change, PortPolicy, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
@@ -102,6 +102,13 @@ pub fn prompt(transport: Transport) -> NvaConfig {
     config
 }
 
+/// The same, and it takes a TSI from a live edge by a hypervisor's word alone.
+pub fn trusting() -> NvaConfig {
+    let mut config = prompt(Transport::Trusted);
+    config.claims_by_word = ClaimsByWord::Trusted;
+    config
+}
+
 impl Direct {
     /// A world of `edges` edges, numbered from 1, all admitted and connected. `members_interval` is 0, because time stands still here.
     pub fn new(edges: u8) -> Self {
@@ -185,7 +192,8 @@ impl Direct {
     pub fn restart_nva(&mut self) {
         self.restarts += 1;
         let records = self.records.clone();
-        let config = NvaConfig::new(self.config.transport.clone());
+        let mut config = NvaConfig::new(self.config.transport.clone());
+        config.claims_by_word = self.config.claims_by_word;
         self.nva = Nva::replay(config, 7_000 + self.restarts, self.now, records).unwrap();
         for n in 1..=self.edges.len() as u8 {
             self.nva.handle(self.now, nva::Input::Admit(place(n))).unwrap();

@@ -5,7 +5,7 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::rules::{News, State};
 use nvo3_mobility::nve::{self, Error};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, Refusal, Tsi, TsiKey};
-use nvo3_tests::direct::{Direct, peer, place, tsi};
+use nvo3_tests::direct::{Direct, peer, place, trusting, tsi};
 use nvo3_wire::Vni;
 
 const MOVE: MoveId = MoveId(9);
@@ -380,7 +380,7 @@ fn nothing_that_depends_on_a_record_leaves_before_it_is_durable() {
 fn a_vm_that_shows_up_at_a_third_nve_during_a_move_is_answered_when_that_has_ended() {
     let vm = tsi(1);
     let key = vm.key;
-    let mut world = Direct::new(3);
+    let mut world = Direct::with(3, trusting());
     world.start(0, 1, vm.clone());
     world.plan(MOVE.0, vec![key], 2);
     world.start(2, 7, vm);

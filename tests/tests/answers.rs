@@ -7,7 +7,7 @@ use nvo3_mobility::nva::{self, NvaConfig};
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Address, Answer, Header, Message, Micros, Place, Query, Response, Tsi, TsiKey, Version};
-use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, tsi};
+use nvo3_tests::direct::{Direct, Forger, Sent, To, peer, place, trusting, tsi};
 use nvo3_wire::{Mac, Vni};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -212,7 +212,7 @@ fn an_update_replaces_what_was_known_to_be_somewhere_or_nowhere() {
         ("negative by negative", None, None),
     ];
     for (name, before, after) in cases {
-        let mut world = Direct::new(3);
+        let mut world = Direct::with(3, trusting());
         miss(&mut world, 0, key);
         if before.is_some() {
             world.start(1, 1, tsi(1));
@@ -329,7 +329,7 @@ fn a_lost_update_is_noticed_and_made_up_for() {
 #[test]
 fn who_never_acknowledges_an_update_loses_its_session_and_with_the_next_hears_of_it() {
     let key = tsi(1).key;
-    let mut world = Direct::new(3);
+    let mut world = Direct::with(3, trusting());
     world.start(1, 1, tsi(1));
     miss(&mut world, 0, key);
     let told = Rc::new(Cell::new(0));

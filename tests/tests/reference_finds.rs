@@ -4,7 +4,7 @@ use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nva;
 use nvo3_mobility::nve::{self, rules::State};
 use nvo3_nva_proto::{Micros, MoveId, MoveResult};
-use nvo3_tests::direct::{Direct, peer, place, tsi};
+use nvo3_tests::direct::{Direct, peer, place, trusting, tsi};
 use nvo3_wire::Mac;
 
 fn frame(to: Mac) -> Vec<u8> {
@@ -36,7 +36,7 @@ fn what_an_outcome_says_of_a_mapping_is_not_believed_for_ever() {
 
 #[test]
 fn who_has_the_mapping_forgets_where_the_station_was_before() {
-    let mut world = Direct::new(2);
+    let mut world = Direct::with(2, trusting());
     world.start(0, 1, tsi(1));
 
     world.start(1, 1, tsi(1));

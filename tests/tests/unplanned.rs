@@ -7,7 +7,7 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Handled};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, MoveResult, RegistrationResult, Tsi};
-use nvo3_tests::direct::{Direct, place, tsi};
+use nvo3_tests::direct::{Direct, place, trusting, tsi};
 use std::net::IpAddr;
 
 fn announcement(tsi: &Tsi) -> [u8; 42] {
@@ -80,7 +80,7 @@ fn a_claim_waits_for_an_old_nve_without_a_session_until_that_counts_as_gone() {
 fn the_fifth_unplanned_move_freezes_the_address_and_planned_ones_do_not_count() {
     let vm = tsi(1);
     let key = vm.key;
-    let mut world = Direct::new(2);
+    let mut world = Direct::with(2, trusting());
     world.start(0, 1, vm.clone());
     world.attach(1, 1, vec![vm]);
     for id in 1..=6 {
@@ -109,7 +109,7 @@ fn the_fifth_unplanned_move_freezes_the_address_and_planned_ones_do_not_count() 
 fn a_late_detach_does_not_undo_a_newer_attach() {
     let vm = tsi(1);
     let key = vm.key;
-    let mut world = Direct::new(2);
+    let mut world = Direct::with(2, trusting());
     world.start(0, 1, vm.clone());
     world.start(1, 1, vm);
     assert_eq!(world.nva.lookup(&key).unwrap().place, Some(place(2)));

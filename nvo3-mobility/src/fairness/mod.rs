@@ -15,6 +15,7 @@
 //! | hints sent | each NVE of a VN that is here; all strangers together | [`NveConfig::hints`]: 1,000/s, burst 1,000 | is not sent | `shed_hints` |
 //! | answers of the authority outside a session | each address | [`NvaConfig::answers`]: 100/s, burst 200 | is not sent | `limited_answers` |
 //! | the same | all addresses of no admitted NVE together | [`NvaConfig::strangers`]: 1,000/s, burst 1,000 | is not sent | `limited_answers` |
+//! | TSIs, addresses, subscriptions, interest at the authority | each NVE | [`Quotas`]: 65,536 TSIs and more | is refused, or the NVE's oldest makes room | `over_quota_…` |
 //!
 //! A VM that behaves does not come near them. The defaults are for one VM behind a port; for a gateway or a bridge with thousands of
 //! stations behind one port, raise `announcements`, `questions` and `misses`.
@@ -29,6 +30,7 @@
 //! [`ForwarderConfig::asked_per_port`]: crate::forwarder::ForwarderConfig::asked_per_port
 //! [`NvaConfig::answers`]: crate::nva::NvaConfig::answers
 //! [`NvaConfig::strangers`]: crate::nva::NvaConfig::strangers
+//! [`Quotas`]: crate::nva::Quotas
 
 mod bucket;
 mod recent;

@@ -1,5 +1,6 @@
 //! The configuration of an authority: times and bounds.
 
+use super::policy::{ClaimsByWord, LocatorsFrom, Policy, Quotas};
 use crate::error::{AGE, IPS, above_zero, covers, fits, limits, rates};
 use crate::fairness::Rate;
 use crate::{ConfigError, Transport};
@@ -104,6 +105,15 @@ pub struct NvaConfig {
     /// The rate of answers outside a session to all addresses together that are no locators of an admitted NVE. Default: 1,000/s, 1,000
     /// at once; more than 0. An answer beyond it is not sent and counts in `limited_answers`.
     pub strangers: Rate,
+    /// What each NVE may register. Default: [`Policy::default`], no rule for any NVE.
+    pub policy: Policy,
+    /// What decides if a hypervisor's word takes a TSI from a live NVE. Default: [`ClaimsByWord::Confirmed`].
+    pub claims_by_word: ClaimsByWord,
+    /// Which locators count where those of a *Hello* are not those of [`Input::Admit`](super::Input::Admit). Default:
+    /// [`LocatorsFrom::Admitted`].
+    pub locators: LocatorsFrom,
+    /// How much memory one NVE may take. Default: [`Quotas::default`].
+    pub quotas: Quotas,
 }
 
 impl NvaConfig {
@@ -138,6 +148,10 @@ impl NvaConfig {
             queue: 65_536,
             answers: Rate { per_second: 100, burst: 200 },
             strangers: Rate { per_second: 1_000, burst: 1_000 },
+            policy: Policy::default(),
+            claims_by_word: ClaimsByWord::default(),
+            locators: LocatorsFrom::default(),
+            quotas: Quotas::default(),
         }
     }
 
@@ -156,6 +170,11 @@ impl NvaConfig {
             ("ended_moves", self.ended_moves),
             ("unpersisted", self.unpersisted),
             ("queue", self.queue),
+            ("quotas.tsis", self.quotas.tsis),
+            ("quotas.addresses", self.quotas.addresses),
+            ("quotas.subscriptions", self.quotas.subscriptions),
+            ("quotas.interest", self.quotas.interest),
+            ("quotas.absent", self.quotas.absent),
         ];
         above_zero("NvaConfig", positive)?;
         let limited = [

@@ -2,6 +2,7 @@
 
 use super::NvaConfig;
 use super::book::{Book, Effects, Record};
+use super::policy::Quota;
 use alloc::collections::BTreeMap;
 use core::cmp::Ordering;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, NveId, Place, RecordNo, Seen, SessionId, TsiKey, Version};
@@ -41,6 +42,34 @@ impl Facts {
 
     pub(super) fn place(&self, nve: NveId) -> Option<Place> {
         self.places.get(&nve).copied()
+    }
+
+    /// True if another NVE has one of these locators.
+    pub(super) fn has_locator_of_another(&self, place: &Place) -> bool {
+        let has = |other: &Place| {
+            let (mine, its) = (place.locators, other.locators);
+            mine.v4().is_some() && mine.v4() == its.v4() || mine.v6().is_some() && mine.v6() == its.v6()
+        };
+        self.places.values().any(|other| other.nve != place.nve && has(other))
+    }
+
+    /// The quota that an NVE exceeds if it also has these TSIs, each with its number of addresses; `None` if it exceeds none.
+    pub(super) fn over_quota<'a>(
+        &self,
+        nve: NveId,
+        tsis: impl IntoIterator<Item = (&'a TsiKey, usize)>,
+    ) -> Option<Quota> {
+        let (quotas, share) = (&self.config.quotas, self.book.share(nve));
+        let (mut gained, mut addresses) = (0, share.addresses);
+        for (key, ips) in tsis {
+            let here = self.book.get(key).filter(|registration| registration.nve() == nve);
+            gained += usize::from(here.is_none());
+            addresses = addresses + ips - here.map_or(0, |registration| registration.ips().len());
+        }
+        if gained > 0 && share.tsis + gained > quotas.tsis as usize {
+            return Some(Quota::Tsis);
+        }
+        (addresses > share.addresses && addresses > quotas.addresses as usize).then_some(Quota::Addresses)
     }
 
     /// The mapping of a TSI.
@@ -104,9 +133,9 @@ impl Facts {
         forward
     }
 
-    /// Sets the place of an NVE.
-    pub(super) fn set_place(&mut self, place: Place) {
-        self.places.insert(place.nve, place);
+    /// Sets the place of an NVE. Gives the place before.
+    pub(super) fn set_place(&mut self, place: Place) -> Option<Place> {
+        self.places.insert(place.nve, place)
     }
 
     /// Applies the next record to the book. `at` is its epoch and its number.

@@ -1,5 +1,6 @@
 //! The inputs and outputs of an NVA, besides bytes.
 
+use super::policy::Quota;
 use super::rules::State;
 use crate::health::Waiting;
 use alloc::format;
@@ -7,7 +8,8 @@ use alloc::string::String;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use nvo3_nva_proto::{
-    DownReason, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, Report, SessionTimer, TsiKey, Version,
+    DownReason, Locators, Micros, MoveId, MoveKind, MoveResult, NveId, Place, Refusal, RegistrationResult, Report,
+    SessionTimer, TsiKey, Version,
 };
 use nvo3_wire::Vni;
 
@@ -175,6 +177,59 @@ pub enum Event {
         /// The number of such answers, to any address, since the last event.
         count: u64,
     },
+    /// An NVE claimed a TSI that it may not have. At most one event per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    ClaimRefused {
+        /// The NVE.
+        nve: NveId,
+        /// The TSI of the last such claim.
+        key: TsiKey,
+        /// *NotAuthorised*: the rule of the NVE does not allow the TSI. *Policy*: its VM answers at the NVE that has it.
+        result: RegistrationResult,
+        /// The number of such claims since the last event.
+        count: u64,
+    },
+    /// An NVE wants more than its quota. At most one event per NVE, quota and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    OverQuota {
+        /// The NVE.
+        nve: NveId,
+        /// The quota.
+        quota: Quota,
+        /// How often it did so since the last event.
+        count: u64,
+    },
+    /// The *Hello* of an NVE named other locators than management, and was refused ([`NvaConfig::locators`](super::NvaConfig)). At most
+    /// one event per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    OtherLocators {
+        /// The NVE.
+        nve: NveId,
+        /// The locators of management.
+        admitted: Locators,
+        /// The locators of the *Hello*.
+        hello: Locators,
+        /// The number of such *Hello* messages since the last event.
+        count: u64,
+    },
+    /// The authority took over the locators of an NVE's *Hello* ([`NvaConfig::locators`](super::NvaConfig)).
+    Readdressed {
+        /// The NVE.
+        nve: NveId,
+        /// The locators before.
+        before: Locators,
+        /// The locators from now on.
+        now: Locators,
+    },
+    /// A *Hello* of an NVE came from another address than that of its live session, and was refused: two edges have this id, or the edge
+    /// started again elsewhere. At most one event per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    TwoPlaces {
+        /// The NVE.
+        nve: NveId,
+        /// The address of its session.
+        at: IpAddr,
+        /// The address of the *Hello*.
+        other: IpAddr,
+        /// The number of such *Hello* messages since the last event.
+        count: u64,
+    },
 }
 
 impl fmt::Display for Event {
@@ -220,6 +275,26 @@ impl fmt::Display for Event {
             Self::Limited { to, count } => {
                 write!(f, "{count} answers outside a session were not sent, the last one to {to}: too many")
             }
+            Self::ClaimRefused { nve, key, result: RegistrationResult::NotAuthorised, count } => {
+                write!(f, "{nve} claimed {key}, which its rule does not allow; {count} such claims were refused")
+            }
+            Self::ClaimRefused { nve, key, count, .. } => {
+                write!(f, "{nve} claimed {key}, whose VM answers where it is; {count} such claims were refused")
+            }
+            Self::OverQuota { nve, quota, count } => {
+                write!(f, "{nve} has its quota of {quota}, and wanted more {count} times")
+            }
+            Self::OtherLocators { nve, admitted, hello, .. } => write!(
+                f,
+                "the session of {nve} is refused: it says that its locators are {hello}, and it is admitted with the locators {admitted}"
+            ),
+            Self::Readdressed { nve, before, now } => {
+                write!(f, "{nve} has the locators {now} now, as it says; before it had {before}")
+            }
+            Self::TwoPlaces { nve, at, other, .. } => write!(
+                f,
+                "a session of {nve} from {other} is refused: it has one from {at}; two edges have this id, or it started again elsewhere"
+            ),
         }
     }
 }
@@ -416,6 +491,22 @@ pub struct NvaCounters {
     /// Answers to senders without a session that were not sent, because their address would have got more bytes than came from it. The
     /// bytes that came count for the next answer. A restart of the NVA raises it.
     pub withheld_answers: u64,
+    /// Registrations refused because the NVE's rule does not allow them ([`Event::ClaimRefused`]). Healthy: 0.
+    pub unauthorised_registrations: u64,
+    /// Registrations refused because the VM answers at the NVE that has it ([`Event::ClaimRefused`]). Healthy: 0.
+    pub still_here_registrations: u64,
+    /// Registrations refused because the NVE has its quota of TSIs or addresses ([`Event::OverQuota`]). Healthy: 0.
+    pub over_quota_registrations: u64,
+    /// VNs that an NVE could not subscribe to because of its quota ([`Event::OverQuota`]). Healthy: 0.
+    pub over_quota_subscriptions: u64,
+    /// Interests of an NVE that ended early to make room for another one of it ([`Event::OverQuota`]). Healthy: 0.
+    pub over_quota_interest: u64,
+    /// *Hello* messages refused because they named other locators than management ([`Event::OtherLocators`]). Healthy: 0.
+    pub other_locators: u64,
+    /// *Hello* messages refused because the NVE has a live session from another address ([`Event::TwoPlaces`]). Healthy: 0.
+    pub two_places: u64,
+    /// Times that the authority took over other locators from a *Hello* ([`Event::Readdressed`]).
+    pub readdressed: u64,
 }
 
 impl NvaCounters {

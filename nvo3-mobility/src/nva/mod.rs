@@ -25,6 +25,7 @@
 //! |---|---|
 //! | `book` | folds records into the directory and the moves |
 //! | `peers` | keeps the sessions with NVEs, and lets a message leave when the record that it rests on is durable |
+//! | `policy` | says what each NVE may register, and how much memory it may take |
 //! | `registrar` | decides what an NVE may register and withdraw (VMM-6: registrations; EVM-05: a TSI that moves too often is frozen) |
 //! | `conduct` | steps moves by the table, and keeps their timers |
 //! | `publish` | decides which NVE gets which mapping, and notes when the NVE uses it (DIR-06 … DIR-13: push and pull) |
@@ -38,6 +39,7 @@ mod facts;
 mod io;
 mod machine;
 mod peers;
+mod policy;
 mod publish;
 mod registrar;
 mod undurable;
@@ -47,3 +49,4 @@ pub use conduct::rules;
 pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 pub use machine::Nva;
+pub use policy::{ClaimsByWord, LocatorsFrom, Policy, Prefix, PrefixError, Quota, Quotas, Rule};

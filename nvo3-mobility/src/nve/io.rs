@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
-use nvo3_nva_proto::{DownReason, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
+use nvo3_nva_proto::{DownReason, ErrorCode, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 /// An input of the owner of an NVE: a hypervisor's hook or a driver's loop.
@@ -254,6 +254,12 @@ pub enum Event {
         /// The outer source address of one of the frames.
         from: IpAddr,
     },
+    /// The NVA refuses a session. The NVE goes on asking. At most one event per [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    HelloRefused {
+        /// The reason. *NotAllowed*: the NVA has other locators for this NVE than `NveConfig.place`, or the NVE has a session from
+        /// another address.
+        code: ErrorCode,
+    },
 }
 
 impl fmt::Display for Event {
@@ -278,6 +284,10 @@ impl fmt::Display for Event {
             Self::Stranger { vn, from } => {
                 write!(f, "frames of VN {vn} came from {from}, where no NVE of the VN is; they were dropped")
             }
+            Self::HelloRefused { code: ErrorCode::NotAllowed } => f.write_str(
+                "the NVA refuses a session: it has other locators for this NVE, or another NVE with this id has a session",
+            ),
+            Self::HelloRefused { code } => write!(f, "the NVA refuses a session: {code}"),
             Self::Stalled(waiting) => write!(f, "the owner does not do its part: {waiting}"),
             Self::ForwarderSilent { since } => {
                 write!(

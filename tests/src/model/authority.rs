@@ -83,7 +83,7 @@ impl Stage<'_> {
             Output::PrepareNew => {
                 self.tell(new, Msg::Prepare { id, version, old: false, peer: old, suspended: false, failover });
             }
-            Output::PrepareOld(suspended) => {
+            Output::PrepareOld(suspended) | Output::AskOld(suspended) => {
                 self.tell(old, Msg::Prepare { id, version, old: true, peer: new, suspended, failover });
             }
             Output::Revoke => self.tell(new, Msg::Revoke { id, version, peer: old }),

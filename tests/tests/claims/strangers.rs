@@ -122,9 +122,10 @@ fn an_nve_may_send_from_both_of_its_locators() {
     let v6 = Ipv6Addr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2]);
     let mut world = Direct::with(2, prompt(Transport::Trusted));
     let both = Locators::Both(Ipv4Addr::new(198, 51, 100, 2), v6);
-    world.nva.handle(world.now, nva::Input::Admit(Place { nve: NveId(2), locators: both })).unwrap();
     world.start(0, PORT.0, station(1));
     world.start(1, PORT.0, station(2));
+    world.nva.handle(world.now, nva::Input::Admit(Place { nve: NveId(2), locators: both })).unwrap();
+    world.settle();
 
     assert_eq!([tunnels_from(&mut world, v6.into()), tunnels(&mut world, 2)], [Verdict::Deliver(PORT); 2]);
     assert_eq!(tunnels_from(&mut world, Ipv6Addr::LOCALHOST.into()), Verdict::Held);

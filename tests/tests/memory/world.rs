@@ -1,12 +1,13 @@
 //! The world of these tests: edges and an authority without a network, and words for what happens to the authority.
 
-use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
+use nvo3_mobility::nva::{self, ClaimsByWord, Nva, NvaConfig, Record};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, TsiKey, Version};
 use nvo3_tests::direct::{Direct, place, prompt};
 
 pub(crate) fn config(epoch: u32) -> NvaConfig {
     let mut config = prompt(nvo3_mobility::Transport::Trusted);
     config.epoch = epoch;
+    config.claims_by_word = ClaimsByWord::Trusted;
     config
 }
 

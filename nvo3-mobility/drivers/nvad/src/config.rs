@@ -1,8 +1,9 @@
 //! The settings of an authority: flags, a TOML file with the same names as keys, or both; flags win.
 
+use crate::allow::{Allow, ByWord, Whose};
 use clap::{CommandFactory, Parser};
 use nvo3_mobility::Transport;
-use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::nva::{NvaConfig, Policy};
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place};
 use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
@@ -102,6 +103,24 @@ pub(crate) struct Settings {
     /// How long an edge may hold a frame for a VM that moves, 1ms to 49 days [default: 5s].
     #[arg(long, value_name = "TIME")]
     hold_age: Option<Span>,
+    /// The VMs that an edge may have, such as `1=vni:77,vni:78,ip:192.0.2.0/24`: VNIs, MACs and IP prefixes. What is not named of a kind
+    /// is all allowed. Without a rule an edge may have every VM that no other edge has. May be repeated [default: []].
+    #[arg(long, value_name = "ID=KIND:VALUE,...")]
+    #[serde(deserialize_with = "one_or_many")]
+    allow: Vec<Allow>,
+    /// What takes a VM from an edge that is alive when a hypervisor says at another edge that it runs there. confirmed: its old edge,
+    /// once the VM does not answer there; trusted: the word alone [default: confirmed].
+    #[arg(long, value_name = "confirmed|trusted")]
+    claims_by_word: Option<ByWord>,
+    /// Where an edge says other locators than --nve: admitted refuses the edge, hello believes it [default: admitted].
+    #[arg(long, value_name = "admitted|hello")]
+    locators: Option<Whose>,
+    /// The most VMs at one edge [default: 65536].
+    #[arg(long, value_name = "VMS")]
+    tsis_per_nve: Option<u32>,
+    /// The most IP addresses of all VMs at one edge [default: 262144].
+    #[arg(long, value_name = "ADDRESSES")]
+    addresses_per_nve: Option<u32>,
 }
 
 /// The checked settings.
@@ -132,6 +151,10 @@ pub(crate) enum Error {
     NveTwice(u64),
     #[error("--nve: {0} is the locator of {1} and of {2}")]
     Shared(IpAddr, NveId, NveId),
+    #[error("--allow {0}: is there twice; name all that the edge may have in one")]
+    AllowTwice(u64),
+    #[error("--allow {0}: there is no --nve {0}")]
+    AllowUnknown(u64),
     #[error("--data and --in-memory: only one of both can be")]
     Both,
     #[error(transparent)]
@@ -177,6 +200,11 @@ impl Settings {
             hold_frames: self.hold_frames.or(file.hold_frames),
             hold_bytes: self.hold_bytes.or(file.hold_bytes),
             hold_age: self.hold_age.or(file.hold_age),
+            allow: if self.allow.is_empty() { file.allow } else { self.allow },
+            claims_by_word: self.claims_by_word.or(file.claims_by_word),
+            locators: self.locators.or(file.locators),
+            tsis_per_nve: self.tsis_per_nve.or(file.tsis_per_nve),
+            addresses_per_nve: self.addresses_per_nve.or(file.addresses_per_nve),
         }
     }
 
@@ -235,8 +263,30 @@ impl Settings {
         nva.early_push = self.early_push.unwrap_or(nva.early_push);
         nva.hold.frames = self.hold_frames.unwrap_or(nva.hold.frames);
         nva.hold.bytes = self.hold_bytes.unwrap_or(nva.hold.bytes);
+        nva.policy = self.policy()?;
+        nva.claims_by_word = self.claims_by_word.map_or(nva.claims_by_word, |ByWord(by_word)| by_word);
+        nva.locators = self.locators.map_or(nva.locators, |Whose(locators)| locators);
+        nva.quotas.tsis = self.tsis_per_nve.unwrap_or(nva.quotas.tsis);
+        nva.quotas.addresses = self.addresses_per_nve.unwrap_or(nva.quotas.addresses);
         nva.validate()?;
         Ok(nva)
+    }
+}
+
+impl Settings {
+    /// The rules of the edges. Each rule is for an edge of the domain, and there is one for each edge.
+    fn policy(&self) -> Result<Policy, Error> {
+        let mut policy = Policy::default();
+        for (n, Allow { nve, rule }) in self.allow.iter().enumerate() {
+            if self.allow.iter().take(n).any(|before| before.nve == *nve) {
+                return Err(Error::AllowTwice(nve.0));
+            }
+            if !self.nve.iter().any(|member| member.0.nve == *nve) {
+                return Err(Error::AllowUnknown(nve.0));
+            }
+            policy.set(*nve, rule.clone());
+        }
+        Ok(policy)
     }
 }
 
@@ -429,7 +479,7 @@ mod tests {
         for (key, default) in commented.filter(|(key, _)| !key.contains(' ')) {
             let flag = help.split(&format!("      --{key}")).nth(1).unwrap();
             let said = flag.split_once("[default: ").unwrap().1.split_once(']').unwrap().0;
-            assert_eq!(said, default.trim_matches('"'), "--{key}");
+            assert_eq!(said, default.trim_matches(['"', ']']), "--{key}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! is durable, and the loop never waits for the disk. The library of this package has the store and the sockets.
 
 mod addresses;
+mod allow;
 mod authority;
 mod config;
 mod control;

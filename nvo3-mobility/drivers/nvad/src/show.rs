@@ -2,7 +2,7 @@
 
 use nvo3_mobility::nva::rules::State;
 use nvo3_mobility::nva::{Event, Nva, Standing};
-use nvo3_nva_proto::{Mapping, MoveKind, Place, TsiKey};
+use nvo3_nva_proto::{Locators, Mapping, MoveKind, Place, TsiKey};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -51,12 +51,20 @@ pub(crate) fn fields(structure: &impl Serialize) -> Map<String, Value> {
     }
 }
 
+fn addresses(locators: &Locators) -> Vec<IpAddr> {
+    [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)].into_iter().flatten().collect()
+}
+
 /// A row for each edge of the domain.
 pub(crate) fn nves(nva: &Nva, places: &[Place]) -> Value {
     let row = |place: &Place| {
-        let locators = [place.locators.v4().map(IpAddr::V4), place.locators.v6().map(IpAddr::V6)];
-        let locators: Vec<IpAddr> = locators.into_iter().flatten().collect();
-        json!({ "id": place.nve, "locators": locators, "connected": nva.is_connected(place.nve) })
+        let place = nva.place(place.nve).unwrap_or(*place);
+        json!({
+            "id": place.nve,
+            "locators": addresses(&place.locators),
+            "connected": nva.is_connected(place.nve),
+            "tsis": nva.tsis_at(place.nve),
+        })
     };
     places.iter().map(row).collect()
 }
@@ -98,6 +106,30 @@ pub(crate) fn event(event: &Event) -> Value {
         }
         Event::Omitted { key, nve } => json!({ "event": "omitted", "vni": key.vn, "mac": key.mac, "nve": nve }),
         Event::DidNotYield { id, nve } => json!({ "event": "did-not-yield", "move": id, "nve": nve }),
+        Event::ClaimRefused { nve, key, result, count } => json!({
+            "event": "claim-refused",
+            "nve": nve,
+            "vni": key.vn,
+            "mac": key.mac,
+            "why": result.as_str(),
+            "count": count,
+        }),
+        Event::OverQuota { nve, quota, count } => {
+            json!({ "event": "over-quota", "nve": nve, "quota": quota.name(), "count": count })
+        }
+        Event::OtherLocators { nve, admitted, hello, count } => json!({
+            "event": "other-locators",
+            "nve": nve,
+            "admitted": addresses(admitted),
+            "hello": addresses(hello),
+            "count": count,
+        }),
+        Event::Readdressed { nve, before, now } => {
+            json!({ "event": "readdressed", "nve": nve, "before": addresses(before), "now": addresses(now) })
+        }
+        Event::TwoPlaces { nve, at, other, count } => {
+            json!({ "event": "two-places", "nve": nve, "at": at, "other": other, "count": count })
+        }
         other => json!({ "event": "other", "what": other.to_string() }),
     }
 }

@@ -168,6 +168,11 @@ fn log(event: &Event) {
             stale_senders = report.stale_senders,
             "an edge reports its part of a move"
         ),
+        Event::ClaimRefused { .. }
+        | Event::OverQuota { .. }
+        | Event::OtherLocators { .. }
+        | Event::Readdressed { .. }
+        | Event::TwoPlaces { .. } => tracing::warn!("{event}"),
         other => tracing::info!("{other}"),
     }
 }

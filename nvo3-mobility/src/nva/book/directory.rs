@@ -58,6 +58,15 @@ pub(super) struct Directory {
     members: BTreeMap<Vni, BTreeMap<NveId, u32>>,
     /// The VNs of each NVE, in the same sense.
     vns: BTreeSet<(NveId, Vni)>,
+    /// The TSIs at each NVE, and their addresses.
+    shares: BTreeMap<NveId, Share>,
+}
+
+/// The part of the directory that one NVE has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::nva) struct Share {
+    pub(in crate::nva) tsis: usize,
+    pub(in crate::nva) addresses: usize,
 }
 
 /// The first and the last TSI key.
@@ -75,6 +84,26 @@ impl Directory {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TsiKey, &Registration)> {
         self.registrations.iter()
+    }
+
+    /// The part of the directory that an NVE has.
+    pub(super) fn share(&self, nve: NveId) -> Share {
+        self.shares.get(&nve).copied().unwrap_or_default()
+    }
+
+    fn gain(&mut self, nve: NveId, addresses: usize) {
+        let share = self.shares.entry(nve).or_default();
+        share.tsis += 1;
+        share.addresses += addresses;
+    }
+
+    fn lose(&mut self, nve: NveId, addresses: usize) {
+        let Some(share) = self.shares.get_mut(&nve) else { return };
+        share.tsis -= 1;
+        share.addresses -= addresses;
+        if *share == Share::default() {
+            self.shares.remove(&nve);
+        }
     }
 
     pub(super) fn find(&self, vn: Vni, address: Address) -> Option<TsiKey> {
@@ -115,6 +144,10 @@ impl Directory {
             self.by_ip.remove(&(key.vn, *ip));
         }
         self.by_ip.extend(tsi.ips.iter().map(|ip| ((key.vn, *ip), key.mac)));
+        if let Some(before) = &before {
+            self.lose(before.nve, before.ips.len());
+        }
+        self.gain(nve, tsi.ips.len());
         self.change_nve(key, before.map(|before| before.nve), nve);
     }
 
@@ -122,9 +155,12 @@ impl Directory {
     pub(super) fn settle(&mut self, key: &TsiKey, nve: NveId, version: Version, by: Records) {
         let Some(registration) = self.registrations.get_mut(key) else { return };
         let before = core::mem::replace(&mut registration.nve, nve);
+        let addresses = registration.ips.len();
         registration.version = version;
         registration.settled = Some(by);
         registration.restamped = None;
+        self.lose(before, addresses);
+        self.gain(nve, addresses);
         self.change_nve(*key, Some(before), nve);
     }
 
@@ -152,6 +188,7 @@ impl Directory {
             self.by_ip.remove(&(key.vn, *ip));
         }
         self.by_nve.remove(&(registration.nve, *key));
+        self.lose(registration.nve, registration.ips.len());
         self.leave(key.vn, registration.nve);
         Some(registration)
     }

@@ -1,6 +1,6 @@
 //! The book, and the effect of each record on it.
 
-use super::directory::{Directory, Registration};
+use super::directory::{Directory, Registration, Share};
 use super::moves::{Moves, Outcome, PlannedMove};
 use super::record::{Plan, Record};
 use super::tombstones::{Tombstone, Tombstones};
@@ -263,6 +263,11 @@ impl Book {
     /// The number of registered TSIs.
     pub fn tsi_count(&self) -> usize {
         self.directory.len()
+    }
+
+    /// The number of TSIs at an NVE, and of their addresses.
+    pub(in crate::nva) fn share(&self, nve: NveId) -> Share {
+        self.directory.share(nve)
     }
 
     /// The registration of a TSI.

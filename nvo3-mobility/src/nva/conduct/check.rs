@@ -73,7 +73,8 @@ impl Conduct {
 /// Checks that both NVEs can carry out a plan.
 ///
 /// # Errors
-/// The first check that fails: the NVEs, their sessions, the underlay, the new NVE's ability to hold, the size of *Prepare*.
+/// The first check that fails: the NVEs, their sessions, the underlay, the new NVE's ability to hold, its rule and its
+/// quotas, the size of *Prepare*.
 pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new: Option<Party>) -> Result<(), Error> {
     let refused = |why| Err(Error::Refused { id: plan.id, why });
     let Some((target, there)) = new else { return Err(Error::UnknownNve(plan.new)) };
@@ -89,6 +90,13 @@ pub(in crate::nva) fn check(facts: &Facts, plan: &Plan, old: Option<Party>, new:
     }
     if !capabilities.contains(Capabilities::HOLD) {
         return refused(Refusal::NotSupported);
+    }
+    let tsis = || plan.tsis.iter().filter_map(|key| Some((key, facts.book().get(key)?.ips())));
+    if !tsis().all(|(key, ips)| facts.config().policy.allows(plan.new, key, ips)) {
+        return refused(Refusal::Policy);
+    }
+    if facts.over_quota(plan.new, tsis().map(|(key, ips)| (key, ips.len()))).is_some() {
+        return refused(Refusal::Resource);
     }
     if fits(facts, plan) { Ok(()) } else { Err(Error::TooLarge(plan.id)) }
 }

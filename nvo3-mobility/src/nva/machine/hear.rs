@@ -15,8 +15,13 @@ impl Nva {
             Heard::Nothing => {}
             Heard::Session(nve) => self.pump(nve),
             Heard::Behind { nve, seen, granted } => self.go_beyond(nve, &seen, granted),
-            Heard::Opened { nve, restarted, lost } => {
+            Heard::OtherLocators { nve, hello } => self.note_other_locators(nve, hello),
+            Heard::TwoPlaces { nve, at, other } => self.note_two_places(nve, at, other),
+            Heard::Opened { place, restarted, lost } => {
+                let nve = place.nve;
                 self.lose(nve, lost);
+                self.publish.unsubscribe_all(nve);
+                self.take_over_place(place);
                 self.registrar.restated_mut().begin(nve);
                 if self.facts.book().is_fenced(nve) {
                     self.record(Record::Returned { nve });
@@ -113,7 +118,9 @@ impl Nva {
                 self.counters.queries += 1;
                 self.query(from, transaction, query);
             }
-            Message::Subscribe(vn) => self.publish.subscribe(vn, from),
+            Message::Subscribe(vn) => {
+                self.publish.subscribe(&self.facts, vn, from);
+            }
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
             Message::Resync(resync) => self.publish.resync(&self.facts, from, transaction, resync),
             Message::Ready(ready) => match self.side(ready.move_id, from) {

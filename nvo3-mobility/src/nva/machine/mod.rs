@@ -7,6 +7,8 @@ mod health;
 mod hear;
 mod memory;
 mod moves;
+mod offences;
+mod places;
 mod registrations;
 mod rests;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use super::events::Events;
 use super::facts::Facts;
 use super::io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 use super::peers::{Greeting, Letter, Peers, Receipt};
+use super::policy::Offenders;
 use super::publish::Publish;
 use super::registrar::Registrar;
 use super::rules::State;
@@ -83,6 +86,7 @@ pub struct Nva {
     conduct: Conduct,
     strays: Strays,
     publish: Publish,
+    offenders: Offenders,
     events: Events,
     /// Queries whose answer is not sure before the NVEs have restated.
     unsure: VecDeque<(NveId, u32, Query)>,
@@ -153,6 +157,7 @@ impl Nva {
             conduct,
             strays: Strays::default(),
             publish,
+            offenders: Offenders::default(),
             events,
             unsure: VecDeque::new(),
             early: VecDeque::new(),
@@ -205,14 +210,6 @@ impl Nva {
         if !self.facts.set_time(now) {
             self.counters.clock_backwards += 1;
         }
-    }
-
-    fn admit(&mut self, place: Place) -> Result<(), Error> {
-        if !self.peers.admit(self.facts.now(), place, self.facts.config().nves as usize) {
-            return Err(Error::Full("NvaConfig.nves"));
-        }
-        self.facts.set_place(place);
-        Ok(())
     }
 
     /// Takes a datagram of the control port, from an NVE at this address.
@@ -340,7 +337,11 @@ impl Nva {
                 self.send_all(lists);
             }
             Effects::Committed(id) => {
-                self.note_present(&self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default());
+                let tsis = self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default();
+                self.note_present(&tsis);
+                if id.is_reserved() {
+                    self.registrar.note_unplanned(&self.facts, &tsis);
+                }
                 let planned_at = self.conduct.planned_at(id).unwrap_or(self.facts.now());
                 let updates = self.publish.committed(&self.facts, number, id, planned_at);
                 self.send_all(updates);
@@ -401,6 +402,9 @@ impl Nva {
         while let Some(nve) = self.publish.pop_woken() {
             self.feed(nve);
         }
+        while let Some((nve, quota, times)) = self.publish.pop_over_quota() {
+            self.over_quota(nve, quota, times);
+        }
         self.events.release(self.journal.durable());
         while let Some((nve, receipt)) = self.peers.release(self.journal.durable(), &mut self.counters) {
             self.lost(nve, receipt);
@@ -449,6 +453,16 @@ impl Nva {
         self.facts.book().tsi_count()
     }
 
+    /// The place of an NVE, as management admitted it or as its *Hello* said; `None` if it is not admitted.
+    pub fn place(&self, nve: NveId) -> Option<Place> {
+        self.facts.place(nve)
+    }
+
+    /// The number of TSIs that the directory has at an NVE.
+    pub fn tsis_at(&self, nve: NveId) -> usize {
+        self.facts.book().share(nve).tsis
+    }
+
     /// True while the NVE has a session.
     pub fn is_connected(&self, nve: NveId) -> bool {
         self.peers.is_up(nve)
@@ -477,6 +491,7 @@ impl Nva {
             + self.publish.footprint()
             + self.registrar.footprint()
             + self.strays.len()
+            + self.offenders.len()
             + self.events.len()
             + self.early.len()
             + self.unsure.len()

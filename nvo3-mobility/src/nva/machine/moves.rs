@@ -5,7 +5,8 @@ use crate::nva::book::{Plan, PlannedMove, Record};
 use crate::nva::conduct::rules::{self, Output};
 use crate::nva::conduct::{self, Due, Wanted};
 use crate::nva::io::{Error, Event};
-use nvo3_nva_proto::{MoveId, MoveKind, MoveResult, NveId, RegistrationResult, Side, TsiKey};
+use crate::nva::policy::ClaimsByWord;
+use nvo3_nva_proto::{MoveId, MoveKind, MoveResult, NveId, Refusal, RegistrationResult, Side, TsiKey};
 
 impl Nva {
     /// Plans a move for management: makes every check, then the record.
@@ -26,7 +27,7 @@ impl Nva {
         let id = self.next_unplanned();
         let (kind, deadline) = (MoveKind::Failover, self.facts.config().yield_deadline);
         self.record(Record::Planned(Plan { id, tsis: alloc::vec![key], old, new, kind, by_word, deadline }));
-        self.carry_out(id, Output::PrepareOld(by_word));
+        self.carry_out(id, Output::AskOld(by_word));
         self.note_gone_parties(id);
     }
 
@@ -139,6 +140,10 @@ impl Nva {
             Output::PrepareOld(suspended) => {
                 self.send_all(conduct::prepare(&self.facts, id, Side::Old, suspended));
             }
+            Output::AskOld(by_word) => {
+                let at_once = by_word && self.facts.config().claims_by_word == ClaimsByWord::Trusted;
+                self.send_all(conduct::prepare(&self.facts, id, Side::Old, at_once));
+            }
             Output::Revoke => self.send_all(conduct::revoke(&self.facts, id)),
             Output::PassSuspended => self.send_all(conduct::suspended(&self.facts, id)),
             Output::EarlyPush => {
@@ -163,7 +168,14 @@ impl Nva {
                 }
             }
             Output::Grant => self.answer_claim(id, RegistrationResult::Accepted),
-            Output::Deny(_) => self.answer_claim(id, RegistrationResult::Policy),
+            Output::Deny(why) => {
+                if let (Refusal::StillHere, Some(plan)) = (why, self.facts.book().plan(id).cloned()) {
+                    for key in plan.tsis {
+                        self.note_still_here(plan.new, key);
+                    }
+                }
+                self.answer_claim(id, RegistrationResult::Policy);
+            }
             Output::Alarm => {
                 if let Some(nve) = self.facts.book().plan(id).map(|plan| plan.old) {
                     self.tell(Event::DidNotYield { id, nve });

@@ -19,8 +19,8 @@ impl Nva {
         for claim in request.claims {
             let key = TsiKey { vn: request.vn, mac: claim.mac };
             if let Some((result, version)) = self.claim(from, transaction, key, claim) {
+                self.note_refused(from, key, result);
                 answers.add(&self.facts, key, result, version);
-                self.counters.refused_registrations += u64::from(result != RegistrationResult::Accepted);
             }
         }
         self.answer_claims(from, transaction, answers);
@@ -51,6 +51,10 @@ impl Nva {
                 Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
                 Verdict::Evict(other) => {
                     self.record(Record::Withdrawn { tsi: other });
+                }
+                Verdict::OverQuota(quota, version) => {
+                    self.over_quota(from, quota, 1);
+                    return Some((RegistrationResult::Resource, version));
                 }
                 Verdict::Freeze(version) => {
                     self.record(Record::Frozen { tsi: key });
@@ -114,6 +118,7 @@ impl Nva {
         {
             let mut answers = Answers::new(key.vn);
             if let Some((result, version)) = self.claim(nve, transaction, *key, claim) {
+                self.note_refused(nve, *key, result);
                 answers.add(&self.facts, *key, result, version);
             }
             self.answer_claims(nve, transaction, answers);
@@ -179,8 +184,13 @@ impl Nva {
                 Rests::Wait => self.registrar.restated_mut().wait(key, from, resting),
                 Rests::Probe(old) => self.plan_unplanned(key, old, from, false),
                 Rests::Refuse(result, version) => {
-                    self.counters.refused_registrations += 1;
+                    self.note_refused(from, key, result);
                     answers.add(&self.facts, key, result, version);
+                }
+                Rests::OverQuota(quota, version) => {
+                    self.over_quota(from, quota, 1);
+                    self.note_refused(from, key, RegistrationResult::Resource);
+                    answers.add(&self.facts, key, RegistrationResult::Resource, version);
                 }
             }
             return;

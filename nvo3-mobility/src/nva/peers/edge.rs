@@ -3,6 +3,7 @@
 use super::letter::Receipt;
 use crate::nva::Peer;
 use alloc::collections::VecDeque;
+use core::net::IpAddr;
 use nvo3_nva_proto::auth::NvaSeals;
 use nvo3_nva_proto::{Hello, Instant, Locators, RecordNo, Session};
 
@@ -31,4 +32,12 @@ pub(super) struct Edge {
     pub(super) in_force_after: RecordNo,
     pub(super) timer: Option<Instant>,
     pub(super) seals: NvaSeals,
+}
+
+impl Edge {
+    /// The address of the NVE's session, if the NVE has one and it is another address than this one.
+    pub(super) fn elsewhere(&self, from: Peer) -> Option<IpAddr> {
+        let up = self.session.as_ref().is_some_and(Session::is_up);
+        self.peer.map(|peer| peer.ip()).filter(|at| up && *at != from.ip())
+    }
 }

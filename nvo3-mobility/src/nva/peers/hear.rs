@@ -4,12 +4,14 @@ use super::letter::Receipt;
 use super::room::Peers;
 use super::send::Cause;
 use crate::nva::facts::Facts;
+use crate::nva::policy::LocatorsFrom;
 use crate::nva::{NvaCounters, Peer};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use nvo3_nva_proto::auth::AuthError;
 use nvo3_nva_proto::{
-    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, NveId, RecordNo,
-    Reject, Seen, Session, SessionEvent, SessionId,
+    DecodeError, DownReason, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Locators, Message, NveId,
+    Place, RecordNo, Reject, Seen, Session, SessionEvent, SessionId,
 };
 
 /// The number of answered *Hello* messages that are remembered per NVE.
@@ -24,9 +26,14 @@ pub(in crate::nva) enum Heard {
     Session(NveId),
     /// An NVE has seen what the book does not have. The *Hello* was not answered: the NVE sends it again.
     Behind { nve: NveId, seen: Seen, granted: bool },
+    /// A *Hello* named other locators than management, and was refused.
+    OtherLocators { nve: NveId, hello: Locators },
+    /// A *Hello* came from another address than the session that the NVE has, and was refused.
+    TwoPlaces { nve: NveId, at: IpAddr, other: IpAddr },
     /// An NVE has a new session.
     Opened {
-        nve: NveId,
+        /// The NVE, with the locators of its *Hello*.
+        place: Place,
         /// True if the NVE has restarted and remembers nothing.
         restarted: bool,
         /// The receipts of the NVE's last session, which cannot come any more.
@@ -58,6 +65,15 @@ pub(in crate::nva) struct Greeting<'a> {
 impl Greeting<'_> {
     fn ack(&self) -> HelloAck {
         self.facts.greeting(self.published)
+    }
+
+    /// True if an NVE that was admitted with these locators may have a session at this place.
+    fn accepts(&self, admitted: Option<Locators>, place: &Place) -> bool {
+        match self.facts.config().locators {
+            _ if admitted == Some(place.locators) => true,
+            LocatorsFrom::Admitted => false,
+            LocatorsFrom::Hello => !self.facts.has_locator_of_another(place),
+        }
     }
 
     fn is_behind(&self, seen: &Seen, granted: bool) -> bool {
@@ -221,12 +237,23 @@ impl Peers {
             counters.old_hellos += 1;
             return Ok(Heard::Nothing);
         }
-        Ok(self.open(now, greeting, cause.from, hello))
+        let place = hello.place;
+        let refused = if !greeting.accepts(edge.locators, &place) {
+            Heard::OtherLocators { nve, hello: place.locators }
+        } else if let Some(at) = edge.elsewhere(cause.from) {
+            Heard::TwoPlaces { nve, at, other: cause.from.ip() }
+        } else {
+            return Ok(self.open(now, greeting, cause.from, hello));
+        };
+        let error = (ErrorCode::NotAllowed, Message::Hello(hello).type_code());
+        self.refuse(now, cause, SessionId(0), error, counters);
+        Ok(refused)
     }
 
     /// Begins a session, in place of an older one.
     fn open(&mut self, now: Instant, greeting: Greeting<'_>, from: Peer, hello: Hello) -> Heard {
-        let nve = hello.place.nve;
+        let place = hello.place;
+        let nve = place.nve;
         let lost = self.drop_session(nve);
         let session = self.next_session_id();
         let ack = HelloAck { session, nonce: hello.nonce, ..greeting.ack() };
@@ -243,7 +270,7 @@ impl Peers {
         }
         edge.hello = Some(hello);
         self.by_session.insert(session, nve);
-        Heard::Opened { nve, restarted, lost }
+        Heard::Opened { place, restarted, lost }
     }
 
     /// The next output of the session of an NVE. `busy`: its messages wait.

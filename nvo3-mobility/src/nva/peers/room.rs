@@ -76,6 +76,12 @@ impl Peers {
             }
         };
         self.answers.admit(nve, edge.locators.replace(locators), locators);
+        let other = edge.hello.as_ref().is_some_and(|hello| hello.place.locators != locators);
+        if let Some(session) = edge.session.as_mut().filter(|_| other) {
+            // The NVE must say the new locators, or hear that they are others.
+            session.close();
+            self.talkative.insert(nve);
+        }
         true
     }
 

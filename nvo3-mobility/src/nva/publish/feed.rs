@@ -85,11 +85,10 @@ impl Publish {
     /// Takes the restated interest of an NVE. What it may have missed follows in parts (DAP-03).
     pub(in crate::nva) fn resync(&mut self, facts: &Facts, from: NveId, transaction: u32, resync: Resync) {
         let since = facts.book().known_since(resync.since);
-        for vn in &resync.vns {
-            self.subscribe(*vn, from);
-        }
+        let mut vns = resync.vns;
+        vns.retain(|vn| self.subscribe(facts, *vn, from));
         let feed = self.feeds.feed(from, self.published);
-        feed.jobs.extend(resync.vns.into_iter().map(|vn| Job::Vn { vn, after: None, since }));
+        feed.jobs.extend(vns.into_iter().map(|vn| Job::Vn { vn, after: None, since }));
         if !resync.mappings.is_empty() {
             feed.jobs.push_back(Job::Mappings { addresses: resync.mappings.into(), since });
         }

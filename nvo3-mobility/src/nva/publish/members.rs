@@ -6,13 +6,13 @@ use crate::nva::facts::Facts;
 use crate::nva::peers::Letter;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Members, Message, MoveId, NveId, TsiKey, Update};
+use nvo3_nva_proto::{Instant, Members, Message, MoveId, NveId, Place, TsiKey, Update};
 use nvo3_wire::Vni;
 
 /// The list that was pushed for each VN, and the time of its next push.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    pushed: BTreeMap<Vni, (Instant, Vec<NveId>)>,
+    pushed: BTreeMap<Vni, (Instant, Vec<Place>)>,
     due: BTreeSet<(Instant, Vni)>,
 }
 
@@ -29,7 +29,7 @@ impl Lists {
     fn take(&mut self, facts: &Facts, vn: Vni) -> Option<Vec<NveId>> {
         let (now, book) = (facts.now(), facts.book());
         if let Some((at, pushed)) = self.pushed.get(&vn) {
-            if book.members(vn).eq(pushed.iter().copied()) {
+            if places(facts, book.members(vn)).eq(pushed.iter().copied()) {
                 return None;
             }
             let again = *at + facts.config().members_interval;
@@ -43,7 +43,7 @@ impl Lists {
             self.pushed.remove(&vn);
             return None;
         }
-        self.pushed.insert(vn, (now, nves.clone()));
+        self.pushed.insert(vn, (now, places(facts, nves.iter().copied()).collect()));
         Some(nves)
     }
 
@@ -68,6 +68,12 @@ impl Publish {
             letters.extend(self.push_list(facts, vn));
         }
         letters
+    }
+
+    /// Pushes the lists of an NVE's VNs, because its place changed.
+    pub(in crate::nva) fn moved(&mut self, facts: &Facts, nve: NveId) -> Vec<Letter> {
+        let vns: Vec<Vni> = facts.book().vns_with(nve, None).collect();
+        vns.into_iter().flat_map(|vn| self.push_list(facts, vn)).collect()
     }
 
     pub(super) fn push_list(&mut self, facts: &Facts, vn: Vni) -> Vec<Letter> {
@@ -100,5 +106,9 @@ impl Publish {
 
 /// The places of these NVEs.
 pub(super) fn members(facts: &Facts, nves: &[NveId]) -> Members {
-    Members { places: nves.iter().filter_map(|nve| facts.place(*nve)).collect(), more: false }
+    Members { places: places(facts, nves.iter().copied()).collect(), more: false }
+}
+
+fn places(facts: &Facts, nves: impl Iterator<Item = NveId>) -> impl Iterator<Item = Place> {
+    nves.filter_map(|nve| facts.place(nve))
 }

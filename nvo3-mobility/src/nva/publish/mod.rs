@@ -11,6 +11,8 @@ mod convergence;
 mod feed;
 mod interest;
 mod members;
+mod over;
 mod room;
+mod until;
 
 pub(super) use room::Publish;

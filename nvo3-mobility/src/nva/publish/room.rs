@@ -4,9 +4,11 @@ use super::convergence::Convergence;
 use super::feed::Feeds;
 use super::interest::Interest;
 use super::members::Lists;
+use super::over::Over;
 use crate::nva::book::{Plan, Registration};
 use crate::nva::facts::Facts;
 use crate::nva::peers::{Letter, Receipt};
+use crate::nva::policy::Quota;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
@@ -23,13 +25,14 @@ pub(in crate::nva) struct Publish {
     pub(super) lists: Lists,
     convergence: Convergence,
     pub(super) feeds: Feeds,
+    over: Over,
 }
 
 impl Publish {
     /// Makes a room without interest. Every change up to this record is published.
     pub(in crate::nva) fn after(published: RecordNo) -> Self {
         let (interest, lists, convergence) = (Interest::default(), Lists::default(), Convergence::default());
-        Self { published, interest, lists, convergence, feeds: Feeds::default() }
+        Self { published, interest, lists, convergence, feeds: Feeds::default(), over: Over::default() }
     }
 
     /// The newest record that changed what is published.
@@ -37,8 +40,21 @@ impl Publish {
         self.published
     }
 
-    pub(in crate::nva) fn subscribe(&mut self, vn: Vni, nve: NveId) {
-        self.interest.subscribe(vn, nve);
+    /// An NVE subscribes to a VN. False if it has its share of subscriptions.
+    pub(in crate::nva) fn subscribe(&mut self, facts: &Facts, vn: Vni, nve: NveId) -> bool {
+        let taken = self.interest.subscribe(vn, nve, facts.config().quotas.subscriptions);
+        self.over.note(nve, Quota::Subscriptions, taken);
+        taken
+    }
+
+    /// An NVE has a new session: it says again which VNs it subscribes to.
+    pub(in crate::nva) fn unsubscribe_all(&mut self, nve: NveId) {
+        self.interest.unsubscribe_all(nve);
+    }
+
+    /// An NVE that takes more than its quota, and how often it did; each comes once.
+    pub(in crate::nva) fn pop_over_quota(&mut self) -> Option<(NveId, Quota, u64)> {
+        self.over.pop()
     }
 
     pub(in crate::nva) fn unsubscribe(&mut self, vn: Vni, nve: NveId) {
@@ -48,7 +64,7 @@ impl Publish {
     /// A TSI is registered: tells every interested NVE except its own.
     pub(in crate::nva) fn registered(&mut self, facts: &Facts, number: RecordNo, key: TsiKey) -> Vec<Letter> {
         let Some(registration) = facts.book().get(&key) else { return Vec::new() };
-        self.interest.appears(key, registration.ips());
+        self.interest.appears(facts.now(), key, registration.ips(), facts.config().quotas.interest);
         let interested = self.interest.interested(facts.now(), &key);
         self.changed(number, key, registration.nve(), interested);
         self.push_list(facts, key.vn)
@@ -184,7 +200,9 @@ impl Publish {
 
     fn keep_interest(&mut self, facts: &Facts, keys: &[TsiKey], nve: NveId) {
         for key in keys.iter().filter(|key| facts.book().get(key).is_some()) {
-            self.interest.set(*key, nve, facts.now() + facts.config().in_flight);
+            let (now, most) = (facts.now(), facts.config().quotas.interest);
+            let room = self.interest.set(now, *key, nve, now + facts.config().in_flight, most);
+            self.over.note(nve, Quota::Interest, room);
         }
     }
 
@@ -259,9 +277,9 @@ impl Publish {
         self.lists.next()
     }
 
-    /// The number of all things that the room keeps, except interest in mappings.
+    /// The number of all things that the room keeps.
     pub(in crate::nva) fn footprint(&self) -> usize {
-        self.lists.len() + self.interest.absent_len() + self.convergence.footprint() + self.feeds.len()
+        self.lists.len() + self.interest.len() + self.convergence.footprint() + self.feeds.len()
     }
 
     /// Pushes a mapping to every interested NVE except some.
@@ -284,13 +302,16 @@ impl Publish {
 
     pub(super) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
         if facts.book().get(&key).is_some() {
-            self.interest.extend(key, nve, facts.now() + facts.config().lifetime);
+            let (now, most) = (facts.now(), facts.config().quotas.interest);
+            let room = self.interest.extend(now, key, nve, now + facts.config().lifetime, most);
+            self.over.note(nve, Quota::Interest, room);
         }
     }
 
     pub(super) fn note_absent(&mut self, facts: &Facts, vn: Vni, address: Address, nve: NveId) {
         let (now, config) = (facts.now(), facts.config());
         let until = now + config.negative_lifetime;
-        self.interest.note_absent(now, vn, address, nve, until, config.tsis as usize);
+        let room = self.interest.note_absent(now, (vn, address), nve, until, config.quotas.absent);
+        self.over.note(nve, Quota::Absent, room);
     }
 }

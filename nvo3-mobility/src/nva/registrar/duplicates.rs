@@ -12,19 +12,28 @@ pub(super) struct Duplicates {
 }
 
 impl Duplicates {
-    /// Notes the claim of another NVE for a TSI. True if there were too many: the address is a duplicate.
-    pub(super) fn suspect(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) -> bool {
+    /// True if one more unplanned move of a TSI is one too many: the address is a duplicate.
+    pub(super) fn is_last(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) -> bool {
+        let times = self.unplanned.get_mut(&key);
+        let before = times.map_or(0, |times| {
+            times.retain(|at| now - *at < config.duplicate_window);
+            times.len()
+        });
+        let last = before + 1 >= config.duplicate_moves as usize;
+        if last {
+            self.unplanned.remove(&key);
+        }
+        last
+    }
+
+    /// A TSI moved without a plan. A claim that was refused is no move: it must not let one NVE freeze another one's TSI.
+    pub(super) fn note_move(&mut self, now: Instant, config: &NvaConfig, key: TsiKey) {
         if self.unplanned.len() >= config.tsis as usize {
             self.unplanned.retain(|_, times| times.back().is_some_and(|at| now - *at < config.duplicate_window));
         }
         let times = self.unplanned.entry(key).or_default();
         times.retain(|at| now - *at < config.duplicate_window);
         times.push_back(now);
-        let many = times.len() >= config.duplicate_moves as usize;
-        if many {
-            self.unplanned.remove(&key);
-        }
-        many
     }
 
     /// A TSI is frozen from now on.
@@ -73,9 +82,18 @@ mod tests {
         let key = TsiKey { vn: Vni::new(1).unwrap(), mac: Mac([2, 0, 0, 0, 0, 1]) };
         let mut duplicates = Duplicates::default();
 
-        assert_eq!([0, 400_000, 1_000_000].map(|at| duplicates.suspect(Instant(at), &config, key)), [false; 3]);
-        assert!(duplicates.suspect(Instant(1_100_000), &config, key));
-        assert!(!duplicates.suspect(Instant(1_200_000), &config, key), "the count begins anew");
+        let mut moves = |at, config: &NvaConfig| {
+            let refused = duplicates.is_last(Instant(at), config, key);
+            if !refused {
+                duplicates.note_move(Instant(at), config, key);
+            }
+            refused
+        };
+        assert_eq!([0, 400_000, 1_000_000].map(|at| moves(at, &config)), [false; 3]);
+        assert!(moves(1_100_000, &config));
+        assert!(!moves(1_200_000, &config), "the count begins anew");
+        let claims = [(); 9].map(|()| duplicates.is_last(Instant(1_300_000), &config, key));
+        assert_eq!(claims, [false; 9], "a claim that moves nothing does not count");
 
         duplicates.freeze(Instant(0), &config, key);
         assert_eq!(duplicates.next(), None, "only an operator releases it");

@@ -6,6 +6,7 @@
 use super::room::{Protected, Registrar, Verdict};
 use crate::nva::book::Record;
 use crate::nva::facts::Facts;
+use crate::nva::policy::Quota;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, NveId, RegistrationResult, Resting, Tsi, TsiKey, Version};
@@ -29,6 +30,8 @@ pub(in crate::nva) enum Rests {
     Probe(NveId),
     /// The TSI cannot be entered.
     Refuse(RegistrationResult, Version),
+    /// The NVE has its share of TSIs or addresses.
+    OverQuota(Quota, Version),
 }
 
 /// How far an NVE has restated its TSIs in its session.
@@ -178,13 +181,18 @@ impl Registrar {
         }
         let enter = || {
             let tsi = Tsi { key, ips: resting.ips.clone() };
-            match self.judge_entry(facts, full, protected, key, &resting.ips) {
+            match self.judge_entry(facts, full, protected, from, key, &resting.ips) {
                 None => Rests::Enter(Record::Registered { tsi, nve: from }),
                 Some(Verdict::Evict(other)) => Rests::Evict(other),
                 Some(Verdict::Answer(result, version)) => Rests::Refuse(result, version),
+                Some(Verdict::OverQuota(quota, version)) => Rests::OverQuota(quota, version),
                 Some(_) => Rests::Known,
             }
         };
+        if !facts.config().policy.allows(from, &key, &resting.ips) {
+            let current = book.get(&key).map(|registration| registration.version()).unwrap_or_default();
+            return Rests::Refuse(RegistrationResult::NotAuthorised, current);
+        }
         match book.get(&key) {
             None if book.tombstone(&key).is_some_and(|gone| gone.version >= resting.version) => Rests::Newer,
             None => enter(),

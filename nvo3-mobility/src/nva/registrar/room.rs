@@ -4,6 +4,7 @@ use super::duplicates::Duplicates;
 use super::restated::Restated;
 use crate::nva::book::Record;
 use crate::nva::facts::Facts;
+use crate::nva::policy::Quota;
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
@@ -17,6 +18,8 @@ pub(in crate::nva) enum Verdict {
     Enter(Record),
     /// Withdraw this TSI first: it has an address of the claimed TSI, and nothing protects it any more.
     Evict(TsiKey),
+    /// The NVE has its share of TSIs or addresses: answer that there is no room.
+    OverQuota(Quota, Version),
     /// The TSI moved too often: freeze it, and answer that it is a duplicate.
     Freeze(Version),
     /// The NVE that has the TSI must yield it first. The outcome of that move is the answer.
@@ -88,12 +91,13 @@ impl Registrar {
         facts.book().conflict(key, ips).map(|mac| TsiKey { mac, ..key })
     }
 
-    /// The verdict about a TSI that is going to be entered with these addresses; `None` if nothing is against it.
+    /// The verdict about a TSI that an NVE wants to have with these addresses; `None` if nothing is against it.
     pub(super) fn judge_entry(
         &self,
         facts: &Facts,
         full: bool,
         protected: Protected<'_>,
+        from: NveId,
         key: TsiKey,
         ips: &[IpAddr],
     ) -> Option<Verdict> {
@@ -103,6 +107,9 @@ impl Registrar {
         let refused = |result| Some(Verdict::Answer(result, current));
         if ips.is_empty() || ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
             return refused(RegistrationResult::Malformed);
+        }
+        if !config.policy.allows(from, &key, ips) {
+            return refused(RegistrationResult::NotAuthorised);
         }
         if let Some(other) = self.conflict(facts, key, ips) {
             let holds = book.get(&other).is_some_and(|other_at| self.holds(protected, &other, other_at.nve()));
@@ -114,7 +121,7 @@ impl Registrar {
         if full || (registration.is_none() && book.tsi_count() >= config.tsis as usize) {
             return refused(RegistrationResult::Resource);
         }
-        None
+        facts.over_quota(from, [(&key, ips.len())]).map(|quota| Verdict::OverQuota(quota, current))
     }
 
     /// Decides about the claim of a TSI. `full`: no more records can be made now.
@@ -133,12 +140,13 @@ impl Registrar {
         let refused = |result| Verdict::Answer(result, current);
         if let Some(registration) = registration.filter(|registration| registration.nve() == from)
             && registration.ips() == claim.ips
+            && facts.config().policy.allows(from, &key, &claim.ips)
         {
             // The NVE attached the TSI again: that makes no new version.
             self.restated.claim(from, key);
             return refused(RegistrationResult::Accepted);
         }
-        if let Some(against) = self.judge_entry(facts, full, protected, key, &claim.ips) {
+        if let Some(against) = self.judge_entry(facts, full, protected, from, key, &claim.ips) {
             return against;
         }
         let moving = book.move_with(&key).is_some();
@@ -160,7 +168,7 @@ impl Registrar {
             }
             Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
             Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),
-            Some(_) if self.duplicates.suspect(facts.now(), facts.config(), key) => Verdict::Freeze(current),
+            Some(_) if self.duplicates.is_last(facts.now(), facts.config(), key) => Verdict::Freeze(current),
             Some(registration) => Verdict::Yield(registration.nve()),
         }
     }
@@ -199,6 +207,13 @@ impl Registrar {
     /// The claim that waited for a TSI's move to end.
     pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claimed> {
         self.claims.remove(key)
+    }
+
+    /// TSIs moved without a plan.
+    pub(in crate::nva) fn note_unplanned(&mut self, facts: &Facts, keys: &[TsiKey]) {
+        for key in keys {
+            self.duplicates.note_move(facts.now(), facts.config(), *key);
+        }
     }
 
     /// A TSI is frozen from now on.

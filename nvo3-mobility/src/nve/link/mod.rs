@@ -24,7 +24,7 @@ use lanes::Lane;
 use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
 use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
-    Deregister, DownReason, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Session,
+    Deregister, DownReason, ErrorCode, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Session,
     SessionConfig, SessionCounters, SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
 };
 use nvo3_wire::Vni;
@@ -58,6 +58,8 @@ pub(super) enum Heard {
     Up { epoch: u32 },
     /// The session is down.
     Down(DownReason),
+    /// The NVA refuses the session.
+    Refused(ErrorCode),
     /// A message of the NVA. Call [`Link::waits_for`] once it is carried out.
     Message(Received),
 }
@@ -214,7 +216,12 @@ impl Link {
                     self.bulk.in_force(ack.in_force);
                     self.queries.in_force(ack.in_force);
                 }
-                SessionEvent::PeerError(_) => counters.peer_errors += 1,
+                SessionEvent::PeerError(error) => {
+                    counters.peer_errors += 1;
+                    if !session.is_up() {
+                        return Some(Heard::Refused(error.code));
+                    }
+                }
                 _ => {}
             }
         }

@@ -38,6 +38,11 @@ impl Nve {
                     self.backlog.clear();
                     self.stations.go_on_alone(&mut self.orders);
                 }
+                Heard::Refused(code) => {
+                    if self.hello_refusals.note(self.now).is_some() {
+                        self.tell(Event::HelloRefused { code });
+                    }
+                }
                 Heard::Message(received) => {
                     let named = (received.sequence, received.message.type_code());
                     self.orders.begin_message();

@@ -25,6 +25,7 @@ use super::proxy::Proxy;
 use super::rules::{self, TsiState};
 use super::stations::{Reattached, Stations, Unanswered};
 use crate::ConfigError;
+use crate::fairness::Refusals;
 use crate::health::Duty;
 use crate::table::{Change, TableChange, VapId};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -52,6 +53,7 @@ pub struct Nve {
     backlog: Backlog,
     events: VecDeque<Event>,
     counters: NveCounters,
+    hello_refusals: Refusals,
     watches: Watches,
     silence: Silence,
     /// News that wait for the forwarder.
@@ -89,6 +91,7 @@ impl Nve {
             backlog: Backlog::default(),
             events: VecDeque::new(),
             counters: NveCounters::default(),
+            hello_refusals: Refusals::default(),
             watches: Watches::default(),
             silence: Silence::default(),
             promised: BTreeMap::new(),

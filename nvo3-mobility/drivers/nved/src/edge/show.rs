@@ -132,6 +132,7 @@ pub(super) fn event(event: &Event) -> Value {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
         }
         Event::ForwarderSilent { since } => json!({ "event": "forwarder-silent", "since_us": since.0 }),
+        Event::HelloRefused { code } => json!({ "event": "hello-refused", "why": code.to_string() }),
         Event::ForwarderAnswers => json!({ "event": "forwarder-answers" }),
         other => json!({ "event": "other", "what": other.to_string() }),
     }

@@ -47,6 +47,7 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
         Event::ForwarderSilent { .. } => tracing::error!("{event}"),
+        Event::HelloRefused { .. } => tracing::error!("{event}"),
         other => tracing::info!("{other}"),
     }
 }

@@ -97,6 +97,9 @@ pub enum Output {
     PrepareNew,
     /// Send *Prepare* to the old NVE. `true`: the old NVE must stop delivering at once.
     PrepareOld(bool),
+    /// Send *Prepare* to the old NVE of a claimed TSI. `true`: a hypervisor's word claims it, and the policy says whether the old NVE
+    /// must stop delivering at once. `false`: a frame claims it, and the old NVE asks its VM first.
+    AskOld(bool),
     /// Send *Revoke* to the new NVE.
     Revoke,
     /// Pass *Suspended* on to the new NVE.
@@ -137,8 +140,8 @@ use Input::{
 };
 use MoveResult::{Aborted, Committed};
 use Output::{
-    Abort, Alarm, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew, PrepareOld,
-    PublishAbort, Revoke,
+    Abort, Alarm, AskOld, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew,
+    PrepareOld, PublishAbort, Revoke,
 };
 use Refusal::StillHere;
 use Side::{New, Old};
@@ -193,7 +196,7 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (AbortingNew,                       Returned(New, _))    => (state, outputs![Outcome(New)]),
         (AbortingNew,            InForce(New) | GoneForGood(New)) => (Ended(Aborted), outputs![Close(Aborted)]),
 
-        (Yielding { by_word },              Returned(Old, _))    => (state, outputs![PrepareOld(by_word)]),
+        (Yielding { by_word },              Returned(Old, _))    => (state, outputs![AskOld(by_word)]),
         (Yielding { .. },                   Stopped | GoneForGood(Old)) => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
         (Yielding { by_word: true },        Lost(Old))           => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
         (Yielding { by_word: true },        Deadline)            => (Committing { old: false, new: true }, outputs![Alarm, Commit, Outcome(Old), Grant]),
