@@ -111,6 +111,9 @@ impl Registrar {
         if !config.policy.allows(from, &key, ips) {
             return refused(RegistrationResult::NotAuthorised);
         }
+        if let Some(quota) = facts.over_quota(from, [(&key, ips.len())]) {
+            return Some(Verdict::OverQuota(quota, current));
+        }
         if let Some(other) = self.conflict(facts, key, ips) {
             let holds = book.get(&other).is_some_and(|other_at| self.holds(protected, &other, other_at.nve()));
             if holds || book.move_with(&other).is_some() || full {
@@ -121,7 +124,7 @@ impl Registrar {
         if full || (registration.is_none() && book.tsi_count() >= config.tsis as usize) {
             return refused(RegistrationResult::Resource);
         }
-        facts.over_quota(from, [(&key, ips.len())]).map(|quota| Verdict::OverQuota(quota, current))
+        None
     }
 
     /// Decides about the claim of a TSI. `full`: no more records can be made now.
