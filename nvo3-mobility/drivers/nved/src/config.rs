@@ -30,7 +30,7 @@ Files:
 Environment:
   RUST_LOG  what is logged to stderr, such as warn, debug or nved=debug [default: info]
 
-nved needs CAP_NET_RAW, and CAP_NET_ADMIN for taps, and gives up all other capabilities.";
+nved needs CAP_NET_RAW and CAP_NET_ADMIN, and gives up all other capabilities.";
 
 /// An edge (NVE) of a network virtualization overlay.
 ///
@@ -55,7 +55,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
     /// Open this access port at the start:
-    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active], as
+    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server]
+    /// [,no-too-big][,host-may-hear][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]
@@ -268,8 +269,12 @@ mod tests {
 
     #[test]
     fn the_authority_is_an_address_with_or_without_a_port_and_brackets() {
-        let nva = |nva: &str| config(&["--id=1", "--locator=::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
-        assert_eq!(["::2", "[::2]", "[::2]:7"].map(nva).map(|nva| nva.port()), [61_635, 61_635, 7]);
+        let nva =
+            |nva: &str| config(&["--id=1", "--locator=2001:db8::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
+        assert_eq!(
+            ["2001:db8::2", "[2001:db8::2]", "[2001:db8::2]:7"].map(nva).map(|nva| nva.port()),
+            [61_635, 61_635, 7]
+        );
     }
 
     #[test]
