@@ -357,7 +357,7 @@ mod tests {
         let ids: std::collections::BTreeSet<u16> = std::thread::scope(|scope| {
             let make = |n: u64| {
                 // The order of the files must not matter.
-                let files = if n % 2 == 0 { [all.clone(), one.clone()] } else { [other.clone(), all.clone()] };
+                let files = if n.is_multiple_of(2) { [all.clone(), one.clone()] } else { [other.clone(), all.clone()] };
                 scope.spawn(move || make(NveId(1 + n), &files).unwrap().get())
             };
             let threads: Vec<_> = (0..16).map(make).collect();
