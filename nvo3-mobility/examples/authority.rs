@@ -5,6 +5,9 @@
 //! The authority runs twice. In its first life an edge registers two VMs. Then the authority is dropped without a goodbye, as if its
 //! process had crashed. In its second life the authority reads the file and knows both VMs.
 
+#[path = "common/say.rs"]
+mod say;
+
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer, Record};
@@ -12,6 +15,7 @@ use nvo3_mobility::nve::{self, Nve, NveConfig, rules::News};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
+use say::say;
 use std::error::Error;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -73,7 +77,7 @@ fn carry_out(
         let batch: Vec<_> = std::iter::from_fn(|| nva.poll_persist()).collect();
         if let Some((last, _)) = batch.last() {
             store.append(&batch)?;
-            println!("    {} records up to number {} are durable", batch.len(), last.generation);
+            say!("    {} records up to number {} are durable", batch.len(), last.generation);
             nva.handle(now, Input::Persisted(*last))?;
         }
         while let Some(to) = nva.poll_transmit(now, &mut datagram) {
@@ -94,7 +98,7 @@ fn live(path: &Path, place: Place, vms: &[Tsi]) -> Result<(), Box<dyn Error>> {
     // A seed from the system's random source: RandomState takes its keys from there.
     let seed = || RandomState::new().hash_one(0);
     let (mut store, records) = Store::open(path)?;
-    println!("    the store has {} records", records.len());
+    say!("    the store has {} records", records.len());
     let mut config = NvaConfig::new(Transport::Trusted); // over a network: `Transport::Sealed` with keys
     if records.is_empty() {
         // A new store needs a higher epoch than any store before it: if the old one was lost, edges know versions of it.
@@ -125,7 +129,7 @@ fn live(path: &Path, place: Place, vms: &[Tsi]) -> Result<(), Box<dyn Error>> {
     }
     for (key, mapping) in nva.mappings() {
         let nve = mapping.place.map_or("an NVE that is not admitted".into(), |place| place.nve.to_string());
-        println!("    {key} is at {nve}, version {}", mapping.version);
+        say!("    {key} is at {nve}, version {}", mapping.version);
     }
     Ok(())
 }
@@ -135,9 +139,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
     let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
     let vm = |n| Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] };
-    println!("First life: an edge registers two VMs.");
+    say!("First life: an edge registers two VMs.");
     let lives = live(&path, place, &[vm(10), vm(20)]).and_then(|()| {
-        println!("Second life: nobody has registered anything yet.");
+        say!("Second life: nobody has registered anything yet.");
         live(&path, place, &[])
     });
     fs::remove_file(&path)?;

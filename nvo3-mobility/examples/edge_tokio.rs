@@ -6,6 +6,8 @@
 //! edge 2, in VXLAN through real sockets, and gets an answer. The example `edge_udp` is the same with threads.
 
 mod common;
+#[path = "common/say.rs"]
+mod say;
 
 use common::{Failure, Network, bind, edge, first_words, frame, locator, sent, start, vm};
 use nvo3_mobility::edge::{Edge, Next, Peer};
@@ -15,6 +17,7 @@ use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Micros, Tsi};
 use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::vxlan;
+use say::say;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -142,7 +145,7 @@ impl Host {
         }
         while let Some(event) = self.events.recv().await {
             if matches!(event, Event::News { news: News::Running, .. }) {
-                println!("{} runs, and the authority knows it", vm.key);
+                say!("{} runs, and the authority knows it", vm.key);
                 return Ok(());
             }
         }
@@ -154,7 +157,7 @@ impl Host {
 async fn exchange(from: (&Tsi, &Host), to: (&Tsi, &mut Host)) -> Result<(), Failure> {
     from.1.to_port.send(frame(from.0, to.0)).await?;
     let frame = to.1.from_port.recv().await.ok_or("the edge ended")?;
-    println!("{} received {} bytes from {}", to.0.key, frame.len(), from.0.key);
+    say!("{} received {} bytes from {}", to.0.key, frame.len(), from.0.key);
     Ok(())
 }
 
@@ -169,9 +172,11 @@ async fn tenants(mut edge1: Host, mut edge2: Host) -> Result<(), Failure> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let network = start()?;
-    println!(
+    say!(
         "authority at {}; edges with control port {}, VXLAN port {}",
-        network.nva, network.control_port, network.vxlan_port
+        network.nva,
+        network.control_port,
+        network.vxlan_port
     );
     let ((host1, wires1), (host2, wires2)) = (Host::open(1, network)?, Host::open(2, network)?);
     // The first error ends all three. A program with more to do spawns each edge as a task: an edge is Send.

@@ -6,6 +6,8 @@
 //! edge 2, in VXLAN through real sockets, and gets an answer.
 
 mod common;
+#[path = "common/say.rs"]
+mod say;
 
 use common::{Failure, Network, bind, edge, first_words, frame, locator, sent, start, vm};
 use nvo3_mobility::edge::{Edge, Next, Peer};
@@ -15,6 +17,7 @@ use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Tsi};
 use nvo3_wire::tunnel::{Encap, Encapsulation};
 use nvo3_wire::vxlan;
+use say::say;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{JoinHandle, spawn};
@@ -155,7 +158,7 @@ impl Host {
             answered.recv()??;
         }
         while !matches!(self.events.recv_timeout(Duration::from_secs(5))?, Event::News { news: News::Running, .. }) {}
-        println!("{} runs, and the authority knows it", vm.key);
+        say!("{} runs, and the authority knows it", vm.key);
         Ok(())
     }
 }
@@ -181,15 +184,17 @@ fn read(socket: UdpSocket, to: SyncSender<Wakeup>, wakeup: fn(IpAddr, Vec<u8>) -
 fn send(from: (&Tsi, &Host), to: (&Tsi, &Host)) -> Result<(), Failure> {
     from.1.wakeups.send(Wakeup::Frame(VapId(1), frame(from.0, to.0)))?;
     let frame = to.1.port.recv_timeout(Duration::from_secs(5)).map_err(|_| "the frame did not arrive within 5 s")?;
-    println!("{} received {} bytes from {}", to.0.key, frame.len(), from.0.key);
+    say!("{} received {} bytes from {}", to.0.key, frame.len(), from.0.key);
     Ok(())
 }
 
 fn main() -> Result<(), Failure> {
     let network = start()?;
-    println!(
+    say!(
         "authority at {}; edges with control port {}, VXLAN port {}",
-        network.nva, network.control_port, network.vxlan_port
+        network.nva,
+        network.control_port,
+        network.vxlan_port
     );
     let (vm1, edge1, vm2, edge2) = (vm(1)?, Host::start(1, network)?, vm(2)?, Host::start(2, network)?);
     edge1.start_vm(&vm1)?;

@@ -5,6 +5,9 @@
 //! A second VM, the correspondent, sends frames to the VM. The move takes four calls: `Move`, `Suspend`, `Attach` and `Activate`.
 //! The new edge holds the frames that are sent while the VM runs nowhere, and delivers them in order.
 
+#[path = "common/say.rs"]
+mod say;
+
 use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge, Fate, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
@@ -13,6 +16,7 @@ use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
+use say::say;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
@@ -93,7 +97,7 @@ impl World {
 
     /// The correspondent, behind the old edge, sends a frame to the VM.
     fn frame(&mut self, number: u8) -> Result<(), Box<dyn Error>> {
-        println!("    The correspondent sends frame {number}.");
+        say!("    The correspondent sends frame {number}.");
         let frame = [&tsi(VM).key.mac.0[..], &tsi(CORRESPONDENT).key.mac.0, &[0x88, 0xb5, number]].concat();
         let now = self.now();
         let fate = self.edges.get_mut(&OLD).ok_or("no such edge")?.frame(now, CORRESPONDENT, &frame);
@@ -112,7 +116,7 @@ impl World {
                         Next::Frame(fate) => self.wires.extend(copies(from, &fate, &buffer)),
                         Next::Datagram(peer) => self.wires.push_back((from, To::Control(peer), buffer.clone())),
                         Next::Event(nve::Event::News { key, news, .. }) => {
-                            println!("    The edge {from} says of {key}: {news}.");
+                            say!("    The edge {from} says of {key}: {news}.");
                         }
                         Next::Event(_) | Next::Changed { .. } => {}
                         Next::Wait(_) => break,
@@ -128,9 +132,9 @@ impl World {
             }
             while let Some(event) = self.nva.poll_event() {
                 match event {
-                    nva::Event::MaySuspend(id) => println!("    The authority says: the VM may be suspended for {id}."),
-                    nva::Event::Ended { id, .. } => println!("    The authority says: {id} has ended."),
-                    nva::Event::Converged { id, .. } => println!("    The authority says: every edge follows {id}."),
+                    nva::Event::MaySuspend(id) => say!("    The authority says: the VM may be suspended for {id}."),
+                    nva::Event::Ended { id, .. } => say!("    The authority says: {id} has ended."),
+                    nva::Event::Converged { id, .. } => say!("    The authority says: every edge follows {id}."),
                     _ => {}
                 }
             }
@@ -146,7 +150,7 @@ impl World {
                 }
                 To::Frame(_) => {
                     let number = bytes.last().copied().unwrap_or_default();
-                    println!("    The VM receives frame {number} from the edge {from}.");
+                    say!("    The VM receives frame {number} from the edge {from}.");
                     self.received.push(number);
                 }
             }
@@ -157,27 +161,27 @@ impl World {
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut world, key) = (World::new()?, tsi(VM).key);
 
-    println!("The VM and the correspondent run behind the old edge, {OLD}.");
+    say!("The VM and the correspondent run behind the old edge, {OLD}.");
     world.start_vm(OLD, VM, None)?;
     world.start_vm(OLD, CORRESPONDENT, None)?;
     world.frame(1)?;
 
-    println!("Management tells the authority to move the VM to the new edge, {NEW}.");
+    say!("Management tells the authority to move the VM to the new edge, {NEW}.");
     let (tsis, kind, deadline) = (vec![key], MoveKind::Hot, Micros::from_secs(30));
     world.nva.handle(world.now(), nva::Input::Move { id: MOVE, tsis, to: NveId(2), kind, deadline })?;
     world.carry_out()?;
     world.frame(2)?;
 
-    println!("The source's hypervisor tells the old edge that the VM will stop, and stops it when the edge agrees.");
+    say!("The source's hypervisor tells the old edge that the VM will stop, and stops it when the edge agrees.");
     world.tell(OLD, nve::Input::Suspend { key, move_id: MOVE, stopped_at: None })?;
     world.frame(3)?;
     world.frame(4)?;
 
-    println!("The target's hypervisor attaches the VM's port, tells the new edge that the VM runs, and starts the VM.");
+    say!("The target's hypervisor attaches the VM's port, tells the new edge that the VM runs, and starts the VM.");
     world.start_vm(NEW, VM, Some(MOVE))?;
     world.frame(5)?;
 
     let place = world.nva.lookup(&key).and_then(|mapping| mapping.place).ok_or("the authority has no mapping")?;
-    println!("The authority maps {key} to {}. The VM received the frames {:?}.", place.nve, world.received);
+    say!("The authority maps {key} to {}. The VM received the frames {:?}.", place.nve, world.received);
     if world.received == [1, 2, 3, 4, 5] { Ok(()) } else { Err("a frame is lost, or came out of order".into()) }
 }

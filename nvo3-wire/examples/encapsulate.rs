@@ -7,10 +7,14 @@
 //! Prints the bytes of the VXLAN frame and its layers as `dissect` reads them. Then it sends the same inner frame in Geneve
 //! over the loopback interface to a second socket, and decapsulates it there. It needs no special rights.
 
+#[path = "common/say.rs"]
+mod say;
+
 use nvo3_wire::build::Layers;
 use nvo3_wire::dissect::Dissect;
 use nvo3_wire::tunnel::{self, Accept, Encap, Encapsulation};
 use nvo3_wire::{EtherType, Ipv4, Mac, Vni, ethernet, flow, ipv4, udp};
+use say::say;
 use std::error::Error;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
@@ -54,13 +58,9 @@ fn through_a_socket(inner: &[u8], vni: Vni) -> Result<(), Box<dyn Error>> {
     let (length, sender) = nve2.recv_from(&mut buffer)?;
     let received = buffer.get(..length).unwrap_or_default();
     let carried = tunnel::parse(Encapsulation::Geneve, received, &Accept::default())?;
-    println!(
-        "Received {length} bytes from {sender}: VNI {}, inner frame of {} bytes",
-        carried.vni,
-        carried.inner.len()
-    );
-    println!("  flow {}", flow::key(carried.inner).ok_or("the inner frame has no IP packet")?);
-    println!("  the inner frame is {}", if carried.inner == inner { "unchanged" } else { "CHANGED" });
+    say!("Received {length} bytes from {sender}: VNI {}, inner frame of {} bytes", carried.vni, carried.inner.len());
+    say!("  flow {}", flow::key(carried.inner).ok_or("the inner frame has no IP packet")?);
+    say!("  the inner frame is {}", if carried.inner == inner { "unchanged" } else { "CHANGED" });
     Ok(())
 }
 
@@ -68,15 +68,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (inner, vni) = (inner_frame()?, Vni::try_from(5001)?);
 
     let frame = frame_for_the_underlay(&inner, vni)?;
-    println!("A frame of {} bytes for the underlay:", frame.len());
+    say!("A frame of {} bytes for the underlay:", frame.len());
     for (row, bytes) in frame.chunks(16).enumerate() {
         let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("  {:04x}  {}", 16 * row, hex.join(" "));
+        say!("  {:04x}  {}", 16 * row, hex.join(" "));
     }
-    println!("Its layers:");
+    say!("Its layers:");
     for found in Dissect::new(&frame) {
         let found = found?;
-        println!("  byte {:3}  {:8} {}", found.offset, found.kind().to_string(), found.layer);
+        say!("  byte {:3}  {:8} {}", found.offset, found.kind().to_string(), found.layer);
     }
 
     through_a_socket(&inner, vni)

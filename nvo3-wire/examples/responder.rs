@@ -10,10 +10,13 @@
 #[path = "dissect/capture.rs"]
 #[allow(dead_code)] // the example `dissect` uses all of it
 mod capture;
+#[path = "common/say.rs"]
+mod say;
 
 use nvo3_wire::announce::{Kind, Solicited, classify};
 use nvo3_wire::dissect::{self, Dissect};
 use nvo3_wire::{Error, Ipv4, Ipv6, Mac, arp, ethernet, nd};
+use say::say;
 
 /// The MAC of each address.
 pub(crate) struct Table {
@@ -79,11 +82,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut out = [0; nd::FRAME_LEN];
     for (number, frame) in (1..).zip(&frames) {
-        println!("{number}: {}", line(frame));
+        say!("{number}: {}", line(frame));
         match table.answer(frame, &mut out) {
-            Ok(Some(length)) => println!("   answer: {}", line(out.get(..length).unwrap_or_default())),
-            Ok(None) => println!("   no answer"),
-            Err(error) => println!("   ignored: {error}"),
+            Ok(Some(length)) => say!("   answer: {}", line(out.get(..length).unwrap_or_default())),
+            Ok(None) => say!("   no answer"),
+            Err(error) => say!("   ignored: {error}"),
         }
     }
     Ok(())

@@ -11,11 +11,14 @@
 #[path = "dissect/capture.rs"]
 #[allow(dead_code)] // the example `dissect` uses all of it
 mod capture;
+#[path = "common/say.rs"]
+mod say;
 
 use nvo3_wire::announce::{Kind, classify};
 use nvo3_wire::build::Layers;
 use nvo3_wire::tunnel::{Accept, Carried, Encap, Encapsulation, Payload, decap_frame};
 use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, arp, ethernet, flow, ipv4, nd, udp};
+use say::say;
 use std::error::Error;
 
 /// The inner flow, and the announcement if there is one.
@@ -85,14 +88,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, frame) in (1..).zip(&frames) {
         match decap_frame(frame, &Accept::default()) {
             Ok(Some(outer)) => {
-                println!(
+                say!(
                     "{number}: {} VNI {}, {} > {}",
-                    outer.encapsulation, outer.carried.vni, outer.source, outer.destination
+                    outer.encapsulation,
+                    outer.carried.vni,
+                    outer.source,
+                    outer.destination
                 );
-                println!("   {}", describe(&outer.carried));
+                say!("   {}", describe(&outer.carried));
             }
-            Ok(None) => println!("{number}: no tunnel"),
-            Err(error) => println!("{number}: broken tunnel packet: {error}"),
+            Ok(None) => say!("{number}: no tunnel"),
+            Err(error) => say!("{number}: broken tunnel packet: {error}"),
         }
     }
     Ok(())

@@ -94,6 +94,7 @@
 //! | change addresses, ports or TTL and keep the checksums right | [`edit`] |
 //! | name the flow of a frame, or spread flows over paths | [`flow`] |
 //! | carry congestion marks through a tunnel | [`ecn`] |
+//! | tell a sender which length fits into a tunnel | [`too_big`] |
 //! | sum up and verify | [`checksum`] |
 //!
 //! # Errors
@@ -166,6 +167,7 @@ pub mod tcp;
 #[cfg(feature = "serde")]
 mod text;
 mod tlv;
+pub mod too_big;
 pub mod tunnel;
 pub mod udp;
 #[cfg(test)]

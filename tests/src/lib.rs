@@ -13,6 +13,7 @@
 pub mod direct;
 pub mod model;
 pub mod netns;
+pub mod printing;
 pub mod reference;
 pub mod timed;
 

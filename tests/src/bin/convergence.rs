@@ -13,6 +13,7 @@ use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
+use nvo3_tests::say;
 use nvo3_wire::{Mac, Vni};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -187,8 +188,8 @@ fn measure(senders: usize, early_push: bool) -> Option<u64> {
 }
 
 fn main() -> ExitCode {
-    println!("| senders | early push | last one direct after the VM runs | in round trips |");
-    println!("|---|---|---|---|");
+    say!("| senders | early push | last one direct after the VM runs | in round trips |");
+    say!("|---|---|---|---|");
     let mut late = 0;
     for senders in [10, 100, 1_000] {
         for early_push in [true, false] {
@@ -197,7 +198,7 @@ fn main() -> ExitCode {
             late += u32::from(!right);
             let text = took.map_or("never".to_owned(), |took| format!("{took} µs"));
             let trips = took.map_or(f64::NAN, |took| took as f64 / ROUND_TRIP.0 as f64);
-            println!("| {senders} | {early_push} | {text} | {trips:.1} |");
+            say!("| {senders} | {early_push} | {text} | {trips:.1} |");
         }
     }
     ExitCode::from(u8::from(late > 0))

@@ -4,6 +4,7 @@
 use clap::Parser;
 use nvo3_tests::model::case::{CASES, Case};
 use nvo3_tests::model::fence::Fence;
+use nvo3_tests::say;
 use std::process::ExitCode;
 
 /// Explores small worlds of the move core, and tells whether an invariant breaks.
@@ -37,8 +38,8 @@ struct Flags {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     if flags.list {
-        CASES.iter().for_each(|case| println!("case {}", case.name));
-        Fence::ALL.iter().for_each(|(_, fence, case)| println!("fence {fence} {case}"));
+        CASES.iter().for_each(|case| say!("case {}", case.name));
+        Fence::ALL.iter().for_each(|(_, fence, case)| say!("fence {fence} {case}"));
         return ExitCode::SUCCESS;
     }
     let name = flags.case.unwrap_or_default();
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
         Some(walks) => case.walk(without, flags.seed, walks),
         None => case.explore(without, flags.depth, flags.steps),
     };
-    explored.lines.iter().for_each(|line| println!("{line}"));
-    println!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
+    explored.lines.iter().for_each(|line| say!("{line}"));
+    say!("states {} depth {} violations {}", explored.states, explored.depth, explored.violations);
     if explored.violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -6,6 +6,7 @@
 
 use nvo3_mobility::sim::{Params, RunSummary, run};
 use nvo3_nva_proto::Micros;
+use nvo3_tests::say;
 use std::process::ExitCode;
 
 /// How long the VM runs nowhere, in milliseconds.
@@ -18,8 +19,8 @@ const ROUND_TRIPS: [u64; 4] = [100, 1_000, 10_000, 50_000];
 const FLOWS: u32 = 3;
 
 fn main() -> ExitCode {
-    println!("| pause | frames/s to the VM | RTT | datagrams | held | over the hold limit | lost | duplicated |");
-    println!("|---|---|---|---|---|---|---|---|");
+    say!("| pause | frames/s to the VM | RTT | datagrams | held | over the hold limit | lost | duplicated |");
+    say!("|---|---|---|---|---|---|---|---|");
     let mut wrong = 0;
     for pause in PAUSES {
         for rate in RATES {
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     if wrong == 0 {
         return ExitCode::SUCCESS;
     }
-    println!("\n{wrong} cells have losses or duplicates that the hold limit does not explain");
+    say!("\n{wrong} cells have losses or duplicates that the hold limit does not explain");
     ExitCode::FAILURE
 }
 
@@ -50,6 +51,6 @@ fn cell(pause: u64, rate: u32, rtt: u64) -> bool {
     let right = lost == over && duplicated == 0 && asked_overflow == 0;
     let mark = if right { "" } else { " **wrong**" };
     let rtt = rtt as f64 / 1_000.0;
-    println!("| {pause} ms | {rate} | {rtt} ms | {sent} | {held} | {over} | {lost}{mark} | {duplicated} |");
+    say!("| {pause} ms | {rate} | {rtt} ms | {sent} | {held} | {over} | {lost}{mark} | {duplicated} |");
     right
 }

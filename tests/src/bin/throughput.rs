@@ -7,6 +7,7 @@
 
 use nvo3_tests::netns::Family::{self, V4, V6};
 use nvo3_tests::netns::{Burst, Fabric, Namespace, Overlay, Station, count, missing};
+use nvo3_tests::say;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,15 +27,15 @@ struct Path<'a> {
 
 fn main() {
     if let Some(why) = missing() {
-        println!("skipped: {why}");
+        say!("skipped: {why}");
         return;
     }
     let number = |n, default| std::env::args().nth(n).map_or(default, |text| text.parse().unwrap());
     let (seconds, rounds) = (number(1, 3), number(2, 5));
 
-    println!("The sender sends as many frames as it can. The share that arrives is in brackets behind the rate.\n");
-    println!("| underlay | frame | overlay, frames/s | plain UDP, frames/s | ratio | overlay, Gbit/s |");
-    println!("|---|---|---|---|---|---|");
+    say!("The sender sends as many frames as it can. The share that arrives is in brackets behind the rate.\n");
+    say!("| underlay | frame | overlay, frames/s | plain UDP, frames/s | ratio | overlay, Gbit/s |");
+    say!("|---|---|---|---|---|---|");
     for underlay in [V4, V6] {
         measure(underlay, Duration::from_secs(seconds.into()), rounds);
     }
@@ -63,7 +64,7 @@ fn measure(underlay: Family, time: Duration, rounds: u32) {
         let bits = Spread::new(overlaid.iter().map(|rate| rate.received)).median * frame as f64 * 8.0 / 1e9;
         let ratio = Spread::new(ratios.into_iter());
         let (overlaid, plainly) = (in_words(&overlaid), in_words(&plainly));
-        println!("| {underlay:?} | {frame} | {overlaid} | {plainly} | {ratio:.2} | {bits:.2} |");
+        say!("| {underlay:?} | {frame} | {overlaid} | {plainly} | {ratio:.2} | {bits:.2} |");
     }
 }
 

@@ -7,9 +7,11 @@ mod in_namespaces {
     mod bad_input;
     mod control;
     mod faults;
+    mod host_stack;
     mod interfaces;
     mod keys;
     mod moves;
+    mod mtu;
     mod restarts;
     mod world;
 }

@@ -6,7 +6,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::nva::{NvaConfig, Policy};
 use nvo3_nva_proto::auth::Keys;
 use nvo3_nva_proto::{Locators, Micros, NveId, Place};
-use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
+use nvoctl::daemon::{SettingsError, check_host, check_loopback, check_socket, flags_or_file, one_or_many, settings};
 use nvoctl::keys::{KeysError, Trust};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -155,6 +155,12 @@ pub(crate) enum Error {
     AllowTwice(u64),
     #[error("--allow {0}: there is no --nve {0}")]
     AllowUnknown(u64),
+    #[error("--nve: {0} {1}")]
+    Loopback(IpAddr, String),
+    #[error("--listen {0}: {1}")]
+    Listen(SocketAddr, &'static str),
+    #[error("--socket {}: {why}", path.display())]
+    Socket { path: PathBuf, why: String },
     #[error("--data and --in-memory: only one of both can be")]
     Both,
     #[error(transparent)]
@@ -235,6 +241,13 @@ impl Settings {
                 }
             }
         }
+        check_loopback(places.iter().flat_map(addresses)).map_err(|(address, why)| Error::Loopback(address, why))?;
+        for address in &listen {
+            let ip = address.ip();
+            // The unspecified address means each of this host.
+            let host = if ip.is_unspecified() { Ok(()) } else { check_host(ip) };
+            host.map_err(|why| Error::Listen(*address, why))?;
+        }
         if self.data.is_some() && self.in_memory {
             return Err(Error::Both);
         }
@@ -246,6 +259,7 @@ impl Settings {
         let authority_key = self.authority_key.or_else(|| self.keys.as_ref().map(beside));
         let trust = Trust::new(self.keys, self.trusted_transport)?;
         let socket = self.socket.unwrap_or_else(|| nvoctl::NVAD_SOCKET.into());
+        check_socket(&socket, nvoctl::NVAD_SOCKET).map_err(|why| Error::Socket { path: socket.clone(), why })?;
         Ok(Config { listen, places, data: self.data, trust, authority_key, socket, nva })
     }
 
@@ -323,8 +337,15 @@ impl FromStr for Member {
         let wrong = |what: &str| format!("nve: `{text}`: {what}");
         let (id, ips) = text.split_once('=').ok_or_else(|| wrong("ID=IP[,IP] is needed"))?;
         let id = id.trim().parse().map_err(|_| wrong("the id is not a number"))?;
+        if id == 0 {
+            return Err(wrong("the number of an edge is more than 0"));
+        }
         let ips: Result<Vec<IpAddr>, _> = ips.split(',').map(|ip| ip.trim().parse()).collect();
-        let locators = match ips.map_err(|_| wrong("a locator is not an IP address"))?.as_slice() {
+        let ips = ips.map_err(|_| wrong("a locator is not an IP address"))?;
+        for ip in &ips {
+            check_host(*ip).map_err(|why| wrong(&format!("the locator {ip} is {why}")))?;
+        }
+        let locators = match ips.as_slice() {
             [IpAddr::V4(v4)] => Locators::V4(*v4),
             [IpAddr::V6(v6)] => Locators::V6(*v6),
             [IpAddr::V4(v4), IpAddr::V6(v6)] | [IpAddr::V6(v6), IpAddr::V4(v4)] => Locators::Both(*v4, *v6),
@@ -373,7 +394,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_field_and_in_a_file_the_line() {
-        let cases: [(&[&str], &str, &[&str]); 22] = [
+        let cases: [(&[&str], &str, &[&str]); 28] = [
             (&[], "", &["missing", "--listen <", "; --nve <", "; --data <DIR> or --in-memory; --keys <"]),
             (&[], "listen = '127.0.0.1'", &[": --nve <ID=IP[,IP]>; --data"]),
             (&[], "listen = ['127.0.0.1']\nnve = '1=192.0.2.1'", &[": --data <DIR> or --in-memory; --keys"]),
@@ -384,6 +405,12 @@ mod tests {
             (&[], "nve = ['1=192.0.2.1,192.0.2.2']", &["nve", "one locator of each address family"]),
             (&[], "nve = ['1=']", &["nve", "not an IP address"]),
             (&[], "nve = ['192.0.2.1']", &["nve", "ID=IP"]),
+            (&["--nve", "1=0.0.0.0"], GOOD, &["--nve", "the locator 0.0.0.0 is not the address of one host"]),
+            (&["--nve", "1=239.0.0.1"], GOOD, &["--nve", "the locator 239.0.0.1 is a group's address"]),
+            (&["--nve", "0=192.0.2.1"], GOOD, &["--nve", "the number of an edge is more than 0"]),
+            (&["--nve", "1=127.0.0.1", "--nve", "2=192.0.2.1"], GOOD, &["--nve: 192.0.2.1 does not reach 127.0.0.1"]),
+            (&["--listen", "224.0.0.1"], GOOD, &["--listen 224.0.0.1:61635: a group's address"]),
+            (&["--socket", "/nonexist/s"], GOOD, &["--socket /nonexist/s: there is no directory /nonexist"]),
             (&[], "\ngrace = 'soon'", &["line 2", "grace", "`soon`"]),
             (&["--nve", "1=192.0.2.1", "--nve", "1=192.0.2.2"], GOOD, &["--nve 1: is there twice"]),
             (

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser};
 use nvo3_nva_proto::{Locators, NveId, Place};
 use nvo3_wire::vxlan;
-use nvoctl::daemon::{SettingsError, flags_or_file, one_or_many, settings};
+use nvoctl::daemon::{SettingsError, check_host, check_loopback, check_socket, flags_or_file, one_or_many, settings};
 use nvoctl::keys::{KeysError, Trust};
 use nvoctl::{NVED_SOCKET, Port, control_address};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ Files:
 Environment:
   RUST_LOG  what is logged to stderr, such as warn, debug or nved=debug [default: info]
 
-nved needs CAP_NET_RAW, and CAP_NET_ADMIN for taps, and gives up all other capabilities.";
+nved needs CAP_NET_RAW and CAP_NET_ADMIN, and gives up all other capabilities.";
 
 /// An edge (NVE) of a network virtualization overlay.
 ///
@@ -55,7 +55,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
     /// Open this access port at the start:
-    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active], as
+    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server]
+    /// [,no-too-big][,host-may-hear][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]
@@ -110,8 +111,18 @@ pub(crate) enum Error {
     Keys(#[from] KeysError),
     #[error("--locator {0}: there is one of this address family already")]
     SecondLocator(IpAddr),
-    #[error("--locator {0}: not the address of one host")]
-    NotAHost(IpAddr),
+    #[error("--id 0: the number of an edge is more than 0")]
+    NoId,
+    #[error("--{flag} {address}: {why}")]
+    NotAHost { flag: &'static str, address: IpAddr, why: &'static str },
+    #[error("--locator, --nva: {0} {1}")]
+    Loopback(IpAddr, String),
+    #[error("--nva {0}: the port is 0")]
+    NvaPort(SocketAddr),
+    #[error("--vxlan-port 0: a UDP port is 1 to 65535")]
+    VxlanPort,
+    #[error("--socket {}: {why}", path.display())]
+    Socket { path: PathBuf, why: String },
     #[error("--nva {0}: neither IP nor IP:PORT")]
     Nva(String),
     #[error("--nva {0}: this edge has no --locator of that address family")]
@@ -145,10 +156,23 @@ impl Config {
         if keys.is_none() && !trusted_transport {
             return Err(Error::Missing(missing()));
         }
+        if id == 0 {
+            return Err(Error::NoId);
+        }
         let nva = control_address(&nva).ok_or(Error::Nva(nva))?;
+        one_host("nva", nva.ip())?;
+        if nva.port() == 0 {
+            return Err(Error::NvaPort(nva));
+        }
         let reachable = if nva.is_ipv4() { locators.v4().is_some() } else { locators.v6().is_some() };
         if !reachable {
             return Err(Error::NvaFamily(nva));
+        }
+        let own = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)].into_iter().flatten();
+        check_loopback(own.chain([nva.ip()])).map_err(|(address, why)| Error::Loopback(address, why))?;
+        let vxlan_port = flags.vxlan_port.or(file.vxlan_port).unwrap_or(vxlan::PORT);
+        if vxlan_port == 0 {
+            return Err(Error::VxlanPort);
         }
         let ports: Vec<Port> = file.port.into_iter().chain(flags.port).collect();
         let twice =
@@ -157,6 +181,7 @@ impl Config {
             return Err(Error::SecondPort(port.name.clone()));
         }
         let socket = flags.socket.or(file.socket).unwrap_or_else(|| NVED_SOCKET.into());
+        check_socket(&socket, NVED_SOCKET).map_err(|why| Error::Socket { path: socket.clone(), why })?;
         let (state, no_state) = flags_or_file((flags.state, flags.no_state), (file.state, file.no_state));
         let beside_socket = || (!no_state).then(|| socket.with_extension("state"));
         Ok(Self {
@@ -166,19 +191,21 @@ impl Config {
             nva,
             ports,
             socket,
-            vxlan_port: flags.vxlan_port.or(file.vxlan_port).unwrap_or(vxlan::PORT),
+            vxlan_port,
             hypervisor_word_only: flags.hypervisor_word_only || file.hypervisor_word_only,
         })
     }
+}
+
+fn one_host(flag: &'static str, address: IpAddr) -> Result<(), Error> {
+    check_host(address).map_err(|why| Error::NotAHost { flag, address, why })
 }
 
 /// The locators of an edge; `None` if there is no address.
 fn locators(addresses: &[IpAddr]) -> Result<Option<Locators>, Error> {
     let (mut v4, mut v6) = (None, None);
     for address in addresses {
-        if address.is_unspecified() || address.is_multicast() {
-            return Err(Error::NotAHost(*address));
-        }
+        one_host("locator", *address)?;
         let before = match address {
             IpAddr::V4(address) => v4.replace(*address).is_some(),
             IpAddr::V6(address) => v6.replace(*address).is_some(),
@@ -242,21 +269,34 @@ mod tests {
 
     #[test]
     fn the_authority_is_an_address_with_or_without_a_port_and_brackets() {
-        let nva = |nva: &str| config(&["--id=1", "--locator=::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
-        assert_eq!(["::2", "[::2]", "[::2]:7"].map(nva).map(|nva| nva.port()), [61_635, 61_635, 7]);
+        let nva =
+            |nva: &str| config(&["--id=1", "--locator=2001:db8::1", "--trusted-transport", "--nva", nva]).unwrap().nva;
+        assert_eq!(
+            ["2001:db8::2", "[2001:db8::2]", "[2001:db8::2]:7"].map(nva).map(|nva| nva.port()),
+            [61_635, 61_635, 7]
+        );
     }
 
     #[test]
     fn mistakes_name_their_field() {
         let ok = ["--id=1", "--locator=192.0.2.1", "--nva=192.0.2.100", "--trusted-transport"];
         #[rustfmt::skip]
-        let table: [(&[&str], &str); 9] = [
+        let table: [(&[&str], &str); 18] = [
             (&[],                                                    "missing, as a flag or as a key of the file of --config: --id <N>; --locator <IP>; --nva <IP[:PORT]>; --keys <FILE> or --trusted-transport"),
             (&ok[1..],                                               "missing, as a flag or as a key of the file of --config: --id <N>"),
             (&ok[..3],                                               "missing, as a flag or as a key of the file of --config: --keys <FILE> or --trusted-transport"),
             (&ok[..2],                                               "missing, as a flag or as a key of the file of --config: --nva <IP[:PORT]>; --keys <FILE> or --trusted-transport"),
             (&[ok[0], ok[1], ok[2], "--locator=192.0.2.2"],          "--locator 192.0.2.2: there is one of this address family already"),
             (&[ok[0], ok[2], "--locator=0.0.0.0"],                   "--locator 0.0.0.0: not the address of one host"),
+            (&[ok[0], ok[2], "--locator=224.0.0.1"],                 "--locator 224.0.0.1: a group's address, not the address of one host"),
+            (&[ok[0], ok[2], "--locator=255.255.255.255"],           "--locator 255.255.255.255: the broadcast address, not the address of one host"),
+            (&[ok[0], ok[2], "--locator=fe80::1"],                   "--locator fe80::1: a link-local address, which means a host only on one link"),
+            (&["--id=0", ok[1], ok[2], ok[3]],                       "--id 0: the number of an edge is more than 0"),
+            (&[ok[0], ok[1], ok[3], "--nva=0.0.0.0"],                "--nva 0.0.0.0: not the address of one host"),
+            (&[ok[0], ok[1], ok[3], "--nva=192.0.2.9:0"],            "--nva 192.0.2.9:0: the port is 0"),
+            (&[ok[0], ok[1], ok[3], "--nva=127.0.0.1"],              "--locator, --nva: 127.0.0.1 does not reach 192.0.2.1: only one of both is a loopback address"),
+            (&[ok[0], ok[1], ok[2], ok[3], "--vxlan-port=0"],        "--vxlan-port 0: a UDP port is 1 to 65535"),
+            (&[ok[0], ok[1], ok[2], ok[3], "--socket=/nonexist/s"],  "--socket /nonexist/s: there is no directory /nonexist"),
             (&[ok[0], ok[1], ok[3], "--nva=nva.example"],            "--nva nva.example: neither IP nor IP:PORT"),
             (&[ok[0], ok[1], ok[3], "--nva=2001:db8::1"],            "--nva [2001:db8::1]:61635: this edge has no --locator of that address family"),
             (&[ok[0], ok[1], ok[2], ok[3], "--port=a,vni=1,trusted", "--port=a,vni=2,trusted"], "--port a: two ports have this name"),

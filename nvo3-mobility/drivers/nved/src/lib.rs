@@ -5,10 +5,11 @@
 //! - [`port`] carries Ethernet frames from and to a tenant system: a packet socket on an interface, or a tap.
 //! - [`underlay`] carries the frames in VXLAN over UDP from and to other NVEs, in batches.
 //! - [`links`] tells which interfaces come, change and go.
+//! - [`kernel`] keeps a tenant's frames from the host's own stack, and tells MTUs.
 //! - [`ready`] tells which of them have something to read.
 //!
 //! Only [`ready::Ready::wait`] waits; it needs a tokio runtime. Reading and writing frames allocates nothing.
-//! Packet sockets need CAP_NET_RAW, taps need CAP_NET_ADMIN.
+//! Packet sockets need CAP_NET_RAW; taps and [`kernel`] need CAP_NET_ADMIN.
 //!
 //! A port with one tunnel: all its frames go into the tunnel, and all frames out of the tunnel go to the port:
 //!
@@ -52,6 +53,7 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod kernel;
 pub mod links;
 pub mod port;
 pub mod ready;

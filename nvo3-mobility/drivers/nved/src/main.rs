@@ -8,7 +8,7 @@ mod config;
 mod edge;
 
 use config::Config;
-use nved::{links, port, ready, underlay};
+use nved::{kernel, links, port, ready, underlay};
 use nvoctl::daemon::{self, Calls, Capability};
 use std::process::ExitCode;
 

@@ -19,9 +19,12 @@
 use nvo3_nva_proto::NveId;
 use nvo3_nva_proto::auth::{KeyError, KeyId, Keys, Secret};
 use nvo3_nva_proto::seals::Transport;
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The mode of a file of keys: only its owner may read and write it.
@@ -55,6 +58,18 @@ pub enum KeysError {
         path: PathBuf,
         /// The file's mode bits.
         mode: u32,
+    },
+    /// The file belongs to somebody else than root and the user of this process, who could put keys into it.
+    #[error(
+        "{path}: user {owner} owns it, and this process is user {user}: a file of keys belongs to its user or to root (chown)"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The number of the user who owns the file.
+        owner: u32,
+        /// The number of the effective user of this process.
+        user: u32,
     },
     /// A line is not a key.
     #[error("{path}: line {line}: {why}")]
@@ -112,10 +127,13 @@ impl Trust {
 /// Reads the keys of a file that only its owner may read and write.
 ///
 /// # Errors
-/// [`KeysError::File`] if the file cannot be read, [`KeysError::Open`] if others may read or change it, [`KeysError::Line`] if a line is
-/// not a key.
+/// [`KeysError::File`] if the file cannot be read, [`KeysError::Open`] if others may read or change it, [`KeysError::Foreign`] if it
+/// belongs to another user, [`KeysError::Line`] if a line is not a key.
 pub fn read(path: &Path) -> Result<Keys, KeysError> {
-    let text = text(path)?;
+    parse(path, &text(path)?)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Keys, KeysError> {
     let mut keys = Keys::default();
     for (n, line) in text.lines().enumerate() {
         let bare = line.split('#').next().unwrap_or_default().trim();
@@ -130,24 +148,42 @@ pub fn read(path: &Path) -> Result<Keys, KeysError> {
 }
 
 /// Makes a key for an NVE, with an id that none of these files has, and adds it to the end of each file. A file that is not there is
-/// made, for its owner alone.
+/// made, for its owner alone. A file that is there keeps its owner.
+///
+/// A file is whole at any time, for readers and after a crash. Two calls that have a directory in common wait for each other: each
+/// locks the directories of its files.
 ///
 /// # Errors
-/// A file cannot be read or written (those before it may have the key already), no id is left, or the system has no random bytes.
+/// Those of [`read`] for a file that is there, a file cannot be locked or written (those before it may have the key already),
+/// [`KeysError::NoId`], or [`KeysError::Random`].
 pub fn make(nve: NveId, paths: &[PathBuf]) -> Result<KeyId, KeysError> {
+    // All calls lock in one order, and each directory once.
+    let mut directories = BTreeSet::new();
+    for path in paths {
+        directories.insert(directory(path).map_err(|error| KeysError::File { path: path.clone(), error })?);
+    }
+    let locks =
+        directories.iter().map(|path| lock(path).map_err(|error| KeysError::File { path: path.clone(), error }));
+    let _locks = locks.collect::<Result<Vec<File>, _>>()?;
+
     let mut last = 0_u16;
-    for path in paths.iter().filter(|path| path.exists()) {
-        last = read(path)?.last().map_or(last, |id| last.max(id.get()));
+    let mut texts = BTreeMap::new();
+    for path in paths {
+        let text = match text(path) {
+            Err(KeysError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text?,
+        };
+        last = parse(path, &text)?.last().map_or(last, |id| last.max(id.get()));
+        texts.insert(path, text);
     }
     let id = last.checked_add(1).and_then(KeyId::new).ok_or(KeysError::NoId)?;
-    let mut secret = [0; Secret::LEN];
-    getrandom::fill(&mut secret).map_err(KeysError::Random)?;
-    let secret = Secret::from(secret);
-    let digits = digits(&secret);
-    for path in paths {
-        let failed = |error| KeysError::File { path: path.clone(), error };
-        let mut file = OpenOptions::new().append(true).create(true).mode(MODE).open(path).map_err(failed)?;
-        file.write_all(format!("{id} {} {digits}\n", nve.0).as_bytes()).map_err(failed)?;
+    let line = format!("{id} {} {}\n", nve.0, digits(&random()?));
+    for (path, mut text) in texts {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&line);
+        replace(path, &text).map_err(|error| KeysError::File { path: path.clone(), error })?;
     }
     Ok(id)
 }
@@ -168,24 +204,49 @@ pub fn secret(path: &Path) -> Result<Secret, KeysError> {
             return secret.ok_or_else(|| KeysError::Line { path: path.to_owned(), line: 1, why: why() });
         }
     }
+    let secret = random()?;
+    replace(path, &format!("{}\n", digits(&secret))).map_err(failed)?;
+    Ok(secret)
+}
+
+fn random() -> Result<Secret, KeysError> {
     let mut bytes = [0; Secret::LEN];
     getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
-    let secret = Secret::from(bytes);
-    // A crash leaves the whole file or none.
-    let mut new = path.to_owned().into_os_string();
+    Ok(Secret::from(bytes))
+}
+
+/// The directory of the file that a path or the link there leads to.
+fn directory(path: &Path) -> io::Result<PathBuf> {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+    std::fs::canonicalize(directory.unwrap_or(Path::new(".")))
+}
+
+/// Waits until no other process has locked a directory. The lock ends with the file that is given.
+fn lock(directory: &Path) -> io::Result<File> {
+    let file = File::open(directory)?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
+/// Puts a file with this text in the place of another one, whose owner it gets. A crash leaves the old file or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // The name of a link stays: the file that it points to is replaced.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut new = path.clone().into_os_string();
     new.push(".new");
-    let made = || {
-        match std::fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
-        file.write_all(format!("{}\n", digits(&secret)).as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    made().map_err(failed)?;
-    Ok(secret)
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
+    if let Ok(before) = std::fs::metadata(path) {
+        std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()))?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    File::open(directory(path)?)?.sync_all()
 }
 
 fn digits(secret: &Secret) -> String {
@@ -196,13 +257,23 @@ fn digits(secret: &Secret) -> String {
 fn text(path: &Path) -> Result<String, KeysError> {
     let failed = |error| KeysError::File { path: path.to_owned(), error };
     let mut file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    let found = file.metadata().map_err(failed)?;
+    let mode = found.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(KeysError::Open { path: path.to_owned(), mode });
     }
+    trusted(path, found.uid(), geteuid().as_raw())?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed)?;
     Ok(text)
+}
+
+/// Checks the owner of a file. Root reads the files of the users that its daemons run as.
+fn trusted(path: &Path, owner: u32, user: u32) -> Result<(), KeysError> {
+    if user == 0 || owner == 0 || owner == user {
+        return Ok(());
+    }
+    Err(KeysError::Foreign { path: path.to_owned(), owner, user })
 }
 
 fn parsed(line: &str) -> Result<(KeyId, NveId, Secret), String> {
@@ -260,6 +331,69 @@ mod tests {
         assert_eq!((all.len(), one.len()), (3, 2));
         assert_eq!((all.newest(NveId(7)), one.newest(NveId(1))), (first, Some(third)));
         assert_eq!(fs::metadata(&both[0]).unwrap().permissions().mode() & 0o777, MODE);
+    }
+
+    #[test]
+    fn a_key_is_added_behind_a_last_line_without_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        make(NveId(1), std::slice::from_ref(&path)).unwrap();
+        let line = fs::read_to_string(&path).unwrap();
+        fs::write(&path, line.trim_end()).unwrap();
+
+        let second = make(NveId(2), std::slice::from_ref(&path)).unwrap();
+
+        assert!(fs::read_to_string(&path).unwrap().starts_with(&line));
+        let keys = read(&path).unwrap();
+        assert_eq!((keys.len(), keys.newest(NveId(2))), (2, Some(second)));
+    }
+
+    #[test]
+    fn many_calls_at_once_make_keys_of_different_ids_and_lose_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let (all, one, other) = (path("all"), path("one"), path("other"));
+
+        let ids: std::collections::BTreeSet<u16> = std::thread::scope(|scope| {
+            let make = |n: u64| {
+                // The order of the files must not matter.
+                let files = if n.is_multiple_of(2) { [all.clone(), one.clone()] } else { [other.clone(), all.clone()] };
+                scope.spawn(move || make(NveId(1 + n), &files).unwrap().get())
+            };
+            let threads: Vec<_> = (0..16).map(make).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+
+        assert_eq!(ids, (1..=16).collect());
+        assert_eq!([&all, &one, &other].map(|path| read(path).unwrap().len()), [16, 8, 8]);
+    }
+
+    #[test]
+    fn a_file_that_is_a_link_stays_one_and_keeps_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let (real, link) = (directory.path().join("real"), directory.path().join("link"));
+        make(NveId(1), std::slice::from_ref(&real)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let root = geteuid().is_root();
+        if root {
+            std::os::unix::fs::chown(&real, Some(65_534), Some(65_534)).unwrap();
+        }
+
+        make(NveId(1), std::slice::from_ref(&link)).unwrap();
+
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(read(&real).unwrap().len(), 2);
+        assert!(!root || fs::metadata(&real).unwrap().uid() == 65_534);
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused_unless_root_reads_it() {
+        let refused = |user, owner| trusted(Path::new("keys"), owner, user).map_err(|error| error.to_string());
+
+        assert_eq!([refused(0, 7), refused(7, 7), refused(7, 0)], [(); 3].map(Ok));
+        let said =
+            "keys: user 8 owns it, and this process is user 7: a file of keys belongs to its user or to root (chown)";
+        assert_eq!(refused(7, 8), Err(said.into()));
     }
 
     #[test]

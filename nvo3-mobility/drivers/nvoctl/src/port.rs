@@ -53,6 +53,12 @@ pub struct Port {
     /// A DHCP server or relay is behind the port. It may send as one. Every trusted port may.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dhcp_server: bool,
+    /// A frame that is too long for the underlay is dropped without an answer. By default the edge tells the sender which length fits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_too_big: bool,
+    /// The host's own stack may have a copy of each frame that comes in at a packet port. By default the edge keeps it from them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_may_hear: bool,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
@@ -99,6 +105,9 @@ impl Port {
         if matches!(self.name.as_str(), "." | "..") || self.name.contains(|c: char| "/:".contains(c) || c <= ' ') {
             return wrong("name", "an interface's name has no slash, colon or space in it".into());
         }
+        if self.host_may_hear && self.kind == PortKind::Tap {
+            return wrong("host-may-hear", "only a packet port has it; the host always hears its end of a tap".into());
+        }
         if self.stations.is_empty() && self.active {
             return wrong("active", "there is no station (mac) that could run here".into());
         }
@@ -133,13 +142,15 @@ impl Port {
 impl FromStr for Port {
     type Err = PortError;
 
-    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active]`;
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,no-too-big]
+    /// [,host-may-hear][,active]`;
     /// each `ip` belongs to the `mac` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
         let (mut kind, mut vni, mut stations) = (None, None, Vec::<Station>::new());
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
+        let (mut no_too_big, mut host_may_hear) = (false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
             match part.split_once('=') {
                 Some(("kind", value)) => {
@@ -171,10 +182,12 @@ impl FromStr for Port {
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
                 None if part == "dhcp-server" => dhcp_server = true,
+                None if part == "no-too-big" => no_too_big = true,
+                None if part == "host-may-hear" => host_may_hear = true,
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -182,7 +195,18 @@ impl FromStr for Port {
         }
         let vni = vni.ok_or_else(|| wrong("vni", "missing".into()))?;
         let (name, kind) = (name.to_owned(), kind.unwrap_or_default());
-        let port = Self { name, kind, vni, stations, trusted, router_advertisements, dhcp_server, active };
+        let port = Self {
+            name,
+            kind,
+            vni,
+            stations,
+            trusted,
+            router_advertisements,
+            dhcp_server,
+            no_too_big,
+            host_may_hear,
+            active,
+        };
         port.validate()?;
         Ok(port)
     }
@@ -194,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_flag_says_all_that_a_table_says() {
-        let flag = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,mac=52:54:00:77:00:11,ip=192.168.77.11,trusted,router-advertisements,dhcp-server,active";
-        let table = r#"{"name":"vm0","kind":"tap","vni":77,"trusted":true,"router_advertisements":true,"dhcp_server":true,"active":true,"stations":[
+        let flag = "vm0,vni=77,kind=tap,mac=52:54:00:77:00:10,ip=192.168.77.10,ip=fd77::10,mac=52:54:00:77:00:11,ip=192.168.77.11,trusted,router-advertisements,dhcp-server,no-too-big,active";
+        let table = r#"{"name":"vm0","kind":"tap","vni":77,"trusted":true,"router_advertisements":true,"dhcp_server":true,"no_too_big":true,"active":true,"stations":[
             {"mac":"52:54:00:77:00:10","ips":["192.168.77.10","fd77::10"]},{"mac":"52:54:00:77:00:11","ips":["192.168.77.11"]}]}"#;
 
         let port: Port = flag.parse().unwrap();
@@ -210,7 +234,16 @@ mod tests {
 
         assert_eq!((port.kind, port.trusted, port.active), (PortKind::Packet, false, false));
         assert_eq!((port.router_advertisements, port.dhcp_server), (false, false));
+        assert_eq!((port.no_too_big, port.host_may_hear), (false, false));
         assert!("gw0,vni=7,trusted".parse::<Port>().unwrap().stations.is_empty());
+    }
+
+    #[test]
+    fn only_the_host_of_a_packet_port_may_hear() {
+        let port = |kind| format!("vm0,vni=7,kind={kind},trusted,host-may-hear").parse::<Port>();
+
+        assert!(port("packet").unwrap().host_may_hear);
+        assert_eq!(port("tap").unwrap_err().field, "host-may-hear");
     }
 
     #[test]
@@ -246,12 +279,12 @@ mod tests {
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

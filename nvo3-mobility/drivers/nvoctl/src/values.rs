@@ -17,8 +17,12 @@ pub(crate) fn move_id(text: &str) -> Result<MoveId, ParseIntError> {
     text.parse().map(MoveId)
 }
 
-pub(crate) fn nve_id(text: &str) -> Result<NveId, ParseIntError> {
-    text.parse().map(NveId)
+pub(crate) fn nve_id(text: &str) -> Result<NveId, String> {
+    match text.parse() {
+        Ok(0) => Err("the number of an NVE is more than 0".into()),
+        Ok(id) => Ok(NveId(id)),
+        Err(_) => Err("the number of an NVE is needed".into()),
+    }
 }
 
 pub(crate) fn time(text: &str) -> Result<Duration, String> {

@@ -17,6 +17,7 @@ mod pcapng;
 
 use clap::Parser;
 use nvo3_mobility::sim::{self, Invariant, Line, Record, Run, Scenario, What};
+use nvo3_tests::say;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
@@ -96,7 +97,7 @@ fn read(path: &PathBuf) -> Result<Scenario, Box<dyn Error>> {
 
 fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
     if flags.json {
-        println!("{}", serde_json::to_string_pretty(&scenario)?);
+        say!("{}", serde_json::to_string_pretty(&scenario)?);
         return Ok(true);
     }
     if flags.shrink {
@@ -111,14 +112,14 @@ fn one(flags: &Flags, mut scenario: Scenario) -> Result<bool, Box<dyn Error>> {
         fs::write(path, run.timeline.mermaid(run.began)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if flags.timeline {
-        print!("{}", timeline(&run));
+        say!("{}", timeline(&run).trim_end());
     }
     for violation in &run.violations {
-        println!("violation: {violation}");
+        say!("violation: {violation}");
     }
     let mut sum = many::Sum::default();
     sum.add(&run);
-    println!("{sum}");
+    say!("{sum}");
     Ok(run.violations.is_empty())
 }
 
@@ -137,7 +138,7 @@ fn shrink(scenario: Scenario) -> Result<bool, Box<dyn Error>> {
     if broken.is_empty() {
         return Err("this world breaks no invariant".into());
     }
-    println!("{}", serde_json::to_string_pretty(&shrunk(scenario, &broken))?);
+    say!("{}", serde_json::to_string_pretty(&shrunk(scenario, &broken))?);
     Ok(false)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Flags, invariants, shrunk, timeline};
 use nvo3_mobility::sim::{self, Loss, Run, Scenario, Visited};
+use nvo3_tests::say;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -64,14 +65,14 @@ impl Sum {
     }
 
     fn figures(&self, took: Duration) {
-        println!("{:.0} worlds/s", self.worlds as f64 / took.as_secs_f64().max(1e-6));
-        println!("moves: {}", listed(self.moves_by_result.iter()));
-        println!("faults: {}", listed(self.mishaps.iter()));
-        println!("frames lost: {}", listed(self.losses.iter()));
+        say!("{:.0} worlds/s", self.worlds as f64 / took.as_secs_f64().max(1e-6));
+        say!("moves: {}", listed(self.moves_by_result.iter()));
+        say!("faults: {}", listed(self.mishaps.iter()));
+        say!("frames lost: {}", listed(self.losses.iter()));
         let (edge, authority) = (&self.visited.edge, &self.visited.authority);
         let (no_edge, no_authority) = self.visited.never();
-        println!("states of an edge's table: {}; never: {}", names(edge), names(&no_edge));
-        println!("states of the authority's table: {}; never: {}", names(authority), names(&no_authority));
+        say!("states of an edge's table: {}; never: {}", names(edge), names(&no_edge));
+        say!("states of the authority's table: {}; never: {}", names(authority), names(&no_authority));
     }
 }
 
@@ -117,7 +118,7 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
                     if let Some(first) = run.violations.first() {
                         match failed.fetch_add(1, Ordering::Relaxed) {
                             0..SHOWN => show(seed, &run),
-                            SHOWN..NAMED => println!("seed {seed}: {first}"),
+                            SHOWN..NAMED => say!("seed {seed}: {first}"),
                             _ => {}
                         }
                     }
@@ -130,10 +131,10 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     let sum = sum.into_inner()?;
     let failed = failed.into_inner();
     if failed > 0 {
-        println!("{failed} worlds break an invariant");
+        say!("{failed} worlds break an invariant");
     }
     sum.figures(began.elapsed());
-    println!("{sum}");
+    say!("{sum}");
     Ok(sum.violations == 0)
 }
 
@@ -152,5 +153,5 @@ fn show(seed: u64, run: &Run) {
     if let Ok(run) = sim::run_scenario(small) {
         text += &timeline(&run);
     }
-    println!("{text}");
+    say!("{text}");
 }

@@ -95,13 +95,16 @@ impl Edge {
             None => (origin, false, self.attached.next_vap()),
         };
         if !open {
-            self.paths.open_port(vap, &spec)?;
+            self.paths.open_port(now, vap, &spec)?;
         }
         if let Err(error) = self.machine.tell(now, attach(vap, &spec)) {
             if !open {
                 self.paths.close_port(vap);
             }
             return Err(format!("{name}: {error}").into());
+        }
+        if open {
+            self.paths.change_port(vap, &spec)?;
         }
         let said = if open { Vec::new() } else { self.attached.running(&name) };
         self.attached.open(spec, origin, vap);
@@ -162,10 +165,14 @@ impl Edge {
     pub(super) fn read_links(&mut self) {
         let concerned: Vec<String> = match self.paths.links.read() {
             News::Of(links) => {
+                links.iter().for_each(|link| self.paths.interface_changed(Some(link.index)));
                 let names = |link: &Link| [Some(link.name.clone()), self.paths.port_at(link.index)];
                 links.iter().flat_map(names).flatten().filter(|name| self.attached.get(name).is_some()).collect()
             }
-            News::OfAll => self.attached.iter().map(|port| port.spec.name.clone()).collect(),
+            News::OfAll => {
+                self.paths.interface_changed(None);
+                self.attached.iter().map(|port| port.spec.name.clone()).collect()
+            }
         };
         for name in concerned {
             self.look_at(&name);

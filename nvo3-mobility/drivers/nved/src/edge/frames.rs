@@ -70,11 +70,13 @@ impl Edge {
                 break;
             }
             let now = clock::now();
+            self.paths.mtus.at(now);
             let mut deliveries = Deliveries::new();
             let mut read = 0;
             for frame in frames.iter() {
                 read += 1;
                 deliveries.send(self.machine.frame(now, vap, frame).targets(), frame, &mut self.paths);
+                self.paths.answer_too_long(vap, now, frame);
             }
             deliveries.finish(&mut self.paths);
             self.paths.send_of_port(vap, now);

@@ -9,6 +9,7 @@ mod calls;
 mod ended;
 mod frames;
 mod keep;
+mod mtu;
 mod paths;
 mod show;
 mod table;
@@ -140,6 +141,7 @@ impl Edge {
     fn settle(&mut self, now: Instant) {
         self.unbelieved.note(self.machine.nve().counters().unbelieved());
         self.look_after(now);
+        self.paths.compare_mtus(now);
         let mut full = false;
         let until = loop {
             let paths = &self.paths;

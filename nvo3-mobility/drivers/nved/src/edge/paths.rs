@@ -1,15 +1,17 @@
 //! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
+use super::mtu::Mtus;
 use crate::links::{Links, index_of};
 use crate::port::{self, Frames, Port, PortCounters};
 use crate::ready::{Ready, Source};
-use crate::underlay::{Datagrams, Underlay, UnderlayCounters};
+use crate::underlay::{Datagrams, TooLong, Underlay, UnderlayCounters};
 use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros};
-use nvo3_wire::Vni;
+use nvo3_wire::{Vni, too_big};
+use nvoctl::PortKind;
 use serde::Serialize;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -26,17 +28,28 @@ pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
 /// The time between two log lines about frames of one port that are too long for the underlay.
 const SAY_TOO_LONG: Micros = Micros::from_secs(60);
 
+/// The most answers *too big* to one port in a second. A sender needs one for each destination.
+const MOST_ANSWERS: u32 = 50;
+
 /// A port that is open.
 pub(super) struct Access {
     pub(super) name: String,
     /// The index of its interface when it was opened.
-    index: Option<u32>,
+    pub(super) index: Option<u32>,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
     /// The time at which the last burst of held frames began, and the number of its frames.
     burst: Cell<(Instant, u32)>,
     /// The time at which the log last said that a frame of this port is too long for the underlay.
     too_long_said: Option<Instant>,
+    /// True if the senders behind the port are told which length fits.
+    answers: bool,
+    /// The time at which the last second of answers began, and the number of them.
+    answered: (Instant, u32),
+    /// The MTU of its interface; `None` if the interface is gone.
+    pub(super) mtu: Option<u32>,
+    /// The MTUs of the port and of tenants that fit, of which the log has said that they do not go together.
+    pub(super) mtu_said: Option<(u32, u32)>,
 }
 
 /// Control messages that were not sent; the session sends them again. A healthy edge shows 0.
@@ -52,6 +65,11 @@ pub(super) struct Paths {
     opened: BTreeMap<String, Result<(Port, bool), port::Error>>,
     pub(super) ports: BTreeMap<VapId, Access>,
     pub(super) links: Links,
+    pub(super) mtus: Mtus,
+    /// A frame that did not fit since [`Paths::send_of_port`].
+    too_long: Option<TooLong>,
+    /// Room for an answer *too big*.
+    answer: Box<[u8; too_big::LONGEST]>,
     /// The times that the interface of a port went, and that one came back.
     pub(super) gone: u64,
     pub(super) back: u64,
@@ -91,6 +109,9 @@ impl Paths {
             opened: BTreeMap::new(),
             ports: BTreeMap::new(),
             links,
+            mtus: Mtus::open(nva.ip())?,
+            too_long: None,
+            answer: Box::new([0; too_big::LONGEST]),
             gone: 0,
             back: 0,
             no_port: 0,
@@ -115,16 +136,49 @@ impl Paths {
     }
 
     /// Opens a port and waits for its frames from now on.
-    pub(super) fn open_port(&mut self, vap: VapId, spec: &nvoctl::Port) -> Result<(), port::Error> {
+    pub(super) fn open_port(&mut self, now: Instant, vap: VapId, spec: &nvoctl::Port) -> Result<(), port::Error> {
         let opened = self.opened.remove(&spec.name);
         let (port, was_there) = opened.unwrap_or_else(|| Port::open(&spec.name, spec.kind))?;
+        let index = index_of(&spec.name);
         self.ready.add(Source::Port(vap), &port).map_err(|error| port::Error::Io { name: spec.name.clone(), error })?;
+        self.shut_or_lift(index, spec)?;
         let found = if was_there { "its interface was there" } else { "nved made its interface" };
         tracing::info!(port = spec.name, vni = %spec.vni, "a port is open: {found}");
-        let (name, index, counters) = (spec.name.clone(), index_of(&spec.name), PortCounters::default());
-        let access = Access { name, index, port, counters, burst: Cell::default(), too_long_said: None };
+        let access = Access {
+            name: spec.name.clone(),
+            index,
+            port,
+            counters: PortCounters::default(),
+            burst: Cell::default(),
+            too_long_said: None,
+            answers: !spec.no_too_big,
+            answered: (now, 0),
+            mtu: index.and_then(|index| self.mtus.mtu(index)),
+            mtu_said: None,
+        };
         self.ports.insert(vap, access);
         Ok(())
+    }
+
+    /// Gives an open port the rights that its owner says now.
+    pub(super) fn change_port(&mut self, vap: VapId, spec: &nvoctl::Port) -> Result<(), port::Error> {
+        let Some(index) = self.ports.get(&vap).map(|access| access.index) else { return Ok(()) };
+        self.shut_or_lift(index, spec)?;
+        if let Some(access) = self.ports.get_mut(&vap) {
+            access.answers = !spec.no_too_big;
+        }
+        Ok(())
+    }
+
+    /// Keeps the frames of a packet port from the host's own stack, or no longer.
+    fn shut_or_lift(&mut self, index: Option<u32>, spec: &nvoctl::Port) -> Result<(), port::Error> {
+        if spec.kind == PortKind::Tap {
+            return Ok(());
+        }
+        let index = index.ok_or_else(|| port::Error::Missing(spec.name.clone()))?;
+        let kernel = self.mtus.kernel();
+        let done = if spec.host_may_hear { kernel.lift(index) } else { kernel.shut(index) };
+        done.map_err(|error| port::Error::Host { name: spec.name.clone(), error })
     }
 
     /// The name of the port that was opened at the interface with this index.
@@ -132,28 +186,44 @@ impl Paths {
         self.ports.values().find(|access| access.index == Some(index)).map(|access| access.name.clone())
     }
 
-    /// Closes a port. An interface that nved made for it is removed.
+    /// Closes a port. An interface that nved made for it is removed, and the host may use another one again.
     pub(super) fn close_port(&mut self, vap: VapId) {
-        self.ports.remove(&vap);
+        let Some(Access { name, index: Some(index), .. }) = self.ports.remove(&vap) else { return };
+        if let Err(error) = self.mtus.kernel().lift(index) {
+            tracing::warn!(port = name, %error, "the host does not hear the interface of a port that is closed");
+        }
     }
 
-    /// Sends the frames that a port has read. If one was too long for the underlay, the log says so once a minute for the port.
+    /// Answers a frame of a port that did not fit where it was to go, if there is one since the last call.
+    pub(super) fn answer_too_long(&mut self, vap: VapId, now: Instant, frame: &[u8]) {
+        let Some(too_long) = self.too_long.take() else { return };
+        let Some(access) = self.ports.get_mut(&vap) else { return };
+        let longest = self.mtus.longest_frame(too_long.to);
+        access.counters.too_big += 1;
+        if now - access.answered.0 >= Micros::from_secs(1) {
+            access.answered = (now, 0);
+        }
+        let may = access.answers && access.answered.1 < MOST_ANSWERS;
+        let length = if may { too_big::answer(frame, longest, &mut *self.answer) } else { None };
+        match length.and_then(|length| self.answer.get(..length)) {
+            Some(answer) => {
+                access.answered.1 += 1;
+                access.port.write(&[answer], &mut access.counters);
+            }
+            None => access.counters.too_big_unanswered += 1,
+        }
+        access.say_too_long(now, too_long, longest);
+    }
+
+    /// Sends the frames that a port has read. The kernel may refuse one that was to fit: its way has become narrower.
     pub(super) fn send_of_port(&mut self, vap: VapId, now: Instant) {
         self.send();
         let Some(too_long) = self.underlay.take_too_long() else { return };
-        let Some(access) = self.ports.get_mut(&vap) else { return };
-        if access.too_long_said.is_some_and(|at| now - at < SAY_TOO_LONG) {
-            return;
+        self.mtus.doubt(too_long.to);
+        let longest = self.mtus.longest_frame(too_long.to);
+        if let Some(access) = self.ports.get_mut(&vap) {
+            access.say_too_long(now, too_long, longest);
         }
-        access.too_long_said = Some(now);
-        tracing::warn!(
-            port = access.name,
-            frame_bytes = too_long.frame,
-            limit_bytes = too_long.limit(),
-            to = %too_long.to,
-            "a tenant's frame was dropped: it is too long for the underlay; a smaller MTU at the tenant or a larger one of the \
-             underlay helps"
-        );
     }
 
     pub(super) fn has_room(&self, target: &Target, now: Instant) -> bool {
@@ -189,8 +259,13 @@ impl Paths {
         }
     }
 
-    /// Puts a frame for another NVE; [`Paths::send`] sends it.
+    /// Puts a frame for another NVE; [`Paths::send`] sends it. A frame that does not fit is dropped: VXLAN is not fragmented (VXL-07).
     pub(super) fn tunnel(&mut self, to: IpAddr, vn: Vni, frame: &[u8]) {
+        if frame.len() > self.mtus.longest_frame(to) {
+            self.underlay_counters.too_long += 1;
+            self.too_long = Some(TooLong { to, frame: frame.len() });
+            return;
+        }
         self.underlay.put(to, vn, frame, &mut self.underlay_counters);
     }
 
@@ -209,5 +284,23 @@ impl Paths {
             Some(socket) => self.control_counters.not_sent += u64::from(socket.send_to(datagram, to).is_err()),
             None => self.control_counters.no_family += 1,
         }
+    }
+}
+
+impl Access {
+    /// The log says once a minute that a frame of this port is too long.
+    fn say_too_long(&mut self, now: Instant, TooLong { to, frame }: TooLong, longest: usize) {
+        if self.too_long_said.is_some_and(|at| now - at < SAY_TOO_LONG) {
+            return;
+        }
+        self.too_long_said = Some(now);
+        tracing::warn!(
+            port = self.name,
+            frame_bytes = frame,
+            limit_bytes = longest,
+            %to,
+            "a tenant's frame was dropped: it is too long for the underlay; a smaller MTU at the tenant or a larger one of the \
+             underlay helps"
+        );
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn status(edge: &Edge) -> Value {
         |open| edge.attached.iter().filter(move |port| port.is_open() == open).map(|port| port.spec.name.as_str());
     let held = edge.machine.forwarder().held_in_all();
     let in_hand = edge.machine.nve().tsis().filter(|(_, core)| core.state.plan().is_some()).count();
+    let narrowest = edge.paths.mtus.narrowest();
     json!({
         "daemon": "nved",
         "nve": edge.machine.nve().place().nve.0,
@@ -20,6 +21,9 @@ pub(super) fn status(edge: &Edge) -> Value {
         "connected": edge.machine.nve().is_connected(),
         "ports": ports(true).collect::<Vec<_>>(),
         "ports_without_interface": ports(false).collect::<Vec<_>>(),
+        "underlay_mtu": narrowest.map(|narrowest| narrowest.underlay),
+        "tenant_mtu": narrowest.map(|narrowest| narrowest.tenant),
+        "ports_above_tenant_mtu": edge.paths.above().collect::<Vec<_>>(),
         "tsis": edge.machine.nve().tsis().count(),
         "moves_in_hand": in_hand,
         "held_frames": held.frames,

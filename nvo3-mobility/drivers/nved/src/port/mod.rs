@@ -44,6 +44,17 @@ pub enum Error {
     /// Another process has the tap open.
     #[error("{0}: another process has the tap open; a packet port shares an interface with its hypervisor")]
     Busy(String),
+    /// The kernel does not keep a tenant's frames from the host's own stack.
+    #[error(
+        "{name}: the host's own IP stack would hear the tenant, because the kernel does not take the filter against that: {error}; it needs \
+         CAP_NET_ADMIN, sch_ingress and cls_bpf (say host-may-hear for this port if the host may hear it)"
+    )]
+    Host {
+        /// The interface.
+        name: String,
+        /// The system's error.
+        error: io::Error,
+    },
     /// The system refused, for example because the process lacks CAP_NET_RAW or CAP_NET_ADMIN.
     #[error("{name}: {error}")]
     Io {
@@ -114,6 +125,11 @@ pub struct PortCounters {
     pub full: u64,
     /// Frames that were not written because the interface is down, gone, or takes only shorter frames.
     pub refused: u64,
+    /// Frames that were read and dropped because they are too long for the underlay.
+    pub too_big: u64,
+    /// Frames of `too_big` whose sender was not told: they are neither IPv6 nor IPv4 with DF, not for one station, the port does not
+    /// want answers, or had 50 in this second.
+    pub too_big_unanswered: u64,
 }
 
 impl Port {

@@ -29,7 +29,6 @@
 mod run;
 
 use crate::room::{WAITING, make_room};
-use nix::sys::socket::{getsockopt, sockopt};
 use nvo3_nva_proto::Locators;
 use nvo3_wire::ecn::{self, Ecn};
 use nvo3_wire::{Error as WireError, Vni, flow, vxlan};
@@ -100,23 +99,6 @@ pub struct TooLong {
     pub to: IpAddr,
     /// The frame's length in bytes, Ethernet header included.
     pub frame: usize,
-}
-
-impl TooLong {
-    /// The longest frame that the path takes now, in bytes, Ethernet header included: the path's MTU less the outer headers. `None`
-    /// if the system does not tell the MTU.
-    pub fn limit(&self) -> Option<usize> {
-        const UDP_AND_VXLAN: usize = 8 + size_of::<vxlan::Header>();
-        let any = if self.to.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
-        let socket = UdpSocket::bind((any, 0)).ok()?;
-        socket.connect((self.to, vxlan::PORT)).ok()?;
-        let (mtu, ip) = match self.to {
-            IpAddr::V4(_) => (getsockopt(&socket, sockopt::IpMtu).ok()?, 20),
-            // Another option tells the MTU of an IPv6 path, and no safe wrapper has it.
-            IpAddr::V6(_) => return None,
-        };
-        usize::try_from(mtu).ok()?.checked_sub(ip + UDP_AND_VXLAN)
-    }
 }
 
 /// The underlay sockets of one NVE: those of one address family or of both.

@@ -25,6 +25,7 @@
 //! ```
 
 mod caller;
+mod checks;
 mod privileges;
 mod settings;
 mod socket;
@@ -33,6 +34,7 @@ mod watchers;
 
 pub use caller::Caller;
 pub use caps::Capability;
+pub use checks::{check_host, check_loopback, check_socket};
 pub use privileges::keep_only;
 pub use settings::{SettingsError, flags_or_file, one_or_many, settings};
 pub use socket::{Call, Calls, Error};
