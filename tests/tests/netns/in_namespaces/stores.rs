@@ -1,0 +1,172 @@
+//! An authority whose records are lost, old, or cannot be written, under traffic and with a move after it.
+
+use super::world::{Tenant, World, assert_whole, done, say, wait, world, world_with};
+use nvo3_tests::netns::Family::V4;
+use nvo3_tests::netns::Station;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The longest time until the directory says again where each VM is.
+const TO_HEAL: Duration = Duration::from_secs(30);
+
+impl World {
+    fn store(&self) -> PathBuf {
+        self.overlay.data().join("nva.redb")
+    }
+
+    /// Waits until the directory has the VM and its correspondent where they run.
+    fn heals(&self, vm_at: u64) -> Duration {
+        let since = Instant::now();
+        let place = |station: &Station| {
+            let (mac, tables) = (station.mac.to_string(), self.overlay.show("nvad", "tables"));
+            tables.as_array().unwrap().iter().find(|row| row["mac"] == mac).and_then(|row| row["nve"].as_u64())
+        };
+        while (place(&self.vm.station), place(&self.correspondent.station)) != (Some(vm_at), Some(3)) {
+            assert!(since.elapsed() < TO_HEAL, "{}", self.overlay.show("nvad", "tables"));
+            wait(20);
+        }
+        since.elapsed()
+    }
+
+    fn moves(&self, id: u32, from: u8, to: u8) {
+        self.move_until_paused(id, from, to);
+        self.run_at(id, to);
+        done(&self.outcome(id));
+        assert_eq!(self.place(), Some(to.into()));
+    }
+
+    fn warned(&self, words: &str) -> bool {
+        self.overlay.warnings().iter().any(|line| line.contains(words))
+    }
+}
+
+/// The neighbours ask anew, so that answers of the directory are needed too.
+fn flush(tenant: &Tenant) {
+    tenant.namespace.ip("neigh flush all");
+}
+
+/// Checks I9.
+#[test]
+fn an_authority_whose_store_is_lost_has_every_vm_again_and_loses_nothing() {
+    let Some(mut world) = world(V4) else { return };
+    let traffic = world.traffic(V4);
+
+    world.overlay.kill_nvad();
+    std::fs::remove_file(world.store()).unwrap();
+    world.overlay.start_nvad();
+    let healed = world.heals(1);
+    flush(&world.correspondent);
+    wait(500);
+    world.moves(1, 1, 2);
+    wait(300);
+
+    let [to_vm, from_vm] = traffic.end();
+    for edge in ["h1", "h3"] {
+        let counters = world.overlay.show(edge, "counters");
+        let bad = counters
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, value)| name.starts_with("dropped") && value.as_u64() != Some(0));
+        say(&format!("{edge}: {:?}", bad.collect::<Vec<_>>()));
+    }
+    say(&format!(
+        "a lost store: healed {} ms after the authority answered; {} and {} of {} lost",
+        healed.as_millis(),
+        to_vm.lost.len(),
+        from_vm.lost.len(),
+        to_vm.sent.len()
+    ));
+    assert_whole(&to_vm, "to the VM");
+    assert_whole(&from_vm, "from the VM");
+    assert!(world.warned("lost"), "{:#?}", world.overlay.warnings());
+}
+
+/// The copy is older than a move of the VM.
+///
+/// Checks I9.
+#[test]
+fn an_authority_whose_store_is_an_old_copy_has_every_vm_again_and_loses_nothing() {
+    let Some(mut world) = world(V4) else { return };
+    let copy = world.overlay.data().join("copy");
+    world.overlay.kill_nvad();
+    std::fs::copy(world.store(), &copy).unwrap();
+    world.overlay.start_nvad();
+    (1..=3).for_each(|n| world.overlay.connected(n));
+    let traffic = world.traffic(V4);
+    world.moves(1, 1, 2);
+
+    world.overlay.kill_nvad();
+    std::fs::rename(&copy, world.store()).unwrap();
+    world.overlay.start_nvad();
+    let healed = world.heals(2);
+    flush(&world.correspondent);
+    wait(500);
+    world.moves(2, 2, 1);
+    wait(300);
+
+    let [to_vm, from_vm] = traffic.end();
+    say(&format!(
+        "an old store: healed {} ms after the authority answered; {} and {} of {} lost",
+        healed.as_millis(),
+        to_vm.lost.len(),
+        from_vm.lost.len(),
+        to_vm.sent.len()
+    ));
+    assert_whole(&to_vm, "to the VM");
+    assert_whole(&from_vm, "from the VM");
+    assert!(world.warned("old"), "{:#?}", world.overlay.warnings());
+}
+
+/// What rests on a record waits, and the rest goes on.
+///
+/// Checks I6, I9.
+#[test]
+fn an_authority_whose_disk_is_full_goes_on_when_there_is_room_and_loses_nothing() {
+    let Some(world) = world_with(V4, |overlay| overlay.give_disk()) else { return };
+    let disk = || world.overlay.disk().unwrap();
+    let traffic = world.traffic(V4);
+
+    disk().fill();
+    let mut ids = 1_u32..;
+    let mut prepared = true;
+    while prepared {
+        let id = ids.next().unwrap().to_string();
+        let words = ["--to", "2", "--move", &id, "--deadline", "2s"];
+        let vni = nvo3_tests::netns::VNI.to_string();
+        let mac = world.vm.station.mac.to_string();
+        let all = [&["--timeout", "1s", "prepare", "--vni", &vni, "--mac", &mac], &words[..]].concat();
+        prepared = world.overlay.nvoctl("nvad", &all).code == 0;
+        if prepared {
+            done(&world.overlay.nvoctl("nvad", &["cancel", &id]));
+            world.outcome(id.parse().unwrap());
+        }
+    }
+    wait(500);
+    assert!(world.warned("the disk is full"), "{:#?}", world.overlay.warnings());
+    assert_eq!(world.heals(1).as_secs(), 0, "the directory answers still");
+
+    disk().empty();
+    let freed = Instant::now();
+    while world.overlay.logged("nvad", "the disk has room again").is_empty() {
+        assert!(freed.elapsed() < TO_HEAL);
+        wait(20);
+    }
+    let healed = freed.elapsed();
+    for id in 1..ids.start {
+        world.outcome(id);
+    }
+    world.moves(1_000, 1, 2);
+    wait(300);
+
+    let [to_vm, from_vm] = traffic.end();
+    say(&format!(
+        "a full disk: healed {} ms after it had room; {} and {} of {} lost",
+        healed.as_millis(),
+        to_vm.lost.len(),
+        from_vm.lost.len(),
+        to_vm.sent.len()
+    ));
+    assert_whole(&to_vm, "to the VM");
+    assert_whole(&from_vm, "from the VM");
+}
