@@ -1,6 +1,6 @@
 //! An authority whose records are lost, old, or cannot be written, under traffic and with a move after it.
 
-use super::world::{Tenant, World, assert_whole, done, say, wait, world, world_with};
+use super::world::{Tenant, Traffic, World, assert_whole, done, say, wait, world, world_with};
 use nvo3_tests::netns::Family::V4;
 use nvo3_tests::netns::Station;
 use std::path::PathBuf;
@@ -40,6 +40,15 @@ impl World {
     }
 }
 
+/// Ends the traffic, of which nothing may be lost.
+fn ends(traffic: Traffic, what: &str, healed: Duration) {
+    let [to_vm, from_vm] = traffic.end();
+    let (lost, sent) = ([to_vm.lost.len(), from_vm.lost.len()], to_vm.sent.len() + from_vm.sent.len());
+    say(&format!("{what}: healed after {} ms; {lost:?} of {sent} lost to and from the VM", healed.as_millis()));
+    assert_whole(&to_vm, "to the VM");
+    assert_whole(&from_vm, "from the VM");
+}
+
 /// The neighbours ask anew, so that answers of the directory are needed too.
 fn flush(tenant: &Tenant) {
     tenant.namespace.ip("neigh flush all");
@@ -60,25 +69,7 @@ fn an_authority_whose_store_is_lost_has_every_vm_again_and_loses_nothing() {
     world.moves(1, 1, 2);
     wait(300);
 
-    let [to_vm, from_vm] = traffic.end();
-    for edge in ["h1", "h3"] {
-        let counters = world.overlay.show(edge, "counters");
-        let bad = counters
-            .as_object()
-            .unwrap()
-            .iter()
-            .filter(|(name, value)| name.starts_with("dropped") && value.as_u64() != Some(0));
-        say(&format!("{edge}: {:?}", bad.collect::<Vec<_>>()));
-    }
-    say(&format!(
-        "a lost store: healed {} ms after the authority answered; {} and {} of {} lost",
-        healed.as_millis(),
-        to_vm.lost.len(),
-        from_vm.lost.len(),
-        to_vm.sent.len()
-    ));
-    assert_whole(&to_vm, "to the VM");
-    assert_whole(&from_vm, "from the VM");
+    ends(traffic, "a lost store", healed);
     assert!(world.warned("lost"), "{:#?}", world.overlay.warnings());
 }
 
@@ -105,16 +96,7 @@ fn an_authority_whose_store_is_an_old_copy_has_every_vm_again_and_loses_nothing(
     world.moves(2, 2, 1);
     wait(300);
 
-    let [to_vm, from_vm] = traffic.end();
-    say(&format!(
-        "an old store: healed {} ms after the authority answered; {} and {} of {} lost",
-        healed.as_millis(),
-        to_vm.lost.len(),
-        from_vm.lost.len(),
-        to_vm.sent.len()
-    ));
-    assert_whole(&to_vm, "to the VM");
-    assert_whole(&from_vm, "from the VM");
+    ends(traffic, "an old store", healed);
     assert!(world.warned("old"), "{:#?}", world.overlay.warnings());
 }
 
@@ -128,22 +110,14 @@ fn an_authority_whose_disk_is_full_goes_on_when_there_is_room_and_loses_nothing(
     let traffic = world.traffic(V4);
 
     disk().fill();
-    let mut ids = 1_u32..;
-    let mut prepared = true;
-    while prepared {
-        let id = ids.next().unwrap().to_string();
-        let words = ["--to", "2", "--move", &id, "--deadline", "2s"];
-        let vni = nvo3_tests::netns::VNI.to_string();
-        let mac = world.vm.station.mac.to_string();
-        let all = [&["--timeout", "1s", "prepare", "--vni", &vni, "--mac", &mac], &words[..]].concat();
-        prepared = world.overlay.nvoctl("nvad", &all).code == 0;
-        if prepared {
-            done(&world.overlay.nvoctl("nvad", &["cancel", &id]));
-            world.outcome(id.parse().unwrap());
-        }
+    let mut planned = 0;
+    while !world.warned("the disk is full") {
+        planned += 1;
+        assert!(planned < 1_000, "the store grows although its disk is full");
+        let (id, words) = (planned.to_string(), ["--to", "2", "--deadline", "2s", "--timeout", "1s"]);
+        world.overlay.about("nvad", "prepare", &world.vm.station, &[&["--move", &id], &words[..]].concat());
+        world.overlay.nvoctl("nvad", &["--timeout", "1s", "cancel", &id]);
     }
-    wait(500);
-    assert!(world.warned("the disk is full"), "{:#?}", world.overlay.warnings());
     assert_eq!(world.heals(1).as_secs(), 0, "the directory answers still");
 
     disk().empty();
@@ -153,20 +127,9 @@ fn an_authority_whose_disk_is_full_goes_on_when_there_is_room_and_loses_nothing(
         wait(20);
     }
     let healed = freed.elapsed();
-    for id in 1..ids.start {
-        world.outcome(id);
-    }
-    world.moves(1_000, 1, 2);
+    (1..=planned).for_each(|id| drop(world.outcome(id)));
+    world.moves(planned + 1, 1, 2);
     wait(300);
 
-    let [to_vm, from_vm] = traffic.end();
-    say(&format!(
-        "a full disk: healed {} ms after it had room; {} and {} of {} lost",
-        healed.as_millis(),
-        to_vm.lost.len(),
-        from_vm.lost.len(),
-        to_vm.sent.len()
-    ));
-    assert_whole(&to_vm, "to the VM");
-    assert_whole(&from_vm, "from the VM");
+    ends(traffic, "a full disk", healed);
 }

@@ -67,7 +67,7 @@ impl Writer {
         let (said, progress) = watch::channel(Progress { upto: book.newest(), counters: WriterCounters::default() });
         let path = store.path().to_owned();
         let shortening = Shortening::new(&store, book)?;
-        let work = Work { store: Some(store), path: path.clone(), waiting, said, shortening };
+        let work = Work { store: Some(store), is_full: false, path: path.clone(), waiting, said, shortening };
         let thread = std::thread::Builder::new().name("store".into()).spawn(move || work.run());
         let thread = thread.map_err(|error| Error::Io { path, error })?;
         Ok(Self { records, progress, thread })
@@ -102,6 +102,8 @@ impl Writer {
 struct Work {
     /// `None` after the disk was full, until it is open again.
     store: Option<Store>,
+    /// True from an attempt that found the disk full until one that did not.
+    is_full: bool,
     path: PathBuf,
     waiting: mpsc::Receiver<(Version, Record)>,
     said: watch::Sender<Progress>,
@@ -114,7 +116,7 @@ impl Work {
         let mut group = Vec::new();
         while self.more(&mut group) {
             self.write(&mut group)?;
-            self.shorten()?;
+            self.shorten(&mut group)?;
         }
         Ok(())
     }
@@ -129,9 +131,8 @@ impl Work {
         } else {
             self.waiting.recv().ok()
         };
-        let any = first.is_some();
         group.extend(first.into_iter().chain(self.waiting.try_iter()));
-        any
+        !group.is_empty()
     }
 
     /// Makes the group durable, and empties it.
@@ -139,6 +140,7 @@ impl Work {
         while !group.is_empty() {
             match self.with_store(|store, _| store.append(group)) {
                 Ok(()) => {
+                    self.note_room();
                     self.shortening.note(group);
                     self.said.send_modify(|progress| {
                         progress.upto = group.last().map_or(progress.upto, |(at, _)| *at);
@@ -154,31 +156,35 @@ impl Work {
     }
 
     /// Goes on with a pass over the journal, if one is due. While the disk is full, the pass waits.
-    fn shorten(&mut self) -> Result<(), Error> {
+    fn shorten(&mut self, group: &mut Vec<(Version, Record)>) -> Result<(), Error> {
         if !self.shortening.goes_on() {
             return Ok(());
         }
         match self.with_store(|store, shortening| shortening.step(store)) {
             Ok(removed) => {
                 if removed > 0 {
+                    self.note_room();
                     self.said.send_modify(|progress| progress.counters.records_removed += removed);
                 }
                 Ok(())
             }
-            Err(error) => self.await_room(error, &mut Vec::new()),
+            Err(error) => self.await_room(error, group),
         }
     }
 
     fn with_store<T>(&mut self, work: impl FnOnce(&Store, &mut Shortening) -> Result<T, Error>) -> Result<T, Error> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => {
-                let store = Store::open(self.path.parent().unwrap_or(&self.path))?;
-                tracing::info!(store = %self.path.display(), "the disk has room again: the records that waited are written");
-                store
-            }
+            None => Store::open(self.path.parent().unwrap_or(&self.path))?,
         };
         work(self.store.insert(store), &mut self.shortening)
+    }
+
+    /// Something was written.
+    fn note_room(&mut self) {
+        if std::mem::take(&mut self.is_full) {
+            tracing::info!(store = %self.path.display(), "the disk has room again: the records that waited are written");
+        }
     }
 
     /// Waits before the next attempt if the disk is full, and takes the records that come meanwhile. redb gives up a file after an
@@ -187,7 +193,8 @@ impl Work {
         if !error.is_full() {
             return Err(error);
         }
-        if self.store.take().is_some() {
+        self.store = None;
+        if !std::mem::replace(&mut self.is_full, true) {
             tracing::error!(%error, "the disk is full: what rests on new records waits until there is room");
         }
         self.said.send_modify(|progress| progress.counters.disk_full += 1);
