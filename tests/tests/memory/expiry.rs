@@ -48,7 +48,7 @@ fn counters(world: &Direct) -> NveCounters {
 #[test]
 fn a_mapping_in_steady_use_serves_until_its_refresh_is_answered() {
     let mut world = world();
-    send(&mut world);
+    let _ = send(&mut world);
     let before = counters(&world).queries;
 
     assert_eq!(stream(&mut world, Micros(10 * LIFETIME.0)), 0);
@@ -64,7 +64,7 @@ fn a_mapping_in_steady_use_serves_until_its_refresh_is_answered() {
 fn a_mapping_whose_lifetime_ends_while_the_authority_is_silent_serves_on() {
     for seconds in 50..70 {
         let mut world = world();
-        send(&mut world);
+        let _ = send(&mut world);
         assert_eq!(stream(&mut world, Micros::from_secs(seconds)), 0);
 
         world.silence_nva();
@@ -77,7 +77,7 @@ fn a_mapping_whose_lifetime_ends_while_the_authority_is_silent_serves_on() {
 #[test]
 fn a_mapping_that_nobody_uses_ends_and_nobody_asks_for_it() {
     let mut world = world();
-    send(&mut world);
+    let _ = send(&mut world);
     let asked = counters(&world).queries;
 
     world.run(Micros(3 * LIFETIME.0));
@@ -90,7 +90,7 @@ fn a_mapping_that_nobody_uses_ends_and_nobody_asks_for_it() {
 #[test]
 fn the_answer_that_a_tsi_is_gone_ends_its_mapping() {
     let mut world = world();
-    send(&mut world);
+    let _ = send(&mut world);
     world.silence(1);
     world.tell(0, nvo3_mobility::nve::Input::Detach { vap: VapId(1) });
     world.edges[1].silent = false;

@@ -83,7 +83,10 @@ fn an_authority_whose_store_is_an_old_copy_has_every_vm_again_and_loses_nothing(
     world.overlay.kill_nvad();
     std::fs::copy(world.store(), &copy).unwrap();
     world.overlay.start_nvad();
-    (1..=3).for_each(|n| world.overlay.connected(n));
+    // The edges may not have noticed that nvad was away.
+    while world.overlay.logged("nvad", "the session with an edge is up").len() < 6 {
+        wait(20);
+    }
     let traffic = world.traffic(V4);
     world.moves(1, 1, 2);
 
