@@ -25,7 +25,7 @@ fn program(plane: &mut Plane, change: Change) -> Result<(), &'static str> {
     let Change::Tsi { key, entry, route, .. } = change else { return Ok(()) };
     let action = match (entry, route) {
         (Some(entry), _) => entry.act(Ingress::Vap),
-        (None, Some(Route::At(place))) => Action::Tunnel(place),
+        (None, Some(Route::At(place) | Route::Due(place))) => Action::Tunnel(place),
         (None, _) => {
             plane.remove(&key);
             return Ok(());

@@ -136,6 +136,20 @@ pub enum Route {
     At(Place),
     /// The NVA says that the TSI is nowhere: frames for it are dropped, not held.
     Nowhere,
+    /// The TSI is behind this NVE, and the lifetime of the mapping ends soon. Frames go there, and the data plane tells of the next one by
+    /// [`Notice::Miss`](crate::forwarder::Notice::Miss): only a mapping that is in use is asked for again. A data plane that cannot tell
+    /// of a frame gives the notice at once.
+    Due(Place),
+}
+
+impl Route {
+    /// The NVE to which frames go; `None` if they are dropped.
+    pub const fn place(&self) -> Option<Place> {
+        match self {
+            Self::At(place) | Self::Due(place) => Some(*place),
+            Self::Nowhere => None,
+        }
+    }
 }
 
 /// A MAC that may send at a port, with its IP addresses.

@@ -59,10 +59,12 @@ impl Directive {
 
     /// The locators of the NVE where the NVA's directory has the TSI.
     pub(super) fn located(&self) -> Option<Locators> {
-        match self.route {
-            Some(Route::At(place)) => Some(place.locators),
-            Some(Route::Nowhere) | None => None,
-        }
+        self.route.and_then(|route| route.place()).map(|place| place.locators)
+    }
+
+    /// True if the control plane wants to hear of the next frame.
+    pub(super) const fn is_due(&self) -> bool {
+        self.entry.is_none() && matches!(self.route, Some(Route::Due(_)))
     }
 
     /// The treatment of frames that the TSI sends. An attached TSI without an entry is not active, so no traffic of it passes (SPL-02).
@@ -100,7 +102,7 @@ impl Directive {
                     },
                 }
             }
-            (None, Some(Route::At(place))) => match (place.locators.reachable_from(own), origin) {
+            (None, Some(Route::At(place) | Route::Due(place))) => match (place.locators.reachable_from(own), origin) {
                 _ if is_same_nve(&place.locators, own) => Way::AwaitAnswer,
                 (_, Origin::Tunnel(from)) if place.locators.contains(from) => Way::Drop(DropReason::Loop),
                 (Some(to), _) => Way::Tunnel { to, stale: matches!(origin, Origin::Tunnel(_)) },

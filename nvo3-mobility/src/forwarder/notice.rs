@@ -15,14 +15,16 @@ use nvo3_wire::{Mac, Vni};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Notice {
-    /// Frames are held for an address that the control plane has ordered nothing for. The notice comes once, until the control
-    /// plane orders something for the address or none of its frames is held.
+    /// Frames are held for an address that the control plane has ordered nothing for, or leave by a
+    /// [`Route::Due`](crate::table::Route::Due). The notice comes once, until the control plane orders something for the address
+    /// or none of its frames is held.
     Miss {
         /// The VN of the address.
         vn: Vni,
         /// The address.
         mac: Mac,
-        /// The port whose frame was the first; `None`: the frame came out of a tunnel, or the control plane's order has ended.
+        /// The port whose frame was the first; `None`: the frame came out of a tunnel, or the control plane's order has ended or
+        /// ends soon.
         vap: Option<VapId>,
     },
     /// A TSI whose gate is closed, or that has no entry yet, sent a frame. The frame is kept. The notice comes once, until
@@ -96,7 +98,9 @@ impl Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Miss { vn, mac, .. } => write!(f, "frames are held for {mac}@{vn}, whose NVE is not known"),
+            Self::Miss { vn, mac, .. } => {
+                write!(f, "frames are there for {mac}@{vn}, whose NVE is not known or was said long ago")
+            }
             Self::Seen { key, vap } => {
                 write!(f, "{key} sent a frame at {vap} before its gate is open; the frame is kept")
             }

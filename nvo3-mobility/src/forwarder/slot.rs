@@ -15,7 +15,7 @@ pub(super) struct Slot {
     pub(super) counters: TsiCounters,
     /// The port whose share of the TSIs that are being asked for this one takes.
     pub(super) asked_by: Option<VapId>,
-    /// True if the control plane was told that frames are held for an address without an order.
+    /// True if the control plane was told of frames for an address without an order, or whose mapping ends soon.
     pub(super) missed: bool,
     /// True if the control plane was told that the TSI sends while its gate is closed.
     pub(super) seen: bool,

@@ -44,7 +44,7 @@ mod publish;
 mod registrar;
 mod undurable;
 
-pub use book::{Book, Effects, Outcome, Plan, PlannedMove, Record, Registration, Tombstone, superseded};
+pub use book::{Book, Effects, Outcome, Plan, PlannedMove, Record, Registration, Sweep, Tombstone, superseded};
 pub use conduct::rules;
 pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};

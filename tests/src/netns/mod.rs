@@ -12,6 +12,7 @@
 //! interface, [`Flow`] sends numbered datagrams, and [`Burst`] sends as many as the machine can.
 
 mod burst;
+mod disk;
 mod fabric;
 mod flow;
 mod namespace;
@@ -20,6 +21,7 @@ mod programs;
 mod vm;
 
 pub use burst::{BATCH, Burst, count};
+pub use disk::Disk;
 pub use fabric::{Fabric, Family, HOSTS, NVA};
 pub use flow::{Counted, End, Flow};
 pub use namespace::Namespace;

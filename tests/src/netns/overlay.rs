@@ -1,7 +1,7 @@
 //! The programs on a fabric, and the calls to them.
 
 use super::programs::nvoctl;
-use super::{Answer, Daemon, Fabric, Family, HOSTS, NVA, Station};
+use super::{Answer, Daemon, Disk, Fabric, Family, HOSTS, NVA, Station};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ pub struct Overlay {
     family: Family,
     /// The fabric. It is dropped after the programs.
     pub fabric: Fabric,
+    /// Unmounted before the directory is removed.
+    disk: Option<Disk>,
     directory: tempfile::TempDir,
 }
 
@@ -26,8 +28,15 @@ impl Overlay {
     pub fn new(fabric: Fabric, family: Family) -> Self {
         // In memory if possible, so that a busy disk does not change what is measured.
         let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let overlay =
-            Self { nvad: None, nved: Default::default(), ports: Default::default(), family, fabric, directory };
+        let overlay = Self {
+            nvad: None,
+            nved: Default::default(),
+            ports: Default::default(),
+            family,
+            fabric,
+            disk: None,
+            directory,
+        };
         overlay.make_keys();
         overlay
     }
@@ -92,7 +101,7 @@ impl Overlay {
     pub fn start_nvad(&mut self) {
         let mut flags = vec![
             format!("--listen={}", self.family.underlay(NVA)),
-            format!("--data={}", self.directory.path().join("data").display()),
+            format!("--data={}", self.data().display()),
             format!("--keys={}", self.keys("nvad").display()),
             format!("--socket={}", self.socket("nvad").display()),
         ];
@@ -129,6 +138,11 @@ impl Overlay {
     /// The program of the edge of host `n`.
     pub fn edge(&self, n: u8) -> &Daemon {
         self.nved[usize::from(n) - 1].as_ref().unwrap()
+    }
+
+    /// The program `nvad`.
+    pub fn authority(&self) -> &Daemon {
+        self.nvad.as_ref().unwrap()
     }
 
     /// Ends the edge of host `n` as an operator would.
@@ -211,6 +225,21 @@ impl Overlay {
     /// The control socket of `nvad`, or of `hN`.
     pub fn socket(&self, daemon: &str) -> PathBuf {
         self.directory.path().join(format!("{daemon}.sock"))
+    }
+
+    /// The directory of `nvad`'s records.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Gives `nvad` a disk of its own for its records. Call it before [`Overlay::start`].
+    pub fn give_disk(&mut self) {
+        self.disk = Some(Disk::new(self.data()));
+    }
+
+    /// The disk of `nvad`'s records, if it has one of its own.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     fn keys(&self, daemon: &str) -> PathBuf {

@@ -13,5 +13,6 @@ mod in_namespaces {
     mod moves;
     mod mtu;
     mod restarts;
+    mod stores;
     mod world;
 }

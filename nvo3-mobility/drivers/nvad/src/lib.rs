@@ -24,7 +24,7 @@
 //! store.remove(&superseded(&config, &records))?;
 //! let mut nva = Nva::replay(config, 0x5eed, Instant(0), records)?;
 //!
-//! let writer = Writer::start(store)?;
+//! let writer = Writer::start(store, nva.book().clone())?;
 //! while let Some((at, record)) = nva.poll_persist() {
 //!     writer.append(at, record);
 //! }

@@ -13,12 +13,15 @@ use std::error::Error;
 
 /// Opens the store, replays its records, and listens. It needs a tokio runtime.
 pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>> {
-    let store = config.data.as_deref().map(Store::open).transpose()?;
+    let mut store = config.data.as_deref().map(Store::open).transpose()?;
     let records = store.as_ref().map(Store::records).transpose()?.unwrap_or_default();
-    if let Some(store) = &store {
+    if let Some(store) = &mut store {
         let superseded = superseded(&config.nva, &records);
         if !superseded.is_empty() {
             store.remove(&superseded)?;
+            if superseded.len() > records.len() / 2 {
+                store.compact()?;
+            }
             tracing::info!(
                 removed = superseded.len(),
                 records = records.len(),
@@ -60,7 +63,7 @@ pub(crate) fn authority(mut config: Config) -> Result<Authority, Box<dyn Error>>
             let path = store.path().to_owned();
             let (file, records, tsis) = (path.display(), last.generation, nva.tsi_count());
             tracing::info!(%listen, epoch, records, tsis, store = %file, "the authority answers");
-            Journal::Store { writer: Writer::start(store)?, path }
+            Journal::Store { writer: Writer::start(store, nva.book().clone())?, path }
         }
     };
     Ok(Authority::new(nva, config.places, config.trust, journal, last, sockets))

@@ -189,6 +189,10 @@ impl Forwarder {
             }
             Way::Tunnel { to, stale } => {
                 count_tunnelled(key, slot, (origin, stale, bytes.len()), &mut self.notices, &mut self.tally);
+                if slot.directive.is_due() && !slot.missed {
+                    let miss = Notice::Miss { vn: key.vn, mac: key.mac, vap: None };
+                    slot.missed = self.notices.push(miss, &mut self.tally.counters);
+                }
                 return Verdict::Tunnel { to, vn: key.vn };
             }
             Way::Drop(reason) => {

@@ -104,7 +104,11 @@ fn a_happening(group: bool) -> impl Strategy<Value = Happening> {
         bytes,
         age: Micros::from_millis(millis),
     });
-    let route = proptest::option::of(prop_oneof![Just(Route::Nowhere), a_place().prop_map(Route::At)]);
+    let route = proptest::option::of(prop_oneof![
+        Just(Route::Nowhere),
+        a_place().prop_map(Route::At),
+        a_place().prop_map(Route::Due)
+    ]);
     let port = (1..4_u8, proptest::option::of(proptest::collection::vec((1..5_u8).prop_map(mac), 1..4))).prop_map(
         |(vn, macs)| {
             let vn = if vn == 1 { OTHER_VN } else { VN };

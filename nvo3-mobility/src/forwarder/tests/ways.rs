@@ -97,6 +97,23 @@ fn an_unknown_destination_is_held_and_asked_for_once() {
     assert_eq!(w.vap(1, 9, 3), to_nve(3));
 }
 
+/// Checks DIR-03.
+#[test]
+fn a_route_whose_mapping_ends_soon_carries_frames_and_asks_once_if_there_are_any() {
+    let mut w = World::new();
+    let miss = Notice::Miss { vn: VN, mac: mac(9), vap: None };
+    for _ in 0..2 {
+        w.tsi(9, None, None, Some(Route::Due(place(3))));
+        assert_eq!(w.notices(), []);
+
+        assert_eq!([w.vap(1, 9, 0), w.vap(1, 9, 1), w.vap(2, 9, 2)], [to_nve(3); 3]);
+
+        assert_eq!(w.notices(), [miss]);
+        w.tsi(9, None, None, Some(Route::At(place(3))));
+        assert_eq!((w.vap(1, 9, 3), w.notices()), (to_nve(3), Vec::new()));
+    }
+}
+
 /// Checks DIR-24, VMM-4.4-05.
 #[test]
 fn what_waited_for_an_address_that_is_nowhere_is_dropped() {

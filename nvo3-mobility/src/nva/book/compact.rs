@@ -3,18 +3,59 @@
 use super::fold::Book;
 use super::record::Record;
 use crate::nva::NvaConfig;
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{RecordNo, Version};
+use nvo3_nva_proto::{MoveId, RecordNo, TsiKey, Version};
 
-/// The numbers, in order, of the records that are not needed to make the [`Book`] of all these records.
+/// One pass over a journal, which finds the records that newer ones replace.
 ///
-/// An owner may remove these records from its journal, all or some. The other records keep their numbers. The last record always
-/// stays, because it gives the next number.
+/// A record that is replaced stays replaced. So a journal can be shortened while it grows: give the records to a sweep in order, a few
+/// at a time, with a [`Book`] that has every record so far. Each record costs a look-up, except an old [`Record::Rewound`], which costs
+/// a look at each TSI.
+///
+/// ```
+/// use nvo3_mobility::nva::{Book, Record, Sweep};
+/// use nvo3_nva_proto::{NveId, Version};
+///
+/// let nve = NveId(7);
+/// let journal = [Record::Fenced { nve }, Record::Returned { nve }, Record::Epoch];
+/// let journal: Vec<_> = (1..).map(|generation| Version { epoch: 1, generation }).zip(journal).collect();
+/// let (book, mut sweep) = (Book::fold(100, 100, &journal), Sweep::default());
+///
+/// let kept = journal.iter().filter(|(at, record)| !sweep.is_superseded(&book, *at, record));
+///
+/// assert_eq!(kept.count(), 1);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// The TSIs of the moves whose first record was seen and whose last one was not.
+    moves: BTreeMap<MoveId, Vec<TsiKey>>,
+}
+
+impl Sweep {
+    /// True if the book is the same without this record, now and after any further records. An owner may remove such records from its
+    /// journal, all or the first ones. The other records keep their numbers. The last record always stays, because it gives the next
+    /// number.
+    pub fn is_superseded(&mut self, book: &Book, at: Version, record: &Record) -> bool {
+        let tsis = match record {
+            Record::Planned(plan) | Record::Restored { plan, .. } => {
+                self.moves.insert(plan.id, plan.tsis.clone());
+                plan.tsis.clone()
+            }
+            Record::Committed { id } | Record::Aborted { id } => self.moves.get(id).cloned().unwrap_or_default(),
+            Record::Closed { id } => self.moves.remove(id).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        !book.rests_on(RecordNo(at.generation), record, &tsis)
+    }
+}
+
+/// The numbers, in order, of the records that are not needed to make the [`Book`] of all these records: those that one [`Sweep`] finds.
 pub fn superseded(config: &NvaConfig, records: &[(Version, Record)]) -> Vec<RecordNo> {
     let book = Book::fold(config.ended_moves, config.tombstones, records);
-    let needed: BTreeSet<RecordNo> = book.rests_on().collect();
-    records.iter().map(|(at, _)| RecordNo(at.generation)).filter(|number| !needed.contains(number)).collect()
+    let mut sweep = Sweep::default();
+    let superseded = records.iter().filter(|(at, record)| sweep.is_superseded(&book, *at, record));
+    superseded.map(|(at, _)| RecordNo(at.generation)).collect()
 }
 
 #[cfg(test)]
@@ -22,10 +63,10 @@ mod tests {
     use super::*;
     use crate::Transport;
     use crate::nva::Plan;
-    use alloc::collections::BTreeMap;
+    use alloc::collections::BTreeSet;
     use alloc::vec;
     use core::net::{IpAddr, Ipv4Addr};
-    use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
+    use nvo3_nva_proto::{Micros, MoveKind, NveId, Tsi};
     use nvo3_wire::{Mac, Vni};
     use proptest::prelude::*;
 

@@ -381,15 +381,28 @@ impl Book {
         ended.iter().flat_map(|ended| &ended.plan().tsis).filter_map(|key| self.move_with(key)).collect()
     }
 
-    /// The numbers of the records that make this book when they are applied in order. A number may come more than once.
+    /// True if the book is another one without this record. A record of a move is given with the move's TSIs.
     ///
     /// A TSI needs its last registration and the move that put it where it is. A move needs all its records. The last record gives
     /// the next number.
-    pub fn rests_on(&self) -> impl Iterator<Item = RecordNo> {
-        let moves = self.moves.iter().flat_map(|mv| mv.records().all());
-        let epochs = self.epochs.iter().map(|began| RecordNo(began.generation));
-        let judged = self.fenced.values().chain(self.frozen.values()).copied();
-        let registrations = self.directory.iter().flat_map(|(_, registration)| registration.rests_on());
-        registrations.chain(moves).chain(epochs).chain(judged).chain(self.tombstones.records()).chain([self.last()])
+    pub(super) fn rests_on(&self, number: RecordNo, record: &Record, tsis: &[TsiKey]) -> bool {
+        let is_of_tsi = |key: &TsiKey| self.get(key).is_some_and(|tsi| tsi.rests_on().any(|on| on == number));
+        let is_of_move = |id: &MoveId| {
+            let of_move = |mv: &PlannedMove| mv.records().all().any(|on| on == number);
+            self.get_move(*id).is_some_and(of_move) || tsis.iter().any(is_of_tsi)
+        };
+        let begins_epoch = || self.epochs.iter().any(|began| began.generation == number.0);
+        number == self.last()
+            || match record {
+                Record::Registered { tsi, .. } => is_of_tsi(&tsi.key),
+                Record::Withdrawn { .. } | Record::Forgotten { .. } => self.tombstones.has(number),
+                Record::Planned(plan) | Record::Restored { plan, .. } => is_of_move(&plan.id),
+                Record::Committed { id } | Record::Aborted { id } | Record::Closed { id } => is_of_move(id),
+                Record::Epoch => begins_epoch(),
+                Record::Rewound { .. } => begins_epoch() || self.iter().any(|(key, _)| is_of_tsi(key)),
+                Record::Fenced { nve } => self.fenced.get(nve) == Some(&number),
+                Record::Frozen { tsi } => self.frozen.get(tsi) == Some(&number),
+                Record::Returned { .. } | Record::Released { .. } => false,
+            }
     }
 }

@@ -13,7 +13,7 @@ mod moves;
 mod record;
 mod tombstones;
 
-pub use compact::superseded;
+pub use compact::{Sweep, superseded};
 pub use directory::Registration;
 pub use fold::{Book, Effects};
 pub(super) use journal::Journal;

@@ -141,7 +141,11 @@ impl Nve {
     /// Answers for the station that has the target address, or queries the NVA for it.
     fn answer(&mut self, vap: VapId, (vn, target): (Vni, IpAddr), asker: Asker) -> Handled {
         let here = self.stations.holder(vn, target).map(|(mac, vap)| (mac, Some(vap)));
-        let holder = here.or_else(|| self.mappings.holder(vn, target).map(|mac| (mac, None)));
+        let there = self.mappings.holder(vn, target).filter(|_| here.is_none());
+        if let Some(mac) = there.filter(|mac| self.mappings.is_due(&TsiKey { vn, mac: *mac })) {
+            self.ask(vn, Address::Mac(mac), None);
+        }
+        let holder = here.or(there.map(|mac| (mac, None)));
         match self.proxy.ask((vn, target), asker, holder, &mut self.counters) {
             Asked::ByItself => return Handled::Pass,
             Asked::Taken => {}

@@ -242,7 +242,7 @@ mod tests {
         let late = Instant(1_500_000);
         assert_eq!(
             nve.health(late).waiting().first().map(|w| (w.duty, w.since)),
-            Some((Duty::HandleTimeout, Instant(1_000_000)))
+            Some((Duty::HandleTimeout, Instant(750_000)))
         );
         for now in [late, late + PATIENCE] {
             nve.handle(now, Input::Applied(0)).unwrap();

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Micros, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// A statement of the NVA about one TSI.
@@ -15,7 +15,35 @@ pub(super) struct Statement {
     pub(super) place: Option<Place>,
     /// The end of the lifetime; `None`: the session's end.
     pub(super) expires: Option<Instant>,
+    /// The time from which on a frame makes this NVE ask again; `None`: no time, or that time has come.
+    due: Option<Instant>,
 }
+
+impl Statement {
+    /// A statement that is kept until `expires`. In the last quarter of that time, a place that is in use is asked for again.
+    pub(super) fn new(
+        now: Instant,
+        (version, ips, place): (Version, Vec<IpAddr>, Option<Place>),
+        expires: Option<Instant>,
+    ) -> Self {
+        let due =
+            |end: Instant| place.and(Some(end)).filter(|end| *end > now).map(|end| now + Micros((end - now).0 / 4 * 3));
+        Self { version, ips, place, expires, due: expires.and_then(due) }
+    }
+
+    /// True if the lifetime of a place ends soon.
+    pub(super) fn is_due(&self) -> bool {
+        self.place.is_some() && self.expires.is_some() && self.due.is_none()
+    }
+
+    /// The time at which something happens to the statement next.
+    fn next(&self) -> Option<Instant> {
+        self.due.or(self.expires)
+    }
+}
+
+/// How long a mapping serves on after its end, and again, while the NVA is being asked about it.
+const SERVES_ON: Micros = Micros::from_secs(1);
 
 #[derive(Debug)]
 struct Cached {
@@ -83,7 +111,7 @@ impl Cache {
                 self.by_ip.insert((key.vn, *ip), key.mac);
             }
         }
-        if let Some(when) = statement.expires {
+        if let Some(when) = statement.next() {
             self.expiries.insert((when, key));
         }
         self.by_age.insert(self.entered, key);
@@ -99,26 +127,38 @@ impl Cache {
     pub(super) fn remove(&mut self, key: &TsiKey) -> bool {
         let Some(Cached { statement, age }) = self.mappings.remove(key) else { return false };
         self.by_age.remove(&age);
+        let next = statement.next();
         for ip in statement.ips {
             if self.by_ip.get(&(key.vn, ip)) == Some(&key.mac) {
                 self.by_ip.remove(&(key.vn, ip));
             }
         }
-        if let Some(when) = statement.expires {
+        if let Some(when) = next {
             self.expiries.remove(&(when, *key));
         }
         true
     }
 
-    /// The time at which the next statement ends.
+    /// The time at which the next statement ends, or comes near its end.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.expiries.first().map(|(when, _)| *when)
     }
 
-    /// Removes a statement that has ended, and gives its TSI.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<TsiKey> {
-        let (_, key) = *self.expiries.first().filter(|(when, _)| *when <= now)?;
-        self.remove(&key);
+    /// Takes a statement whose time has come, and gives its TSI. A statement that has ended is removed, unless the NVA is being asked
+    /// about it.
+    pub(super) fn expire(&mut self, now: Instant, is_asked: impl FnOnce(&TsiKey) -> bool) -> Option<TsiKey> {
+        let (when, key) = *self.expiries.first().filter(|(when, _)| *when <= now)?;
+        let said = self.mappings.get_mut(&key).map(|cached| &mut cached.statement);
+        match said.filter(|said| said.due.is_some() || said.is_due() && is_asked(&key)) {
+            Some(said) => {
+                if said.due.take().is_none() {
+                    said.expires = Some(now + SERVES_ON);
+                }
+                self.expiries.remove(&(when, key));
+                self.expiries.extend(said.next().map(|next| (next, key)));
+            }
+            None => _ = self.remove(&key),
+        }
         Some(key)
     }
 }

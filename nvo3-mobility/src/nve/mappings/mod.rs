@@ -24,7 +24,7 @@ use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use cache::Cache;
+use cache::{Cache, Statement};
 use core::net::IpAddr;
 use heeded::Heeded;
 use lists::{Listed, Lists};
@@ -78,8 +78,11 @@ impl Mappings {
 
     /// The route of a TSI for its table row, with the version of the mapping.
     pub(super) fn route(&self, key: &TsiKey) -> (Option<Route>, Version) {
-        let mapping = self.get(key);
-        (mapping.map(|(_, place)| place.map_or(Route::Nowhere, Route::At)), self.version(key))
+        let route = |said: &Statement| match said.place {
+            Some(place) if said.is_due() => Route::Due(place),
+            place => place.map_or(Route::Nowhere, Route::At),
+        };
+        (self.cache.get(key).map(route), self.version(key))
     }
 
     /// The version of a cached mapping; the lowest version if there is none.
@@ -220,16 +223,24 @@ impl Mappings {
         due
     }
 
-    /// The time at which the lifetime of the next mapping ends.
+    /// The time at which the lifetime of the next mapping ends, or comes near its end.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.cache.next_expiry()
     }
 
-    /// Forgets the mappings whose lifetime has ended.
+    /// Forgets the mappings whose lifetime has ended, except those that the NVA is being asked about: they serve until it has answered.
+    /// Before the end, the first frame makes this NVE ask.
     pub(super) fn expire(&mut self, now: Instant, orders: &mut Orders) {
-        while let Some(key) = self.cache.expire(now) {
+        let queries = &self.queries;
+        let is_asked = |key: &TsiKey| queries.transaction(key.vn, Address::Mac(key.mac)).is_some();
+        while let Some(key) = self.cache.expire(now, is_asked) {
             orders.mark(Row::Tsi(key));
         }
+    }
+
+    /// True if the lifetime of the cached mapping ends soon.
+    pub(super) fn is_due(&self, key: &TsiKey) -> bool {
+        self.cache.get(key).is_some_and(Statement::is_due)
     }
 
     /// Marks every replication list, for a forwarder that lost its table.

@@ -74,7 +74,7 @@ impl Mappings {
     ) {
         for Mapped { key, version, ips, place } in mappings.into_iter().take(self.cache.limit()) {
             if self.cache.get(&key).is_none() {
-                self.cache.enter(key, Statement { version, ips, place, expires: Some(end) });
+                self.cache.enter(key, Statement::new(now, (version, ips, place), Some(end)));
                 orders.mark(Row::Tsi(key));
             }
         }

@@ -32,14 +32,14 @@ impl Mappings {
         &mut self,
         now: Instant,
         key: TsiKey,
-        (version, ips, place): (Version, Vec<IpAddr>, Option<Place>),
+        statement: (Version, Vec<IpAddr>, Option<Place>),
         lifetime: Lifetime,
         orders: &mut Orders,
         counters: &mut NveCounters,
     ) {
         let expires = self.end(now, &key, lifetime);
         orders.mark(Row::Tsi(key));
-        if let Some(oldest) = self.cache.enter(key, Statement { version, ips, place, expires }) {
+        if let Some(oldest) = self.cache.enter(key, Statement::new(now, statement, expires)) {
             counters.shed_mappings += 1;
             orders.mark(Row::Tsi(oldest));
         }
@@ -91,7 +91,8 @@ mod tests {
     use super::*;
     use crate::Transport;
     use crate::nve::NveConfig;
-    use nvo3_nva_proto::{Locators, Mapping, Micros, NveId};
+    use crate::table::Route;
+    use nvo3_nva_proto::{Address, Locators, Mapping, Micros, NveId};
     use nvo3_wire::{Mac, Vni};
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -101,6 +102,10 @@ mod tests {
 
     fn place(nve: u64) -> Place {
         Place { nve: NveId(nve), locators: Locators::V4([198, 51, 100, 1].into()) }
+    }
+
+    fn from_wire(lifetime: u16) -> nvo3_nva_proto::Lifetime {
+        nvo3_nva_proto::Lifetime::from_wire(lifetime)
     }
 
     fn room() -> (Mappings, Orders, NveCounters) {
@@ -141,14 +146,7 @@ mod tests {
         let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
             let statement = (Version::default(), Vec::new(), None);
-            mappings.keep(
-                now,
-                key,
-                statement,
-                Lifetime::Said(nvo3_nva_proto::Lifetime::from_wire(lifetime)),
-                &mut orders,
-                &mut counters,
-            );
+            mappings.keep(now, key, statement, Lifetime::Said(from_wire(lifetime)), &mut orders, &mut counters);
             let end = mappings.next_expiry()?;
             if end > now {
                 mappings.expire(Instant(end.0 - 1), &mut orders);
@@ -163,6 +161,38 @@ mod tests {
         assert_eq!(kept(1), Some(Micros::from_millis(100)));
         assert_eq!(kept(0xfffe), Some(Micros::from_millis(6_553_400)));
         assert_eq!(kept(0xffff), None);
+    }
+
+    /// Checks DIR-03.
+    #[test]
+    fn a_place_that_is_asked_for_serves_until_the_answer_and_another_one_until_its_end() {
+        let key = TsiKey { vn: VN, mac: Mac::ZERO };
+        let (mut mappings, mut orders, mut counters) = room();
+        let mut keep = |mappings: &mut Mappings, now, lifetime| {
+            let (statement, said) = ((Version::default(), Vec::new(), Some(place(2))), from_wire(lifetime));
+            mappings.keep(Instant(now), key, statement, Lifetime::Said(said), &mut Orders::new(8), &mut counters);
+        };
+        let mut ends = |mappings: &mut Mappings| {
+            let end = mappings.next_expiry().unwrap();
+            mappings.expire(end, &mut orders);
+            (mappings.route(&key).0, end.0)
+        };
+
+        keep(&mut mappings, 7, 0);
+        assert_eq!(ends(&mut mappings), (None, 7));
+        keep(&mut mappings, 7, 1);
+        assert_eq!(mappings.route(&key).0, Some(Route::At(place(2))));
+        assert_eq!(ends(&mut mappings), (Some(Route::Due(place(2))), 75_007));
+        assert_eq!(ends(&mut mappings), (None, 100_007));
+
+        keep(&mut mappings, 7, 1);
+        assert_eq!(ends(&mut mappings).1, 75_007);
+        mappings.asked(VN, Address::Mac(key.mac), None, 5);
+        assert_eq!(ends(&mut mappings), (Some(Route::Due(place(2))), 100_007));
+        assert_eq!(ends(&mut mappings), (Some(Route::Due(place(2))), 1_100_007));
+        assert!(mappings.answered(VN, Address::Mac(key.mac), 5));
+        keep(&mut mappings, 1_200_000, 1);
+        assert_eq!(mappings.route(&key).0, Some(Route::At(place(2))));
     }
 
     proptest! {

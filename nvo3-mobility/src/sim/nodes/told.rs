@@ -70,8 +70,8 @@ impl Orders {
     pub(super) fn loss(&self, now: Instant, dropped: &Dropped, forwarder: &Forwarder) -> Loss {
         let order = dropped.tsi.and_then(|key| self.all.get(&key));
         let asked = match order {
-            Some(Order { entry: Some(_), .. } | Order { route: Some(Route::Nowhere), .. }) => false,
-            Some(Order { route: Some(Route::At(place)), .. }) => place.nve == self.here,
+            Some(Order { entry: Some(_), .. }) => false,
+            Some(Order { route: Some(route), .. }) => route.place().is_some_and(|place| place.nve == self.here),
             Some(Order { route: None, .. }) | None => true,
         };
         let held = dropped.tsi.map(|key| forwarder.held(&key)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The authority's records in a [redb](https://docs.rs/redb) file.
 //!
-//! At the start, [`Store`] reads the records and removes those that newer records replace. [`Writer`] writes new records in a thread of
-//! its own.
+//! [`Store`] reads and writes records. [`Writer`] writes new records in a thread of its own. It removes those that newer records replace
+//! while it runs, so that the file stays as small as the directory.
 //!
 //! A record's number is its key. Its value is the epoch and the record in [postcard](https://docs.rs/postcard), which is small and
 //! carries no schema. The version of the format in the file says how to read the bytes.
@@ -24,15 +24,20 @@
 //! # }
 //! ```
 
+mod shorten;
 mod writer;
 
 pub use writer::{Progress, Writer, WriterCounters};
 
 use nvo3_mobility::nva::Record;
 use nvo3_nva_proto::{RecordNo, Version};
-use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+    WriteTransaction,
+};
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -68,6 +73,12 @@ pub enum Error {
         /// The damage.
         what: String,
     },
+    /// The file is empty. nvad never leaves it so.
+    #[error(
+        "{0}: the file is empty, and nvad did not leave it so: something has cut it. Put a copy in its place, or move it away to begin \
+         with an empty directory. The edges then restate the TSIs and moves that they have; fences, freezes and forgotten TSIs are lost"
+    )]
+    Empty(PathBuf),
     /// The directory or the file cannot be made or made durable.
     #[error("the records cannot be kept at {path}: {error}")]
     Io {
@@ -86,6 +97,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// True if the disk or the quota is full: the same call may succeed later.
+    pub fn is_full(&self) -> bool {
+        let error = match self {
+            Self::Io { error, .. } | Self::Failed { error: redb::Error::Io(error), .. } => error,
+            _ => return false,
+        };
+        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    }
+}
+
 /// The records of one authority, in a file that no other process has open.
 pub struct Store {
     path: PathBuf,
@@ -102,44 +124,51 @@ impl Store {
     /// Opens the file `nva.redb` in `directory` and checks all of it. If there is none, makes directory and file.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process has the file open, [`Error::Damaged`] or [`Error::Format`] if it cannot be read, [`Error::Io`]
-    /// or [`Error::Failed`] if the system or the database fails.
+    /// [`Error::Locked`] if another process has the file open, [`Error::Empty`], [`Error::Damaged`] or [`Error::Format`] if it cannot be
+    /// read, [`Error::Io`] or [`Error::Failed`] if the system or the database fails.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("nva.redb");
         fs::create_dir_all(directory).map_err(|error| Error::Io { path: directory.to_owned(), error })?;
+        match fs::metadata(&path) {
+            Ok(file) if file.len() == 0 => return Err(Error::Empty(path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::begin(directory, &path)?,
+            _ => {}
+        }
+        let store = Self::opened(path)?;
+        store.check()?;
+        Ok(store)
+    }
+
+    fn opened(path: PathBuf) -> Result<Self, Error> {
         // redb panics for some damaged files.
         let opened = catch_unwind(|| open(&path));
         let database = opened.unwrap_or_else(|_| Err(damaged(&path, "its pages make no sense")))?;
-        let store = Self { path, database };
-        // An authority that ended before it wrote a record promised nothing.
-        if store.is_empty()? {
-            store.begin()?;
-            // The directory's entry for the file must survive a crash too.
-            let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
-            synced.map_err(|error| Error::Io { path: directory.to_owned(), error })?;
-        } else {
-            store.check()?;
+        Ok(Self { path, database })
+    }
+
+    /// Makes the file under another name first, so that a crash leaves a whole file or none.
+    fn begin(directory: &Path, path: &Path) -> Result<(), Error> {
+        let new = directory.join("nva.redb.new");
+        let io = |error| Error::Io { path: new.clone(), error };
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
         }
-        Ok(store)
+        Self::opened(new.clone())?.write(|transaction| {
+            transaction.open_table(RECORDS)?;
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("format", FORMAT)?;
+            Ok(())
+        })?;
+        fs::rename(&new, path).map_err(io)?;
+        // The directory's entry for the file must survive a crash too.
+        let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| Error::Io { path: directory.to_owned(), error })
     }
 
     /// The file of the store.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    fn is_empty(&self) -> Result<bool, Error> {
-        let empty = || Ok(self.database.begin_read()?.list_tables()?.next().is_none());
-        empty().map_err(|error| self.failed(error))
-    }
-
-    fn begin(&self) -> Result<(), Error> {
-        self.write(|transaction| {
-            transaction.open_table(RECORDS)?;
-            let mut meta = transaction.open_table(META)?;
-            meta.insert("format", FORMAT)?;
-            Ok(())
-        })
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -158,11 +187,16 @@ impl Store {
     /// # Errors
     /// [`Error::Failed`] if the file cannot be read, [`Error::Damaged`] with the record's number if a record cannot be decoded.
     pub fn records(&self) -> Result<Vec<(Version, Record)>, Error> {
+        self.records_from(RecordNo(0), usize::MAX)
+    }
+
+    /// At most `most` records from this number on.
+    fn records_from(&self, first: RecordNo, most: usize) -> Result<Vec<(Version, Record)>, Error> {
         let failed = |error| self.failed(error);
         let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
         let table = transaction.open_table(RECORDS).map_err(|error| failed(error.into()))?;
-        let rows = table.iter().map_err(|error| failed(error.into()))?;
-        let decoded = rows.map(|row| {
+        let rows = table.range(first.0..).map_err(|error| failed(error.into()))?;
+        let decoded = rows.take(most).map(|row| {
             let (number, bytes) = row.map_err(|error| failed(error.into()))?;
             let generation = number.value();
             let (epoch, record) = postcard::from_bytes(bytes.value())
@@ -172,21 +206,18 @@ impl Store {
         decoded.collect()
     }
 
+    /// The number of records in the file.
+    fn count(&self) -> Result<u64, Error> {
+        let count = || Ok(self.database.begin_read()?.open_table(RECORDS)?.len()?);
+        count().map_err(|error| self.failed(error))
+    }
+
     /// Writes records, all or none. They are durable when this returns.
     ///
     /// # Errors
     /// [`Error::Failed`] if the disk or the database fails. Then no record is written.
     pub fn append(&self, records: &[(Version, Record)]) -> Result<(), Error> {
-        self.write(|transaction| {
-            let mut table = transaction.open_table(RECORDS)?;
-            for (at, record) in records {
-                // Encoding fails only without memory.
-                let bytes = postcard::to_stdvec(&(at.epoch, record))
-                    .map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
-                table.insert(at.generation, bytes.as_slice())?;
-            }
-            Ok(())
-        })
+        self.change(records, &[])
     }
 
     /// Removes records, all or none: those that [`superseded`](nvo3_mobility::nva::superseded) names.
@@ -194,13 +225,32 @@ impl Store {
     /// # Errors
     /// [`Error::Failed`] if the disk or the database fails. Then no record is removed.
     pub fn remove(&self, numbers: &[RecordNo]) -> Result<(), Error> {
+        self.change(&[], numbers)
+    }
+
+    fn change(&self, new: &[(Version, Record)], gone: &[RecordNo]) -> Result<(), Error> {
         self.write(|transaction| {
             let mut table = transaction.open_table(RECORDS)?;
-            for number in numbers {
+            for (at, record) in new {
+                // Encoding fails only without memory.
+                let bytes = postcard::to_stdvec(&(at.epoch, record))
+                    .map_err(|error| redb::Error::Io(std::io::Error::other(error)))?;
+                table.insert(at.generation, bytes.as_slice())?;
+            }
+            for number in gone {
                 table.remove(number.0)?;
             }
             Ok(())
         })
+    }
+
+    /// Gives the disk the room that removed records took. It reads and writes the whole file.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the disk or the database fails. Then the records are as before.
+    pub fn compact(&mut self) -> Result<(), Error> {
+        let compacted = self.database.compact().map(drop);
+        compacted.map_err(|error| self.failed(error.into()))
     }
 
     fn write(&self, change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), Error> {
@@ -254,7 +304,7 @@ fn refused(path: &Path, error: DatabaseError) -> Error {
         DatabaseError::DatabaseAlreadyOpen => Error::Locked(path),
         DatabaseError::Storage(redb::StorageError::Corrupted(what)) => Error::Damaged { path, what },
         DatabaseError::Storage(redb::StorageError::Io(error))
-            if matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+            if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
         {
             Error::Damaged { path, what: error.to_string() }
         }

@@ -1,7 +1,8 @@
 use super::*;
-use nvo3_mobility::nva::Plan;
+use nvo3_mobility::nva::{Book, Plan};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
+use std::process::Command;
 use tempfile::TempDir;
 
 fn key(n: u8) -> TsiKey {
@@ -135,6 +136,29 @@ fn a_store_of_another_format_is_refused() {
     assert!(refused.contains("its format is 1, not 2"), "{refused}");
 }
 
+/// Something cut the file. It is not taken for a first start.
+#[test]
+fn an_empty_file_and_a_database_without_tables_are_refused() {
+    for make in
+        [|path: &Path| drop(fs::File::create(path).unwrap()), |path: &Path| drop(Database::create(path).unwrap())]
+    {
+        let directory = TempDir::new().unwrap();
+        make(&directory.path().join("nva.redb"));
+
+        let refused = why(open_in(&directory));
+
+        assert!(refused.contains("nva.redb: the file is ") && refused.contains("Put a copy in its place"), "{refused}");
+    }
+}
+
+#[test]
+fn what_a_crash_in_the_first_start_left_is_no_obstacle() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("nva.redb.new"), [0; 100]).unwrap();
+
+    assert_eq!(open_in(&directory).unwrap().records().unwrap(), []);
+}
+
 #[test]
 fn a_database_of_something_else_is_refused() {
     let directory = TempDir::new().unwrap();
@@ -196,7 +220,7 @@ fn a_damaged_file_is_refused_and_never_read_as_something_else() {
 #[test]
 fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
     let directory = TempDir::new().unwrap();
-    let mut writer = Writer::start(open_in(&directory).unwrap()).unwrap();
+    let mut writer = Writer::start(open_in(&directory).unwrap(), Book::new(8, 8)).unwrap();
     for n in 1..=2_000 {
         assert!(writer.append(at(n), closed(n).1));
     }
@@ -213,4 +237,91 @@ fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
     assert!(writer.append(at(2_001), closed(2_001).1));
     writer.finish().unwrap();
     assert_eq!(open_in(&directory).unwrap().records().unwrap().len(), 2_001);
+}
+
+/// A change of one of three TSIs, as a journal of a long life has them.
+fn change(n: u64) -> (Version, Record) {
+    let tsi = Tsi { key: key((n % 3) as u8), ips: vec![std::net::Ipv4Addr::from(n as u32).into()] };
+    let record = match n % 10 {
+        0 => Record::Withdrawn { tsi: tsi.key },
+        _ => Record::Registered { tsi, nve: NveId(n % 5) },
+    };
+    (at(n), record)
+}
+
+/// A directory in memory if possible: the test writes much, and no power fails in it.
+fn quick_directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
+fn book(records: &[(Version, Record)]) -> Book {
+    Book::fold(8, 8, records)
+}
+
+/// Writes changes from a number on, and never more than 512 at once: so many wait at most.
+fn write_changes(directory: &Path, from: u64, until: u64, mut each: impl FnMut(Progress)) {
+    let store = Store::open(directory).unwrap();
+    let before = book(&store.records().unwrap());
+    let mut writer = Writer::start(store, before).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for first in (from..until).step_by(512) {
+        let last = until.min(first + 512) - 1;
+        assert!((first..=last).map(change).all(|(at, record)| writer.append(at, record)));
+        while let progress = runtime.block_on(writer.progressed()).unwrap()
+            && progress.upto < at(last)
+        {
+            each(progress);
+        }
+        each(Progress { upto: at(last), ..Progress::default() });
+    }
+    writer.finish().unwrap();
+}
+
+/// Checks I6.
+#[test]
+fn a_journal_is_shortened_while_it_grows_and_its_file_stays_level() {
+    let directory = quick_directory();
+    let size = || fs::metadata(directory.path().join("nva.redb")).unwrap().len();
+    let (mut early, mut largest) = (0, 0);
+
+    write_changes(directory.path(), 1, 100_001, |progress| {
+        if progress.upto < at(20_000) {
+            early = early.max(size());
+        }
+        largest = largest.max(size());
+    });
+
+    assert!(largest <= early, "{early} bytes with 20,000 changes, {largest} with 100,000");
+    let kept = open_in(&directory).unwrap().records().unwrap();
+    assert!(kept.len() < 8_192, "{} records", kept.len());
+    assert!(book(&kept) == book(&(1..=100_000).map(change).collect::<Vec<_>>()));
+}
+
+/// The test starts itself as another process, which writes until it is killed.
+///
+/// Checks I6.
+#[test]
+fn a_crash_while_a_journal_is_shortened_loses_nothing() {
+    const DIRECTORY: &str = "NVAD_TEST_STORE";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        let last = book(&Store::open(directory.as_ref()).unwrap().records().unwrap()).last();
+        return write_changes(directory.as_ref(), last.0 + 1, u64::MAX, |_| {});
+    }
+    let (directory, mut largest, mut shortened) = (quick_directory(), 0, 0);
+    for n in 0..20 {
+        let test = "store::tests::a_crash_while_a_journal_is_shortened_loses_nothing";
+        let mut writer = Command::new(std::env::current_exe().unwrap());
+        let mut writer =
+            writer.args(["--exact", test, "--nocapture"]).env(DIRECTORY, directory.path()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(150 + 37 * n));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+
+        let kept = open_in(&directory).unwrap().records().unwrap();
+        let last = kept.last().map_or(0, |(at, _)| at.generation);
+        assert!(last >= largest, "record {largest} was durable");
+        assert!(book(&kept) == book(&(1..=last).map(change).collect::<Vec<_>>()), "after {last} records");
+        (largest, shortened) = (last, shortened + usize::from((kept.len() as u64) < last));
+    }
+    assert!(shortened > 10, "{largest} records, and shortened {shortened} times");
 }

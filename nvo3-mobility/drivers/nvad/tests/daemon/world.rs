@@ -5,7 +5,7 @@ use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Locators, Micros, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Locators, Message, Micros, NveId, Place, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use nvoctl::{Reply, Request, What, clock};
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub(crate) fn nvad(directory: &TempDir, listen: SocketAddr, socket: &str) -> Com
 pub(crate) struct Edge {
     pub(crate) machine: ForeignEdge,
     pub(crate) events: Vec<Event>,
+    /// The TSIs whose withdrawal the authority has acknowledged.
+    pub(crate) withdrawn: Vec<TsiKey>,
     socket: UdpSocket,
 }
 
@@ -173,6 +175,7 @@ fn edge(n: u8, ip: IpAddr) -> Edge {
     Edge {
         machine: ForeignEdge::new(Nve::new(NveConfig::new(place(n), Transport::Trusted), n.into()).unwrap(), 0),
         events: Vec::new(),
+        withdrawn: Vec::new(),
         socket,
     }
 }
@@ -181,6 +184,9 @@ impl Edge {
     fn turn(&mut self, nva: SocketAddr) {
         let mut buffer = vec![0; 2_048];
         while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
+            if let Ok((_, Message::DeregisterReply(reply))) = Message::decode(&buffer[..length]) {
+                self.withdrawn.extend(reply.tsis.iter().map(|tsi| TsiKey { vn: reply.vn, mac: tsi.mac }));
+            }
             self.machine.datagram(clock::now(), &buffer[..length]);
         }
         loop {
