@@ -35,6 +35,10 @@ pub(crate) struct Vm {
     pub(super) seat: Seat,
     /// The frames in the ports of a stopped VM, until its edge knows of the stop.
     pub(super) unread: Option<Unread>,
+    /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
+    pub(super) astray: Option<EdgeNo>,
+    /// The last time at which that explains the loss of the VM's frames.
+    pub(super) excused: Instant,
     /// The time at which the VM last began to run.
     pub(super) last_run: Option<Instant>,
 }
@@ -87,6 +91,8 @@ impl Vm {
                 hosts,
                 seat: Seat::Runs(vm.edge),
                 unread: None,
+                astray: None,
+                excused: Instant(0),
                 last_run: None,
             });
         }
@@ -105,6 +111,21 @@ impl Vm {
     /// The edge that does not know yet that the VM stopped there, if there is one.
     pub(crate) fn unread_at(&self) -> Option<EdgeNo> {
         self.unread.as_ref().map(|unread| unread.at)
+    }
+
+    /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
+    pub(crate) const fn astray(&self) -> Option<EdgeNo> {
+        self.astray
+    }
+
+    /// True if what happened to the VM without a plan explains the loss of its frames.
+    pub(crate) fn is_excused(&self, now: Instant) -> bool {
+        self.astray.is_some() || now <= self.excused
+    }
+
+    /// The interfaces of the VM, as hosts.
+    pub(crate) fn hosts(&self) -> Range<usize> {
+        self.hosts.clone()
     }
 
     /// Takes a frame that an edge puts in the port of an interface.

@@ -66,11 +66,22 @@ impl World {
             Effect::Visited(id) => self.oracle.tunnelled(now, id, n),
             Effect::Kept(id) => self.oracle.kept(id, n),
             Effect::Left(id) => self.oracle.left(id),
+            Effect::Lost(id, Loss::Dropped(_)) if self.is_unplanned(id) => self.oracle.lost(id, Loss::Unplanned),
+            Effect::Lost(id, Loss::Dropped(_)) if self.mishaps.is_rewound(now) => self.oracle.lost(id, Loss::Rewound),
             Effect::Lost(id, loss) => self.oracle.lost(id, loss),
             Effect::Dropped(id, reason) => self.dropped(n, id, reason),
             Effect::Returned(key) => self.oracle.returned(now, n, key),
             Effect::NoPacket => self.oracle.no_packet(now, n),
         }
+    }
+
+    /// True if what happened to a datagram's sender or receiver without a plan explains its loss.
+    fn is_unplanned(&self, id: frame::Numbered) -> bool {
+        let excused = |host| {
+            let vm = self.tenants.vm(host).and_then(|vm| self.hypervisor.vms().get(vm));
+            vm.is_some_and(|vm| vm.is_excused(self.now()))
+        };
+        self.tenants.flow(id.flow).is_some_and(|(from, to)| excused(from) || excused(to))
     }
 
     fn send_tunnel(&mut self, n: EdgeNo, to: IpAddr, packet: &[u8]) {

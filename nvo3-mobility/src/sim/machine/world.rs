@@ -4,7 +4,7 @@ use super::course::Phase;
 use super::queue::Queue;
 use crate::nve;
 use crate::sim::Run;
-use crate::sim::hypervisor::{Hypervisor, Seat, Step};
+use crate::sim::hypervisor::{Hypervisor, Seat, Step, Vm};
 use crate::sim::mishaps::Mishaps;
 use crate::sim::net::{EdgeNo, Net, Node, place};
 use crate::sim::nodes::{Authority, Edge};
@@ -45,6 +45,8 @@ pub(super) enum Event {
     Synced { upto: Version, start: u32 },
     /// A node that died by this mishap returns.
     Return(Node, usize),
+    /// The VM of this mishap starts again, gets its ports again, or the port that lied is detached.
+    Unplanned(usize),
     /// A look at the whole world.
     Look,
 }
@@ -158,6 +160,13 @@ impl World {
         disagreements(truth(&self.tenants, &self.hypervisor), &self.authority, &self.edges)
     }
 
+    /// True if every node knows where a VM is.
+    pub(super) fn agrees_on(&self, vm: &Vm) -> bool {
+        let hosts = truth(&self.tenants, &self.hypervisor);
+        let hosts = hosts.skip(vm.hosts().start).take(vm.hosts().len());
+        disagreements(hosts, &self.authority, &self.edges).is_empty()
+    }
+
     pub(super) fn leftovers(&self) -> Vec<String> {
         let edges = self.edges.iter().filter(|edge| !self.mishaps.is_fenced(edge.no()));
         leftovers(truth(&self.tenants, &self.hypervisor), edges)
@@ -231,6 +240,7 @@ impl World {
             Event::Mishap(n) => self.go_wrong(n),
             Event::Mended(n, nodes) => self.mend(n, nodes),
             Event::Return(node, mishap) => self.revive(node, mishap),
+            Event::Unplanned(n) => self.after_unplanned(n),
             Event::Look => {
                 self.look();
                 self.queue.put(now + LOOK, Event::Look);
@@ -246,8 +256,9 @@ fn truth<'a>(tenants: &'a Tenants, hypervisor: &'a Hypervisor) -> impl Iterator<
         Truth {
             name: tenants.name(host),
             key: tenants.key(host),
+            addresses: tenants.addresses(host),
             at: vm.map_or_else(|| tenants.home(host), |vm| vm.seat().edge()),
-            vm: vm.map(|vm| (vm.seat(), vm.unread_at())),
+            vm: vm.map(|vm| (vm.seat(), vm.unread_at().or(vm.astray()))),
         }
     })
 }

@@ -44,6 +44,8 @@ pub(crate) struct Oracle {
     most_visits: usize,
     /// True if the scenario promises the order of datagrams.
     keeps_order: bool,
+    /// True once the authority has lost records: what then does not agree breaks I9.
+    went_back: bool,
 }
 
 impl Oracle {
@@ -58,6 +60,7 @@ impl Oracle {
             delivering: Vec::new(),
             most_visits: MOST_VISITS.max(2 * scenario.moves.len()),
             keeps_order: scenario.keeps_order(),
+            went_back: false,
         }
     }
 
@@ -173,6 +176,12 @@ impl Oracle {
         self.find_all(now, Invariant::I6, broken);
     }
 
+    /// Notes that the authority loses records: it need not have what it acknowledged or reported before.
+    pub(crate) fn authority_forgot(&mut self) {
+        self.promises = Promises::default();
+        self.went_back = true;
+    }
+
     /// Notes a TSI's change of state at an edge.
     pub(crate) fn edge_state(&mut self, from: &nve::rules::State, to: &nve::rules::State) {
         self.visited.edge(from, to);
@@ -272,7 +281,7 @@ impl Oracle {
         }
         if !in_hand && now > all_ended + AGREE {
             self.find_all(now, Invariant::I8, left);
-            self.find_all(now, Invariant::I4, wrong);
+            self.find_all(now, if self.went_back { Invariant::I9 } else { Invariant::I4 }, wrong);
             self.check_seats(now, moves);
         }
         self.found.len() > before
