@@ -39,6 +39,7 @@ impl World {
             self.mishaps.healed(now);
         }
         self.look_for_the_astray();
+        self.look_for_the_stale();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {

@@ -123,7 +123,9 @@ impl World {
         let Some(host) = self.hosts_of(vm).first().copied() else { return false };
         let rests = self.hypervisor.rests_at(vm).is_some_and(|at| at != edge);
         let has_port = self.edges.get(edge).is_some_and(|edge| edge.wants(Tenants::vap(host)));
-        if !rests || has_port || !self.is_up(Node::Edge(edge)) {
+        // Nobody can tell a liar from a VM whose place the NVA has lost.
+        let lost = self.mishaps.is_rewound(self.now());
+        if !rests || has_port || lost || !self.is_up(Node::Edge(edge)) {
             return false;
         }
         self.did("vm", || format!("a liar at {} takes its name", Node::Edge(edge).name()));

@@ -170,6 +170,11 @@ impl Oracle {
         self.find_all(now, Invariant::I6, wrong);
     }
 
+    /// Notes a message of an edge.
+    pub(crate) fn edge_said(&mut self, message: &Message) {
+        self.promises.hear_edge(message);
+    }
+
     /// Checks a restarted authority: it still has every registration that it acknowledged (I6).
     pub(crate) fn authority_returned(&mut self, now: Instant, authority: &Authority) {
         let broken = self.promises.broken(|key| authority.lookup(key).map(|(version, _)| version));

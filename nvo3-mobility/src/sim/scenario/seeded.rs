@@ -138,7 +138,10 @@ impl Draw {
             5 => Trouble::Replug { vm, down },
             6 => Trouble::Lie { vm, edge, length: down },
             7 => Trouble::Readdress(vm),
-            8 => Trouble::Flood { host: self.number(0, hosts - 1), frames: u32::try_from(self.number(10, 400)).unwrap_or(10) },
+            8 => Trouble::Flood {
+                host: self.number(0, hosts - 1),
+                frames: u32::try_from(self.number(10, 400)).unwrap_or(10),
+            },
             // The clock of the NVA goes back while the NVA is down.
             _ => {
                 let by = -i64::try_from(self.magnitude(100, 900_000).0).unwrap_or(0);
@@ -170,8 +173,7 @@ impl Scenario {
             .collect();
         let moves = draw.moves(edges, vms.len());
         let mishaps = if draw.percent(25) { 0 } else { draw.number(1, 3) };
-        let mut mishaps: Vec<_> =
-            (0..mishaps).map(|_| draw.mishap(edges, &moves, 2 * correspondents.len())).collect();
+        let mut mishaps: Vec<_> = (0..mishaps).map(|_| draw.mishap(edges, &moves, 2 * correspondents.len())).collect();
         mishaps.extend(Draw(Random::new(seed, STREAM + 1)).every_day(
             edges,
             vms.len(),

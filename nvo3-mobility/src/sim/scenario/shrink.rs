@@ -146,7 +146,9 @@ impl Scenario {
 /// The VM that a trouble is about.
 fn vm_of(what: &mut Trouble) -> Option<&mut usize> {
     match what {
-        Trouble::Crash { vm, .. } | Trouble::Replug { vm, .. } | Trouble::Lie { vm, .. } | Trouble::Readdress(vm) => Some(vm),
+        Trouble::Crash { vm, .. } | Trouble::Replug { vm, .. } | Trouble::Lie { vm, .. } | Trouble::Readdress(vm) => {
+            Some(vm)
+        }
         _ => None,
     }
 }
