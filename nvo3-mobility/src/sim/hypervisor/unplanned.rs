@@ -6,7 +6,7 @@ use super::vm::Seat;
 use crate::sim::net::{EdgeNo, Node};
 use alloc::format;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros};
+use nvo3_nva_proto::Instant;
 
 impl Hypervisor {
     /// The edge of a VM that runs, is in no move, and is where every node takes it to be.
@@ -38,9 +38,8 @@ impl Hypervisor {
     }
 
     /// Every node knows where a VM is. The ports where it was killed go.
-    pub(crate) fn settled(&mut self, now: Instant, number: usize, rtt: Micros) -> Vec<Deed> {
+    pub(crate) fn settled(&mut self, number: usize) -> Vec<Deed> {
         let Some(vm) = self.vms_mut().get_mut(number) else { return Vec::new() };
-        vm.excused = now + rtt;
         let left = vm.astray.take().filter(|left| vm.seat.edge() != *left);
         left.into_iter().flat_map(|left| vm.hosts.clone().map(move |host| Deed::Detach(left, host))).collect()
     }

@@ -37,8 +37,6 @@ pub(crate) struct Vm {
     pub(super) unread: Option<Unread>,
     /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
     pub(super) astray: Option<EdgeNo>,
-    /// The last time at which that explains the loss of the VM's frames.
-    pub(super) excused: Instant,
     /// The time at which the VM last began to run.
     pub(super) last_run: Option<Instant>,
 }
@@ -92,7 +90,6 @@ impl Vm {
                 seat: Seat::Runs(vm.edge),
                 unread: None,
                 astray: None,
-                excused: Instant(0),
                 last_run: None,
             });
         }
@@ -116,11 +113,6 @@ impl Vm {
     /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
     pub(crate) const fn astray(&self) -> Option<EdgeNo> {
         self.astray
-    }
-
-    /// True if what happened to the VM without a plan explains the loss of its frames.
-    pub(crate) fn is_excused(&self, now: Instant) -> bool {
-        self.astray.is_some() || now <= self.excused
     }
 
     /// The interfaces of the VM, as hosts.

@@ -87,12 +87,13 @@ impl World {
     }
 
     /// True if what happened to a datagram's sender or receiver without a plan explains its loss.
-    fn is_unplanned(&self, id: frame::Numbered) -> bool {
-        let excused = |host| {
+    pub(super) fn is_unplanned(&self, id: frame::Numbered) -> bool {
+        let astray = |host| {
             let vm = self.tenants.vm(host).and_then(|vm| self.hypervisor.vms().get(vm));
-            vm.is_some_and(|vm| vm.is_excused(self.now()))
+            vm.is_some_and(|vm| vm.astray().is_some())
         };
-        self.tenants.flow(id.flow).is_some_and(|(from, to)| excused(from) || excused(to))
+        let before = self.excused.get(&id.flow).is_some_and(|upto| (id.number as usize) < *upto);
+        before || self.tenants.flow(id.flow).is_some_and(|(from, to)| astray(from) || astray(to))
     }
 
     fn send_tunnel(&mut self, n: EdgeNo, to: IpAddr, packet: &[u8]) {

@@ -90,7 +90,7 @@ impl World {
             }
             HandedOver::ToNobody => {
                 if let Some(id) = frame::numbered(frame) {
-                    let killed = vm.and_then(|vm| self.hypervisor.vms().get(vm)).is_some_and(|vm| vm.is_excused(now));
+                    let killed = self.is_unplanned(id);
                     self.oracle.lost(id, if killed { Loss::Unplanned } else { Loss::StoppedVm });
                     let line = || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number);
                     self.did(Node::Edge(edge).name(), line);

@@ -12,6 +12,8 @@ use nvo3_nva_proto::Micros;
 
 /// The time in which a claim that nobody planned is decided, with the deadline for the old edge to yield.
 const CLAIM: Micros = Micros(8_000_000);
+/// The time after which the hypervisors say what frames alone did not show.
+const INSIST: Micros = Micros(7_000_000);
 
 impl World {
     /// Carries out a mishap of every day that is due.
@@ -44,6 +46,13 @@ impl World {
             Trouble::Crash { to, .. } if !self.is_up(Node::Edge(to)) => {
                 return self.queue.put(now + RETRY, Event::Unplanned(n));
             }
+            // The claim by frames was refused, since the VM never spoke where it was killed: its hypervisors say what is true.
+            Trouble::Crash { vm, to, .. } if self.hypervisor.seat(vm) == Seat::Runs(to) => {
+                if let Some(left) = self.hypervisor.vms().get(vm).and_then(Vm::astray) {
+                    self.hosts_of(vm).into_iter().for_each(|host| self.detach(left, host));
+                    self.say_that_it_runs(vm, to);
+                }
+            }
             Trouble::Crash { vm, to, word, .. } => {
                 // An edge that died does not know whether the VM ever answered.
                 let old = self.hypervisor.seat(vm).edge();
@@ -53,6 +62,7 @@ impl World {
                 if word || died {
                     self.say_that_it_runs(vm, to);
                 }
+                return self.queue.put(now + INSIST, Event::Unplanned(n));
             }
             Trouble::Replug { vm, .. } => {
                 let at = self.hypervisor.seat(vm).edge();
@@ -78,7 +88,14 @@ impl World {
         for number in 0..self.hypervisor.vms().len() {
             let vm = self.hypervisor.vms().get(number).filter(|vm| vm.astray().is_some());
             if vm.is_some_and(|vm| matches!(vm.seat(), Seat::Runs(_)) && self.agrees_on(vm)) {
-                let deeds = self.hypervisor.settled(self.now(), number, self.rtt);
+                // What was sent before may still be under way, or held.
+                for flow in 0..u32::try_from(self.tenants.flows()).unwrap_or(0) {
+                    let touches = |host| self.tenants.vm(host) == Some(number);
+                    if self.tenants.flow(flow).is_some_and(|(from, to)| touches(from) || touches(to)) {
+                        self.excused.insert(flow, self.oracle.sent_by(flow));
+                    }
+                }
+                let deeds = self.hypervisor.settled(number);
                 self.act(deeds);
             }
         }
@@ -96,7 +113,8 @@ impl World {
 
     fn crash(&mut self, n: usize, vm: usize, to: EdgeNo, (down, detach): (Micros, bool)) -> bool {
         let Some(at) = self.hypervisor.rests_at(vm).filter(|at| *at != to) else { return false };
-        if self.mishaps.is_fenced(to) {
+        let lies = |host| self.edges.iter().any(|edge| edge.no() != at && edge.wants(Tenants::vap(host)));
+        if self.mishaps.is_fenced(to) || self.hosts_of(vm).into_iter().any(lies) {
             return false;
         }
         self.hypervisor.go_astray(vm, false);

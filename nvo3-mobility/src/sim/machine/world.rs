@@ -72,6 +72,8 @@ pub(in crate::sim) struct World {
     pub(super) sync: Micros,
     /// When an edge last had a mapping of a TSI to an edge that had died and where the TSI is not: sender, TSI, dead edge.
     pub(super) stale: BTreeMap<(EdgeNo, TsiKey, EdgeNo), Instant>,
+    /// The number of datagrams of a flow that were sent before every node knew again where a VM is.
+    pub(super) excused: BTreeMap<u32, usize>,
     seed: u64,
 }
 
@@ -95,6 +97,7 @@ impl World {
             rtt: scenario.rtt,
             sync: scenario.sync,
             stale: BTreeMap::new(),
+            excused: BTreeMap::new(),
             seed,
         };
         world.power_on();
