@@ -33,6 +33,8 @@ pub(super) struct Mishaps {
     fenced: BTreeSet<EdgeNo>,
     /// The time at which a node last returned, a cut ended, or a clock that jumped had caught up.
     last_return: Instant,
+    /// Until when the NVA's loss of records explains what an edge drops: without end until the world agrees again.
+    rewound: Option<Instant>,
     rtt: Micros,
 }
 
@@ -43,6 +45,7 @@ impl Mishaps {
             happened: BTreeMap::new(),
             fenced: BTreeSet::new(),
             last_return: Instant(0),
+            rewound: None,
             rtt: scenario.rtt,
         }
     }
@@ -127,9 +130,30 @@ impl Mishaps {
         self.last_return
     }
 
+    /// Notes that the NVA loses records.
+    pub(super) const fn rewind(&mut self) {
+        self.rewound = Some(Instant(u64::MAX));
+    }
+
+    /// True if the NVA's loss of records explains what an edge drops.
+    pub(super) fn is_rewound(&self, now: Instant) -> bool {
+        self.rewound.is_some_and(|until| now <= until)
+    }
+
+    /// Notes that the directory, the edges and the truth agree: frames that are under way by what was wrong arrive in one round trip.
+    pub(super) fn healed(&mut self, now: Instant) {
+        if self.rewound == Some(Instant(u64::MAX)) {
+            self.rewound = Some(now + self.rtt);
+        }
+    }
+
     /// True if the NVA was down and is back.
     pub(super) fn nva_restarted(&self) -> bool {
-        let is_nva = |what: &Trouble| matches!(what, Trouble::Restart { node, .. } if Node::from(*node) == Node::Nva);
+        let is_nva = |what: &Trouble| match what {
+            Trouble::Restart { node, .. } => Node::from(*node) == Node::Nva,
+            Trouble::Rewind { .. } => true,
+            _ => false,
+        };
         self.all.iter().any(|(mishap, progress)| *progress == Progress::Over && is_nva(&mishap.what))
     }
 

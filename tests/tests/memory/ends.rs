@@ -182,3 +182,39 @@ fn a_frozen_tsi_stays_frozen_over_a_restart_until_an_operator_releases_it() {
 
     assert!(!world.nva.book().is_frozen(&tsi(1).key));
 }
+
+#[test]
+fn an_edge_that_a_vm_left_does_not_think_that_it_is_still_there() {
+    let mut world = Direct::with(3, config(1));
+    let vm = tsi(1);
+    world.start(0, 1, vm.clone());
+    world.attach(1, 5, vec![vm.clone()]);
+    world.plan(10, vec![vm.key], 2);
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: nvo3_nva_proto::MoveId(10), stopped_at: None });
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(nvo3_nva_proto::MoveId(10)) });
+    world.run(Micros::from_secs(2));
+
+    world.tell(1, nve::Input::Detach { vap: VapId(5) });
+    world.start(2, 1, vm.clone());
+
+    let believed = world.edges[1].nve().mapping(&vm.key).and_then(|(_, place)| place);
+    assert!(believed.is_none_or(|place| place.nve == NveId(3)), "{believed:?}");
+}
+
+#[test]
+fn an_address_that_a_vm_got_in_a_move_is_registered_once_the_move_has_ended() {
+    let mut world = Direct::with(3, config(1));
+    let vm = tsi(1);
+    world.start(0, 1, vm.clone());
+    world.attach(1, 5, vec![vm.clone()]);
+    world.plan(10, vec![vm.key], 2);
+    let mut more = vm.clone();
+    more.ips.push([192, 0, 2, 201].into());
+    world.attach(0, 1, vec![more.clone()]);
+
+    world.nva.handle(world.now, nva::Input::Cancel(nvo3_nva_proto::MoveId(10))).unwrap();
+    world.settle();
+    world.run(Micros::from_secs(5));
+
+    assert_eq!(world.nva.lookup(&vm.key).unwrap().ips, more.ips);
+}

@@ -2,7 +2,7 @@
 
 use crate::world::{comes_back, config, mapped, plan, replaced, rewinds, state};
 use nvo3_mobility::{nva, nve};
-use nvo3_nva_proto::{Micros, MoveId, MoveResult};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId};
 use nvo3_tests::direct::{Direct, tsi};
 
 #[test]
@@ -214,4 +214,23 @@ fn edges_take_the_new_words_of_an_authority_that_went_back() {
     world.tell(1, nve::Input::Activate { key: tsi(1).key, move_id: Some(MoveId(50)) });
 
     assert_eq!((mapped(&world, &tsi(1).key), state(&world, 1, &tsi(1).key)), (Some(2), "here"));
+}
+
+/// NVEs still restate a move of that id: its outcome would count for the new one.
+#[test]
+fn the_id_of_a_move_that_is_not_taken_up_yet_cannot_be_used() {
+    let mut world = Direct::with(3, config(1));
+    let vm = tsi(1);
+    world.start(0, 1, vm.clone());
+    let copy = world.records.clone();
+    world.attach(1, 5, vec![vm.clone()]);
+    world.plan(10, vec![vm.key], 2);
+    world.silence(0);
+    replaced(&mut world, 1, copy);
+    world.run(Micros::from_secs(5));
+
+    let (id, to, kind, deadline) = (MoveId(10), NveId(2), MoveKind::Hot, Micros::from_secs(5));
+    let again = nva::Input::Move { id, tsis: vec![vm.key], to, kind, deadline };
+
+    assert_eq!(world.nva.handle(world.now, again), Err(nva::Error::UsedId(id)));
 }

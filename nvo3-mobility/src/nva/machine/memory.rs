@@ -174,8 +174,17 @@ impl Nva {
         if self.is_full() {
             return;
         }
+        // Both parties know a newer version than the book: what the book says of the TSI is older than the move.
+        let named = stray.at(Side::Old).is_some() && stray.at(Side::New).is_some();
         for tsi in &stray.tsis {
-            if self.facts.book().get(&tsi.key).is_none() && self.facts.book().conflict(tsi.key, &tsi.ips).is_none() {
+            let book = self.facts.book();
+            let is_older = book.get(&tsi.key).is_none_or(|known| {
+                named
+                    && known.version() < stray.version
+                    && known.nve() != stray.old
+                    && book.move_with(&tsi.key).is_none()
+            });
+            if is_older && book.conflict(tsi.key, &tsi.ips).is_none() {
                 self.record(Record::Registered { tsi: tsi.clone(), nve: stray.old });
             }
         }

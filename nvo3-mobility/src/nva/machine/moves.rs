@@ -12,6 +12,10 @@ impl Nva {
     /// Plans a move for management: makes every check, then the record.
     pub(super) fn plan(&mut self, wanted: Wanted) -> Result<(), Error> {
         let id = wanted.id;
+        // NVEs restate a move of this id, which is not taken up yet: its outcome would count for the new move.
+        if self.strays.get(id).is_some() {
+            return Err(Error::UsedId(id));
+        }
         let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
         let able = |nve| self.peers.abilities(nve).filter(|_| !self.facts.book().is_fenced(nve));
         let party = |nve| Some((self.facts.place(nve)?, able(nve)));

@@ -124,6 +124,7 @@ impl Nve {
         for tsi in &reply.tsis {
             let key = TsiKey { vn: reply.vn, mac: tsi.mac };
             self.link.deregistered(&key);
+            self.mappings.forget_older(key, tsi.version, &mut self.orders);
             // An aborted move may have come back after the VM had left.
             if matches!(self.stations.state(&key).state, State::Halted { .. }) {
                 self.step_if_it_fits(key, Input::Withdrawn(tsi.version));

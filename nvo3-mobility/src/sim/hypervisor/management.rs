@@ -39,6 +39,10 @@ impl Hypervisor {
         &self.vms
     }
 
+    pub(super) fn vms_mut(&mut self) -> &mut [Vm] {
+        &mut self.vms
+    }
+
     pub(crate) fn legs(&self) -> &[Leg] {
         &self.legs
     }
@@ -51,7 +55,7 @@ impl Hypervisor {
     /// True if every move has ended or was skipped, every VM runs, and no port has unread frames.
     pub(crate) fn is_done(&self) -> bool {
         self.legs.iter().all(|leg| leg.skipped || leg.ended.is_some())
-            && self.vms.iter().all(|vm| matches!(vm.seat, Seat::Runs(_)) && vm.unread.is_none())
+            && self.vms.iter().all(|vm| matches!(vm.seat, Seat::Runs(_)) && vm.unread.is_none() && vm.astray.is_none())
     }
 
     /// The time for which the VM ran nowhere, in the last move that stopped its VM.
@@ -167,10 +171,13 @@ impl Hypervisor {
     }
 
     fn ask(&mut self, now: Instant, n: usize, leg: &Leg, fenced: bool) -> Vec<Deed> {
-        if leg.asked.is_some() || leg.skipped {
+        if leg.asked.is_some() || leg.skipped || leg.ended.is_some() {
             return Vec::new();
         }
         let (vm, to, seat) = (leg.plan.vm, leg.plan.to, self.seat(leg.plan.vm));
+        if self.vms.get(vm).is_some_and(|vm| vm.astray.is_some()) {
+            return vec![Deed::Later(n, Step::Ask, RETRY)];
+        }
         if seat.edge() == to || leg.plan.from.is_some_and(|from| from != seat.edge()) || fenced {
             self.leg(n, |leg| leg.skipped = true);
             return self.next_leg(now, vm, Some(n), None).into_iter().collect();
@@ -280,7 +287,8 @@ impl Hypervisor {
         let Some(leg) = self.legs.get(n) else { return Vec::new() };
         let vm = leg.plan.vm;
         let later = self.legs.iter().skip(n + 1).any(|leg| leg.plan.vm == vm && leg.asked.is_some());
-        if later || self.seat(vm).edge() != leg.from {
+        let astray = self.vms.get(vm).is_some_and(|vm| vm.astray.is_some());
+        if later || astray || self.seat(vm).edge() != leg.from {
             return Vec::new();
         }
         let word = |key: &TsiKey| nve::Input::Activate { key: *key, move_id: None };
@@ -368,8 +376,15 @@ impl Hypervisor {
     ///
     /// The authority may have lost an order that was not yet on its disk. It may also have died before it reported a result.
     pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<MoveStatus>) -> Vec<Deed> {
-        match (answer, self.legs.get(n).map(Leg::id)) {
+        let leg = self.legs.get(n);
+        let leg_ran = leg.is_some_and(|leg| leg.ran.is_some());
+        let stopped = leg.is_some_and(|leg| matches!(self.seat(leg.plan.vm), Seat::Stopped(_)));
+        match (answer, leg.map(Leg::id)) {
             (Some(MoveStatus::Ended(result)), Some(id)) => self.ended(now, id, result),
+            // The authority lost its records of a move that has happened: management knows how it ended.
+            (Some(MoveStatus::Nothing), Some(id)) if leg_ran => self.ended(now, id, MoveResult::Committed),
+            // A VM that stopped for the move starts at the new edge, or goes on where it was once its edge says so.
+            (Some(MoveStatus::Nothing), _) if stopped => Vec::new(),
             (Some(MoveStatus::Nothing), _) => {
                 self.leg(n, |leg| leg.asked = None);
                 vec![Deed::Do(n, Step::Ask)]

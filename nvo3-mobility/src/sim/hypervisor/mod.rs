@@ -8,9 +8,10 @@
 mod deed;
 mod leg;
 mod management;
+mod unplanned;
 mod vm;
 
 pub(crate) use deed::{Deed, Step};
 pub(crate) use leg::Leg;
 pub(crate) use management::{Hypervisor, RETRY};
-pub(crate) use vm::{HandedOver, Seat, Unread};
+pub(crate) use vm::{HandedOver, Seat, Unread, Vm};

@@ -35,6 +35,8 @@ pub(crate) struct Vm {
     pub(super) seat: Seat,
     /// The frames in the ports of a stopped VM, until its edge knows of the stop.
     pub(super) unread: Option<Unread>,
+    /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
+    pub(super) astray: Option<EdgeNo>,
     /// The time at which the VM last began to run.
     pub(super) last_run: Option<Instant>,
 }
@@ -87,6 +89,7 @@ impl Vm {
                 hosts,
                 seat: Seat::Runs(vm.edge),
                 unread: None,
+                astray: None,
                 last_run: None,
             });
         }
@@ -105,6 +108,16 @@ impl Vm {
     /// The edge that does not know yet that the VM stopped there, if there is one.
     pub(crate) fn unread_at(&self) -> Option<EdgeNo> {
         self.unread.as_ref().map(|unread| unread.at)
+    }
+
+    /// The edge where the VM was killed or lost its ports, until every node knows again where the VM is.
+    pub(crate) const fn astray(&self) -> Option<EdgeNo> {
+        self.astray
+    }
+
+    /// The interfaces of the VM, as hosts.
+    pub(crate) fn hosts(&self) -> Range<usize> {
+        self.hosts.clone()
     }
 
     /// Takes a frame that an edge puts in the port of an interface.

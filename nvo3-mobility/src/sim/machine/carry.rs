@@ -66,11 +66,34 @@ impl World {
             Effect::Visited(id) => self.oracle.tunnelled(now, id, n),
             Effect::Kept(id) => self.oracle.kept(id, n),
             Effect::Left(id) => self.oracle.left(id),
-            Effect::Lost(id, loss) => self.oracle.lost(id, loss),
+            Effect::Lost(id, loss) => self.lost(n, id, loss),
             Effect::Dropped(id, reason) => self.dropped(n, id, reason),
             Effect::Returned(key) => self.oracle.returned(now, n, key),
             Effect::NoPacket => self.oracle.no_packet(now, n),
         }
+    }
+
+    /// Notes that an edge lost a datagram: what happened to a VM or to the NVA may explain it.
+    fn lost(&mut self, n: EdgeNo, id: frame::Numbered, loss: Loss) {
+        self.did(Node::Edge(n).name(), || format!("loses datagram {}/{}: {loss}", id.flow, id.number));
+        let to = self.tenants.flow(id.flow).map(|(_, to)| self.edge_of(to));
+        let why = match loss {
+            Loss::Dropped(_) if to.is_some_and(|to| self.mishaps.is_fenced(to)) => Loss::ToDownNode,
+            Loss::Dropped(_) if self.is_unplanned(id) => Loss::Unplanned,
+            Loss::Dropped(_) if self.mishaps.is_rewound(self.now()) => Loss::Rewound,
+            loss => loss,
+        };
+        self.oracle.lost(id, why);
+    }
+
+    /// True if what happened to a datagram's sender or receiver without a plan explains its loss.
+    pub(super) fn is_unplanned(&self, id: frame::Numbered) -> bool {
+        let astray = |host| {
+            let vm = self.tenants.vm(host).and_then(|vm| self.hypervisor.vms().get(vm));
+            vm.is_some_and(|vm| vm.astray().is_some())
+        };
+        let before = self.excused.get(&id.flow).is_some_and(|upto| (id.number as usize) < *upto);
+        before || self.tenants.flow(id.flow).is_some_and(|(from, to)| astray(from) || astray(to))
     }
 
     fn send_tunnel(&mut self, n: EdgeNo, to: IpAddr, packet: &[u8]) {
@@ -95,8 +118,10 @@ impl World {
         self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason}", id.flow, id.number));
         let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
         let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
+        let key = self.tenants.flow(id.flow).map(|(_, to)| self.tenants.key(to));
+        let was_stale = |edge| key.is_some_and(|key| self.was_stale(edge, key, n));
         let unnamed = matches!(reason, DropReason::Stranger | DropReason::StrangerOverflow) && self.may_lack_a_list(n);
-        if unnamed || forgot && sender.is_some_and(|edge| self.was_cut_off(edge)) {
+        if unnamed || forgot && sender.is_some_and(|edge| self.was_cut_off(edge) || was_stale(edge)) {
             self.oracle.lost_for(id, Loss::Forgotten);
         }
     }
@@ -127,8 +152,9 @@ impl World {
         let (names, copies) = ((from.name(), to.name()), arrivals.len());
         match Message::decode(bytes) {
             Ok((_, message)) => {
-                if from == Node::Nva {
-                    self.oracle.authority_said(now, &message);
+                match from {
+                    Node::Nva => self.oracle.authority_said(now, &message),
+                    Node::Edge(_) => self.oracle.edge_said(&message),
                 }
                 self.timeline.message(now, names, copies, || format!("{message}"));
             }

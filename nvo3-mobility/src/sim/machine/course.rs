@@ -35,6 +35,11 @@ impl World {
         let now = self.now();
         self.ask_for_outcomes();
         self.oracle.check_bounds(now, &self.authority, &self.edges);
+        if self.mishaps.is_rewound(now) && self.is_up(Node::Nva) && self.disagreements().is_empty() {
+            self.mishaps.healed(now);
+        }
+        self.look_for_the_astray();
+        self.look_for_the_stale();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {

@@ -7,6 +7,7 @@ mod course;
 mod ports;
 mod queue;
 mod trouble;
+mod unplanned;
 mod world;
 
 pub(super) use world::World;

@@ -28,6 +28,15 @@ impl World {
         }
     }
 
+    /// Attaches the port of a host again, with other addresses.
+    pub(super) fn attach_anew(&mut self, n: EdgeNo, host: usize) {
+        let Some(input) = self.tenants.attachment(host) else { return };
+        if let Some(edge) = self.edges.get_mut(n) {
+            edge.want(Tenants::vap(host), input.clone());
+            self.tell(n, input);
+        }
+    }
+
     pub(super) fn detach(&mut self, n: EdgeNo, host: usize) {
         if let Some(edge) = self.edges.get_mut(n) {
             edge.unwant(Tenants::vap(host));
@@ -81,7 +90,8 @@ impl World {
             }
             HandedOver::ToNobody => {
                 if let Some(id) = frame::numbered(frame) {
-                    self.oracle.lost(id, Loss::StoppedVm);
+                    let killed = self.is_unplanned(id);
+                    self.oracle.lost(id, if killed { Loss::Unplanned } else { Loss::StoppedVm });
                     let line = || format!("hands datagram {}/{} to a stopped VM", id.flow, id.number);
                     self.did(Node::Edge(edge).name(), line);
                 }

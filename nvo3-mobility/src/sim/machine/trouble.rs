@@ -7,7 +7,10 @@ use crate::sim::oracle::AGREE;
 use crate::sim::scenario::Trouble;
 use crate::{nva, nve};
 use alloc::format;
-use nvo3_nva_proto::Micros;
+use nvo3_nva_proto::{Instant, Micros};
+
+/// The time in which an NVA that went back waits for what its edges restate.
+const GRACE: Micros = Micros(10_000_000);
 
 impl World {
     /// Carries out a mishap that is due.
@@ -33,6 +36,16 @@ impl World {
                 self.mishaps.happened(&trouble);
                 self.kill(node, Some((down.unwrap_or(drawn), n)));
             }
+            Trouble::Rewind { back, down } => {
+                if !self.is_up(Node::Nva) {
+                    return self.mishaps.over(n);
+                }
+                self.mishaps.happened(&trouble);
+                self.kill(Node::Nva, Some((down.unwrap_or(drawn), n)));
+                self.authority.lose_records(back.map(|back| Instant(self.now().0.saturating_sub(back.0))));
+                self.mishaps.rewind();
+                self.oracle.authority_forgot();
+            }
             Trouble::Cut { nodes: (a, b), length } => {
                 self.mishaps.happened(&trouble);
                 let (a, b) = (Node::from(a), Node::from(b));
@@ -56,6 +69,11 @@ impl World {
                 }
             }
             Trouble::Fence(edge) => self.fence(n, edge, drawn, &trouble),
+            Trouble::Crash { .. }
+            | Trouble::Replug { .. }
+            | Trouble::Lie { .. }
+            | Trouble::Readdress(_)
+            | Trouble::Flood { .. } => self.unplanned(n, &trouble),
         }
     }
 
@@ -160,7 +178,7 @@ impl World {
 
     pub(super) fn revive(&mut self, node: Node, mishap: usize) {
         let now = self.now();
-        self.mishaps.returned(now);
+        self.mishaps.returned(if node == Node::Nva && self.mishaps.is_rewound(now) { now + GRACE } else { now });
         self.mishaps.over(mishap);
         self.did(node.name(), || "is back".into());
         match node {

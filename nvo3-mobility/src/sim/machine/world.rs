@@ -4,7 +4,7 @@ use super::course::Phase;
 use super::queue::Queue;
 use crate::nve;
 use crate::sim::Run;
-use crate::sim::hypervisor::{Hypervisor, Seat, Step};
+use crate::sim::hypervisor::{Hypervisor, Seat, Step, Vm};
 use crate::sim::mishaps::Mishaps;
 use crate::sim::net::{EdgeNo, Net, Node, place};
 use crate::sim::nodes::{Authority, Edge};
@@ -13,9 +13,10 @@ use crate::sim::random::Random;
 use crate::sim::report::{RunSummary, Timeline};
 use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros, Version};
+use nvo3_nva_proto::{Instant, Micros, TsiKey, Version};
 
 /// The time between two looks at the whole world.
 pub(super) const LOOK: Micros = Micros(2_000);
@@ -45,6 +46,8 @@ pub(super) enum Event {
     Synced { upto: Version, start: u32 },
     /// A node that died by this mishap returns.
     Return(Node, usize),
+    /// The VM of this mishap starts again, gets its ports again, or the port that lied is detached.
+    Unplanned(usize),
     /// A look at the whole world.
     Look,
 }
@@ -67,6 +70,10 @@ pub(in crate::sim) struct World {
     pub(super) rtt: Micros,
     /// The time that the NVA's disk takes to make a record durable.
     pub(super) sync: Micros,
+    /// When an edge last had a mapping of a TSI to an edge that had died and where the TSI is not: sender, TSI, dead edge.
+    pub(super) stale: BTreeMap<(EdgeNo, TsiKey, EdgeNo), Instant>,
+    /// The number of datagrams of a flow that were sent before every node knew again where a VM is.
+    pub(super) excused: BTreeMap<u32, usize>,
     seed: u64,
 }
 
@@ -89,6 +96,8 @@ impl World {
             began: Instant(0),
             rtt: scenario.rtt,
             sync: scenario.sync,
+            stale: BTreeMap::new(),
+            excused: BTreeMap::new(),
             seed,
         };
         world.power_on();
@@ -155,7 +164,36 @@ impl World {
     }
 
     pub(super) fn disagreements(&self) -> Vec<String> {
-        disagreements(truth(&self.tenants, &self.hypervisor), &self.authority, &self.edges)
+        // A host at an edge that died for good is nowhere, and nobody has to know that.
+        let hosts = truth(&self.tenants, &self.hypervisor).filter(|host| !self.mishaps.is_fenced(host.at));
+        disagreements(hosts, &self.authority, &self.edges)
+    }
+
+    /// True if every node knows where a VM is.
+    pub(super) fn agrees_on(&self, vm: &Vm) -> bool {
+        let hosts = truth(&self.tenants, &self.hypervisor);
+        let hosts = hosts.skip(vm.hosts().start).take(vm.hosts().len());
+        disagreements(hosts, &self.authority, &self.edges).is_empty()
+    }
+
+    /// Notes which edges still send to an edge that has died, because they have not heard of a TSI's new place.
+    pub(super) fn look_for_the_stale(&mut self) {
+        let now = self.now();
+        let died: Vec<EdgeNo> = self.edges.iter().filter(|edge| edge.has_died()).map(Edge::no).collect();
+        for to in died {
+            for Truth { key, .. } in truth(&self.tenants, &self.hypervisor).filter(|host| host.at != to) {
+                let sends = |edge: &&Edge| {
+                    let mapping = edge.nve().and_then(|nve| nve.mapping(&key));
+                    mapping.and_then(|(_, at)| at).is_some_and(|at| at.nve == place(to).nve)
+                };
+                self.stale.extend(self.edges.iter().filter(sends).map(|edge| ((edge.no(), key, to), now)));
+            }
+        }
+    }
+
+    /// True if what an edge sent to an edge that has died may have left before it heard of the TSI's new place.
+    pub(super) fn was_stale(&self, from: EdgeNo, key: TsiKey, to: EdgeNo) -> bool {
+        self.stale.get(&(from, key, to)).is_some_and(|last| self.now() <= *last + LOOK + self.rtt)
     }
 
     pub(super) fn leftovers(&self) -> Vec<String> {
@@ -231,6 +269,7 @@ impl World {
             Event::Mishap(n) => self.go_wrong(n),
             Event::Mended(n, nodes) => self.mend(n, nodes),
             Event::Return(node, mishap) => self.revive(node, mishap),
+            Event::Unplanned(n) => self.after_unplanned(n),
             Event::Look => {
                 self.look();
                 self.queue.put(now + LOOK, Event::Look);
@@ -246,8 +285,9 @@ fn truth<'a>(tenants: &'a Tenants, hypervisor: &'a Hypervisor) -> impl Iterator<
         Truth {
             name: tenants.name(host),
             key: tenants.key(host),
+            addresses: tenants.addresses(host),
             at: vm.map_or_else(|| tenants.home(host), |vm| vm.seat().edge()),
-            vm: vm.map(|vm| (vm.seat(), vm.unread_at())),
+            vm: vm.map(|vm| (vm.seat(), vm.unread_at().or(vm.astray()))),
         }
     })
 }

@@ -52,7 +52,8 @@ pub(crate) struct Authority {
     live: Option<Nva>,
     /// The number of starts: a write of the disk for an earlier start does not count any more.
     start: u32,
-    disk: Vec<(Version, Record)>,
+    /// The records on the disk, each with the time at which it was written.
+    disk: Vec<(Instant, Version, Record)>,
     writing: Vec<(Version, Record)>,
     wake: Option<Instant>,
 }
@@ -78,7 +79,8 @@ impl Authority {
     pub(crate) fn start(&mut self, now: Instant) {
         self.start += 1;
         let seed = self.seed.wrapping_add(u64::from(self.start));
-        self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), self.disk.iter().cloned()).ok();
+        let records = self.disk.iter().map(|(_, number, record)| (*number, record.clone()));
+        self.live = Nva::replay(self.config.clone(), seed, self.clock.local(now), records).ok();
         for place in self.places.clone() {
             // The NVEs of the domain are configuration, given at each start.
             let _ = self.tell(now, nva::Input::Admit(place));
@@ -98,6 +100,11 @@ impl Authority {
     pub(crate) fn die(&mut self) {
         (self.live, self.wake) = (None, None);
         self.writing.clear();
+    }
+
+    /// Loses every record that was written after this time; all of them if it is `None`.
+    pub(crate) fn lose_records(&mut self, after: Option<Instant>) {
+        self.disk.retain(|(written, ..)| after.is_some_and(|after| *written <= after));
     }
 
     /// Lets the clock jump.
@@ -123,6 +130,11 @@ impl Authority {
     pub(crate) fn lookup(&self, key: &TsiKey) -> Option<(Version, Option<Place>)> {
         let mapping = self.live.as_ref()?.lookup(key)?;
         Some((mapping.version, mapping.place))
+    }
+
+    /// The number of addresses of a TSI in the directory.
+    pub(crate) fn addresses(&self, key: &TsiKey) -> usize {
+        self.live.as_ref().and_then(|nva| nva.lookup(key)).map_or(0, |mapping| mapping.ips.len())
     }
 
     /// The NVA's answer about a move; `None` while it is down.
@@ -170,7 +182,7 @@ impl Authority {
             return;
         }
         let done = self.writing.iter().take_while(|(number, _)| *number <= upto).count();
-        self.disk.extend(self.writing.drain(..done));
+        self.disk.extend(self.writing.drain(..done).map(|(number, record)| (now, number, record)));
         // The NVA always takes Persisted.
         let _ = self.tell(now, nva::Input::Persisted(upto));
     }

@@ -232,6 +232,11 @@ impl Edge {
         self.ports.remove(&vap);
     }
 
+    /// True if the hypervisor wants the port of a host.
+    pub(crate) fn wants(&self, vap: VapId) -> bool {
+        self.ports.contains_key(&vap)
+    }
+
     /// The ports that the hypervisor wants.
     pub(crate) fn wanted(&self) -> Vec<nve::Input> {
         self.ports.values().cloned().collect()

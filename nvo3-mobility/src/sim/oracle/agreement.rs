@@ -15,6 +15,8 @@ use nvo3_nva_proto::{Place, TsiKey};
 pub(crate) struct Truth<'a> {
     pub(crate) name: &'a str,
     pub(crate) key: TsiKey,
+    /// The number of the host's IP addresses.
+    pub(crate) addresses: usize,
     /// The edge where the host's frames enter: for an interface of a VM, the edge where the VM runs or last ran.
     pub(crate) at: EdgeNo,
     /// For an interface of a VM: the VM's seat, and the edge that does not know yet that the VM stopped there.
@@ -52,7 +54,7 @@ pub(crate) fn disagreements<'a>(
         return vec!["the NVA is down".into()];
     }
     let mut wrong = Vec::new();
-    for Truth { name, key, at, .. } in hosts {
+    for Truth { name, key, addresses, at, .. } in hosts {
         let truth = place(at).nve;
         let Some((version, place)) = authority.lookup(&key) else {
             wrong.push(format!("the directory does not know {name}"));
@@ -60,6 +62,10 @@ pub(crate) fn disagreements<'a>(
         };
         if place.map(|place| place.nve) != Some(truth) {
             wrong.push(format!("the directory has {name} {}, but {name} is at {truth}", at_nve(place)));
+        }
+        let known = authority.addresses(&key);
+        if known != addresses {
+            wrong.push(format!("the directory has {known} addresses of {name}, which has {addresses}"));
         }
         for edge in edges {
             let Some(nve) = edge.nve() else { continue };

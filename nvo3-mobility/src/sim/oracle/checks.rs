@@ -44,6 +44,8 @@ pub(crate) struct Oracle {
     most_visits: usize,
     /// True if the scenario promises the order of datagrams.
     keeps_order: bool,
+    /// True once the authority has lost records: what then does not agree breaks I9.
+    went_back: bool,
 }
 
 impl Oracle {
@@ -58,6 +60,7 @@ impl Oracle {
             delivering: Vec::new(),
             most_visits: MOST_VISITS.max(2 * scenario.moves.len()),
             keeps_order: scenario.keeps_order(),
+            went_back: false,
         }
     }
 
@@ -167,10 +170,21 @@ impl Oracle {
         self.find_all(now, Invariant::I6, wrong);
     }
 
+    /// Notes a message of an edge.
+    pub(crate) fn edge_said(&mut self, message: &Message) {
+        self.promises.hear_edge(message);
+    }
+
     /// Checks a restarted authority: it still has every registration that it acknowledged (I6).
     pub(crate) fn authority_returned(&mut self, now: Instant, authority: &Authority) {
         let broken = self.promises.broken(|key| authority.lookup(key).map(|(version, _)| version));
         self.find_all(now, Invariant::I6, broken);
+    }
+
+    /// Notes that the authority loses records: it need not have what it acknowledged or reported before.
+    pub(crate) fn authority_forgot(&mut self) {
+        self.promises = Promises::default();
+        self.went_back = true;
     }
 
     /// Notes a TSI's change of state at an edge.
@@ -272,7 +286,7 @@ impl Oracle {
         }
         if !in_hand && now > all_ended + AGREE {
             self.find_all(now, Invariant::I8, left);
-            self.find_all(now, Invariant::I4, wrong);
+            self.find_all(now, if self.went_back { Invariant::I9 } else { Invariant::I4 }, wrong);
             self.check_seats(now, moves);
         }
         self.found.len() > before

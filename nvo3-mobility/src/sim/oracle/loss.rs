@@ -26,15 +26,26 @@ pub enum Loss {
     /// It was sent to an edge that died and lost its forward entry. The sending edge had not heard of the new place: the NVA could not
     /// reach it, or had nothing to tell it yet.
     Forgotten,
+    /// It was dropped while the NVA was down with lost records, or had not learned again what its edges have.
+    Rewound,
+    /// Its sender or its receiver was killed or lost its port, and not every node knew that yet.
+    Unplanned,
 }
 
 impl Loss {
     /// True if no promise covers the loss: the datagram was in the memory of a node that died, was sent to a node that was down,
-    /// crossed a cut, or was over a limit of held frames.
+    /// crossed a cut, was over a limit of held frames, or needed what the NVA had lost.
     pub const fn is_excused(self) -> bool {
         matches!(
             self,
-            Self::InDeadNode | Self::ToDownNode | Self::Cut | Self::OverLimit | Self::AskedOverflow | Self::Forgotten
+            Self::InDeadNode
+                | Self::ToDownNode
+                | Self::Cut
+                | Self::OverLimit
+                | Self::AskedOverflow
+                | Self::Forgotten
+                | Self::Rewound
+                | Self::Unplanned
         )
     }
 }
@@ -51,6 +62,8 @@ impl fmt::Display for Loss {
             Self::Cut => f.write_str("cut"),
             Self::OverLimit => f.write_str("over-limit"),
             Self::Forgotten => f.write_str("forgotten"),
+            Self::Rewound => f.write_str("rewound"),
+            Self::Unplanned => f.write_str("unplanned"),
         }
     }
 }

@@ -39,6 +39,15 @@ impl Promises {
         }
     }
 
+    /// Takes a message of an edge: what it withdraws, nobody has to remember.
+    pub(super) fn hear_edge(&mut self, message: &Message) {
+        if let Message::Deregister(request) = message {
+            for tsi in &request.tsis {
+                self.acknowledged.remove(&TsiKey { vn: request.vn, mac: tsi.mac });
+            }
+        }
+    }
+
     /// Describes each registration that the authority acknowledged and lost in a restart. `version` gives the directory's version of a
     /// TSI.
     pub(super) fn broken(&self, version: impl Fn(&TsiKey) -> Option<Version>) -> Vec<String> {

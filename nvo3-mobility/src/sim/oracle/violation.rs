@@ -25,6 +25,8 @@ pub enum Invariant {
     I7,
     /// Every move ends and leaves nothing behind.
     I8,
+    /// An authority that lost records has everything that runs again.
+    I9,
 }
 
 impl Invariant {
@@ -38,6 +40,7 @@ impl Invariant {
             Self::I6 => "I6",
             Self::I7 => "I7",
             Self::I8 => "I8",
+            Self::I9 => "I9",
         }
     }
 }

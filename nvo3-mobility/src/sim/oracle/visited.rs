@@ -4,11 +4,12 @@ use crate::{nva, nve};
 use alloc::collections::BTreeSet;
 
 /// Every state of the NVE's table.
-const EDGE: [&str; 16] = [
+const EDGE: [&str; 17] = [
     "away",
     "claiming",
     "here",
     "leaving",
+    "confirming",
     "suspending",
     "vacating",
     "suspended",

@@ -127,6 +127,13 @@ pub enum Trouble {
         /// The time until it returns; `None`: the seed draws it.
         down: Option<Micros>,
     },
+    /// The NVA dies and returns with the records of an earlier moment, or with none.
+    Rewind {
+        /// The age of the records that come back; `None`: the NVA comes back without a record.
+        back: Option<Micros>,
+        /// The time until it returns; `None`: the seed draws it.
+        down: Option<Micros>,
+    },
     /// Every packet between two nodes is lost for a while.
     Cut {
         /// The two nodes.
@@ -151,6 +158,44 @@ pub enum Trouble {
     },
     /// An edge dies for good, and management says so. While a VM has its seat there, the edge dies and returns instead.
     Fence(usize),
+    /// A VM is killed and starts at another edge, without a plan.
+    Crash {
+        /// The VM.
+        vm: usize,
+        /// The edge where it starts.
+        to: usize,
+        /// The time for which it runs nowhere.
+        down: Micros,
+        /// True if the port where it was killed is detached at once.
+        detach: bool,
+        /// True if the hypervisor says that the VM runs. False if only its frames show it.
+        word: bool,
+    },
+    /// The ports of a running VM are detached and attached again.
+    Replug {
+        /// The VM.
+        vm: usize,
+        /// The time in between.
+        down: Micros,
+    },
+    /// At another edge, a port for an interface of a VM sends frames in the name of the VM, which runs elsewhere.
+    Lie {
+        /// The VM.
+        vm: usize,
+        /// The edge of that port.
+        edge: usize,
+        /// The time until the port is detached.
+        length: Micros,
+    },
+    /// A running VM gets one more address.
+    Readdress(usize),
+    /// A correspondent sends announcements, questions for addresses that nobody has, and frames to nobody, all at once.
+    Flood {
+        /// The correspondent.
+        host: usize,
+        /// The number of frames of each kind.
+        frames: u32,
+    },
 }
 
 /// A node.
@@ -170,10 +215,18 @@ impl Trouble {
             Self::SelfResume(_) => "self-resume",
             Self::Restart { node: Spot::Nva, .. } => "nva-restart",
             Self::Restart { node: Spot::Edge(_), .. } => "nve-restart",
+            Self::Rewind { back: None, .. } => "store-lost",
+            Self::Rewind { back: Some(_), .. } => "store-old",
             Self::Cut { .. } => "cut",
             Self::Jump { .. } => "clock-jump",
             Self::Burst { .. } => "burst",
             Self::Fence(_) => "fence",
+            Self::Crash { word: true, .. } => "vm-crash",
+            Self::Crash { word: false, .. } => "vm-crash-by-frame",
+            Self::Replug { .. } => "replug",
+            Self::Lie { .. } => "lie",
+            Self::Readdress(_) => "readdress",
+            Self::Flood { .. } => "flood",
         }
     }
 }
@@ -250,7 +303,14 @@ impl Scenario {
                     spot("mishaps.what.nodes", a)?;
                     spot("mishaps.what.nodes", b)?;
                 }
-                Trouble::Burst { .. } => {}
+                Trouble::Crash { vm, to: edge, .. } | Trouble::Lie { vm, edge, .. } => {
+                    there("mishaps.what.vm", vm, self.vms.len())?;
+                    there("mishaps.what.edge", edge, edges)?;
+                }
+                Trouble::Replug { vm, .. } | Trouble::Readdress(vm) => {
+                    there("mishaps.what.vm", vm, self.vms.len())?;
+                }
+                Trouble::Burst { .. } | Trouble::Rewind { .. } | Trouble::Flood { .. } => {}
                 Trouble::Fence(edge) => there("mishaps.what", edge, edges)?,
             }
         }

@@ -116,6 +116,48 @@ impl Draw {
     }
 }
 
+impl Draw {
+    /// The mishaps of every day, which have nothing to do with a move: usually none or one, sometimes two.
+    fn every_day(&mut self, edges: usize, vms: usize, moves: usize, hosts: usize) -> Vec<Mishap> {
+        let count = if self.percent(50) { 0 } else { self.number(1, 2) };
+        (0..count).flat_map(|_| self.of_a_day(edges, vms, moves, hosts)).collect()
+    }
+
+    fn of_a_day(&mut self, edges: usize, vms: usize, moves: usize, hosts: usize) -> Vec<Mishap> {
+        let since = if self.percent(40) { Since::Traffic } else { Since::Asked(self.number(0, moves - 1)) };
+        let wait = self.magnitude(10, 900_000);
+        let (vm, edge) = (self.number(0, vms - 1), self.number(0, edges - 1));
+        let down = self.magnitude(1_000, 5_000_000);
+        let what = match self.number(0, 9) {
+            0 => Trouble::Rewind { back: None, down: Some(down) },
+            1 | 2 => Trouble::Rewind { back: Some(self.magnitude(1_000, 2_000_000)), down: Some(down) },
+            3 | 4 => {
+                let down = self.magnitude(1_000, 900_000);
+                Trouble::Crash { vm, to: edge, down, detach: self.percent(50), word: self.percent(50) }
+            }
+            5 => Trouble::Replug { vm, down },
+            6 => Trouble::Lie { vm, edge, length: down },
+            7 => Trouble::Readdress(vm),
+            8 => Trouble::Flood {
+                host: self.number(0, hosts - 1),
+                frames: u32::try_from(self.number(10, 400)).unwrap_or(10),
+            },
+            // The clock of the NVA goes back while the NVA is down.
+            _ => {
+                let by = -i64::try_from(self.magnitude(100, 900_000).0).unwrap_or(0);
+                let jump = Mishap {
+                    since,
+                    wait: Some(wait + Micros(down.0 / 2)),
+                    what: Trouble::Jump { node: Spot::Nva, by },
+                };
+                let restart = Trouble::Restart { node: Spot::Nva, down: Some(down) };
+                return [Mishap { since, wait: Some(wait), what: restart }, jump].into();
+            }
+        };
+        [Mishap { since, wait: Some(wait), what }].into()
+    }
+}
+
 impl Scenario {
     /// The world of a seed.
     pub fn of_seed(seed: u64) -> Self {
@@ -131,7 +173,13 @@ impl Scenario {
             .collect();
         let moves = draw.moves(edges, vms.len());
         let mishaps = if draw.percent(25) { 0 } else { draw.number(1, 3) };
-        let mishaps = (0..mishaps).map(|_| draw.mishap(edges, &moves, 2 * correspondents.len())).collect();
+        let mut mishaps: Vec<_> = (0..mishaps).map(|_| draw.mishap(edges, &moves, 2 * correspondents.len())).collect();
+        mishaps.extend(Draw(Random::new(seed, STREAM + 1)).every_day(
+            edges,
+            vms.len(),
+            moves.len(),
+            correspondents.len(),
+        ));
         Self {
             seed,
             edges,

@@ -68,6 +68,10 @@ impl Scenario {
             world = world.without_move(mv);
         }
         world.vms.remove(n);
+        world.mishaps.retain_mut(|mishap| vm_of(&mut mishap.what).is_none_or(|vm| *vm != n));
+        for number in world.mishaps.iter_mut().filter_map(|mishap| vm_of(&mut mishap.what)).filter(|vm| **vm > n) {
+            *number -= 1;
+        }
         for mv in world.moves.iter_mut().filter(|mv| mv.vm > n) {
             mv.vm -= 1;
         }
@@ -99,8 +103,8 @@ impl Scenario {
         let in_mishap = |mishap: &Mishap| match mishap.what {
             Trouble::Restart { node, .. } | Trouble::Jump { node, .. } => node == spot,
             Trouble::Cut { nodes: (a, b), .. } => a == spot || b == spot,
-            Trouble::Fence(fenced) => fenced == edge,
-            Trouble::Abort(_) | Trouble::SelfResume(_) | Trouble::Burst { .. } => false,
+            Trouble::Fence(at) | Trouble::Crash { to: at, .. } | Trouble::Lie { edge: at, .. } => at == edge,
+            _ => false,
         };
         self.vms.iter().any(|vm| vm.edge == edge)
             || self.correspondents.iter().any(|host| host.edge == edge)
@@ -131,11 +135,21 @@ impl Scenario {
                     spot(a);
                     spot(b);
                 }
-                Trouble::Fence(fenced) => lower(fenced),
-                Trouble::Abort(_) | Trouble::SelfResume(_) | Trouble::Burst { .. } => {}
+                Trouble::Fence(at) | Trouble::Crash { to: at, .. } | Trouble::Lie { edge: at, .. } => lower(at),
+                _ => {}
             }
         }
         world
+    }
+}
+
+/// The VM that a trouble is about.
+fn vm_of(what: &mut Trouble) -> Option<&mut usize> {
+    match what {
+        Trouble::Crash { vm, .. } | Trouble::Replug { vm, .. } | Trouble::Lie { vm, .. } | Trouble::Readdress(vm) => {
+            Some(vm)
+        }
+        _ => None,
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Host {
     vn: Vni,
     vm: Option<usize>,
     home: EdgeNo,
+    /// The addresses that the host got late.
+    late: Vec<IpAddr>,
     neighbors: BTreeMap<IpAddr, Mac>,
 }
 
@@ -39,7 +41,7 @@ pub(crate) enum Received {
 
 impl Host {
     pub(super) const fn new(name: String, station: Station, vn: Vni, vm: Option<usize>, home: EdgeNo) -> Self {
-        Self { name, station, vn, vm, home, neighbors: BTreeMap::new() }
+        Self { name, station, vn, vm, home, late: Vec::new(), neighbors: BTreeMap::new() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -60,9 +62,47 @@ impl Host {
         TsiKey { vn: self.vn, mac: self.station.mac }
     }
 
-    /// The IPv4 and the IPv6 address of the host.
+    /// The IPv4 and the IPv6 address of the host, and those that it got late.
     pub(super) fn ips(&self) -> Vec<IpAddr> {
-        vec![IpAddr::V4(self.station.v4), IpAddr::V6(self.station.v6)]
+        let mut ips = vec![IpAddr::V4(self.station.v4), IpAddr::V6(self.station.v6)];
+        ips.extend(&self.late);
+        ips
+    }
+
+    /// The number of [`Host::ips`].
+    pub(super) const fn addresses(&self) -> usize {
+        2 + self.late.len()
+    }
+
+    /// The host gets one more address, which belongs to its number.
+    pub(super) fn get_address(&mut self, number: usize) {
+        let [.., high, low] = number.to_be_bytes();
+        let [.., more] = self.late.len().to_be_bytes();
+        self.late.push(IpAddr::V4([203, more, high, low].into()));
+    }
+
+    /// Announcements of every kind: RARP, gratuitous ARP as request and as reply, and a probe for its own address.
+    pub(super) fn claims(&self) -> Vec<Vec<u8>> {
+        let Station { mac, v4, .. } = self.station;
+        vec![
+            built(arp::FRAME_LEN, |out| arp::probe(mac, v4.into(), out)),
+            built(arp::FRAME_LEN, |out| arp::announcement(mac, v4.into(), out)),
+            built(arp::FRAME_LEN, |out| arp::announcement_reply(mac, v4.into(), out)),
+            self.announcement(),
+        ]
+    }
+
+    /// An announcement, a question for an address that nobody has, and a frame to nobody.
+    pub(super) fn flood(&self, n: u32) -> Vec<Vec<u8>> {
+        let Station { mac, v4, .. } = self.station;
+        let [_, b, c, d] = n.to_be_bytes();
+        let nobody = Station { mac: Mac([2, 0, 0xff, b, c, d]), ..self.station };
+        let to_nobody = Numbered { flow: u32::MAX, number: n };
+        vec![
+            built(arp::FRAME_LEN, |out| arp::announcement(mac, v4.into(), out)),
+            self.ask(IpAddr::V4([198, 51, c.wrapping_add(200), d].into())),
+            frame::over_ipv4(&self.station, nobody.mac, [198, 51, 99, d].into(), to_nobody, 64),
+        ]
     }
 
     /// The link-layer address of a neighbor, once it is resolved.

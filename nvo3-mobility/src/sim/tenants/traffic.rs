@@ -106,6 +106,28 @@ impl Tenants {
         Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, policy })
     }
 
+    /// A host gets one more address.
+    pub(crate) fn get_address(&mut self, host: usize) {
+        if let Some(one) = self.hosts.get_mut(host) {
+            one.get_address(host);
+        }
+    }
+
+    /// The number of addresses of a host.
+    pub(crate) fn addresses(&self, host: usize) -> usize {
+        self.hosts.get(host).map_or(0, Host::addresses)
+    }
+
+    /// Frames by which a host shows that it is somewhere: announcements of every kind.
+    pub(crate) fn claims(&self, host: usize) -> Vec<Vec<u8>> {
+        self.hosts.get(host).map(Host::claims).unwrap_or_default()
+    }
+
+    /// The frames of round `n` of a flood by a host.
+    pub(crate) fn flood(&self, host: usize, n: u32) -> Vec<Vec<u8>> {
+        self.hosts.get(host).map(|host| host.flood(n)).unwrap_or_default()
+    }
+
     /// Sender and receiver of a flow.
     pub(crate) fn flow(&self, flow: u32) -> Option<(usize, usize)> {
         self.flows.get(flow as usize).copied()
