@@ -5,8 +5,8 @@ use crate::nva::Input;
 use alloc::vec;
 use nvo3_nva_proto::{
     Ack, Address, Answer, Capabilities, Claim, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck,
-    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Session, SessionConfig,
-    SessionEvent, Tsi, TsiVersion,
+    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Restate, Session,
+    SessionConfig, SessionEvent, Tsi, TsiVersion,
 };
 use nvo3_wire::{Mac, Vni};
 
@@ -77,7 +77,10 @@ impl World {
         let far = (1..=3).map(|n| greet(&mut nva, now, n, n.into())).collect();
         let mut world = Self { nva, now, far, polled: Vec::new(), events: Vec::new() };
         world.talk();
-        world.events.clear();
+        for n in 1..=3 {
+            world.say(n, Message::Restate(Restate { vn: VN, more: false, tsis: Vec::new() }));
+        }
+        world.forget();
         world
     }
 

@@ -405,7 +405,7 @@ fn a_frame_elsewhere_takes_no_vm_away_that_answers() {
         (Confirming(P), MovedTo(AFTER, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Confirming(P), Again, Confirming(P), &[QUERY]),
         (HALTED, Confirm(P), Vacating(P), &[]),
-        (ASKING, Confirm(P), Vacating(P), &[]),
+        (ASKING, Confirm(P), Confirming(P), &[Probe]),
         (Suspending(P), Confirm(P), Suspending(P), &[]),
     ]);
 }
@@ -646,6 +646,8 @@ fn delivery_begins_on_a_word_that_the_vm_is_here_and_never_on_a_timer() {
     assert_eq!(
         begins,
         [
+            // The NVA has the TSI here, and its VM is here or does not answer.
+            ("claiming", "Confirm"),
             ("claiming", "PrepareOld"),
             ("claiming", "Registered"),
             ("halted", "Runs"),
