@@ -13,6 +13,7 @@ use nvo3_mobility::table::{
     Action, Binding, Bum, Change, Entry, Gate, Lane, Port, PortPolicy, Route, TableChange, VapId,
 };
 use nvo3_nva_proto::{
+    Role,
     Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report,
     SessionConfig, Tsi, TsiKey, Version,
 };
@@ -204,7 +205,7 @@ fn key(station: Station) -> TsiKey {
 }
 
 fn tsi(station: &Station) -> Tsi {
-    Tsi { key: key(*station), ips: vec![ip(*station).into()] }
+    Tsi { key: key(*station), ips: vec![ip(*station).into()], role: Role::Unknown }
 }
 
 fn vap(vap: Vap) -> VapId {

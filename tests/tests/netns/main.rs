@@ -11,5 +11,6 @@ mod in_namespaces {
     mod keys;
     mod moves;
     mod restarts;
+    mod routers;
     mod world;
 }

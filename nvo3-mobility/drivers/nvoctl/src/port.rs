@@ -1,6 +1,6 @@
 //! An access port in the form that people write, and its checks.
 
-use nvo3_nva_proto::{Tsi, TsiKey};
+use nvo3_nva_proto::{Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -83,7 +83,11 @@ pub struct PortError {
 impl Port {
     /// The stations as TSIs of the port's VN.
     pub fn tsis(&self) -> Vec<Tsi> {
-        let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
+        let tsi = |station: &Station| Tsi {
+            key: TsiKey { vn: self.vni, mac: station.mac },
+            ips: station.ips.clone(),
+            role: Role::Unknown,
+        };
         self.stations.iter().map(tsi).collect()
     }
 

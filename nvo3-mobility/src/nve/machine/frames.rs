@@ -9,14 +9,15 @@ use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
 use crate::table::VapId;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Address, Instant, TsiKey};
+use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 impl Nve {
-    /// Takes a frame that the forwarder punted: ARP, RARP or neighbour discovery from a port.
+    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA or RA from a port.
     pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.clock(now);
-        let Some((vn, trusted)) = self.stations.ingress(vap) else { return Handled::Taken };
+        let Some((vn, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
+        let trusted = policy.trusted;
         let Some(frame) = Reading::new(frame) else {
             // On a trusted port the receiver judges the frame.
             self.counters.invalid_neighbor_frames += 1;
@@ -27,7 +28,7 @@ impl Nve {
         if !trusted {
             let holds = |mac: &Mac, ip| self.stations.is_bound(vap, &TsiKey { vn, mac: *mac }, ip);
             let lie = frame.claims().find(|(mac, ip)| !holds(mac, *ip));
-            match frame.judge(holds) {
+            match frame.judge(policy, holds) {
                 Err(_) => {
                     self.counters.invalid_neighbor_frames += 1;
                     return Handled::Taken;
@@ -54,6 +55,9 @@ impl Nve {
         }
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
+        }
+        if let Some((mac, role)) = frame.role() {
+            self.hear_role(vap, TsiKey { vn, mac }, role);
         }
         let allowed = match question {
             Some(_) => self.may_ask(vap),
@@ -122,6 +126,13 @@ impl Nve {
         }
     }
 
+    /// A TSI says by a frame what it is. The NVA hears of a change, and tells the other NVEs, which answer for the TSI (PXY-10).
+    fn hear_role(&mut self, vap: VapId, key: TsiKey, role: Role) {
+        if self.stations.is_behind(vap, &key) && self.stations.learn_role(self.now, &key, role) {
+            self.claim_new_addresses(key);
+        }
+    }
+
     /// Counts and reports a frame that claims an address which is not bound to its port (VMM-10-02).
     fn alarm(&mut self, vap: VapId, mac: Mac, ip: Option<IpAddr>) {
         self.counters.spoofed += 1;
@@ -142,6 +153,10 @@ impl Nve {
     fn answer(&mut self, vap: VapId, (vn, target): (Vni, IpAddr), asker: Asker) -> Handled {
         let here = self.stations.holder(vn, target).map(|(mac, vap)| (mac, Some(vap)));
         let holder = here.or_else(|| self.mappings.holder(vn, target).map(|mac| (mac, None)));
+        let holder = holder.map(|(mac, vap)| {
+            let key = TsiKey { vn, mac };
+            ((mac, self.stations.role(&key).or(self.mappings.role(&key))), vap)
+        });
         match self.proxy.ask((vn, target), asker, holder, &mut self.counters) {
             Asked::ByItself => return Handled::Pass,
             Asked::Taken => {}

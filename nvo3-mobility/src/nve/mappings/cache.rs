@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Place, Role, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// A statement of the NVA about one TSI.
@@ -11,6 +11,7 @@ use nvo3_wire::{Mac, Vni};
 pub(super) struct Statement {
     pub(super) version: Version,
     pub(super) ips: Vec<IpAddr>,
+    pub(super) role: Role,
     /// The place of the TSI; `None`: the TSI is nowhere.
     pub(super) place: Option<Place>,
     /// The end of the lifetime; `None`: the session's end.

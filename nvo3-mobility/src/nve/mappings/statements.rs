@@ -6,7 +6,10 @@ use crate::nve::counters::NveCounters;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Invalidate, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Invalidate, Place, Role, TsiKey, Version};
+
+/// A statement: its version, the addresses and the role of the TSI, and its place.
+pub(crate) type Said = (Version, Vec<IpAddr>, Role, Option<Place>);
 
 /// The lifetime of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +35,14 @@ impl Mappings {
         &mut self,
         now: Instant,
         key: TsiKey,
-        (version, ips, place): (Version, Vec<IpAddr>, Option<Place>),
+        (version, ips, role, place): Said,
         lifetime: Lifetime,
         orders: &mut Orders,
         counters: &mut NveCounters,
     ) {
         let expires = self.end(now, &key, lifetime);
         orders.mark(Row::Tsi(key));
-        if let Some(oldest) = self.cache.enter(key, Statement { version, ips, place, expires }) {
+        if let Some(oldest) = self.cache.enter(key, Statement { version, ips, role, place, expires }) {
             counters.shed_mappings += 1;
             orders.mark(Row::Tsi(oldest));
         }
@@ -117,7 +120,13 @@ mod tests {
                 let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
                     let ips = owner.filter(|owner| *owner == tsi).map(|_| IP).into_iter().collect();
-                    mappings.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
+                    mappings.push(Mapping {
+                        mac: Mac([2, 0, 0, 0, 0, tsi]),
+                        ips,
+                        role: Role::Unknown,
+                        version,
+                        place: Some(place(nve)),
+                    });
                 };
                 if takes
                     && owner != Some(tsi)
@@ -140,7 +149,7 @@ mod tests {
         let (now, key) = (Instant(7), TsiKey { vn: VN, mac: Mac::ZERO });
         let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
-            let statement = (Version::default(), Vec::new(), None);
+            let statement = (Version::default(), Vec::new(), Role::Unknown, None);
             mappings.keep(
                 now,
                 key,
@@ -176,10 +185,10 @@ mod tests {
         ) {
             let (mut mappings, mut orders, mut counters) = room();
             for index in order {
-                let Mapping { mac, version, ips, place, .. } = history[index].clone();
+                let Mapping { mac, version, ips, role, place, .. } = history[index].clone();
                 let key = TsiKey { vn: VN, mac };
                 if mappings.is_current(&key, version, Version::default()) {
-                    mappings.keep(Instant(0), key, (version, ips, place), Lifetime::Pushed, &mut orders, &mut counters);
+                    mappings.keep(Instant(0), key, (version, ips, role, place), Lifetime::Pushed, &mut orders, &mut counters);
                 }
             }
 

@@ -13,6 +13,7 @@ mod forwarding;
 mod moves;
 mod ports;
 mod probes;
+mod roles;
 pub mod rules;
 mod standing;
 mod station;

@@ -89,6 +89,10 @@ impl Stations {
         for tsi in tsis {
             let station = self.station_mut(tsi.key);
             station.limits = limits;
+            station.role = match side {
+                Side::New => tsi.role.or(station.role),
+                Side::Old => station.role.or(tsi.role),
+            };
             if station.vap.is_none() {
                 station.ips = tsi.ips;
             } else {

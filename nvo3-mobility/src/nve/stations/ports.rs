@@ -74,9 +74,9 @@ impl Stations {
         }
     }
 
-    /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses.
+    /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses, or in another role.
     fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) -> Option<TsiKey> {
-        let Tsi { key, ips } = tsi;
+        let Tsi { key, ips, role } = tsi;
         for ip in self.ips(&key).unwrap_or_default().to_vec() {
             self.local_ips.remove(&(key.vn, ip, key.mac));
         }
@@ -84,15 +84,16 @@ impl Stations {
             self.local_ips.insert((key.vn, *ip, key.mac), vap);
         }
         let station = self.station_mut(key);
-        let changed = station.ips != ips && station.tsi.state != State::Away;
+        let role = role.or(station.role);
+        let changed = (&station.ips, station.role) != (&ips, role) && station.tsi.state != State::Away;
         station.vap = Some(vap);
-        station.ips = ips;
+        (station.ips, station.role) = (ips, role);
         station.readdressed |= changed;
         orders.mark(Row::Tsi(key));
         changed.then_some(key)
     }
 
-    /// True if the VM of a TSI is here under addresses that the NVA was not told. That is said once.
+    /// True if the VM of a TSI is here under addresses, or in a role, that the NVA was not told. That is said once.
     pub(crate) fn take_readdressed(&mut self, key: &TsiKey) -> bool {
         let station =
             self.tsis.get_mut(key).filter(|station| matches!(station.tsi.state, State::Here | State::Halted { .. }));
@@ -129,10 +130,10 @@ impl Stations {
         Some(Port { vn: attached.vn, policy: attached.policy.clone(), bindings })
     }
 
-    /// The VN of a port, and true if frames of any source may come in there.
+    /// The VN and the policy of a port.
     #[inline]
-    pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
-        self.ports.get(&vap).map(|attached| (attached.vn, attached.policy.trusted))
+    pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, &PortPolicy)> {
+        self.ports.get(&vap).map(|attached| (attached.vn, &attached.policy))
     }
 
     /// True if the TSI is behind this port.

@@ -4,7 +4,7 @@ use super::rules::{self, Sign, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId, Role};
 
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
@@ -22,7 +22,10 @@ pub(super) struct Station {
     pub(super) taken_by: Option<MoveId>,
     /// True if a frame of the VM came in here.
     pub(super) heard: bool,
-    /// True if the addresses are not those that the NVA was told.
+    /// What the TSI said of itself in Neighbor Discovery, and the time at which it last said something else than before.
+    pub(super) role: Role,
+    pub(super) role_since: Option<Instant>,
+    /// True if the addresses or the role are not those that the NVA was told.
     pub(super) readdressed: bool,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
@@ -44,6 +47,8 @@ impl Station {
             brought_by: None,
             taken_by: None,
             heard: false,
+            role: Role::Unknown,
+            role_since: None,
             readdressed: false,
             refused: None,
             wanted: false,

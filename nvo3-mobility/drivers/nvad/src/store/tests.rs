@@ -1,6 +1,6 @@
 use super::*;
 use nvo3_mobility::nva::Plan;
-use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ fn one_of_each() -> Vec<(Version, Record)> {
     let (tsi, version) = (key(1), Version { epoch: 299, generation: 300 });
     let plan = Plan { id, tsis, old, new, kind: MoveKind::Hot, by_word: true, deadline };
     let all = [
-        Record::Registered { tsi: Tsi { key: key(1), ips }, nve },
+        Record::Registered { tsi: Tsi { key: key(1), ips, role: Role::Unknown }, nve },
         Record::Planned(plan.clone()),
         Record::Committed { id },
         Record::Aborted { id },
