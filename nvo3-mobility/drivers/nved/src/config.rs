@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
     /// Open this access port at the start:
-    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active], as
+    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,learn=N][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]

@@ -79,12 +79,13 @@ pub(crate) enum Command {
     /// code 0: the TSIs are registered, or the registration is pending, as the output says. Exit code 1 with the port open: the
     /// authority refused a TSI.
     Attach {
-        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active]
+        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,learn=N][,active]
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
         /// before it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
-        /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. active: the VM runs here.
+        /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
+        /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. active: the VM runs here.
         #[arg(value_name = "SPEC")]
         port: Port,
         /// Do not wait for the authority's answer [default: wait up to 2s].

@@ -10,6 +10,15 @@ use std::str::FromStr;
 /// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
 const LONGEST_NAME: usize = 15;
 
+/// The most IP addresses of one TSI in a message.
+const MOST_LEARNED: u32 = nvo3_nva_proto::MAX_IPS as u32;
+
+/// Serde passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives the form")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// The way in which an edge reads and writes an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,6 +62,9 @@ pub struct Port {
     /// A DHCP server or relay is behind the port. It may send as one. Every trusted port may.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dhcp_server: bool,
+    /// The most IP addresses that each tenant system may have by its own ARP and Neighbor Discovery, besides those that are named: 0 to 64.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub learn: u32,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
@@ -64,7 +76,7 @@ pub struct Port {
 pub struct Station {
     /// Its MAC address, not a group's.
     pub mac: Mac,
-    /// Its IP addresses, at least one.
+    /// Its IP addresses, at least one unless the port has `learn`.
     pub ips: Vec<IpAddr>,
 }
 
@@ -109,6 +121,9 @@ impl Port {
         if self.stations.is_empty() && !self.trusted {
             return wrong("mac", "missing; only a trusted port has no station".into());
         }
+        if self.learn > MOST_LEARNED {
+            return wrong("learn", format!("{} is more than {MOST_LEARNED}", self.learn));
+        }
         let mut macs = BTreeSet::new();
         let mut ips = BTreeSet::new();
         for Station { mac, ips: own } in &self.stations {
@@ -118,7 +133,7 @@ impl Port {
             if !macs.insert(mac) {
                 return wrong("mac", format!("{mac} is there twice"));
             }
-            if own.is_empty() {
+            if own.is_empty() && self.learn == 0 {
                 return wrong("ip", format!("missing for {mac}"));
             }
             for ip in own {
@@ -137,12 +152,12 @@ impl Port {
 impl FromStr for Port {
     type Err = PortError;
 
-    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,active]`;
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,learn=N][,active]`;
     /// each `ip` belongs to the `mac` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
-        let (mut kind, mut vni, mut stations) = (None, None, Vec::<Station>::new());
+        let (mut kind, mut vni, mut learn, mut stations) = (None, None, None, Vec::<Station>::new());
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
             match part.split_once('=') {
@@ -172,13 +187,19 @@ impl FromStr for Port {
                     let station = stations.last_mut();
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
                 }
+                Some(("learn", value)) => {
+                    let found = value.parse().map_err(|_| wrong("learn", format!("\"{value}\" is no number")))?;
+                    if learn.replace(found).is_some() {
+                        return Err(wrong("learn", "is there twice".into()));
+                    }
+                }
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
                 None if part == "dhcp-server" => dhcp_server = true,
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -186,7 +207,17 @@ impl FromStr for Port {
         }
         let vni = vni.ok_or_else(|| wrong("vni", "missing".into()))?;
         let (name, kind) = (name.to_owned(), kind.unwrap_or_default());
-        let port = Self { name, kind, vni, stations, trusted, router_advertisements, dhcp_server, active };
+        let port = Self {
+            name,
+            kind,
+            vni,
+            stations,
+            trusted,
+            router_advertisements,
+            dhcp_server,
+            learn: learn.unwrap_or(0),
+            active,
+        };
         port.validate()?;
         Ok(port)
     }
@@ -250,12 +281,12 @@ mod tests {
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, active",
                 ",vni=7,mtu=9",
             ),
         ];

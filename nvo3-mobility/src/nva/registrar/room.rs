@@ -101,7 +101,7 @@ impl Registrar {
         let registration = book.get(&key);
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Some(Verdict::Answer(result, current));
-        if ips.is_empty() || ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
+        if ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
             return refused(RegistrationResult::Malformed);
         }
         if let Some(other) = self.conflict(facts, key, ips) {

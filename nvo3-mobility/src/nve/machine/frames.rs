@@ -7,6 +7,7 @@ use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
+use crate::nve::stations::Learning;
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
@@ -24,10 +25,12 @@ impl Nve {
             return if trusted && self.may_announce(vap) { Handled::Pass } else { Handled::Taken };
         };
         let question = frame.question(vap);
+        self.learn_addresses(vap, vn, &frame);
         let mut passes = true;
         if !trusted {
             let holds = |mac: &Mac, ip| self.stations.is_bound(vap, &TsiKey { vn, mac: *mac }, ip);
             let lie = frame.claims().find(|(mac, ip)| !holds(mac, *ip));
+            let Some((_, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
             match frame.judge(policy, holds) {
                 Err(_) => {
                     self.counters.invalid_neighbor_frames += 1;
@@ -123,6 +126,25 @@ impl Nve {
                 self.link.hint(self.now, key, to, version, &mut self.counters);
             }
             Notice::Limited { vap, what, count } => self.tell_limited(vap, what, Some(count)),
+        }
+    }
+
+    /// A TSI says by its own ARP or ND which addresses it has, at a port whose policy lets it.
+    fn learn_addresses(&mut self, vap: VapId, vn: Vni, frame: &Reading<'_>) {
+        if frame.is_probe() || frame.is_in_tenant_vlan() {
+            return;
+        }
+        let own = frame.claims().filter(|(mac, _)| *mac == frame.source());
+        for (mac, ip) in own.filter_map(|(mac, ip)| Some((mac, ip?))) {
+            let key = TsiKey { vn, mac };
+            match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
+                Learning::New => {
+                    self.counters.learned_addresses += 1;
+                    self.claim_new_addresses(key);
+                }
+                Learning::Full => self.counters.shed_addresses += 1,
+                Learning::Nothing => {}
+            }
         }
     }
 

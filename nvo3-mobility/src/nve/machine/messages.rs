@@ -86,6 +86,7 @@ impl Nve {
     fn registered(&mut self, key: TsiKey, version: Version, result: RegistrationResult, current: Option<Place>) {
         match result {
             RegistrationResult::Accepted => {
+                self.stations.accepted(&key);
                 // In a move, the outcome gives the version.
                 self.step_if_it_fits(key, Input::Registered(version));
                 self.mappings.forget_older(key, version, &mut self.orders);
@@ -98,6 +99,14 @@ impl Nve {
                     self.keep(key, (version, ips, role, current), Lifetime::Session);
                     // The VM is still here, and this NVE has the newer version now: it asks again.
                     self.step(key, Input::Again);
+                }
+            }
+            RegistrationResult::Duplicate if self.stations.unlearn(self.now, &key, &mut self.orders) => {
+                self.tell(Event::Refused { key, result });
+                if self.stations.is_settled(&key) {
+                    self.claim_new_addresses(key);
+                } else {
+                    self.backlog.claim(key);
                 }
             }
             // The NVA refused other addresses of a VM that is here, and keeps its mapping.

@@ -75,7 +75,9 @@ impl Nve {
         let claim = |key: &TsiKey| {
             let (version, place) = self.mappings.get(key).unwrap_or_default();
             self.stations.suppose_role(key, self.mappings.role(key));
-            self.stations.claim(*key, version, place.map(|place| place.nve))
+            let claim = self.stations.claim(*key, version, place.map(|place| place.nve));
+            self.stations.claimed(key);
+            claim
         };
         let claims: Vec<Claim> = keys.iter().filter_map(claim).collect();
         if claims.is_empty() {

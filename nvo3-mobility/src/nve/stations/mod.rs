@@ -10,6 +10,7 @@ mod claims;
 mod effects;
 mod fairness;
 mod forwarding;
+mod learned;
 mod moves;
 mod ports;
 mod probes;
@@ -20,6 +21,7 @@ mod station;
 mod words;
 
 pub(super) use effects::{Effect, Effects};
+pub(super) use learned::Learning;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
 pub(super) use standing::Standing;

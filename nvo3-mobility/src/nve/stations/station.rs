@@ -1,5 +1,6 @@
 //! One TSI that is, was or will be here: its state in the table, and everything that depends on the state.
 
+use super::learned::Learned;
 use super::rules::{self, Sign, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
@@ -11,6 +12,8 @@ use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId, Role};
 pub(super) struct Station {
     pub(super) tsi: TsiState,
     pub(super) ips: Vec<IpAddr>,
+    /// Those of the addresses that its frames showed.
+    pub(super) learned: Learned,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
     pub(super) forward_ends: Option<Instant>,
@@ -40,6 +43,7 @@ impl Station {
         Self {
             tsi: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
+            learned: Learned::new(),
             vap: None,
             limits,
             forward_ends: None,
