@@ -13,7 +13,7 @@ use nvo3_mobility::table::{
     Action, Binding, Bum, Change, Entry, Gate, Lane, Port, PortPolicy, Route, TableChange, VapId,
 };
 use nvo3_nva_proto::{
-    Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report,
+    Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report, Role,
     SessionConfig, Tsi, TsiKey, Version,
 };
 use nvo3_wire::{Mac, Vni, arp};
@@ -204,7 +204,7 @@ fn key(station: Station) -> TsiKey {
 }
 
 fn tsi(station: &Station) -> Tsi {
-    Tsi { key: key(*station), ips: vec![ip(*station).into()] }
+    Tsi { key: key(*station), ips: vec![ip(*station).into()], role: Role::Unknown }
 }
 
 fn vap(vap: Vap) -> VapId {

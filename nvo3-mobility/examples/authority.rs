@@ -13,7 +13,7 @@ use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig, Peer, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig, rules::News};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Locators, NveId, Place, Role, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use say::say;
 use std::error::Error;
@@ -138,7 +138,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::temp_dir().join(format!("nvo3-authority-{}", std::process::id()));
     let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
     let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
-    let vm = |n| Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] };
+    let vm = |n| Tsi {
+        key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) },
+        ips: vec![[192, 0, 2, n].into()],
+        role: Role::Unknown,
+    };
     say!("First life: an edge registers two VMs.");
     let lives = live(&path, place, &[vm(10), vm(20)]).and_then(|()| {
         say!("Second life: nobody has registered anything yet.");

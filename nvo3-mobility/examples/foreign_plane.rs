@@ -8,7 +8,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Input, Nve, NveConfig};
 use nvo3_mobility::table::{Action, Change, Ingress, PortPolicy, Route, VapId};
-use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
     let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
-    let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
+    let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?], role: Role::Unknown };
     edge.tell(clock(), Input::Connect)?;
     edge.tell(clock(), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
     edge.tell(clock(), Input::Activate { key, move_id: None })?;

@@ -14,7 +14,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Target};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use say::say;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,7 +33,7 @@ const MOVE: MoveId = MoveId(1);
 fn tsi(port: VapId) -> Tsi {
     let n = port.0 as u8;
     let key = TsiKey { vn: Vni::from_bytes([0, 0, 7]), mac: Mac([2, 0, 0, 0, 0, n]) };
-    Tsi { key, ips: vec![[192, 0, 2, n].into()] }
+    Tsi { key, ips: vec![[192, 0, 2, n].into()], role: Role::Unknown }
 }
 
 /// The destination of a packet: the bytes are a control datagram or a tenant's frame.

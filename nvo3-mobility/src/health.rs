@@ -32,13 +32,13 @@
 //! use nvo3_mobility::health::{Duty, PATIENCE};
 //! use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
 //! use nvo3_mobility::table::{PortPolicy, VapId};
-//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Role, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
 //! let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
 //! let mut edge = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
 //! let vn = Vni::new(5001).ok_or("24 bits")?;
-//! let tsi = Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) }, ips: vec!["192.0.2.10".parse()?] };
+//! let tsi = Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) }, ips: vec!["192.0.2.10".parse()?], role: Role::Unknown };
 //! edge.handle(Instant(0), Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
 //!
 //! // The changes go to the forwarder, and nobody answers them.

@@ -55,7 +55,7 @@
 //! use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 //! use nvo3_mobility::nve::{Input, Nve, NveConfig};
 //! use nvo3_mobility::table::{PortPolicy, VapId};
-//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+//! use nvo3_nva_proto::{Instant, Locators, NveId, Place, Role, Tsi, TsiKey};
 //! use nvo3_wire::{Mac, Vni};
 //!
 //! // Who this edge is, and why it believes the authority. With keys: `Transport::Sealed`.
@@ -68,7 +68,7 @@
 //! let now = Instant(0);
 //! let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
 //! let key = TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, 1]) };
-//! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
+//! let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?], role: Role::Unknown };
 //! edge.tell(now, Input::Attach { vap: VapId(1), vn, tsis: vec![tsi], policy: PortPolicy::untrusted() })?;
 //! edge.tell(now, Input::Activate { key, move_id: None })?;
 //! edge.tell(now, Input::Connect)?;

@@ -180,17 +180,21 @@ pub struct PortPolicy {
     /// True: a DHCP server or relay is behind the port. It may send UDP from the server's port (67, or 547 for DHCPv6) and to the
     /// client's (68, or 546). Default: false, or true in [`PortPolicy::trusted`].
     pub dhcp_server: bool,
+    /// The most IP addresses that each MAC at the port may have by its own ARP, NS or NA, besides those that are bound to it. The NVA
+    /// refuses an address that another TSI has. 0: only bound addresses count. A station without a bound address may be attached if this
+    /// is not 0. Default: 0.
+    pub learn_addresses: u32,
 }
 
 impl PortPolicy {
     /// The policy of a port whose stations may send only what is theirs. They configure no other station.
     pub const fn untrusted() -> Self {
-        Self { trusted: false, router_advertisements: false, dhcp_server: false }
+        Self { trusted: false, router_advertisements: false, dhcp_server: false, learn_addresses: 0 }
     }
 
     /// The policy of a port with a gateway or a bridge behind it.
     pub const fn trusted() -> Self {
-        Self { trusted: true, router_advertisements: true, dhcp_server: true }
+        Self { trusted: true, router_advertisements: true, dhcp_server: true, learn_addresses: 0 }
     }
 }
 

@@ -20,6 +20,7 @@ fn registration() -> Message {
         old: Some(NVE),
         expected: Some(Version { epoch: 3, generation: 1_042 }),
         ips: IPS.to_vec(),
+        role: Role::Unknown,
     };
     let lifetime = Lifetime::from_wire(600);
     Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime, claims: vec![claim] })
@@ -31,6 +32,7 @@ fn restatement() -> Message {
         mac: Mac([2, 0, 0, 0, 0, n]),
         version: Version { epoch: 3, generation: 1_042 },
         ips: IPS[..1].to_vec(),
+        role: Role::Unknown,
     };
     let whole = Restate { vn: Vni::MAX, more: true, tsis: (0..100).map(resting).collect() };
     Message::Restate(whole.split().swap_remove(0))
@@ -45,6 +47,7 @@ fn update() -> Message {
             nve: NveId((n % 4).into()),
             locators: Locators::Both([192, 0, 2, n % 4].into(), Ipv6Addr::LOCALHOST),
         }),
+        role: Role::Unknown,
     };
     Message::Update(Update {
         vn: Vni::MAX,

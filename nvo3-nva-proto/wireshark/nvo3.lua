@@ -200,6 +200,8 @@ local F = {
     run = field("uint8", "run", "run", base.HEX),
     run_family = field("bool", "run.ipv6", "IPv6", 8, nil, 0x80),
     run_more = field("bool", "run.more", "another run follows", 8, nil, 0x40),
+    mark = field("uint8", "mark", "mark", base.HEX),
+    mark_router = field("bool", "mark.router", "router", 8, nil, 0x80),
     run_count = field("uint8", "run.count", "count", base.DEC, nil, 0x3f),
     entry_full = field("bool", "entry.full", "version in full", 8, nil, 0x80),
     entry_place = field("uint8", "entry.place", "place", base.DEC, nil, 0x7f),
@@ -429,6 +431,10 @@ local address = chosen(C.what, addresses_of)
 
 local function addresses(cursor, tree)
     local first, more = true, true
+    if cursor:left() > 0 and cursor.bytes(cursor.at, 1):bitfield(1, 7) == 0x40 then
+        local range = cursor:take(tree, 1, "a mark")
+        tree:add(F.mark, range):add(F.mark_router, range)
+    end
     while more do
         local range = cursor:take(tree, 1, "a run of addresses")
         local item = tree:add(F.run, range)

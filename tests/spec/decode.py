@@ -128,7 +128,9 @@ def address(b):
 
 
 def addresses(b):
-    result, more = [], True
+    role, result, more = "unknown", [], True
+    if b.left() and b.message[b.at] & 0x7F == 0x40:
+        role = "router" if number(1)(b) & 0x80 else "host"
     while more:
         offset = b.at
         run = number(1)(b)
@@ -136,7 +138,7 @@ def addresses(b):
         if count == 0 and (run != 0 or result):
             raise b.refused(FIELD, offset)
         result += [family(b) for _ in range(count)]
-    return result
+    return {"role": role, "IPs": result}
 
 
 tsi = fields(("vn", vn), ("MAC", mac), ("addresses", addresses))

@@ -8,7 +8,9 @@ use nvo3_mobility::nva::{self, ClaimsByWord, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{Change, PortPolicy, TableChange, VapId};
 use nvo3_nva_proto::auth::{KeyId, Keys, Secret};
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{
+    CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Role, Tsi, TsiKey, Version,
+};
 use nvo3_wire::{Mac, Vni};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -92,7 +94,7 @@ pub fn peer(n: u8) -> SocketAddr {
 
 pub fn tsi(n: u8) -> Tsi {
     let key = TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
-    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
+    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))], role: Role::Unknown }
 }
 
 /// An authority that tells who is in a VN without delay.

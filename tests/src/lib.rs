@@ -11,6 +11,7 @@
 )]
 
 pub mod direct;
+pub mod frames;
 pub mod model;
 pub mod netns;
 pub mod printing;

@@ -6,7 +6,7 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Transmit};
 use nvo3_nva_proto::{
     Capabilities, Claim, Encapsulations, ErrorCode, Header, Hello, Lifetime, Message, MoveId, MoveKind, MoveWord,
-    RegistrationRequest, RegistrationResult, SessionId, Version,
+    RegistrationRequest, RegistrationResult, Role, SessionId, Version,
 };
 use nvo3_tests::direct::{Direct, peer, place, tsi};
 use proptest::prelude::*;
@@ -175,6 +175,7 @@ fn a_registration_that_comes_after_the_mapping_has_changed_is_refused() {
             old: None,
             expected: Some(Version::default()),
             ips: vm.ips,
+            role: Role::Unknown,
         }],
     };
     let mut bytes = Vec::new();

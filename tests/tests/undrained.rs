@@ -8,7 +8,7 @@ use nvo3_mobility::nve::{self, Nve, NveConfig, Timer};
 use nvo3_mobility::table::{PortPolicy, VapId};
 use nvo3_nva_proto::{
     Address, Capabilities, Claim, Encapsulations, Header, Hello, HelloAck, Instant, Lifetime, Message, Micros, MoveId,
-    MoveKind, NveId, Query, RegistrationRequest, SessionId, Tsi, TsiKey,
+    MoveKind, NveId, Query, RegistrationRequest, Role, SessionId, Tsi, TsiKey,
 };
 use nvo3_tests::direct::{peer, place};
 use nvo3_wire::{Mac, Vni};
@@ -19,7 +19,7 @@ const INPUTS: u32 = 1_000_000;
 fn numbered(n: u32) -> Tsi {
     let [_, a, b, c] = n.to_be_bytes();
     let key = TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, a, b, c]) };
-    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(10, a, b, c))] }
+    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(10, a, b, c))], role: Role::Unknown }
 }
 
 /// Checks VMM-10-04.
@@ -114,6 +114,7 @@ fn an_authority_that_nobody_drains_stays_within_its_bounds() {
                     old: None,
                     expected: None,
                     ips: tsi.ips,
+                    role: Role::Unknown,
                 }],
             }),
             2 => Message::Query(Query { vn: key.vn, address: Address::Mac(key.mac) }),

@@ -6,7 +6,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{Input, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Instant, Locators, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
@@ -42,7 +42,7 @@ fn place(n: u8) -> Place {
 /// The VM behind edge `n`.
 pub(crate) fn vm(n: u8) -> Result<Tsi, Failure> {
     let vn = Vni::new(5001).ok_or("a VNI has 24 bits")?;
-    Ok(Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] })
+    Ok(Tsi { key: TsiKey { vn, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()], role: Role::Unknown })
 }
 
 /// Edge `n`. Loopback is a network on which only this host sends; elsewhere use `Transport::Sealed` with keys.

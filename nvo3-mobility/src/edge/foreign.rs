@@ -3,7 +3,7 @@
 //! Each data plane takes the same numbered table changes, in order, and answers each. The control plane takes a change as
 //! applied once every data plane has applied it, and as refused once one data plane has refused it.
 //!
-//! A data plane judges the frames of each port by the port's bindings, and gives ARP, RARP, NS and NA to [`ForeignEdge::punted`]. The
+//! A data plane judges the frames of each port by the port's bindings, and gives ARP, RARP, NS, NA and RA to [`ForeignEdge::punted`]. The
 //! [guide](crate::guide::trust) has the rules.
 //!
 #![doc = "```"]

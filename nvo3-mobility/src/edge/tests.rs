@@ -11,7 +11,9 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use nvo3_nva_proto::{HoldLimits, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{
+    HoldLimits, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Role, Tsi, TsiKey, Version,
+};
 use nvo3_wire::{Mac, Vni, arp};
 
 /// The number of table changes that the forwarder of [`edge`] has applied.
@@ -30,7 +32,7 @@ fn ip(n: u8) -> IpAddr {
 
 fn tsi(n: u8) -> Tsi {
     let key = TsiKey { vn: Vni::new(7).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
-    Tsi { key, ips: vec![ip(n)] }
+    Tsi { key, ips: vec![ip(n)], role: Role::Unknown }
 }
 
 fn nve() -> Nve {

@@ -65,7 +65,7 @@ pub enum Notice {
         from: IpAddr,
     },
     /// A frame was dropped, because it claims a MAC or an IP address that is not bound to its port (VMM-10-02). The notice comes once
-    /// for each port while it waits to be polled. ARP, RARP, NS and NA are not among these frames: the control plane judges them.
+    /// for each port while it waits to be polled. ARP, RARP, NS, NA and RA are not among these frames: the control plane judges them.
     Lie {
         /// The port.
         vap: VapId,

@@ -5,7 +5,7 @@ use super::book::{Book, Effects, Record};
 use super::policy::Quota;
 use alloc::collections::BTreeMap;
 use core::cmp::Ordering;
-use nvo3_nva_proto::{HelloAck, Instant, Mapping, NveId, Place, RecordNo, Seen, SessionId, TsiKey, Version};
+use nvo3_nva_proto::{HelloAck, Instant, Mapping, NveId, Place, RecordNo, Seen, SessionId, Tsi, TsiKey, Version};
 
 /// The time, the configuration, the book, and the place of each NVE.
 pub(super) struct Facts {
@@ -75,8 +75,8 @@ impl Facts {
     /// The mapping of a TSI.
     pub(super) fn mapping(&self, key: &TsiKey) -> Option<Mapping> {
         let registration = self.book.get(key)?;
-        let (ips, version) = (registration.ips().to_vec(), registration.version());
-        Some(Mapping { mac: key.mac, ips, version, place: self.place(registration.nve()) })
+        let (Tsi { ips, role, .. }, version) = (registration.tsi(*key), registration.version());
+        Some(Mapping { mac: key.mac, ips, role, version, place: self.place(registration.nve()) })
     }
 
     /// The *HelloAck* of a session, without its id and nonce. Records up to `published` are durable.

@@ -86,6 +86,11 @@ pub struct NveCounters {
     /// NVEs of a replication list, or NVEs that left one lately, for which there was no room (`NveConfig.members`). Their frames are
     /// dropped. Healthy: 0.
     pub shed_members: u64,
+    /// Addresses that TSIs showed by their own frames and have from then on (`PortPolicy.learn_addresses`).
+    pub learned_addresses: u64,
+    /// Frames that showed one more address of a TSI than its port's policy lets it learn (`PortPolicy.learn_addresses`). The NVE drops them as
+    /// `spoofed`. Healthy: 0.
+    pub shed_addresses: u64,
 }
 
 impl NveCounters {

@@ -45,7 +45,7 @@ impl Table {
         let index = self.nves.iter().position(|nve| *nve == entry.nve);
         let index = index.and_then(|i| u8::try_from(i).ok()).unwrap_or_default() & !FULL_VERSION;
         put_head(index, entry.mac, self.base, entry.version, out);
-        entry.ips.put(out);
+        (entry.role, &entry.ips).put(out);
     }
 }
 

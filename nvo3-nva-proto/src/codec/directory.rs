@@ -64,11 +64,11 @@ impl Put for Response {
         }]);
         self.lifetime.put(out);
         put_critical(out, kind::ADDRESS, |out| self.address.put(out));
-        if let Answer::Found(Mapping { mac, ips, version, place }) = &self.answer {
+        if let Answer::Found(Mapping { mac, ips, role, version, place }) = &self.answer {
             put_critical(out, kind::MAPPING, |out| {
                 mac.put(out);
                 version.put(out);
-                ips.put(out);
+                (*role, ips).put(out);
             });
             if let Some(place) = place {
                 put_critical(out, kind::PLACE, |out| place.put(out));

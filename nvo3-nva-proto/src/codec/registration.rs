@@ -50,7 +50,7 @@ impl Put for Claim {
         if let Some(expected) = self.expected {
             expected.put(out);
         }
-        self.ips.put(out);
+        (self.role, &self.ips).put(out);
     }
 }
 
@@ -184,7 +184,7 @@ impl Put for Resting {
     fn put<S: Sink>(&self, out: &mut S) {
         self.mac.put(out);
         self.version.put(out);
-        self.ips.put(out);
+        (self.role, &self.ips).put(out);
     }
 }
 

@@ -65,7 +65,7 @@ impl Table {
             }
         };
         put_head(place, mapping.mac, self.base, mapping.version, out);
-        mapping.ips.put(out);
+        (mapping.role, &mapping.ips).put(out);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::id::{Locators, MoveId, NveId, Place, RecordNo, SessionId, TsiKey, Version};
-use crate::message::{Address, Capabilities, Encapsulations, HoldLimits, Report, Tsi};
+use crate::message::{Address, Capabilities, Encapsulations, HoldLimits, Report, Role, Tsi};
 use crate::time::{Lifetime, Micros};
 use crate::view::{self, Addresses};
 use alloc::vec::Vec;
@@ -275,15 +275,23 @@ impl Get<'_> for Address {
 pub const MAX_IPS: usize = 64;
 
 const RUN_V6: u8 = 0x80;
+const RUN_ROUTER: u8 = 0x80;
 const RUN_MORE: u8 = 0x40;
 const RUN_COUNT: u8 = 0x3f;
 
 /// Runs of addresses of one family: a byte, then the addresses. In the byte, 0x80 is set for IPv6 and 0x40 if another run follows;
-/// 0x3f masks the number of addresses. A list without addresses is the byte 0.
-impl Put for Vec<IpAddr> {
+/// 0x3f masks the number of addresses. A list without addresses is the byte 0. Before the runs there is a mark if the role of the TSI is
+/// known: a byte with 0x40 and no addresses, and with 0x80 for a router.
+impl Put for (Role, &Vec<IpAddr>) {
     fn put<S: Sink>(&self, out: &mut S) {
+        let (role, ips) = *self;
+        match role {
+            Role::Unknown => {}
+            Role::Host => out.put(&[RUN_MORE]),
+            Role::Router => out.put(&[RUN_MORE | RUN_ROUTER]),
+        }
         let mut runs =
-            self.chunk_by(|a, b| a.is_ipv4() == b.is_ipv4()).flat_map(|run| run.chunks(RUN_COUNT.into())).peekable();
+            ips.chunk_by(|a, b| a.is_ipv4() == b.is_ipv4()).flat_map(|run| run.chunks(RUN_COUNT.into())).peekable();
         if runs.peek().is_none() {
             out.put(&[0]);
         }
@@ -304,10 +312,15 @@ impl Put for Vec<IpAddr> {
 impl<'a> Get<'a> for Addresses<'a> {
     #[inline]
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (mut all, mut any) = (*r, false);
+        let (mut all, mut any, mut role) = (*r, false, Role::Unknown);
         loop {
             let at = r.offset();
             let run: u8 = r.get()?;
+            if run & RUN_COUNT == 0 && run & RUN_MORE != 0 && !any && role == Role::Unknown {
+                role = Role::from_flag(run & RUN_ROUTER != 0);
+                all = *r;
+                continue;
+            }
             // Only a list without addresses has an empty run, so that each list has one encoding.
             if run & RUN_COUNT == 0 && (run != 0 || any) {
                 return Err(r.wrong(at, 0_u32));
@@ -318,7 +331,7 @@ impl<'a> Get<'a> for Addresses<'a> {
             }
             if run & RUN_MORE == 0 {
                 all.end_at(r);
-                return Ok(Self { runs: all });
+                return Ok(Self { role, runs: all });
             }
         }
     }
@@ -331,6 +344,11 @@ fn get_address(r: &mut Reader<'_>, run: u8) -> Result<IpAddr, DecodeError> {
 }
 
 impl<'a> Addresses<'a> {
+    /// What the TSI is for Neighbor Discovery.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// The addresses, in the order of the message.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
         let (mut r, mut run) = (self.runs, 0);
@@ -349,7 +367,7 @@ impl<'a> Addresses<'a> {
 impl Put for Tsi {
     fn put<S: Sink>(&self, out: &mut S) {
         self.key.put(out);
-        self.ips.put(out);
+        (self.role, &self.ips).put(out);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::codec::codes;
 use crate::id::{NveId, Version};
+use crate::message::Role;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_wire::{Mac, Vni};
@@ -28,6 +29,8 @@ pub struct CacheEntry {
     pub mac: Mac,
     /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
+    /// What the TSI is for Neighbor Discovery.
+    pub role: Role,
     /// The version of the mapping.
     pub version: Version,
     /// The NVE that the mapping points to.

@@ -1,6 +1,7 @@
 //! The directory: where an address is (SPEC.md §6.3).
 
 use crate::id::{NveId, Place, RecordNo, TsiKey, Version};
+use crate::message::Role;
 use crate::time::Lifetime;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -53,6 +54,8 @@ pub struct Mapping {
     pub mac: Mac,
     /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
+    /// What the TSI is for Neighbor Discovery.
+    pub role: Role,
     /// The version, which orders mappings of one TSI.
     pub version: Version,
     /// The place of the TSI; `None` once the mapping is withdrawn.

@@ -15,7 +15,7 @@ pub use directory::{Address, Answer, Invalidate, Mapping, Members, Query, Respon
 pub use moves::{Done, HoldLimits, MoveResult, MoveWord, Outcome, Prepare, Ready, Refusal, Report, Side};
 pub use registration::{
     Claim, Deregister, DeregisterReply, MoveKind, PartyState, RegistrationReply, RegistrationRequest,
-    RegistrationResult, Restate, RestateMove, Resting, Tsi, TsiVersion,
+    RegistrationResult, Restate, RestateMove, Resting, Role, Tsi, TsiVersion,
 };
 pub use session::{Ack, Capabilities, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck, Seen};
 pub use table::{Message, type_name};

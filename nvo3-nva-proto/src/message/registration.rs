@@ -24,6 +24,39 @@ codes! {
     }
 }
 
+/// What a TSI is for IPv6 Neighbor Discovery: the Router flag of its own Neighbor Advertisements (RFC 4861 §4.4). An answer on behalf
+/// of the TSI has the same flag (PXY-10), and 1 if the flag is unknown (PXY-05): a neighbour that hears 0 gives up its routes by the TSI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Role {
+    /// The TSI has not said so far. The default.
+    #[default]
+    Unknown,
+    /// The TSI has said that it is no router.
+    Host,
+    /// The TSI has said that it is a router.
+    Router,
+}
+
+impl Role {
+    /// The role that a Router flag says.
+    pub const fn from_flag(router: bool) -> Self {
+        if router { Self::Router } else { Self::Host }
+    }
+
+    /// The Router flag of an answer on behalf of the TSI: 0 for a host, else 1.
+    pub const fn flag(self) -> bool {
+        !matches!(self, Self::Host)
+    }
+
+    /// This role, or the other one if this one is unknown.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Unknown) { other } else { self }
+    }
+}
+
 /// A TSI with its IP addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -33,6 +66,8 @@ pub struct Tsi {
     pub key: TsiKey,
     /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
+    /// What the TSI is for Neighbor Discovery.
+    pub role: Role,
 }
 
 /// The body of [`RegistrationRequest`](crate::Message::RegistrationRequest): TSIs of one VN are behind the NVE of the session.
@@ -69,6 +104,8 @@ pub struct Claim {
     pub expected: Option<Version>,
     /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
+    /// What the TSI is for Neighbor Discovery.
+    pub role: Role,
 }
 
 /// The body of [`RegistrationReply`](crate::Message::RegistrationReply): the result of registrations (each claim gets one, VMM-6-02).
@@ -123,6 +160,8 @@ pub struct Resting {
     pub version: Version,
     /// The IP addresses of the TSI.
     pub ips: Vec<IpAddr>,
+    /// What the TSI is for Neighbor Discovery.
+    pub role: Role,
 }
 
 /// The body of [`RestateMove`](crate::Message::RestateMove): a move that the NVE is a party of and whose outcome it does not know.

@@ -30,7 +30,9 @@ use crate::codec::{Reader, Tlvs};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::id::{MoveId, NveId, Place, RecordNo, TsiKey, Version};
-use crate::message::{Address, HoldLimits, MoveKind, MoveResult, PartyState, RegistrationResult, Side, TsiVersion};
+use crate::message::{
+    Address, HoldLimits, MoveKind, MoveResult, PartyState, RegistrationResult, Role, Side, TsiVersion,
+};
 use crate::time::{Lifetime, Micros};
 use crate::{Amount, Flow, StateStream, WrongEntry};
 use nvo3_wire::{Mac, Vni};
@@ -46,9 +48,10 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The IP addresses of a TSI, checked.
+/// The IP addresses of a TSI and its role, checked.
 #[derive(Clone, Copy)]
 pub struct Addresses<'a> {
+    pub(crate) role: Role,
     pub(crate) runs: Reader<'a>,
 }
 
@@ -57,7 +60,7 @@ pub struct Addresses<'a> {
 pub struct Tsi<'a> {
     /// The VN and the MAC.
     pub key: TsiKey,
-    /// The IP addresses of the TSI.
+    /// The IP addresses of the TSI, with its role.
     pub ips: Addresses<'a>,
 }
 
@@ -85,7 +88,7 @@ pub struct Claim<'a> {
     pub old: Option<NveId>,
     /// The newest version of the mapping that the NVE knows.
     pub expected: Option<Version>,
-    /// The IP addresses of the TSI.
+    /// The IP addresses of the TSI, with its role.
     pub ips: Addresses<'a>,
 }
 
@@ -140,7 +143,7 @@ pub struct Resting<'a> {
     pub mac: Mac,
     /// The version of the mapping that the NVE knows.
     pub version: Version,
-    /// The IP addresses of the TSI.
+    /// The IP addresses of the TSI, with its role.
     pub ips: Addresses<'a>,
 }
 
@@ -166,7 +169,7 @@ pub struct RestateMove<'a> {
 pub struct Mapping<'a> {
     /// The MAC of the TSI.
     pub mac: Mac,
-    /// The IP addresses of the TSI.
+    /// The IP addresses of the TSI, with its role.
     pub ips: Addresses<'a>,
     /// The version of the mapping.
     pub version: Version,
@@ -360,7 +363,7 @@ pub struct CacheEntries<'a> {
 pub struct CacheEntry<'a> {
     /// The MAC of the TSI.
     pub mac: Mac,
-    /// The IP addresses of the TSI.
+    /// The IP addresses of the TSI, with its role.
     pub ips: Addresses<'a>,
     /// The version of the mapping.
     pub version: Version,

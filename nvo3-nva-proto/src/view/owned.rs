@@ -32,16 +32,16 @@ macro_rules! owned {
 }
 
 owned! {
-    Tsi { key, ips: view.ips.iter().collect() } of view;
+    Tsi { key, ips: view.ips.iter().collect(), role: view.ips.role() } of view;
     RegistrationRequest { vn, lifetime, claims: each(view.claims) } of view;
-    Claim { mac, kind, by_word, old, expected, ips: view.ips.iter().collect() } of view;
+    Claim { mac, kind, by_word, old, expected, ips: view.ips.iter().collect(), role: view.ips.role() } of view;
     RegistrationReply { vn, result, lifetime, tsis, current } of view;
     Deregister { vn, tsis } of view;
     DeregisterReply { vn, tsis } of view;
     Restate { vn, more, tsis: each(view.tsis) } of view;
-    Resting { mac, version, ips: view.ips.iter().collect() } of view;
+    Resting { mac, version, ips: view.ips.iter().collect(), role: view.ips.role() } of view;
     RestateMove { move_id, version, side, party, peer, tsis: view.tsis.iter().map(Into::into).collect() } of view;
-    Mapping { mac, ips: view.ips.iter().collect(), version, place } of view;
+    Mapping { mac, ips: view.ips.iter().collect(), role: view.ips.role(), version, place } of view;
     Response { vn, address, answer, lifetime } of view;
     Update {
         vn, after, upto, mappings: view.mappings.iter().map(Into::into).collect(), members: view.members.map(Into::into), synced
@@ -57,7 +57,7 @@ owned! {
     FlowState { expires: view.expires, data } of view;
     PolicyRecord { tsi, number, rules: view.rules.map(Into::into) } of view;
     CacheReport { vn, entries: view.entries.iter().map(Into::into).collect(), more } of view;
-    CacheEntry { mac, ips: view.ips.iter().collect(), version, nve } of view;
+    CacheEntry { mac, ips: view.ips.iter().collect(), role: view.ips.role(), version, nve } of view;
     CacheVerdict { vn, wrong, more } of view;
 }
 

@@ -5,14 +5,14 @@ use nvo3_mobility::edge::{Edge, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nve::{Input, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Instant, Locators, Message, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, Locators, Message, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_wire::{Ipv4, Mac, Vni, announce, arp};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
     let key = TsiKey { vn: Vni::new(5001).ok_or("a VNI has 24 bits")?, mac: Mac([2, 0, 0, 0, 0, 1]) };
     let ip = Ipv4([192, 0, 2, 10]);
-    let tsis = vec![Tsi { key, ips: vec!["192.0.2.10".parse()?] }];
+    let tsis = vec![Tsi { key, ips: vec!["192.0.2.10".parse()?], role: Role::Unknown }];
     let nve = Nve::new(NveConfig::new(place, Transport::Trusted), 0x5eed)?;
     let mut edge = Edge::new(nve, Forwarder::new(ForwarderConfig::new(place.locators), 0x5eed)?);
 

@@ -12,7 +12,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros, MoveId, MoveKind, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_tests::say;
 use nvo3_wire::{Mac, Vni};
 use std::collections::{BTreeMap, VecDeque};
@@ -53,7 +53,7 @@ fn address(n: usize) -> IpAddr {
 fn tsi(n: usize) -> Tsi {
     let [.., high, low] = (n as u32).to_be_bytes();
     let key = TsiKey { vn: Vni::new(77).unwrap(), mac: Mac([2, 0, 0, 0, high, low]) };
-    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 168, high, low))] }
+    Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 168, high, low))], role: Role::Unknown }
 }
 
 /// A frame from station `from` to the VM, which is station 0.

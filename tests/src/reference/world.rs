@@ -13,7 +13,7 @@ use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
 use nvo3_mobility::nve::{self, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, Place, Role, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -130,7 +130,7 @@ impl World {
     fn tsi(&self, station: usize) -> Tsi {
         let (vm, vn) = self.stations[station];
         let ip = Ipv4Addr::new(192, 0, 2 + vn as u8, vm as u8 + 1);
-        Tsi { key: self.key(station), ips: vec![ip.into()] }
+        Tsi { key: self.key(station), ips: vec![ip.into()], role: Role::Unknown }
     }
 
     pub fn of_vm(&self, vm: usize) -> Vec<usize> {

@@ -13,6 +13,7 @@ mod in_namespaces {
     mod moves;
     mod mtu;
     mod restarts;
+    mod routers;
     mod stores;
     mod world;
 }

@@ -62,7 +62,7 @@ fn body(message: &Message) -> Value {
                 "MAC": mac(claim.mac),
                 "old NVE": claim.old.map(|nve| nve.0),
                 "expected version": claim.expected.map(version),
-                "addresses": ips(&claim.ips),
+                "addresses": addresses(claim.role, &claim.ips),
             })),
         }),
         Message::RegistrationReply(m) => json!({
@@ -81,7 +81,7 @@ fn body(message: &Message) -> Value {
             "RESTING": list(&m.tsis, |tsi| json!({
                 "MAC": mac(tsi.mac),
                 "version": version(tsi.version),
-                "addresses": ips(&tsi.ips),
+                "addresses": addresses(tsi.role, &tsi.ips),
             })),
         }),
         Message::RestateMove(m) => json!({
@@ -107,7 +107,7 @@ fn body(message: &Message) -> Value {
                 "MAPPING": found.map(|found| json!({
                     "MAC": mac(found.mac),
                     "version": version(found.version),
-                    "addresses": ips(&found.ips),
+                    "addresses": addresses(found.role, &found.ips),
                 })),
                 "PLACE": found.and_then(|found| found.place.as_ref()).map(place),
             })
@@ -125,7 +125,7 @@ fn body(message: &Message) -> Value {
                     "place": mapping.place.as_ref().map_or(json!("withdrawn"), place),
                     "MAC": mac(mapping.mac),
                     "version": version(mapping.version),
-                    "addresses": ips(&mapping.ips),
+                    "addresses": addresses(mapping.role, &mapping.ips),
                 })),
                 "MEMBERS": members(false),
                 "MEMBERS_PART": members(true),
@@ -216,7 +216,7 @@ fn body(message: &Message) -> Value {
                 "NVE": entry.nve.0,
                 "MAC": mac(entry.mac),
                 "version": version(entry.version),
-                "addresses": ips(&entry.ips),
+                "addresses": addresses(entry.role, &entry.ips),
             })),
         }),
         Message::CacheVerdict(m) => json!({
@@ -314,6 +314,10 @@ fn ips(addresses: &[IpAddr]) -> Value {
     list(addresses, ip)
 }
 
+fn addresses(role: Role, addresses: &[IpAddr]) -> Value {
+    json!({ "role": lower(role), "IPs": ips(addresses) })
+}
+
 fn address(address: &Address) -> Value {
     match address {
         Address::Mac(a) => json!(mac(*a)),
@@ -335,6 +339,6 @@ fn seen(Seen { epoch, record, shard, proof }: &Seen) -> Value {
     json!({ "epoch": epoch, "record": record.0, "shard": shard, "proof": hex(proof) })
 }
 
-fn tsi(Tsi { key, ips: addresses }: &Tsi) -> Value {
-    json!({ "vn": key.vn.get(), "MAC": mac(key.mac), "addresses": ips(addresses) })
+fn tsi(Tsi { key, ips, role }: &Tsi) -> Value {
+    json!({ "vn": key.vn.get(), "MAC": mac(key.mac), "addresses": addresses(*role, ips) })
 }

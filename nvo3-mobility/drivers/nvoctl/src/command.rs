@@ -80,12 +80,13 @@ pub(crate) enum Command {
     /// authority refused a TSI.
     Attach {
         /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server]
-        /// [,no-too-big][,host-may-hear][,active]
+        /// [,learn=N][,no-too-big][,host-may-hear][,active]
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
         /// before it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
-        /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. no-too-big: a sender is
+        /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
+        /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. no-too-big: a sender is
         /// not told that its frame is too long for the underlay. host-may-hear: the host's own stack may have the port's frames too.
         /// active: the VM runs here.
         #[arg(value_name = "SPEC")]

@@ -1,6 +1,6 @@
 //! An access port in the form that people write, and its checks.
 
-use nvo3_nva_proto::{Tsi, TsiKey};
+use nvo3_nva_proto::{Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -9,6 +9,15 @@ use std::str::FromStr;
 
 /// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
 const LONGEST_NAME: usize = 15;
+
+/// The most IP addresses of one TSI in a message.
+const MOST_LEARNED: u32 = nvo3_nva_proto::MAX_IPS as u32;
+
+/// Serde passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives the form")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 /// The way in which an edge reads and writes an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +68,9 @@ pub struct Port {
     /// The host's own stack may have a copy of each frame that comes in at a packet port. By default the edge keeps it from them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_may_hear: bool,
+    /// The most IP addresses that each tenant system may have by its own ARP and Neighbor Discovery, besides those that are named: 0 to 64.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub learn: u32,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
@@ -70,7 +82,7 @@ pub struct Port {
 pub struct Station {
     /// Its MAC address, not a group's.
     pub mac: Mac,
-    /// Its IP addresses, at least one.
+    /// Its IP addresses, at least one unless the port has `learn`.
     pub ips: Vec<IpAddr>,
 }
 
@@ -89,7 +101,11 @@ pub struct PortError {
 impl Port {
     /// The stations as TSIs of the port's VN.
     pub fn tsis(&self) -> Vec<Tsi> {
-        let tsi = |station: &Station| Tsi { key: TsiKey { vn: self.vni, mac: station.mac }, ips: station.ips.clone() };
+        let tsi = |station: &Station| Tsi {
+            key: TsiKey { vn: self.vni, mac: station.mac },
+            ips: station.ips.clone(),
+            role: Role::Unknown,
+        };
         self.stations.iter().map(tsi).collect()
     }
 
@@ -114,6 +130,9 @@ impl Port {
         if self.stations.is_empty() && !self.trusted {
             return wrong("mac", "missing; only a trusted port has no station".into());
         }
+        if self.learn > MOST_LEARNED {
+            return wrong("learn", format!("{} is more than {MOST_LEARNED}", self.learn));
+        }
         let mut macs = BTreeSet::new();
         let mut ips = BTreeSet::new();
         for Station { mac, ips: own } in &self.stations {
@@ -123,7 +142,7 @@ impl Port {
             if !macs.insert(mac) {
                 return wrong("mac", format!("{mac} is there twice"));
             }
-            if own.is_empty() {
+            if own.is_empty() && self.learn == 0 {
                 return wrong("ip", format!("missing for {mac}"));
             }
             for ip in own {
@@ -142,13 +161,13 @@ impl Port {
 impl FromStr for Port {
     type Err = PortError;
 
-    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,no-too-big]
-    /// [,host-may-hear][,active]`;
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,learn=N]
+    /// [,no-too-big][,host-may-hear][,active]`;
     /// each `ip` belongs to the `mac` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
-        let (mut kind, mut vni, mut stations) = (None, None, Vec::<Station>::new());
+        let (mut kind, mut vni, mut learn, mut stations) = (None, None, None, Vec::<Station>::new());
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
         let (mut no_too_big, mut host_may_hear) = (false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
@@ -179,6 +198,12 @@ impl FromStr for Port {
                     let station = stations.last_mut();
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
                 }
+                Some(("learn", value)) => {
+                    let found = value.parse().map_err(|_| wrong("learn", format!("\"{value}\" is no number")))?;
+                    if learn.replace(found).is_some() {
+                        return Err(wrong("learn", "is there twice".into()));
+                    }
+                }
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
                 None if part == "dhcp-server" => dhcp_server = true,
@@ -187,7 +212,7 @@ impl FromStr for Port {
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -205,6 +230,7 @@ impl FromStr for Port {
             dhcp_server,
             no_too_big,
             host_may_hear,
+            learn: learn.unwrap_or(0),
             active,
         };
         port.validate()?;
@@ -279,12 +305,12 @@ mod tests {
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

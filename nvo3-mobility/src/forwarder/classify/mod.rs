@@ -10,6 +10,8 @@ mod neighbor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use neighbor::is_router_advertisement;
+
 use super::DropReason;
 use crate::table::PortPolicy;
 use core::net::IpAddr;
@@ -26,7 +28,7 @@ pub(crate) enum Class {
     Data,
     /// The frame goes on. Its sender has no address yet, so the frame does not show that the sender's VM runs at the port.
     Joining,
-    /// ARP, RARP, NS or NA in the VN's own network: the control plane answers it or lets it pass.
+    /// ARP, RARP, NS, NA or RA in the VN's own network: the control plane answers it, or learns from it and lets it pass.
     Control,
     /// As [`Class::Control`], and an ARP probe or a DAD NS. A probe does not show that its sender's VM runs at the port.
     Probe,

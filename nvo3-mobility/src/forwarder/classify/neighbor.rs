@@ -8,7 +8,7 @@ use nvo3_wire::arp::Arp;
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::ipv6::Packet;
 use nvo3_wire::nd::{Nd, Options};
-use nvo3_wire::{Ipv4, Ipv6, Mac};
+use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac};
 
 /// Option types of RFC 4861 §4.6.1.
 const SOURCE_LINK: u8 = 1;
@@ -59,6 +59,13 @@ pub(super) fn nd(
     }
 }
 
+/// True if a frame that was judged is a Router Advertisement.
+#[cold]
+pub(crate) fn is_router_advertisement(frame: &Frame<'_>) -> bool {
+    let packet = (frame.ether_type() == EtherType::IPV6).then(|| Packet::parse(frame.payload).ok()).flatten();
+    packet.is_some_and(|packet| matches!(Nd::parse(&packet), Ok(Nd::RouterAdvertisement(_))))
+}
+
 /// Judges a whole Router Solicitation, Router Advertisement or Redirect: a receiver learns a neighbour from each of them (RFC 4861
 /// §6.2.6, §6.3.4, §8.3).
 #[cold]
@@ -69,7 +76,8 @@ pub(super) fn router(
 ) -> Result<Class, DropReason> {
     let pair = |mac: &Mac, ip: &Ipv6| holds(mac, Some(IpAddr::V6(ip.addr())));
     let source = &packet.header.source;
-    let named = match Nd::parse(packet) {
+    let nd = Nd::parse(packet);
+    let named = match &nd {
         Ok(Nd::RouterSolicitation(rs))
             if source.is_unspecified() && links(rs.options, SOURCE_LINK).next().is_none() =>
         {
@@ -80,9 +88,10 @@ pub(super) fn router(
         Ok(Nd::Redirect(redirect)) => links(redirect.options, TARGET_LINK).all(|mac| pair(&mac, &redirect.body.target)),
         _ => return Err(DropReason::BadHeaders),
     };
-    match named && pair(&frame.header.source, source) {
-        true => Ok(Class::Data),
-        false => Err(DropReason::AddressNotAllowed),
+    match (named && pair(&frame.header.source, source), nd, is_in_tenant_vlan(frame)) {
+        (false, ..) => Err(DropReason::AddressNotAllowed),
+        (true, Ok(Nd::RouterAdvertisement(_)), false) => Ok(Class::Control),
+        (true, ..) => Ok(Class::Data),
     }
 }
 

@@ -128,7 +128,7 @@ impl Forwarder {
         *self = Self { now: self.now, ..empty };
     }
 
-    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS and NA frames without a VLAN are punted. A frame of an
+    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS, NA and RA frames without a VLAN are punted. A frame of an
     /// untrusted port passes only if all that it claims is bound to the port (VMM-10-02).
     pub fn vap_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.begin_frame(now);

@@ -66,7 +66,7 @@ mod tests {
     use alloc::collections::BTreeSet;
     use alloc::vec;
     use core::net::{IpAddr, Ipv4Addr};
-    use nvo3_nva_proto::{Micros, MoveKind, NveId, Tsi};
+    use nvo3_nva_proto::{Micros, MoveKind, NveId, Role, Tsi};
     use nvo3_wire::{Mac, Vni};
     use proptest::prelude::*;
 
@@ -117,7 +117,7 @@ mod tests {
                 0 | 1 if !self.moving(&key) => {
                     let ips = vec![IpAddr::V4(Ipv4Addr::new(192, 0, extra, n))];
                     self.at.insert(key, nve);
-                    self.write(Record::Registered { tsi: Tsi { key, ips }, nve });
+                    self.write(Record::Registered { tsi: Tsi { key, ips, role: Role::Unknown }, nve });
                 }
                 2 if !self.moving(&key) && self.at.remove(&key).is_some() => {
                     self.frozen.remove(&key);

@@ -5,13 +5,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::ops::Bound;
-use nvo3_nva_proto::{Address, NveId, RecordNo, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Address, NveId, RecordNo, Role, Tsi, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// The registration of one TSI in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     ips: Vec<IpAddr>,
+    role: Role,
     nve: NveId,
     version: Version,
     registered: RecordNo,
@@ -25,6 +26,21 @@ impl Registration {
     /// The IP addresses of the TSI.
     pub fn ips(&self) -> &[IpAddr] {
         &self.ips
+    }
+
+    /// What the TSI is for Neighbor Discovery.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The TSI with its addresses and its role.
+    pub fn tsi(&self, key: TsiKey) -> Tsi {
+        Tsi { key, ips: self.ips.clone(), role: self.role }
+    }
+
+    /// True if a claim of these addresses and this role says nothing new. An unknown role leaves the known one as it is.
+    pub fn says(&self, ips: &[IpAddr], role: Role) -> bool {
+        self.ips == ips && role.or(self.role) == self.role
     }
 
     /// The NVE of the TSI.
@@ -137,8 +153,8 @@ impl Directory {
     /// Enters a TSI, or the new addresses and the new NVE of a TSI.
     pub(super) fn register(&mut self, tsi: &Tsi, nve: NveId, version: Version) {
         let key = tsi.key;
-        let (ips, registered) = (tsi.ips.clone(), RecordNo(version.generation));
-        let new = Registration { ips, nve, version, registered, settled: None, restamped: None };
+        let (ips, role, registered) = (tsi.ips.clone(), tsi.role, RecordNo(version.generation));
+        let new = Registration { ips, role, nve, version, registered, settled: None, restamped: None };
         let before = self.registrations.insert(key, new);
         for ip in before.iter().flat_map(|before| &before.ips) {
             self.by_ip.remove(&(key.vn, *ip));
@@ -248,7 +264,7 @@ mod tests {
 
     fn tsi(n: u8) -> Tsi {
         let key = TsiKey { vn: Vni::new(u32::from(n % 2)).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
-        Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))] }
+        Tsi { key, ips: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))], role: Role::Unknown }
     }
 
     /// A book and the number of its next record.

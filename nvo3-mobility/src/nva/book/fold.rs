@@ -54,11 +54,11 @@ pub enum Effects {
 ///
 /// ```
 /// use nvo3_mobility::nva::{Book, Record};
-/// use nvo3_nva_proto::{NveId, Tsi, TsiKey, Version};
+/// use nvo3_nva_proto::{NveId, Role, Tsi, TsiKey, Version};
 /// use nvo3_wire::{Mac, Vni};
 ///
 /// let key = TsiKey { vn: Vni::new(5001).ok_or("24 bits")?, mac: Mac([2, 0, 0, 0, 0, 1]) };
-/// let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?] };
+/// let tsi = Tsi { key, ips: vec!["192.0.2.10".parse()?], role: Role::Unknown };
 /// let mut standby = Book::new(100, 100);
 ///
 /// standby.apply(Version { epoch: 1, generation: 1 }, &Record::Registered { tsi, nve: NveId(7) });

@@ -5,9 +5,7 @@ use super::rules::State;
 use crate::nva::book::{Outcome as Decided, Plan};
 use crate::nva::facts::Facts;
 use crate::nva::peers::{Letter, Receipt};
-use nvo3_nva_proto::{
-    Message, MoveId, MoveResult, MoveWord, NveId, Outcome, Place, Prepare, Side, Tsi, TsiKey, Version,
-};
+use nvo3_nva_proto::{Message, MoveId, MoveResult, MoveWord, NveId, Outcome, Place, Prepare, Side, TsiKey, Version};
 
 /// *Prepare* for one NVE. `suspended`: the old NVE must stop delivering at once.
 pub(in crate::nva) fn prepare(facts: &Facts, id: MoveId, side: Side, suspended: bool) -> Option<Letter> {
@@ -26,7 +24,7 @@ pub(super) fn preparation(
     suspended: bool,
     peer: Place,
 ) -> Prepare {
-    let tsi = |key: &TsiKey| Some(Tsi { key: *key, ips: facts.book().get(key)?.ips().to_vec() });
+    let tsi = |key: &TsiKey| Some(facts.book().get(key)?.tsi(*key));
     let tsis = plan.tsis.iter().filter_map(tsi).collect();
     let (move_id, kind, limits) = (plan.id, plan.kind, facts.config().hold);
     Prepare { move_id, version, side, kind, suspended, tsis, peer, limits }

@@ -105,7 +105,7 @@ mod tests {
     use alloc::vec::Vec;
     use nvo3_nva_proto::{
         Capabilities, Claim, Encapsulations, Hello, Lifetime, Locators, Message, Micros, MoveKind, NveId, Place,
-        RegistrationRequest, Session, SessionConfig, TsiKey, Version,
+        RegistrationRequest, Role, Session, SessionConfig, TsiKey, Version,
     };
     use nvo3_wire::{Mac, Vni};
 
@@ -139,7 +139,8 @@ mod tests {
             world.talk();
             world.drain(None);
             let (mac, ips) = (Mac([2, 0, 0, 0, 0, 1]), vec!["192.0.2.1".parse().unwrap()]);
-            let claim = Claim { mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+            let claim =
+                Claim { mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips, role: Role::Unknown };
             let request = RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::SESSION, claims: vec![claim] };
             world.edge.send(0, &Message::RegistrationRequest(request)).unwrap();
             world.talk();

@@ -109,7 +109,7 @@ impl Nva {
         let Some(side) = plan.side(at) else { return };
         let Some(registration) = self.facts.book().get(&key) else { return };
         let peer = plan.party(if side == Side::Old { Side::New } else { Side::Old });
-        let tsis = [nvo3_nva_proto::Tsi { key, ips: registration.ips().to_vec() }].into();
+        let tsis = [registration.tsi(key)].into();
         let said = RestateMove { move_id: id, version, side, party: PartyState::Runs, peer, tsis };
         self.restate_move(at, said);
     }

@@ -5,7 +5,7 @@ use crate::nva::book::Record;
 use crate::nva::io::{Error, Event};
 use crate::nva::registrar::Answers;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{NveId, Place, RegistrationResult, Tsi, TsiKey};
+use nvo3_nva_proto::{NveId, Place, RegistrationResult, TsiKey};
 
 impl Nva {
     pub(super) fn admit(&mut self, place: Place) -> Result<(), Error> {
@@ -38,11 +38,11 @@ impl Nva {
         let mut answers: Option<(nvo3_wire::Vni, Answers)> = None;
         for key in at_nve {
             let book = self.facts.book();
-            let Some(ips) = book.get(&key).map(|registration| registration.ips().to_vec()) else { continue };
+            let Some(tsi) = book.get(&key).map(|registration| registration.tsi(key)) else { continue };
             if book.move_with(&key).is_some() || self.is_full() {
                 continue;
             }
-            let version = self.record(Record::Registered { tsi: Tsi { key, ips }, nve });
+            let version = self.record(Record::Registered { tsi, nve });
             if let Some((_, done)) = answers.take_if(|(vn, _)| *vn != key.vn) {
                 self.answer_claims(nve, 0, done);
             }

@@ -5,7 +5,7 @@ use crate::nva::Input;
 use alloc::vec;
 use nvo3_nva_proto::{
     Ack, Address, Answer, Capabilities, Claim, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck,
-    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Restate, Session,
+    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Restate, Role, Session,
     SessionConfig, SessionEvent, Tsi, TsiVersion,
 };
 use nvo3_wire::{Mac, Vni};
@@ -22,7 +22,7 @@ fn peer(n: u8) -> Peer {
 }
 
 fn tsi(n: u8) -> Tsi {
-    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] }
+    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()], role: Role::Unknown }
 }
 
 /// One edge, which says what the test says.
@@ -173,8 +173,8 @@ impl World {
     }
 
     fn register(&mut self, at: u8, n: u8) -> u32 {
-        let Tsi { key, ips } = tsi(n);
-        let claim = Claim { mac: key.mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+        let Tsi { key, ips, role } = tsi(n);
+        let claim = Claim { mac: key.mac, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips, role };
         let request = RegistrationRequest { vn: VN, lifetime: Lifetime::SESSION, claims: vec![claim] };
         self.say(at, Message::RegistrationRequest(request))
     }

@@ -4,7 +4,9 @@ use super::room::Publish;
 use crate::nva::facts::Facts;
 use crate::nva::peers::Letter;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Address, Answer, Lifetime, Mapping, Message, MoveId, NveId, Query, Response, TsiKey, Version};
+use nvo3_nva_proto::{
+    Address, Answer, Lifetime, Mapping, Message, MoveId, NveId, Query, Response, Role, TsiKey, Version,
+};
 
 impl Publish {
     /// The directory's answer for an address. The NVE that asks becomes interested in it.
@@ -54,6 +56,6 @@ impl Publish {
 pub(super) fn mapping_or_gone(facts: &Facts, key: &TsiKey) -> Mapping {
     let book = facts.book();
     let version = || book.tombstone(key).map_or_else(|| book.newest(), |gone| gone.version);
-    let gone = || Mapping { mac: key.mac, ips: Vec::new(), version: version(), place: None };
+    let gone = || Mapping { mac: key.mac, ips: Vec::new(), role: Role::Unknown, version: version(), place: None };
     facts.mapping(key).unwrap_or_else(gone)
 }

@@ -180,7 +180,8 @@ impl Registrar {
             return Rests::Known;
         }
         let enter = || {
-            let tsi = Tsi { key, ips: resting.ips.clone() };
+            let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());
+            let tsi = Tsi { key, ips: resting.ips.clone(), role };
             match self.judge_entry(facts, full, protected, from, key, &resting.ips) {
                 None => Rests::Enter(Record::Registered { tsi, nve: from }),
                 Some(Verdict::Evict(other)) => Rests::Evict(other),
@@ -198,7 +199,7 @@ impl Registrar {
             None => enter(),
             Some(registration) if registration.nve() == from => match resting.version.cmp(&registration.version()) {
                 core::cmp::Ordering::Less => Rests::Confirm(registration.version()),
-                core::cmp::Ordering::Equal if registration.ips() == resting.ips => Rests::Known,
+                core::cmp::Ordering::Equal if registration.says(&resting.ips, resting.role) => Rests::Known,
                 _ => enter(),
             },
             Some(registration) if resting.version <= registration.version() => Rests::Newer,

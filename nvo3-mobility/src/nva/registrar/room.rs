@@ -105,7 +105,7 @@ impl Registrar {
         let registration = book.get(&key);
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Some(Verdict::Answer(result, current));
-        if ips.is_empty() || ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
+        if ips.len() > config.ips_per_tsi as usize || key.mac.is_group() {
             return refused(RegistrationResult::Malformed);
         }
         if !config.policy.allows(from, &key, ips) {
@@ -142,7 +142,7 @@ impl Registrar {
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Verdict::Answer(result, current);
         if let Some(registration) = registration.filter(|registration| registration.nve() == from)
-            && registration.ips() == claim.ips
+            && registration.says(&claim.ips, claim.role)
             && facts.config().policy.allows(from, &key, &claim.ips)
         {
             // The NVE attached the TSI again: that makes no new version.
@@ -153,7 +153,9 @@ impl Registrar {
             return against;
         }
         let moving = book.move_with(&key).is_some();
-        let enter = |claim: Claim| Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: claim.ips }, nve: from });
+        let role = claim.role.or(registration.map(|registration| registration.role()).unwrap_or_default());
+        let enter =
+            |claim: Claim| Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: claim.ips, role }, nve: from });
         match registration {
             // Management took the TSI away: a frame does not bring it back.
             None if !claim.by_word && book.tombstone(&key).is_some_and(|gone| gone.forgotten) => {

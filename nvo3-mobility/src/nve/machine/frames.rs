@@ -7,27 +7,31 @@ use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Reading};
 use crate::nve::rules::Input;
+use crate::nve::stations::Learning;
 use crate::table::VapId;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Address, Instant, TsiKey};
+use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 impl Nve {
-    /// Takes a frame that the forwarder punted: ARP, RARP or neighbour discovery from a port.
+    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA or RA from a port.
     pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.clock(now);
-        let Some((vn, trusted)) = self.stations.ingress(vap) else { return Handled::Taken };
+        let Some((vn, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
+        let trusted = policy.trusted;
         let Some(frame) = Reading::new(frame) else {
             // On a trusted port the receiver judges the frame.
             self.counters.invalid_neighbor_frames += 1;
             return if trusted && self.may_announce(vap) { Handled::Pass } else { Handled::Taken };
         };
         let question = frame.question(vap);
+        self.learn_addresses(vap, vn, &frame);
         let mut passes = true;
         if !trusted {
             let holds = |mac: &Mac, ip| self.stations.is_bound(vap, &TsiKey { vn, mac: *mac }, ip);
             let lie = frame.claims().find(|(mac, ip)| !holds(mac, *ip));
-            match frame.judge(holds) {
+            let Some((_, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
+            match frame.judge(policy, holds) {
                 Err(_) => {
                     self.counters.invalid_neighbor_frames += 1;
                     return Handled::Taken;
@@ -54,6 +58,9 @@ impl Nve {
         }
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
+        }
+        if let Some((mac, role)) = frame.role() {
+            self.hear_role(vap, TsiKey { vn, mac }, role);
         }
         let allowed = match question {
             Some(_) => self.may_ask(vap),
@@ -122,6 +129,32 @@ impl Nve {
         }
     }
 
+    /// A TSI says by its own ARP or ND which addresses it has, at a port whose policy lets it.
+    fn learn_addresses(&mut self, vap: VapId, vn: Vni, frame: &Reading<'_>) {
+        if frame.is_probe() || frame.is_in_tenant_vlan() {
+            return;
+        }
+        let own = frame.claims().filter(|(mac, _)| *mac == frame.source());
+        for (mac, ip) in own.filter_map(|(mac, ip)| Some((mac, ip?))) {
+            let key = TsiKey { vn, mac };
+            match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
+                Learning::New => {
+                    self.counters.learned_addresses += 1;
+                    self.claim_new_addresses(key);
+                }
+                Learning::Full => self.counters.shed_addresses += 1,
+                Learning::Nothing => {}
+            }
+        }
+    }
+
+    /// A TSI says by a frame what it is. The NVA hears of a change, and tells the other NVEs, which answer for the TSI (PXY-10).
+    fn hear_role(&mut self, vap: VapId, key: TsiKey, role: Role) {
+        if self.stations.is_behind(vap, &key) && self.stations.learn_role(self.now, &key, role) {
+            self.claim_new_addresses(key);
+        }
+    }
+
     /// Counts and reports a frame that claims an address which is not bound to its port (VMM-10-02).
     fn alarm(&mut self, vap: VapId, mac: Mac, ip: Option<IpAddr>) {
         self.counters.spoofed += 1;
@@ -145,7 +178,10 @@ impl Nve {
         if let Some(mac) = there.filter(|mac| self.mappings.is_due(&TsiKey { vn, mac: *mac })) {
             self.ask(vn, Address::Mac(mac), None);
         }
-        let holder = here.or(there.map(|mac| (mac, None)));
+        let holder = here.or(there.map(|mac| (mac, None))).map(|(mac, vap)| {
+            let key = TsiKey { vn, mac };
+            ((mac, self.stations.role(&key).or(self.mappings.role(&key))), vap)
+        });
         match self.proxy.ask((vn, target), asker, holder, &mut self.counters) {
             Asked::ByItself => return Handled::Pass,
             Asked::Taken => {}

@@ -107,8 +107,8 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
     use nvo3_nva_proto::{
-        HelloAck, Locators, Mapping, Message, NveId, Place, RecordNo, Session, SessionConfig, SessionId, Tsi, TsiKey,
-        Update, Version,
+        HelloAck, Locators, Mapping, Message, NveId, Place, RecordNo, Role, Session, SessionConfig, SessionId, Tsi,
+        TsiKey, Update, Version,
     };
     use nvo3_wire::{Mac, Vni};
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn attach(nve: &mut Nve, now: Instant, n: u8) {
-        let tsi = Tsi { key: key(n), ips: vec![[192, 0, 2, n].into()] };
+        let tsi = Tsi { key: key(n), ips: vec![[192, 0, 2, n].into()], role: Role::Unknown };
         let input = Input::Attach { vap: VapId(n.into()), vn: VN, tsis: vec![tsi], policy: PortPolicy::untrusted() };
         nve.handle(now, input).unwrap();
     }
@@ -223,7 +223,13 @@ mod tests {
         let mut nva = Session::accept(SessionConfig::default(), start, &hello, ack).unwrap();
         receive(&mut nve, start, &mut nva);
         let version = Version { epoch: 1, generation: 1 };
-        let mapping = Mapping { mac: key(2).mac, ips: vec![[192, 0, 2, 2].into()], version, place: Some(place(2)) };
+        let mapping = Mapping {
+            mac: key(2).mac,
+            ips: vec![[192, 0, 2, 2].into()],
+            version,
+            place: Some(place(2)),
+            role: Role::Unknown,
+        };
         let update = Update {
             vn: VN,
             after: RecordNo(0),

@@ -3,12 +3,12 @@
 use super::Nve;
 use crate::nve::io::Event;
 use crate::nve::link::Heard;
-use crate::nve::mappings::Lifetime;
+use crate::nve::mappings::{Lifetime, Said};
 use crate::nve::rules::{Input, State};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
-    RegistrationReply, RegistrationResult, Response, TsiKey, TsiVersion, Update, Version,
+    RegistrationReply, RegistrationResult, Response, Role, TsiKey, TsiVersion, Update, Version,
 };
 use nvo3_wire::Vni;
 
@@ -91,6 +91,7 @@ impl Nve {
     fn registered(&mut self, key: TsiKey, version: Version, result: RegistrationResult, current: Option<Place>) {
         match result {
             RegistrationResult::Accepted => {
+                self.stations.accepted(&key);
                 // In a move, the outcome gives the version.
                 self.step_if_it_fits(key, Input::Registered(version));
                 self.mappings.forget_older(key, version, &mut self.orders);
@@ -99,10 +100,18 @@ impl Nve {
             RegistrationResult::Moving => {}
             RegistrationResult::Stale => {
                 if let Some(ips) = self.stations.ips(&key) {
-                    let ips = ips.to_vec();
-                    self.keep(key, (version, ips, current), Lifetime::Session);
+                    let (ips, role) = (ips.to_vec(), self.stations.role(&key));
+                    self.keep(key, (version, ips, role, current), Lifetime::Session);
                     // The VM is still here, and this NVE has the newer version now: it asks again.
                     self.step(key, Input::Again);
+                }
+            }
+            RegistrationResult::Duplicate if self.stations.unlearn(self.now, &key, &mut self.orders) => {
+                self.tell(Event::Refused { key, result });
+                if self.stations.is_settled(&key) {
+                    self.claim_new_addresses(key);
+                } else {
+                    self.backlog.claim(key);
                 }
             }
             // The NVA refused other addresses of a VM that is here, and keeps its mapping.
@@ -141,17 +150,17 @@ impl Nve {
         let lifetime = Lifetime::Said(lifetime);
         match (answer, address) {
             (Answer::Found(mapping), _) => {
-                let (mac, is_there) = (mapping.mac, mapping.place.is_some());
+                let (mac, role, is_there) = (mapping.mac, mapping.role, mapping.place.is_some());
                 self.statement(vn, mapping, lifetime);
                 match address {
-                    Address::Ip(target) if is_there => self.proxy.found(vn, target, mac, &mut self.counters),
+                    Address::Ip(target) if is_there => self.proxy.found(vn, target, (mac, role), &mut self.counters),
                     Address::Ip(target) => self.proxy.not_found(vn, target, &mut self.counters),
                     Address::Mac(_) => {}
                 }
             }
             (Answer::NotFound | Answer::Prohibited, Address::Mac(mac)) => {
                 let key = TsiKey { vn, mac };
-                self.keep(key, (self.mappings.version(&key), Vec::new(), None), lifetime);
+                self.keep(key, (self.mappings.version(&key), Vec::new(), Role::Unknown, None), lifetime);
             }
             (Answer::NotFound | Answer::Prohibited, Address::Ip(target)) => {
                 self.proxy.not_found(vn, target, &mut self.counters);
@@ -171,7 +180,7 @@ impl Nve {
 
     /// Takes a statement of the directory: first for the TSI if this NVE has it, then for the mapping.
     fn statement(&mut self, vn: Vni, mapping: Mapping, lifetime: Lifetime) {
-        let Mapping { mac, version, ips, place, .. } = mapping;
+        let Mapping { mac, version, ips, role, place, .. } = mapping;
         let key = TsiKey { vn, mac };
         if !self.is_current(&key, version) {
             self.counters.stale += 1;
@@ -186,7 +195,7 @@ impl Nve {
             };
             self.step_if_it_fits(key, input);
         }
-        self.keep(key, (version, ips, place), lifetime);
+        self.keep(key, (version, ips, role, place), lifetime);
     }
 
     /// True if a statement of this version is not older than the mapping and the floor of the TSI.
@@ -194,7 +203,7 @@ impl Nve {
         self.mappings.is_current(key, version, self.stations.state(key).floor)
     }
 
-    fn keep(&mut self, key: TsiKey, statement: (Version, Vec<core::net::IpAddr>, Option<Place>), lifetime: Lifetime) {
+    fn keep(&mut self, key: TsiKey, statement: Said, lifetime: Lifetime) {
         self.mappings.keep(self.now, key, statement, lifetime, &mut self.orders, &mut self.counters);
     }
 
@@ -237,7 +246,8 @@ impl Nve {
             }
             if self.is_current(&key, version) {
                 let ips = ips.or_else(|| self.mappings.ips(&key).map(<[_]>::to_vec)).unwrap_or_default();
-                self.keep(key, (version, ips, Some(place)), Lifetime::Pushed);
+                let role = self.stations.role(&key).or(self.mappings.role(&key));
+                self.keep(key, (version, ips, role, Some(place)), Lifetime::Pushed);
             }
         }
     }

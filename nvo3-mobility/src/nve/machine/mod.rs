@@ -166,7 +166,7 @@ impl Nve {
         Ok(())
     }
 
-    /// Registers the addresses of a VM that is here, if the NVA was told others.
+    /// Registers the addresses and the role of a VM that is here, if the NVA was told others.
     fn claim_new_addresses(&mut self, key: TsiKey) {
         if self.stations.take_readdressed(&key) {
             self.backlog.claim(key);

@@ -7,7 +7,7 @@ use crate::nve::rules::Input;
 use crate::nve::stations::Standing;
 use crate::table::VapId;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Address, Claim, Lifetime, Message, Query, RegistrationRequest, Restate, Resting, TsiKey};
+use nvo3_nva_proto::{Address, Claim, Lifetime, Message, Query, RegistrationRequest, Restate, TsiKey};
 use nvo3_wire::Vni;
 
 /// The most TSIs that are looked at for one message.
@@ -73,7 +73,10 @@ impl Nve {
     fn say_claims(&mut self, vn: Vni, keys: &[TsiKey]) {
         let claim = |key: &TsiKey| {
             let (version, place) = self.mappings.get(key).unwrap_or_default();
-            self.stations.claim(*key, version, place.map(|place| place.nve))
+            self.stations.suppose_role(key, self.mappings.role(key));
+            let claim = self.stations.claim(*key, version, place.map(|place| place.nve));
+            self.stations.claimed(key);
+            claim
         };
         let claims: Vec<Claim> = keys.iter().filter_map(claim).collect();
         if claims.is_empty() {
@@ -140,11 +143,11 @@ impl Nve {
         let (mut resting, mut upto) = (Vec::new(), last);
         for (key, what) in standing {
             match what {
-                Standing::Rests(Resting { mac, version, ips }) => {
+                Standing::Rests(rests) => {
                     if resting.first().is_some_and(|(vn, _)| *vn != key.vn) {
                         break;
                     }
-                    resting.push((key.vn, Resting { mac, version, ips }));
+                    resting.push((key.vn, rests));
                 }
                 Standing::Moves(said) => {
                     if let Some(said) = said {

@@ -140,8 +140,9 @@ impl Nve {
 
     /// Answers the stations that wait for the addresses of a VM that runs here now.
     fn answer_for(&mut self, key: TsiKey) {
+        let holder = (key.mac, self.stations.role(&key));
         for ip in self.stations.ips(&key).unwrap_or_default() {
-            self.proxy.found(key.vn, *ip, key.mac, &mut self.counters);
+            self.proxy.found(key.vn, *ip, holder, &mut self.counters);
         }
     }
 

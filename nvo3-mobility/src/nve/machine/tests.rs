@@ -7,7 +7,7 @@ use crate::table::{PortPolicy, VapId};
 use alloc::vec;
 use nvo3_nva_proto::{
     Ack, ErrorCode, ErrorMessage, HelloAck, HoldLimits, Locators, Mapping, Micros, MoveKind, MoveWord, NveId, Outcome,
-    Prepare, Ready, Refusal, Session, SessionConfig, SessionEvent, SessionId, Side, Tsi, Update,
+    Prepare, Ready, Refusal, Role, Session, SessionConfig, SessionEvent, SessionId, Side, Tsi, Update,
 };
 use nvo3_nva_proto::{MoveResult, RecordNo, RegistrationReply, RegistrationResult, TsiVersion};
 use nvo3_wire::Mac;
@@ -22,7 +22,7 @@ fn place(n: u8) -> Place {
 }
 
 fn tsi(n: u8) -> Tsi {
-    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()] }
+    Tsi { key: TsiKey { vn: VN, mac: Mac([2, 0, 0, 0, 0, n]) }, ips: vec![[192, 0, 2, n].into()], role: Role::Unknown }
 }
 
 const fn version(generation: u64) -> Version {
@@ -212,7 +212,13 @@ const REFUSED: Message =
     Message::Ready(Ready { move_id: MOVE, version: version(5), refused: Some(Refusal::Forwarder) });
 
 fn update(generation: u64) -> Message {
-    let mapping = Mapping { mac: tsi(9).key.mac, ips: tsi(9).ips, version: version(generation), place: Some(place(2)) };
+    let mapping = Mapping {
+        mac: tsi(9).key.mac,
+        ips: tsi(9).ips,
+        version: version(generation),
+        place: Some(place(2)),
+        role: Role::Unknown,
+    };
     let (after, upto) = (RecordNo(0), RecordNo(generation));
     Message::Update(Update { vn: VN, after, upto, members: None, mappings: vec![mapping], synced: false })
 }

@@ -1,9 +1,10 @@
 //! The cache of the NVA's statements about TSIs, bounded: the oldest mapping leaves first.
 
+use super::statements::Said;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Micros, Place, Role, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
 /// A statement of the NVA about one TSI.
@@ -11,6 +12,7 @@ use nvo3_wire::{Mac, Vni};
 pub(super) struct Statement {
     pub(super) version: Version,
     pub(super) ips: Vec<IpAddr>,
+    pub(super) role: Role,
     /// The place of the TSI; `None`: the TSI is nowhere.
     pub(super) place: Option<Place>,
     /// The end of the lifetime; `None`: the session's end.
@@ -21,14 +23,10 @@ pub(super) struct Statement {
 
 impl Statement {
     /// A statement that is kept until `expires`. In the last quarter of that time, a place that is in use is asked for again.
-    pub(super) fn new(
-        now: Instant,
-        (version, ips, place): (Version, Vec<IpAddr>, Option<Place>),
-        expires: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(now: Instant, (version, ips, role, place): Said, expires: Option<Instant>) -> Self {
         let due =
             |end: Instant| place.and(Some(end)).filter(|end| *end > now).map(|end| now + Micros((end - now).0 / 4 * 3));
-        Self { version, ips, place, expires, due: expires.and_then(due) }
+        Self { version, ips, role, place, expires, due: expires.and_then(due) }
     }
 
     /// True if the lifetime of a place ends soon.

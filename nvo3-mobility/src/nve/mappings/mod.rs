@@ -15,7 +15,7 @@ mod statements;
 
 pub(super) use queries::Room;
 pub use snapshot::Snapshot;
-pub(super) use statements::Lifetime;
+pub(super) use statements::{Lifetime, Said};
 
 use super::config::NveConfig;
 use super::counters::NveCounters;
@@ -28,7 +28,7 @@ use cache::{Cache, Statement};
 use core::net::IpAddr;
 use heeded::Heeded;
 use lists::{Listed, Lists};
-use nvo3_nva_proto::{Address, Instant, Invalidate, Members, Micros, Place, TsiKey, Version};
+use nvo3_nva_proto::{Address, Instant, Invalidate, Members, Micros, Place, Role, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 use queries::Queries;
 use resync::Progress;
@@ -93,6 +93,11 @@ impl Mappings {
     /// The addresses of a cached mapping.
     pub(super) fn ips(&self, key: &TsiKey) -> Option<&[IpAddr]> {
         self.cache.get(key).map(|statement| statement.ips.as_slice())
+    }
+
+    /// What a TSI is, as the NVA said.
+    pub(super) fn role(&self, key: &TsiKey) -> Role {
+        self.cache.get(key).map(|statement| statement.role).unwrap_or_default()
     }
 
     /// The MAC that has an address, as the NVA said.

@@ -5,7 +5,7 @@ use super::cache::Statement;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Members, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Members, Place, Role, TsiKey, Version};
 use nvo3_wire::Vni;
 
 /// The mappings and replication lists of an NVE, and the TSIs that rest here, at one moment.
@@ -30,6 +30,7 @@ pub(crate) struct Mapped {
     key: TsiKey,
     version: Version,
     ips: Vec<IpAddr>,
+    role: Role,
     place: Option<Place>,
 }
 
@@ -52,6 +53,7 @@ impl Mappings {
             key: *key,
             version: said.version,
             ips: said.ips.clone(),
+            role: said.role,
             place: said.place,
         };
         let lists = self.lists.iter().map(|(vn, list)| (*vn, list.clone()));
@@ -72,9 +74,9 @@ impl Mappings {
         lists: Vec<(Vni, Vec<Place>)>,
         orders: &mut Orders,
     ) {
-        for Mapped { key, version, ips, place } in mappings.into_iter().take(self.cache.limit()) {
+        for Mapped { key, version, ips, role, place } in mappings.into_iter().take(self.cache.limit()) {
             if self.cache.get(&key).is_none() {
-                self.cache.enter(key, Statement::new(now, (version, ips, place), Some(end)));
+                self.cache.enter(key, Statement::new(now, (version, ips, role, place), Some(end)));
                 orders.mark(Row::Tsi(key));
             }
         }

@@ -6,7 +6,10 @@ use crate::nve::counters::NveCounters;
 use crate::nve::orders::{Orders, Row};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Invalidate, Place, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Invalidate, Place, Role, TsiKey, Version};
+
+/// A statement: its version, the addresses and the role of the TSI, and its place.
+pub(crate) type Said = (Version, Vec<IpAddr>, Role, Option<Place>);
 
 /// The lifetime of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Mappings {
         &mut self,
         now: Instant,
         key: TsiKey,
-        statement: (Version, Vec<IpAddr>, Option<Place>),
+        statement: Said,
         lifetime: Lifetime,
         orders: &mut Orders,
         counters: &mut NveCounters,
@@ -122,7 +125,13 @@ mod tests {
                 let mut say = |tsi: u8, owner: Option<u8>| {
                     version.generation += 1;
                     let ips = owner.filter(|owner| *owner == tsi).map(|_| IP).into_iter().collect();
-                    mappings.push(Mapping { mac: Mac([2, 0, 0, 0, 0, tsi]), ips, version, place: Some(place(nve)) });
+                    mappings.push(Mapping {
+                        mac: Mac([2, 0, 0, 0, 0, tsi]),
+                        ips,
+                        role: Role::Unknown,
+                        version,
+                        place: Some(place(nve)),
+                    });
                 };
                 if takes
                     && owner != Some(tsi)
@@ -145,7 +154,7 @@ mod tests {
         let (now, key) = (Instant(7), TsiKey { vn: VN, mac: Mac::ZERO });
         let kept = |lifetime: u16| {
             let (mut mappings, mut orders, mut counters) = room();
-            let statement = (Version::default(), Vec::new(), None);
+            let statement = (Version::default(), Vec::new(), Role::Unknown, None);
             mappings.keep(now, key, statement, Lifetime::Said(from_wire(lifetime)), &mut orders, &mut counters);
             let end = mappings.next_expiry()?;
             if end > now {
@@ -169,7 +178,8 @@ mod tests {
         let key = TsiKey { vn: VN, mac: Mac::ZERO };
         let (mut mappings, mut orders, mut counters) = room();
         let mut keep = |mappings: &mut Mappings, now, lifetime| {
-            let (statement, said) = ((Version::default(), Vec::new(), Some(place(2))), from_wire(lifetime));
+            let (statement, said) =
+                ((Version::default(), Vec::new(), Role::Unknown, Some(place(2))), from_wire(lifetime));
             mappings.keep(Instant(now), key, statement, Lifetime::Said(said), &mut Orders::new(8), &mut counters);
         };
         let mut ends = |mappings: &mut Mappings| {
@@ -206,10 +216,10 @@ mod tests {
         ) {
             let (mut mappings, mut orders, mut counters) = room();
             for index in order {
-                let Mapping { mac, version, ips, place, .. } = history[index].clone();
+                let Mapping { mac, version, ips, role, place, .. } = history[index].clone();
                 let key = TsiKey { vn: VN, mac };
                 if mappings.is_current(&key, version, Version::default()) {
-                    mappings.keep(Instant(0), key, (version, ips, place), Lifetime::Pushed, &mut orders, &mut counters);
+                    mappings.keep(Instant(0), key, (version, ips, role, place), Lifetime::Pushed, &mut orders, &mut counters);
                 }
             }
 

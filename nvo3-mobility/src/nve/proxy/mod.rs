@@ -16,6 +16,7 @@ use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nvo3_nva_proto::Role;
 use nvo3_wire::nd::{Advertise, Solicit};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 use waiting::{Crowded, Waiting};
@@ -61,20 +62,21 @@ impl Proxy {
         }
     }
 
-    /// Takes a request for `target`. `holder` is the MAC that has the address, with its port if it is behind this NVE.
+    /// Takes a request for `target`. `holder` is the MAC that has the address, and what its TSI is, with its port if it is behind
+    /// this NVE.
     #[inline]
     pub(super) fn ask(
         &mut self,
         (vn, target): (Vni, IpAddr),
         asker: Asker,
-        holder: Option<(Mac, Option<VapId>)>,
+        holder: Option<((Mac, Role), Option<VapId>)>,
         counters: &mut NveCounters,
     ) -> Asked {
         match holder {
             // The holder is on the same port and answers itself (PXY-09), or it probes its own address (ARMD-16).
-            Some((mac, vap)) if vap == Some(asker.vap) || mac == asker.mac => Asked::ByItself,
-            Some((mac, _)) => {
-                self.reply(mac, target, asker, counters);
+            Some(((mac, _), vap)) if vap == Some(asker.vap) || mac == asker.mac => Asked::ByItself,
+            Some((holder, _)) => {
+                self.reply(holder, target, asker, counters);
                 Asked::Taken
             }
             None => match self.waiting.enter(vn, target, asker) {
@@ -88,11 +90,11 @@ impl Proxy {
         }
     }
 
-    /// Answers the stations that wait for an address.
-    pub(super) fn found(&mut self, vn: Vni, target: IpAddr, mac: Mac, counters: &mut NveCounters) {
+    /// Answers the stations that wait for an address of `holder`.
+    pub(super) fn found(&mut self, vn: Vni, target: IpAddr, holder: (Mac, Role), counters: &mut NveCounters) {
         for asker in self.waiting.take(vn, target) {
-            if asker.mac != mac {
-                self.reply(mac, target, asker, counters);
+            if asker.mac != holder.0 {
+                self.reply(holder, target, asker, counters);
             }
         }
     }
@@ -140,11 +142,11 @@ impl Proxy {
         }
     }
 
-    /// Makes the answer with the MAC and the address of the holder, as if it answered itself.
-    fn reply(&mut self, mac: Mac, target: IpAddr, asker: Asker, counters: &mut NveCounters) {
+    /// Makes the answer with the MAC, the address and the Router flag of the holder, as if it answered itself (R-02, PXY-10).
+    fn reply(&mut self, holder: (Mac, Role), target: IpAddr, asker: Asker, counters: &mut NveCounters) {
         if self.frames.len() >= self.limit {
             counters.shed_frames += 1;
-        } else if let Some(frame) = answer(mac, target, asker) {
+        } else if let Some(frame) = answer(holder, target, asker) {
             counters.proxy_answers += 1;
             self.frames.push_back((asker.vap, frame));
         }
@@ -169,7 +171,7 @@ fn question(mac: Mac, target: IpAddr) -> Option<Vec<u8>> {
 /// The offset of the EtherType or of the first tag.
 const SOURCE_END: usize = 12;
 
-fn answer(mac: Mac, target: IpAddr, asker: Asker) -> Option<Vec<u8>> {
+fn answer((mac, role): (Mac, Role), target: IpAddr, asker: Asker) -> Option<Vec<u8>> {
     let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
     let written = match target {
         IpAddr::V4(target) => {
@@ -184,7 +186,8 @@ fn answer(mac: Mac, target: IpAddr, asker: Asker) -> Option<Vec<u8>> {
                 Some(IpAddr::V6(ip)) => ip,
                 _ => Ipv6Addr::UNSPECIFIED,
             };
-            let answer = Advertise::answer(mac, Ipv6::from(target), (asker.mac, Ipv6::from(ip)));
+            let mut answer = Advertise::answer(mac, Ipv6::from(target), (asker.mac, Ipv6::from(ip)));
+            answer.flags.router = role.flag();
             nd::advertisement(&answer, &mut frame)
         }
     };

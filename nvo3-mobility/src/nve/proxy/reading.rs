@@ -5,6 +5,7 @@ use crate::forwarder::DropReason;
 use crate::forwarder::classify::{self, Class};
 use crate::table::{PortPolicy, VapId};
 use core::net::IpAddr;
+use nvo3_nva_proto::Role;
 use nvo3_wire::Mac;
 use nvo3_wire::announce::{self, Kind};
 use nvo3_wire::ethernet::Frame;
@@ -29,9 +30,12 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// The reason to drop the frame.
     #[inline]
-    pub(crate) fn judge(&self, holds: impl Fn(&Mac, Option<IpAddr>) -> bool) -> Result<Class, DropReason> {
-        // No policy is about NS, NA, ARP or RARP.
-        classify::judge(self.bytes, &self.frame, &PortPolicy::untrusted(), holds)
+    pub(crate) fn judge(
+        &self,
+        policy: &PortPolicy,
+        holds: impl Fn(&Mac, Option<IpAddr>) -> bool,
+    ) -> Result<Class, DropReason> {
+        classify::judge(self.bytes, &self.frame, policy, holds)
     }
 
     /// True if the frame belongs to a VLAN of the tenant, about which the NVA knows nothing.
@@ -62,6 +66,19 @@ impl<'a> Reading<'a> {
     #[inline]
     pub(crate) fn answers_prober(&self) -> bool {
         self.frame.header.destination == super::PROBER
+    }
+
+    /// What the frame says that a TSI is, with the TSI's MAC: the Router flag of an NA, or the fact that an RA comes from a router.
+    #[inline]
+    pub(crate) fn role(&self) -> Option<(Mac, Role)> {
+        match &self.kind {
+            Kind::UnsolicitedNa(na) | Kind::SolicitedNa(na) => {
+                let mac = na.target_link.unwrap_or(na.ethernet_source);
+                Some((*mac, Role::from_flag(na.body.flags().router)))
+            }
+            Kind::Other(_) if classify::is_router_advertisement(&self.frame) => Some((self.source(), Role::Router)),
+            _ => None,
+        }
     }
 
     /// The MAC that sent the frame.

@@ -10,15 +10,18 @@ mod claims;
 mod effects;
 mod fairness;
 mod forwarding;
+mod learned;
 mod moves;
 mod ports;
 mod probes;
+mod roles;
 pub mod rules;
 mod standing;
 mod station;
 mod words;
 
 pub(super) use effects::{Effect, Effects};
+pub(super) use learned::Learning;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
 pub(super) use standing::Standing;

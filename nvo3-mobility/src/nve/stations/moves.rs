@@ -5,7 +5,7 @@ use super::rules::{Input, Plan, Word};
 use crate::nve::orders::Row;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, TsiKey, Version};
+use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
 
 /// One move, without the states of its TSIs.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Stations {
     /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
     pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Input, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
-        if tsis.is_empty() || tsis.iter().any(|tsi| tsi.ips.is_empty()) {
+        if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
         }
         if peer.locators.reachable_from(&self.place.locators).is_none() {
@@ -87,8 +87,13 @@ impl Stations {
             return Err(Refusal::Resource);
         }
         for tsi in tsis {
+            self.take_learned(&tsi);
             let station = self.station_mut(tsi.key);
             station.limits = limits;
+            station.role = match side {
+                Side::New => tsi.role.or(station.role),
+                Side::Old => station.role.or(tsi.role),
+            };
             if station.vap.is_none() {
                 station.ips = tsi.ips;
             } else {
@@ -102,6 +107,25 @@ impl Stations {
             Side::Old if kind == MoveKind::Failover => Input::Confirm(plan),
             Side::Old => Input::PrepareOld(plan, suspended),
         })
+    }
+
+    /// A TSI comes to a port where it may learn: it keeps the addresses that it had before.
+    fn take_learned(&mut self, tsi: &Tsi) {
+        let Some(station) = self.tsis.get_mut(&tsi.key) else { return };
+        let Some(vap) =
+            station.vap.filter(|vap| self.ports.get(vap).is_some_and(|port| port.policy().learn_addresses > 0))
+        else {
+            return;
+        };
+        let own: Vec<_> =
+            station.ips.iter().copied().filter(|ip| !station.learned.iter().any(|other| other == *ip)).collect();
+        station.learned.take_over(&tsi.ips, &own);
+        for ip in tsi.ips.iter().filter(|ip| !own.contains(ip)) {
+            if !station.ips.contains(ip) {
+                station.ips.push(*ip);
+            }
+            self.local_ips.insert((tsi.key.vn, *ip, tsi.key.mac), vap);
+        }
     }
 
     /// The plan of a move in hand, as its TSIs know it.

@@ -2,6 +2,7 @@
 
 use super::Stations;
 use super::fairness::PortLimits;
+use super::learned::Learned;
 use super::rules::{self, Input, State};
 use super::station::Station;
 use crate::nve::io::{Error, Event};
@@ -29,6 +30,12 @@ pub(crate) struct Reattached {
     pub(crate) changed: Vec<TsiKey>,
 }
 
+impl Attached {
+    pub(super) const fn policy(&self) -> &PortPolicy {
+        &self.policy
+    }
+}
+
 impl Stations {
     /// Attaches a port with these TSIs behind it, in place of an older port of this number. Gives the TSIs that were behind that and are
     /// not any more, and those with other addresses than before.
@@ -40,7 +47,8 @@ impl Stations {
         policy: PortPolicy,
         orders: &mut Orders,
     ) -> Result<Reattached, Error> {
-        tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi))?;
+        let learns = policy.learn_addresses > 0;
+        tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi, learns))?;
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
             return Err(Error::Full("NveConfig.ports"));
@@ -57,12 +65,12 @@ impl Stations {
         }
         self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None, limits });
         orders.mark(Row::Port(vap));
-        let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, orders)).collect();
+        let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, learns, orders)).collect();
         Ok(Reattached { dropped, changed })
     }
 
-    fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi) -> Result<(), Error> {
-        if tsi.ips.is_empty() || tsi.key.vn != vn || tsi.key.mac.is_group() {
+    fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi, learns: bool) -> Result<(), Error> {
+        if (tsi.ips.is_empty() && !learns) || tsi.key.vn != vn || tsi.key.mac.is_group() {
             return Err(Error::Malformed(tsi.key));
         }
         if tsi.ips.len() > self.limits.ips_per_tsi {
@@ -74,9 +82,15 @@ impl Stations {
         }
     }
 
-    /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses.
-    fn bind(&mut self, vap: VapId, tsi: Tsi, orders: &mut Orders) -> Option<TsiKey> {
-        let Tsi { key, ips } = tsi;
+    /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses, or in another role.
+    fn bind(&mut self, vap: VapId, tsi: Tsi, learns: bool, orders: &mut Orders) -> Option<TsiKey> {
+        let Tsi { key, mut ips, role } = tsi;
+        if learns {
+            ips.extend(self.learned_before(&key, &ips));
+            ips.truncate(self.limits.ips_per_tsi);
+        } else if let Some(station) = self.tsis.get_mut(&key) {
+            station.learned = Learned::new();
+        }
         for ip in self.ips(&key).unwrap_or_default().to_vec() {
             self.local_ips.remove(&(key.vn, ip, key.mac));
         }
@@ -84,25 +98,36 @@ impl Stations {
             self.local_ips.insert((key.vn, *ip, key.mac), vap);
         }
         let station = self.station_mut(key);
-        let changed = station.ips != ips && station.tsi.state != State::Away;
+        let role = role.or(station.role);
+        let changed = (&station.ips, station.role) != (&ips, role) && station.tsi.state != State::Away;
         station.vap = Some(vap);
-        station.ips = ips;
+        (station.ips, station.role) = (ips, role);
         station.readdressed |= changed;
         orders.mark(Row::Tsi(key));
         changed.then_some(key)
     }
 
-    /// True if the VM of a TSI is here under addresses that the NVA was not told. That is said once.
+    /// True if the VM of a TSI is here under addresses, or in a role, that the NVA was not told. That is said once.
     pub(crate) fn take_readdressed(&mut self, key: &TsiKey) -> bool {
         let station =
             self.tsis.get_mut(key).filter(|station| matches!(station.tsi.state, State::Here | State::Halted { .. }));
         station.is_some_and(|station| core::mem::take(&mut station.readdressed))
     }
 
+    /// The addresses that a TSI keeps at a port where it may learn: those that it has learned, or had where it comes from.
+    fn learned_before(&mut self, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
+        let Some(station) = self.tsis.get_mut(key) else { return Vec::new() };
+        let comes = station.vap.is_none() && station.tsi.state != State::Away;
+        let known = if comes { station.ips.clone() } else { Vec::new() };
+        station.learned.take_over(&known, own);
+        station.learned.iter().collect()
+    }
+
     /// Removes a TSI from its port.
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
         let Some(station) = self.tsis.get_mut(&key) else { return };
         (station.vap, station.wanted) = (None, false);
+        station.learned = Learned::new();
         for ip in &station.ips {
             self.local_ips.remove(&(key.vn, *ip, key.mac));
         }
@@ -129,10 +154,10 @@ impl Stations {
         Some(Port { vn: attached.vn, policy: attached.policy.clone(), bindings })
     }
 
-    /// The VN of a port, and true if frames of any source may come in there.
+    /// The VN and the policy of a port.
     #[inline]
-    pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, bool)> {
-        self.ports.get(&vap).map(|attached| (attached.vn, attached.policy.trusted))
+    pub(crate) fn ingress(&self, vap: VapId) -> Option<(Vni, &PortPolicy)> {
+        self.ports.get(&vap).map(|attached| (attached.vn, &attached.policy))
     }
 
     /// True if the TSI is behind this port.

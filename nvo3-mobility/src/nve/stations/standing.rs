@@ -31,8 +31,8 @@ impl Stations {
             State::Away | State::Forwarding { .. } => return Standing::Nothing,
             State::Claiming { .. } => return Standing::Claims,
             State::Here | State::Halted { .. } => {
-                let (version, ips) = (station.tsi.floor, station.ips.clone());
-                return Standing::Rests(Resting { mac: key.mac, version, ips });
+                let (version, ips, role) = (station.tsi.floor, station.ips.clone(), station.role);
+                return Standing::Rests(Resting { mac: key.mac, version, ips, role });
             }
             State::Leaving(_) | State::Confirming(_) | State::Resuming(_) => (Side::Old, PartyState::Runs),
             State::Suspending(_) | State::Vacating(_) | State::Suspended(_) => (Side::Old, PartyState::Stopped),
@@ -50,7 +50,7 @@ impl Stations {
         if keys.iter().min() != Some(key) {
             return None;
         }
-        let tsi = |key: &TsiKey| Some(Tsi { key: *key, ips: self.ips(key)?.to_vec() });
+        let tsi = |key: &TsiKey| Some(Tsi { key: *key, ips: self.ips(key)?.to_vec(), role: self.role(key) });
         let tsis = keys.iter().filter_map(tsi).collect();
         Some(RestateMove { move_id, version: plan.version, side, party, peer: plan.peer.nve, tsis })
     }

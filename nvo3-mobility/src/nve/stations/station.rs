@@ -1,16 +1,19 @@
 //! One TSI that is, was or will be here: its state in the table, and everything that depends on the state.
 
+use super::learned::Learned;
 use super::rules::{self, Sign, State, TsiState};
 use crate::table::{Entry, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId};
+use nvo3_nva_proto::{HoldLimits, Instant, Micros, MoveId, Role};
 
 /// One TSI that is, was or will be here.
 #[derive(Clone, Debug)]
 pub(super) struct Station {
     pub(super) tsi: TsiState,
     pub(super) ips: Vec<IpAddr>,
+    /// Those of the addresses that its frames showed.
+    pub(super) learned: Learned,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
     pub(super) forward_ends: Option<Instant>,
@@ -22,7 +25,10 @@ pub(super) struct Station {
     pub(super) taken_by: Option<MoveId>,
     /// True if a frame of the VM came in here.
     pub(super) heard: bool,
-    /// True if the addresses are not those that the NVA was told.
+    /// What the TSI said of itself in Neighbor Discovery, and the time at which it last said something else than before.
+    pub(super) role: Role,
+    pub(super) role_since: Option<Instant>,
+    /// True if the addresses or the role are not those that the NVA was told.
     pub(super) readdressed: bool,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
@@ -39,6 +45,7 @@ impl Station {
         Self {
             tsi: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
+            learned: Learned::new(),
             vap: None,
             limits,
             forward_ends: None,
@@ -46,6 +53,8 @@ impl Station {
             brought_by: None,
             taken_by: None,
             heard: false,
+            role: Role::Unknown,
+            role_since: None,
             readdressed: false,
             refused: None,
             shown: false,

@@ -92,7 +92,7 @@ impl Stations {
         let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
         // The NVA refuses a claim that comes after the mapping has changed, because it may be out of date.
         let expected = Some(version.max(station.tsi.floor));
-        Some(Claim { mac: key.mac, kind, by_word, old, expected, ips: station.ips.clone() })
+        Some(Claim { mac: key.mac, kind, by_word, old, expected, ips: station.ips.clone(), role: station.role })
     }
 
     fn station(&self, key: TsiKey) -> Result<&Station, Error> {

@@ -13,7 +13,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
-use nvo3_nva_proto::{Micros, Tsi, TsiKey};
+use nvo3_nva_proto::{Micros, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 /// The host that receives the frames of the tenant's own capture.
@@ -102,7 +102,7 @@ impl Tenants {
         let policy = if trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
         let vap = Self::vap(host);
         let host = self.hosts.get(host)?;
-        let tsis = vec![Tsi { key: host.key(), ips: host.ips() }];
+        let tsis = vec![Tsi { key: host.key(), ips: host.ips(), role: Role::Unknown }];
         Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, policy })
     }
 

@@ -16,6 +16,7 @@ fn entries(count: u64, nves: u64) -> CacheReport {
         ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         version: Version { epoch: 3, generation: u64::MAX / 2 + n * 1_000 },
         nve: NveId(n % nves),
+        role: Role::Unknown,
     };
     CacheReport { vn: Vni::MAX, entries: (0..count).map(entry).collect(), more: false }
 }

@@ -30,6 +30,7 @@ fn json_is_what_a_person_reads() {
                 "old": 1,
                 "expected": {"epoch": 3, "generation": 1042},
                 "ips": ["10.0.0.10", "2001:db8::a"],
+                "role": "Unknown",
             },
             {
                 "mac": "02:00:00:00:00:0b",
@@ -38,6 +39,7 @@ fn json_is_what_a_person_reads() {
                 "old": null,
                 "expected": null,
                 "ips": ["10.0.0.11"],
+                "role": "Unknown",
             },
         ],
     }});

@@ -18,7 +18,8 @@ fn ready() -> Message {
 
 fn update() -> Message {
     let place = Place { nve: NveId(1), locators: Locators::V4(Ipv4Addr::new(192, 0, 2, 1)) };
-    let mapping = Mapping { mac: Mac::ZERO, ips: vec![], version: Version::default(), place: Some(place) };
+    let mapping =
+        Mapping { mac: Mac::ZERO, ips: vec![], version: Version::default(), place: Some(place), role: Role::Unknown };
     Message::Update(Update {
         vn: Vni::new(100).unwrap(),
         after: RecordNo(1),
@@ -37,6 +38,7 @@ fn request() -> Message {
         old: Some(NveId(1)),
         expected: Some(Version::default()),
         ips: vec![Ipv4Addr::LOCALHOST.into()],
+        role: Role::Unknown,
     };
     let claims = vec![claim(1), claim(2)];
     Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::ONCE, claims })
@@ -171,7 +173,15 @@ fn a_hint_between_edges_has_one_length() {
 #[test]
 fn an_empty_run_of_addresses_says_only_that_there_are_none() {
     let request = |ips| {
-        let claim = Claim { mac: Mac::ZERO, kind: MoveKind::Cold, by_word: true, old: None, expected: None, ips };
+        let claim = Claim {
+            mac: Mac::ZERO,
+            kind: MoveKind::Cold,
+            by_word: true,
+            old: None,
+            expected: None,
+            ips,
+            role: Role::Unknown,
+        };
         let claims = vec![claim];
         Message::RegistrationRequest(RegistrationRequest { vn: Vni::MAX, lifetime: Lifetime::ONCE, claims })
     };

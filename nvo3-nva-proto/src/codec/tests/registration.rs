@@ -96,6 +96,7 @@ fn claims(count: u32) -> Vec<Claim> {
         old: Some(NveId(1)),
         expected: Some(VERSION),
         ips: one_ip(n),
+        role: Role::Unknown,
     };
     (0..count).map(claim).collect()
 }
@@ -103,7 +104,8 @@ fn claims(count: u32) -> Vec<Claim> {
 #[test]
 fn an_edge_with_thousands_of_tsis_needs_few_messages() {
     let vn = Vni::MAX;
-    let tsis: Vec<_> = (0..5_000).map(|n| Resting { mac: mac(n), version: VERSION, ips: one_ip(n) }).collect();
+    let tsis: Vec<_> =
+        (0..5_000).map(|n| Resting { mac: mac(n), version: VERSION, ips: one_ip(n), role: Role::Unknown }).collect();
     let versions: Vec<_> = tsis.iter().map(|tsi| TsiVersion { mac: tsi.mac, version: VERSION }).collect();
 
     let restated = Restate { vn, more: false, tsis }.split().len();

@@ -32,7 +32,8 @@ fn unknown_and_prohibited_are_two_answers() {
 /// Checks DAP-06.
 #[test]
 fn an_answer_says_how_long_it_may_be_kept() {
-    let mapping = Mapping { mac: Mac::ZERO, ips: vec![], version: Version::default(), place: None };
+    let mapping =
+        Mapping { mac: Mac::ZERO, ips: vec![], version: Version::default(), place: None, role: Role::Unknown };
 
     for answer in [Answer::Found(mapping), Answer::NotFound, Answer::Prohibited] {
         for lifetime in [0, 1, 600, u16::MAX] {
@@ -46,7 +47,13 @@ fn an_answer_says_how_long_it_may_be_kept() {
 }
 
 fn update() -> Update {
-    let mapping = |n| Mapping { mac: Mac([2, 0, 0, 0, 0, n]), ips: vec![], version: Version::default(), place: None };
+    let mapping = |n| Mapping {
+        mac: Mac([2, 0, 0, 0, 0, n]),
+        ips: vec![],
+        version: Version::default(),
+        place: None,
+        role: Role::Unknown,
+    };
     Update {
         vn: Vni::MAX,
         after: RecordNo(1),

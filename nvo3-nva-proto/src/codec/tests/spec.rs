@@ -31,7 +31,7 @@ const MOVE: MoveId = MoveId(7);
 const WORD: MoveWord = MoveWord { move_id: MOVE, version: VERSION };
 
 fn tsi() -> Tsi {
-    Tsi { key: TsiKey { vn: VN.unwrap(), mac: MAC }, ips: vec![IP4, IP6] }
+    Tsi { key: TsiKey { vn: VN.unwrap(), mac: MAC }, ips: vec![IP4, IP6], role: Role::Unknown }
 }
 
 /// The examples of SPEC.md: the title, the header and the message of each.
@@ -70,8 +70,17 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         old: Some(NveId(1)),
         expected: Some(VERSION),
         ips: vec![IP4, IP6],
+        role: Role::Unknown,
     };
-    let started = Claim { mac: other, kind: MoveKind::Cold, by_word: false, old: None, expected: None, ips: vec![ip4] };
+    let started = Claim {
+        mac: other,
+        kind: MoveKind::Cold,
+        by_word: false,
+        old: None,
+        expected: None,
+        ips: vec![ip4],
+        role: Role::Unknown,
+    };
     let lifetime = Lifetime::new(Micros::from_secs(60));
     let request = RegistrationRequest { vn, lifetime, claims: vec![came, started] };
     let versions = vec![TsiVersion { mac: MAC, version: VERSION }, TsiVersion { mac: other, version: NEWER }];
@@ -85,8 +94,8 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         current: Some(OLD),
     };
     let resting = vec![
-        Resting { mac: MAC, version: VERSION, ips: vec![IP4, IP6] },
-        Resting { mac: other, version: NEWER, ips: vec![ip4] },
+        Resting { mac: MAC, version: VERSION, ips: vec![IP4, IP6], role: Role::Unknown },
+        Resting { mac: other, version: NEWER, ips: vec![ip4], role: Role::Unknown },
     ];
     let restate = Restate { vn, more: true, tsis: resting };
     let empty = Restate { vn: Vni::new(0).unwrap(), more: false, tsis: vec![] };
@@ -98,11 +107,11 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         peer: NveId(2),
         tsis: vec![tsi()],
     };
-    let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW) };
+    let mapping = Mapping { mac: MAC, ips: vec![IP4, IP6], version: VERSION, place: Some(NEW), role: Role::Unknown };
     let found = Response {
         vn,
         address: Address::Ip(IP4),
-        answer: Answer::Found(mapping.clone()),
+        answer: Answer::Found(Mapping { role: Role::Router, ..mapping.clone() }),
         lifetime: Lifetime::new(Micros::from_secs(60)),
     };
     let not_found = Response {
@@ -111,12 +120,13 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
         lifetime: Lifetime::new(Micros::from_secs(5)),
         ..found.clone()
     };
-    let gone = Mapping { mac: other, ips: vec![], version: NEWER, place: None };
+    let gone = Mapping { mac: other, ips: vec![], version: NEWER, place: None, role: Role::Unknown };
     let restarted = Mapping {
         mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
         ips: vec![IP4],
         version: Version { epoch: 4, generation: 1 },
         place: Some(OLD),
+        role: Role::Unknown,
     };
     let update = Update {
         vn,
@@ -185,12 +195,12 @@ pub(crate) fn examples() -> Vec<(&'static str, Header, Message)> {
     let snapshot = StateChunk { part: StatePart::Snapshot(b"timers".to_vec()), ..chunk.clone() };
     let opaque = StateChunk { part: StatePart::Opaque(b"lease 600".to_vec()), ..chunk.clone() };
     let ack = StateAck { stream, kind, upto: offer.total, answer: StateAnswer::Taken };
-    let cached = CacheEntry { mac: MAC, ips: vec![IP4, IP6], version: VERSION, nve: NveId(1) };
+    let cached = CacheEntry { mac: MAC, ips: vec![IP4, IP6], version: VERSION, nve: NveId(1), role: Role::Unknown };
     let report = CacheReport {
         vn,
         entries: vec![
             cached.clone(),
-            CacheEntry { mac: other, ips: vec![], version: NEWER, nve: NveId(2) },
+            CacheEntry { mac: other, ips: vec![], version: NEWER, nve: NveId(2), role: Role::Unknown },
             CacheEntry {
                 mac: Mac([0x02, 0, 0, 0, 0, 0x0c]),
                 ips: vec![IP4],

@@ -50,13 +50,23 @@ fn address() -> impl Strategy<Value = Address> {
     prop_oneof![mac().prop_map(Address::Mac), ip().prop_map(Address::Ip)]
 }
 
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Unknown), Just(Role::Host), Just(Role::Router)]
+}
+
 fn tsi(ips: impl Strategy<Value = Vec<IpAddr>>) -> impl Strategy<Value = Tsi> {
-    (key(), ips).prop_map(|(key, ips)| Tsi { key, ips })
+    (key(), ips, role()).prop_map(|(key, ips, role)| Tsi { key, ips, role })
 }
 
 fn mapping(place: impl Strategy<Value = Option<Place>>) -> impl Strategy<Value = Mapping> {
     let ips = vec(ip(), 0..4);
-    (mac(), ips, version(), place).prop_map(|(mac, ips, version, place)| Mapping { mac, ips, version, place })
+    (mac(), ips, role(), version(), place).prop_map(|(mac, ips, role, version, place)| Mapping {
+        mac,
+        ips,
+        role,
+        version,
+        place,
+    })
 }
 
 /// An Update of any size, with more places than one message holds.
@@ -157,8 +167,9 @@ const NEVER: Micros = Micros::from_millis(u32::MAX as u64);
 
 fn claim(ips: impl Strategy<Value = Vec<IpAddr>>) -> impl Strategy<Value = Claim> {
     let old = option::of(any::<u64>().prop_map(NveId));
-    (mac(), move_kind(), any::<bool>(), old, option::of(version()), ips)
-        .prop_map(|(mac, kind, by_word, old, expected, ips)| Claim { mac, kind, by_word, old, expected, ips })
+    (mac(), move_kind(), any::<bool>(), old, option::of(version()), ips, role()).prop_map(
+        |(mac, kind, by_word, old, expected, ips, role)| Claim { mac, kind, by_word, old, expected, ips, role },
+    )
 }
 
 /// A request with fewer than `most` claims.
@@ -200,7 +211,12 @@ pub(super) fn deregister(most: usize) -> impl Strategy<Value = Deregister> {
 
 /// A restatement of fewer than `most` TSIs.
 pub(super) fn restate(most: usize) -> impl Strategy<Value = Restate> {
-    let resting = (mac(), version(), vec(ip(), 0..6)).prop_map(|(mac, version, ips)| Resting { mac, version, ips });
+    let resting = (mac(), version(), vec(ip(), 0..6), role()).prop_map(|(mac, version, ips, role)| Resting {
+        mac,
+        version,
+        ips,
+        role,
+    });
     (vni(), any::<bool>(), vec(resting, 0..most)).prop_map(|(vn, more, tsis)| Restate { vn, more, tsis })
 }
 
@@ -382,12 +398,8 @@ fn transfer_group() -> BoxedStrategy<Message> {
 /// A report with fewer than `most` entries, each of which may point to another NVE.
 pub(super) fn report(most: usize) -> impl Strategy<Value = CacheReport> {
     let nve = prop_oneof![any::<u64>(), 0..4_u64].prop_map(NveId);
-    let entry = (mac(), vec(ip(), 0..4), version(), nve).prop_map(|(mac, ips, version, nve)| CacheEntry {
-        mac,
-        ips,
-        version,
-        nve,
-    });
+    let entry = (mac(), vec(ip(), 0..4), version(), nve, role())
+        .prop_map(|(mac, ips, version, nve, role)| CacheEntry { mac, ips, version, nve, role });
     (vni(), vec(entry, 0..most), any::<bool>()).prop_map(|(vn, entries, more)| CacheReport { vn, entries, more })
 }
 

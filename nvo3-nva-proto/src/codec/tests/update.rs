@@ -20,6 +20,7 @@ fn dual_stack(count: u64, places: u64) -> Update {
         ips: [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].to_vec(),
         version: Version { epoch: 3, generation: u64::MAX / 2 + n * 1_000_000 },
         place: Some(dual(n % places)),
+        role: Role::Unknown,
     };
     Update {
         vn: Vni::MAX,
@@ -58,12 +59,12 @@ fn a_tsi_with_as_many_addresses_as_it_may_have_fits_each_message() {
         let ips: Vec<_> = family.iter().copied().cycle().take(MAX_IPS).collect();
         let (mac, vn, address) = (Mac::ZERO, Vni::MAX, Address::Ip(both[0]));
         let version = Version { epoch: 1, generation: 1 };
-        let mapping = Mapping { mac, ips: ips.clone(), version, place: Some(dual(1)) };
+        let mapping = Mapping { mac, ips: ips.clone(), version, place: Some(dual(1)), role: Role::Unknown };
         let update = Update { mappings: [mapping.clone()].to_vec(), ..dual_stack(0, 1) };
         let (kind, old, expected) = (MoveKind::Hot, Some(NveId(1)), Some(version));
-        let claim = Claim { mac, kind, by_word: true, old, expected, ips: ips.clone() };
-        let resting = Resting { mac, version, ips: ips.clone() };
-        let tsi = Tsi { key: TsiKey { vn, mac }, ips };
+        let claim = Claim { mac, kind, by_word: true, old, expected, ips: ips.clone(), role: Role::Unknown };
+        let resting = Resting { mac, version, ips: ips.clone(), role: Role::Unknown };
+        let tsi = Tsi { key: TsiKey { vn, mac }, ips, role: Role::Unknown };
         let messages = [
             Message::Response(Response {
                 vn,

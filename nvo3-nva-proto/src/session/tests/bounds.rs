@@ -2,7 +2,7 @@
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
-use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
+use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, Role, SessionId};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -25,7 +25,7 @@ fn a_full_queue_refuses_and_changes_nothing() {
 fn what_does_not_fit_or_is_the_session_s_own_is_not_queued() {
     let mut net = Network::connected();
     let ips = vec!["2001:db8::1".parse().unwrap(); 100];
-    let tsi = crate::Resting { mac: crate::Mac::ZERO, version: crate::Version::default(), ips };
+    let tsi = crate::Resting { mac: crate::Mac::ZERO, version: crate::Version::default(), ips, role: Role::Unknown };
     let too_long = Message::Restate(crate::Restate { vn: crate::Vni::MAX, more: false, tsis: vec![tsi] });
 
     assert!(matches!(net.side(NVE).send(0, &too_long), Err(SendError::Encode(_))));

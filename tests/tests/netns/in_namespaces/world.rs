@@ -18,7 +18,7 @@ pub(crate) struct Setting {
     pub(crate) vm: Vm,
     pub(crate) correspondent: Tenant,
     pub(crate) fabric: Fabric,
-    one: MutexGuard<'static, ()>,
+    pub(crate) one: MutexGuard<'static, ()>,
 }
 
 /// Namespaces, tenants, and the programs of an overlay.

@@ -1,6 +1,6 @@
 use super::*;
 use nvo3_mobility::nva::{Book, Plan};
-use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Tsi, TsiKey};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, NveId, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use std::process::Command;
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ fn one_of_each() -> Vec<(Version, Record)> {
     let (tsi, version) = (key(1), Version { epoch: 299, generation: 300 });
     let plan = Plan { id, tsis, old, new, kind: MoveKind::Hot, by_word: true, deadline };
     let all = [
-        Record::Registered { tsi: Tsi { key: key(1), ips }, nve },
+        Record::Registered { tsi: Tsi { key: key(1), ips, role: Role::Unknown }, nve },
         Record::Planned(plan.clone()),
         Record::Committed { id },
         Record::Aborted { id },
@@ -241,7 +241,8 @@ fn what_waits_goes_in_one_transaction_and_is_reported_in_order() {
 
 /// A change of one of three TSIs, as a journal of a long life has them.
 fn change(n: u64) -> (Version, Record) {
-    let tsi = Tsi { key: key((n % 3) as u8), ips: vec![std::net::Ipv4Addr::from(n as u32).into()] };
+    let tsi =
+        Tsi { key: key((n % 3) as u8), ips: vec![std::net::Ipv4Addr::from(n as u32).into()], role: Role::Unknown };
     let record = match n % 10 {
         0 => Record::Withdrawn { tsi: tsi.key },
         _ => Record::Registered { tsi, nve: NveId(n % 5) },

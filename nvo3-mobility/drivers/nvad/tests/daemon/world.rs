@@ -5,7 +5,7 @@ use nvo3_mobility::edge::Peer;
 use nvo3_mobility::edge::foreign::{ForeignEdge, Next};
 use nvo3_mobility::nve::{Event, Input, Nve, NveConfig};
 use nvo3_mobility::table::{PortPolicy, VapId};
-use nvo3_nva_proto::{Locators, Message, Micros, NveId, Place, Tsi, TsiKey};
+use nvo3_nva_proto::{Locators, Message, Micros, NveId, Place, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use nvoctl::{Reply, Request, What, clock};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn tsi(n: u8) -> Tsi {
     let key = TsiKey { vn: Vni::new(77).unwrap(), mac: Mac([2, 0, 0, 0, 0, n]) };
-    Tsi { key, ips: vec![IpAddr::from([192, 0, 2, n])] }
+    Tsi { key, ips: vec![IpAddr::from([192, 0, 2, n])], role: Role::Unknown }
 }
 
 pub(crate) fn place(n: u8) -> Place {

@@ -291,5 +291,6 @@ const fn policy(port: &Port) -> PortPolicy {
     let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
     policy.router_advertisements |= port.router_advertisements;
     policy.dhcp_server |= port.dhcp_server;
+    policy.learn_addresses = port.learn;
     policy
 }
