@@ -28,6 +28,11 @@ impl Hypervisor {
         }
     }
 
+    /// True if a VM was killed and has not started elsewhere.
+    pub(crate) fn is_killed(&self, number: usize) -> bool {
+        self.vms().get(number).is_some_and(|vm| vm.astray.is_some() && matches!(vm.seat, Seat::Stopped(_)))
+    }
+
     /// A VM that was killed starts at an edge.
     pub(crate) fn rise(&mut self, now: Instant, number: usize, to: EdgeNo) -> Vec<Deed> {
         let Some(vm) = self.vms_mut().get_mut(number) else { return Vec::new() };

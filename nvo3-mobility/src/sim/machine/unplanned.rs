@@ -43,16 +43,10 @@ impl World {
         let Some((trouble, _)) = self.mishaps.due(n, &mut self.random) else { return };
         let now = self.now();
         match trouble {
-            Trouble::Crash { to, .. } if !self.is_up(Node::Edge(to)) => {
+            Trouble::Crash { vm, to, .. } if self.hypervisor.seat(vm).edge() != to && !self.is_up(Node::Edge(to)) => {
                 return self.queue.put(now + RETRY, Event::Unplanned(n));
             }
-            // The claim by frames was refused, since the VM never spoke where it was killed: its hypervisors say what is true.
-            Trouble::Crash { vm, to, .. } if self.hypervisor.seat(vm) == Seat::Runs(to) => {
-                if let Some(left) = self.hypervisor.vms().get(vm).and_then(Vm::astray) {
-                    self.hosts_of(vm).into_iter().for_each(|host| self.detach(left, host));
-                    self.say_that_it_runs(vm, to);
-                }
-            }
+            Trouble::Crash { vm, to, .. } if !self.hypervisor.is_killed(vm) => return self.insist(vm, to),
             Trouble::Crash { vm, to, word, .. } => {
                 // An edge that died does not know whether the VM ever answered.
                 let old = self.hypervisor.seat(vm).edge();
@@ -62,7 +56,7 @@ impl World {
                 if word || died {
                     self.say_that_it_runs(vm, to);
                 }
-                return self.queue.put(now + INSIST, Event::Unplanned(n));
+                self.queue.put(now + INSIST, Event::Unplanned(n));
             }
             Trouble::Replug { vm, .. } => {
                 let at = self.hypervisor.seat(vm).edge();
@@ -81,6 +75,15 @@ impl World {
         }
         self.mishaps.returned(now + CLAIM);
         self.mishaps.over(n);
+    }
+
+    /// A claim by frames was refused, since the VM never spoke where it was killed: its hypervisors say what is true.
+    fn insist(&mut self, vm: usize, to: EdgeNo) {
+        if let Some(left) = self.hypervisor.vms().get(vm).and_then(Vm::astray).filter(|left| *left != to) {
+            self.hosts_of(vm).into_iter().for_each(|host| self.detach(left, host));
+            self.say_that_it_runs(vm, to);
+            self.mishaps.returned(self.now() + CLAIM);
+        }
     }
 
     /// Notes which VMs every node knows again to be where they are.
