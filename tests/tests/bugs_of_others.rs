@@ -320,6 +320,7 @@ fn opte_368_creating_the_target_port_hijacks_early() {
         assert_eq!(world.sends(2), tunnel_to(1, &world), "{step}");
         assert_eq!(world.tunnelled_to_vm(0), Verdict::Deliver(AT_OLD), "{step}");
     }
+    world.direct.tell(2, nve::Input::Detach { vap: VapId(1) });
     world.direct.start(1, 1, tsi(3));
     assert_eq!(world.sends(1), tunnel_to(1, &world), "the target's own stations reach it where it runs");
 }

@@ -101,7 +101,7 @@ impl Nve {
             RegistrationResult::Stale => {
                 if let Some(ips) = self.stations.ips(&key) {
                     let (ips, role) = (ips.to_vec(), self.stations.role(&key));
-                    self.keep(key, (version, ips, role, current), Lifetime::Session);
+                    self.keep(key, (version, ips, role, current), Lifetime::Pushed);
                     // The VM is still here, and this NVE has the newer version now: it asks again.
                     self.step(key, Input::Again);
                 }

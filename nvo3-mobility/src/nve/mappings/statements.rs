@@ -16,12 +16,10 @@ pub(crate) type Said = (Version, Vec<IpAddr>, Role, Option<Place>);
 pub(crate) enum Lifetime {
     /// The NVA gave it with its answer (DIR-03: an answer has a lifetime).
     Said(nvo3_nva_proto::Lifetime),
-    /// The NVA pushed the statement without a lifetime: it has the lifetime of the statement that it replaces.
+    /// The NVA said it unasked and without a lifetime: it has the lifetime of the statement that it replaces.
     Pushed,
     /// The statement says that the TSI is gone: it has the lifetime of a negative answer.
     Gone,
-    /// The lifetime ends with the session.
-    Session,
 }
 
 impl Mappings {
@@ -50,7 +48,6 @@ impl Mappings {
 
     fn end(&self, now: Instant, key: &TsiKey, lifetime: Lifetime) -> Option<Instant> {
         match lifetime {
-            Lifetime::Session => None,
             Lifetime::Said(lifetime) => lifetime.length().map(|length| now + length),
             Lifetime::Gone => Some(now + self.negative),
             Lifetime::Pushed => match self.cache.get(key) {
