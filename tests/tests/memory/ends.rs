@@ -128,24 +128,6 @@ fn a_withdrawal_in_a_move_is_carried_out_when_the_move_has_ended_and_no_later_mo
     assert_eq!((mapped(&world, &vm.key), state(&world, 0, &vm.key)), (Some(1), "here"));
 }
 
-/// The hypervisor takes the port of a stopped VM away, and the move does not come to pass.
-#[test]
-fn a_vm_that_stopped_and_lost_its_port_is_withdrawn_when_its_move_is_called_off() {
-    let mut world = Direct::with(3, config(1));
-    let vm = tsi(1);
-    world.start(0, 1, vm.clone());
-    world.attach(1, 5, vec![vm.clone()]);
-    world.plan(10, vec![vm.key], 2);
-    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: nvo3_nva_proto::MoveId(10), stopped_at: None });
-    world.tell(0, nve::Input::Detach { vap: VapId(1) });
-    assert_eq!((mapped(&world, &vm.key), state(&world, 0, &vm.key)), (Some(1), "suspended"));
-
-    world.nva.handle(world.now, nva::Input::Cancel(nvo3_nva_proto::MoveId(10))).unwrap();
-    world.settle();
-
-    assert_eq!((mapped(&world, &vm.key), state(&world, 0, &vm.key)), (None, "away"));
-}
-
 /// A port that is attached again gets more addresses, and a move is planned before the authority hears of them.
 #[test]
 fn addresses_that_came_too_late_for_a_move_are_registered_after_it() {

@@ -57,8 +57,8 @@ impl Nve {
         match effect {
             Effect::Changed { key, from, to } => {
                 self.tell(Event::State { key, from, to });
-                if matches!(to, State::Here | State::Halted { .. }) && !self.stations.is_attached(&key) {
-                    // The port went during a move that ended here.
+                if to == State::Here && !self.stations.is_attached(&key) {
+                    // The port went while another NVE claimed the TSI.
                     self.step_if_it_fits(key, Input::Detach);
                 }
                 self.claim_new_addresses(key);
