@@ -50,6 +50,9 @@ struct Flags {
     /// How many worlds run at once [default: the number of processors].
     #[arg(long)]
     jobs: Option<usize>,
+    /// Leave trouble of this kind out of every world, for example store-old. May be repeated.
+    #[arg(long, value_name = "KIND")]
+    without: Vec<String>,
     /// Run the one world of this seed.
     #[arg(long, group = "one", conflicts_with = "worlds")]
     seed: Option<u64>,
@@ -73,11 +76,20 @@ struct Flags {
     shrink: bool,
 }
 
+impl Flags {
+    /// The world of a seed.
+    fn world_of(&self, seed: u64) -> Scenario {
+        let mut scenario = Scenario::of_seed(seed);
+        scenario.mishaps.retain(|mishap| self.without.iter().all(|kind| kind != mishap.what.kind()));
+        scenario
+    }
+}
+
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let done = match (flags.seed, &flags.world) {
         (None, None) => many::run(&flags),
-        (Some(seed), _) => one(&flags, Scenario::of_seed(seed)),
+        (Some(seed), _) => one(&flags, flags.world_of(seed)),
         (None, Some(path)) => read(path).and_then(|scenario| one(&flags, scenario)),
     };
     match done {

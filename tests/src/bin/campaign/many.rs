@@ -114,10 +114,10 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
                         break;
                     }
                     let seed = flags.from + n;
-                    let run = sim::run_scenario(Scenario::of_seed(seed)).unwrap();
+                    let run = sim::run_scenario(flags.world_of(seed)).unwrap();
                     if let Some(first) = run.violations.first() {
                         match failed.fetch_add(1, Ordering::Relaxed) {
-                            0..SHOWN => show(seed, &run),
+                            0..SHOWN => show(flags, seed, &run),
                             SHOWN..NAMED => say!("seed {seed}: {first}"),
                             _ => {}
                         }
@@ -139,13 +139,13 @@ pub(crate) fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
 }
 
 /// Prints a failing world: the violations, the command that runs it again, and the small world that it shrinks to with its timeline.
-fn show(seed: u64, run: &Run) {
+fn show(flags: &Flags, seed: u64, run: &Run) {
     let mut text =
         format!("seed {seed}: cargo run --release -p nvo3-tests --bin campaign -- --seed {seed} --timeline\n");
     for violation in run.violations.iter().take(3) {
         text += &format!("  violation: {violation}\n");
     }
-    let mut small = shrunk(Scenario::of_seed(seed), &invariants(run));
+    let mut small = shrunk(flags.world_of(seed), &invariants(run));
     if let Ok(json) = serde_json::to_string(&small) {
         text += &format!("  shrunk (--world FILE.json): {json}\n");
     }
