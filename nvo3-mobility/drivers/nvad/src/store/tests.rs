@@ -46,7 +46,7 @@ fn closed(n: u64) -> (Version, Record) {
 #[test]
 fn the_bytes_of_a_record_stay_as_they_are() {
     let written = [
-        "ac0200070200000000010200c00002010120010db8000000000000000000000000010001",
+        "ac0200070200000000010200c00002010120010db80000000000000000000000010001",
         "ac0202ffffffffffffffffff0102070200000000010702000000000201020001c096b102",
         "ac0203ffffffffffffffffff01",
         "ac0204ffffffffffffffffff01",
