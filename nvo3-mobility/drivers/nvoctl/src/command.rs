@@ -427,7 +427,7 @@ mod tests {
             ("prepare --vni 7 --to 2", "--mac <MAC>"),
             ("prepare --vni 16777216 --mac 02:00:00:00:00:01 --to 2", "a VNI is a number up to 16777215"),
             ("prepare --vni 7 --mac 02:00 --to 2", "six hex pairs"),
-            ("prepare --vni 7 --mac 02:00:00:00:00:01 --to nve2", "invalid digit"),
+            ("prepare --vni 7 --mac 02:00:00:00:00:01 --to nve2", "the number of an NVE is needed"),
             ("suspend --vni 7 --mac 02:00:00:00:00:01 --stopped-at yesterday", "neither nanoseconds"),
             ("suspend --vni 7 --mac 02:00:00:00:00:01 --stopped-at 99999999999999999", "in the future"),
             ("suspend --vni 7 --mac 02:00:00:00:00:01 --stopped-at @1700000000000", "in the future"),

@@ -1,7 +1,7 @@
 //! Many worlds at once, and what they come to.
 
 use crate::{Flags, invariants, shrunk, timeline};
-use nvo3_mobility::sim::{self, Loss, Run, Scenario, Visited};
+use nvo3_mobility::sim::{self, Loss, Run, Visited};
 use nvo3_tests::say;
 use std::collections::BTreeMap;
 use std::error::Error;
