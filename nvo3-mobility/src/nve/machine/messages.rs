@@ -5,6 +5,7 @@ use crate::nve::io::Event;
 use crate::nve::link::Heard;
 use crate::nve::mappings::{Lifetime, Said};
 use crate::nve::rules::{Input, State};
+use crate::nve::stations::Revoking;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
@@ -210,7 +211,8 @@ impl Nve {
     fn prepare(&mut self, prepare: Prepare) {
         let (move_id, version) = (prepare.move_id, prepare.version);
         match self.stations.prepare(prepare) {
-            Ok(input) => self.step_move(move_id, input),
+            Ok(Some(input)) => self.step_move(move_id, input),
+            Ok(None) => self.counters.stale += 1,
             Err(why) => {
                 self.counters.shed_moves += 1;
                 self.refuse(move_id, version, why);
@@ -219,13 +221,13 @@ impl Nve {
     }
 
     fn revoke(&mut self, word: MoveWord) {
-        match self.stations.plan(word.move_id) {
-            Some(plan) => self.step_move(word.move_id, Input::Revoke(plan)),
-            // The move was never prepared here, so it was never activated.
-            None => {
-                self.say(&Message::Revoked(word));
-            }
-        }
+        let answer = match self.stations.revoke(word) {
+            Revoking::Step(input) => return self.step_move(word.move_id, input),
+            Revoking::Activated => Message::Activated(word),
+            Revoking::Revoked => Message::Revoked(word),
+            Revoking::Nothing => return,
+        };
+        self.say(&answer);
     }
 
     fn outcome(&mut self, outcome: Outcome) {

@@ -22,6 +22,7 @@ mod words;
 
 pub(super) use effects::{Effect, Effects};
 pub(super) use learned::Learning;
+pub(super) use moves::Revoking;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
 pub(super) use standing::Standing;

@@ -1,11 +1,11 @@
 //! The moves that this NVE is a party of. The TSIs of a move send one message together.
 
 use super::Stations;
-use super::rules::{Input, Plan, Word};
+use super::rules::{Input, Plan, Sign, State, TsiState, Word};
 use crate::nve::orders::Row;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{MoveId, MoveKind, MoveWord, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
 
 /// One move, without the states of its TSIs.
 #[derive(Clone, Debug)]
@@ -15,6 +15,19 @@ pub(super) struct Move {
     pub(super) tsis: Vec<TsiKey>,
     /// Per message: the TSIs that have said it, until all TSIs of the move have.
     said_by: BTreeMap<Word, BTreeSet<TsiKey>>,
+}
+
+/// What an NVE does about *Revoke*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoking {
+    /// Give this input to each TSI of the move.
+    Step(Input),
+    /// Say that the VM runs here by this move.
+    Activated,
+    /// Say that the move will never be activated here: it was never prepared here, or is over here.
+    Revoked,
+    /// Nothing: the VM runs here by a newer statement, which the NVA was told.
+    Nothing,
 }
 
 /// The moves in hand, bounded.
@@ -70,11 +83,15 @@ impl Moves {
 }
 
 impl Stations {
-    /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
-    pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Input, Refusal> {
+    /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move. `None`: newer statements
+    /// about all its TSIs came before, and it changes nothing.
+    pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Option<Input>, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
+        }
+        if !tsis.iter().any(|tsi| self.is_in(move_id, &tsi.key) || version > self.state(&tsi.key).floor) {
+            return Ok(None);
         }
         if peer.locators.reachable_from(&self.place.locators).is_none() {
             return Err(Refusal::NoCommonUnderlay);
@@ -101,12 +118,44 @@ impl Stations {
             }
         }
         let plan = Plan { id: move_id, version, peer };
-        Ok(match side {
+        Ok(Some(match side {
             Side::New => Input::PrepareNew(plan),
             Side::Old if kind == MoveKind::Failover && suspended => Input::Yield(plan),
             Side::Old if kind == MoveKind::Failover => Input::Confirm(plan),
             Side::Old => Input::PrepareOld(plan, suspended),
-        })
+        }))
+    }
+
+    fn is_in(&self, id: MoveId, key: &TsiKey) -> bool {
+        self.tsis.get(key).and_then(|station| station.move_id()) == Some(id)
+    }
+
+    /// The answer to *Revoke*.
+    pub(crate) fn revoke(&self, word: MoveWord) -> Revoking {
+        let MoveWord { move_id, version } = word;
+        // The NVA has an old copy of its records: the move is committed, and brought the VM.
+        if self.tsis.values().any(|station| station.brought_by == Some(move_id)) {
+            return Revoking::Activated;
+        }
+        let Some(plan) = self.plan(move_id) else { return Revoking::Revoked };
+        let tsis = self.in_move(move_id);
+        let heeds = |key: &TsiKey| {
+            let TsiState { state, floor } = self.state(key);
+            self.is_in(move_id, key) || version >= floor && state.plan().is_none()
+        };
+        let runs = |key: &TsiKey| match self.state(key).state {
+            State::Claiming { sign, .. } => sign == Sign::Word,
+            State::Suspending(_) | State::Suspended(_) => false,
+            state => state.is_home(),
+        };
+        if tsis.iter().any(heeds) {
+            Revoking::Step(Input::Revoke(plan))
+        } else if tsis.iter().any(runs) {
+            // No NVE says that a move is revoked where the VM runs.
+            Revoking::Nothing
+        } else {
+            Revoking::Revoked
+        }
     }
 
     /// A TSI comes to a port where it may learn: it keeps the addresses that it had before.
