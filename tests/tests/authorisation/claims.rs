@@ -96,6 +96,24 @@ fn a_word_takes_a_vm_that_left_its_old_nve_without_a_word() {
     assert_eq!(world.nva.counters().still_here_registrations, 0);
 }
 
+/// The old NVE restarted, or its VM talks to nobody: it cannot tell silence from absence.
+#[test]
+fn a_word_takes_a_vm_that_never_spoke_at_the_deadline_and_with_an_alarm() {
+    let vm = tsi(1);
+    let mut world = Direct::new(2);
+    world.start(OWNER, 1, vm.clone());
+
+    world.start(HOSTILE, 1, vm.clone());
+    world.run(Micros::from_secs(4));
+    assert_eq!(world.nva.lookup(&vm.key).unwrap().place, Some(place(1)));
+    assert_eq!(world.edges[OWNER].nve().state(&vm.key).state.name(), "confirming", "it goes on delivering");
+    world.run(Micros::from_secs(2));
+
+    assert_eq!(world.nva.lookup(&vm.key).unwrap().place, Some(place(2)));
+    let alarms = world.events.iter().filter(|event| matches!(event, nva::Event::DidNotYield { .. }));
+    assert_eq!((alarms.count(), refused(&world).len()), (1, 0));
+}
+
 #[test]
 fn a_word_takes_a_vm_whose_old_hypervisor_stopped_it_at_once() {
     let vm = tsi(1);

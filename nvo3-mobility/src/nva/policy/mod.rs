@@ -23,7 +23,7 @@ pub enum ClaimsByWord {
     /// The old NVE asks its VM first, as after a frame. If the VM answers, the word is refused. If the old NVE does not answer until
     /// `NvaConfig.yield_deadline`, the word wins, with [`Event::DidNotYield`](super::Event::DidNotYield).
     ///
-    /// A VM that never sent a frame at its old NVE counts as there, until its hypervisor says there that it is gone.
+    /// About a VM that never sent a frame there, the old NVE answers nothing.
     #[default]
     Confirmed,
     /// The old NVE stops delivering at once. One hostile NVE then takes every VM of the domain that its rule allows.

@@ -350,8 +350,8 @@ impl Nve {
         while let Some(unanswered) = self.stations.pop_unanswered(self.now) {
             match unanswered {
                 Unanswered::Again(key) => self.probe(key),
-                Unanswered::Over(key, input) => {
-                    self.step_if_it_fits(key, input);
+                Unanswered::Silent(key) => {
+                    self.step_if_it_fits(key, rules::Input::Silent);
                 }
             }
         }

@@ -1,11 +1,10 @@
 //! The question to a VM whether it is here, after a frame at another NVE showed it there (I11: a running VM is not taken away by a frame
 //! elsewhere).
 //!
-//! The VM is asked a few times. Silence means that it is gone only if it has spoken here before: a VM that never answers is believed to
-//! be here.
+//! The VM is asked a few times. Silence means that it is gone only if it has spoken here before. About a VM that never spoke this NVE says
+//! nothing: the NVA decides at its deadline, for a hypervisor's word and against a frame.
 
 use super::Stations;
-use super::rules::Input;
 use alloc::collections::BTreeMap;
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
 
@@ -25,8 +24,8 @@ pub(super) struct Probes {
 pub(crate) enum Unanswered {
     /// Ask the VM again.
     Again(TsiKey),
-    /// Give the TSI this input.
-    Over(TsiKey, Input),
+    /// The VM has spoken here before, and is gone.
+    Silent(TsiKey),
 }
 
 impl Probes {
@@ -69,13 +68,16 @@ impl Stations {
 
     /// A VM that has not answered a question, and what follows.
     pub(crate) fn pop_unanswered(&mut self, now: Instant) -> Option<Unanswered> {
-        let (at, key) = self.probes.next().filter(|(at, _)| *at <= now)?;
-        let (_, times) = self.probes.asked.remove(&key)?;
-        if times < TIMES {
-            self.probes.asked.insert(key, (at + self.probes.interval, times + 1));
-            return Some(Unanswered::Again(key));
+        loop {
+            let (at, key) = self.probes.next().filter(|(at, _)| *at <= now)?;
+            let (_, times) = self.probes.asked.remove(&key)?;
+            if times < TIMES {
+                self.probes.asked.insert(key, (at + self.probes.interval, times + 1));
+                return Some(Unanswered::Again(key));
+            }
+            if self.tsis.get(&key).is_some_and(|station| station.heard) {
+                return Some(Unanswered::Silent(key));
+            }
         }
-        let spoke = self.tsis.get(&key).is_some_and(|station| station.heard);
-        Some(Unanswered::Over(key, if spoke { Input::Silent } else { Input::Frame }))
     }
 }
