@@ -73,6 +73,8 @@ fn an_nve_subscribes_to_no_more_vns_than_its_quota_and_each_counts_in_the_footpr
     // Four subscriptions, one of the other NVE, and one offence that is remembered.
     assert_eq!(world.nva.footprint() - before, 4 + 1 + 1);
     assert!(world.nva.counters().over_quota_subscriptions >= 6);
+    assert!(world.edges[0].nve().counters().peer_errors >= 6, "the NVE is told");
+    assert_eq!(world.edges[1].nve().counters().peer_errors, 0);
     assert_eq!(over(&world, 1, Quota::Subscriptions), 1);
     world.edges[0].control.tell(world.now, nve::Input::Goodbye).unwrap();
     world.settle();

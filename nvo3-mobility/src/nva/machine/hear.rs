@@ -6,7 +6,7 @@ use crate::nva::conduct::rules;
 use crate::nva::io::Event;
 use crate::nva::peers::{Heard, Letter, Receipt, Said};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Message, MoveId, MoveResult, NveId, Outcome, Side, Version};
+use nvo3_nva_proto::{ErrorCode, Message, MoveId, MoveResult, NveId, Outcome, Side, Version};
 
 impl Nva {
     /// Handles the result of a datagram.
@@ -53,7 +53,7 @@ impl Nva {
                 }
                 Said::Message { sequence, transaction, message } => {
                     let (named, last) = (self.named(&message), self.journal.last());
-                    self.handle_message(nve, transaction, message);
+                    self.handle_message(nve, (sequence, transaction), message);
                     let made = Some(self.journal.last()).filter(|now| *now > last).unwrap_or_default();
                     let after = self.undurable.about_tsis(&named).max(made);
                     self.peers.set_in_force(nve, sequence, after, self.journal.durable());
@@ -107,8 +107,9 @@ impl Nva {
         }
     }
 
-    fn handle_message(&mut self, from: NveId, transaction: u32, message: Message) {
+    fn handle_message(&mut self, from: NveId, (sequence, transaction): (u32, u32), message: Message) {
         use rules::Input::{Activated, Ready, Refused, Resumed, Revoked, Suspended};
+        let about = message.type_code();
         match message {
             Message::RegistrationRequest(request) => self.register(from, transaction, request),
             Message::Deregister(request) => self.deregister(from, transaction, &request),
@@ -119,10 +120,16 @@ impl Nva {
                 self.query(from, transaction, query);
             }
             Message::Subscribe(vn) => {
-                self.publish.subscribe(&self.facts, vn, from);
+                if !self.publish.subscribe(&self.facts, vn, from) {
+                    self.peers.refuse_message(from, (sequence, about), ErrorCode::Resource);
+                }
             }
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
-            Message::Resync(resync) => self.publish.resync(&self.facts, from, transaction, resync),
+            Message::Resync(resync) => {
+                if !self.publish.resync(&self.facts, from, transaction, resync) {
+                    self.peers.refuse_message(from, (sequence, about), ErrorCode::Resource);
+                }
+            }
             Message::Ready(ready) => match self.side(ready.move_id, from) {
                 Some(side) => {
                     let input = ready.refused.map_or(Ready(side), |why| Refused(side, why));

@@ -105,6 +105,15 @@ impl Peers {
         }
     }
 
+    /// Answers a message of an NVE's session, named by its sequence and type, with an error.
+    pub(in crate::nva) fn refuse_message(&mut self, nve: NveId, (sequence, about): (u32, u8), code: ErrorCode) {
+        if let Some(session) = self.session_mut(nve) {
+            // A session counts the Errors for which it has no room.
+            let _ = session.refuse(ErrorMessage { code, about, sequence, offset: 0, tlv: 0 });
+            self.talkative.insert(nve);
+        }
+    }
+
     /// Answers a message of this type with an error, under the session that it named.
     pub(super) fn refuse(
         &mut self,

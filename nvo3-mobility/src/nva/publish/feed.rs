@@ -82,11 +82,14 @@ impl Feeds {
 }
 
 impl Publish {
-    /// Takes the restated interest of an NVE. What it may have missed follows in parts (DAP-03).
-    pub(in crate::nva) fn resync(&mut self, facts: &Facts, from: NveId, transaction: u32, resync: Resync) {
+    /// Takes the restated interest of an NVE. What it may have missed follows in parts (DAP-03). False if it has its share of
+    /// subscriptions: then some VNs are not subscribed to.
+    pub(in crate::nva) fn resync(&mut self, facts: &Facts, from: NveId, transaction: u32, resync: Resync) -> bool {
         let since = facts.book().known_since(resync.since);
         let mut vns = resync.vns;
+        let wanted = vns.len();
         vns.retain(|vn| self.subscribe(facts, *vn, from));
+        let all = vns.len() == wanted;
         let feed = self.feeds.feed(from, self.published);
         feed.jobs.extend(vns.into_iter().map(|vn| Job::Vn { vn, after: None, since }));
         if !resync.mappings.is_empty() {
@@ -95,6 +98,7 @@ impl Publish {
         if !resync.more {
             feed.jobs.extend([Job::Members { after: None }, Job::Synced { transaction }]);
         }
+        all
     }
 
     /// True while an NVE's lists take up no more of its messages.
