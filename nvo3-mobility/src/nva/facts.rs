@@ -1,7 +1,7 @@
 //! The facts that every room may read and only the machine changes.
 
 use super::NvaConfig;
-use super::book::{Book, Effects, Record};
+use super::book::{Book, Effects, PlannedMove, Record};
 use super::policy::Quota;
 use alloc::collections::BTreeMap;
 use core::cmp::Ordering;
@@ -107,13 +107,29 @@ impl Facts {
 
     /// True if a version that an edge restates is of a record which this NVA does not have. It has no proof, so it only shows.
     pub(super) fn shows_loss(&self, version: Version) -> bool {
-        let remembered = version.epoch <= self.book.epoch() && self.book.remembers_epoch(version.epoch);
-        !self.loss_noted && version != Version::default() && remembered && !self.book.has_made(version)
+        !self.loss_noted && version.epoch <= self.book.epoch() && self.is_lost(version)
+    }
+
+    /// True if this NVA does not have the record of a version that an edge restates. No version that it gave since then is newer or older.
+    pub(super) fn is_lost(&self, version: Version) -> bool {
+        version != Version::default() && self.book.remembers_epoch(version.epoch) && !self.book.has_made(version)
+    }
+
+    /// True if an NVE restates a version of a TSI that a move of the book cannot have given it: the move is over.
+    pub(super) fn is_beyond(&self, this_move: &PlannedMove, nve: NveId, version: Version) -> bool {
+        let decided = this_move.decided_version();
+        let has_come = this_move.outcome().is_none() && nve == this_move.plan().new && version >= decided;
+        has_come || version > decided || nve != this_move.decided_nve() && self.is_lost(version)
     }
 
     /// Notes that records are lost: an edge that has seen records of older epochs says nothing new by that.
     pub(super) const fn note_loss(&mut self) {
         self.loss_noted = true;
+    }
+
+    /// True once an edge has shown that records are lost.
+    pub(super) const fn has_lost(&self) -> bool {
+        self.loss_noted
     }
 
     /// True if the book may lack what rests at the NVEs, until they have restated it.

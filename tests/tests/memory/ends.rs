@@ -1,11 +1,11 @@
 //! Everything that comes into being has an end that needs nobody's goodwill.
 
-use crate::world::{comes_back, config, mapped, state};
+use crate::world::{announces, comes_back, config, mapped, state};
 use nvo3_mobility::nva::{self, Nva};
 use nvo3_mobility::nve;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, NveId};
-use nvo3_tests::direct::{Direct, place, tsi};
+use nvo3_tests::direct::{Direct, To, place, tsi};
 use nvo3_wire::Mac;
 
 /// A TSI with the address of TSI 1 and another MAC.
@@ -199,4 +199,21 @@ fn an_address_that_a_vm_got_in_a_move_is_registered_once_the_move_has_ended() {
     world.run(Micros::from_secs(5));
 
     assert_eq!(world.nva.lookup(&vm.key).unwrap().ips, more.ips);
+}
+
+/// The old NVE has not heard of the claim: its withdrawal was under way before.
+#[test]
+fn a_withdrawal_by_the_old_nve_of_a_claim_is_its_yield() {
+    let mut world = Direct::with(3, config(1));
+    world.start(0, 1, tsi(1));
+    world.silence(0);
+    world.tell(0, nve::Input::Detach { vap: VapId(1) });
+    announces(&mut world, 1, 9, &tsi(1));
+    assert_eq!((mapped(&world, &tsi(1).key), state(&world, 1, &tsi(1).key)), (Some(1), "claiming"));
+
+    world.hear(0);
+    world.forger = Some(Box::new(|sent| if sent.to == To::Edge(0) { Vec::new() } else { vec![sent.clone()] }));
+    world.run(Micros::from_millis(500));
+
+    assert_eq!((mapped(&world, &tsi(1).key), state(&world, 1, &tsi(1).key)), (Some(2), "here"));
 }

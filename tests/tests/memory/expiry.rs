@@ -1,11 +1,11 @@
 //! A mapping in use is asked for before its lifetime ends, and serves until the authority has answered. One that nobody uses ends.
 
-use crate::world::config;
+use crate::world::{announces, config, hot, mapped, state};
 use nvo3_mobility::forwarder::Verdict;
 use nvo3_mobility::nve::NveCounters;
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::Micros;
-use nvo3_tests::direct::{Direct, tsi};
+use nvo3_tests::direct::{Direct, place, prompt, tsi};
 
 const PAUSE: Micros = Micros::from_millis(200);
 /// The time for which an answer of the authority is believed.
@@ -98,4 +98,23 @@ fn the_answer_that_a_tsi_is_gone_ends_its_mapping() {
     stream(&mut world, Micros(2 * LIFETIME.0));
 
     assert!(matches!(send(&mut world), Verdict::Drop(_)));
+}
+
+/// The NVA notes no interest for an NVE whose claim it refuses, so it does not tell that NVE of the VM's next move.
+#[test]
+fn a_mapping_out_of_a_refusal_ends() {
+    let mut world = Direct::with(3, prompt(nvo3_mobility::Transport::Trusted));
+    let vm = tsi(1);
+    world.start(0, 1, vm.clone());
+    announces(&mut world, 0, 1, &vm);
+    announces(&mut world, 1, 9, &vm);
+    announces(&mut world, 0, 1, &vm);
+    let mapping = |world: &Direct| world.edges[1].nve().mapping(&vm.key).and_then(|(_, place)| Some(place?.nve.0));
+    assert_eq!((state(&world, 1, &vm.key), mapping(&world)), ("forwarding", Some(1)));
+
+    hot(&mut world, 10, &vm, 0, 2);
+    world.run(Micros(2 * nvo3_mobility::nve::NveConfig::new(place(2), nvo3_mobility::Transport::Trusted).pushed.0));
+
+    assert_eq!(mapped(&world, &vm.key), Some(3));
+    assert!(matches!(mapping(&world), None | Some(3)), "{:?}", mapping(&world));
 }

@@ -3,5 +3,6 @@
 
 mod ends;
 mod expiry;
+mod old_moves;
 mod rewinds;
 mod world;

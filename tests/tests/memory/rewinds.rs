@@ -1,6 +1,6 @@
 //! The records are lost, or an old copy of them comes back.
 
-use crate::world::{comes_back, config, mapped, plan, replaced, rewinds, state};
+use crate::world::{announces, comes_back, config, hot, mapped, plan, replaced, rewinds, state};
 use nvo3_mobility::{nva, nve};
 use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId};
 use nvo3_tests::direct::{Direct, tsi};
@@ -233,4 +233,31 @@ fn the_id_of_a_move_that_is_not_taken_up_yet_cannot_be_used() {
     let again = nva::Input::Move { id, tsis: vec![vm.key], to, kind, deadline };
 
     assert_eq!(world.nva.handle(world.now, again), Err(nva::Error::UsedId(id)));
+}
+
+/// A VM runs at the first edge, which has not spoken since the records are lost or old. A frame shows the VM at the second one.
+#[test]
+fn a_frame_takes_no_vm_before_the_edges_have_restated() {
+    for (records_are_old, comes) in [false, true].into_iter().flat_map(|old| [(old, true), (old, false)]) {
+        let mut world = Direct::with(3, config(1));
+        world.start(2, 1, tsi(1));
+        let copy = if records_are_old { world.records.clone() } else { Vec::new() };
+        hot(&mut world, 10, &tsi(1), 2, 0);
+        world.silence(0);
+        replaced(&mut world, 1, copy);
+        world.run(Micros::from_secs(5));
+
+        announces(&mut world, 1, 9, &tsi(1));
+        world.run(Micros::from_secs(2));
+        let at = (mapped(&world, &tsi(1).key), state(&world, 1, &tsi(1).key));
+        assert_eq!(at, (records_are_old.then_some(3), "claiming"), "old {records_are_old}");
+        if comes {
+            world.hear(0);
+        }
+        world.run(Micros::from_secs(60));
+
+        let at = (mapped(&world, &tsi(1).key), state(&world, 0, &tsi(1).key), state(&world, 1, &tsi(1).key));
+        let expected = if comes { (Some(1), "here", "away") } else { (Some(2), "here", "here") };
+        assert_eq!(at, expected, "old {records_are_old}, comes {comes}");
+    }
 }

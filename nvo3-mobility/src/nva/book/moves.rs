@@ -53,7 +53,7 @@ impl PlannedMove {
         self.version
     }
 
-    /// The decision; `None` before it, and for a move that its old NVE refused.
+    /// The decision; `None` before it, and for a move that was over in records that are lost.
     pub const fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }
@@ -63,6 +63,14 @@ impl PlannedMove {
         match self.outcome {
             Some(Outcome::Committed(version) | Outcome::Aborted(version)) => version,
             None => self.version,
+        }
+    }
+
+    /// The NVE of the TSIs as decided so far.
+    pub(in crate::nva) const fn decided_nve(&self) -> NveId {
+        match self.outcome {
+            Some(Outcome::Committed(_)) => self.plan.new,
+            Some(Outcome::Aborted(_)) | None => self.plan.old,
         }
     }
 

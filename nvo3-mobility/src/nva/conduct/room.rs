@@ -21,6 +21,8 @@ struct Running {
     state: State,
     timer: Option<Instant>,
     planned_at: Instant,
+    /// True if the move was in the book at the start.
+    inherited: bool,
     /// True after the records went back: the move waits for what its parties restate.
     suspect: bool,
 }
@@ -39,7 +41,7 @@ impl Conduct {
     pub(in crate::nva) fn resume(now: Instant, book: &Book) -> Self {
         let mut conduct = Self::default();
         for this_move in book.moves().filter(|this_move| !this_move.is_closed()) {
-            conduct.run(now, this_move);
+            conduct.run(now, this_move, true);
         }
         conduct
     }
@@ -47,11 +49,11 @@ impl Conduct {
     /// Enters a move that was planned.
     pub(in crate::nva) fn enter(&mut self, facts: &Facts, id: MoveId) {
         if let Some(this_move) = facts.book().get_move(id) {
-            self.run(facts.now(), this_move);
+            self.run(facts.now(), this_move, false);
         }
     }
 
-    fn run(&mut self, now: Instant, this_move: &PlannedMove) {
+    fn run(&mut self, now: Instant, this_move: &PlannedMove, inherited: bool) {
         let Plan { id, kind, deadline, .. } = *this_move.plan();
         let unplanned = kind == MoveKind::Failover;
         let (state, has_deadline) = match this_move.outcome() {
@@ -60,7 +62,7 @@ impl Conduct {
             Some(Outcome::Committed(_)) => (State::Committing { old: false, new: unplanned }, false),
             Some(Outcome::Aborted(_)) => (State::AbortingOld, true),
         };
-        self.running.insert(id, Running { state, timer: None, planned_at: now, suspect: false });
+        self.running.insert(id, Running { state, timer: None, planned_at: now, inherited, suspect: false });
         self.set_timer(id, has_deadline.then_some(now + deadline));
     }
 
@@ -94,12 +96,22 @@ impl Conduct {
         Some((before, after, outputs))
     }
 
-    /// Notes that the records went back: each move in hand waits for what its parties restate.
-    pub(in crate::nva) fn suspect_all(&mut self) {
-        self.timers.clear();
-        for running in self.running.values_mut() {
-            (running.suspect, running.timer) = (true, None);
+    /// Notes that records are lost: each move that the book had at the start may be over, and waits for what its parties restate, unless
+    /// they confirmed it before. A decided move goes on: its parties hear the outcome again, and what they know better follows when it has
+    /// ended.
+    pub(in crate::nva) fn suspect_inherited(&mut self, is_confirmed: impl Fn(MoveId) -> bool) {
+        let ids: Vec<MoveId> = self.running.keys().filter(|id| self.may_be_over(**id)).copied().collect();
+        for id in ids.into_iter().filter(|id| !is_confirmed(*id)) {
+            self.set_timer(id, None);
+            if let Some(running) = self.running.get_mut(&id) {
+                running.suspect = true;
+            }
         }
+    }
+
+    /// True if a move becomes suspect once records are lost.
+    pub(in crate::nva) fn may_be_over(&self, id: MoveId) -> bool {
+        self.running.get(&id).is_some_and(|running| running.inherited && !running.state.is_decided())
     }
 
     /// True if a move waits for what its parties restate.
@@ -115,7 +127,7 @@ impl Conduct {
     /// A move goes on, with a whole deadline.
     pub(in crate::nva) fn trust(&mut self, facts: &Facts, id: MoveId) {
         if let Some(running) = self.running.get_mut(&id) {
-            running.suspect = false;
+            (running.suspect, running.inherited) = (false, false);
         }
         self.wait_again(facts, id);
     }

@@ -5,7 +5,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{MoveId, NveId, PartyState, RestateMove, Side, Tsi, Version};
+use nvo3_nva_proto::{MoveId, NveId, PartyState, RestateMove, Side, Tsi, TsiKey, Version};
 
 /// A move as its parties restate it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +58,31 @@ impl Strays {
         true
     }
 
-    /// The moves that an NVE is a party of, in order.
-    pub(in crate::nva) fn with(&self, nve: NveId) -> Vec<MoveId> {
-        self.0.iter().filter(|(_, stray)| stray.old == nve || stray.new == nve).map(|(id, _)| *id).collect()
+    /// An NVE has a new session: what it said of its moves before does not count.
+    pub(in crate::nva) fn forget(&mut self, nve: NveId) {
+        self.0.retain(|_, stray| {
+            if stray.old == nve {
+                stray.at_old = None;
+            }
+            if stray.new == nve {
+                stray.at_new = None;
+            }
+            stray.at_old.is_some() || stray.at_new.is_some()
+        });
+    }
+
+    /// True if both parties said that they take part in a move.
+    pub(in crate::nva) fn is_confirmed(&self, id: MoveId) -> bool {
+        self.get(id).is_some_and(|stray| stray.at_old.is_some() && stray.at_new.is_some())
     }
 
     pub(in crate::nva) fn get(&self, id: MoveId) -> Option<&Stray> {
         self.0.get(&id)
+    }
+
+    /// True if a TSI takes part in one of these moves.
+    pub(in crate::nva) fn have(&self, key: &TsiKey) -> bool {
+        self.0.values().any(|stray| stray.tsis.iter().any(|tsi| tsi.key == *key))
     }
 
     pub(in crate::nva) fn take(&mut self, id: MoveId) -> Option<Stray> {

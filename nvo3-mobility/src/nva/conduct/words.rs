@@ -2,10 +2,10 @@
 
 use super::room::Conduct;
 use super::rules::State;
-use crate::nva::book::{Outcome as Decided, Plan};
+use crate::nva::book::Plan;
 use crate::nva::facts::Facts;
 use crate::nva::peers::{Letter, Receipt};
-use nvo3_nva_proto::{Message, MoveId, MoveResult, MoveWord, NveId, Outcome, Place, Prepare, Side, TsiKey, Version};
+use nvo3_nva_proto::{Message, MoveId, MoveWord, NveId, Outcome, Place, Prepare, Side, TsiKey, Version};
 
 /// *Prepare* for one NVE. `suspended`: the old NVE must stop delivering at once.
 pub(in crate::nva) fn prepare(facts: &Facts, id: MoveId, side: Side, suspended: bool) -> Option<Letter> {
@@ -57,11 +57,8 @@ impl Conduct {
             (State::Committing { .. } | State::Ended(_) | State::AbortingNew, _) | (State::AbortingOld, Side::Old) => {}
             _ => return None,
         }
-        let (result, version, place) = match this_move.outcome()? {
-            Decided::Committed(version) => (MoveResult::Committed, version, plan.new),
-            Decided::Aborted(version) => (MoveResult::Aborted, version, plan.old),
-        };
-        let place = facts.place(place)?;
+        let (result, version) = (this_move.result(), this_move.decided_version());
+        let place = facts.place(this_move.decided_nve())?;
         let outcome = Outcome { move_id: id, result, version, place, tsis: plan.tsis.clone() };
         Some((Letter::new(to, Message::Outcome(outcome)).with_receipt(Receipt::Outcome(id, side)), version))
     }

@@ -23,6 +23,7 @@ impl Nva {
                 self.publish.unsubscribe_all(nve);
                 self.take_over_place(place);
                 self.registrar.restated_mut().begin(nve);
+                self.strays.forget(nve);
                 if self.facts.book().is_fenced(nve) {
                     self.record(Record::Returned { nve });
                 }
@@ -126,6 +127,7 @@ impl Nva {
             }
             Message::Unsubscribe(vn) => self.publish.unsubscribe(vn, from),
             Message::Resync(resync) => {
+                self.note_loss(from, resync.since);
                 if !self.publish.resync(&self.facts, from, transaction, resync) {
                     self.peers.refuse_message(from, (sequence, about), ErrorCode::Resource);
                 }

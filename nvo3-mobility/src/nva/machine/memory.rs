@@ -57,116 +57,152 @@ impl Nva {
         }
     }
 
-    /// Takes a party's statement about a move that the book does not have, or has from an old copy of its records.
+    /// Takes a party's statement about a move that the book does not have, or may have from an old copy of its records.
     pub(super) fn restate_move(&mut self, from: NveId, said: RestateMove) {
         let id = said.move_id;
-        let ended = self.facts.book().get_move(id).map(|this_move| this_move.is_closed());
-        match ended {
-            // The messages of the move follow.
-            Some(false) if !self.conduct.is_suspect(id) => {}
-            Some(true) => self.send_outcome(id, from),
-            _ => {
-                let most = self.facts.config().moves as usize;
-                if !self.strays.note(from, said, most) {
-                    self.counters.not_party += 1;
-                }
+        self.note_loss(from, said.version);
+        let known = self.facts.book().get_move(id).is_some();
+        // The new NVE of a move that the book does not have may have had the TSIs long ago.
+        if known || said.side == Side::Old || said.party == PartyState::Runs {
+            for tsi in &said.tsis {
+                self.registrar.restated_mut().claim(from, tsi.key);
             }
+        }
+        if let Some(this_move) = self.facts.book().get_move(id) {
+            if this_move.is_closed() {
+                return self.send_outcome(id, from);
+            }
+            // The messages of a move that goes on follow.
+            let names = (this_move.plan().side(from), this_move.version()) == (Some(said.side), said.version);
+            if !self.conduct.may_be_over(id) || !names {
+                self.counters.not_party += u64::from(!names);
+                return;
+            }
+        }
+        let most = self.facts.config().moves as usize;
+        if !self.strays.note(from, said, most) {
+            self.counters.not_party += 1;
         }
     }
 
-    /// An NVE restates a version that this NVA never gave: records are lost or old. That has no proof, so it changes nothing.
+    /// An NVE restates a version that this NVA never gave: records are lost or old. That has no proof, so it changes nothing that an NVE
+    /// has confirmed: a move that the book had at the start goes on once its parties have said that they take part in it.
     pub(super) fn note_loss(&mut self, nve: NveId, seen: Version) {
         if self.facts.shows_loss(seen) {
             self.facts.note_loss();
+            self.conduct.suspect_inherited(|id| self.strays.is_confirmed(id));
             self.counters.rewinds += 1;
             let (had, epoch) = (self.facts.book().newest(), self.facts.book().epoch());
             self.tell(Event::Rewound { nve, seen, had, epoch });
         }
     }
 
-    /// A TSI of a move in hand rests at a party, which knows an outcome of the move: the records of the end are lost.
+    /// A TSI of a move in hand rests at a party, which may know an outcome of the move: the records of the end are lost.
     pub(super) fn rests_in_move(&mut self, id: MoveId, at: NveId, key: TsiKey, version: Version) {
-        if self.conduct.is_suspect(id) {
-            return self.note_resting(id, at, key);
-        }
         let Some(this_move) = self.facts.book().get_move(id) else { return };
         let (reserved, side) = (this_move.version(), this_move.plan().side(at));
+        let (known, suspect) = (self.conduct.may_be_over(id), self.conduct.is_suspect(id));
         match side {
+            // Against the old NVE of a claim it counts as a version, once that NVE has spoken.
+            Some(Side::New) if version >= reserved && id.is_reserved() => {}
+            Some(Side::New) if version >= reserved && suspect => self.note_resting(id, Side::New, key),
             Some(Side::New) if version >= reserved => {
                 self.try_step(id, rules::Input::Activated);
             }
-            Some(Side::Old) if version > reserved => {
+            Some(Side::Old) if version > reserved && !suspect => {
                 self.try_step(id, rules::Input::Fenced);
             }
+            Some(Side::Old) if version < reserved && known => self.note_resting(id, Side::Old, key),
             _ => {}
         }
     }
 
-    /// A TSI of a move from an old copy of the records rests at an NVE.
-    fn note_resting(&mut self, id: MoveId, at: NveId, key: TsiKey) {
+    /// A TSI of a move that the book had at the start rests at this party.
+    fn note_resting(&mut self, id: MoveId, side: Side, key: TsiKey) {
         let Some(this_move) = self.facts.book().get_move(id) else { return };
         let (plan, version) = (this_move.plan(), this_move.version());
-        let Some(side) = plan.side(at) else { return };
         let Some(registration) = self.facts.book().get(&key) else { return };
-        let peer = plan.party(if side == Side::Old { Side::New } else { Side::Old });
+        let (at, peer) = match side {
+            Side::Old => (plan.old, plan.new),
+            Side::New => (plan.new, plan.old),
+        };
         let tsis = [registration.tsi(key)].into();
-        let said = RestateMove { move_id: id, version, side, party: PartyState::Runs, peer, tsis };
-        self.restate_move(at, said);
+        self.restate_move(at, RestateMove { move_id: id, version, side, party: PartyState::Runs, peer, tsis });
     }
 
-    /// An NVE has restated everything: the moves whose other party has too, or is gone, are taken up.
-    pub(super) fn settle_with(&mut self, nve: NveId) {
-        self.answer_unsure();
-        let mut ids = self.strays.with(nve);
-        let book = self.facts.book();
-        ids.extend(book.moves_with(nve).into_iter().filter(|id| self.conduct.is_suspect(*id)));
-        self.settle(ids);
-    }
-
-    /// The grace after the start has ended: parties without a session are not waited for.
-    pub(super) fn settle_all(&mut self) {
-        self.answer_unsure();
-        let mut ids = self.strays.ids();
-        ids.extend(self.conduct.suspects());
-        self.settle(ids);
-        for key in self.registrar.restated().waiting() {
-            self.take_up_newer(key);
+    /// Takes up the moves whose parties have said everything or are gone: those of the book first, because a later move of the same
+    /// TSIs may be one that the book does not have.
+    pub(super) fn settle_moves(&mut self) {
+        let suspects = self.conduct.suspects();
+        let strays = self.strays.ids().into_iter().filter(|id| !suspects.contains(id));
+        for id in suspects.iter().copied().chain(strays.collect::<Vec<_>>()) {
+            self.settle(id);
         }
     }
 
-    fn settle(&mut self, mut ids: Vec<MoveId>) {
-        ids.sort_unstable();
-        ids.dedup();
-        for id in ids {
-            let parties = match (self.facts.book().plan(id), self.strays.get(id)) {
-                (Some(plan), _) => [plan.old, plan.new],
-                (None, Some(stray)) => [stray.party(Side::Old), stray.party(Side::New)],
-                (None, None) => continue,
-            };
-            let spoke = |nve: &NveId| self.registrar.restated().is_complete(*nve) || self.peers.is_gone(*nve);
-            if parties.iter().all(spoke) {
-                let stray = self.strays.take(id);
-                if self.conduct.is_suspect(id) {
-                    self.settle_suspect(id, stray.as_ref());
-                } else if let Some(stray) = stray {
-                    self.settle_stray(id, &stray);
+    /// An NVE has said everything, or is not waited for any more: takes up what waited for that.
+    pub(super) fn settle_all(&mut self) {
+        self.answer_unsure();
+        self.settle_moves();
+        for key in self.registrar.restated().waiting() {
+            self.take_up_newer(key);
+        }
+        if !self.is_unsure() {
+            for key in self.registrar.claimed() {
+                if self.facts.book().move_with(&key).is_none() {
+                    self.take_up_claims(&key);
                 }
             }
         }
     }
 
-    /// Goes on with a move of an old copy of the records: where the VM runs decides, else it is revoked.
+    /// Takes up a move once nobody can say anything new about it. Where its VM runs at the new NVE, both parties' words are enough.
+    fn settle(&mut self, id: MoveId) {
+        let stray = self.strays.get(id);
+        let parties = match (self.facts.book().plan(id), stray) {
+            (Some(plan), _) => [plan.old, plan.new],
+            (None, Some(stray)) => [stray.party(Side::Old), stray.party(Side::New)],
+            (None, None) => return,
+        };
+        let runs = stray.is_some_and(|stray| stray.at(Side::New) == Some(PartyState::Runs));
+        let spoke = |nve: &NveId| {
+            self.registrar.restated().is_complete(*nve) || self.peers.is_gone(*nve) || self.facts.book().is_fenced(*nve)
+        };
+        if !parties.iter().all(spoke) || !runs && self.is_unsure() {
+            return;
+        }
+        if self.conduct.is_suspect(id) {
+            let stray = self.strays.take(id);
+            self.settle_suspect(id, stray.as_ref());
+        } else if self.facts.book().get_move(id).is_none()
+            // A move that the book has is older, and ends first.
+            && stray.is_some_and(|stray| stray.tsis.iter().all(|tsi| self.facts.book().move_with(&tsi.key).is_none()))
+            && let Some(stray) = self.strays.take(id)
+        {
+            self.settle_stray(id, &stray);
+        }
+        if self.facts.book().plan(id).is_some_and(|plan| self.facts.book().is_fenced(plan.new)) {
+            self.try_step(id, rules::Input::Fenced);
+        }
+    }
+
+    /// Goes on with a move of an old copy of the records: where the VM runs decides, else it is revoked. If no party takes part in it, or
+    /// an NVE knows something newer of its TSIs, it is over, and what rests at the NVEs decides.
     fn settle_suspect(&mut self, id: MoveId, stray: Option<&Stray>) {
         self.conduct.trust(&self.facts, id);
         let yields = matches!(self.move_state(id), Some(rules::State::Yielding { .. }));
-        let at = |side| stray.and_then(|stray| stray.at(side));
-        let input = match (at(Side::New), stray.is_some()) {
-            (Some(PartyState::Runs), _) if !yields => rules::Input::Activated,
-            _ if yields => rules::Input::Refused(Side::Old, Refusal::Stale),
-            (_, true) => rules::Input::Deadline,
-            (_, false) => rules::Input::Fenced,
-        };
-        self.try_step(id, input);
+        let runs = stray.is_some_and(|stray| stray.at(Side::New) == Some(PartyState::Runs));
+        let tsis = self.facts.book().plan(id).map(|plan| plan.tsis.clone()).unwrap_or_default();
+        let is_over = stray.is_none() || tsis.iter().any(|key| self.registrar.restated().is_waiting(key));
+        if runs && !yields {
+            self.try_step(id, rules::Input::Activated);
+        } else if is_over {
+            self.record(Record::Closed { id });
+        } else if yields {
+            self.try_step(id, rules::Input::Refused(Side::Old, Refusal::Stale));
+        } else {
+            self.try_step(id, rules::Input::Deadline);
+        }
     }
 
     /// Takes up a move that the book does not have.
@@ -180,7 +216,7 @@ impl Nva {
             let book = self.facts.book();
             let is_older = book.get(&tsi.key).is_none_or(|known| {
                 named
-                    && known.version() < stray.version
+                    && (known.version() < stray.version || self.facts.is_lost(stray.version))
                     && known.nve() != stray.old
                     && book.move_with(&tsi.key).is_none()
             });
@@ -215,6 +251,12 @@ impl Nva {
     /// The TSIs of a move are elsewhere by now: the move ends at its parties, with the mappings of now.
     fn end_stray(&mut self, id: MoveId, stray: &Stray, tsis: &[TsiKey]) {
         for key in tsis {
+            let book = self.facts.book();
+            let older = book.get(key).filter(|known| known.version() < stray.version && book.move_with(key).is_none());
+            // The parties heed nothing that is older than the move.
+            if let Some((tsi, nve)) = older.map(|known| (known.tsi(*key), known.nve())) {
+                self.record(Record::Registered { tsi, nve });
+            }
             let Some(registration) = self.facts.book().get(key) else { continue };
             let (version, nve) = (registration.version(), registration.nve());
             let Some(place) = self.facts.place(nve) else { continue };
@@ -223,6 +265,7 @@ impl Nva {
                 let result = if nve == stray.new { MoveResult::Committed } else { MoveResult::Aborted };
                 let outcome = Outcome { move_id: id, result, version, place, tsis: [*key].into() };
                 self.send(Letter::new(to, Message::Outcome(outcome)));
+                self.publish.follow(&self.facts, to, *key);
             }
         }
     }

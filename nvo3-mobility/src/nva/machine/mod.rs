@@ -352,7 +352,7 @@ impl Nva {
             }
             Effects::Closed { id, result, forgotten } => self.closed(id, result, forgotten.as_ref()),
             Effects::Epoch | Effects::Fenced(_) | Effects::Returned(_) => {}
-            Effects::Rewound => self.conduct.suspect_all(),
+            Effects::Rewound => self.conduct.suspect_inherited(|_| false),
             Effects::Frozen(key) => self.registrar.freeze(&self.facts, key),
             Effects::Released(key) => self.registrar.forget(&key),
         }

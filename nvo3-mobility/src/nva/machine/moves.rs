@@ -16,8 +16,13 @@ impl Nva {
         if self.strays.get(id).is_some() {
             return Err(Error::UsedId(id));
         }
+        if wanted.tsis.iter().any(|key| self.strays.have(key)) {
+            return Err(Error::Refused { id, why: Refusal::Busy });
+        }
         let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
-        let able = |nve| self.peers.abilities(nve).filter(|_| !self.facts.book().is_fenced(nve));
+        // After a loss of records, a session counts once the NVE has said what rests there: the VM may be elsewhere.
+        let spoke = |nve| !self.facts.may_lack() || self.registrar.restated().is_complete(nve);
+        let able = |nve| self.peers.abilities(nve).filter(|_| !self.facts.book().is_fenced(nve) && spoke(nve));
         let party = |nve| Some((self.facts.place(nve)?, able(nve)));
         conduct::check(&self.facts, &plan, party(plan.old), party(plan.new))?;
         self.record(Record::Planned(plan));
@@ -61,6 +66,8 @@ impl Nva {
             }
             self.note_gone_parties(id);
         }
+        // Nobody waits for what the NVE restates.
+        self.settle_all();
         Ok(())
     }
 
@@ -208,6 +215,7 @@ impl Nva {
             self.conduct.forget(forgotten.plan());
             self.publish.forget(forgotten.plan().id);
         }
+        self.strays.take(id);
         let Some(plan) = self.facts.book().plan(id) else { return };
         let tsis = plan.tsis.clone();
         let absent = |nve: &NveId| self.peers.is_gone(*nve) || self.facts.book().is_fenced(*nve);
@@ -217,7 +225,11 @@ impl Nva {
         self.send_all(lists);
         self.tell_if_converged(id);
         for key in &tsis {
-            self.take_up_waiting(key, id);
+            self.take_up_leaving(key, id);
+        }
+        self.settle_moves();
+        for key in &tsis {
+            self.take_up_waiting(key);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::nva::book::Record;
 use crate::nva::conduct::rules;
 use crate::nva::io::{Error, Event};
 use crate::nva::peers::Letter;
-use crate::nva::registrar::{Answers, Departure, Rests, Verdict};
+use crate::nva::registrar::{Answers, Departure, Rests, Standing, Verdict};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate,
@@ -18,6 +18,7 @@ impl Nva {
         let mut answers = Answers::new(request.vn);
         for claim in request.claims {
             let key = TsiKey { vn: request.vn, mac: claim.mac };
+            self.note_loss(from, claim.expected.unwrap_or_default());
             if let Some((result, version)) = self.claim(from, transaction, key, claim) {
                 self.note_refused(from, key, result);
                 answers.add(&self.facts, key, result, version);
@@ -43,10 +44,10 @@ impl Nva {
     ) -> Option<(RegistrationResult, Version)> {
         let by_word = claim.by_word;
         loop {
-            let full = self.is_full();
+            let standing = Standing { full: self.is_full(), unsure: self.is_unsure() };
             let (peers, facts) = (&self.peers, &self.facts);
             let protected = |nve| is_protected(facts, peers, nve);
-            match self.registrar.register(facts, full, &protected, (from, transaction), key, claim.clone()) {
+            match self.registrar.register(facts, standing, &protected, (from, transaction), key, claim.clone()) {
                 Verdict::Answer(result, version) => return Some((result, version)),
                 Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
                 Verdict::Evict(other) => {
@@ -77,6 +78,7 @@ impl Nva {
                 Departure::None => done.push(key),
                 Departure::Withdraw => {
                     self.record(Record::Withdrawn { tsi: key });
+                    self.take_up_newer(key);
                     done.push(key);
                 }
                 Departure::CallOff(id) => {
@@ -104,18 +106,28 @@ impl Nva {
         }
     }
 
-    /// The withdrawals and claims of a TSI that waited for the end of a move.
-    pub(super) fn take_up_waiting(&mut self, key: &TsiKey, id: MoveId) {
+    /// The withdrawal of a TSI that waited for the end of a move.
+    pub(super) fn take_up_leaving(&mut self, key: &TsiKey, id: MoveId) {
         if let Some((nve, transaction)) = self.registrar.take_leaving(key, id) {
             if self.facts.book().get(key).is_some_and(|registration| registration.nve() == nve) {
                 self.record(Record::Withdrawn { tsi: *key });
             }
             self.answer_departures(nve, transaction, key.vn, &[*key]);
         }
-        // An NVE that is gone asks again itself.
-        if let Some((nve, transaction, claim)) = self.registrar.take_claim(key)
-            && !self.peers.is_gone(nve)
-        {
+    }
+
+    /// What was restated and claimed of a TSI, and waited for the end of a move.
+    pub(super) fn take_up_waiting(&mut self, key: &TsiKey) {
+        self.take_up_restated(*key);
+        self.take_up_claims(key);
+    }
+
+    /// The claims of a TSI that waited. An NVE that is gone asks again itself.
+    pub(super) fn take_up_claims(&mut self, key: &TsiKey) {
+        for (nve, transaction, claim) in self.registrar.take_claims(key) {
+            if self.peers.is_gone(nve) {
+                continue;
+            }
             let mut answers = Answers::new(key.vn);
             if let Some((result, version)) = self.claim(nve, transaction, *key, claim) {
                 self.note_refused(nve, *key, result);
@@ -145,16 +157,27 @@ impl Nva {
         }
         self.answer_claims(from, 0, answers);
         for key in omitted {
-            let at = self.facts.now() + self.facts.config().grace;
-            self.registrar.restated_mut().omit(key, at);
-            self.take_up_newer(key);
+            self.omit(key);
         }
         if !restate.more {
-            for key in self.registrar.restated().waiting() {
-                self.take_up_newer(key);
-            }
-            self.settle_with(from);
+            self.settle_all();
         }
+    }
+
+    /// The NVE of a TSI did not restate it: the TSI is withdrawn after a while, and another NVE may have it at once.
+    fn omit(&mut self, key: TsiKey) {
+        let at = self.facts.now() + self.facts.config().grace;
+        self.registrar.restated_mut().omit(key, at);
+        self.take_up_newer(key);
+    }
+
+    /// The end of a TSI's move: what its NVEs restated during the move counts now.
+    fn take_up_restated(&mut self, key: TsiKey) {
+        let nve = self.facts.book().get(&key).map(|registration| registration.nve());
+        if nve.is_some_and(|nve| self.registrar.restated_mut().take_passed(nve, key)) {
+            self.omit(key);
+        }
+        self.take_up_newer(key);
     }
 
     /// Judges a TSI that rests at an NVE.
@@ -170,6 +193,10 @@ impl Nva {
                     self.counters.taken_up += 1;
                     let version = self.record(record);
                     self.tell(Event::TakenUp { key, nve: from });
+                    answers.add(&self.facts, key, RegistrationResult::Accepted, version);
+                }
+                Rests::Restamp(record) => {
+                    let version = self.record(record);
                     answers.add(&self.facts, key, RegistrationResult::Accepted, version);
                 }
                 Rests::Evict(other) => {
@@ -217,6 +244,7 @@ impl Nva {
                 self.counters.omitted += 1;
                 self.record(Record::Withdrawn { tsi: key });
                 self.tell(Event::Omitted { key, nve });
+                self.take_up_newer(key);
             }
         }
         while let Some(key) = self.registrar.pop_release(now) {
@@ -234,6 +262,7 @@ impl Nva {
             return Err(Error::InMove { key, other });
         }
         self.record(Record::Forgotten { tsi: key });
+        self.registrar.restated_mut().take_waiting(&key);
         let letter = self.publish.say_again(&self.facts, nve, key);
         self.send(letter);
         Ok(())

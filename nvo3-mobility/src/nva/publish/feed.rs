@@ -208,12 +208,16 @@ impl Publish {
                 (None, Address::Ip(_)) => continue,
             };
             self.note_interest(facts, key, nve);
-            if unsure && facts.book().get(&key).is_none() && facts.book().tombstone(&key).is_none() {
+            let unknown = facts.book().get(&key).is_none() && facts.book().tombstone(&key).is_none();
+            if unknown {
+                // An NVE may restate it yet, also after a second restart.
                 self.note_absent(facts, vn, Address::Mac(key.mac), nve);
+            }
+            if unknown && unsure {
                 if let Some(feed) = self.feeds.feeds.get_mut(&nve) {
                     feed.unsure.push_back((vn, *address));
                 }
-            } else if has_changed(facts, &key, since) {
+            } else if unknown || has_changed(facts, &key, since) {
                 mappings.push(mapping_or_gone(facts, &key));
             }
         }

@@ -12,4 +12,4 @@ mod room;
 
 pub(super) use answers::Answers;
 pub(super) use restated::Rests;
-pub(super) use room::{Departure, Registrar, Verdict};
+pub(super) use room::{Departure, Registrar, Standing, Verdict};

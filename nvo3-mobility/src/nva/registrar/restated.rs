@@ -18,13 +18,16 @@ pub(in crate::nva) enum Rests {
     Known,
     /// Make this record, and answer with its version.
     Enter(Record),
+    /// The book says the same, and other NVEs may have a version of a lost record: make this record, and answer with its version.
+    Restamp(Record),
     /// Withdraw this TSI first.
     Evict(TsiKey),
     /// The NVE has missed the newest version of its own mapping: say it.
     Confirm(Version),
     /// The book knows better: say the mapping, or that there is none.
     Newer,
-    /// Another NVE has the TSI, and has not said what rests there: its word comes first.
+    /// Another NVE has the TSI, and has not said what rests there: its word comes first. Or a move in hand, which the NVE's version is
+    /// beyond, must end first.
     Wait,
     /// Two NVEs name the TSI: ask the NVE that has it whether its VM is there.
     Probe(NveId),
@@ -50,6 +53,8 @@ pub(in crate::nva) struct Restated {
     /// TSIs that their own NVE did not restate. Each is withdrawn at its time.
     omitted: BTreeMap<TsiKey, Instant>,
     due: BTreeSet<(Instant, TsiKey)>,
+    /// TSIs in a move that the NVE of the book passed over. They count as omitted once the move has ended and left them there.
+    passed: BTreeSet<(NveId, TsiKey)>,
     /// TSIs that rest at an NVE under a newer version than the book's, and whose NVE of the book has not spoken yet.
     waiting: BTreeMap<TsiKey, (NveId, Resting)>,
 }
@@ -58,6 +63,7 @@ impl Restated {
     /// An NVE has a new session: it begins to restate.
     pub(in crate::nva) fn begin(&mut self, nve: NveId) {
         self.progress.insert(nve, Progress::default());
+        self.passed.retain(|(other, _)| *other != nve);
     }
 
     /// An NVE has no session any more.
@@ -75,9 +81,10 @@ impl Restated {
         self.omitted.contains_key(key)
     }
 
-    /// An NVE claims a TSI that the book has there: the NVE has not omitted it.
+    /// An NVE claims a TSI that the book has there, or names its move: the NVE has not omitted it.
     pub(in crate::nva) fn claim(&mut self, nve: NveId, key: TsiKey) {
         self.keep(&key);
+        self.passed.remove(&(nve, key));
         if let Some(progress) =
             self.progress.get_mut(&nve).filter(|progress| !progress.complete && progress.upto < Some(key))
         {
@@ -102,8 +109,9 @@ impl Restated {
         let upto = tsis.last().copied().or(progress.upto);
         let named = |key: &TsiKey| tsis.binary_search(key).is_ok() || progress.claimed.contains(key);
         let passed = facts.book().at_nve(nve, progress.upto);
-        let passed = passed.take_while(|key| last || Some(*key) <= upto);
-        let omitted = passed.filter(|key| !named(key) && facts.book().move_with(key).is_none()).collect();
+        let passed = passed.take_while(|key| last || Some(*key) <= upto).filter(|key| !named(key));
+        let (moving, omitted): (Vec<_>, Vec<_>) = passed.partition(|key| facts.book().move_with(key).is_some());
+        self.passed.extend(moving.into_iter().map(|key| (nve, key)));
         progress.upto = upto;
         progress.complete = last;
         progress.claimed.retain(|key| Some(*key) > upto && !last);
@@ -115,6 +123,11 @@ impl Restated {
         self.keep(&key);
         self.omitted.insert(key, at);
         self.due.insert((at, key));
+    }
+
+    /// True if a TSI whose move has ended was passed over by this NVE, where it is. It is said once.
+    pub(in crate::nva) fn take_passed(&mut self, nve: NveId, key: TsiKey) -> bool {
+        self.passed.remove(&(nve, key))
     }
 
     /// A TSI is at its NVE after all.
@@ -130,6 +143,11 @@ impl Restated {
         if newer {
             self.waiting.insert(key, (nve, resting));
         }
+    }
+
+    /// True if a TSI rests where a version says so that the book has not decided about.
+    pub(in crate::nva) fn is_waiting(&self, key: &TsiKey) -> bool {
+        self.waiting.contains_key(key)
     }
 
     /// What waited for another NVE's word about a TSI.
@@ -153,14 +171,15 @@ impl Restated {
         Some(key)
     }
 
+    /// Forgets a TSI that is gone. What rests at other NVEs and waits is judged anew.
     pub(super) fn forget(&mut self, key: &TsiKey) {
         self.keep(key);
-        self.waiting.remove(key);
+        self.passed.retain(|(_, passed)| passed != key);
     }
 
     pub(super) fn len(&self) -> usize {
         let claimed: usize = self.progress.values().map(|progress| 1 + progress.claimed.len()).sum();
-        claimed + 2 * self.omitted.len() + self.waiting.len()
+        claimed + 2 * self.omitted.len() + self.passed.len() + self.waiting.len()
     }
 }
 
@@ -176,8 +195,8 @@ impl Registrar {
         resting: &Resting,
     ) -> Rests {
         let book = facts.book();
-        if book.move_with(&key).is_some() {
-            return Rests::Known;
+        if let Some(this_move) = book.move_with(&key).and_then(|id| book.get_move(id)) {
+            return if facts.is_beyond(this_move, from, resting.version) { Rests::Wait } else { Rests::Known };
         }
         let enter = || {
             let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());
@@ -199,10 +218,16 @@ impl Registrar {
             None => enter(),
             Some(registration) if registration.nve() == from => match resting.version.cmp(&registration.version()) {
                 core::cmp::Ordering::Less => Rests::Confirm(registration.version()),
-                core::cmp::Ordering::Equal if registration.says(&resting.ips, resting.role) => Rests::Known,
+                core::cmp::Ordering::Equal if registration.says(&resting.ips, resting.role) => {
+                    let restamps = facts.has_lost() && registration.version().epoch < book.epoch() && !full;
+                    let tsi = registration.tsi(key);
+                    if restamps { Rests::Restamp(Record::Registered { tsi, nve: from }) } else { Rests::Known }
+                }
                 _ => enter(),
             },
-            Some(registration) if resting.version <= registration.version() => Rests::Newer,
+            Some(registration) if resting.version <= registration.version() && !facts.is_lost(resting.version) => {
+                Rests::Newer
+            }
             Some(registration) if !self.holds(protected, &key, registration.nve()) => enter(),
             Some(registration) if late || self.restated().is_complete(registration.nve()) => {
                 Rests::Probe(registration.nve())

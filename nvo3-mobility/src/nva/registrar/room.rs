@@ -5,7 +5,8 @@ use super::restated::Restated;
 use crate::nva::book::Record;
 use crate::nva::facts::Facts;
 use crate::nva::policy::Quota;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
 
@@ -37,8 +38,17 @@ pub(in crate::nva) enum Departure {
     CallOff(MoveId),
 }
 
-/// A claim that waits for the end of a move: the NVE, the transaction and the claim.
+/// A claim that waits: the NVE, the transaction and the claim.
 pub(in crate::nva) type Claimed = (NveId, u32, Claim);
+
+/// What the machine knows about the NVA as a whole when a claim comes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::nva) struct Standing {
+    /// No more records can be made now.
+    pub(in crate::nva) full: bool,
+    /// The book may lack what rests at NVEs that have not restated yet.
+    pub(in crate::nva) unsure: bool,
+}
 
 /// Says if the registrations of an NVE are protected: it is admitted, not fenced, and has a session, or had one not long ago.
 pub(in crate::nva) type Protected<'a> = &'a dyn Fn(NveId) -> bool;
@@ -56,8 +66,9 @@ struct Leaving {
 pub(in crate::nva) struct Registrar {
     duplicates: Duplicates,
     restated: Restated,
-    /// Claims that came during a move of their TSI. The NVA decides about them when the move has ended.
-    claims: BTreeMap<TsiKey, Claimed>,
+    /// Claims that came during a move of their TSI, or by a frame while the book may lack where the VM runs. The NVA decides about them
+    /// when the move has ended, or the NVEs have restated.
+    claims: BTreeMap<(TsiKey, NveId), (u32, Claim)>,
     /// TSIs that an NVE withdrew during a move.
     leaving: BTreeMap<TsiKey, Leaving>,
 }
@@ -127,11 +138,11 @@ impl Registrar {
         None
     }
 
-    /// Decides about the claim of a TSI. `full`: no more records can be made now.
+    /// Decides about the claim of a TSI.
     pub(in crate::nva) fn register(
         &mut self,
         facts: &Facts,
-        full: bool,
+        Standing { full, unsure }: Standing,
         protected: Protected<'_>,
         (from, transaction): (NveId, u32),
         key: TsiKey,
@@ -152,7 +163,8 @@ impl Registrar {
         if let Some(against) = self.judge_entry(facts, full, protected, from, key, &claim.ips) {
             return against;
         }
-        let moving = book.move_with(&key).is_some();
+        // A claim waits for the outcome of the move, and so does a change of addresses. A frame waits for the NVE that may have the VM.
+        let waits = book.move_with(&key).is_some() || unsure && !claim.by_word;
         let role = claim.role.or(registration.map(|registration| registration.role()).unwrap_or_default());
         let enter =
             |claim: Claim| Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: claim.ips, role }, nve: from });
@@ -161,12 +173,12 @@ impl Registrar {
             None if !claim.by_word && book.tombstone(&key).is_some_and(|gone| gone.forgotten) => {
                 refused(RegistrationResult::Policy)
             }
-            None => enter(claim),
-            // A claim waits for the outcome of the move, and so does a change of addresses.
-            Some(_) if moving => {
-                self.claims.insert(key, (from, transaction, claim));
+            _ if waits && self.claims.len() >= facts.config().tsis as usize => refused(RegistrationResult::Resource),
+            _ if waits => {
+                self.claims.insert((key, from), (transaction, claim));
                 refused(RegistrationResult::Moving)
             }
+            None => enter(claim),
             Some(registration) if registration.nve() == from => {
                 self.restated.claim(from, key);
                 enter(claim)
@@ -186,9 +198,7 @@ impl Registrar {
         key: TsiKey,
         version: Version,
     ) -> Departure {
-        if self.claims.get(&key).is_some_and(|(nve, ..)| *nve == from) {
-            self.claims.remove(&key);
-        }
+        self.claims.remove(&(key, from));
         let registration = facts.book().get(&key);
         let at_sender =
             registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
@@ -209,9 +219,17 @@ impl Registrar {
         Some((leaving.nve, leaving.transaction))
     }
 
-    /// The claim that waited for a TSI's move to end.
-    pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claimed> {
-        self.claims.remove(key)
+    /// The claims that waited for a TSI's move to end, or for what NVEs restate.
+    pub(in crate::nva) fn take_claims(&mut self, key: &TsiKey) -> Vec<Claimed> {
+        let of_tsi = (*key, NveId(0))..=(*key, NveId(u64::MAX));
+        let nves: Vec<NveId> = self.claims.range(of_tsi).map(|((_, nve), _)| *nve).collect();
+        let take = |nve| self.claims.remove(&(*key, nve)).map(|(transaction, claim)| (nve, transaction, claim));
+        nves.into_iter().filter_map(take).collect()
+    }
+
+    /// The TSIs with claims that wait, in order.
+    pub(in crate::nva) fn claimed(&self) -> BTreeSet<TsiKey> {
+        self.claims.keys().map(|(key, _)| *key).collect()
     }
 
     /// TSIs moved without a plan.
@@ -240,7 +258,6 @@ impl Registrar {
     pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
         self.duplicates.forget(key);
         self.restated.forget(key);
-        self.claims.remove(key);
     }
 
     /// The number of all things that the room keeps.
