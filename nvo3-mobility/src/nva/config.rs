@@ -175,6 +175,7 @@ impl NvaConfig {
             ("quotas.subscriptions", self.quotas.subscriptions),
             ("quotas.interest", self.quotas.interest),
             ("quotas.absent", self.quotas.absent),
+            ("quotas.moves", self.quotas.moves),
         ];
         above_zero("NvaConfig", positive)?;
         let limited = [

@@ -507,6 +507,8 @@ pub struct NvaCounters {
     pub two_places: u64,
     /// Times that the authority took over other locators from a *Hello* ([`Event::Readdressed`]).
     pub readdressed: u64,
+    /// Moves that an NVE restated and that were not heard because of its quota ([`Event::OverQuota`]). Healthy: 0.
+    pub over_quota_moves: u64,
 }
 
 impl NvaCounters {

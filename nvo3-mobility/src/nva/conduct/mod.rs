@@ -13,5 +13,5 @@ mod words;
 
 pub(super) use check::{Wanted, check};
 pub(super) use room::{Conduct, Due};
-pub(super) use strays::{Stray, Strays};
+pub(super) use strays::{Noted, Stray, Strays};
 pub(super) use words::{prepare, revoke, suspended};

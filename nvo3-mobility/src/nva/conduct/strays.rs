@@ -4,6 +4,7 @@
 //! move is taken up: where the VM runs decides, else it is revoked.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, NveId, PartyState, RestateMove, Side, Tsi, TsiKey, Version};
 
@@ -14,6 +15,8 @@ pub(in crate::nva) struct Stray {
     pub(in crate::nva) old: NveId,
     pub(in crate::nva) new: NveId,
     pub(in crate::nva) tsis: Vec<Tsi>,
+    /// The NVE that named the move first: it counts for that NVE's quota.
+    by: NveId,
     at_old: Option<PartyState>,
     at_new: Option<PartyState>,
 }
@@ -35,40 +38,66 @@ impl Stray {
     }
 }
 
-/// The moves that were restated, bounded.
+/// What came of a party's statement about a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nva) enum Noted {
+    Taken,
+    /// The NVE is not the party that it says.
+    NotParty,
+    /// The NVE has named as many moves as it may.
+    OverQuota,
+}
+
+/// The moves that were restated, bounded for each NVE.
 #[derive(Debug, Default)]
-pub(in crate::nva) struct Strays(BTreeMap<MoveId, Stray>);
+pub(in crate::nva) struct Strays {
+    moves: BTreeMap<MoveId, Stray>,
+    shares: BTreeMap<NveId, usize>,
+}
 
 impl Strays {
-    /// Takes a party's statement about a move. False if there is no room for another move, or the NVE is not the party that it says.
-    pub(in crate::nva) fn note(&mut self, from: NveId, said: RestateMove, most: usize) -> bool {
+    /// Takes a party's statement about a move. `most`: the moves that an NVE may name first.
+    pub(in crate::nva) fn note(&mut self, from: NveId, said: RestateMove, most: u32) -> Noted {
         let RestateMove { move_id, version, side, party, peer, tsis } = said;
         let (old, new) = if side == Side::Old { (from, peer) } else { (peer, from) };
-        if self.0.len() >= most && !self.0.contains_key(&move_id) {
-            return false;
-        }
-        let stray = self.0.entry(move_id).or_insert(Stray { version, old, new, tsis, at_old: None, at_new: None });
+        let stray = match self.moves.entry(move_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(entry) => {
+                let share = self.shares.entry(from).or_default();
+                if *share >= most as usize {
+                    return Noted::OverQuota;
+                }
+                *share += 1;
+                entry.insert(Stray { version, old, new, tsis, by: from, at_old: None, at_new: None })
+            }
+        };
         if (stray.old, stray.new, stray.version) != (old, new, version) {
-            return false;
+            return Noted::NotParty;
         }
         match side {
             Side::Old => stray.at_old = Some(party),
             Side::New => stray.at_new = Some(party),
         }
-        true
+        Noted::Taken
     }
 
     /// An NVE has a new session: what it said of its moves before does not count.
     pub(in crate::nva) fn forget(&mut self, nve: NveId) {
-        self.0.retain(|_, stray| {
+        let mut unnamed = Vec::new();
+        for (id, stray) in &mut self.moves {
             if stray.old == nve {
                 stray.at_old = None;
             }
             if stray.new == nve {
                 stray.at_new = None;
             }
-            stray.at_old.is_some() || stray.at_new.is_some()
-        });
+            if stray.at_old.is_none() && stray.at_new.is_none() {
+                unnamed.push(*id);
+            }
+        }
+        for id in unnamed {
+            self.take(id);
+        }
     }
 
     /// True if both parties said that they take part in a move.
@@ -77,23 +106,72 @@ impl Strays {
     }
 
     pub(in crate::nva) fn get(&self, id: MoveId) -> Option<&Stray> {
-        self.0.get(&id)
+        self.moves.get(&id)
     }
 
     /// True if a TSI takes part in one of these moves.
     pub(in crate::nva) fn have(&self, key: &TsiKey) -> bool {
-        self.0.values().any(|stray| stray.tsis.iter().any(|tsi| tsi.key == *key))
+        self.moves.values().any(|stray| stray.tsis.iter().any(|tsi| tsi.key == *key))
     }
 
     pub(in crate::nva) fn take(&mut self, id: MoveId) -> Option<Stray> {
-        self.0.remove(&id)
+        let stray = self.moves.remove(&id)?;
+        if let Some(share) = self.shares.get_mut(&stray.by) {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(&stray.by);
+            }
+        }
+        Some(stray)
     }
 
     pub(in crate::nva) fn ids(&self) -> Vec<MoveId> {
-        self.0.keys().copied().collect()
+        self.moves.keys().copied().collect()
     }
 
     pub(in crate::nva) fn len(&self) -> usize {
-        self.0.len()
+        self.moves.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(id: u64, side: Side, peer: u64) -> RestateMove {
+        let version = Version { epoch: 1, generation: id };
+        let (party, peer) = (PartyState::Stopped, NveId(peer));
+        RestateMove { move_id: MoveId(id), version, side, party, peer, tsis: Vec::new() }
+    }
+
+    #[test]
+    fn an_nve_names_no_more_moves_than_its_quota_and_takes_no_room_from_others() {
+        let mut strays = Strays::default();
+        let mut note = |from, id, side, peer| strays.note(NveId(from), said(id, side, peer), 2);
+
+        let greedy = [1, 2, 3, 2].map(|id| note(1, id, Side::Old, 9));
+        let party = note(9, 1, Side::New, 1);
+        let others = [note(2, 4, Side::Old, 9), note(3, 1, Side::Old, 9)];
+
+        assert_eq!(greedy, [Noted::Taken, Noted::Taken, Noted::OverQuota, Noted::Taken]);
+        assert_eq!((party, others), (Noted::Taken, [Noted::Taken, Noted::NotParty]));
+        assert!(strays.is_confirmed(MoveId(1)) && !strays.is_confirmed(MoveId(2)));
+
+        strays.take(MoveId(2));
+        assert_eq!(strays.note(NveId(1), said(3, Side::Old, 9), 2), Noted::Taken, "there is room again");
+    }
+
+    #[test]
+    fn what_an_nve_named_before_its_new_session_does_not_count() {
+        let mut strays = Strays::default();
+        strays.note(NveId(1), said(1, Side::Old, 9), 8);
+        strays.note(NveId(1), said(2, Side::Old, 9), 8);
+        strays.note(NveId(9), said(2, Side::New, 1), 8);
+
+        strays.forget(NveId(1));
+
+        assert_eq!(strays.ids(), [MoveId(2)]);
+        assert_eq!(strays.get(MoveId(2)).unwrap().at(Side::Old), None);
+        assert_eq!(strays.shares.len(), 1);
     }
 }

@@ -2,9 +2,10 @@
 
 use super::Nva;
 use crate::nva::book::{Plan, Record};
-use crate::nva::conduct::{Stray, rules};
+use crate::nva::conduct::{Noted, Stray, rules};
 use crate::nva::io::Event;
 use crate::nva::peers::Letter;
+use crate::nva::policy::Quota;
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Message, MoveId, MoveKind, MoveResult, NveId, Outcome, PartyState, Query, Refusal, RestateMove, Seen, Side, TsiKey,
@@ -79,9 +80,10 @@ impl Nva {
                 return;
             }
         }
-        let most = self.facts.config().moves as usize;
-        if !self.strays.note(from, said, most) {
-            self.counters.not_party += 1;
+        match self.strays.note(from, said, self.facts.config().quotas.moves) {
+            Noted::Taken => {}
+            Noted::NotParty => self.counters.not_party += 1,
+            Noted::OverQuota => self.over_quota(from, Quota::Moves, 1),
         }
     }
 

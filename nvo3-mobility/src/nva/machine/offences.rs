@@ -43,6 +43,7 @@ impl Nva {
             Quota::Tsis | Quota::Addresses => &mut counters.over_quota_registrations,
             Quota::Subscriptions => &mut counters.over_quota_subscriptions,
             Quota::Interest | Quota::Absent => &mut counters.over_quota_interest,
+            Quota::Moves => &mut counters.over_quota_moves,
         } += times;
         if let Some(count) = self.offenders.note(self.facts.now(), nve, Offence::Quota(quota)) {
             self.tell(Event::OverQuota { nve, quota, count });

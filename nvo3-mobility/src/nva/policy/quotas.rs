@@ -22,11 +22,21 @@ pub struct Quotas {
     /// The most addresses that it was told do not exist, and is told about when they do. Default: 65,536; more than 0. At the bound as
     /// for `interest`.
     pub absent: u32,
+    /// The most moves that it restates and that the authority does not know, or does not trust after a loss of records. Default: 4,096; more
+    /// than 0. At the bound a further move is not heard, and counts in `over_quota_moves`: its VM stays suspended until management helps.
+    pub moves: u32,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { tsis: 65_536, addresses: 262_144, subscriptions: 16_384, interest: 262_144, absent: 65_536 }
+        Self {
+            tsis: 65_536,
+            addresses: 262_144,
+            subscriptions: 16_384,
+            interest: 262_144,
+            absent: 65_536,
+            moves: 4_096,
+        }
     }
 }
 
@@ -45,6 +55,8 @@ pub enum Quota {
     Interest,
     /// `Quotas.absent`.
     Absent,
+    /// `Quotas.moves`.
+    Moves,
 }
 
 impl Quota {
@@ -56,6 +68,7 @@ impl Quota {
             Self::Subscriptions => "subscriptions",
             Self::Interest => "interest",
             Self::Absent => "absent",
+            Self::Moves => "moves",
         }
     }
 }
@@ -68,6 +81,7 @@ impl fmt::Display for Quota {
             Self::Subscriptions => "VNs that it subscribes to",
             Self::Interest => "mappings that it queried",
             Self::Absent => "addresses that it was told do not exist",
+            Self::Moves => "moves that it restates",
         })
     }
 }
