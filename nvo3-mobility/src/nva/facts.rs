@@ -115,11 +115,13 @@ impl Facts {
         version != Version::default() && self.book.remembers_epoch(version.epoch) && !self.book.has_made(version)
     }
 
-    /// True if an NVE restates a version of a TSI that a move of the book cannot have given it: the move is over.
-    pub(super) fn is_beyond(&self, this_move: &PlannedMove, nve: NveId, version: Version) -> bool {
-        let decided = this_move.decided_version();
-        let has_come = this_move.outcome().is_none() && nve == this_move.plan().new && version >= decided;
-        has_come || version > decided || nve != this_move.decided_nve() && self.is_lost(version)
+    /// True if an NVE restates a version of a TSI that neither the book nor a move of the book in hand can have given it: the move is over.
+    pub(super) fn is_beyond(&self, this_move: &PlannedMove, nve: NveId, key: &TsiKey, version: Version) -> bool {
+        // A move that was restored after a loss has a version from before.
+        let known = self.book.get(key).map(|registration| registration.version()).unwrap_or_default();
+        let newest = this_move.decided_version().max(known);
+        let has_come = this_move.outcome().is_none() && nve == this_move.plan().new && version >= this_move.version();
+        has_come || version > newest || nve != this_move.decided_nve() && self.is_lost(version)
     }
 
     /// Notes that records are lost: an edge that has seen records of older epochs says nothing new by that.

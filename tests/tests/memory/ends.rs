@@ -217,3 +217,17 @@ fn a_withdrawal_by_the_old_nve_of_a_claim_is_its_yield() {
 
     assert_eq!((mapped(&world, &tsi(1).key), state(&world, 1, &tsi(1).key)), (Some(2), "here"));
 }
+
+#[test]
+fn a_claim_ends_when_its_nve_withdraws_it() {
+    let mut world = Direct::with(2, config(1));
+    world.start(0, 1, tsi(1));
+    announces(&mut world, 0, 1, &tsi(1));
+    announces(&mut world, 1, 9, &tsi(1));
+    assert_eq!((state(&world, 0, &tsi(1).key), world.nva.book().open_moves()), ("confirming", 1));
+
+    world.tell(1, nve::Input::Detach { vap: VapId(9) });
+
+    assert_eq!((state(&world, 0, &tsi(1).key), world.nva.book().open_moves()), ("here", 0));
+    assert_eq!(mapped(&world, &tsi(1).key), Some(1));
+}

@@ -104,6 +104,7 @@ impl Nva {
         let Some(this_move) = self.facts.book().get_move(id) else { return };
         let (reserved, side) = (this_move.version(), this_move.plan().side(at));
         let (known, suspect) = (self.conduct.may_be_over(id), self.conduct.is_suspect(id));
+        let is_beyond = self.facts.is_beyond(this_move, at, &key, version);
         match side {
             // Against the old NVE of a claim it counts as a version, once that NVE has spoken.
             Some(Side::New) if version >= reserved && id.is_reserved() => {}
@@ -111,10 +112,10 @@ impl Nva {
             Some(Side::New) if version >= reserved => {
                 self.try_step(id, rules::Input::Activated);
             }
-            Some(Side::Old) if version > reserved && !suspect => {
+            Some(Side::Old) if is_beyond && !suspect => {
                 self.try_step(id, rules::Input::Fenced);
             }
-            Some(Side::Old) if version < reserved && known => self.note_resting(id, Side::Old, key),
+            Some(Side::Old) if !is_beyond && known => self.note_resting(id, Side::Old, key),
             _ => {}
         }
     }
@@ -200,6 +201,11 @@ impl Nva {
             self.try_step(id, rules::Input::Activated);
         } else if is_over {
             self.record(Record::Closed { id });
+            for side in [Side::Old, Side::New] {
+                if let Some(stray) = stray.filter(|stray| stray.at(side).is_some()) {
+                    self.send_outcome(id, stray.party(side));
+                }
+            }
         } else if yields {
             self.try_step(id, rules::Input::Refused(Side::Old, Refusal::Stale));
         } else {

@@ -81,6 +81,10 @@ impl Nva {
                     self.take_up_newer(key);
                     done.push(key);
                 }
+                Departure::Renounce(id) => {
+                    self.try_step(id, rules::Input::Revoked);
+                    done.push(key);
+                }
                 Departure::CallOff(id) => {
                     // Where another NVE claims the TSI, its NVE says that the VM is gone.
                     let claimed = matches!(self.move_state(id), Some(rules::State::Yielding { .. }));

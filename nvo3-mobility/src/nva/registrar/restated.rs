@@ -196,7 +196,7 @@ impl Registrar {
     ) -> Rests {
         let book = facts.book();
         if let Some(this_move) = book.move_with(&key).and_then(|id| book.get_move(id)) {
-            return if facts.is_beyond(this_move, from, resting.version) { Rests::Wait } else { Rests::Known };
+            return if facts.is_beyond(this_move, from, &key, resting.version) { Rests::Wait } else { Rests::Known };
         }
         let enter = || {
             let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());

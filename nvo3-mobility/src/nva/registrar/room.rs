@@ -36,6 +36,8 @@ pub(in crate::nva) enum Departure {
     Withdraw,
     /// Cancel this move of the TSI first. The answer comes when the move has ended.
     CallOff(MoveId),
+    /// The NVE's claim started this move, and has ended.
+    Renounce(MoveId),
 }
 
 /// A claim that waits: the NVE, the transaction and the claim.
@@ -202,7 +204,12 @@ impl Registrar {
         let registration = facts.book().get(&key);
         let at_sender =
             registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
+        let claimed = |id: MoveId| {
+            let claim = facts.book().get_move(id).filter(|this_move| this_move.outcome().is_none() && id.is_reserved());
+            claim.is_some_and(|claim| claim.plan().new == from)
+        };
         match facts.book().move_with(&key) {
+            Some(move_id) if claimed(move_id) => Departure::Renounce(move_id),
             _ if !at_sender => Departure::None,
             None => Departure::Withdraw,
             Some(move_id) => {

@@ -143,7 +143,7 @@ use Output::{
     Abort, Alarm, AskOld, Close, Commit, Deny, EarlyPush, Grant, MaySuspend, Outcome, PassSuspended, PrepareNew,
     PrepareOld, PublishAbort, Revoke,
 };
-use Refusal::StillHere;
+use Refusal::{Stale, StillHere};
 use Side::{New, Old};
 use State::{
     AbortingNew, AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Revoking, Suspended, Yielding,
@@ -203,6 +203,8 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         // A frame is refused if the old NVE does not say that its VM is gone.
         (Yielding { by_word: false },       Deadline)            => (AbortingOld, outputs![Deny(StillHere), Abort, Outcome(Old)]),
         (Yielding { .. },                   Refused(Old, why))   => (AbortingOld, outputs![Deny(why), Abort, Outcome(Old)]),
+        // The VM has left the new NVE again.
+        (Yielding { .. },                   Revoked)             => (AbortingOld, outputs![Deny(Stale), Abort, Outcome(Old)]),
 
         (Committing { new: true, .. },      InForce(Old) | Lost(Old) | GoneForGood(Old)) => (Ended(Committed), outputs![Close(Committed)]),
         (Committing { old: true, .. },      InForce(New) | Lost(New) | GoneForGood(New)) => (Ended(Committed), outputs![Close(Committed)]),
