@@ -61,8 +61,10 @@ impl Nva {
     /// Takes a party's statement about a move that the book does not have, or may have from an old copy of its records.
     pub(super) fn restate_move(&mut self, from: NveId, said: RestateMove) {
         let id = said.move_id;
-        self.note_loss(from, said.version);
         let known = self.facts.book().get_move(id).is_some();
+        if !known {
+            self.note_loss(from, said.version);
+        }
         // The new NVE of a move that the book does not have may have had the TSIs long ago.
         if known || said.side == Side::Old || said.party == PartyState::Runs {
             for tsi in &said.tsis {
