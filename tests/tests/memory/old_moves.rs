@@ -90,6 +90,26 @@ fn a_newer_move_in_hand_goes_on_although_the_copy_has_an_older_one_in_hand() {
     }
 }
 
+/// The new NVE is prepared, and the old one has not heard of the move.
+#[test]
+fn a_newer_move_that_only_its_new_nve_restates_takes_no_running_vm_away() {
+    for last in 0..3 {
+        let (mut world, vm) = moved(&[(10, 1)]);
+        let copy = copy_of(&world.records, 10, last);
+        hot(&mut world, 20, &tsi(1), 1, 2);
+        world.attach(0, 1, vec![tsi(1)]);
+        world.silence(2);
+        world.plan(30, vec![vm], 1);
+        assert_eq!(state(&world, 0, &vm), "prepared");
+        world.hear(2);
+
+        comes_back(&mut world, copy, None);
+
+        assert_runs_at(&world, &vm, 2, &format!("record {last} of move 10"));
+        assert!(has_left(&world, 0, &vm), "record {last} of move 10");
+    }
+}
+
 /// The VM has moved once, and moves again while the records are lost. The copy is older than both moves.
 #[test]
 fn a_move_in_hand_counts_although_the_copy_has_its_vm_at_a_third_nve() {

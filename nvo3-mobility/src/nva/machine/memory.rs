@@ -148,10 +148,10 @@ impl Nva {
     /// An NVE has said everything, or is not waited for any more: takes up what waited for that.
     pub(super) fn settle_all(&mut self) {
         self.answer_unsure();
-        self.settle_moves();
         for key in self.registrar.restated().waiting() {
             self.take_up_newer(key);
         }
+        self.settle_moves();
         if !self.is_unsure() {
             for key in self.registrar.claimed() {
                 if self.facts.book().move_with(&key).is_none() {

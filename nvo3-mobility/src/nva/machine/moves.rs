@@ -227,9 +227,13 @@ impl Nva {
         for key in &tsis {
             self.take_up_leaving(key, id);
         }
+        // Where a VM rests comes first: the NVE would take a mapping that points elsewhere for newer.
+        for key in &tsis {
+            self.take_up_restated(*key);
+        }
         self.settle_moves();
         for key in &tsis {
-            self.take_up_waiting(key);
+            self.take_up_claims(key);
         }
     }
 

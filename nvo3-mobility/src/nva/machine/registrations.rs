@@ -120,12 +120,6 @@ impl Nva {
         }
     }
 
-    /// What was restated and claimed of a TSI, and waited for the end of a move.
-    pub(super) fn take_up_waiting(&mut self, key: &TsiKey) {
-        self.take_up_restated(*key);
-        self.take_up_claims(key);
-    }
-
     /// The claims of a TSI that waited. An NVE that is gone asks again itself.
     pub(super) fn take_up_claims(&mut self, key: &TsiKey) {
         for (nve, transaction, claim) in self.registrar.take_claims(key) {
@@ -176,7 +170,7 @@ impl Nva {
     }
 
     /// The end of a TSI's move: what its NVEs restated during the move counts now.
-    fn take_up_restated(&mut self, key: TsiKey) {
+    pub(super) fn take_up_restated(&mut self, key: TsiKey) {
         let nve = self.facts.book().get(&key).map(|registration| registration.nve());
         if nve.is_some_and(|nve| self.registrar.restated_mut().take_passed(nve, key)) {
             self.omit(key);
