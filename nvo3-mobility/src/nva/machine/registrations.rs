@@ -62,6 +62,7 @@ impl Nva {
                     return Some((RegistrationResult::Duplicate, version));
                 }
                 Verdict::Yield(old) => {
+                    self.registrar.wait_for_move(key, (from, transaction, claim));
                     self.plan_unplanned(key, old, from, by_word);
                     return None;
                 }
@@ -113,9 +114,10 @@ impl Nva {
             self.answer_departures(nve, transaction, key.vn, &[*key]);
         }
         // An NVE that is gone asks again itself.
-        if let Some((nve, transaction, claim)) = self.registrar.take_claim(key)
-            && !self.peers.is_gone(nve)
-        {
+        for (nve, transaction, claim) in self.registrar.take_claims(*key) {
+            if self.peers.is_gone(nve) {
+                continue;
+            }
             let mut answers = Answers::new(key.vn);
             if let Some((result, version)) = self.claim(nve, transaction, *key, claim) {
                 self.note_refused(nve, *key, result);
@@ -259,6 +261,9 @@ impl Nva {
         let (version, new, tsis) =
             (this_move.decided_version(), this_move.plan().party(Side::New), this_move.plan().tsis.clone());
         for key in tsis {
+            if result != RegistrationResult::Accepted {
+                self.registrar.drop_claim(key, new);
+            }
             let mut answers = Answers::new(key.vn);
             answers.add(&self.facts, key, result, version);
             self.answer_claims(new, 0, answers);

@@ -6,6 +6,7 @@ use crate::nva::book::Record;
 use crate::nva::facts::Facts;
 use crate::nva::policy::Quota;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
 
@@ -56,8 +57,8 @@ struct Leaving {
 pub(in crate::nva) struct Registrar {
     duplicates: Duplicates,
     restated: Restated,
-    /// Claims that came during a move of their TSI. The NVA decides about them when the move has ended.
-    claims: BTreeMap<TsiKey, Claimed>,
+    /// Claims that came during a move of their TSI, or began it: the last of each NVE. The NVA decides about them when the move has ended.
+    claims: BTreeMap<(TsiKey, NveId), (u32, Claim)>,
     /// TSIs that an NVE withdrew during a move.
     leaving: BTreeMap<TsiKey, Leaving>,
 }
@@ -164,7 +165,7 @@ impl Registrar {
             None => enter(claim),
             // A claim waits for the outcome of the move, and so does a change of addresses.
             Some(_) if moving => {
-                self.claims.insert(key, (from, transaction, claim));
+                self.wait_for_move(key, (from, transaction, claim));
                 refused(RegistrationResult::Moving)
             }
             Some(registration) if registration.nve() == from => {
@@ -186,9 +187,7 @@ impl Registrar {
         key: TsiKey,
         version: Version,
     ) -> Departure {
-        if self.claims.get(&key).is_some_and(|(nve, ..)| *nve == from) {
-            self.claims.remove(&key);
-        }
+        self.drop_claim(key, from);
         let registration = facts.book().get(&key);
         let at_sender =
             registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
@@ -209,9 +208,22 @@ impl Registrar {
         Some((leaving.nve, leaving.transaction))
     }
 
-    /// The claim that waited for a TSI's move to end.
-    pub(in crate::nva) fn take_claim(&mut self, key: &TsiKey) -> Option<Claimed> {
-        self.claims.remove(key)
+    /// Keeps a claim until the move of its TSI has ended. A move that the claim began may not bring every address that the claim has.
+    pub(in crate::nva) fn wait_for_move(&mut self, key: TsiKey, (nve, transaction, claim): Claimed) {
+        self.claims.insert((key, nve), (transaction, claim));
+    }
+
+    /// An NVE claims a TSI no more, or its claim is refused.
+    pub(in crate::nva) fn drop_claim(&mut self, key: TsiKey, nve: NveId) {
+        self.claims.remove(&(key, nve));
+    }
+
+    /// The claims that waited for a TSI's move to end, in the order of the NVEs.
+    pub(in crate::nva) fn take_claims(&mut self, key: TsiKey) -> Vec<Claimed> {
+        let waiting = self.claims.range((key, NveId(0))..).take_while(|((of, _), _)| *of == key);
+        let nves: Vec<NveId> = waiting.map(|((_, nve), _)| *nve).collect();
+        let take = |nve| self.claims.remove(&(key, nve)).map(|(transaction, claim)| (nve, transaction, claim));
+        nves.into_iter().filter_map(take).collect()
     }
 
     /// TSIs moved without a plan.
@@ -240,7 +252,7 @@ impl Registrar {
     pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
         self.duplicates.forget(key);
         self.restated.forget(key);
-        self.claims.remove(key);
+        self.take_claims(*key);
     }
 
     /// The number of all things that the room keeps.
