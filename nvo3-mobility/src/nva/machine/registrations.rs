@@ -47,7 +47,13 @@ impl Nva {
             let (peers, facts) = (&self.peers, &self.facts);
             let protected = |nve| is_protected(facts, peers, nve);
             match self.registrar.register(facts, full, &protected, (from, transaction), key, claim.clone()) {
-                Verdict::Answer(result, version) => return Some((result, version)),
+                Verdict::Answer(result, version) => {
+                    if result == RegistrationResult::Stale {
+                        // The answer names the TSI's place, and the NVE uses it.
+                        self.publish.note_interest(&self.facts, key, from);
+                    }
+                    return Some((result, version));
+                }
                 Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
                 Verdict::Evict(other) => {
                     self.record(Record::Withdrawn { tsi: other });
