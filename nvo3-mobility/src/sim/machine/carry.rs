@@ -6,7 +6,7 @@ use crate::forwarder::DropReason;
 use crate::nva;
 use crate::nve;
 use crate::sim::frame;
-use crate::sim::hypervisor::{Deed, Leg, Step, Unread};
+use crate::sim::hypervisor::{Deed, Leg, Step, Unread, Vm};
 use crate::sim::net::{EdgeNo, Node};
 use crate::sim::nodes::{AuthorityNews, Edge, Effect};
 use crate::sim::oracle::Loss;
@@ -156,6 +156,7 @@ impl World {
                     Node::Nva => self.oracle.authority_said(now, &message),
                     Node::Edge(_) => self.oracle.edge_said(&message),
                 }
+                self.oracle.paced(now, (from, to), &message, bytes);
                 self.timeline.message(now, names, copies, || format!("{message}"));
             }
             Err(error) => self.timeline.message(now, names, copies, || format!("{error}")),
@@ -207,7 +208,12 @@ impl World {
             Deed::Attach(edge, host) => self.attach(edge, host),
             Deed::Detach(edge, host) => self.detach(edge, host),
             Deed::Announce(edge, host) => {
-                let frame = self.tenants.announcement(host);
+                let vm = self.tenants.vm(host).and_then(|vm| self.hypervisor.vms().get(vm));
+                // A VM that nobody planned to start here shows itself in any form.
+                let frame = match vm.and_then(Vm::astray) {
+                    Some(_) => self.tenants.claim(host, now.0),
+                    None => self.tenants.announcement(host),
+                };
                 self.put_in_port(edge, host, frame);
             }
             Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),

@@ -39,6 +39,7 @@ impl World {
             self.mishaps.healed(now);
         }
         self.look_for_the_astray();
+        self.look_for_the_stolen();
         self.look_for_the_stale();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
@@ -85,6 +86,7 @@ impl World {
             && !self.mishaps.more()
             && self.hypervisor.is_done()
             && self.leftovers().is_empty()
+            && self.open_ports().is_empty()
             && self.disagreements().is_empty()
     }
 
@@ -95,8 +97,8 @@ impl World {
         if !self.net.is_whole() || !all_up || !self.is_up(Node::Nva) {
             return false;
         }
-        let (left, wrong) = (self.leftovers(), self.disagreements());
+        let found = [self.leftovers(), self.open_ports(), self.disagreements()];
         let since = (self.began, self.mishaps.last_return());
-        self.oracle.overdue(self.queue.now(), since, &self.hypervisor, left, wrong)
+        self.oracle.overdue(self.queue.now(), since, &self.hypervisor, found)
     }
 }

@@ -130,6 +130,7 @@ impl World {
         self.mishaps.count_from(now);
         self.did("mgmt", || format!("{} is fenced", Node::Edge(edge).name()));
         self.authority.fence(now, place(edge).nve);
+        self.mishaps.told_gone(edge);
         self.drive(Node::Nva);
     }
 
