@@ -211,3 +211,27 @@ fn an_old_nve_that_restarted_knows_the_senders_of_late_frames_once_it_hears_the_
     };
     assert_eq!(edge.tunnel_frame(now, from, vn, &bytes), Verdict::Tunnel { to: peer(3).ip(), vn });
 }
+
+/// Checks TUN-10, VMM-5-04.
+#[test]
+fn an_old_nve_that_restarts_after_the_move_sends_late_frames_on() {
+    let mut world = three();
+    let (vm, id) = (tsi(1).key, MoveId(1));
+    world.plan(1, vec![vm], 3);
+    world.tell(0, nve::Input::Suspend { key: vm, move_id: id, stopped_at: None });
+    world.attach(2, PORT.0, vec![station(1)]);
+    world.tell(2, nve::Input::Activate { key: vm, move_id: Some(id) });
+    world.run(Micros::from_secs(1));
+    assert!(world.nva.book().get_move(id).is_some_and(|ended| ended.is_closed()));
+
+    world.restart_edge(0);
+    assert_eq!(tunnels(&mut world, 2), Verdict::Held, "the NVA has not said yet what is here");
+    world.tell(0, nve::Input::Connect);
+
+    let (now, mut bytes) = (world.now, Vec::new());
+    let edge = &mut world.edges[0].forwarder;
+    let Some(Target::Again(Entrance::Tunnel { from, vn })) = edge.poll_flush(now, &mut |_| true, &mut bytes) else {
+        panic!("the frame comes in again");
+    };
+    assert_eq!(edge.tunnel_frame(now, from, vn, &bytes), Verdict::Tunnel { to: peer(3).ip(), vn });
+}
