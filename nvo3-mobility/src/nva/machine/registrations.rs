@@ -8,8 +8,8 @@ use crate::nva::peers::Letter;
 use crate::nva::registrar::{Answers, Departure, Rests, Verdict};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate,
-    Resting, Side, TsiKey, TsiVersion, Version,
+    Claim, Deregister, DeregisterReply, Message, MoveId, MoveKind, NveId, RegistrationRequest, RegistrationResult,
+    Restate, Resting, Side, TsiKey, TsiVersion, Version,
 };
 
 impl Nva {
@@ -174,6 +174,12 @@ impl Nva {
             match self.registrar.judge_resting(facts, (full, peers.grace().is_none()), &protected, from, key, &resting)
             {
                 Rests::Known => {}
+                Rests::AfterMove => {
+                    let Resting { mac, version, ips, role } = resting;
+                    let (kind, expected) = (MoveKind::Cold, Some(version));
+                    let claim = Claim { mac, kind, by_word: true, old: None, expected, ips, role };
+                    self.registrar.wait_for_move(key, (from, 0, claim));
+                }
                 Rests::Enter(record) => {
                     self.counters.taken_up += 1;
                     let version = self.record(record);

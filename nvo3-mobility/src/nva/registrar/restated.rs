@@ -4,7 +4,7 @@
 //! knows better. Where two NVEs name the same TSI, the version decides only against an NVE that has not spoken, or is not protected.
 
 use super::room::{Protected, Registrar, Verdict};
-use crate::nva::book::Record;
+use crate::nva::book::{Record, Registration};
 use crate::nva::facts::Facts;
 use crate::nva::policy::Quota;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ pub(in crate::nva) enum Rests {
     Known,
     /// Make this record, and answer with its version.
     Enter(Record),
+    /// The NVE of the book names other addresses, or another role: they count once the move in hand has ended.
+    AfterMove,
     /// Withdraw this TSI first.
     Evict(TsiKey),
     /// The NVE has missed the newest version of its own mapping: say it.
@@ -177,7 +179,8 @@ impl Registrar {
     ) -> Rests {
         let book = facts.book();
         if book.move_with(&key).is_some() {
-            return Rests::Known;
+            let differs = |at: &Registration| at.nve() == from && !at.says(&resting.ips, resting.role);
+            return if book.get(&key).is_some_and(differs) { Rests::AfterMove } else { Rests::Known };
         }
         let enter = || {
             let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());
