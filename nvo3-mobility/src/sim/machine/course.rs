@@ -40,7 +40,6 @@ impl World {
         }
         self.look_for_the_astray();
         self.look_for_the_stolen();
-        self.look_for_the_stale();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {

@@ -17,7 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Micros, Version};
 
 /// The time between two looks at the whole world.
 pub(super) const LOOK: Micros = Micros(2_000);
@@ -71,8 +71,6 @@ pub(in crate::sim) struct World {
     pub(super) rtt: Micros,
     /// The time that the NVA's disk takes to make a record durable.
     pub(super) sync: Micros,
-    /// When an edge last had a mapping of a TSI to an edge that had died and where the TSI is not: sender, TSI, dead edge.
-    pub(super) stale: BTreeMap<(EdgeNo, TsiKey, EdgeNo), Instant>,
     /// The lies that last, by their mishaps: the interface that is lied about, and the edge of the liar.
     pub(super) lies: BTreeMap<usize, (usize, EdgeNo)>,
     /// The number of datagrams of a flow that were sent before every node knew again where a VM is.
@@ -99,7 +97,6 @@ impl World {
             began: Instant(0),
             rtt: scenario.rtt,
             sync: scenario.sync,
-            stale: BTreeMap::new(),
             lies: BTreeMap::new(),
             excused: BTreeMap::new(),
             seed,
@@ -178,26 +175,6 @@ impl World {
         let hosts = truth(&self.tenants, &self.hypervisor);
         let hosts = hosts.skip(vm.hosts().start).take(vm.hosts().len());
         self.is_up(Node::Edge(vm.seat().edge())) && disagreements(hosts, &self.authority, &self.edges).is_empty()
-    }
-
-    /// Notes which edges still send to an edge that has died, because they have not heard of a TSI's new place.
-    pub(super) fn look_for_the_stale(&mut self) {
-        let now = self.now();
-        let died: Vec<EdgeNo> = self.edges.iter().filter(|edge| edge.has_died()).map(Edge::no).collect();
-        for to in died {
-            for Truth { key, .. } in truth(&self.tenants, &self.hypervisor).filter(|host| host.at != to) {
-                let sends = |edge: &&Edge| {
-                    let mapping = edge.nve().and_then(|nve| nve.mapping(&key));
-                    mapping.and_then(|(_, at)| at).is_some_and(|at| at.nve == place(to).nve)
-                };
-                self.stale.extend(self.edges.iter().filter(sends).map(|edge| ((edge.no(), key, to), now)));
-            }
-        }
-    }
-
-    /// True if what an edge sent to an edge that has died may have left before it heard of the TSI's new place.
-    pub(super) fn was_stale(&self, from: EdgeNo, key: TsiKey, to: EdgeNo) -> bool {
-        self.stale.get(&(from, key, to)).is_some_and(|last| self.now() <= *last + LOOK + self.rtt)
     }
 
     /// Describes the ports that no hypervisor wants, one sentence each (I10).

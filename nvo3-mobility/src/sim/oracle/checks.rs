@@ -194,6 +194,11 @@ impl Oracle {
         self.promises.hear_edge(message);
     }
 
+    /// Notes that management said that the edge of a TSI is gone.
+    pub(crate) fn edge_is_gone(&mut self, key: &TsiKey) {
+        self.promises.forget(key);
+    }
+
     /// Checks a restarted authority: it still has every registration that it acknowledged (I6).
     pub(crate) fn authority_returned(&mut self, now: Instant, authority: &Authority) {
         let broken = self.promises.broken(|key| authority.lookup(key).map(|(version, _)| version));

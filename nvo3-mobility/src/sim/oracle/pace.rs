@@ -25,17 +25,21 @@ struct Way {
 #[derive(Debug)]
 pub(super) struct Pace {
     ways: BTreeMap<(Node, Node), Way>,
-    /// The shortest time in which a message is said again. 0 if the clock of a node jumps, or if a link copies or reorders messages: each
-    /// copy of a *Hello* is answered, and an Ack that shows a gap makes a session repeat at once.
+    /// The shortest time in which a message is said again. 0 if the clock of a node jumps, or if messages are lost, copied or reordered: each
+    /// copy of a *Hello* is answered, and after a loss a session repeats what else was lost at once.
     again: Micros,
     most: usize,
 }
 
 impl Pace {
     pub(super) fn new(scenario: &Scenario, hosts: usize) -> Self {
-        let jumps = scenario.mishaps.iter().any(|mishap| matches!(mishap.what, Trouble::Jump { .. }));
-        let again =
-            if jumps || scenario.control != Mischief::NONE { Micros(0) } else { SessionConfig::default().rto_min };
+        let disturbs = |trouble: Trouble| {
+            use Trouble::{Cut, Fence, Jump, Restart, Rewind};
+            matches!(trouble, Cut { .. } | Fence(_) | Jump { .. } | Restart { .. } | Rewind { .. })
+        };
+        let disturbed =
+            scenario.control != Mischief::NONE || scenario.mishaps.iter().any(|mishap| disturbs(mishap.what));
+        let again = if disturbed { Micros(0) } else { SessionConfig::default().rto_min };
         Self { ways: BTreeMap::new(), again, most: A_SECOND * (1 + hosts) }
     }
 
