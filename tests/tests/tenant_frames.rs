@@ -69,6 +69,9 @@ fn a_frame_for_nobody_at_this_edge_is_delivered_to_nobody_and_its_sender_asks_ag
     // Edge 0 comes back without the VM's port, and the VM runs nowhere.
     world.restart_edge(0);
 
+    // It has run for a while: until then the frame would wait for what the NVA says.
+    world.edges[0].forwarder.handle_timeout(world.now);
+    world.run(Micros::from_secs(4));
     let (now, from) = (world.now, peer(3).ip());
     let verdict = world.edges[0].forwarder.tunnel_frame(now, from, key.vn, &frame);
     world.settle();

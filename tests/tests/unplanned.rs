@@ -200,3 +200,17 @@ fn the_last_detach_withdraws_the_mapping_and_a_new_start_gets_a_newer_version() 
     assert_eq!(after.place, Some(place(2)));
     assert!(after.version > before);
 }
+
+/// Checks VMM-4.2-01, R-03.
+#[test]
+fn a_vm_that_comes_without_a_plan_has_all_its_addresses_in_the_directory() {
+    let (mut world, mut vm) = (Direct::with(3, trusting()), tsi(1));
+    world.start(0, 1, vm.clone());
+    vm.ips.push([192, 0, 2, 200].into());
+
+    world.start(1, 5, vm.clone());
+    world.run(Micros::from_secs(1));
+
+    let mapping = world.nva.lookup(&vm.key).unwrap();
+    assert_eq!((mapping.place, mapping.ips), (Some(place(2)), vm.ips));
+}

@@ -43,7 +43,8 @@ pub struct ForwarderConfig {
     pub recent_total_bytes: u32,
     /// The limits on tunnelled frames of one VN whose sender no list of the VN names yet (TUN-10). Default: 256 frames, 256 KiB, 3 s.
     ///
-    /// The age covers a restart of the NVA: NVEs hear new lists once they notice it ([`SessionConfig`](nvo3_nva_proto::SessionConfig)).
+    /// The age covers a restart of the NVA: NVEs hear new lists once they notice it ([`SessionConfig`](nvo3_nva_proto::SessionConfig)). For
+    /// the same time after the start of the forwarder, frames of VNs that it does not know yet wait too; they are dropped as `UnknownVn`.
     ///
     /// At a limit a frame is dropped as `StrangerOverflow`, or as `Stranger` if it is too old.
     pub strangers: HoldLimits,

@@ -2,7 +2,8 @@
 //!
 //! A frame of a stranger reaches no tenant (TUN-10). It may also be the first frame of an NVE that is new in the VN, and whose list is
 //! still under way. So it waits here, within bounds of frames, bytes and age, for each VN and in total. If a list names its sender, it
-//! comes in again, in order, and newer frames of its sender wait behind it. The rings have their own pool, so that a stranger never
+//! comes in again, in order, and newer frames of its sender wait behind it. Frames of a VN that is not here wait here too for a while after a
+//! start, because the control plane may not have said yet what is here. The rings have their own pool, so that a stranger never
 //! takes room from held frames.
 
 use super::deadlines::Deadlines;
@@ -135,8 +136,14 @@ impl Strangers {
         self.ages.take_due(now)
     }
 
-    /// Drops the frames that are too old. Gives the last sender of one.
-    pub(super) fn expire(&mut self, vn: Vni, waiting: &mut Waiting, now: Instant, tally: &mut Tally) -> Option<IpAddr> {
+    /// Drops the frames that are too old, for this reason. Gives the last sender of one.
+    pub(super) fn expire(
+        &mut self,
+        vn: Vni,
+        waiting: &mut Waiting,
+        (now, reason): (Instant, DropReason),
+        tally: &mut Tally,
+    ) -> Option<IpAddr> {
         waiting.armed = None;
         let mut last = None;
         while let Some(tag) = self.pool.head(&waiting.strange)
@@ -145,7 +152,7 @@ impl Strangers {
             if let Origin::Tunnel(from) = tag.origin {
                 last = Some(from);
             }
-            drop_first(&mut self.pool, &mut waiting.strange, DropReason::Stranger, tally);
+            drop_first(&mut self.pool, &mut waiting.strange, reason, tally);
         }
         self.arm(vn, waiting);
         last

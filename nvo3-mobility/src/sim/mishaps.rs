@@ -31,6 +31,8 @@ pub(super) struct Mishaps {
     happened: BTreeMap<&'static str, u64>,
     /// The edges that died for good.
     fenced: BTreeSet<EdgeNo>,
+    /// The edges of which management has said that they died for good.
+    gone: BTreeSet<EdgeNo>,
     /// The time at which a node last returned, a cut ended, or a clock that jumped had caught up.
     last_return: Instant,
     /// Until when the NVA's loss of records explains what an edge drops: without end until the world agrees again.
@@ -44,6 +46,7 @@ impl Mishaps {
             all: scenario.mishaps.iter().map(|mishap| (*mishap, Progress::Waiting)).collect(),
             happened: BTreeMap::new(),
             fenced: BTreeSet::new(),
+            gone: BTreeSet::new(),
             last_return: Instant(0),
             rewound: None,
             rtt: scenario.rtt,
@@ -113,6 +116,16 @@ impl Mishaps {
     /// True if an edge died for good.
     pub(super) fn is_fenced(&self, edge: EdgeNo) -> bool {
         self.fenced.contains(&edge)
+    }
+
+    /// Notes that management said of an edge that it died for good.
+    pub(super) fn told_gone(&mut self, edge: EdgeNo) {
+        self.gone.insert(edge);
+    }
+
+    /// True if management has said of an edge that it died for good.
+    pub(super) fn is_gone(&self, edge: EdgeNo) -> bool {
+        self.gone.contains(&edge)
     }
 
     /// Notes that this mishap has no effect any more from `at` on.

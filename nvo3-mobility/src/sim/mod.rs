@@ -8,7 +8,7 @@
 //!
 //! Semantic versioning does not cover this module: its API, its scenarios and the figures of a seed may change in any release.
 //!
-//! The run checks the invariants of RULES.md: I1 to I3 after every event, I7 at intervals, and I4, I6 and I8 at the end (rules
+//! The run checks the invariants of RULES.md: I1 to I3, I5 and I12 after every event, I7 and I11 at intervals, and the others at the end (rules
 //! VMM-5-01, VMM-5-04, VMM-5-08, VMM-5-09, R-03, R-34).
 //!
 //! ```

@@ -23,9 +23,14 @@ fn tunnels(world: &mut Direct, nve: u8) -> Verdict {
 }
 
 fn tunnels_from(world: &mut Direct, from: IpAddr) -> Verdict {
-    let frame = to(mac(1), datagram(2, v4(2), 17, [0; 4]));
-    let (now, vn) = (world.now, tsi(1).key.vn);
-    let verdict = world.edges[0].forwarder.tunnel_frame(now, from, vn, &frame);
+    tunnels_to(world, 0, 1, from)
+}
+
+/// A frame for TSI `n` comes out of a tunnel at an edge.
+fn tunnels_to(world: &mut Direct, edge: usize, n: u8, from: IpAddr) -> Verdict {
+    let frame = to(mac(n), datagram(2, v4(2), 17, [0; 4]));
+    let (now, vn) = (world.now, tsi(n).key.vn);
+    let verdict = world.edges[edge].forwarder.tunnel_frame(now, from, vn, &frame);
     world.settle();
     verdict
 }
@@ -147,6 +152,41 @@ fn what_a_reset_forwarder_is_told_again_has_those_that_left_too() {
     assert_eq!(tunnels(&mut world, 2), Verdict::Held);
 }
 
+/// Checks TUN-10, VMM-5-04, R-37.
+#[test]
+fn late_frames_of_the_old_nve_are_accepted_though_no_list_named_it() {
+    let mut world = Direct::with(3, nva::NvaConfig::new(Transport::Trusted));
+    world.start(0, PORT.0, station(1));
+    world.start(1, PORT.0, station(2));
+    let (vm, id) = (tsi(1).key, MoveId(1));
+    world.plan(1, vec![vm], 3);
+    world.attach(2, PORT.0, vec![station(1)]);
+    world.tell(0, nve::Input::Suspend { key: vm, move_id: id, stopped_at: None });
+    world.tell(2, nve::Input::Activate { key: vm, move_id: Some(id) });
+    assert_eq!(place_of(&world, &vm), Some(3));
+    world.run(Micros::from_secs(1));
+
+    assert_eq!(tunnels_to(&mut world, 2, 1, peer(1).ip()), Verdict::Deliver(PORT));
+    pass(&mut world, IN_FLIGHT);
+    assert_eq!(tunnels_to(&mut world, 2, 1, peer(1).ip()), Verdict::Held);
+}
+
+/// Checks TUN-10, R-37.
+#[test]
+fn an_nve_that_comes_into_a_vn_accepts_frames_of_those_that_left_lately() {
+    let mut world = three();
+    world.tell(1, nve::Input::Detach { vap: PORT });
+    world.run(Micros::from_secs(1));
+
+    world.start(2, PORT.0, station(4));
+
+    assert_eq!(tunnels_to(&mut world, 2, 4, peer(2).ip()), Verdict::Deliver(PORT));
+    let question = to(Mac::BROADCAST, datagram(4, v4(4), 17, [0; 4]));
+    assert_eq!(sends_at(&mut world, 2, PORT, &question), Verdict::Replicate);
+    let copies: Vec<_> = world.edges[2].forwarder.replicas().to_vec();
+    assert_eq!(copies, [Target::Tunnel { to: peer(1).ip(), vn: tsi(4).key.vn }], "those that left get no BUM frame");
+}
+
 /// Checks TUN-10, VMM-5-04.
 #[test]
 fn an_old_nve_that_restarted_knows_the_senders_of_late_frames_once_it_hears_the_outcome() {
@@ -162,6 +202,30 @@ fn an_old_nve_that_restarted_knows_the_senders_of_late_frames_once_it_hears_the_
     world.restart_edge(0);
     world.attach(0, PORT.0, vec![station(1)]);
     assert_eq!(tunnels(&mut world, 2), Verdict::Held);
+    world.tell(0, nve::Input::Connect);
+
+    let (now, mut bytes) = (world.now, Vec::new());
+    let edge = &mut world.edges[0].forwarder;
+    let Some(Target::Again(Entrance::Tunnel { from, vn })) = edge.poll_flush(now, &mut |_| true, &mut bytes) else {
+        panic!("the frame comes in again");
+    };
+    assert_eq!(edge.tunnel_frame(now, from, vn, &bytes), Verdict::Tunnel { to: peer(3).ip(), vn });
+}
+
+/// Checks TUN-10, VMM-5-04.
+#[test]
+fn an_old_nve_that_restarts_after_the_move_sends_late_frames_on() {
+    let mut world = three();
+    let (vm, id) = (tsi(1).key, MoveId(1));
+    world.plan(1, vec![vm], 3);
+    world.tell(0, nve::Input::Suspend { key: vm, move_id: id, stopped_at: None });
+    world.attach(2, PORT.0, vec![station(1)]);
+    world.tell(2, nve::Input::Activate { key: vm, move_id: Some(id) });
+    world.run(Micros::from_secs(1));
+    assert!(world.nva.book().get_move(id).is_some_and(|ended| ended.is_closed()));
+
+    world.restart_edge(0);
+    assert_eq!(tunnels(&mut world, 2), Verdict::Held, "the NVA has not said yet what is here");
     world.tell(0, nve::Input::Connect);
 
     let (now, mut bytes) = (world.now, Vec::new());

@@ -73,10 +73,7 @@ impl Forwarder {
 
     pub(super) fn tunnel_in(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
         let origin = Origin::Tunnel(from);
-        let Some(state) = self.vns.here(vn) else {
-            self.vn_not_here(from, vn, bytes);
-            return self.drop(DropReason::UnknownVn, origin, bytes);
-        };
+        let Some(state) = self.vns.here(vn) else { return self.vn_not_here(from, vn, bytes) };
         let listed = state.lists(from);
         let straight_on = listed && state.waiting().none_named();
         if self.config.own.contains(from) {
@@ -121,13 +118,31 @@ impl Forwarder {
         Some(self.drop(DropReason::StrangerOverflow, tag.origin, bytes))
     }
 
-    /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12).
-    fn vn_not_here(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) {
-        let Some(mac) = classify::parse(bytes).map(|frame| frame.header.destination) else { return };
-        if !mac.is_group() && !self.config.own.contains(from) {
+    /// Handles a frame of a VN that is not here. The sending NVE has a stale mapping, and must query the NVA first (VMM-5-12). A forwarder
+    /// that has just started may not have heard yet that the VN is here: the frame then waits as that of a stranger.
+    #[cold]
+    fn vn_not_here(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> Verdict {
+        let origin = Origin::Tunnel(from);
+        let again = self.again.take_if(|again| *again == (Entrance::Tunnel { from, vn }, None)).is_some();
+        let mac = classify::parse(bytes).map(|frame| frame.header.destination);
+        if let Some(mac) = mac.filter(|mac| !mac.is_group() && !self.config.own.contains(from)) {
             let newest = Version { epoch: u32::MAX, generation: u64::MAX };
             self.notices.stale(TsiKey { vn, mac }, from, newest, bytes.len(), &mut self.tally.counters);
+            if !again && self.is_young() && self.keep_for_vn(from, vn, bytes) {
+                return Verdict::Held;
+            }
         }
+        self.drop(DropReason::UnknownVn, origin, bytes)
+    }
+
+    /// Keeps a frame of a VN that is not here. True if there was room.
+    fn keep_for_vn(&mut self, from: IpAddr, vn: Vni, bytes: &[u8]) -> bool {
+        let Ok(state) = self.vns.get_or_make(vn) else { return false };
+        let tag = Tag::frame(Origin::Tunnel(from), self.now);
+        let kept = self.strangers.keep(vn, state.waiting_mut().1, tag, bytes);
+        self.tally.counters.stranger_frames += u64::from(kept);
+        self.vns.release(vn);
+        kept
     }
 
     /// Keeps a frame that the TSI at this VAP may not send yet, or that would overtake kept frames of the TSI. `None`: the frame

@@ -34,6 +34,8 @@ pub struct Forwarder {
     config: ForwarderConfig,
     hasher: RandomState,
     now: Instant,
+    /// The time at which the forwarder first knew the time, since it was made or reset.
+    began: Option<Instant>,
     /// The number of the last change; `None`: the next change may have any number.
     applied: Option<u64>,
     ports: Ports,
@@ -85,6 +87,7 @@ impl Forwarder {
         Self {
             config,
             now: Instant::default(),
+            began: None,
             applied: None,
             ports: Ports::new(config.ports, hasher.clone()),
             vns: Vns::new(vns, hasher.clone()),
@@ -209,10 +212,15 @@ impl Forwarder {
             }
         }
         while let Some(vn) = self.strangers.take_due(self.now) {
+            let is_here = self.vns.here(vn).is_some();
+            let reason = if is_here { DropReason::Stranger } else { DropReason::UnknownVn };
             if let Some(state) = self.vns.get_mut(vn)
-                && let Some(from) = self.strangers.expire(vn, state.waiting_mut().1, self.now, &mut self.tally)
+                && let Some(from) =
+                    self.strangers.expire(vn, state.waiting_mut().1, (self.now, reason), &mut self.tally)
             {
-                self.notices.push_once(Notice::Stranger { vn, from }, &mut self.tally.counters);
+                if is_here {
+                    self.notices.push_once(Notice::Stranger { vn, from }, &mut self.tally.counters);
+                }
                 self.vns.release(vn);
             }
         }
@@ -271,6 +279,12 @@ impl Forwarder {
             self.tally.counters.clock_backwards += 1;
         }
         self.now = self.now.max(now);
+        self.began.get_or_insert(self.now);
+    }
+
+    /// True for a while after the start: the control plane may not have said yet which VNs are here.
+    fn is_young(&self) -> bool {
+        self.began.is_none_or(|began| self.now <= began + self.config.strangers.age)
     }
 
     /// Tidies up after frames of a TSI left or were dropped.

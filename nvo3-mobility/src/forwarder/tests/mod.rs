@@ -100,7 +100,7 @@ fn bindings(macs: &[Mac]) -> Vec<Binding> {
     macs.iter().map(|mac| Binding { mac: *mac, ips: Vec::from([v4(*mac).addr().into()]) }).collect()
 }
 
-/// NVE 1 with the TSIs 1 and 2 behind the ports 1 and 2.
+/// NVE 1 with the TSIs 1 and 2 behind the ports 1 and 2. It has run for a while.
 struct World {
     f: Forwarder,
     now: Instant,
@@ -113,7 +113,8 @@ impl World {
     }
 
     fn with(config: ForwarderConfig) -> Self {
-        let mut world = Self { f: Forwarder::new(config, 1).unwrap(), now: Instant(1_000_000), order: 0 };
+        let mut world = Self { f: Forwarder::new(config, 1).unwrap(), now: Instant(10_000_000), order: 0 };
+        world.f.handle_timeout(Instant(0));
         world.members(&[]);
         world.port(P1, VN, Some(&[mac(1)]));
         world.port(P2, VN, Some(&[mac(2)]));

@@ -155,6 +155,32 @@ fn a_flood_of_strangers_stays_within_its_own_bounds_and_costs_nobody_else_a_fram
     w.f.check();
 }
 
+/// Checks VMM-5-04, VXL-09.
+#[test]
+fn a_frame_of_a_vn_that_a_forwarder_does_not_know_yet_waits_for_a_while_after_a_start() {
+    let mut w = world();
+    w.f.reset();
+    w.order = 0;
+
+    assert_eq!([w.tunnel(2, 1, 0), w.tunnel(2, 1, 1)], [Verdict::Held; 2]);
+    assert_eq!(
+        w.f.tunnel_frame(w.now, ip(2), VN, &frame(Mac::BROADCAST, mac(9), 0)),
+        Verdict::Drop(DropReason::UnknownVn)
+    );
+    w.entry(1, None, super::tunnel(3));
+    w.members(&[]);
+    assert_eq!(w.let_in(), [(to_nve(3), 0), (to_nve(3), 1)]);
+
+    w.tsi(1, None, None, None);
+    w.apply(members(&[], &[]));
+    assert_eq!(w.tunnel(2, 1, 2), Verdict::Held);
+    w.pass(3_000);
+    assert_eq!((w.dropped(DropReason::UnknownVn), w.tunnel(2, 1, 3)), (2, Verdict::Held));
+    w.pass(3_000);
+    assert_eq!((w.tunnel(2, 1, 4), w.f.is_empty()), (Verdict::Drop(DropReason::UnknownVn), true));
+    w.f.check();
+}
+
 #[test]
 fn kept_frames_of_a_vn_that_is_gone_and_of_a_reset_forwarder_are_dropped_too() {
     let mut w = world();

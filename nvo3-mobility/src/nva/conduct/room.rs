@@ -5,7 +5,7 @@ use crate::nva::book::{Book, Outcome, Plan, PlannedMove};
 use crate::nva::facts::Facts;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, NveId, Side};
+use nvo3_nva_proto::{Instant, Micros, MoveId, MoveKind, MoveResult, NveId, Side};
 
 /// The meaning of a move's timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +34,21 @@ pub(in crate::nva) struct Conduct {
     timers: BTreeSet<(Instant, MoveId)>,
     /// Moves that ended while one of their NVEs was gone. The NVE hears of them before anything newer.
     unheard: BTreeSet<(NveId, MoveId)>,
+    /// Moves that took a VM away from an NVE, as long as frames may be in flight to it, by the time of their end. If the NVE restarts, it
+    /// hears again where the VM is.
+    left: BTreeMap<(NveId, MoveId), Instant>,
 }
 
 impl Conduct {
     /// Makes the room from the moves in hand of a book, after a start. Each deadline counts from now.
     pub(in crate::nva) fn resume(now: Instant, book: &Book) -> Self {
         let mut conduct = Self::default();
-        for this_move in book.moves().filter(|this_move| !this_move.is_closed()) {
-            conduct.run(now, this_move, true);
+        for this_move in book.moves() {
+            if this_move.is_closed() {
+                conduct.left.insert((left_by(this_move), this_move.plan().id), now);
+            } else {
+                conduct.run(now, this_move, true);
+            }
         }
         conduct
     }
@@ -174,17 +181,32 @@ impl Conduct {
     }
 
     /// Closes a move that has ended. The NVEs of `gone` hear of it when they return.
-    pub(in crate::nva) fn close(&mut self, id: MoveId, gone: impl IntoIterator<Item = NveId>) {
+    pub(in crate::nva) fn close(&mut self, facts: &Facts, id: MoveId, gone: impl IntoIterator<Item = NveId>) {
         self.set_timer(id, None);
         self.running.remove(&id);
         self.unheard.extend(gone.into_iter().map(|nve| (nve, id)));
+        if let Some(ended) = facts.book().get_move(id) {
+            self.left.insert((left_by(ended), id), facts.now());
+        }
     }
 
     /// Forgets a move that the book does not remember any more.
     pub(in crate::nva) fn forget(&mut self, plan: &Plan) {
         for nve in [plan.old, plan.new] {
             self.unheard.remove(&(nve, plan.id));
+            self.left.remove(&(nve, plan.id));
         }
+    }
+
+    /// The moves that took a VM away from this NVE since a time, in the order of their ends, without [`Conduct::unheard`]. Older ones are
+    /// forgotten.
+    pub(in crate::nva) fn took_from(&mut self, nve: NveId, since: Instant) -> Vec<MoveId> {
+        self.left.retain(|(from, _), ended| *from != nve || *ended >= since);
+        let all = self.left.range((nve, MoveId(0))..=(nve, MoveId(u64::MAX)));
+        let all = all.filter(|(left, _)| !self.unheard.contains(left));
+        let mut moves: Vec<(Instant, MoveId)> = all.map(|((_, id), ended)| (*ended, *id)).collect();
+        moves.sort_unstable();
+        moves.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The moves that ended while this NVE was gone, and whose outcome it does not have in force.
@@ -195,6 +217,14 @@ impl Conduct {
     /// Notes that an NVE has the outcome of a move in force.
     pub(in crate::nva) fn note_heard(&mut self, nve: NveId, id: MoveId) {
         self.unheard.remove(&(nve, id));
+    }
+}
+
+/// The NVE of a move that has ended where the VM is not.
+fn left_by(ended: &PlannedMove) -> NveId {
+    match ended.result() {
+        MoveResult::Committed => ended.plan().old,
+        _ => ended.plan().new,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::nva::conduct::rules;
 use crate::nva::io::Event;
 use crate::nva::peers::{Heard, Letter, Receipt, Said};
 use alloc::vec::Vec;
-use nvo3_nva_proto::{ErrorCode, Message, MoveId, MoveResult, NveId, Outcome, Side, Version};
+use nvo3_nva_proto::{ErrorCode, Instant, Message, MoveId, MoveResult, NveId, Outcome, Side, TsiKey, Version};
 
 impl Nva {
     /// Handles the result of a datagram.
@@ -31,8 +31,23 @@ impl Nva {
                 for id in self.conduct.unheard(nve) {
                     self.send_outcome(id, nve);
                 }
+                if restarted {
+                    self.say_what_left(nve);
+                }
                 self.step_each(nve, |side| rules::Input::Returned(side, restarted));
                 self.pump(nve);
+            }
+        }
+    }
+
+    /// Tells an NVE that restarted of the moves that took VMs away from it, while frames may be in flight: it sends them on again.
+    fn say_what_left(&mut self, nve: NveId) {
+        let (now, in_flight) = (self.facts.now(), self.facts.config().in_flight);
+        for id in self.conduct.took_from(nve, Instant(now.0.saturating_sub(in_flight.0))) {
+            let book = self.facts.book();
+            let is_there = |key: &TsiKey| book.get(key).is_none_or(|registration| registration.nve() == nve);
+            if !book.plan(id).is_none_or(|plan| plan.tsis.iter().any(is_there)) {
+                self.send_outcome(id, nve);
             }
         }
     }

@@ -219,7 +219,7 @@ impl Nva {
         let Some(plan) = self.facts.book().plan(id) else { return };
         let tsis = plan.tsis.clone();
         let absent = |nve: &NveId| self.peers.is_gone(*nve) || self.facts.book().is_fenced(*nve);
-        self.conduct.close(id, [plan.old, plan.new].into_iter().filter(absent));
+        self.conduct.close(&self.facts, id, [plan.old, plan.new].into_iter().filter(absent));
         self.tell(Event::Ended { id, result });
         let lists = self.publish.closed(&self.facts, id, result);
         self.send_all(lists);

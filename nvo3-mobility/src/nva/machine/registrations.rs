@@ -8,8 +8,8 @@ use crate::nva::peers::Letter;
 use crate::nva::registrar::{Answers, Departure, Rests, Standing, Verdict};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
-    Claim, Deregister, DeregisterReply, Message, MoveId, NveId, RegistrationRequest, RegistrationResult, Restate,
-    Resting, Side, TsiKey, TsiVersion, Version,
+    Claim, Deregister, DeregisterReply, Message, MoveId, MoveKind, NveId, RegistrationRequest, RegistrationResult,
+    Restate, Resting, Side, TsiKey, TsiVersion, Version,
 };
 
 impl Nva {
@@ -48,7 +48,13 @@ impl Nva {
             let (peers, facts) = (&self.peers, &self.facts);
             let protected = |nve| is_protected(facts, peers, nve);
             match self.registrar.register(facts, standing, &protected, (from, transaction), key, claim.clone()) {
-                Verdict::Answer(result, version) => return Some((result, version)),
+                Verdict::Answer(result, version) => {
+                    if result == RegistrationResult::Stale {
+                        // The answer names the TSI's place, and the NVE uses it.
+                        self.publish.note_interest(&self.facts, key, from);
+                    }
+                    return Some((result, version));
+                }
                 Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
                 Verdict::Evict(other) => {
                     self.record(Record::Withdrawn { tsi: other });
@@ -63,6 +69,7 @@ impl Nva {
                     return Some((RegistrationResult::Duplicate, version));
                 }
                 Verdict::Yield(old) => {
+                    self.registrar.keep_claim(key, (from, transaction, claim));
                     self.plan_unplanned(key, old, from, by_word);
                     return None;
                 }
@@ -187,6 +194,12 @@ impl Nva {
             match self.registrar.judge_resting(facts, (full, peers.grace().is_none()), &protected, from, key, &resting)
             {
                 Rests::Known => {}
+                Rests::AfterMove => {
+                    let Resting { mac, version, ips, role } = resting;
+                    let (kind, expected) = (MoveKind::Cold, Some(version));
+                    let claim = Claim { mac, kind, by_word: true, old: None, expected, ips, role };
+                    self.registrar.keep_claim(key, (from, 0, claim));
+                }
                 Rests::Enter(record) => {
                     self.counters.taken_up += 1;
                     let version = self.record(record);
@@ -286,6 +299,9 @@ impl Nva {
         let (version, new, tsis) =
             (this_move.decided_version(), this_move.plan().party(Side::New), this_move.plan().tsis.clone());
         for key in tsis {
+            if result != RegistrationResult::Accepted {
+                self.registrar.drop_claim(key, new);
+            }
             let mut answers = Answers::new(key.vn);
             answers.add(&self.facts, key, result, version);
             self.answer_claims(new, 0, answers);

@@ -1,19 +1,37 @@
 //! The replication lists of VNs (VMM-4.3-06). The NVA pushes a change at once, but a list that changes often at most once per
 //! interval: if a thousand NVEs come together, each gets one list of a thousand, not a thousand lists.
+//!
+//! An NVE that left a VN may still tunnel frames of the VN for `NvaConfig.in_flight`. An NVE that comes into the VN then hears of it
+//! too: its first list names those that left lately, and the list of the members follows (TUN-10, R-37).
 
 use super::room::Publish;
 use crate::nva::facts::Facts;
 use crate::nva::peers::Letter;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{Instant, Members, Message, MoveId, NveId, Place, TsiKey, Update};
 use nvo3_wire::Vni;
+
+/// The most NVEs that left a VN and are remembered; the one that left first makes room.
+const LEFT: usize = 64;
 
 /// The list that was pushed for each VN, and the time of its next push.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     pushed: BTreeMap<Vni, (Instant, Vec<Place>)>,
     due: BTreeSet<(Instant, Vni)>,
+    /// The members of each VN, and those that left it lately with the time, in this order.
+    members: BTreeMap<Vni, (Vec<NveId>, VecDeque<(Instant, NveId)>)>,
+}
+
+/// A list to push.
+struct Push {
+    /// The members, which all get the list.
+    nves: Vec<NveId>,
+    /// The NVEs that left lately.
+    left: Vec<NveId>,
+    /// The members that have not heard of an NVE that left.
+    unaware: Vec<NveId>,
 }
 
 impl Lists {
@@ -22,11 +40,27 @@ impl Lists {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.pushed.len() + self.due.len()
+        let members: usize = self.members.values().map(|(nves, left)| nves.len() + left.len()).sum();
+        self.pushed.len() + self.due.len() + members
+    }
+
+    /// Compares the members of a VN with those of before.
+    fn note_left(&mut self, facts: &Facts, vn: Vni) {
+        let (now, in_flight) = (facts.now(), facts.config().in_flight);
+        let nves: Vec<NveId> = facts.book().members(vn).collect();
+        let (before, left) = self.members.entry(vn).or_default();
+        left.extend(before.iter().filter(|nve| nves.binary_search(nve).is_err()).map(|nve| (now, *nve)));
+        left.retain(|(at, nve)| *at + in_flight > now && nves.binary_search(nve).is_err());
+        left.drain(..left.len().saturating_sub(LEFT));
+        *before = nves;
+        if before.is_empty() && left.is_empty() {
+            self.members.remove(&vn);
+        }
     }
 
     /// The list of a VN to push now, if it has changed and its interval has passed.
-    fn take(&mut self, facts: &Facts, vn: Vni) -> Option<Vec<NveId>> {
+    fn take(&mut self, facts: &Facts, vn: Vni) -> Option<Push> {
+        self.note_left(facts, vn);
         let (now, book) = (facts.now(), facts.book());
         if let Some((at, pushed)) = self.pushed.get(&vn) {
             if places(facts, book.members(vn)).eq(pushed.iter().copied()) {
@@ -43,8 +77,13 @@ impl Lists {
             self.pushed.remove(&vn);
             return None;
         }
-        self.pushed.insert(vn, (now, places(facts, nves.iter().copied()).collect()));
-        Some(nves)
+        let list = places(facts, nves.iter().copied()).collect();
+        let (last, pushed) = self.pushed.insert(vn, (now, list)).unwrap_or_default();
+        let was_listed = |nve: &NveId| pushed.iter().any(|place| place.nve == *nve);
+        let left = self.members.get(&vn).map(|(_, left)| left);
+        let brief = left.into_iter().flatten().any(|(at, nve)| *at >= last && !was_listed(nve));
+        let unaware = nves.iter().copied().filter(|nve| brief || !was_listed(nve)).collect();
+        Some(Push { nves, left: left.into_iter().flatten().map(|(_, nve)| *nve).collect(), unaware })
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Vni> {
@@ -77,8 +116,12 @@ impl Publish {
     }
 
     pub(super) fn push_list(&mut self, facts: &Facts, vn: Vni) -> Vec<Letter> {
-        let Some(nves) = self.lists.take(facts, vn) else { return Vec::new() };
-        self.list_to(facts, vn, &nves, nves.iter().copied())
+        let Some(Push { nves, left, unaware }) = self.lists.take(facts, vn) else { return Vec::new() };
+        let all: Vec<NveId> = nves.iter().chain(&left).copied().collect();
+        let unaware = unaware.into_iter().filter(|_| !left.is_empty());
+        let mut letters = self.list_to(facts, vn, &all, unaware);
+        letters.extend(self.list_to(facts, vn, &nves, nves.iter().copied()));
+        letters
     }
 
     /// The lists of a move's VNs for a party that is told how the move ended, as far as it is in a VN no more. Frames still come to it,

@@ -300,7 +300,7 @@ impl Publish {
         Update { vn, after: upto, upto, mappings, members: None, synced: false }
     }
 
-    pub(super) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
+    pub(in crate::nva) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
         if facts.book().get(&key).is_some() {
             let (now, most) = (facts.now(), facts.config().quotas.interest);
             let room = self.interest.extend(now, key, nve, now + facts.config().lifetime, most);

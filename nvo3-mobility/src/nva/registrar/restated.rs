@@ -4,7 +4,7 @@
 //! knows better. Where two NVEs name the same TSI, the version decides only against an NVE that has not spoken, or is not protected.
 
 use super::room::{Protected, Registrar, Verdict};
-use crate::nva::book::Record;
+use crate::nva::book::{Record, Registration};
 use crate::nva::facts::Facts;
 use crate::nva::policy::Quota;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ pub(in crate::nva) enum Rests {
     Enter(Record),
     /// The book says the same, and other NVEs may have a version of a lost record: make this record, and answer with its version.
     Restamp(Record),
+    /// The NVE of the book names other addresses, or another role: they count once the move in hand has ended.
+    AfterMove,
     /// Withdraw this TSI first.
     Evict(TsiKey),
     /// The NVE has missed the newest version of its own mapping: say it.
@@ -196,7 +198,12 @@ impl Registrar {
     ) -> Rests {
         let book = facts.book();
         if let Some(this_move) = book.move_with(&key).and_then(|id| book.get_move(id)) {
-            return if facts.is_beyond(this_move, from, &key, resting.version) { Rests::Wait } else { Rests::Known };
+            let differs = |at: &Registration| at.nve() == from && !at.says(&resting.ips, resting.role);
+            return match book.get(&key) {
+                _ if facts.is_beyond(this_move, from, &key, resting.version) => Rests::Wait,
+                Some(at) if differs(at) => Rests::AfterMove,
+                _ => Rests::Known,
+            };
         }
         let enter = || {
             let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());

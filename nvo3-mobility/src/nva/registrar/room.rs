@@ -68,8 +68,8 @@ struct Leaving {
 pub(in crate::nva) struct Registrar {
     duplicates: Duplicates,
     restated: Restated,
-    /// Claims that came during a move of their TSI, or by a frame while the book may lack where the VM runs. The NVA decides about them
-    /// when the move has ended, or the NVEs have restated.
+    /// Claims that came during a move of their TSI, or began it, or came by a frame while the book may lack where the VM runs: the last of
+    /// each NVE. The NVA decides about them when the move has ended, or the NVEs have restated.
     claims: BTreeMap<(TsiKey, NveId), (u32, Claim)>,
     /// TSIs that an NVE withdrew during a move.
     leaving: BTreeMap<TsiKey, Leaving>,
@@ -177,7 +177,7 @@ impl Registrar {
             }
             _ if waits && self.claims.len() >= facts.config().tsis as usize => refused(RegistrationResult::Resource),
             _ if waits => {
-                self.claims.insert((key, from), (transaction, claim));
+                self.keep_claim(key, (from, transaction, claim));
                 refused(RegistrationResult::Moving)
             }
             None => enter(claim),
@@ -200,7 +200,7 @@ impl Registrar {
         key: TsiKey,
         version: Version,
     ) -> Departure {
-        self.claims.remove(&(key, from));
+        self.drop_claim(key, from);
         let registration = facts.book().get(&key);
         let at_sender =
             registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
@@ -226,10 +226,20 @@ impl Registrar {
         Some((leaving.nve, leaving.transaction))
     }
 
-    /// The claims that waited for a TSI's move to end, or for what NVEs restate.
+    /// Keeps a claim that waits. A move that the claim began may not bring every address that the claim has.
+    pub(in crate::nva) fn keep_claim(&mut self, key: TsiKey, (nve, transaction, claim): Claimed) {
+        self.claims.insert((key, nve), (transaction, claim));
+    }
+
+    /// An NVE claims a TSI no more, or its claim is refused.
+    pub(in crate::nva) fn drop_claim(&mut self, key: TsiKey, nve: NveId) {
+        self.claims.remove(&(key, nve));
+    }
+
+    /// The claims of a TSI that waited, in the order of the NVEs.
     pub(in crate::nva) fn take_claims(&mut self, key: &TsiKey) -> Vec<Claimed> {
-        let of_tsi = (*key, NveId(0))..=(*key, NveId(u64::MAX));
-        let nves: Vec<NveId> = self.claims.range(of_tsi).map(|((_, nve), _)| *nve).collect();
+        let waiting = self.claims.range((*key, NveId(0))..).take_while(|((of, _), _)| of == key);
+        let nves: Vec<NveId> = waiting.map(|((_, nve), _)| *nve).collect();
         let take = |nve| self.claims.remove(&(*key, nve)).map(|(transaction, claim)| (nve, transaction, claim));
         nves.into_iter().filter_map(take).collect()
     }

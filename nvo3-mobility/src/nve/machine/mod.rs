@@ -355,8 +355,8 @@ impl Nve {
                 }
             }
         }
-        while let Some(key) = self.stations.pop_forward_end(self.now) {
-            self.step(key, rules::Input::ForwardEnds);
+        while let Some((key, input)) = self.stations.pop_forward_end(self.now) {
+            self.step(key, input);
         }
         self.mappings.forget_departed(self.now, &mut self.orders);
         if self.link.is_up() {

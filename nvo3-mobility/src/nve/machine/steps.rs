@@ -57,6 +57,9 @@ impl Nve {
         match effect {
             Effect::Changed { key, from, to } => {
                 self.tell(Event::State { key, from, to });
+                if let Some(party) = from.party().filter(|party| to.party() != Some(*party)) {
+                    self.mappings.note_party(self.now, key.vn, party, &mut self.orders, &mut self.counters);
+                }
                 if to == State::Here && !self.stations.is_attached(&key) {
                     // The port went while another NVE claimed the TSI.
                     self.step_if_it_fits(key, Input::Detach);

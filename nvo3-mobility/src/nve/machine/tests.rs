@@ -467,6 +467,49 @@ fn an_old_nve_tunnels_only_for_the_linger_time_once_everyone_follows() {
     assert_eq!(world.state(), State::Away);
 }
 
+/// The old NVE of an aborted move, whose VM stopped and lost its port.
+fn stopped_without_a_port() -> World {
+    let mut world = World::running();
+    world.prepare(Side::Old);
+    world.apply();
+    let (key, move_id) = (tsi(1).key, MOVE);
+    world.nve.handle(world.now, Input::Suspend { key, move_id, stopped_at: None }).unwrap();
+    world.apply();
+    world.answer(Input::Detach { vap: VAP });
+    let (result, version, tsis) = (MoveResult::Aborted, version(6), vec![key]);
+    world.hear(Message::Outcome(Outcome { move_id, result, version, place: place(1), tsis }));
+    world.apply();
+    assert!(matches!(world.state(), State::Halted { .. }));
+    world.said.clear();
+    world
+}
+
+#[test]
+fn a_stopped_vm_whose_port_is_gone_ends_with_its_registration() {
+    let mut world = stopped_without_a_port();
+    let end = world.now + NveConfig::new(place(1), Transport::Trusted).registration_lifetime;
+
+    pass(&mut world, Instant(end.0 - 1));
+    assert!(matches!(world.state(), State::Halted { .. }));
+    assert!(!world.said.iter().any(|said| matches!(said, Message::Deregister(_))));
+    pass(&mut world, end);
+
+    assert_eq!(world.state(), State::Away);
+    assert!(world.said.iter().any(|said| matches!(said, Message::Deregister(_))));
+}
+
+#[test]
+fn a_stopped_vm_whose_port_came_back_stays() {
+    let mut world = stopped_without_a_port();
+    let (vap, vn, tsis, policy) = (VAP, VN, vec![tsi(1)], PortPolicy::untrusted());
+    world.answer(Input::Attach { vap, vn, tsis, policy });
+    let end = world.now + NveConfig::new(place(1), Transport::Trusted).registration_lifetime;
+
+    pass(&mut world, end);
+
+    assert!(matches!(world.state(), State::Halted { .. }));
+}
+
 /// Checks VMM-5-06.
 #[test]
 fn an_edge_gets_one_hint_about_a_tsi_in_each_interval() {

@@ -1,7 +1,8 @@
 //! The replication lists: the NVEs of each VN, which get its BUM frames, and from which its frames come.
 //!
 //! An NVE that left a VN may still tunnel frames of the VN for a time: those that were under way to it, and those of senders that have
-//! not heard of a move. So its frames are accepted for `NveConfig.in_flight` after it left the list (TUN-10, R-37).
+//! not heard of a move. So its frames are accepted for `NveConfig.in_flight` after it left the list, or after a move with this NVE if no
+//! list named it (TUN-10, R-37).
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -83,10 +84,11 @@ impl Lists {
         Listed::Whole { shed: shed + self.note_departed(now, vn, before) }
     }
 
-    /// Notes the NVEs of the last list that the new one does not name. Gives the number for which there is no room.
-    fn note_departed(&mut self, now: Instant, vn: Vni, before: Vec<Place>) -> usize {
+    /// Notes that these NVEs may still tunnel frames of the VN, as far as its list does not name them. Gives the number for which there is
+    /// no room.
+    pub(super) fn note_departed(&mut self, now: Instant, vn: Vni, nves: Vec<Place>) -> usize {
         let members: BTreeSet<&Place> = self.whole.get(&vn).into_iter().flatten().collect();
-        let left: Vec<Place> = before.into_iter().filter(|place| !members.contains(place)).collect();
+        let left: Vec<Place> = nves.into_iter().filter(|place| !members.contains(place)).collect();
         let known = self.departed.contains_key(&vn);
         if left.is_empty() && !known {
             return 0;

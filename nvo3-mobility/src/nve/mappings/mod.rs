@@ -195,6 +195,19 @@ impl Mappings {
         }
     }
 
+    /// A move with this NVE of a TSI of the VN is over: it may still tunnel frames of the TSI here. A list may never have named it.
+    pub(super) fn note_party(
+        &mut self,
+        now: Instant,
+        vn: Vni,
+        party: Place,
+        orders: &mut Orders,
+        counters: &mut NveCounters,
+    ) {
+        counters.shed_members += self.lists.note_departed(now, vn, Vec::from([party])) as u64;
+        orders.mark(Row::Members(vn));
+    }
+
     /// The table row of a VN's list.
     pub(super) fn members(&self, vn: Vni) -> Change {
         let (locators, sources) = (self.lists.locators(vn, &self.place), self.lists.sources(vn, &self.place));

@@ -50,7 +50,7 @@ impl Stations {
         let Some((after, outputs)) = rules::step(before, input) else { return false };
         let changed = after.state != before.state;
         if changed || after.floor != before.floor {
-            self.enter(key, after, input, orders);
+            self.enter(now, key, after, input, orders);
         }
         if changed {
             effects.push(Effect::Changed { key, from: before.state, to: after.state });
@@ -64,7 +64,7 @@ impl Stations {
         true
     }
 
-    fn enter(&mut self, key: TsiKey, after: TsiState, input: Input, orders: &mut Orders) {
+    fn enter(&mut self, now: Instant, key: TsiKey, after: TsiState, input: Input, orders: &mut Orders) {
         let hold = self.hold;
         let station = self.tsis.entry(key).or_insert_with(|| Station::new(hold));
         let committed = match input {
@@ -77,8 +77,12 @@ impl Stations {
         if !matches!(after.state, State::Confirming(_)) {
             self.probes.stop(&key);
         }
-        if !matches!(after.state, State::Forwarding { .. }) {
-            self.forward_timers.stop(key, &mut station.forward_ends);
+        match after.state {
+            State::Forwarding { .. } => {}
+            State::Halted { .. } if station.vap.is_none() => {
+                self.forward_timers.start_without_port(now, key, &mut station.forward_ends);
+            }
+            _ => self.forward_timers.stop(key, &mut station.forward_ends),
         }
     }
 

@@ -84,7 +84,7 @@ impl Stations {
             ports: BTreeMap::new(),
             tsis: BTreeMap::new(),
             local_ips: BTreeMap::new(),
-            forward_timers: ForwardTimers::new(config.in_flight, config.linger),
+            forward_timers: ForwardTimers::new(config.in_flight, config.linger, config.registration_lifetime),
             claim_interval: config.claim_interval,
             probes: Probes::new(config.confirm),
             claim_ends: BTreeSet::new(),

@@ -1,6 +1,7 @@
 //! What happens to VMs without a plan: they are killed and start elsewhere, or lose their ports for a while.
 
 use super::deed::Deed;
+use super::leg::Leg;
 use super::management::Hypervisor;
 use super::vm::Seat;
 use crate::sim::net::{EdgeNo, Node};
@@ -17,6 +18,12 @@ impl Hypervisor {
             Seat::Runs(at) if !moves => Some(at),
             _ => None,
         }
+    }
+
+    /// True if a move of a VM that has not ended goes to this edge.
+    pub(crate) fn comes_to(&self, number: usize, edge: EdgeNo) -> bool {
+        let to_come = |leg: &&Leg| !leg.is_skipped() && leg.ended().is_none();
+        self.legs().iter().filter(to_come).any(|leg| leg.plan.vm == number && leg.plan.to == edge)
     }
 
     /// A VM that rests is killed, or (`unplugged`) loses its ports.

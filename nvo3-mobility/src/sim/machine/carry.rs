@@ -6,7 +6,7 @@ use crate::forwarder::DropReason;
 use crate::nva;
 use crate::nve;
 use crate::sim::frame;
-use crate::sim::hypervisor::{Deed, Leg, Step, Unread};
+use crate::sim::hypervisor::{Deed, Leg, Step, Unread, Vm};
 use crate::sim::net::{EdgeNo, Node};
 use crate::sim::nodes::{AuthorityNews, Edge, Effect};
 use crate::sim::oracle::Loss;
@@ -112,16 +112,15 @@ impl World {
         }
     }
 
-    /// Notes a dropped datagram. An edge that died has forgotten its VNs, and the NVA may not have told it yet. An edge that the NVA cannot
-    /// reach does not hear which NVEs are new in a VN, and one that died has forgotten which NVEs left one.
+    /// Notes a dropped datagram. An edge that died has forgotten its VNs, and the NVA cannot tell it, or cannot tell the sender of a new
+    /// place. An edge that the NVA cannot reach does not hear which NVEs are new in a VN, and one that died has forgotten which NVEs left one.
     fn dropped(&mut self, n: EdgeNo, id: frame::Numbered, reason: DropReason) {
         self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason}", id.flow, id.number));
         let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
         let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
-        let key = self.tenants.flow(id.flow).map(|(_, to)| self.tenants.key(to));
-        let was_stale = |edge| key.is_some_and(|key| self.was_stale(edge, key, n));
+        let cut_off = sender.into_iter().chain([n]).any(|edge| self.was_cut_off(edge));
         let unnamed = matches!(reason, DropReason::Stranger | DropReason::StrangerOverflow) && self.may_lack_a_list(n);
-        if unnamed || forgot && sender.is_some_and(|edge| self.was_cut_off(edge) || was_stale(edge)) {
+        if unnamed || forgot && cut_off {
             self.oracle.lost_for(id, Loss::Forgotten);
         }
     }
@@ -156,6 +155,7 @@ impl World {
                     Node::Nva => self.oracle.authority_said(now, &message),
                     Node::Edge(_) => self.oracle.edge_said(&message),
                 }
+                self.oracle.paced(now, (from, to), &message, bytes);
                 self.timeline.message(now, names, copies, || format!("{message}"));
             }
             Err(error) => self.timeline.message(now, names, copies, || format!("{error}")),
@@ -207,7 +207,12 @@ impl World {
             Deed::Attach(edge, host) => self.attach(edge, host),
             Deed::Detach(edge, host) => self.detach(edge, host),
             Deed::Announce(edge, host) => {
-                let frame = self.tenants.announcement(host);
+                let vm = self.tenants.vm(host).and_then(|vm| self.hypervisor.vms().get(vm));
+                // A VM that nobody planned to start here shows itself in any form.
+                let frame = match vm.and_then(Vm::astray) {
+                    Some(_) => self.tenants.claim(host, now.0),
+                    None => self.tenants.announcement(host),
+                };
                 self.put_in_port(edge, host, frame);
             }
             Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),

@@ -39,7 +39,7 @@ impl World {
             self.mishaps.healed(now);
         }
         self.look_for_the_astray();
-        self.look_for_the_stale();
+        self.look_for_the_stolen();
         let overdue = self.phase == Phase::Moving && !self.done_moving() && self.overdue();
         match self.phase {
             Phase::SettingUp if self.ready() => {
@@ -85,6 +85,7 @@ impl World {
             && !self.mishaps.more()
             && self.hypervisor.is_done()
             && self.leftovers().is_empty()
+            && self.open_ports().is_empty()
             && self.disagreements().is_empty()
     }
 
@@ -95,8 +96,8 @@ impl World {
         if !self.net.is_whole() || !all_up || !self.is_up(Node::Nva) {
             return false;
         }
-        let (left, wrong) = (self.leftovers(), self.disagreements());
+        let found = [self.leftovers(), self.open_ports(), self.disagreements()];
         let since = (self.began, self.mishaps.last_return());
-        self.oracle.overdue(self.queue.now(), since, &self.hypervisor, left, wrong)
+        self.oracle.overdue(self.queue.now(), since, &self.hypervisor, found)
     }
 }

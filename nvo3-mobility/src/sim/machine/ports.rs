@@ -109,8 +109,9 @@ impl World {
     }
 
     fn delivered(&mut self, host: usize, id: Numbered) {
-        let meant = self.tenants.flow(id.flow).is_some_and(|(_, to)| to == host);
-        if self.oracle.delivered(self.queue.now(), id, meant) {
+        let to = self.tenants.flow(id.flow).map(|(_, to)| to);
+        let crosses = to.is_some_and(|to| self.tenants.key(to).vn != self.tenants.key(host).vn);
+        if self.oracle.delivered(self.queue.now(), id, to == Some(host), crosses) {
             self.did("hosts", || format!("datagram {}/{} was overtaken", id.flow, id.number));
         }
     }

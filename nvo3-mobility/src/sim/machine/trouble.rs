@@ -130,6 +130,12 @@ impl World {
         self.mishaps.count_from(now);
         self.did("mgmt", || format!("{} is fenced", Node::Edge(edge).name()));
         self.authority.fence(now, place(edge).nve);
+        self.mishaps.told_gone(edge);
+        for host in 0..self.tenants.hosts() {
+            if self.edge_of(host) == edge {
+                self.oracle.edge_is_gone(&self.tenants.key(host));
+            }
+        }
         self.drive(Node::Nva);
     }
 

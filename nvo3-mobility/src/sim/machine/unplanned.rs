@@ -4,6 +4,7 @@ use super::world::{Event, World};
 use crate::nve;
 use crate::sim::hypervisor::{RETRY, Seat, Vm};
 use crate::sim::net::{EdgeNo, Node};
+use crate::sim::nodes::Edge;
 use crate::sim::scenario::Trouble;
 use crate::sim::tenants::Tenants;
 use alloc::format;
@@ -42,14 +43,18 @@ impl World {
     pub(super) fn after_unplanned(&mut self, n: usize) {
         let Some((trouble, _)) = self.mishaps.due(n, &mut self.random) else { return };
         let now = self.now();
+        // A VM whose new edge died for good starts where it was.
+        let start = |vm, to| if self.mishaps.is_fenced(to) { self.hypervisor.seat(vm).edge() } else { to };
         match trouble {
-            Trouble::Crash { vm, to, .. } if self.hypervisor.seat(vm).edge() != to && !self.is_up(Node::Edge(to)) => {
+            Trouble::Crash { vm, to, .. }
+                if self.hypervisor.is_killed(vm) && !self.is_up(Node::Edge(start(vm, to))) =>
+            {
                 return self.queue.put(now + RETRY, Event::Unplanned(n));
             }
             Trouble::Crash { vm, to, .. } if !self.hypervisor.is_killed(vm) => return self.insist(vm, to),
             Trouble::Crash { vm, to, word, .. } => {
                 // An edge that died does not know whether the VM ever answered.
-                let old = self.hypervisor.seat(vm).edge();
+                let (old, to) = (self.hypervisor.seat(vm).edge(), start(vm, to));
                 let died = self.edges.get(old).is_some_and(|edge| edge.has_died());
                 let deeds = self.hypervisor.rise(now, vm, to);
                 self.act(deeds);
@@ -66,8 +71,8 @@ impl World {
                 self.say_that_it_runs(vm, at);
             }
             Trouble::Lie { vm, edge, .. } => {
-                let moves = self.hypervisor.legs().iter().any(|leg| leg.is_in_hand() && leg.edges().1 == edge);
-                if self.hypervisor.seat(vm).edge() != edge && !moves {
+                self.lies.remove(&n);
+                if self.hypervisor.seat(vm).edge() != edge {
                     self.hosts_of(vm).into_iter().take(1).for_each(|host| self.detach(edge, host));
                 }
             }
@@ -116,8 +121,7 @@ impl World {
 
     fn crash(&mut self, n: usize, vm: usize, to: EdgeNo, (down, detach): (Micros, bool)) -> bool {
         let Some(at) = self.hypervisor.rests_at(vm).filter(|at| *at != to) else { return false };
-        let lies = |host| self.edges.iter().any(|edge| edge.no() != at && edge.wants(Tenants::vap(host)));
-        if self.mishaps.is_fenced(to) || self.hosts_of(vm).into_iter().any(lies) {
+        if self.mishaps.is_fenced(to) || self.has_port_elsewhere(vm, at) {
             return false;
         }
         self.hypervisor.go_astray(vm, false);
@@ -130,8 +134,16 @@ impl World {
         true
     }
 
+    /// True if another edge has a port of a VM. Nobody can tell who lies there once the VM is gone from its own port.
+    fn has_port_elsewhere(&self, vm: usize, at: EdgeNo) -> bool {
+        let elsewhere = |host| self.edges.iter().any(|edge| edge.no() != at && edge.wants(Tenants::vap(host)));
+        self.hosts_of(vm).into_iter().any(elsewhere)
+    }
+
     fn unplug(&mut self, n: usize, vm: usize, down: Micros) -> bool {
-        let Some(at) = self.hypervisor.rests_at(vm) else { return false };
+        let Some(at) = self.hypervisor.rests_at(vm).filter(|at| !self.has_port_elsewhere(vm, *at)) else {
+            return false;
+        };
         self.hypervisor.go_astray(vm, true);
         self.hosts_of(vm).into_iter().for_each(|host| self.detach(at, host));
         let back = self.now() + down;
@@ -144,12 +156,14 @@ impl World {
         let Some(host) = self.hosts_of(vm).first().copied() else { return false };
         let rests = self.hypervisor.rests_at(vm).is_some_and(|at| at != edge);
         let has_port = self.edges.get(edge).is_some_and(|edge| edge.wants(Tenants::vap(host)));
-        // Nobody can tell a liar from a VM whose place the NVA has lost.
+        // Nobody can tell a liar from a VM whose place the NVA has lost. And the port to which the VM comes is its own.
         let lost = self.mishaps.is_rewound(self.now());
-        if !rests || has_port || lost || !self.is_up(Node::Edge(edge)) {
+        let comes = self.hypervisor.comes_to(vm, edge);
+        if !rests || has_port || lost || comes || !self.is_up(Node::Edge(edge)) {
             return false;
         }
         self.did("vm", || format!("a liar at {} takes its name", Node::Edge(edge).name()));
+        self.lies.insert(n, (host, edge));
         self.attach(edge, host);
         for frame in self.tenants.claims(host) {
             self.put_in_port(edge, host, frame);
@@ -160,10 +174,16 @@ impl World {
     }
 
     fn readdress(&mut self, vm: usize) -> bool {
-        let Some(at) = self.hypervisor.rests_at(vm) else { return false };
+        if self.hypervisor.rests_at(vm).is_none() {
+            return false;
+        }
         for host in self.hosts_of(vm) {
-            self.tenants.get_address(host);
-            self.attach_anew(at, host);
+            self.tenants.get_address(host, |edge| self.mishaps.is_gone(edge));
+            // The next move may have made a port for it already.
+            let wants = |edge: &&Edge| edge.wants(Tenants::vap(host));
+            for edge in self.edges.iter().filter(wants).map(Edge::no).collect::<Vec<_>>() {
+                self.attach_anew(edge, host);
+            }
         }
         true
     }

@@ -14,9 +14,10 @@ use crate::sim::report::{RunSummary, Timeline};
 use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use nvo3_nva_proto::{Instant, Micros, TsiKey, Version};
+use nvo3_nva_proto::{Instant, Micros, Version};
 
 /// The time between two looks at the whole world.
 pub(super) const LOOK: Micros = Micros(2_000);
@@ -70,8 +71,8 @@ pub(in crate::sim) struct World {
     pub(super) rtt: Micros,
     /// The time that the NVA's disk takes to make a record durable.
     pub(super) sync: Micros,
-    /// When an edge last had a mapping of a TSI to an edge that had died and where the TSI is not: sender, TSI, dead edge.
-    pub(super) stale: BTreeMap<(EdgeNo, TsiKey, EdgeNo), Instant>,
+    /// The lies that last, by their mishaps: the interface that is lied about, and the edge of the liar.
+    pub(super) lies: BTreeMap<usize, (usize, EdgeNo)>,
     /// The number of datagrams of a flow that were sent before every node knew again where a VM is.
     pub(super) excused: BTreeMap<u32, usize>,
     seed: u64,
@@ -88,7 +89,7 @@ impl World {
             edges: (0..edges).map(|n| Edge::new(n, Random::new(seed, 10 + n as u64))).collect(),
             authority: Authority::new(scenario, (0..edges).map(place).collect()),
             hypervisor: Hypervisor::new(scenario, |host| tenants.key(host)),
-            oracle: Oracle::new(scenario, tenants.flows()),
+            oracle: Oracle::new(scenario, tenants.hosts(), tenants.flows()),
             tenants,
             mishaps: Mishaps::new(scenario),
             timeline: Timeline::new(scenario.record.timeline),
@@ -96,7 +97,7 @@ impl World {
             began: Instant(0),
             rtt: scenario.rtt,
             sync: scenario.sync,
-            stale: BTreeMap::new(),
+            lies: BTreeMap::new(),
             excused: BTreeMap::new(),
             seed,
         };
@@ -169,31 +170,36 @@ impl World {
         disagreements(hosts, &self.authority, &self.edges)
     }
 
-    /// True if every node knows where a VM is.
+    /// True if every node knows where a VM is. A node that is down knows nothing.
     pub(super) fn agrees_on(&self, vm: &Vm) -> bool {
         let hosts = truth(&self.tenants, &self.hypervisor);
         let hosts = hosts.skip(vm.hosts().start).take(vm.hosts().len());
-        disagreements(hosts, &self.authority, &self.edges).is_empty()
+        self.is_up(Node::Edge(vm.seat().edge())) && disagreements(hosts, &self.authority, &self.edges).is_empty()
     }
 
-    /// Notes which edges still send to an edge that has died, because they have not heard of a TSI's new place.
-    pub(super) fn look_for_the_stale(&mut self) {
+    /// Describes the ports that no hypervisor wants, one sentence each (I10).
+    pub(super) fn open_ports(&self) -> Vec<String> {
+        let edges = self.edges.iter().filter(|edge| edge.nve().is_some() && !self.mishaps.is_fenced(edge.no()));
+        let open = |edge: &Edge| {
+            let name = edge.name();
+            edge.unwanted().into_iter().map(move |vap| format!("{vap} is still open at {name}"))
+        };
+        edges.flat_map(open).collect()
+    }
+
+    /// Reports a VM that a liar took from where it runs (I11).
+    pub(super) fn look_for_the_stolen(&mut self) {
         let now = self.now();
-        let died: Vec<EdgeNo> = self.edges.iter().filter(|edge| edge.has_died()).map(Edge::no).collect();
-        for to in died {
-            for Truth { key, .. } in truth(&self.tenants, &self.hypervisor).filter(|host| host.at != to) {
-                let sends = |edge: &&Edge| {
-                    let mapping = edge.nve().and_then(|nve| nve.mapping(&key));
-                    mapping.and_then(|(_, at)| at).is_some_and(|at| at.nve == place(to).nve)
-                };
-                self.stale.extend(self.edges.iter().filter(sends).map(|edge| ((edge.no(), key, to), now)));
+        let taken = |(_, (host, liar)): (&usize, &(usize, EdgeNo))| {
+            let place = self.authority.lookup(&self.tenants.key(*host)).and_then(|(_, place)| place);
+            self.edge_of(*host) != *liar && place.map(|place| place.nve) == Some(crate::sim::net::place(*liar).nve)
+        };
+        let stolen: Vec<usize> = self.lies.iter().filter(|lie| taken(*lie)).map(|(mishap, _)| *mishap).collect();
+        for mishap in stolen {
+            if let Some((host, liar)) = self.lies.remove(&mishap) {
+                self.oracle.stolen(now, self.tenants.name(host), liar);
             }
         }
-    }
-
-    /// True if what an edge sent to an edge that has died may have left before it heard of the TSI's new place.
-    pub(super) fn was_stale(&self, from: EdgeNo, key: TsiKey, to: EdgeNo) -> bool {
-        self.stale.get(&(from, key, to)).is_some_and(|last| self.now() <= *last + LOOK + self.rtt)
     }
 
     pub(super) fn leftovers(&self) -> Vec<String> {

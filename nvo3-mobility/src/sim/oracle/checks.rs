@@ -4,6 +4,7 @@ use super::agreement::Truth;
 use super::ledger::{Delivery, Fate, Ledger};
 use super::loss::Loss;
 use super::memory::Promises;
+use super::pace::Pace;
 use super::violation::{Invariant, Violation};
 use super::visited::Visited;
 use crate::sim::frame::Numbered;
@@ -34,6 +35,7 @@ const MOST_VISITS: usize = 3;
 pub(crate) struct Oracle {
     ledger: Ledger,
     promises: Promises,
+    pace: Pace,
     visited: Visited,
     violations: Vec<Violation>,
     /// The violations since the last event, which have no trace yet.
@@ -49,11 +51,12 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    /// Makes the oracle of a scenario with this number of flows.
-    pub(crate) fn new(scenario: &Scenario, flows: usize) -> Self {
+    /// Makes the oracle of a scenario with these numbers of hosts and flows.
+    pub(crate) fn new(scenario: &Scenario, hosts: usize, flows: usize) -> Self {
         Self {
             ledger: Ledger::new(flows),
             promises: Promises::default(),
+            pace: Pace::new(scenario, hosts),
             visited: Visited::default(),
             violations: Vec::new(),
             found: Vec::new(),
@@ -110,9 +113,13 @@ impl Oracle {
 
     /// Checks a delivery to a host; true if a newer datagram of the flow arrived before it.
     ///
-    /// `meant` is true if the datagram was sent to this host.
-    pub(crate) fn delivered(&mut self, now: Instant, id: Numbered, meant: bool) -> bool {
+    /// `meant` is true if the datagram was sent to this host, and `crosses` if it was sent in another VN.
+    pub(crate) fn delivered(&mut self, now: Instant, id: Numbered, meant: bool, crosses: bool) -> bool {
         match self.ledger.deliver(id) {
+            _ if crosses => {
+                let Numbered { flow, number } = id;
+                self.find(now, Invariant::I5, format!("datagram {flow}/{number} was delivered in another VN"));
+            }
             _ if !meant => self.find_i2(now, id, "was delivered to another host"),
             Delivery::Duplicate => self.find_i2(now, id, "was delivered again"),
             Delivery::Unknown => self.find_i2(now, id, "was delivered and never sent"),
@@ -170,9 +177,26 @@ impl Oracle {
         self.find_all(now, Invariant::I6, wrong);
     }
 
+    /// Checks the pace of a datagram (I12).
+    pub(crate) fn paced(&mut self, now: Instant, way: (Node, Node), message: &Message, bytes: &[u8]) {
+        let wrong = self.pace.note(now, way, message, bytes);
+        self.find_all(now, Invariant::I12, wrong);
+    }
+
+    /// Records that a frame elsewhere took a running VM away (I11).
+    pub(crate) fn stolen(&mut self, now: Instant, vm: &str, liar: EdgeNo) {
+        let liar = Node::Edge(liar).name();
+        self.find(now, Invariant::I11, format!("the directory has {vm} at {liar}, where only a liar is"));
+    }
+
     /// Notes a message of an edge.
     pub(crate) fn edge_said(&mut self, message: &Message) {
         self.promises.hear_edge(message);
+    }
+
+    /// Notes that management said that the edge of a TSI is gone.
+    pub(crate) fn edge_is_gone(&mut self, key: &TsiKey) {
+        self.promises.forget(key);
     }
 
     /// Checks a restarted authority: it still has every registration that it acknowledged (I6).
@@ -256,15 +280,15 @@ impl Oracle {
 
     /// Records what is overdue; true if something is, and then the run ends.
     ///
-    /// A move is overdue after its deadline and [`REVOKE`] (I8). After the last move and [`AGREE`], whatever is `left` of moves (I8)
-    /// and every disagreement in `wrong` (I4) is overdue. Times count from the last return of a node.
+    /// A move is overdue after its deadline and [`REVOKE`] (I8). After the last move and [`AGREE`], whatever is `left` of moves (I8),
+    /// every port in `open` that no hypervisor wants (I10), and every disagreement in `wrong` (I4) is overdue. Times count from the last
+    /// return of a node.
     pub(crate) fn overdue(
         &mut self,
         now: Instant,
         (began, last_return): (Instant, Instant),
         moves: &Hypervisor,
-        left: Vec<String>,
-        wrong: Vec<String>,
+        [left, open, wrong]: [Vec<String>; 3],
     ) -> bool {
         let before = self.found.len();
         let ends = moves.legs().iter().filter_map(|leg| leg.ended()).map(|(ended, _)| ended);
@@ -286,6 +310,7 @@ impl Oracle {
         }
         if !in_hand && now > all_ended + AGREE {
             self.find_all(now, Invariant::I8, left);
+            self.find_all(now, Invariant::I10, open);
             self.find_all(now, if self.went_back { Invariant::I9 } else { Invariant::I4 }, wrong);
             self.check_seats(now, moves);
         }

@@ -23,8 +23,7 @@ pub enum Loss {
     Cut,
     /// It was over the limit of held frames, or of their age.
     OverLimit,
-    /// It was sent to an edge that died and lost its forward entry. The sending edge had not heard of the new place: the NVA could not
-    /// reach it, or had nothing to tell it yet.
+    /// It was sent to an edge that died and lost its forward entry, and the NVA could not reach that edge or the sender's.
     Forgotten,
     /// It was dropped while the NVA was down with lost records, or had not learned again what its edges have.
     Rewound,

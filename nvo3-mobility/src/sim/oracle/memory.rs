@@ -39,6 +39,11 @@ impl Promises {
         }
     }
 
+    /// Management said that the edge of a TSI is gone: nobody has to remember the TSI.
+    pub(super) fn forget(&mut self, key: &TsiKey) {
+        self.acknowledged.remove(key);
+    }
+
     /// Takes a message of an edge: what it withdraws, nobody has to remember.
     pub(super) fn hear_edge(&mut self, message: &Message) {
         if let Message::Deregister(request) = message {

@@ -19,6 +19,8 @@ pub enum Invariant {
     I3,
     /// Caches, directory and truth agree at the end.
     I4,
+    /// Nothing crosses a VN.
+    I5,
     /// Acknowledged registrations and outcomes survive the death of the NVA.
     I6,
     /// Memory stays within its bounds.
@@ -27,6 +29,12 @@ pub enum Invariant {
     I8,
     /// An authority that lost records has everything that runs again.
     I9,
+    /// What comes into being has an end: no port is left that no hypervisor wants.
+    I10,
+    /// Nobody gets what it is not bound to: a frame elsewhere takes no running VM away.
+    I11,
+    /// Nothing is said faster than its timer, and no edge gets more messages than its hosts can cause.
+    I12,
 }
 
 impl Invariant {
@@ -37,10 +45,14 @@ impl Invariant {
             Self::I2 => "I2",
             Self::I3 => "I3",
             Self::I4 => "I4",
+            Self::I5 => "I5",
             Self::I6 => "I6",
             Self::I7 => "I7",
             Self::I8 => "I8",
             Self::I9 => "I9",
+            Self::I10 => "I10",
+            Self::I11 => "I11",
+            Self::I12 => "I12",
         }
     }
 }

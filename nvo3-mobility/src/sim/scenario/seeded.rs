@@ -118,13 +118,13 @@ impl Draw {
 
 impl Draw {
     /// The mishaps of every day, which have nothing to do with a move: usually none or one, sometimes two.
-    fn every_day(&mut self, edges: usize, vms: usize, moves: usize, hosts: usize) -> Vec<Mishap> {
+    fn every_day(&mut self, edges: usize, vms: usize, moves: &[Move], hosts: usize) -> Vec<Mishap> {
         let count = if self.percent(50) { 0 } else { self.number(1, 2) };
         (0..count).flat_map(|_| self.of_a_day(edges, vms, moves, hosts)).collect()
     }
 
-    fn of_a_day(&mut self, edges: usize, vms: usize, moves: usize, hosts: usize) -> Vec<Mishap> {
-        let since = if self.percent(40) { Since::Traffic } else { Since::Asked(self.number(0, moves - 1)) };
+    fn of_a_day(&mut self, edges: usize, vms: usize, moves: &[Move], hosts: usize) -> Vec<Mishap> {
+        let since = if self.percent(40) { Since::Traffic } else { Since::Asked(self.number(0, moves.len() - 1)) };
         let wait = self.magnitude(10, 900_000);
         let (vm, edge) = (self.number(0, vms - 1), self.number(0, edges - 1));
         let down = self.magnitude(1_000, 5_000_000);
@@ -136,7 +136,18 @@ impl Draw {
                 Trouble::Crash { vm, to: edge, down, detach: self.percent(50), word: self.percent(50) }
             }
             5 => Trouble::Replug { vm, down },
-            6 => Trouble::Lie { vm, edge, length: down },
+            6 => {
+                // A liar at the port to which its victim moves would take that port away in the end.
+                let is_free = |edge: &usize| !moves.iter().any(|mv| mv.vm == vm && mv.to == *edge);
+                let edge = (edge..edges).chain(0..edge).find(is_free).unwrap_or(edge);
+                Trouble::Lie { vm, edge, length: down }
+            }
+            // An edge dies for good, and a VM gets an address of a host that was there.
+            7 if self.percent(50) => {
+                let later = wait + self.magnitude(10_000, 900_000);
+                let heir = Mishap { since, wait: Some(later), what: Trouble::Readdress(vm) };
+                return [Mishap { since, wait: Some(wait), what: Trouble::Fence(edge) }, heir].into();
+            }
             7 => Trouble::Readdress(vm),
             8 => Trouble::Flood {
                 host: self.number(0, hosts - 1),
@@ -174,12 +185,7 @@ impl Scenario {
         let moves = draw.moves(edges, vms.len());
         let mishaps = if draw.percent(25) { 0 } else { draw.number(1, 3) };
         let mut mishaps: Vec<_> = (0..mishaps).map(|_| draw.mishap(edges, &moves, 2 * correspondents.len())).collect();
-        mishaps.extend(Draw(Random::new(seed, STREAM + 1)).every_day(
-            edges,
-            vms.len(),
-            moves.len(),
-            correspondents.len(),
-        ));
+        mishaps.extend(Draw(Random::new(seed, STREAM + 1)).every_day(edges, vms.len(), &moves, correspondents.len()));
         Self {
             seed,
             edges,

@@ -11,6 +11,9 @@ use nvo3_nva_proto::TsiKey;
 use nvo3_wire::announce::{Kind, classify};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 
+/// The room for an ND message of a host.
+const LONGEST: usize = 128;
+
 /// A tenant system with one interface.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
@@ -74,22 +77,38 @@ impl Host {
         2 + self.late.len()
     }
 
-    /// The host gets one more address, which belongs to its number.
-    pub(super) fn get_address(&mut self, number: usize) {
+    /// The host gets this address, or a new one, which belongs to its number.
+    pub(super) fn get_address(&mut self, number: usize, heritage: Option<IpAddr>) {
         let [.., high, low] = number.to_be_bytes();
         let [.., more] = self.late.len().to_be_bytes();
-        self.late.push(IpAddr::V4([203, more, high, low].into()));
+        self.late.push(heritage.unwrap_or(IpAddr::V4([203, more, high, low].into())));
     }
 
-    /// Announcements of every kind: RARP, gratuitous ARP as request and as reply, and a probe for its own address.
+    /// True if the host got this address late.
+    pub(super) fn inherited(&self, ip: &IpAddr) -> bool {
+        self.late.contains(ip)
+    }
+
+    /// Announcements and probes of every kind, each plain, with a priority tag, and in a VLAN of the tenant: RARP, gratuitous ARP as request
+    /// and as reply, an unsolicited NA, and probes for the host's own addresses.
     pub(super) fn claims(&self) -> Vec<Vec<u8>> {
-        let Station { mac, v4, .. } = self.station;
-        vec![
+        let Station { mac, v4, v6 } = self.station;
+        let plain = [
             built(arp::FRAME_LEN, |out| arp::probe(mac, v4.into(), out)),
+            built(LONGEST, |out| nd::dad(mac, v6.into(), None, out)),
             built(arp::FRAME_LEN, |out| arp::announcement(mac, v4.into(), out)),
             built(arp::FRAME_LEN, |out| arp::announcement_reply(mac, v4.into(), out)),
+            self.advertisement(),
             self.announcement(),
-        ]
+        ];
+        let in_vlan = |id| plain.iter().map(move |frame| tagged(frame, id));
+        plain.iter().cloned().chain(in_vlan(0)).chain(in_vlan(7)).collect()
+    }
+
+    /// An NA to every station that names the host's address.
+    fn advertisement(&self) -> Vec<u8> {
+        let Station { mac, v6, .. } = self.station;
+        built(LONGEST, |out| nd::announcement(mac, v6.into(), nd::To::AllNodes, true, out))
     }
 
     /// An announcement, a question for an address that nobody has, and a frame to nobody.
@@ -159,6 +178,12 @@ impl Host {
                 let asker = (arp.sender_mac, arp.sender_ip);
                 Received::Asked(built(arp::FRAME_LEN, |out| arp::reply((mac, v4.into()), asker, out)))
             }
+            // A station also answers who asks if its address is free.
+            Kind::ArpProbe(arp) if arp.target_ip == Ipv4::from(v4) => {
+                let asker = (arp.sender_mac, arp.sender_ip);
+                Received::Asked(built(arp::FRAME_LEN, |out| arp::reply((mac, v4.into()), asker, out)))
+            }
+            Kind::DadNs(ns) if ns.body.target == Ipv6::from(v6) => Received::Asked(self.advertisement()),
             Kind::ResolutionNs(ns) | Kind::UnicastNs(ns) if ns.body.target == Ipv6::from(v6) => {
                 let asker = (*ns.source_link.unwrap_or(ns.ethernet_source), ns.ip.source);
                 let answer = nd::Advertise::answer(mac, v6.into(), asker);
@@ -168,6 +193,12 @@ impl Host {
             _ => Received::Heard,
         }
     }
+}
+
+/// The frame with an 802.1Q tag of this VLAN; 0 is a priority tag.
+fn tagged(frame: &[u8], vlan: u8) -> Vec<u8> {
+    let (addresses, rest) = frame.split_at_checked(12).unwrap_or_default();
+    [addresses, &[0x81, 0, 0, vlan], rest].concat()
 }
 
 fn built<E>(length: usize, write: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Vec<u8> {

@@ -12,7 +12,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_nva_proto::{Micros, Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
@@ -106,10 +106,14 @@ impl Tenants {
         Some(nve::Input::Attach { vap, vn: host.key().vn, tsis, policy })
     }
 
-    /// A host gets one more address.
-    pub(crate) fn get_address(&mut self, host: usize) {
+    /// A host gets one more address: that of a host at an edge that is gone, or a new one.
+    pub(crate) fn get_address(&mut self, host: usize, is_gone: impl Fn(EdgeNo) -> bool) {
+        let vn = self.key(host).vn;
+        let gone = self.hosts.iter().filter(|one| one.vm().is_none() && one.key().vn == vn && is_gone(one.home()));
+        let free = |ip: &IpAddr| !self.hosts.iter().any(|one| one.key().vn == vn && one.inherited(ip));
+        let heritage = gone.filter_map(|one| one.ips().first().copied()).find(free);
         if let Some(one) = self.hosts.get_mut(host) {
-            one.get_address(host);
+            one.get_address(host, heritage);
         }
     }
 
@@ -158,6 +162,17 @@ impl Tenants {
     /// The announcement that a VM's interface sends when the VM begins to run.
     pub(crate) fn announcement(&self, host: usize) -> Vec<u8> {
         self.hosts.get(host).map(Host::announcement).unwrap_or_default()
+    }
+
+    /// One of the frames of [`Tenants::claims`].
+    pub(crate) fn claim(&self, host: usize, kind: u64) -> Vec<u8> {
+        let mut claims = self.claims(host);
+        let kinds = claims.len().max(1) as u64;
+        usize::try_from(kind % kinds)
+            .ok()
+            .filter(|n| *n < claims.len())
+            .map(|n| claims.swap_remove(n))
+            .unwrap_or_default()
     }
 
     /// The ARP and ND questions for addresses that a flow needs and its sender has not resolved, each with the host that asks.

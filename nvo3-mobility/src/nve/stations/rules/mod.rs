@@ -408,6 +408,18 @@ impl State {
         }
     }
 
+    /// The NVE that may tunnel frames of the TSI here because of a move in hand, or of the last one.
+    pub(crate) const fn party(&self) -> Option<Place> {
+        match self {
+            Self::Halted { peer } => *peer,
+            Self::Claiming { forward, .. } => *forward,
+            _ => match self.plan() {
+                Some(plan) => Some(plan.peer),
+                None => None,
+            },
+        }
+    }
+
     /// The state's name, as logs and counters write it.
     pub const fn name(&self) -> &'static str {
         match self {
