@@ -74,10 +74,15 @@ impl Stations {
         if station.enter(after, committed) {
             orders.mark(Row::Tsi(key));
         }
+        if matches!(after.state, State::Away | State::Forwarding { .. }) {
+            self.let_go(key, orders);
+        }
         if !matches!(after.state, State::Confirming(_)) {
             self.probes.stop(&key);
         }
-        if !matches!(after.state, State::Forwarding { .. }) {
+        if !matches!(after.state, State::Forwarding { .. })
+            && let Some(station) = self.tsis.get_mut(&key)
+        {
             self.forward_timers.stop(key, &mut station.forward_ends);
         }
     }

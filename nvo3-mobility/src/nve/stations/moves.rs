@@ -2,7 +2,7 @@
 
 use super::Stations;
 use super::rules::{Input, Plan, Word};
-use crate::nve::orders::Row;
+use crate::nve::orders::{Orders, Row};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, MoveKind, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
@@ -71,7 +71,7 @@ impl Moves {
 
 impl Stations {
     /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
-    pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Input, Refusal> {
+    pub(crate) fn prepare(&mut self, prepare: Prepare, orders: &mut Orders) -> Result<Input, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
@@ -99,6 +99,9 @@ impl Stations {
             } else {
                 station.readdressed |= station.ips != tsi.ips;
             }
+        }
+        if side == Side::New {
+            self.bind_shared_in(move_id, orders);
         }
         let plan = Plan { id: move_id, version, peer };
         Ok(match side {
