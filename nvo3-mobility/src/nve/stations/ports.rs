@@ -49,7 +49,8 @@ impl Stations {
         orders: &mut Orders,
     ) -> Result<Reattached, Error> {
         let learns = policy.learn_addresses > 0;
-        tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi, learns))?;
+        let shares = |key: &TsiKey| policy.shared.iter().any(|shared| shared.mac == key.mac);
+        tsis.iter().try_for_each(|tsi| self.fits((!shares(&tsi.key)).then_some(vap), vn, tsi, learns))?;
         self.shared_fits(vn, &policy)?;
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
@@ -58,7 +59,6 @@ impl Stations {
         if !self.make_room(new) {
             return Err(Error::Full("NveConfig.tsis"));
         }
-        let shares = |key: &TsiKey| policy.shared.iter().any(|shared| shared.mac == key.mac);
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).filter(|key| !shares(key)).collect();
         let limits = self.ports.get(&vap).map(|port| port.limits).unwrap_or_default();
         let before = self.behind(vap).unwrap_or_default();
@@ -73,17 +73,17 @@ impl Stations {
         Ok(Reattached { dropped, changed })
     }
 
-    fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi, learns: bool) -> Result<(), Error> {
+    /// Checks a TSI for a port. `only`: no other port than this one may have it.
+    fn fits(&self, only: Option<VapId>, vn: Vni, tsi: &Tsi, learns: bool) -> Result<(), Error> {
         if (tsi.ips.is_empty() && !learns) || tsi.key.vn != vn || tsi.key.mac.is_group() {
             return Err(Error::Malformed(tsi.key));
         }
         if tsi.ips.len() > self.limits.ips_per_tsi {
             return Err(Error::Full("NveConfig.ips_per_tsi"));
         }
-        match self.tsis.get(&tsi.key).and_then(|station| station.vap) {
-            Some(other) if other != vap => Err(Error::Taken(tsi.key)),
-            _ => Ok(()),
-        }
+        let bound = self.tsis.get(&tsi.key).and_then(|station| station.vap);
+        let taken = only.is_some_and(|vap| bound.is_some_and(|other| other != vap));
+        if taken { Err(Error::Taken(tsi.key)) } else { Ok(()) }
     }
 
     /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses, or in another role.

@@ -58,27 +58,28 @@ impl Stations {
         self.shared(vap, key).is_some()
     }
 
-    /// True if the port may send with this shared MAC and address. A master sends its advertisements from the virtual router's MAC and
-    /// from an address of its own (RFC 9568 §5.1.1.1), and may do so before it has the shared address.
+    /// True if the port may send with this MAC and address because it shares one of them. A master sends its advertisements from the
+    /// virtual router's MAC and from an address of its own (RFC 9568 §5.1.1.1), also before it has the shared address. A host may answer
+    /// for the shared address from its own MAC.
     pub(super) fn may_send_shared(&self, vap: VapId, key: &TsiKey, ip: Option<IpAddr>) -> bool {
-        let Some(port) = self.ports.get(&vap) else { return false };
-        let may = |shared: &Binding| {
-            ip.is_none_or(|ip| {
-                let own = port.tsis.iter().any(|tsi| self.is_bound(vap, tsi, Some(ip)));
-                own || shared.ips.contains(&ip) || ip == IpAddr::V6(Ipv6::link_local(shared.mac).addr())
-            })
-        };
-        port.shared(key).is_some_and(may)
+        let Some(port) = self.ports.get(&vap).filter(|port| !port.policy().shared.is_empty()) else { return false };
+        let is_there = port.shared(key).is_some() || (port.vn == key.vn && port.tsis.contains(key));
+        is_there && ip.is_none_or(|ip| self.common(port).any(|common| common == ip))
     }
 
-    /// What a port may send with its shared MACs.
+    /// What a port that shares addresses may send.
     pub(super) fn shared_bindings(&self, port: &Attached) -> impl Iterator<Item = Binding> {
-        let own = move || {
-            let link_local = port.tsis.iter().map(|key| IpAddr::V6(Ipv6::link_local(key.mac).addr()));
-            link_local.chain(port.tsis.iter().flat_map(|key| self.ips(key).unwrap_or_default().iter().copied()))
-        };
-        let shared = port.policy().shared.iter();
-        shared.map(move |Binding { mac, ips }| Binding { mac: *mac, ips: ips.iter().copied().chain(own()).collect() })
+        let shares = !port.policy().shared.is_empty();
+        let macs = port.tsis.iter().map(|key| key.mac).chain(port.policy().shared.iter().map(|shared| shared.mac));
+        macs.filter(move |_| shares).map(|mac| Binding { mac, ips: self.common(port).collect() })
+    }
+
+    /// The addresses that each MAC of a port may send with if the port shares one.
+    fn common(&self, port: &Attached) -> impl Iterator<Item = IpAddr> {
+        let shared = port.policy().shared.iter().flat_map(|shared| shared.ips.iter().copied());
+        let own = port.tsis.iter().flat_map(|key| self.ips(key).unwrap_or_default().iter().copied());
+        let macs = port.tsis.iter().map(|key| key.mac).chain(port.policy().shared.iter().map(|shared| shared.mac));
+        shared.chain(own).chain(macs.map(|mac| IpAddr::V6(Ipv6::link_local(mac).addr())))
     }
 
     /// A port announced that a MAC has an address.
