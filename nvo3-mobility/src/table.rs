@@ -184,17 +184,29 @@ pub struct PortPolicy {
     /// refuses an address that another TSI has. 0: only bound addresses count. A station without a bound address may be attached if this
     /// is not 0. Default: 0.
     pub learn_addresses: u32,
+    /// The addresses that the port shares with other ports of the VN, here or at other NVEs: virtual routers' MACs
+    /// ([`Mac::is_virtual_router`]), each with at least one IP address. The port that announced one last, by a gratuitous ARP or an
+    /// unsolicited NA, has it. A port without it in its policy cannot have it. Default: none.
+    pub shared: Vec<Binding>,
 }
 
 impl PortPolicy {
     /// The policy of a port whose stations may send only what is theirs. They configure no other station.
     pub const fn untrusted() -> Self {
-        Self { trusted: false, router_advertisements: false, dhcp_server: false, learn_addresses: 0 }
+        Self {
+            trusted: false,
+            router_advertisements: false,
+            dhcp_server: false,
+            learn_addresses: 0,
+            shared: Vec::new(),
+        }
     }
 
     /// The policy of a port with a gateway or a bridge behind it.
     pub const fn trusted() -> Self {
-        Self { trusted: true, router_advertisements: true, dhcp_server: true, learn_addresses: 0 }
+        let mut policy = Self::untrusted();
+        (policy.trusted, policy.router_advertisements, policy.dhcp_server) = (true, true, true);
+        policy
     }
 }
 

@@ -37,6 +37,12 @@ impl Mac {
         matches!(self.0, [0x01, 0x80, 0xc2, 0, 0, 0..=0x0f])
     }
 
+    /// True for 00:00:5e:00:01:xx and 00:00:5e:00:02:xx: the address of a virtual router (RFC 9568 §7.3), which several stations share.
+    #[inline]
+    pub const fn is_virtual_router(&self) -> bool {
+        matches!(self.0, [0, 0, 0x5e, 0, 1 | 2, _])
+    }
+
     /// True for the address of one station: neither a group nor all zero.
     #[inline]
     pub const fn is_station(&self) -> bool {

@@ -91,6 +91,8 @@ pub struct NveCounters {
     /// Frames that showed one more address of a TSI than its port's policy lets it learn (`PortPolicy.learn_addresses`). The NVE drops them as
     /// `spoofed`. Healthy: 0.
     pub shed_addresses: u64,
+    /// Announcements of TSIs for which there was no room (`NveConfig.tsis`): shared addresses. Healthy: 0.
+    pub shed_tsis: u64,
 }
 
 impl NveCounters {

@@ -14,6 +14,7 @@ mod in_namespaces {
     mod mtu;
     mod restarts;
     mod routers;
+    mod shared;
     mod stores;
     mod world;
 }

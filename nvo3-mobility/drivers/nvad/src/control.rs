@@ -37,6 +37,7 @@ impl Authority {
             Request::Attach(_)
             | Request::Detach { .. }
             | Request::Suspend { .. }
+            | Request::Along { .. }
             | Request::Activate { .. }
             | Request::Resume { .. } => {
                 refuse(&caller, "this is the authority (nvad), which has no ports: ask nved on the hypervisor")

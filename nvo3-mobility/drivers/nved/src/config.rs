@@ -55,8 +55,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "IP[:PORT]")]
     nva: Option<String>,
     /// Open this access port at the start:
-    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server]
-    /// [,learn=N][,no-too-big][,host-may-hear][,active], as
+    /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted]
+    /// [,router-advertisements][,dhcp-server][,learn=N][,no-too-big][,host-may-hear][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]

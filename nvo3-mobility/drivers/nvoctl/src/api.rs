@@ -45,6 +45,12 @@ pub enum Request {
         /// The TSI.
         tsi: TsiKey,
     },
+    /// nved: tell which shared addresses are behind the ports of these TSIs now, and move with them: [`Reply::Shown`], an array of objects
+    /// with `vn` and `mac`.
+    Along {
+        /// The TSIs of a VM.
+        tsis: Vec<TsiKey>,
+    },
     /// nvad: plan a move. The reply comes when the VM may be suspended, or when the move is refused or has ended.
     Prepare {
         /// An id that was never used before, below 2^63; `None` lets nvad choose one.

@@ -79,12 +79,13 @@ pub(crate) enum Command {
     /// code 0: the TSIs are registered, or the registration is pending, as the output says. Exit code 1 with the port open: the
     /// authority refused a TSI.
     Attach {
-        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server]
-        /// [,learn=N][,no-too-big][,host-may-hear][,active]
+        /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted]
+        /// [,router-advertisements][,dhcp-server][,learn=N][,no-too-big][,host-may-hear][,active]
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
-        /// before it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
+        /// before it. shared: the MAC and the addresses of a virtual router (VRRP), of which the VM is one; the port that announced
+        /// it last has it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
         /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
         /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. no-too-big: a sender is
         /// not told that its frame is too long for the underlay. host-may-hear: the host's own stack may have the port's frames too.
@@ -235,6 +236,10 @@ pub(crate) struct Migrate {
     /// it [default: nothing is run].
     #[arg(long, value_name = "CMD")]
     pub(crate) restart: Option<String>,
+    /// Move the shared addresses too that the VM has at the old place (see `shared` of `attach`) [default: they stay until a VM announces
+    /// them].
+    #[arg(long)]
+    pub(crate) with_shared: bool,
 }
 
 /// One interface of a VM.
@@ -297,8 +302,13 @@ impl Prepare {
     }
 
     pub(crate) fn request(&self) -> Request {
+        self.request_for(self.tsis().collect())
+    }
+
+    /// The request to move these TSIs.
+    pub(crate) fn request_for(&self, tsis: Vec<TsiKey>) -> Request {
         let deadline = Micros::from_duration_ceil(self.deadline);
-        Request::Prepare { move_id: self.move_id, tsis: self.tsis().collect(), to: self.to, deadline }
+        Request::Prepare { move_id: self.move_id, tsis, to: self.to, deadline }
     }
 }
 

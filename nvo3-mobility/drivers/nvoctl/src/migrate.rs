@@ -7,7 +7,7 @@ use crate::command::Migrate;
 use crate::complain;
 use crate::exit::Exit;
 use crate::show;
-use nvo3_nva_proto::{MoveId, MoveResult};
+use nvo3_nva_proto::{MoveId, MoveResult, TsiKey};
 use nvoctl::client::{Client, Error, ask};
 use nvoctl::{Reply, Request};
 use serde_json::json;
@@ -21,7 +21,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Does the move, prints its steps, and gives the exit code.
 pub(crate) fn run(what: &Migrate, nva: &Path, timeout: Option<Duration>, json: bool) -> Exit {
-    let order = Order { what, nva, timeout, log: Log { began: Instant::now(), json } };
+    let tsis = what.prepare.tsis().collect();
+    let mut order = Order { what, tsis, nva, timeout, log: Log { began: Instant::now(), json } };
     let (exit, why) = order.run();
     if let Some(why) = why {
         complain(&why);
@@ -42,17 +43,34 @@ enum Stuck {
 
 struct Order<'a> {
     what: &'a Migrate,
+    /// The TSIs that move.
+    tsis: Vec<TsiKey>,
     nva: &'a Path,
     timeout: Option<Duration>,
     log: Log,
 }
 
 impl Order<'_> {
-    fn run(&self) -> End {
+    fn run(&mut self) -> End {
         let (old, new) = (&self.what.old, &self.what.new);
         for path in [self.nva, old, new] {
             if let Err(lost) = Client::connect(path, self.until()) {
                 return (Exit::without_reply(&lost), Some(format!("{lost}; nothing was begun")));
+            }
+        }
+        if self.what.with_shared {
+            match self.ask("along", old, &Request::Along { tsis: self.tsis.clone() }) {
+                Ok(Reply::Shown(along)) => {
+                    let along: Vec<TsiKey> = serde_json::from_value(along).unwrap_or_default();
+                    self.tsis.extend(along);
+                }
+                Ok(reply) => {
+                    return (
+                        Exit::for_reply(&reply),
+                        Some("the old nved does not say what moves along; nothing was begun".into()),
+                    );
+                }
+                Err(lost) => return (Exit::without_reply(&lost), Some(format!("{lost}; nothing was begun"))),
             }
         }
         let move_id = match self.prepare() {
@@ -60,7 +78,7 @@ impl Order<'_> {
             Err(end) => return end,
         };
         // One interface stands for all that move with it.
-        let Some(tsi) = self.what.prepare.tsis().next() else { return (Exit::Refused, None) };
+        let Some(tsi) = self.tsis.first().copied() else { return (Exit::Refused, None) };
 
         let suspend = Request::Suspend { tsi, move_id: Some(move_id), stopped_at: None };
         match self.done("suspend", old, &suspend) {
@@ -105,7 +123,7 @@ impl Order<'_> {
 
     /// Plans the move; gives its id once the VM may be suspended.
     fn prepare(&self) -> Result<MoveId, End> {
-        match self.ask("prepare", self.nva, &self.what.prepare.request()) {
+        match self.ask("prepare", self.nva, &self.what.prepare.request_for(self.tsis.clone())) {
             Ok(Reply::Prepared { move_id }) => Ok(move_id),
             Ok(reply @ Reply::Ended { .. }) => {
                 Err((Exit::for_reply(&reply), Some("the move had ended: nothing was run".into())))
@@ -130,8 +148,8 @@ impl Order<'_> {
             Ok(MoveResult::Committed) => None,
             Ok(MoveResult::Aborted) => {
                 // After an abort each interface needs its own resume.
-                for tsi in self.what.prepare.tsis() {
-                    drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi }));
+                for tsi in &self.tsis {
+                    drop(self.patiently("resume", &self.what.old, &Request::Resume { tsi: *tsi }));
                 }
                 // RESTART is run even if the old nved did not hear the resume: the VM may run nowhere else now, and its own frames
                 // tell the old nved too.

@@ -13,6 +13,9 @@ const LONGEST_NAME: usize = 15;
 /// The most IP addresses of one TSI in a message.
 const MOST_LEARNED: u32 = nvo3_nva_proto::MAX_IPS as u32;
 
+/// The most shared addresses of one port.
+const MOST_SHARED: usize = 16;
+
 /// Serde passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives the form")]
 const fn is_zero(number: &u32) -> bool {
@@ -71,6 +74,10 @@ pub struct Port {
     /// The most IP addresses that each tenant system may have by its own ARP and Neighbor Discovery, besides those that are named: 0 to 64.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub learn: u32,
+    /// The addresses that the port shares with other ports, here or at other edges: the MAC of each virtual router (VRRP) with its IP
+    /// addresses. The port that announced it last has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Station>,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
     #[serde(default)]
     pub active: bool,
@@ -101,12 +108,17 @@ pub struct PortError {
 impl Port {
     /// The stations as TSIs of the port's VN.
     pub fn tsis(&self) -> Vec<Tsi> {
-        let tsi = |station: &Station| Tsi {
-            key: TsiKey { vn: self.vni, mac: station.mac },
-            ips: station.ips.clone(),
-            role: Role::Unknown,
-        };
-        self.stations.iter().map(tsi).collect()
+        self.stations.iter().map(|station| self.tsi(station)).collect()
+    }
+
+    /// The shared addresses as TSIs of the port's VN.
+    pub fn shared_tsis(&self) -> impl Iterator<Item = Tsi> + '_ {
+        self.shared.iter().map(|station| self.tsi(station))
+    }
+
+    fn tsi(&self, station: &Station) -> Tsi {
+        let key = TsiKey { vn: self.vni, mac: station.mac };
+        Tsi { key, ips: station.ips.clone(), role: Role::Unknown }
     }
 
     /// Checks a port that came in a request. A port that was parsed from text is valid.
@@ -135,14 +147,25 @@ impl Port {
         }
         let mut macs = BTreeSet::new();
         let mut ips = BTreeSet::new();
-        for Station { mac, ips: own } in &self.stations {
+        if let Some(Station { mac, .. }) = self.shared.iter().find(|shared| !shared.mac.is_virtual_router()) {
+            return wrong(
+                "shared",
+                format!("{mac} is no virtual router's address: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx"),
+            );
+        }
+        if self.shared.len() > MOST_SHARED {
+            return wrong("shared", format!("{} are more than {MOST_SHARED}", self.shared.len()));
+        }
+        let learns = |station: &Station| self.learn > 0 && !self.shared.contains(station);
+        for station in self.stations.iter().chain(&self.shared) {
+            let Station { mac, ips: own } = station;
             if !mac.is_station() {
                 return wrong("mac", format!("{mac} is a group's address or nobody's"));
             }
             if !macs.insert(mac) {
                 return wrong("mac", format!("{mac} is there twice"));
             }
-            if own.is_empty() && self.learn == 0 {
+            if own.is_empty() && !learns(station) {
                 return wrong("ip", format!("missing for {mac}"));
             }
             for ip in own {
@@ -161,13 +184,15 @@ impl Port {
 impl FromStr for Port {
     type Err = PortError;
 
-    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements][,dhcp-server][,learn=N]
-    /// [,no-too-big][,host-may-hear][,active]`;
-    /// each `ip` belongs to the `mac` before it.
+    /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements]
+    /// [,dhcp-server][,learn=N][,no-too-big][,host-may-hear][,active]`;
+    /// each `ip` belongs to the `mac` or `shared` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
-        let (mut kind, mut vni, mut learn, mut stations) = (None, None, None, Vec::<Station>::new());
+        let (mut kind, mut vni, mut learn) = (None, None, None);
+        // Each is a station with true if it is shared.
+        let mut stations = Vec::<(bool, Station)>::new();
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
         let (mut no_too_big, mut host_may_hear) = (false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
@@ -189,14 +214,15 @@ impl FromStr for Port {
                         return Err(wrong("vni", "is there twice".into()));
                     }
                 }
-                Some(("mac", value)) => {
-                    let mac = value.parse().map_err(|error| wrong("mac", format!("\"{value}\": {error}")))?;
-                    stations.push(Station { mac, ips: Vec::new() });
+                Some((field @ ("mac" | "shared"), value)) => {
+                    let (shared, field) = if field == "shared" { (true, "shared") } else { (false, "mac") };
+                    let mac = value.parse().map_err(|error| wrong(field, format!("\"{value}\": {error}")))?;
+                    stations.push((shared, Station { mac, ips: Vec::new() }));
                 }
                 Some(("ip", value)) => {
                     let ip = value.parse().map_err(|error| wrong("ip", format!("\"{value}\": {error}")))?;
                     let station = stations.last_mut();
-                    station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.ips.push(ip);
+                    station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.1.ips.push(ip);
                 }
                 Some(("learn", value)) => {
                     let found = value.parse().map_err(|_| wrong("learn", format!("\"{value}\" is no number")))?;
@@ -212,7 +238,7 @@ impl FromStr for Port {
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -220,6 +246,9 @@ impl FromStr for Port {
         }
         let vni = vni.ok_or_else(|| wrong("vni", "missing".into()))?;
         let (name, kind) = (name.to_owned(), kind.unwrap_or_default());
+        let (shared, stations): (Vec<_>, Vec<_>) = stations.into_iter().partition(|(shared, _)| *shared);
+        let of = |stations: Vec<(bool, Station)>| stations.into_iter().map(|(_, station)| station).collect();
+        let (stations, shared) = (of(stations), of(shared));
         let port = Self {
             name,
             kind,
@@ -231,6 +260,7 @@ impl FromStr for Port {
             no_too_big,
             host_may_hear,
             learn: learn.unwrap_or(0),
+            shared,
             active,
         };
         port.validate()?;
@@ -252,6 +282,19 @@ mod tests {
 
         assert_eq!(port, serde_json::from_str(table).unwrap());
         assert_eq!(port.tsis().len(), 2);
+    }
+
+    #[test]
+    fn a_shared_address_is_said_alike() {
+        let flag =
+            "vm0,vni=77,mac=52:54:00:77:00:10,ip=192.168.77.10,shared=00:00:5e:00:01:0a,ip=192.168.77.254,ip=fd77::254";
+        let table = r#"{"name":"vm0","vni":77,"stations":[{"mac":"52:54:00:77:00:10","ips":["192.168.77.10"]}],
+            "shared":[{"mac":"00:00:5e:00:01:0a","ips":["192.168.77.254","fd77::254"]}]}"#;
+
+        let port: Port = flag.parse().unwrap();
+
+        assert_eq!(port, serde_json::from_str(table).unwrap());
+        assert_eq!((port.tsis().len(), port.shared_tsis().count()), (1, 1));
     }
 
     #[test]
@@ -305,12 +348,24 @@ mod tests {
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "shared: 52:54:00:77:00:10 is no virtual router's address: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx",
+                ",vni=7,trusted,shared=52:54:00:77:00:10,ip=fd77::1",
+            ),
+            ("vm0", "ip: missing for 00:00:5e:00:01:0a", ",vni=7,trusted,learn=1,shared=00:00:5e:00:01:0a"),
+            ("vm0", "mac: missing; only a trusted port has no station", ",vni=7,shared=00:00:5e:00:01:0a,ip=fd77::1"),
+            (
+                "vm0",
+                "mac: 00:00:5e:00:01:0a is there twice",
+                ",vni=7,mac=00:00:5e:00:01:0a,ip=fd77::2,shared=00:00:5e:00:01:0a,ip=fd77::1",
+            ),
+            (
+                "vm0",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

@@ -55,7 +55,15 @@ impl Nva {
                     }
                     return Some((result, version));
                 }
-                Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.record(record))),
+                Verdict::Enter(record) => {
+                    let before = self.facts.book().get(&key).map(|registration| registration.nve());
+                    let version = self.record(record);
+                    if let Some(before) = before.filter(|before| *before != from) {
+                        let letter = self.publish.say_again(&self.facts, before, key);
+                        self.send(letter);
+                    }
+                    return Some((RegistrationResult::Accepted, version));
+                }
                 Verdict::Evict(other) => {
                     self.record(Record::Withdrawn { tsi: other });
                 }

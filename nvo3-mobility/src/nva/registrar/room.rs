@@ -185,6 +185,8 @@ impl Registrar {
                 self.restated.claim(from, key);
                 enter(claim)
             }
+            // Several stations share a virtual router's address. It is where it was announced last, so nobody is asked.
+            Some(_) if key.mac.is_virtual_router() => enter(claim),
             Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
             Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),
             Some(_) if self.duplicates.is_last(facts.now(), facts.config(), key) => Verdict::Freeze(current),

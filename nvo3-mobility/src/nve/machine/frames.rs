@@ -6,8 +6,8 @@ use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Reading};
-use crate::nve::rules::Input;
-use crate::nve::stations::Learning;
+use crate::nve::rules::{Input, News};
+use crate::nve::stations::{Learning, Taken};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
@@ -70,10 +70,7 @@ impl Nve {
             return Handled::Taken;
         }
         if frame.is_announcement() {
-            let key = TsiKey { vn, mac: frame.source() };
-            if self.stations.is_behind(vap, &key) {
-                self.shown(key);
-            }
+            self.announced(vap, TsiKey { vn, mac: frame.source() }, &frame);
             return Handled::Pass;
         }
         match question {
@@ -82,6 +79,20 @@ impl Nve {
                 handled => handled,
             },
             None => Handled::Pass,
+        }
+    }
+
+    /// A TSI announced that it is behind a port.
+    fn announced(&mut self, vap: VapId, key: TsiKey, frame: &Reading<'_>) {
+        for ip in frame.claims().filter_map(|(mac, ip)| ip.filter(|_| mac == key.mac)) {
+            match self.stations.take_shared(vap, key, ip, &mut self.orders) {
+                Taken::No | Taken::Here => {}
+                Taken::FromOtherPort => self.tell_news(key, None, News::Running),
+                Taken::Full => self.counters.shed_tsis += 1,
+            }
+        }
+        if self.stations.is_behind(vap, &key) {
+            self.shown(key);
         }
     }
 

@@ -210,7 +210,7 @@ impl Nve {
 
     fn prepare(&mut self, prepare: Prepare) {
         let (move_id, version) = (prepare.move_id, prepare.version);
-        match self.stations.prepare(prepare) {
+        match self.stations.prepare(prepare, &mut self.orders) {
             Ok(Some(input)) => self.step_move(move_id, input),
             Ok(None) => self.counters.stale += 1,
             Err(why) => {

@@ -377,6 +377,11 @@ impl Nve {
         self.stations.state(key)
     }
 
+    /// The port that a TSI is bound to.
+    pub fn port_of(&self, key: &TsiKey) -> Option<VapId> {
+        self.stations.reach(key).map(|(vap, _)| vap)
+    }
+
     /// The TSIs that are, were or will be here, with their states and floors.
     pub fn tsis(&self) -> impl Iterator<Item = (TsiKey, TsiState)> + '_ {
         self.stations.iter()

@@ -106,7 +106,7 @@ impl Nve {
     }
 
     /// Tells the owner news about a TSI. News that promise forwarding wait for the TSI's row, and no longer than until newer news.
-    fn tell_news(&mut self, key: TsiKey, move_id: Option<MoveId>, news: News) {
+    pub(super) fn tell_news(&mut self, key: TsiKey, move_id: Option<MoveId>, news: News) {
         let row = Row::Tsi(key);
         self.promised.remove(&key);
         if news.promises_forwarding() && (self.orders.is_pending(row) || self.orders.is_refused(row)) {

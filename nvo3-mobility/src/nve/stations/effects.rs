@@ -74,9 +74,13 @@ impl Stations {
         if station.enter(after, committed) {
             orders.mark(Row::Tsi(key));
         }
+        if matches!(after.state, State::Away | State::Forwarding { .. }) {
+            self.let_go(key, orders);
+        }
         if !matches!(after.state, State::Confirming(_)) {
             self.probes.stop(&key);
         }
+        let Some(station) = self.tsis.get_mut(&key) else { return };
         match after.state {
             State::Forwarding { .. } => {}
             State::Halted { .. } if station.vap.is_none() => {

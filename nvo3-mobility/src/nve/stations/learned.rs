@@ -82,7 +82,12 @@ impl Stations {
         orders: &mut Orders,
     ) -> Learning {
         let most = self.ports.get(&vap).map_or(0, |port| port.policy().learn_addresses) as usize;
-        if most == 0 || !is_own(ip) || !self.is_bound(vap, &key, None) || self.is_bound(vap, &key, Some(ip)) {
+        if most == 0
+            || !is_own(ip)
+            || self.is_shared_at(vap, &key)
+            || !self.is_bound(vap, &key, None)
+            || self.is_bound(vap, &key, Some(ip))
+        {
             return Learning::Nothing;
         }
         let ips_per_tsi = self.limits.ips_per_tsi;

@@ -16,6 +16,7 @@ mod ports;
 mod probes;
 mod roles;
 pub mod rules;
+mod shared;
 mod standing;
 mod station;
 mod words;
@@ -25,6 +26,7 @@ pub(super) use learned::Learning;
 pub(super) use moves::Revoking;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
+pub(super) use shared::Taken;
 pub(super) use standing::Standing;
 
 use super::config::NveConfig;

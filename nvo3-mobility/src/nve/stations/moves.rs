@@ -2,7 +2,7 @@
 
 use super::Stations;
 use super::rules::{Input, Plan, Sign, State, TsiState, Word};
-use crate::nve::orders::Row;
+use crate::nve::orders::{Orders, Row};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{MoveId, MoveKind, MoveWord, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
@@ -85,7 +85,7 @@ impl Moves {
 impl Stations {
     /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move. `None`: newer statements
     /// about all its TSIs came before, and it changes nothing.
-    pub(crate) fn prepare(&mut self, prepare: Prepare) -> Result<Option<Input>, Refusal> {
+    pub(crate) fn prepare(&mut self, prepare: Prepare, orders: &mut Orders) -> Result<Option<Input>, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
@@ -116,6 +116,9 @@ impl Stations {
             } else {
                 station.readdressed |= station.ips != tsi.ips;
             }
+        }
+        if side == Side::New {
+            self.bind_shared_in(move_id, orders);
         }
         let plan = Plan { id: move_id, version, peer };
         Ok(Some(match side {

@@ -16,8 +16,9 @@ use nvo3_wire::{Ipv6, Mac, Vni};
 /// A port with the TSIs that may be behind it.
 #[derive(Clone, Debug)]
 pub(super) struct Attached {
-    vn: Vni,
-    tsis: Vec<TsiKey>,
+    pub(super) vn: Vni,
+    /// The TSIs that are bound to the port, without those that it shares.
+    pub(super) tsis: Vec<TsiKey>,
     policy: PortPolicy,
     alarmed: Option<Instant>,
     pub(super) limits: PortLimits,
@@ -48,7 +49,9 @@ impl Stations {
         orders: &mut Orders,
     ) -> Result<Reattached, Error> {
         let learns = policy.learn_addresses > 0;
-        tsis.iter().try_for_each(|tsi| self.fits(vap, vn, tsi, learns))?;
+        let shares = |key: &TsiKey| policy.shared.iter().any(|shared| shared.mac == key.mac);
+        tsis.iter().try_for_each(|tsi| self.fits((!shares(&tsi.key)).then_some(vap), vn, tsi, learns))?;
+        self.shared_fits(vn, &policy)?;
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
             return Err(Error::Full("NveConfig.ports"));
@@ -56,34 +59,35 @@ impl Stations {
         if !self.make_room(new) {
             return Err(Error::Full("NveConfig.tsis"));
         }
-        let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).collect();
+        let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).filter(|key| !shares(key)).collect();
         let limits = self.ports.get(&vap).map(|port| port.limits).unwrap_or_default();
-        let before = self.ports.get(&vap).map(|before| before.tsis.clone()).unwrap_or_default();
-        let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !keys.contains(key)).collect();
+        let before = self.behind(vap).unwrap_or_default();
+        let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !keys.contains(key) && !shares(key)).collect();
         if let Some(kept) = dropped.iter().find(|key| rules::step(self.state(key), Input::Detach).is_none()) {
             return Err(Error::out_of_place(*kept, &self.state(kept).state, &Input::Detach));
         }
         self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None, limits });
         orders.mark(Row::Port(vap));
         let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, learns, orders)).collect();
+        self.bind_coming(vap, orders);
         Ok(Reattached { dropped, changed })
     }
 
-    fn fits(&self, vap: VapId, vn: Vni, tsi: &Tsi, learns: bool) -> Result<(), Error> {
+    /// Checks a TSI for a port. `only`: no other port than this one may have it.
+    fn fits(&self, only: Option<VapId>, vn: Vni, tsi: &Tsi, learns: bool) -> Result<(), Error> {
         if (tsi.ips.is_empty() && !learns) || tsi.key.vn != vn || tsi.key.mac.is_group() {
             return Err(Error::Malformed(tsi.key));
         }
         if tsi.ips.len() > self.limits.ips_per_tsi {
             return Err(Error::Full("NveConfig.ips_per_tsi"));
         }
-        match self.tsis.get(&tsi.key).and_then(|station| station.vap) {
-            Some(other) if other != vap => Err(Error::Taken(tsi.key)),
-            _ => Ok(()),
-        }
+        let bound = self.tsis.get(&tsi.key).and_then(|station| station.vap);
+        let taken = only.is_some_and(|vap| bound.is_some_and(|other| other != vap));
+        if taken { Err(Error::Taken(tsi.key)) } else { Ok(()) }
     }
 
     /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses, or in another role.
-    fn bind(&mut self, vap: VapId, tsi: Tsi, learns: bool, orders: &mut Orders) -> Option<TsiKey> {
+    pub(super) fn bind(&mut self, vap: VapId, tsi: Tsi, learns: bool, orders: &mut Orders) -> Option<TsiKey> {
         let Tsi { key, mut ips, role } = tsi;
         if learns {
             ips.extend(self.learned_before(&key, &ips));
@@ -137,7 +141,8 @@ impl Stations {
     /// The TSIs that may be behind a port.
     pub(crate) fn behind(&self, vap: VapId) -> Result<Vec<TsiKey>, Error> {
         let attached = self.ports.get(&vap).ok_or(Error::UnknownPort(vap))?;
-        Ok(attached.tsis.clone())
+        let shared = attached.policy.shared.iter().map(|shared| TsiKey { vn: attached.vn, mac: shared.mac });
+        Ok(attached.tsis.iter().copied().chain(shared.filter(|key| self.is_behind(vap, key))).collect())
     }
 
     /// Removes a port that no TSI is bound to.
@@ -150,7 +155,8 @@ impl Stations {
     pub(crate) fn port(&self, vap: VapId) -> Option<Port> {
         let attached = self.ports.get(&vap)?;
         let ips = |key: &TsiKey| self.ips(key).unwrap_or_default().to_vec();
-        let bindings = attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) }).collect();
+        let own = attached.tsis.iter().map(|key| Binding { mac: key.mac, ips: ips(key) });
+        let bindings = own.chain(self.shared_bindings(attached)).collect();
         Some(Port { vn: attached.vn, policy: attached.policy.clone(), bindings })
     }
 
@@ -178,6 +184,7 @@ impl Stations {
         let own = |ip| ip == IpAddr::V6(Ipv6::link_local(key.mac).addr());
         let holds = |station: &Station| ip.is_none_or(|ip| station.ips.contains(&ip) || own(ip));
         self.tsis.get(key).is_some_and(|station| station.vap == Some(vap) && holds(station))
+            || self.may_send_shared(vap, key, ip)
     }
 
     /// A station claimed an address that is not bound to it. Gives the event for the owner, at most once per interval and port.

@@ -58,30 +58,32 @@ pub(crate) fn say(text: &str) {
 
 /// Makes the namespaces and tenants; `None` if this machine cannot have them.
 pub(crate) fn setting() -> Option<Setting> {
-    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(why) = missing() {
-        say(&format!("skipped: {why}"));
-        return None;
-    }
-    let (fabric, station) = (Fabric::new(), Station::new(3));
-    let correspondent = Tenant { namespace: fabric.tenant("p", 3, "cp0", &station), station };
+    let (fabric, one) = bare()?;
+    let correspondent = tenant(&fabric, "p", 3, "cp0", 3);
     let vm = Vm::new("vm", Station::new(10), &[fabric.host(1), fabric.host(2)]);
     Some(Setting { vm, correspondent, fabric, one })
 }
 
+/// The namespaces of the hosts, without tenants; `None` if this machine cannot have them.
+pub(crate) fn bare() -> Option<(Fabric, MutexGuard<'static, ()>)> {
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    match missing() {
+        Some(why) => say(&format!("skipped: {why}")),
+        None => return Some((Fabric::new(), one)),
+    }
+    None
+}
+
+/// A tenant system with this number at the end of a veth pair, whose other end is `port` of a host.
+pub(crate) fn tenant(fabric: &Fabric, name: &str, host: u8, port: &str, number: u8) -> Tenant {
+    let station = Station::new(number);
+    Tenant { namespace: fabric.tenant(name, host, port, &station), station }
+}
+
 /// A world whose ports at host 1 are attached by command, and which has none at host 2. The VM's interface is `vm0` of host 1.
 pub(crate) fn pluggable() -> Option<Pluggable> {
-    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(why) = missing() {
-        say(&format!("skipped: {why}"));
-        return None;
-    }
-    let fabric = Fabric::new();
-    let tenant = |name: &str, host, port: &str, number| {
-        let station = Station::new(number);
-        Tenant { namespace: fabric.tenant(name, host, port, &station), station }
-    };
-    let (correspondent, vm) = (tenant("p", 3, "cp0", 3), tenant("vm", 1, "vm0", 10));
+    let (fabric, one) = bare()?;
+    let (correspondent, vm) = (tenant(&fabric, "p", 3, "cp0", 3), tenant(&fabric, "vm", 1, "vm0", 10));
     let mut overlay = Overlay::new(fabric, Family::V4);
     overlay.port(3, "cp0", &correspondent.station, "active");
     overlay.start();

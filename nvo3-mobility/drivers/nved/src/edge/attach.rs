@@ -7,7 +7,7 @@ use crate::links::{Link, News, index_of};
 use crate::port;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{Error, Input};
-use nvo3_mobility::table::{PortPolicy, VapId};
+use nvo3_mobility::table::{Binding, PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
 use nvoctl::{Port, clock};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ impl Edge {
         self.paths.open_together(settings.iter().chain(others));
         for spec in settings {
             let running = self.running(spec, kept.remove(&spec.name).as_ref());
-            self.open_or_rebind(now, spec.clone(), Origin::Settings)?;
+            self.open_or_rebind(now, spec.clone(), Origin::Settings, &running)?;
             self.activate_all(now, &running);
         }
         self.attach_kept(now, kept);
@@ -42,7 +42,12 @@ impl Edge {
             None if kept.is_some_and(|kept| kept.by_command) => false,
             _ => spec.active,
         };
-        spec.tsis().into_iter().map(|tsi| tsi.key).filter(runs).collect()
+        let held = |key: &TsiKey| {
+            let shared = |kept: &Kept| kept.port.shared_tsis().any(|tsi| tsi.key == *key);
+            ran.is_some_and(|(kept, ran)| shared(kept) && ran.contains(&key.mac))
+        };
+        let shared = spec.shared_tsis().map(|tsi| tsi.key).filter(held);
+        spec.tsis().into_iter().map(|tsi| tsi.key).filter(runs).chain(shared).collect()
     }
 
     fn attach_kept(&mut self, now: Instant, kept: BTreeMap<String, Kept>) {
@@ -53,7 +58,7 @@ impl Edge {
                 self.note_port(&name);
                 continue;
             }
-            match self.open_or_rebind(now, kept.port.clone(), Origin::Command) {
+            match self.open_or_rebind(now, kept.port.clone(), Origin::Command, &running) {
                 Ok(()) => {
                     let running = self.activate_all(now, &running);
                     tracing::info!(port = name, running, "a port that a command attached is attached again");
@@ -73,14 +78,14 @@ impl Edge {
         // The command may be faster than the kernel's news.
         self.look_at(&spec.name);
         let active = if spec.active { spec.tsis() } else { Vec::new() };
-        self.open_or_rebind(now, spec, Origin::Command)?;
+        self.open_or_rebind(now, spec, Origin::Command, &[])?;
         active.iter().try_for_each(|tsi| self.machine.tell(now, Input::Activate { key: tsi.key, move_id: None }))?;
         Ok(())
     }
 
     /// Opens a port, or gives an open one other stations, addresses or rights: stations that are not listed any more leave. Behind a port
-    /// that is opened runs what its owner said meanwhile.
-    fn open_or_rebind(&mut self, now: Instant, spec: Port, origin: Origin) -> Result<(), Failed> {
+    /// that is opened runs what its owner said meanwhile. Of the shared addresses, those of `running` are behind it.
+    fn open_or_rebind(&mut self, now: Instant, spec: Port, origin: Origin, running: &[TsiKey]) -> Result<(), Failed> {
         let name = spec.name.clone();
         let before = self.attached.get(&name);
         if let Some(before) = before.filter(|before| before.is_open() && before.spec.kind != spec.kind) {
@@ -97,7 +102,7 @@ impl Edge {
         if !open {
             self.paths.open_port(now, vap, &spec)?;
         }
-        if let Err(error) = self.machine.tell(now, attach(vap, &spec)) {
+        if let Err(error) = self.machine.tell(now, attach(vap, &spec, running)) {
             if !open {
                 self.paths.close_port(vap);
             }
@@ -237,7 +242,7 @@ impl Edge {
     fn interface_comes(&mut self, now: Instant, name: &str) {
         let Some(port) = self.attached.get(name) else { return };
         let (spec, origin) = (port.spec.clone(), port.origin);
-        match self.open_or_rebind(now, spec, origin) {
+        match self.open_or_rebind(now, spec, origin, &[]) {
             Ok(()) => {
                 self.paths.back += 1;
                 self.tell_of_port(now, "port-back", name);
@@ -282,15 +287,17 @@ impl Edge {
 }
 
 /// The machine's input for a port. It replaces what was attached under this number.
-fn attach(vap: VapId, spec: &Port) -> Input {
-    Input::Attach { vap, vn: spec.vni, tsis: spec.tsis(), policy: policy(spec) }
+fn attach(vap: VapId, spec: &Port, running: &[TsiKey]) -> Input {
+    let held = spec.shared_tsis().filter(|tsi| running.contains(&tsi.key));
+    Input::Attach { vap, vn: spec.vni, tsis: spec.tsis().into_iter().chain(held).collect(), policy: policy(spec) }
 }
 
 /// The policy of a port, as its owner wrote it.
-const fn policy(port: &Port) -> PortPolicy {
+fn policy(port: &Port) -> PortPolicy {
     let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
     policy.router_advertisements |= port.router_advertisements;
     policy.dhcp_server |= port.dhcp_server;
     policy.learn_addresses = port.learn;
+    policy.shared = port.shared.iter().map(|shared| Binding { mac: shared.mac, ips: shared.ips.clone() }).collect();
     policy
 }

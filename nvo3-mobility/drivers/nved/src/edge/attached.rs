@@ -52,6 +52,10 @@ impl Attachment {
         self.runs.iter().copied()
     }
 
+    fn shares(&self, key: &TsiKey) -> bool {
+        self.spec.vni == key.vn && self.spec.shared.iter().any(|station| station.mac == key.mac)
+    }
+
     fn has(&self, key: &TsiKey) -> bool {
         self.spec.vni == key.vn && self.spec.stations.iter().any(|station| station.mac == key.mac)
     }
@@ -92,6 +96,11 @@ impl Attached {
         self.ports.get(name).map(key).unwrap_or_default()
     }
 
+    /// The name of the port with this number.
+    pub(super) fn name_of(&self, vap: VapId) -> Option<&str> {
+        self.ports.values().find(|port| port.vap == vap).map(|port| port.spec.name.as_str())
+    }
+
     /// The name of the port that a TSI is behind. An open port goes before one that waits for its interface.
     pub(super) fn port_of(&self, key: &TsiKey) -> Option<&str> {
         let having = || self.ports.values().filter(|port| port.has(key));
@@ -111,7 +120,8 @@ impl Attached {
             runs: before.map(|port| port.runs).unwrap_or_default(),
             spec,
         };
-        port.runs.retain(|mac| port.spec.stations.iter().any(|station| station.mac == *mac));
+        let spec = &port.spec;
+        port.runs.retain(|mac| spec.stations.iter().chain(&spec.shared).any(|station| station.mac == *mac));
         self.ports.insert(name, port);
     }
 
@@ -181,6 +191,17 @@ impl Attached {
         let port = self.ports.values_mut().find(|port| port.has(key) && port.is_open())?;
         let changed = if runs(state) { port.runs.insert(key.mac) } else { port.runs.remove(&key.mac) };
         changed.then_some(port.spec.name.as_str())
+    }
+
+    /// Notes the state of a shared TSI, and the port that it is behind. Gives the ports where that changes what runs behind them.
+    pub(super) fn note_shared(&mut self, key: &TsiKey, state: State, vap: Option<VapId>) -> Vec<String> {
+        let sharing = self.ports.values_mut().filter(|port| port.shares(key) && port.is_open());
+        let changed = sharing.filter_map(|port| {
+            let here = runs(state) && vap == Some(port.vap);
+            let changed = if here { port.runs.insert(key.mac) } else { port.runs.remove(&key.mac) };
+            changed.then(|| port.spec.name.clone())
+        });
+        changed.collect()
     }
 
     /// Notes the owner's word that a VM runs here whose interface is not there yet. False if no port waits for it.
@@ -292,6 +313,25 @@ mod tests {
         attached.open(port("vm1"), Origin::Command, VapId(2));
 
         assert_eq!(attached.port_of(&key()), Some("vm1"));
+    }
+
+    #[test]
+    fn a_shared_tsi_runs_behind_the_port_that_has_it() {
+        let mut attached = Attached::default();
+        let shared = |name: &str, n: u8| -> Port {
+            let own = format!("{name},vni=7,mac=02:00:00:00:00:0{n},ip=192.0.2.{n}");
+            format!("{own},shared=00:00:5e:00:01:0a,ip=192.0.2.254").parse().unwrap()
+        };
+        let key = shared("vm0", 1).shared_tsis().next().unwrap().key;
+        attached.open(shared("vm0", 1), Origin::Command, VapId(1));
+        attached.open(shared("vm1", 2), Origin::Command, VapId(2));
+
+        assert_eq!(attached.note_shared(&key, State::Here, Some(VapId(1))), ["vm0"]);
+        assert_eq!(attached.note_shared(&key, State::Here, Some(VapId(2))), ["vm0", "vm1"]);
+        attached.open(shared("vm1", 2), Origin::Command, VapId(2));
+        assert_eq!(attached.running("vm1"), [key], "it is attached anew");
+        assert_eq!(attached.note_shared(&key, State::Away, None), ["vm1"]);
+        assert_eq!(attached.port_of(&key), None, "no port has it for itself");
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Edge {
                 return self.suspend(now, tsi, move_id, stopped_at, caller);
             }
             Request::Activate { tsi, move_id } => self.activate(now, tsi, move_id).into(),
+            Request::Along { tsis } => Reply::Shown(show::along(self, &tsis)),
             Request::Resume { tsi } => self.activate(now, tsi, None).into(),
             Request::ReloadKeys => self.reload_keys().into(),
             Request::Prepare { .. }

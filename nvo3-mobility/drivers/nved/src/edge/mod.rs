@@ -205,6 +205,14 @@ impl Edge {
         words::log(event, port);
         self.note_registration(event);
         self.callers.tell(now, event, &show::event(event));
+        if let nve::Event::State { key, .. } | nve::Event::News { key, .. } = event
+            && key.mac.is_virtual_router()
+        {
+            let nve = self.machine.nve();
+            for name in self.attached.note_shared(key, nve.state(key).state, nve.port_of(key)) {
+                self.keep.iter_mut().for_each(|keep| keep.note(&name));
+            }
+        }
         if let nve::Event::State { key, to, .. } = event {
             if let (Some(name), Some(keep)) = (self.attached.note(key, *to), &mut self.keep) {
                 keep.note(name);

@@ -20,6 +20,9 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::News { key, move_id, news } => {
             let id = move_id.map(|id| id.0);
             match news {
+                News::Displaced if key.mac.is_virtual_router() => {
+                    tracing::info!(tsi = %key, "another port announced a shared address and has it now");
+                }
                 News::SuspendFailed | News::ActivateFailed | News::Displaced => {
                     tracing::warn!(tsi = %key, "move" = id, "{news}");
                 }

@@ -70,6 +70,7 @@ impl Case {
         bench.daemon("old", move |request| match request {
             Request::Suspend { .. } => suspend.clone(),
             Request::Resume { .. } => Reply::Done.into(),
+            Request::Along { .. } => Reply::Shown(serde_json::json!([{ "vn": 77, "mac": "00:00:5e:00:01:0a" }])).into(),
             _ => refused().into(),
         });
         bench.daemon("new", move |request| match request {
@@ -177,6 +178,16 @@ fn a_vm_that_may_not_start_there_is_brought_back() {
 fn after_an_abort_each_interface_resumes() {
     let case = Case { activate: refused().into(), more: &["--mac", "52:54:00:77:00:11"], ..Case::ends(Aborted) };
     let order = [&TO_ACTIVATE[..], &["nva cancel", "nva outcome", "old resume", "old resume", "restart"]].concat();
+
+    check(case, 4, &order, "");
+}
+
+#[test]
+fn the_shared_addresses_of_the_vm_move_with_it_if_that_is_said() {
+    let case = Case { activate: refused().into(), more: &["--with-shared"], ..Case::ends(Aborted) };
+    let order =
+        [&["old along"], &TO_ACTIVATE[..], &["nva cancel", "nva outcome", "old resume", "old resume", "restart"]]
+            .concat();
 
     check(case, 4, &order, "");
 }
