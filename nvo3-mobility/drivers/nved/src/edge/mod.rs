@@ -68,8 +68,9 @@ impl Edge {
         let seed = getrandom::u64()?;
         let mut nve = NveConfig::new(config.place, daemon::transport(&config.trust)?);
         nve.hypervisor_word_only = config.hypervisor_word_only;
-        let forwarder = ForwarderConfig::new(config.place.locators);
         let keep = config.state.as_ref().map(|state| Keep::open(state, config.place.nve)).transpose()?;
+        nve.seen = keep.as_ref().and_then(Keep::seen);
+        let forwarder = ForwarderConfig::new(config.place.locators);
         let table = keep.as_ref().map(Table::open).transpose()?;
         let mut edge = Self {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
@@ -179,7 +180,7 @@ impl Edge {
     /// Writes down what the next start must know. What this edge then says rests on it. Gives the time of the next call.
     fn keep(&mut self, now: Instant) -> Option<Instant> {
         let (keep, table) = (self.keep.as_mut()?, self.table.as_mut()?);
-        keep.flush(now, &self.attached);
+        keep.flush(now, &self.attached, self.machine.nve().seen());
         table.write(now, || self.machine.nve().snapshot());
         keep.next().into_iter().chain([table.next()]).min()
     }
