@@ -7,6 +7,8 @@ mod in_namespaces {
     mod bad_input;
     mod control;
     mod faults;
+    mod flooder;
+    mod floods;
     mod host_stack;
     mod interfaces;
     mod keys;

@@ -6,11 +6,13 @@
 mod attach;
 mod attached;
 mod calls;
+mod control;
 mod ended;
 mod frames;
 mod keep;
 mod mtu;
 mod paths;
+mod share;
 mod show;
 mod table;
 mod words;
@@ -110,6 +112,9 @@ impl Edge {
                     for source in sources? {
                         self.read(source);
                     }
+                    // Lets the callers, the alarm and the signals have their turn: while a source is never read empty, no wait ends
+                    // without something to read.
+                    tokio::task::yield_now().await;
                 }
                 Some(call) = calls.next() => self.answer(call),
                 () = &mut alarm => self.settle(clock::now()),
@@ -170,9 +175,12 @@ impl Edge {
         };
         let room_again = full.then(|| now + paths::ROOM_AGAIN);
         let keep_again = self.keep(now);
-        self.wake_at = until.into_iter().chain(room_again).chain(keep_again).chain(self.attached.next()).min();
+        let shut_again = self.paths.shut_again_all(now);
+        let rested = self.paths.wake(now);
+        let others = [room_again, keep_again, self.attached.next(), shut_again, rested];
+        self.wake_at = others.into_iter().flatten().chain(until).min();
         for (peer, datagram) in self.datagrams.drain(..) {
-            self.paths.say(peer, &datagram);
+            self.paths.control.say(peer, &datagram);
         }
         self.paths.send();
     }
