@@ -6,6 +6,7 @@
 mod in_namespaces {
     mod bad_input;
     mod control;
+    mod counters;
     mod faults;
     mod flooder;
     mod floods;
