@@ -3,7 +3,7 @@
 use crate::error::{IPS, above_zero, covers, fits, limits, rates};
 use crate::fairness::Rate;
 use crate::{ConfigError, Transport};
-use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, SessionConfig};
+use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, Seen, SessionConfig};
 
 /// The configuration of an [`Nve`](super::Nve): its identity, its times and its bounds.
 ///
@@ -28,6 +28,9 @@ use nvo3_nva_proto::{Capabilities, Encapsulations, HoldLimits, Micros, Place, Se
 pub struct NveConfig {
     /// The id of this NVE and its locators. No default.
     pub place: Place,
+    /// What an earlier process of this NVE had seen, [`Nve::seen`](super::Nve::seen). The first *Hello* says it, so that an NVA that has
+    /// lost records in the meantime learns of it. Default: `None`.
+    pub seen: Option<Seen>,
     /// The encapsulations that the forwarder sends and receives. Default: [`Encapsulations::VXLAN`].
     pub encapsulations: Encapsulations,
     /// The abilities of the forwarder. Default: [`Capabilities::HOLD`], it can hold frames.
@@ -117,6 +120,7 @@ impl NveConfig {
     pub fn new(place: Place, transport: Transport) -> Self {
         Self {
             place,
+            seen: None,
             encapsulations: Encapsulations::VXLAN,
             capabilities: Capabilities::HOLD,
             session: SessionConfig::default(),

@@ -3,10 +3,19 @@
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
-/// A network namespace with a name that no other running process uses. It is removed when dropped.
+/// The directory in which `ip` keeps the names of namespaces.
+const DIRECTORY: &str = "/run/netns";
+
+/// The beginning of each name.
+const PREFIX: &str = "nvo3-";
+
+/// A network namespace with a name of its own, `nvo3-PID-NUMBER-NAME`. It is removed when dropped.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
@@ -26,7 +35,11 @@ impl Namespace {
     /// # Errors
     /// The message of `ip`.
     pub fn try_new(name: &str) -> Result<Self, String> {
-        let name = format!("nvo3-{}-{name}", std::process::id());
+        static FIRST: Once = Once::new();
+        static MADE: AtomicU32 = AtomicU32::new(1);
+        FIRST.call_once(remove_leftovers);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}-{name}", std::process::id());
         run(Command::new("ip").args(["netns", "add", &name]))?;
         let namespace = Self { name };
         run(Command::new("ip").args(["-n", &namespace.name, "link", "set", "lo", "up"]))?;
@@ -92,8 +105,21 @@ impl Drop for Namespace {
     }
 }
 
+/// Removes the namespaces of processes that were killed before they could: one of them may have had this process's number.
+fn remove_leftovers() {
+    let names = std::fs::read_dir(DIRECTORY).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    for name in names.filter_map(|name| name.into_string().ok()) {
+        let made_by = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
+        let is_left = |pid: u32| pid == std::process::id() || !Path::new(&format!("/proc/{pid}")).exists();
+        if made_by.is_some_and(is_left) {
+            // Another process may remove it at the same time.
+            let _ = run(Command::new("ip").args(["netns", "del", &name]));
+        }
+    }
+}
+
 fn enter(name: &str) {
-    let file = File::open(format!("/run/netns/{name}")).unwrap();
+    let file = File::open(format!("{DIRECTORY}/{name}")).unwrap();
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
 }
 
@@ -101,4 +127,27 @@ fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     output.status.success().then_some(()).ok_or_else(|| format!("{command:?}: {stderr}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_what_running_ones_have_is_not() {
+        if let Some(why) = crate::netns::missing() {
+            return eprintln!("skipped: {why}");
+        }
+        // No process has the greatest number, and the first process always runs.
+        let [left, used] = [u32::MAX, 1].map(|pid| format!("{PREFIX}{pid}-of-a-test"));
+        for name in [&left, &used] {
+            run(Command::new("ip").args(["netns", "add", name])).unwrap();
+        }
+
+        remove_leftovers();
+
+        let is_there = |name: &String| Path::new(DIRECTORY).join(name).exists();
+        assert_eq!([is_there(&left), is_there(&used)], [false, true]);
+        run(Command::new("ip").args(["netns", "del", &used])).unwrap();
+    }
 }

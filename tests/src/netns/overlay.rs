@@ -77,6 +77,11 @@ impl Overlay {
         self.ports[usize::from(host) - 1].push(spec);
     }
 
+    /// Takes a port out of the configuration of an edge.
+    pub fn drop_port(&mut self, host: u8, name: &str) {
+        self.ports[usize::from(host) - 1].retain(|port| !port.starts_with(&format!("{name},")));
+    }
+
     /// Removes `active` from the ports of a host, so that a restarted edge is not told that a VM runs there.
     pub fn nobody_runs_at(&mut self, host: u8) {
         for port in &mut self.ports[usize::from(host) - 1] {

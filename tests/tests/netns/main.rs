@@ -6,7 +6,10 @@
 mod in_namespaces {
     mod bad_input;
     mod control;
+    mod counters;
     mod faults;
+    mod flooder;
+    mod floods;
     mod host_stack;
     mod interfaces;
     mod keys;

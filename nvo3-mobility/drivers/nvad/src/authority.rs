@@ -9,7 +9,7 @@ use nvo3_nva_proto::{Instant, NveId, Place, Version};
 use nvoctl::Reply;
 use nvoctl::daemon::{Caller, Unbelieved};
 use nvoctl::keys::Trust;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub(crate) struct Authority {
     datagram: Vec<u8>,
     unbelieved: Unbelieved,
     addresses: Addresses,
+    /// The peers of the NVEs that have a session. Each may have a socket of its own.
+    own_sockets: BTreeMap<NveId, SocketAddr>,
 }
 
 impl Authority {
@@ -82,6 +84,7 @@ impl Authority {
             datagram: Vec::new(),
             unbelieved: Unbelieved::default(),
             addresses: Addresses::default(),
+            own_sockets: BTreeMap::new(),
         }
     }
 
@@ -129,8 +132,14 @@ impl Authority {
             self.sockets.send(to, &self.datagram);
         }
         while let Some(event) = self.nva.poll_event() {
-            if let Event::NveUp { nve, .. } = event {
-                self.note_address(now, nve);
+            match event {
+                Event::NveUp { nve, .. } => self.note_address(now, nve),
+                Event::NveDown { nve, .. } => {
+                    if let Some(peer) = self.own_sockets.remove(&nve) {
+                        self.sockets.take_own(peer);
+                    }
+                }
+                _ => {}
             }
             self.waiters.tell(now, &event);
         }
@@ -144,6 +153,10 @@ impl Authority {
 
     fn note_address(&mut self, now: Instant, nve: NveId) {
         let Some(peer) = self.nva.heard_from(nve) else { return };
+        if let Some(before) = self.own_sockets.insert(nve, peer).filter(|before| *before != peer) {
+            self.sockets.take_own(before);
+        }
+        self.sockets.give_own(peer);
         if let Some(before) = self.addresses.note(now, nve, peer.ip()) {
             tracing::warn!(
                 %nve, address = %peer.ip(), %before,

@@ -19,7 +19,7 @@
 
 use serde::Serialize;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -34,6 +34,8 @@ const TURN: usize = 64;
 const BUFFER: usize = 4 << 20;
 /// The most peers whose socket is remembered.
 const PEERS: usize = 65_536;
+/// The most peers that have a socket of their own: the kernel looks at each of them for every datagram.
+const OWN: usize = 256;
 
 /// The counters of [`Sockets`]. Each counter only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +48,8 @@ pub struct SocketCounters {
     pub send_errors: u64,
     /// Errors that the system gave in place of a datagram, mostly because no process listens at the address of an edge that ended.
     pub receive_errors: u64,
+    /// Peers that got no socket of their own: 256 peers have one, or the system gave none. They share their queue with strangers.
+    pub no_own_socket: u64,
 }
 
 /// The reason why the authority cannot listen on an address, with the address.
@@ -62,6 +66,8 @@ pub struct Sockets {
     /// The socket at which each peer was heard last, since a peer expects answers from the address that it sends to. `None` if each
     /// address family has only one socket.
     heard_on: Option<HashMap<SocketAddr, usize>>,
+    /// The sockets that hear one peer each.
+    own: BTreeMap<SocketAddr, UdpSocket>,
     buffer: Vec<u8>,
     counters: SocketCounters,
     complained: Option<Instant>,
@@ -88,6 +94,7 @@ impl Sockets {
         Ok(Self {
             all: addresses.iter().map(bound).collect::<Result<_, _>>()?,
             heard_on: several.then(HashMap::new),
+            own: BTreeMap::new(),
             buffer: vec![0; usize::from(u16::MAX)],
             counters: SocketCounters::default(),
             complained: None,
@@ -99,6 +106,31 @@ impl Sockets {
         self.all.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
+    /// Gives a peer a socket of its own at the address where it was heard last, so that datagrams of others do not fill its queue. Up to 256
+    /// peers have one; a further peer is counted, and heard as before. Does nothing if the peer has one.
+    pub fn give_own(&mut self, peer: SocketAddr) {
+        if self.own.contains_key(&peer) {
+            return;
+        }
+        let own = (self.own.len() < OWN).then(|| self.socket_of(peer)).flatten().map(|shared| connected(shared, peer));
+        match own {
+            Some(Ok(own)) => _ = self.own.insert(peer, own),
+            Some(Err(_)) | None => self.counters.no_own_socket += 1,
+        }
+    }
+
+    /// Takes the socket of [`Sockets::give_own`] from a peer. What waits there is lost.
+    pub fn take_own(&mut self, peer: SocketAddr) {
+        self.own.remove(&peer);
+    }
+
+    /// The socket that a peer expects answers from.
+    fn socket_of(&self, peer: SocketAddr) -> Option<&UdpSocket> {
+        let heard_on = self.heard_on.as_ref().and_then(|heard_on| heard_on.get(&peer)).and_then(|n| self.all.get(*n));
+        let fits = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == peer.is_ipv4());
+        heard_on.or_else(|| self.all.iter().find(fits))
+    }
+
     /// The counters.
     pub const fn counters(&self) -> &SocketCounters {
         &self.counters
@@ -108,7 +140,8 @@ impl Sockets {
     pub async fn readable(&self) {
         poll_fn(|context| {
             // If there is an error, `receive` finds it.
-            let ready = self.all.iter().filter(|socket| socket.poll_recv_ready(context).is_ready()).count();
+            let ready =
+                self.own.values().chain(&self.all).filter(|socket| socket.poll_recv_ready(context).is_ready()).count();
             if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -116,6 +149,18 @@ impl Sockets {
 
     /// Gives each datagram that waits to `take`, with its sender: up to 64 of each socket, without waiting for more.
     pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) {
+        for socket in self.own.values() {
+            for _ in 0..TURN {
+                match socket.try_recv_from(&mut self.buffer) {
+                    Ok((length, from)) => {
+                        self.counters.datagrams_in += 1;
+                        take(from, self.buffer.get(..length).unwrap_or_default());
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(_) => self.counters.receive_errors += 1,
+                }
+            }
+        }
         for (n, socket) in self.all.iter().enumerate() {
             for _ in 0..TURN {
                 match socket.try_recv_from(&mut self.buffer) {
@@ -140,9 +185,7 @@ impl Sockets {
     /// Sends a datagram to a peer, from the address that the peer sent to last, without waiting. A datagram that the system does not
     /// take is lost and counted; sessions send it again.
     pub fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let heard_on = self.heard_on.as_ref().and_then(|heard_on| heard_on.get(&to)).and_then(|n| self.all.get(*n));
-        let fits = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
-        let sent = match heard_on.or_else(|| self.all.iter().find(fits)) {
+        let sent = match self.socket_of(to) {
             Some(socket) => socket.try_send_to(datagram, to),
             None => Err(io::ErrorKind::AddrNotAvailable.into()),
         };
@@ -160,13 +203,30 @@ impl Sockets {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+/// A socket at the same address as another one. The kernel gives it the datagrams of the peer, because it is connected to the peer.
+fn connected(other: &UdpSocket, peer: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = unbound(peer)?;
+    // Sockets share an address only while all of them say so. The other one says it no longer than this takes.
+    SockRef::from(other).set_reuse_port(true)?;
+    socket.set_reuse_port(true)?;
+    let bound = socket.bind(&other.local_addr()?.into()).and_then(|()| socket.connect(&peer.into()));
+    SockRef::from(other).set_reuse_port(false)?;
+    bound?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         // Another socket can have the same port for IPv4.
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = unbound(address)?;
     socket.bind(&address.into())?;
     let socket = UdpSocket::from_std(socket.into())?;
     let options = SockRef::from(&socket);
@@ -207,6 +267,55 @@ mod tests {
                 assert_eq!(peer.recv(&mut answer).unwrap(), 8);
             }
             assert_eq!((sockets.counters().datagrams_in, sockets.counters().datagrams_out), (3, 3));
+        });
+    }
+
+    #[test]
+    fn a_peer_with_a_socket_of_its_own_is_heard_and_answered_while_strangers_fill_the_queue() {
+        runtime().block_on(async {
+            let mut sockets = Sockets::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+            let at = sockets.addresses()[0];
+            let [peer, stranger] = ["127.0.0.1:0"; 2].map(|any| std::net::UdpSocket::bind(any).unwrap());
+            let address = peer.local_addr().unwrap();
+            sockets.give_own(address);
+            assert!(std::net::UdpSocket::bind(at).is_err(), "nobody else shares the address");
+
+            // More than the kernel takes for a socket.
+            let flood = vec![7; 60_000];
+            (0..200).for_each(|_| _ = stranger.send_to(&flood, at).unwrap());
+            peer.send_to(b"asked", at).unwrap();
+            sockets.readable().await;
+            let mut heard = Vec::new();
+            sockets.receive(|from, datagram| heard.push((from, datagram.len())));
+            assert_eq!(heard.first(), Some(&(address, 5)));
+            assert!(heard.len() < 200, "the queue of strangers was full");
+            sockets.send(address, b"answered");
+            assert_eq!(peer.recv_from(&mut [0; 16]).unwrap(), (8, at));
+
+            sockets.take_own(address);
+            peer.send_to(b"again", at).unwrap();
+            heard.clear();
+            while heard.last() != Some(&(address, 5)) {
+                sockets.readable().await;
+                sockets.receive(|from, datagram| heard.push((from, datagram.len())));
+            }
+            assert_eq!((sockets.counters().receive_errors, sockets.counters().no_own_socket), (0, 0));
+        });
+    }
+
+    #[test]
+    fn peers_beyond_the_bound_share_a_queue_and_are_counted() {
+        runtime().block_on(async {
+            let mut sockets = Sockets::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+            let peer = |n: usize| SocketAddr::from(([127, 0, 1, 1], 1_000 + n as u16));
+
+            (0..OWN + 2).for_each(|n| sockets.give_own(peer(n)));
+            sockets.give_own(peer(0));
+            assert_eq!((sockets.own.len(), sockets.counters().no_own_socket), (OWN, 2));
+
+            sockets.take_own(peer(0));
+            sockets.give_own(peer(OWN));
+            assert_eq!((sockets.own.len(), sockets.counters().no_own_socket), (OWN, 2));
         });
     }
 

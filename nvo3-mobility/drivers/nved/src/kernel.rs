@@ -88,6 +88,21 @@ impl Kernel {
     /// The system's error: there is no such interface, CAP_NET_ADMIN is missing, the kernel has no `sch_ingress` or `cls_bpf`, or
     /// somebody else's filter of another kind has preference 1.
     pub fn shut(&mut self, interface: u32) -> io::Result<()> {
+        self.put_filter(interface, NLM_F_CREATE)
+    }
+
+    /// Puts the filter of [`Kernel::shut`] back. True if somebody had taken it away.
+    ///
+    /// # Errors
+    /// As [`Kernel::shut`].
+    pub fn shut_again(&mut self, interface: u32) -> io::Result<bool> {
+        match self.put_filter(interface, NLM_F_CREATE | NLM_F_EXCL) {
+            Err(error) if error.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(false),
+            put => put.map(|()| true),
+        }
+    }
+
+    fn put_filter(&mut self, interface: u32, flags: u16) -> io::Result<()> {
         let mut clsact = about(interface, TcHandle { major: CLSACT.major, minor: 0 }, CLSACT)?;
         clsact.attributes.push(TcAttribute::Kind("clsact".into()));
         match self.ask(RouteNetlinkMessage::NewQueueDiscipline(clsact), NLM_F_CREATE | NLM_F_EXCL) {
@@ -103,7 +118,7 @@ impl Kernel {
             attribute(FLAGS, &DIRECT.to_ne_bytes()),
         ];
         filter.attributes.push(TcAttribute::Options(program));
-        self.ask(RouteNetlinkMessage::NewTrafficFilter(filter), NLM_F_CREATE).map(drop)
+        self.ask(RouteNetlinkMessage::NewTrafficFilter(filter), flags).map(drop)
     }
 
     /// Takes the filter of [`Kernel::shut`] away. The empty `clsact` stays: others may have filters there. Does nothing if the interface

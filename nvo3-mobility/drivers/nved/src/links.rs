@@ -1,15 +1,18 @@
-//! The kernel's news of the interfaces of this network namespace, by rtnetlink.
+//! The kernel's news of the interfaces of this network namespace, and of filters that were taken away from them, by rtnetlink.
 //!
 //! The news says which interfaces to look at again. [`Port::is_at`](crate::port::Port::is_at) looks: news may be late, and an interface
 //! that is gone may have a follower of the same name, even with the same index.
 //!
 //! ```
-//! use nved::links::{Links, News};
+//! use nved::links::{Change, Links, News};
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let mut links = Links::open()?;
 //! match links.read() {
-//!     News::Of(links) => links.iter().for_each(|link| println!("{} has index {}", link.name, link.index)),
+//!     News::Of(changes) => changes.iter().for_each(|change| match change {
+//!         Change::Link { index, name } => println!("{name} has index {index}"),
+//!         Change::FilterGone { index } => println!("the interface with index {index} has lost a filter"),
+//!     }),
 //!     News::OfAll => println!("anything may have changed"),
 //! }
 //! # Ok(())
@@ -18,15 +21,15 @@
 
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::link::LinkAttribute;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// The multicast group of news about interfaces (`RTMGRP_LINK`, rtnetlink(7)).
-const GROUP: u32 = 1;
+/// The multicast groups of news about interfaces and about traffic control (`RTMGRP_LINK`, `RTMGRP_TC`, rtnetlink(7)).
+const GROUPS: u32 = 0x1 | 0x8;
 
 /// The longest datagram of the kernel, in bytes (`NLMSG_GOODSIZE` is at most that).
 const LONGEST: usize = 32 * 1024;
@@ -41,20 +44,28 @@ pub struct Links {
     room: Vec<u8>,
 }
 
-/// An interface that was made, has changed, or is gone.
+/// A change of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Its index.
-    pub index: u32,
-    /// Its name after the change.
-    pub name: String,
+pub enum Change {
+    /// The interface was made, has changed, or is gone.
+    Link {
+        /// Its index.
+        index: u32,
+        /// Its name after the change.
+        name: String,
+    },
+    /// Somebody took a filter or a queueing discipline of the interface away (tc(8)).
+    FilterGone {
+        /// The index of the interface.
+        index: u32,
+    },
 }
 
 /// The news of one read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// These interfaces have changed, in this order.
-    Of(Vec<Link>),
+    /// These changes, in this order.
+    Of(Vec<Change>),
     /// News was lost or cannot be read: any interface may have changed.
     OfAll,
 }
@@ -67,17 +78,17 @@ impl Links {
     pub fn open() -> io::Result<Self> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUP))?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
         Ok(Self { socket, room: vec![0; LONGEST] })
     }
 
     /// Reads the news that waits, up to 256 datagrams, without waiting for more.
     pub fn read(&mut self) -> News {
-        let mut links = Vec::new();
+        let mut changes = Vec::new();
         for _ in 0..AT_ONCE {
             match recv(self.socket.as_raw_fd(), &mut self.room, MsgFlags::MSG_DONTWAIT) {
                 Ok(length) => match self.room.get(..length).map(told) {
-                    Some(Ok(told)) => links.extend(told),
+                    Some(Ok(told)) => changes.extend(told),
                     _ => return News::OfAll,
                 },
                 Err(Errno::EAGAIN) => break,
@@ -85,7 +96,7 @@ impl Links {
                 Err(_) => return News::OfAll,
             }
         }
-        News::Of(links)
+        News::Of(changes)
     }
 }
 
@@ -100,34 +111,42 @@ pub fn index_of(name: &str) -> Option<u32> {
     if_nametoindex(name).ok()
 }
 
-/// The links of one datagram.
-fn told(mut datagram: &[u8]) -> Result<Vec<Link>, netlink_packet_core::DecodeError> {
-    let mut links = Vec::new();
+/// The changes of one datagram.
+fn told(mut datagram: &[u8]) -> Result<Vec<Change>, netlink_packet_core::DecodeError> {
+    let mut changes = Vec::new();
     while !datagram.is_empty() {
         let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram)?;
-        if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link)) =
-            &message.payload
-        {
-            links.extend(named(link));
+        if let NetlinkPayload::InnerMessage(about) = &message.payload {
+            changes.extend(change(about));
         }
         // Each message begins at a multiple of 4 bytes (`NLMSG_ALIGN`).
         let length = (message.header.length as usize).next_multiple_of(4).max(4);
         datagram = datagram.get(length..).unwrap_or_default();
     }
-    Ok(links)
+    Ok(changes)
 }
 
-fn named(link: &LinkMessage) -> Option<Link> {
-    let name = link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => Some(name.clone()),
+fn change(message: &RouteNetlinkMessage) -> Option<Change> {
+    match message {
+        RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link) => {
+            let name = link.attributes.iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            })?;
+            Some(Change::Link { index: link.header.index, name })
+        }
+        RouteNetlinkMessage::DelTrafficFilter(gone) | RouteNetlinkMessage::DelQueueDiscipline(gone) => {
+            u32::try_from(gone.header.index).ok().map(|index| Change::FilterGone { index })
+        }
         _ => None,
-    })?;
-    Some(Link { index: link.header.index, name })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netlink_packet_route::link::LinkMessage;
+    use netlink_packet_route::tc::TcMessage;
 
     fn datagram(messages: Vec<RouteNetlinkMessage>) -> Vec<u8> {
         let mut all = Vec::new();
@@ -150,13 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_names_the_interfaces_that_are_new_changed_or_gone() {
-        let bytes =
-            datagram(vec![RouteNetlinkMessage::DelLink(link(7, "vm0")), RouteNetlinkMessage::NewLink(link(9, "vm0"))]);
+    fn a_datagram_names_the_interfaces_that_are_new_changed_or_gone_or_have_lost_a_filter() {
+        let bytes = datagram(vec![
+            RouteNetlinkMessage::DelLink(link(7, "vm0")),
+            RouteNetlinkMessage::NewLink(link(9, "vm0")),
+            RouteNetlinkMessage::NewTrafficFilter(TcMessage::with_index(9)),
+            RouteNetlinkMessage::DelTrafficFilter(TcMessage::with_index(9)),
+            RouteNetlinkMessage::DelQueueDiscipline(TcMessage::with_index(8)),
+        ]);
 
-        let names = told(&bytes).unwrap();
+        let changes = told(&bytes).unwrap();
 
-        assert_eq!(names, [(7, "vm0"), (9, "vm0")].map(|(index, name)| Link { index, name: name.into() }));
+        let link = |index| Change::Link { index, name: "vm0".into() };
+        let gone = |index| Change::FilterGone { index };
+        assert_eq!(changes, [link(7), link(9), gone(9), gone(8)]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use tokio::io::unix::AsyncFd;
 const AT_ONCE: usize = 64;
 
 /// The name of a file descriptor. The owner chooses the numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// An access port.
     Port(VapId),
@@ -87,6 +87,14 @@ impl Ready {
         Ok(epoll::add(self.epoll.get_ref(), descriptor, EventData::new_u64(source.number()), EventFlags::IN)?)
     }
 
+    /// Leaves a source out, until it is added again. Its frames wait in the kernel.
+    ///
+    /// # Errors
+    /// The system's error if it does not watch this descriptor.
+    pub fn leave_out(&self, descriptor: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(self.epoll.get_ref(), descriptor)?)
+    }
+
     /// Waits until sources have something to read, and gives up to 64 of them. The next wait gives a source again that was not read
     /// empty.
     ///
@@ -136,6 +144,12 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(ready.wait().await.unwrap().collect::<Vec<_>>(), [Source::Control(3)]);
         }
+
+        ready.leave_out(&socket).unwrap();
+        let nothing = tokio::time::timeout(std::time::Duration::from_millis(20), ready.wait()).await;
+        assert!(nothing.is_err(), "it is left out");
+        ready.add(Source::Control(3), &socket).unwrap();
+        assert_eq!(ready.wait().await.unwrap().collect::<Vec<_>>(), [Source::Control(3)]);
 
         socket.recv(&mut [0; 1]).unwrap();
         let nothing = tokio::time::timeout(std::time::Duration::from_millis(20), ready.wait()).await;

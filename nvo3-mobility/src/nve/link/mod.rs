@@ -24,8 +24,8 @@ use lanes::Lane;
 use nvo3_nva_proto::auth::{AuthError, KeyError, Keys};
 use nvo3_nva_proto::seals::{EdgeSeals, Opened};
 use nvo3_nva_proto::{
-    Deregister, DownReason, ErrorCode, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Session,
-    SessionConfig, SessionCounters, SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
+    Deregister, DownReason, ErrorCode, Header, Hello, Instant, Invalidate, Message, MoveId, Received, Reject, Seen,
+    Session, SessionConfig, SessionCounters, SessionEvent, SessionTimer, TsiKey, TsiVersion, Version,
 };
 use nvo3_wire::Vni;
 use promises::Promises;
@@ -89,7 +89,7 @@ impl Link {
             resumed: false,
             encapsulations: config.encapsulations,
             capabilities: config.capabilities,
-            seen: None,
+            seen: config.seen,
         };
         Ok(Self {
             hello,
@@ -131,6 +131,11 @@ impl Link {
         if let Some(session) = &mut self.session {
             session.close();
         }
+    }
+
+    /// What the next *Hello* says that this NVE has seen.
+    pub(super) const fn seen(&self) -> Option<Seen> {
+        self.hello.seen
     }
 
     /// True while the session is up.
@@ -200,7 +205,7 @@ impl Link {
         while let Some(event) = session.poll_event() {
             match event {
                 SessionEvent::Up(ack) => {
-                    (self.hello.resumed, self.hello.seen) = (true, ack.seen);
+                    (self.hello.resumed, self.hello.seen) = (true, self.hello.seen.max(ack.seen));
                     self.in_force.restart();
                     self.promises.clear();
                     self.bulk.clear();

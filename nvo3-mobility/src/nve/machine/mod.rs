@@ -33,7 +33,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, SessionCounters, TsiKey, Version};
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, Seen, SessionCounters, TsiKey, Version};
 use nvo3_wire::Vni;
 use silence::Silence;
 
@@ -400,6 +400,12 @@ impl Nve {
     /// The id and the locators of this NVE.
     pub const fn place(&self) -> &Place {
         &self.config.place
+    }
+
+    /// The newest epoch and record that the NVA has shown this NVE, with the NVA's proof. It changes when a session begins. An owner that
+    /// keeps it gives it to the next process by [`NveConfig::seen`](crate::nve::NveConfig::seen).
+    pub const fn seen(&self) -> Option<Seen> {
+        self.link.seen()
     }
 
     /// True while the session with the NVA is up.

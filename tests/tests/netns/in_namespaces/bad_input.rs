@@ -26,7 +26,7 @@ enum Way {
     Frame(Vec<u8>),
 }
 
-fn hello(id: u64) -> Vec<u8> {
+pub(super) fn hello(id: u64) -> Vec<u8> {
     let place = Place { nve: NveId(id), locators: Locators::V4(Ipv4Addr::new(10, 99, 0, 3)) };
     let (encapsulations, capabilities) = (Encapsulations::VXLAN, Capabilities::HOLD);
     let hello = Hello { place, nonce: 1, resumed: false, encapsulations, capabilities, seen: None };
@@ -44,7 +44,7 @@ fn with_unknown_critical_tlv(mut message: Vec<u8>) -> Vec<u8> {
 }
 
 /// A message as edge 3 seals it under its first key, with a wrong code.
-fn sealed_by_guess(mut message: Vec<u8>) -> Vec<u8> {
+pub(super) fn sealed_by_guess(mut message: Vec<u8>) -> Vec<u8> {
     message.extend_from_slice(&[0; SEAL_LEN]);
     let length = u16::try_from(message.len()).unwrap().to_be_bytes();
     message[2..8].copy_from_slice(&[1, SEAL_LEN as u8, length[0], length[1], 0, 3]);

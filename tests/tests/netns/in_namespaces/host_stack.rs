@@ -1,6 +1,8 @@
 //! What a tenant behind a packet port reaches of the host.
 
-use super::world::{Pluggable, attach, done, pluggable, spec, wait};
+use super::world::{Pluggable, attach, done, pluggable, spec, wait, world};
+use nvo3_tests::netns::Family::V4;
+use nvo3_tests::netns::Namespace;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -23,11 +25,8 @@ impl Pluggable {
         ping.status.success()
     }
 
-    /// The filters at the ingress of the port's interface.
     fn filters(&self) -> String {
-        let host = self.overlay.fabric.host(1);
-        let output = host.command("tc").args(["filter", "show", "dev", "vm0", "ingress"]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        filters(self.overlay.fabric.host(1))
     }
 
     fn mac_of_the_hosts_end(&self) -> String {
@@ -42,6 +41,16 @@ impl Pluggable {
         let counted = counted.end();
         assert_eq!((counted.lost.len(), counted.duplicated), (0, 0), "of {}", counted.sent.len());
     }
+}
+
+/// The filters at the ingress of the port's interface.
+fn filters(host: &Namespace) -> String {
+    let output = host.command("tc").args(["filter", "show", "dev", "vm0", "ingress"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn tc(host: &Namespace, words: &str) -> bool {
+    host.command("tc").args(words.split(' ')).status().unwrap().success()
 }
 
 #[test]
@@ -104,9 +113,8 @@ fn a_port_that_cannot_be_kept_from_the_host_is_refused() {
     let Some(world) = pluggable() else { return };
     let host = world.overlay.fabric.host(1);
     done(&world.overlay.nvoctl("h1", &["detach", "vm0"]));
-    let tc = |words: &str| host.command("tc").args(words.split(' ')).status().unwrap().success();
     // Somebody else's filter of another kind has the place.
-    assert!(tc("filter add dev vm0 ingress protocol all prio 1 u32 match u32 0 0 classid 1:1"));
+    assert!(tc(host, "filter add dev vm0 ingress protocol all prio 1 u32 match u32 0 0 classid 1:1"));
 
     let answer = attach(&world.overlay, 1, &world.vm.station, ",active");
 
@@ -115,4 +123,61 @@ fn a_port_that_cannot_be_kept_from_the_host_is_refused() {
     assert!(answer.text.contains("host-may-hear"), "{}", answer.text);
     done(&world.overlay.nvoctl("h1", &["attach", &spec(&world.vm.station, ",active,host-may-hear")]));
     world.loses_nothing();
+}
+
+#[test]
+fn a_filter_that_somebody_takes_away_is_put_back() {
+    let Some(world) = pluggable() else { return };
+    world.host_has_an_address();
+    let host = world.overlay.fabric.host(1);
+    let whole = world.filters();
+    assert!(whole.contains("direct-action"), "{whole}");
+
+    for (round, words) in (1..).zip(["filter del dev vm0 ingress", "qdisc del dev vm0 clsact"]) {
+        assert!(tc(host, words));
+        let counter = || world.overlay.counter("h1", "ports.shut_again");
+        (0..100).take_while(|_| counter() < round).for_each(|_| wait(20));
+        assert_eq!((counter(), world.filters()), (round, whole.clone()), "{words}");
+        assert!(!world.host_answers(), "{words}");
+    }
+    world.loses_nothing();
+
+    // The owner's own word is no theft.
+    done(&attach(&world.overlay, 1, &world.vm.station, ",active,host-may-hear"));
+    wait(300);
+    assert_eq!((world.filters().as_str(), world.overlay.counter("h1", "ports.shut_again")), ("", 2));
+}
+
+/// Somebody else's filter of another kind has the place in the meantime.
+#[test]
+fn a_filter_that_cannot_be_put_back_is_tried_again() {
+    let Some(world) = pluggable() else { return };
+    let host = world.overlay.fabric.host(1);
+    let whole = world.filters();
+    world.overlay.edge(1).stand_still();
+    assert!(tc(host, "filter del dev vm0 ingress"));
+    assert!(tc(host, "filter add dev vm0 ingress protocol all prio 1 u32 match u32 0 0 classid 1:1"));
+    world.overlay.edge(1).go_on();
+    (0..100).take_while(|_| world.overlay.counter("h1", "ports.not_shut_again") == 0).for_each(|_| wait(20));
+    let said = world.overlay.warnings();
+    assert!(said.iter().any(|line| line.contains("the host's own stack hears the tenant")), "{said:#?}");
+
+    assert!(tc(host, "filter del dev vm0 ingress prio 1"));
+
+    (0..100).take_while(|_| world.filters() != whole).for_each(|_| wait(20));
+    assert_eq!(world.filters(), whole);
+    world.loses_nothing();
+}
+
+#[test]
+fn a_port_that_left_the_settings_while_no_edge_ran_is_the_hosts_again() {
+    let Some(mut world) = world(V4) else { return };
+    assert!(filters(world.overlay.fabric.host(1)).contains("direct-action"));
+    world.overlay.kill_nved(1);
+
+    world.overlay.drop_port(1, "vm0");
+    world.overlay.start_nved(1);
+    world.overlay.connected(1);
+
+    assert_eq!(filters(world.overlay.fabric.host(1)), "");
 }

@@ -73,6 +73,30 @@ fn an_authority_whose_store_is_lost_has_every_vm_again_and_loses_nothing() {
     assert!(world.warned("lost"), "{:#?}", world.overlay.warnings());
 }
 
+/// No process that saw the lost records runs any more. What the edges kept tells the authority which epoch it must exceed.
+///
+/// Checks I9.
+#[test]
+fn an_authority_whose_store_is_lost_learns_of_it_from_edges_that_have_restarted_too() {
+    let Some(mut world) = world(V4) else { return };
+    let epoch = |world: &World| {
+        let status = world.overlay.nvoctl("nvad", &["--json", "status"]).text;
+        serde_json::from_str::<serde_json::Value>(&status).unwrap()["shown"]["epoch"].as_u64().unwrap()
+    };
+    let before = epoch(&world);
+
+    world.overlay.kill_nvad();
+    (1..=3).for_each(|n| world.overlay.kill_nved(n));
+    std::fs::remove_file(world.store()).unwrap();
+    world.overlay.start_nvad();
+    (1..=3).for_each(|n| world.overlay.start_nved(n));
+    (1..=3).for_each(|n| world.overlay.connected(n));
+    world.heals(1);
+
+    assert!(epoch(&world) > before, "{} and {before}", epoch(&world));
+    assert!(world.warned("lost"), "{:#?}", world.overlay.warnings());
+}
+
 /// The copy is older than a move of the VM.
 ///
 /// Checks I9.

@@ -3,7 +3,7 @@
 use super::attached::Origin;
 use super::keep::Kept;
 use super::{Edge, show, words};
-use crate::links::{Link, News, index_of};
+use crate::links::{Change, News, index_of};
 use crate::port;
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{Error, Input};
@@ -55,6 +55,7 @@ impl Edge {
             let running = self.running(&kept.port, Some(&kept));
             if !kept.by_command {
                 // The settings do not name it any more.
+                self.paths.lift(&kept.port);
                 self.note_port(&name);
                 continue;
             }
@@ -168,19 +169,35 @@ impl Edge {
 
     /// Reads the kernel's news of interfaces.
     pub(super) fn read_links(&mut self) {
-        let concerned: Vec<String> = match self.paths.links.read() {
-            News::Of(links) => {
-                links.iter().for_each(|link| self.paths.interface_changed(Some(link.index)));
-                let names = |link: &Link| [Some(link.name.clone()), self.paths.port_at(link.index)];
-                links.iter().flat_map(names).flatten().filter(|name| self.attached.get(name).is_some()).collect()
+        let (mut concerned, mut bared) = (Vec::new(), Vec::new());
+        match self.paths.links.read() {
+            News::Of(changes) => {
+                for change in changes {
+                    match change {
+                        Change::Link { index, name } => {
+                            self.paths.interface_changed(Some(index));
+                            concerned.extend([Some(name), self.paths.port_at(index)].into_iter().flatten());
+                        }
+                        Change::FilterGone { index } => bared.extend(self.paths.port_at(index)),
+                    }
+                }
+                concerned.retain(|name| self.attached.get(name).is_some());
             }
             News::OfAll => {
                 self.paths.interface_changed(None);
-                self.attached.iter().map(|port| port.spec.name.clone()).collect()
+                concerned.extend(self.attached.iter().map(|port| port.spec.name.clone()));
+                bared.clone_from(&concerned);
             }
-        };
-        for name in concerned {
-            self.look_at(&name);
+        }
+        for name in concerned.iter().chain(&bared) {
+            self.look_at(name);
+        }
+        // What is open now is at the interface that is there now.
+        let now = clock::now();
+        for name in bared {
+            if let Some(port) = self.attached.get(&name).filter(|port| port.is_open()) {
+                self.paths.shut_again(now, port.vap);
+            }
         }
     }
 

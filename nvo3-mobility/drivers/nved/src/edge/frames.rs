@@ -2,16 +2,20 @@
 
 use super::Edge;
 use super::paths::Paths;
+use super::share::Vain;
 use crate::port::BATCH;
 use crate::underlay;
 use arrayvec::ArrayVec;
-use nvo3_mobility::forwarder::Target;
+use nvo3_mobility::forwarder::{Target, Verdict};
 use nvo3_mobility::table::VapId;
+use nvo3_nva_proto::Micros;
 use nvoctl::clock;
 use std::io;
 
-/// The most batches that one source is read for before the other sources have their turn.
+/// The most batches that a port is read for before the other sources have their turn, and the time after which no further batch or
+/// datagram is read.
 const ROUNDS: usize = 4;
+const TURN: Micros = Micros(200);
 
 /// The longest control message in bytes; the protocol has no longer ones (SPEC §1).
 const LONGEST_MESSAGE: usize = 2_048;
@@ -62,6 +66,8 @@ impl<'a> Deliveries<'a> {
 impl Edge {
     pub(super) fn read_port(&mut self, vap: VapId) {
         let Some(mut frames) = self.paths.frames.take() else { return };
+        let mut now = clock::now();
+        let until = now + TURN;
         for _ in 0..ROUNDS {
             let Some(access) = self.paths.ports.get_mut(&vap) else { break };
             if let Err(error) = access.port.read(&mut frames, &mut access.counters) {
@@ -69,18 +75,21 @@ impl Edge {
                 self.failed(vap, &name, &error);
                 break;
             }
-            let now = clock::now();
             self.paths.mtus.at(now);
             let mut deliveries = Deliveries::new();
-            let mut read = 0;
+            let (mut read, mut in_vain) = (0, 0);
             for frame in frames.iter() {
                 read += 1;
-                deliveries.send(self.machine.frame(now, vap, frame).targets(), frame, &mut self.paths);
+                let fate = self.machine.frame(now, vap, frame);
+                in_vain += usize::from(matches!(fate.verdict(), Verdict::Drop(_) | Verdict::Punt));
+                deliveries.send(fate.targets(), frame, &mut self.paths);
                 self.paths.answer_too_long(vap, now, frame);
             }
             deliveries.finish(&mut self.paths);
             self.paths.send_of_port(vap, now);
-            if read < BATCH {
+            let began = std::mem::replace(&mut now, clock::now());
+            let rests = self.paths.note_vain(vap, now, Vain { turn: now - began, read, in_vain });
+            if rests || read < BATCH || now >= until {
                 break;
             }
         }
@@ -120,14 +129,21 @@ impl Edge {
 
     pub(super) fn read_control(&mut self, place: usize) {
         let mut datagram = [0; LONGEST_MESSAGE];
-        for _ in 0..BATCH {
-            let Some(socket) = self.paths.control.get(place) else { break };
+        let (began, mut read) = (clock::now(), 0);
+        let mut now = began;
+        while read < BATCH && now < began + TURN {
+            let Some(socket) = self.paths.control.socket(place) else { break };
             match socket.recv(&mut datagram) {
-                Ok(length) => self.machine.datagram(clock::now(), datagram.get(..length).unwrap_or_default()),
+                Ok(length) => {
+                    read += 1;
+                    self.machine.datagram(now, datagram.get(..length).unwrap_or_default());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Perhaps an ICMP message about a datagram that was sent before. The session finds a dead peer by itself.
                 Err(error) => tracing::debug!(%error, "the control socket has an error"),
             }
+            now = clock::now();
         }
+        self.paths.note_control(place, now, Vain { turn: now - began, read, in_vain: read });
     }
 }

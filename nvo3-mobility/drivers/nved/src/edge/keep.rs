@@ -1,11 +1,12 @@
-//! What this edge keeps for its next start: a directory with a file for each attached port, and one for the table.
+//! What this edge keeps for its next start: a directory with a file for each attached port, one for the table, and one for what the
+//! authority has shown.
 //!
 //! A file is written anew under another name, synced, and renamed, so it is whole or the one from before. A port's file is written before
 //! any message or reply that rests on it leaves. The files belong to one edge. What runs, and the table, hold for one boot of the host: after a
-//! reboot no VM runs.
+//! reboot no VM runs. What the authority has shown holds for good: it is how an authority that has lost records learns of that.
 
 use super::attached::{Attached, Attachment, Origin};
-use nvo3_nva_proto::{Instant, Micros, NveId};
+use nvo3_nva_proto::{Instant, Micros, NveId, Seen};
 use nvo3_wire::Mac;
 use nvoctl::Port;
 use rustix::process::geteuid;
@@ -19,6 +20,9 @@ use tempfile::Builder;
 
 /// The end of the name of a port's file.
 const PORT: &str = "port";
+
+/// The name of the file with what the authority has shown.
+const SEEN: &str = "seen";
 
 /// The end of the name of a file that is not whole yet.
 const NEW: &str = "new";
@@ -40,6 +44,13 @@ pub(super) struct Kept {
     runs: Vec<Mac>,
 }
 
+/// What the authority has shown this edge, in its file.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptSeen {
+    nve: NveId,
+    seen: Seen,
+}
+
 /// The directory, and the ports whose files are not up to date.
 #[derive(Debug)]
 pub(super) struct Keep {
@@ -47,6 +58,9 @@ pub(super) struct Keep {
     nve: NveId,
     boot: String,
     due: BTreeSet<String>,
+    /// What the authority has shown, as its file has it.
+    seen: Option<Seen>,
+    seen_is_due: bool,
     again_at: Instant,
     /// Attempts to write a file that failed.
     not_written: u64,
@@ -69,12 +83,19 @@ impl Keep {
             .map_err(failed)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         let (due, again_at) = (BTreeSet::new(), Instant::default());
-        Ok(Self { directory: directory.to_owned(), nve, boot, due, again_at, not_written: 0 })
+        let seen = read_seen(&directory.join(SEEN), nve);
+        let directory = directory.to_owned();
+        Ok(Self { directory, nve, boot, due, seen, seen_is_due: false, again_at, not_written: 0 })
     }
 
     /// The file of the table.
     pub(super) fn table(&self) -> PathBuf {
         self.directory.join("table")
+    }
+
+    /// The newest record that the authority had shown an earlier process of this edge.
+    pub(super) const fn seen(&self) -> Option<Seen> {
+        self.seen
     }
 
     /// The boot of the host; empty if it is not known.
@@ -125,13 +146,17 @@ impl Keep {
 
     /// The time at which [`Keep::flush`] shall be called again, if something is left.
     pub(super) fn next(&self) -> Option<Instant> {
-        (!self.due.is_empty()).then_some(self.again_at)
+        (!self.due.is_empty() || self.seen_is_due).then_some(self.again_at)
     }
 
-    /// Writes down what has changed. What cannot be written is tried again after a second; the log and a counter tell.
-    pub(super) fn flush(&mut self, now: Instant, attached: &Attached) {
-        if self.due.is_empty() || now < self.again_at {
+    /// Writes down what has changed, and what the authority has shown by now. What cannot be written is tried again after a second; the log and a counter tell.
+    pub(super) fn flush(&mut self, now: Instant, attached: &Attached, seen: Option<Seen>) {
+        self.seen_is_due = seen > self.seen;
+        if (self.due.is_empty() && !self.seen_is_due) || now < self.again_at {
             return;
+        }
+        if let Some(seen) = seen.filter(|_| self.seen_is_due) {
+            self.keep_seen(now, seen);
         }
         for name in std::mem::take(&mut self.due) {
             let path = self.path(&name);
@@ -147,6 +172,22 @@ impl Keep {
                 self.not_written += 1;
                 self.again_at = now + AGAIN;
                 self.due.insert(name);
+            }
+        }
+    }
+
+    fn keep_seen(&mut self, now: Instant, seen: Seen) {
+        let path = self.directory.join(SEEN);
+        let bytes = serde_json::to_vec(&KeptSeen { nve: self.nve, seen }).map_err(io::Error::from);
+        match bytes.and_then(|bytes| replace(&path, &bytes, true)) {
+            Ok(()) => (self.seen, self.seen_is_due) = (Some(seen), false),
+            Err(error) => {
+                tracing::error!(
+                    file = %path.display(), %error,
+                    "this edge cannot keep what the authority has shown over its own restart, and tries again"
+                );
+                self.not_written += 1;
+                self.again_at = now + AGAIN;
             }
         }
     }
@@ -167,6 +208,22 @@ impl Keep {
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.{PORT}"))
     }
+}
+
+/// Reads what the authority has shown. A damaged file, or one of another edge, is not used, and the log says so.
+fn read_seen(path: &Path, nve: NveId) -> Option<Seen> {
+    let kept = match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice::<KeptSeen>(&bytes).map_err(|error| error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(error.to_string()),
+    };
+    let why = match kept {
+        Ok(kept) if kept.nve == nve => return Some(kept.seen),
+        Ok(kept) => format!("it is of {}, and this is {nve}", kept.nve),
+        Err(why) => why,
+    };
+    tracing::error!(file = %path.display(), why, "what the authority has shown is not known: its file cannot be used");
+    None
 }
 
 /// Puts a file with these bytes, mode 0600, in the place of another. `durable`: it is there after a power failure too.
@@ -193,6 +250,7 @@ mod tests {
     use super::*;
     use nvo3_mobility::nve::rules::State;
     use nvo3_mobility::table::VapId;
+    use nvo3_nva_proto::RecordNo;
     use std::os::unix::fs::PermissionsExt;
 
     const NOW: Instant = Instant(1_000_000);
@@ -206,7 +264,7 @@ mod tests {
         attached.open(port(), Origin::Command, VapId(1));
         attached.note(&port().tsis()[0].key, State::Here);
         keep.note("vm0");
-        keep.flush(NOW, &attached);
+        keep.flush(NOW, &attached, None);
         assert_eq!((keep.next(), keep.not_written()), (None, 0));
         keep
     }
@@ -223,7 +281,7 @@ mod tests {
         assert_eq!(keep.ran(kept), Some(&[port().stations[0].mac][..]));
 
         keep.note("vm0");
-        keep.flush(NOW, &Attached::default());
+        keep.flush(NOW, &Attached::default(), None);
         assert_eq!(keep.ports().len(), 0);
     }
 
@@ -282,12 +340,39 @@ mod tests {
         attached.open(port(), Origin::Command, VapId(1));
 
         keep.note("vm0");
-        keep.flush(NOW, &attached);
-        keep.flush(NOW, &attached);
-        assert_eq!((keep.not_written(), keep.next()), (1, Some(NOW + AGAIN)));
+        keep.flush(NOW, &attached, Some(seen(1, 1)));
+        keep.flush(NOW, &attached, Some(seen(1, 1)));
+        assert_eq!((keep.not_written(), keep.next()), (2, Some(NOW + AGAIN)));
 
         fs::create_dir(directory.path()).unwrap();
-        keep.flush(NOW + AGAIN, &attached);
-        assert_eq!((keep.not_written(), keep.next(), keep.ports().len()), (1, None, 1));
+        keep.flush(NOW + AGAIN, &attached, Some(seen(1, 1)));
+        assert_eq!((keep.not_written(), keep.next(), keep.ports().len()), (2, None, 1));
+        assert_eq!(Keep::open(directory.path(), NveId(1)).unwrap().seen(), Some(seen(1, 1)));
+    }
+
+    const fn seen(epoch: u32, record: u64) -> Seen {
+        Seen { epoch, record: RecordNo(record), shard: 0, proof: [7; 16] }
+    }
+
+    #[test]
+    fn the_newest_that_the_authority_has_shown_is_kept_for_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = || Keep::open(directory.path(), NveId(1)).unwrap().seen();
+        let mut keep = written(directory.path());
+        assert_eq!(kept(), None);
+
+        for (shown, newest) in [((2, 5), (2, 5)), ((2, 9), (2, 9)), ((3, 1), (3, 1)), ((2, 10), (3, 1))] {
+            keep.flush(NOW, &Attached::default(), Some(seen(shown.0, shown.1)));
+            assert_eq!(kept(), Some(seen(newest.0, newest.1)));
+        }
+        keep.flush(NOW, &Attached::default(), None);
+        assert_eq!((kept(), keep.next()), (Some(seen(3, 1)), None));
+
+        assert_eq!(Keep::open(directory.path(), NveId(2)).unwrap().seen(), None, "of another edge");
+        let whole = fs::read(directory.path().join(SEEN)).unwrap();
+        for length in 0..whole.len() {
+            fs::write(directory.path().join(SEEN), &whole[..length]).unwrap();
+            assert_eq!(kept(), None, "{length}");
+        }
     }
 }

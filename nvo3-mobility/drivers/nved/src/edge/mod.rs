@@ -6,11 +6,13 @@
 mod attach;
 mod attached;
 mod calls;
+mod control;
 mod ended;
 mod frames;
 mod keep;
 mod mtu;
 mod paths;
+mod share;
 mod show;
 mod table;
 mod words;
@@ -68,8 +70,9 @@ impl Edge {
         let seed = getrandom::u64()?;
         let mut nve = NveConfig::new(config.place, daemon::transport(&config.trust)?);
         nve.hypervisor_word_only = config.hypervisor_word_only;
-        let forwarder = ForwarderConfig::new(config.place.locators);
         let keep = config.state.as_ref().map(|state| Keep::open(state, config.place.nve)).transpose()?;
+        nve.seen = keep.as_ref().and_then(Keep::seen);
+        let forwarder = ForwarderConfig::new(config.place.locators);
         let table = keep.as_ref().map(Table::open).transpose()?;
         let mut edge = Self {
             machine: Machine::new(Nve::new(nve, seed)?, Forwarder::new(forwarder, getrandom::u64()?)?),
@@ -109,6 +112,9 @@ impl Edge {
                     for source in sources? {
                         self.read(source);
                     }
+                    // Lets the callers, the alarm and the signals have their turn: while a source is never read empty, no wait ends
+                    // without something to read.
+                    tokio::task::yield_now().await;
                 }
                 Some(call) = calls.next() => self.answer(call),
                 () = &mut alarm => self.settle(clock::now()),
@@ -169,9 +175,12 @@ impl Edge {
         };
         let room_again = full.then(|| now + paths::ROOM_AGAIN);
         let keep_again = self.keep(now);
-        self.wake_at = until.into_iter().chain(room_again).chain(keep_again).chain(self.attached.next()).min();
+        let shut_again = self.paths.shut_again_all(now);
+        let rested = self.paths.wake(now);
+        let others = [room_again, keep_again, self.attached.next(), shut_again, rested];
+        self.wake_at = others.into_iter().flatten().chain(until).min();
         for (peer, datagram) in self.datagrams.drain(..) {
-            self.paths.say(peer, &datagram);
+            self.paths.control.say(peer, &datagram);
         }
         self.paths.send();
     }
@@ -179,7 +188,7 @@ impl Edge {
     /// Writes down what the next start must know. What this edge then says rests on it. Gives the time of the next call.
     fn keep(&mut self, now: Instant) -> Option<Instant> {
         let (keep, table) = (self.keep.as_mut()?, self.table.as_mut()?);
-        keep.flush(now, &self.attached);
+        keep.flush(now, &self.attached, self.machine.nve().seen());
         table.write(now, || self.machine.nve().snapshot());
         keep.next().into_iter().chain([table.next()]).min()
     }

@@ -1,22 +1,22 @@
 //! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
+use super::control::Control;
 use super::mtu::Mtus;
+use super::share::{Share, Vain};
 use crate::links::{Links, index_of};
 use crate::port::{self, Frames, Port, PortCounters};
 use crate::ready::{Ready, Source};
 use crate::underlay::{Datagrams, TooLong, Underlay, UnderlayCounters};
-use nvo3_mobility::edge::Peer;
 use nvo3_mobility::forwarder::Target;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{CONTROL_PORT, Instant, Locators, Micros};
+use nvo3_nva_proto::{Instant, Locators, Micros};
 use nvo3_wire::{Vni, too_big};
 use nvoctl::PortKind;
-use serde::Serialize;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 
 /// The most held frames that a port takes in one burst: half of a tap's queue. A VM that has just started reads slowly, and the
 /// kernel drops frames for a full queue silently.
@@ -25,8 +25,11 @@ const BURST: u32 = 500;
 /// The time between two bursts of held frames into one port.
 pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
 
-/// The time between two log lines about frames of one port that are too long for the underlay.
-const SAY_TOO_LONG: Micros = Micros::from_secs(60);
+/// The time between two log lines about the same fault of one port.
+const SAY_AGAIN: Micros = Micros::from_secs(60);
+
+/// The time after which a filter that the kernel refused is tried again.
+const SHUT_AGAIN: Micros = Micros::from_secs(1);
 
 /// The most answers *too big* to one port in a second. A sender needs one for each destination.
 const MOST_ANSWERS: u32 = 50;
@@ -42,6 +45,12 @@ pub(super) struct Access {
     burst: Cell<(Instant, u32)>,
     /// The time at which the log last said that a frame of this port is too long for the underlay.
     too_long_said: Option<Instant>,
+    /// The time that its frames took although they went nowhere.
+    share: Share,
+    /// The time at which the log last said that the port rests.
+    rest_said: Option<Instant>,
+    /// True if the port's interface has a filter that keeps its frames from the host's own stack.
+    shut: bool,
     /// True if the senders behind the port are told which length fits.
     answers: bool,
     /// The time at which the last second of answers began, and the number of them.
@@ -50,13 +59,6 @@ pub(super) struct Access {
     pub(super) mtu: Option<u32>,
     /// The MTUs of the port and of tenants that fit, of which the log has said that they do not go together.
     pub(super) mtu_said: Option<(u32, u32)>,
-}
-
-/// Control messages that were not sent; the session sends them again. A healthy edge shows 0.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct ControlCounters {
-    pub(super) not_sent: u64,
-    pub(super) no_family: u64,
 }
 
 pub(super) struct Paths {
@@ -73,13 +75,20 @@ pub(super) struct Paths {
     /// The times that the interface of a port went, and that one came back.
     pub(super) gone: u64,
     pub(super) back: u64,
+    /// The sources that rest, each with the time of its end, and the times that a port has begun to.
+    resting: BTreeSet<(Instant, Source)>,
+    pub(super) rests: u64,
+    /// The times that somebody took the filter of a port away and it was put back, and that the kernel refused that.
+    pub(super) shut_again: u64,
+    pub(super) not_shut_again: u64,
+    /// The ports that the host hears because the kernel refused their filter, and the time of the next attempt.
+    bare: BTreeSet<VapId>,
+    bare_until: Instant,
     /// Frames that were dropped because their port is closed.
     pub(super) no_port: u64,
     pub(super) underlay: Underlay,
     pub(super) underlay_counters: UnderlayCounters,
-    pub(super) control: Vec<UdpSocket>,
-    pub(super) control_counters: ControlCounters,
-    pub(super) nva: SocketAddr,
+    pub(super) control: Control,
     /// Room for frames and datagrams that are read; `None` while a batch is worked on.
     pub(super) frames: Option<Frames>,
     pub(super) datagrams: Option<Datagrams>,
@@ -94,15 +103,9 @@ impl Paths {
         for (place, socket) in underlay.receivers().enumerate() {
             ready.add(Source::Underlay(place), socket)?;
         }
-        let mut control = Vec::new();
-        let addresses = [locators.v4().map(IpAddr::V4), locators.v6().map(IpAddr::V6)];
-        for (place, address) in addresses.into_iter().flatten().enumerate() {
-            let address = SocketAddr::new(address, CONTROL_PORT);
-            let failed = |error: io::Error| io::Error::new(error.kind(), format!("control socket {address}: {error}"));
-            let socket = UdpSocket::bind(address).map_err(failed)?;
-            socket.set_nonblocking(true)?;
-            ready.add(Source::Control(place), &socket)?;
-            control.push(socket);
+        let control = Control::open(locators, nva)?;
+        for (place, socket) in control.sockets().enumerate() {
+            ready.add(Source::Control(place), socket)?;
         }
         Ok(Self {
             ready: ready.into(),
@@ -114,12 +117,16 @@ impl Paths {
             answer: Box::new([0; too_big::LONGEST]),
             gone: 0,
             back: 0,
+            resting: BTreeSet::new(),
+            rests: 0,
+            shut_again: 0,
+            not_shut_again: 0,
+            bare: BTreeSet::new(),
+            bare_until: Instant::default(),
             no_port: 0,
             underlay,
             underlay_counters: UnderlayCounters::default(),
             control,
-            control_counters: ControlCounters::default(),
-            nva,
             frames: Some(Frames::new()),
             datagrams: Some(Datagrams::new()),
         })
@@ -151,6 +158,9 @@ impl Paths {
             counters: PortCounters::default(),
             burst: Cell::default(),
             too_long_said: None,
+            share: Share::default(),
+            rest_said: None,
+            shut: is_shut(spec),
             answers: !spec.no_too_big,
             answered: (now, 0),
             mtu: index.and_then(|index| self.mtus.mtu(index)),
@@ -165,7 +175,7 @@ impl Paths {
         let Some(index) = self.ports.get(&vap).map(|access| access.index) else { return Ok(()) };
         self.shut_or_lift(index, spec)?;
         if let Some(access) = self.ports.get_mut(&vap) {
-            access.answers = !spec.no_too_big;
+            (access.answers, access.shut) = (!spec.no_too_big, is_shut(spec));
         }
         Ok(())
     }
@@ -179,6 +189,103 @@ impl Paths {
         let kernel = self.mtus.kernel();
         let done = if spec.host_may_hear { kernel.lift(index) } else { kernel.shut(index) };
         done.map_err(|error| port::Error::Host { name: spec.name.clone(), error })
+    }
+
+    /// Notes which frames of a port went nowhere until now. True if the port rests from now on.
+    pub(super) fn note_vain(&mut self, vap: VapId, now: Instant, vain: Vain) -> bool {
+        let Some(access) = self.ports.get_mut(&vap) else { return false };
+        let Some(until) = access.share.spend(now, vain.time()) else { return false };
+        access.say_rest(now);
+        self.rests += 1;
+        self.rest(Source::Port(vap), until);
+        true
+    }
+
+    /// Notes the datagrams of a control socket that were read until now.
+    pub(super) fn note_control(&mut self, place: usize, now: Instant, read: Vain) {
+        if let Some(until) = self.control.spend(place, now, read) {
+            self.rest(Source::Control(place), until);
+        }
+    }
+
+    /// Leaves a source unread for a time. One that the kernel does not leave out goes on.
+    fn rest(&mut self, source: Source, until: Instant) {
+        let left_out = match source {
+            Source::Port(vap) => self.ports.get(&vap).map(|access| self.ready.leave_out(&access.port)),
+            Source::Control(place) => self.control.socket(place).map(|socket| self.ready.leave_out(socket)),
+            _ => None,
+        };
+        if let Some(Ok(())) = left_out {
+            self.resting.insert((until, source));
+        }
+    }
+
+    /// Reads sources again that have rested. Gives the end of the next rest.
+    pub(super) fn wake(&mut self, now: Instant) -> Option<Instant> {
+        while let Some((until, source)) = self.resting.first().copied() {
+            if until > now {
+                return Some(until);
+            }
+            self.resting.pop_first();
+            let added = match source {
+                Source::Port(vap) => self.ports.get(&vap).map(|access| self.ready.add(source, &access.port)),
+                Source::Control(place) => self.control.socket(place).map(|socket| self.ready.add(source, socket)),
+                _ => None,
+            };
+            if let Some(Err(error)) = added
+                && error.kind() != io::ErrorKind::AlreadyExists
+            {
+                tracing::error!(?source, %error, "a port or a socket cannot be read any more");
+            }
+        }
+        None
+    }
+
+    /// Puts the filter of a port back that somebody took away. What the kernel refuses is tried again.
+    pub(super) fn shut_again(&mut self, now: Instant, vap: VapId) {
+        self.bare.remove(&vap);
+        let Some(access) = self.ports.get(&vap).filter(|access| access.shut) else { return };
+        let Some(index) = access.index else { return };
+        match self.mtus.kernel().shut_again(index) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.shut_again += 1;
+                tracing::warn!(
+                    port = access.name,
+                    "somebody took away the filter that keeps the tenant from the host's own stack; it is there again"
+                );
+            }
+            Err(error) => {
+                if self.bare.is_empty() {
+                    self.bare_until = now + SHUT_AGAIN;
+                }
+                self.bare.insert(vap);
+                self.not_shut_again += 1;
+                tracing::error!(
+                    port = access.name, %error,
+                    "the host's own stack hears the tenant: somebody took the filter against that away, and the kernel does not take it \
+                     again; this edge tries again each second"
+                );
+            }
+        }
+    }
+
+    /// Tries again what the kernel refused. Gives the time of the next attempt, if one is left.
+    pub(super) fn shut_again_all(&mut self, now: Instant) -> Option<Instant> {
+        if now >= self.bare_until {
+            for vap in std::mem::take(&mut self.bare) {
+                self.shut_again(now, vap);
+            }
+        }
+        (!self.bare.is_empty()).then_some(self.bare_until)
+    }
+
+    /// Gives the interface of a port that is not attached any more to the host.
+    pub(super) fn lift(&mut self, spec: &nvoctl::Port) {
+        let Some(index) = index_of(&spec.name).filter(|_| is_shut(spec)) else { return };
+        if let Err(error) = self.mtus.kernel().lift(index) {
+            tracing::warn!(port = spec.name, %error, "the host does not hear the interface of a port that is closed");
+        }
     }
 
     /// The name of the port that was opened at the interface with this index.
@@ -272,25 +379,29 @@ impl Paths {
     pub(super) fn send(&mut self) {
         self.underlay.send(&mut self.underlay_counters);
     }
+}
 
-    pub(super) fn say(&mut self, peer: Peer, datagram: &[u8]) {
-        let to = match peer {
-            Peer::Nva => self.nva,
-            Peer::Nve(to) => SocketAddr::new(to, CONTROL_PORT),
-        };
-        let of_family = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == to.is_ipv4());
-        match self.control.iter().find(of_family) {
-            // The session sends a lost message again, and so one that was not sent.
-            Some(socket) => self.control_counters.not_sent += u64::from(socket.send_to(datagram, to).is_err()),
-            None => self.control_counters.no_family += 1,
-        }
-    }
+/// True if the host's own stack must not hear the frames of a port.
+fn is_shut(spec: &nvoctl::Port) -> bool {
+    spec.kind == PortKind::Packet && !spec.host_may_hear
 }
 
 impl Access {
+    /// The log says once a minute that this port rests.
+    fn say_rest(&mut self, now: Instant) {
+        if self.rest_said.is_some_and(|at| now - at < SAY_AGAIN) {
+            return;
+        }
+        self.rest_said = Some(now);
+        tracing::warn!(
+            port = self.name,
+            "a port sends so many frames that go nowhere that it is read less often; its frames wait, and the kernel drops what does not fit"
+        );
+    }
+
     /// The log says once a minute that a frame of this port is too long.
     fn say_too_long(&mut self, now: Instant, TooLong { to, frame }: TooLong, longest: usize) {
-        if self.too_long_said.is_some_and(|at| now - at < SAY_TOO_LONG) {
+        if self.too_long_said.is_some_and(|at| now - at < SAY_AGAIN) {
             return;
         }
         self.too_long_said = Some(now);

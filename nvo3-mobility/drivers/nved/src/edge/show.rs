@@ -16,7 +16,7 @@ pub(super) fn status(edge: &Edge) -> Value {
     json!({
         "daemon": "nved",
         "nve": edge.machine.nve().place().nve.0,
-        "nva": edge.paths.nva.to_string(),
+        "nva": edge.paths.control.nva.to_string(),
         "authenticates": edge.trust != nvoctl::keys::Trust::Transport,
         "connected": edge.machine.nve().is_connected(),
         "ports": ports(true).collect::<Vec<_>>(),
@@ -106,8 +106,10 @@ pub(super) fn counters(edge: &Edge) -> Value {
     let dropped = dropped.map(|reason| (reason.name().to_owned(), json!(forwarder.dropped_frames(*reason))));
     put("dropped", Value::Object(dropped.collect()));
     put("underlay", json!(edge.paths.underlay_counters));
-    put("control", json!(edge.paths.control_counters));
-    put("ports", json!({ "no_port": edge.paths.no_port, "gone": edge.paths.gone, "back": edge.paths.back }));
+    put("control", json!(edge.paths.control.counters));
+    let super::paths::Paths { no_port, gone, back, rests, shut_again, not_shut_again, .. } = edge.paths;
+    put("ports", json!({ "no_port": no_port, "gone": gone, "back": back, "rests": rests }));
+    put("ports", json!({ "shut_again": shut_again, "not_shut_again": not_shut_again }));
     if let Some(keep) = &edge.keep {
         put("state", json!({ "not_written": keep.not_written() }));
     }
