@@ -5,4 +5,5 @@ mod bounds;
 mod handshake;
 mod network;
 mod order;
+mod times;
 mod versions;
