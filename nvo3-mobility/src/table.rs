@@ -113,6 +113,16 @@ impl Entry {
     /// [`Entry::DELIVER`] with [`Entry::remember`].
     pub const DELIVER_AND_REMEMBER: Self = Self { remember: true, ..Self::DELIVER };
 
+    /// The ingress of a frame that came in by a VAP of this NVE (`None`), or out of a tunnel from this outer source address.
+    #[inline]
+    pub fn ingress(&self, from: Option<IpAddr>) -> Ingress {
+        match (from, &self.party) {
+            (None, _) => Ingress::Vap,
+            (Some(from), Some(party)) if party.locators.contains(from) => Ingress::Party,
+            (Some(_), _) => Ingress::Tunnel,
+        }
+    }
+
     /// The action for a unicast frame that came in at `ingress`.
     pub const fn act(&self, ingress: Ingress) -> Action {
         match ingress {

@@ -112,6 +112,7 @@ local REFUSALS = {
     [9] = "UnknownTsi",
     [10] = "NotSupported",
     [11] = "StillHere",
+    [12] = "Halted",
 }
 
 local KINDS = { [1] = "hot", [2] = "warm", [3] = "cold", [4] = "failover" }

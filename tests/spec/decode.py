@@ -254,6 +254,7 @@ REFUSALS = numbered(
     "UnknownTsi",
     "NotSupported",
     "StillHere",
+    "Halted",
 )
 KINDS = numbered("hot", "warm", "cold", "failover")
 SIDES = numbered("old", "new")

@@ -88,7 +88,10 @@ impl Directive {
     pub(super) fn way(&self, own: &Locators, origin: Origin) -> Way {
         match (&self.entry, &self.route) {
             (Some(entry), _) => {
-                let ingress = ingress(entry, origin);
+                let ingress = entry.ingress(match origin {
+                    Origin::Vap(_) => None,
+                    Origin::Tunnel(from) => Some(from),
+                });
                 match entry.act(ingress) {
                     Action::Deliver => match self.out {
                         Some(vap) if origin == Origin::Vap(vap) => Way::Drop(DropReason::Hairpin),
@@ -122,16 +125,6 @@ impl Directive {
             }
             (_, way) => way,
         }
-    }
-}
-
-/// The ingress of an entry that an origin counts as.
-#[inline]
-fn ingress(entry: &Entry, origin: Origin) -> Ingress {
-    match (origin, &entry.party) {
-        (Origin::Vap(_), _) => Ingress::Vap,
-        (Origin::Tunnel(from), Some(party)) if party.locators.contains(from) => Ingress::Party,
-        (Origin::Tunnel(_), _) => Ingress::Tunnel,
     }
 }
 

@@ -58,7 +58,8 @@ pub struct Prepare {
     /// True, to the old NVE: stop delivering now, without waiting for the hypervisor.
     ///
     /// The hypervisor said *suspend* before a restart, or the NVA believes the claim of another NVE. False with
-    /// [`MoveKind::Failover`]: the old NVE asks its VM first, and refuses with [`Refusal::StillHere`] if the VM answers.
+    /// [`MoveKind::Failover`]: the old NVE asks its VM first, and refuses with [`Refusal::StillHere`] if the VM answers,
+    /// or with [`Refusal::Halted`] if the VM is halted there.
     pub suspended: bool,
     /// The TSIs that move together.
     pub tsis: Vec<Tsi>,
@@ -107,6 +108,8 @@ codes! {
         NotSupported = 10 "this kind of move is not supported",
         /// The VM that was claimed at another NVE answers at this NVE.
         StillHere = 11 "the VM answers at its old NVE",
+        /// The VM that a frame claims at another NVE is halted at this NVE, and may go on here.
+        Halted = 12 "the VM is halted at its old NVE",
     }
 }
 

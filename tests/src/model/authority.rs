@@ -3,12 +3,9 @@
 use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Net, Packet};
-use super::world::{EDGES, Move};
+use super::world::{EDGES, Move, UNPLANNED};
 use nvo3_mobility::nva::rules::{Input, Output, State};
-use nvo3_nva_proto::{MoveResult, Refusal, Side};
-
-/// The bit that marks the id of an unplanned move; the rest of the id is the number of its record.
-const UNPLANNED: u8 = 128;
+use nvo3_nva_proto::{MoveResult, Side};
 
 impl Move {
     pub const fn party(&self, side: Side) -> At {
@@ -83,9 +80,9 @@ impl Stage<'_> {
             Output::PrepareNew => {
                 self.tell(new, Msg::Prepare { id, version, old: false, peer: old, suspended: false, failover });
             }
-            Output::PrepareOld(suspended) | Output::AskOld(suspended) => {
-                self.tell(old, Msg::Prepare { id, version, old: true, peer: new, suspended, failover });
-            }
+            Output::PrepareOld(suspended) => self.prepare_old(mv, suspended),
+            // By default a hypervisor's word does not take the VM from an edge that answers.
+            Output::AskOld(_) => self.prepare_old(mv, false),
             Output::Revoke => self.tell(new, Msg::Revoke { id, version, peer: old }),
             Output::PassSuspended => self.tell(new, Msg::Left { id }),
             Output::EarlyPush => {
@@ -94,6 +91,7 @@ impl Stage<'_> {
             }
             Output::Commit => {
                 self.record();
+                self.judge_commit(mv);
                 (self.world.nva.at, self.world.nva.version) = (new, version);
                 self.push(version, new, |n| n != old && n != new && mv.early & (1 << n) == 0);
             }
@@ -108,7 +106,7 @@ impl Stage<'_> {
             }
             Output::Outcome(side) => self.send_outcome(id, mv.party(side)),
             Output::Grant => self.tell(new, Msg::Accepted { version }),
-            Output::Deny(_) => self.tell(new, Msg::Denied),
+            Output::Deny(_) => self.deny(new, id),
             Output::Alarm => {}
             Output::MaySuspend => {
                 if self.world.host.leg == id {
@@ -124,11 +122,45 @@ impl Stage<'_> {
                         self.world.nva.unheard.push((n, id));
                     }
                 }
-                if let Some((n, expected)) = self.world.nva.claim.take().filter(|(n, _)| !self.world.edge(*n).gone) {
-                    self.register(n, expected);
+                let claim = self.world.nva.claim.take();
+                if let Some((n, expected, by_word)) = claim.filter(|(n, ..)| !self.world.edge(*n).gone) {
+                    self.register(n, expected, by_word);
                 }
             }
         }
+    }
+
+    fn prepare_old(&mut self, mv: Move, suspended: bool) {
+        let Move { id, old, new, version, failover, .. } = mv;
+        self.tell(old, Msg::Prepare { id, version, old: true, peer: new, suspended, failover });
+    }
+
+    /// Refuses a claim. In the session the outcome of the claim's move comes first. Where no order is kept, both arrive at once.
+    fn deny(&mut self, n: At, id: u8) {
+        if self.rules.ordered {
+            return self.tell(n, Msg::Denied);
+        }
+        if self.world.edge(n).session {
+            if let Some(outcome) = self.world.net.outcome(n, id) {
+                self.hear(n, outcome.msg);
+            }
+            self.hear(n, Msg::Denied);
+        }
+    }
+
+    /// Notes whether a claim is a liar's: then the frames of the VM may be lost until its edge has it again. Notes too whether a planned
+    /// move overtakes the search for a VM that is astray.
+    fn judge_commit(&mut self, mv: Move) {
+        let host = &mut self.world.host;
+        host.overtaken |= host.astray && !mv.failover;
+        if !mv.failover || !host.runs || host.at == mv.new {
+            return;
+        }
+        let host = &self.world.host;
+        let edge = self.world.edge(host.at);
+        let knows = edge.session && !edge.gone && !edge.dazed && !edge.untold;
+        self.world.host.robbed |= knows;
+        self.world.host.astray = true;
     }
 
     fn note(&mut self, change: impl FnOnce(&mut Move)) {
@@ -156,8 +188,8 @@ impl Stage<'_> {
             (State::Committing { .. } | State::Ended(MoveResult::Committed), _) => {
                 (MoveResult::Committed, mv.version, mv.new)
             }
-            (State::AbortingOld, Side::New) if !unheard_of => return,
-            (State::AbortingOld | State::AbortingNew | State::Ended(MoveResult::Aborted), _) => {
+            (State::AbortingOld { .. }, Side::New) if !unheard_of => return,
+            (State::AbortingOld { .. } | State::AbortingNew | State::Ended(MoveResult::Aborted), _) => {
                 (MoveResult::Aborted, mv.aborted, mv.old)
             }
             _ => return,
@@ -167,10 +199,9 @@ impl Stage<'_> {
 
     /// Takes a message that arrives from an edge.
     pub fn take(&mut self, n: At, msg: Msg) {
-        let refused = |side| Input::Refused(side, Refusal::Forwarder);
         match msg {
             Msg::Ready { id, version } => self.word(n, id, version, Input::Ready),
-            Msg::Refused { id, version } => self.word(n, id, version, refused),
+            Msg::Refused { id, version, why } => self.word(n, id, version, |side| Input::Refused(side, why)),
             Msg::Suspended { id, version } => self.word_of(Side::Old, n, id, version, Input::Suspended),
             Msg::Resumed { id, version } => self.word_of(Side::Old, n, id, version, Input::Resumed),
             Msg::Activated { id, version } => self.word_of(Side::New, n, id, version, Input::Activated),
@@ -182,7 +213,7 @@ impl Stage<'_> {
                     self.decide(Input::InForce(side));
                 }
             }
-            Msg::Register { expected } => self.register(n, expected),
+            Msg::Register { expected, by_word } => self.register(n, expected, by_word),
             _ => {}
         }
     }
@@ -200,13 +231,13 @@ impl Stage<'_> {
         }
     }
 
-    fn register(&mut self, n: At, expected: u8) {
+    fn register(&mut self, n: At, expected: u8, by_word: bool) {
         let (current, owner) = (self.world.nva.version, self.world.nva.at);
         if owner == n {
             self.tell(n, Msg::Accepted { version: current });
         } else if let Some(mv) = self.world.nva.open {
             if !self.rules.lacks(Fence::Claim) {
-                self.world.nva.claim = Some((n, expected));
+                self.world.nva.claim = Some((n, expected, by_word));
             }
             if self.rules.lacks(Fence::OnlyActivated) && mv.new == n {
                 self.decide(Input::Activated);
@@ -215,9 +246,8 @@ impl Stage<'_> {
             self.tell(n, Msg::Stale { version: current, place: owner });
         } else {
             let id = UNPLANNED | (self.world.nva.last + 1);
-            // The model's VMs show up by their hypervisor's word.
-            self.enter(id, owner, n, State::Yielding { by_word: true });
-            self.carry_out_all([Output::PrepareOld(true)]);
+            self.enter(id, owner, n, State::Yielding { by_word });
+            self.carry_out_all([Output::AskOld(by_word)]);
             if self.world.edge(owner).gone {
                 self.decide(Input::Lost(Side::Old));
             }
@@ -251,6 +281,7 @@ impl Stage<'_> {
     /// Ends the session of an edge.
     pub fn cut(&mut self, n: At) {
         self.world.edge_mut(n).session = false;
+        self.go_on_alone(n);
         self.world.net.cut(n);
         self.note(|mv| {
             if !mv.state.is_decided() {
@@ -271,14 +302,20 @@ impl Stage<'_> {
     pub fn timer(&mut self) -> bool {
         let Some(mv) = self.world.nva.open else { return false };
         let silent = match mv.state {
-            State::AbortingOld => Side::Old,
+            State::AbortingOld { .. } => Side::Old,
             State::AbortingNew => Side::New,
-            State::Revoking { .. } | State::Committing { .. } | State::Yielding { .. } => return false,
+            State::Yielding { by_word: false } => Side::Old,
+            State::Revoking { .. } | State::Committing { .. } | State::Yielding { by_word: true } => return false,
             _ => return self.decide(Input::Deadline),
         };
         // An edge that runs has a session again within a deadline, so one that has none is gone for good.
         let edge = self.world.edge(mv.party(silent));
-        edge.gone && edge.fresh && self.decide(Input::GoneForGood(silent))
+        let for_good = edge.gone && edge.fresh;
+        match mv.state {
+            // An edge that has a session answers in time.
+            State::Yielding { .. } if !for_good => !edge.session && self.decide(Input::Deadline),
+            _ => for_good && self.decide(Input::GoneForGood(silent)),
+        }
     }
 
     /// Restarts the authority, which reads its journal.
@@ -290,8 +327,8 @@ impl Stage<'_> {
         nva.open = nva.open.filter(|mv| !forgets || mv.state.is_decided()).map(|mv| {
             let state = match mv.state {
                 State::Committing { .. } => State::Committing { old: false, new: mv.failover },
-                State::AbortingOld | State::AbortingNew => State::AbortingOld,
-                _ if mv.failover => State::Yielding { by_word: true },
+                State::AbortingOld { .. } | State::AbortingNew => State::AbortingOld { denied: None },
+                State::Yielding { .. } => mv.state,
                 _ => State::PreparingNew { left: false },
             };
             Move { state, early: 0, ..mv }
@@ -300,6 +337,7 @@ impl Stage<'_> {
         for n in EDGES {
             let edge = self.world.edge_mut(n);
             (edge.session, edge.gone) = (false, false);
+            self.go_on_alone(n);
         }
     }
 }

@@ -19,12 +19,26 @@ pub struct Case {
     depth: Option<usize>,
 }
 
-const NONE: Faults = Faults { moves: 1, crashes: 0, resumes: 0, refusals: 0, cuts: 0, deadlines: true };
+const NONE: Faults = Faults {
+    moves: 1,
+    crashes: 0,
+    resumes: 0,
+    refusals: 0,
+    cuts: 0,
+    unplanned: 0,
+    lies: 0,
+    one: false,
+    deadlines: true,
+};
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
 /// All cases, the smallest first.
-pub const CASES: [Case; 9] = [
-    Case { name: "one-move", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ..WHOLE },
+pub const CASES: [Case; 11] = [
+    Case {
+        name: "one-move",
+        faults: Faults { crashes: 1, unplanned: 1, lies: 1, one: true, resumes: 1, ..NONE },
+        ..WHOLE
+    },
     Case {
         name: "refusing-forwarder",
         faults: Faults { refusals: 2, resumes: 1, cuts: 1, ..NONE },
@@ -32,6 +46,8 @@ pub const CASES: [Case; 9] = [
         ..WHOLE
     },
     Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case { name: "unplanned", faults: Faults { unplanned: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case { name: "liar", faults: Faults { lies: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "two-moves-abort", faults: Faults { moves: 2, resumes: 1, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },
@@ -70,6 +86,7 @@ pub(super) struct Small {
     rests: Rests,
 }
 
+const CLAIMED: &str = "I11: a claim takes no VM from an edge that knows it";
 const ONE_DELIVERS: &str = "I1: one edge delivers, where the VM runs";
 const NOT_LOST: &str = "I2, I3: the frame is neither lost nor loops";
 const RESTS: &str = "I2, I4, I8: a run without faults comes to a good rest";
@@ -115,6 +132,7 @@ impl Model for Small {
                 rest::one_delivers(world, &model.rules).is_ok()
             }),
             Property::always(NOT_LOST, |_, world: &World| rest::lost(world).is_ok()),
+            Property::always(CLAIMED, |_, world: &World| rest::claimed(world).is_ok()),
             Property::always(RESTS, |model: &Self, world: &World| {
                 rest::lost(world).is_err() || model.rests.has(world, &model.rules)
             }),
@@ -201,7 +219,7 @@ fn timeline(way: Way, rules: &Rules) -> Vec<String> {
         last = Some(world);
     }
     let Some(world) = last else { return lines };
-    let now = rest::one_delivers(&world, rules).and_then(|()| rest::lost(&world));
+    let now = rest::one_delivers(&world, rules).and_then(|()| rest::lost(&world)).and_then(|()| rest::claimed(&world));
     let broken = now.and_then(|()| {
         lines.push("     without faults from here on:".into());
         rest::run(&world, rules, |event, world| lines.push(format!("     {event:?}\n       {world}")))

@@ -2,10 +2,10 @@
 
 use super::fence::{Fence, Rules};
 use super::net::{At, Msg, Packet};
-use super::world::{Edge, Frame, Interned, World, at, generation, place, version};
-use nvo3_mobility::nve::rules::{Input, News, Output, Plan, State, Word};
-use nvo3_mobility::table::{Action, Ingress};
-use nvo3_nva_proto::{MoveId, MoveResult};
+use super::world::{Edge, Frame, Interned, World, at, generation, locator, move_id, place, short, version};
+use nvo3_mobility::nve::rules::{Input, News, Output, Plan, Sign, State, TsiState, Word};
+use nvo3_mobility::table::Action;
+use nvo3_nva_proto::MoveResult;
 
 /// The most hops of the frame. It is more than any path of two moves and an abort has.
 const MOST_HOPS: u8 = 9;
@@ -23,16 +23,20 @@ impl Stage<'_> {
         let Some((after, outputs)) = self.rules.edge_step(before, input) else { return false };
         let edge = self.world.edge_mut(n);
         edge.tsi = Interned::new(after);
+        if before.state != after.state {
+            let id = |tsi: TsiState| tsi.state.plan().map(|plan| plan.id);
+            edge.alone &= id(before).is_some() && id(before) == id(after);
+        }
         let waits = after.state.awaits_forwarder();
         if !waits {
-            edge.table = edge.tsi;
+            edge.table = (edge.tsi, edge.alone);
             edge.dazed &= after.state == State::Away;
         }
         for output in outputs {
             self.carry_out(n, output);
         }
-        let in_force = self.world.edge(n).table.get().state;
-        if waits && self.rules.entry(in_force) == self.rules.entry(after.state) {
+        let edge = self.world.edge(n);
+        if waits && edge.in_force(self.rules) == self.rules.entry(after.state, edge.alone) {
             self.applied(n);
         }
         self.look_after_frame(n);
@@ -42,15 +46,26 @@ impl Stage<'_> {
     /// The forwarder of an edge applies the order that it has.
     pub fn applied(&mut self, n: At) {
         let edge = self.world.edge_mut(n);
-        (edge.table, edge.dazed) = (edge.tsi, false);
+        (edge.table, edge.dazed) = ((edge.tsi, edge.alone), false);
         self.look_after_frame(n);
         self.step(n, Input::Applied);
+    }
+
+    /// The session of an edge is lost: the authority may end the move without the edge.
+    pub fn go_on_alone(&mut self, n: At) {
+        let edge = self.world.edge_mut(n);
+        let TsiState { state, .. } = edge.tsi.get();
+        edge.alone |= state.plan().is_some();
+        if !state.awaits_forwarder() {
+            edge.table = (edge.tsi, edge.alone);
+        }
+        self.look_after_frame(n);
     }
 
     fn carry_out(&mut self, n: At, output: Output) {
         match output {
             Output::Say(id, v, word) => {
-                let (id, version) = (id.0 as u8, generation(v));
+                let (id, version) = (short(id), generation(v));
                 self.say(
                     n,
                     match word {
@@ -63,14 +78,16 @@ impl Stage<'_> {
                     },
                 );
             }
-            Output::Refuse(id, v, _) => self.say(n, Msg::Refused { id: id.0 as u8, version: generation(v) }),
+            Output::Refuse(id, v, why) => self.say(n, Msg::Refused { id: short(id), version: generation(v), why }),
             Output::Register => {
                 let edge = self.world.edge(n);
-                let expected = edge.cached.0.max(generation(edge.tsi.get().floor));
-                self.say(n, Msg::Register { expected });
+                let TsiState { state, floor } = edge.tsi.get();
+                let by_word = !matches!(state, State::Claiming { sign: Sign::Frame, .. });
+                let expected = edge.cached.0.max(generation(floor));
+                self.say(n, Msg::Register { expected, by_word });
             }
             Output::Tell(news) => self.news(n, news),
-            // The model never detaches a VM, lets the timer fire at any time, and has no claim by a frame.
+            // The model never detaches a VM, and lets the timers fire at any time.
             Output::Deregister | Output::ForwardFor(_) | Output::Probe => {}
         }
     }
@@ -80,7 +97,9 @@ impl Stage<'_> {
         let host = &mut self.world.host;
         match news {
             News::Suspended if host.from == n && host.leg > 0 && !host.resumed => host.may_stop = true,
-            News::ActivateFailed | News::SuspendFailed if host.at == n && host.runs => {
+            News::ActivateFailed | News::SuspendFailed | News::Displaced | News::NotRegistered
+                if host.at == n && host.runs =>
+            {
                 self.world.edge_mut(n).untold = true
             }
             _ => {}
@@ -103,18 +122,19 @@ impl Stage<'_> {
                 if !failover {
                     edge.moves |= 1 << id;
                 }
-                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                let plan = Plan { id: move_id(id), version: version(v), peer: place(peer) };
                 self.step(
                     n,
                     match (old, failover) {
                         (false, _) => Input::PrepareNew(plan),
-                        (true, true) => Input::Yield(plan),
+                        (true, true) if suspended => Input::Yield(plan),
+                        (true, true) => Input::Confirm(plan),
                         (true, false) => Input::PrepareOld(plan, suspended),
                     },
                 );
             }
             Msg::Left { id } => {
-                self.step(n, Input::Left(MoveId(id.into())));
+                self.step(n, Input::Left(move_id(id)));
             }
             Msg::Revoke { id, version: v, .. } if self.rules.ordered && self.world.edge(n).moves & (1 << id) == 0 => {
                 self.say(n, Msg::Revoked { id, version: v });
@@ -122,16 +142,16 @@ impl Stage<'_> {
             // In each session a Prepare comes before its Revoke. If the Revoke overtook it, "revoked" would be a false answer.
             Msg::Revoke { id, .. } if self.world.edge(n).moves & (1 << id) == 0 => {}
             Msg::Revoke { id, version: v, peer } => {
-                let plan = Plan { id: MoveId(id.into()), version: version(v), peer: place(peer) };
+                let plan = Plan { id: move_id(id), version: version(v), peer: place(peer) };
                 self.step(n, Input::Revoke(plan));
             }
             Msg::Outcome { id, result, version: v, place: to } => {
-                let (move_id, version) = (MoveId(id.into()), version(v));
+                let (named, version) = (move_id(id), version(v));
                 let input = match (result, to == n) {
-                    (MoveResult::Committed, true) => Input::CommittedHere(move_id, version),
-                    (MoveResult::Committed, false) => Input::Committed(move_id, version, place(to)),
-                    (_, true) => Input::AbortedHere(move_id, version),
-                    (_, false) => Input::Aborted(move_id, version, place(to)),
+                    (MoveResult::Committed, true) => Input::CommittedHere(named, version),
+                    (MoveResult::Committed, false) => Input::Committed(named, version, place(to)),
+                    (_, true) => Input::AbortedHere(named, version),
+                    (_, false) => Input::Aborted(named, version, place(to)),
                 };
                 self.world.edge_mut(n).heard = true;
                 self.step(n, input);
@@ -142,6 +162,7 @@ impl Stage<'_> {
                 self.say(n, Msg::OutcomeInForce { id });
             }
             Msg::Accepted { version: v } => {
+                self.world.edge_mut(n).denied = false;
                 self.step(n, Input::Registered(version(v)));
             }
             Msg::Stale { version: v, place: to } => {
@@ -152,6 +173,7 @@ impl Stage<'_> {
                 self.step(n, Input::Again);
             }
             Msg::Denied => {
+                self.world.edge_mut(n).denied = true;
                 self.step(n, Input::NotRegistered);
             }
             Msg::Update { version: v, place: to } => {
@@ -206,17 +228,14 @@ impl Stage<'_> {
     pub fn frame_in(&mut self, n: At, from: Option<At>, hops: u8) {
         let edge = self.world.edge(n);
         let held = Frame::Held { at: n, from, hops };
+        let astray = self.world.host.astray;
         let fly = |to: At| {
             if hops < MOST_HOPS { Frame::Flying { from: n, to, hops: hops + 1 } } else { Frame::Looped }
         };
-        self.world.frame = if let Some(entry) = self.rules.entry(edge.table.get().state) {
-            let ingress = match from {
-                None => Ingress::Vap,
-                Some(from) if entry.party == Some(place(from)) => Ingress::Party,
-                Some(_) => Ingress::Tunnel,
-            };
-            match entry.act(ingress) {
+        self.world.frame = if let Some(entry) = edge.in_force(self.rules) {
+            match entry.act(entry.ingress(from.map(locator))) {
                 Action::Deliver if self.world.host.runs && self.world.host.at == n => Frame::Delivered,
+                Action::Deliver if astray => Frame::Excused,
                 Action::Deliver => Frame::Unread { at: n },
                 Action::Hold(_) => held,
                 Action::Tunnel(to) if from == Some(at(to)) && self.rules.lacks(Fence::Return) => {
@@ -241,7 +260,7 @@ impl Stage<'_> {
         let edge = self.world.edge(at);
         let news = edge.cached != (self.world.nva.version, self.world.nva.at);
         let asked = self.rules.ordered && self.world.net.updates(at);
-        let asks = edge.session && edge.table.get().state == State::Away && news && !asked;
+        let asks = edge.session && edge.in_force(self.rules).is_none() && news && !asked;
         asks.then_some(at)
     }
 }

@@ -94,7 +94,7 @@ impl Rules {
     /// One step of an NVE's move table.
     pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs<Output>)> {
         use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
-        use State::{Leaving, Suspended, Suspending, Vacating};
+        use State::{Leaving, Suspended, Suspending, Vacated, Vacating};
         let step = |tsi| rules::step(tsi, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         let low = TsiState { floor: Version::default(), ..tsi };
         match (self.without, tsi.state, input) {
@@ -106,7 +106,7 @@ impl Rules {
                 outputs.push(Output::Tell(News::Suspended));
                 Some((after, outputs))
             }
-            (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_), AbortedHere(..)) => {
+            (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_) | Vacated(_), AbortedHere(..)) => {
                 let (after, outputs) = step(tsi)?;
                 let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
                 Some((TsiState { state, ..after }, outputs))
@@ -115,9 +115,9 @@ impl Rules {
         }
     }
 
-    /// The forwarder's entry in a state of an NVE.
-    pub fn entry(&self, state: State) -> Option<Entry> {
-        let entry = rules::entry(state)?;
+    /// The forwarder's entry in a state of an NVE. `alone`: the session was lost in the move in hand.
+    pub fn entry(&self, state: State, alone: bool) -> Option<Entry> {
+        let entry = if alone { rules::entry_alone(state) } else { rules::entry(state) }?;
         match (self.without, state) {
             (Some(Fence::OwnVaps), State::Prepared(_)) => Some(Entry { vap: Action::Hold(Lane::Direct), ..entry }),
             _ => Some(entry),
@@ -133,12 +133,13 @@ impl Rules {
         let step = |input| nva::step(state, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         match (self.without, state, input) {
             (Some(Fence::Arbiter), PreparingNew { .. } | PreparingOld | Ready | Suspended, Deadline | Resumed) => {
-                Some((AbortingOld, Outputs::from_iter([Abort, Outcome(Old)])))
+                Some((AbortingOld { denied: None }, Outputs::from_iter([Abort, Outcome(Old)])))
             }
             (Some(Fence::PreparedAgain), _, Returned(New, true)) => step(Returned(New, false)),
             (Some(Fence::OldFirst), ..) => {
                 let (after, mut outputs) = step(input)?;
-                if after == AbortingOld && state != AbortingOld {
+                let aborts = |state| matches!(state, AbortingOld { .. });
+                if aborts(after) && !aborts(state) {
                     outputs.extend([PublishAbort, Outcome(New)]);
                 }
                 Some((after, outputs))

@@ -3,9 +3,9 @@
 use super::edge::Stage;
 use super::fence::{Fence, Rules};
 use super::net::{At, Packet, name};
-use super::world::{EDGES, Frame, World, at};
+use super::world::{EDGES, Frame, World, at, move_id};
 use nvo3_mobility::nve::rules::{Input, State};
-use nvo3_nva_proto::{MoveId, MoveResult};
+use nvo3_nva_proto::MoveResult;
 use std::fmt;
 
 /// One event.
@@ -45,6 +45,16 @@ pub enum Event {
     Runs(At),
     /// A frame of the VM shows that the VM is at this edge.
     Shows(At),
+    /// The VM dies and starts at this edge. `true`: its hypervisor says so; `false`: only its frames show it.
+    Appears(At, bool),
+    /// A port of this edge sends a frame in the VM's name.
+    Lies(At),
+    /// The VM answers the edge that asks whether it is there.
+    Answers(At),
+    /// No VM answered the edge.
+    Silent(At),
+    /// The hypervisor of an edge gives up a VM that is halted there and runs elsewhere.
+    GivesUp(At),
     /// The frame comes in at an edge's own VAP.
     Sent(At),
     /// The frame comes out of a tunnel.
@@ -73,11 +83,34 @@ impl fmt::Debug for Event {
             Self::Resumes => write!(f, "VM goes on at the source"),
             Self::Runs(n) => write!(f, "hypervisor: the VM runs at {}", name(*n)),
             Self::Shows(n) => write!(f, "the VM's own frame at {}", name(*n)),
+            Self::Appears(n, true) => write!(f, "the VM dies and STARTS at {}, as its hypervisor says", name(*n)),
+            Self::Appears(n, false) => write!(f, "the VM dies and STARTS at {}, as its frame shows", name(*n)),
+            Self::Lies(n) => write!(f, "A LIAR sends in the VM's name at {}", name(*n)),
+            Self::Answers(n) => write!(f, "the VM answers {}", name(*n)),
+            Self::Silent(n) => write!(f, "no VM answers {}", name(*n)),
+            Self::GivesUp(n) => write!(f, "hypervisor: the VM is not at {}", name(*n)),
             Self::Sent(n) => write!(f, "a frame for the VM comes in at {}", name(*n)),
             Self::FrameArrives => write!(f, "the frame arrives"),
             Self::Asks => write!(f, "the edge that keeps the frame asks"),
         }
     }
+}
+
+const fn runs_at(world: &World, n: At) -> bool {
+    world.host.runs && world.host.at == n
+}
+
+/// True if a frame of the VM may change something at an edge. A refused claim is tried again later than a hypervisor gives up a VM that
+/// is halted elsewhere.
+fn may_show(world: &World, n: At) -> bool {
+    let halted = |other: At| matches!(world.state(other), State::Halted { .. });
+    let waits = world.edge(n).denied && EDGES.into_iter().any(|other| other != n && halted(other));
+    runs_at(world, n) && !waits && !world.state(n).is_home()
+}
+
+/// True if an edge asks the VM whether it is there.
+fn is_asked(world: &World, n: At) -> bool {
+    matches!(world.state(n), State::Confirming(_))
 }
 
 /// Adds the events of the network and of the forwarders.
@@ -88,6 +121,9 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
         }
         if !world.edge(n).session {
             to.push(Event::Hello(n));
+        }
+        if is_asked(world, n) && runs_at(world, n) {
+            to.push(Event::Answers(n));
         }
     }
     let missing = !rules.ordered && !rules.lacks(Fence::NextMove);
@@ -105,8 +141,11 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
 pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     let host = &world.host;
     for n in EDGES {
-        if host.runs && host.at == n && world.edge(n).untold {
+        if runs_at(world, n) && world.edge(n).untold && !host.by_frame {
             to.push(Event::Runs(n));
+        }
+        if host.by_frame && may_show(world, n) {
+            to.push(Event::Shows(n));
         }
     }
     let ended = world.result(host.leg);
@@ -121,7 +160,7 @@ pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     {
         to.push(Event::Suspend);
     }
-    let prepared = world.state(host.to).may_run_for(MoveId(host.leg.into())) || rules.lacks(Fence::MayRun);
+    let prepared = world.state(host.to).may_run_for(move_id(host.leg)) || rules.lacks(Fence::MayRun);
     if host.leg > 0 && !host.runs && host.at == host.from && !host.resumed && prepared {
         to.push(Event::Starts);
     }
@@ -134,6 +173,15 @@ pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
 
 /// Adds the timers that may fire.
 pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
+    for n in EDGES {
+        // A VM that runs answers in time.
+        if is_asked(world, n) && !runs_at(world, n) {
+            to.push(Event::Silent(n));
+        }
+        if matches!(world.state(n), State::Halted { .. }) && world.host.at != n {
+            to.push(Event::GivesUp(n));
+        }
+    }
     if world.nva.open.is_some() {
         to.push(Event::Deadline);
     }
@@ -144,7 +192,7 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
                 let edge = world.edge(other);
                 let hears = edge.cached.0 > 0 || world.net.updates(other);
                 let stale = hears && edge.cached.0 < world.nva.version;
-                let sends = match edge.table.get().state {
+                let sends = match edge.table.0.get().state {
                     State::Away => true,
                     State::Forwarding { to } => at(to) == n,
                     _ => false,
@@ -161,7 +209,9 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
 pub fn faults(world: &World, to: &mut Vec<Event>) {
     let left = world.left;
     if left.moves > 0 && world.nva.open.is_none() {
-        to.extend(EDGES.into_iter().filter(|n| *n != world.nva.at && (world.host.leg > 0 || *n == 1)).map(Event::Plan));
+        // A port to which management moves the VM may speak for it.
+        let may = |n: &At| *n != world.nva.at && (world.host.leg > 0 || *n == 1) && world.host.liar != Some(*n);
+        to.extend(EDGES.into_iter().filter(may).map(Event::Plan));
     }
     for n in EDGES {
         if left.crashes > 0 {
@@ -176,18 +226,28 @@ pub fn faults(world: &World, to: &mut Vec<Event>) {
         if !world.edge(n).session && !world.edge(n).gone {
             to.push(Event::Gone(n));
         }
-        if world.host.runs && world.host.at == n && world.edge(n).untold {
+        if !world.host.by_frame && world.edge(n).untold && may_show(world, n) {
             to.push(Event::Shows(n));
         }
+        let elsewhere = world.host.at != n && !(world.host.leg > 0 && world.host.to == n);
+        if left.unplanned > 0 && elsewhere && world.host.liar != Some(n) {
+            to.extend([true, false].map(|by_word| Event::Appears(n, by_word)));
+        }
+        if left.lies > 0 && elsewhere && world.host.liar.is_none() {
+            to.push(Event::Lies(n));
+        }
         let edge = world.edge(n);
-        if world.frame == Frame::Unsent && (edge.cached.0 > 0 || edge.table.get().state != State::Away) {
+        if world.frame == Frame::Unsent && (edge.cached.0 > 0 || edge.table.0.get().state != State::Away) {
             to.push(Event::Sent(n));
         }
     }
     if left.crashes > 0 {
         to.push(Event::NvaCrash);
     }
-    let parted = matches!(world.state(world.host.at), State::Suspending(_) | State::Vacating(_) | State::Suspended(_));
+    let parted = matches!(
+        world.state(world.host.at),
+        State::Suspending(_) | State::Vacating(_) | State::Suspended(_) | State::Vacated(_)
+    );
     if left.resumes > 0 && (!world.host.runs || parted) {
         to.push(Event::Resumes);
     }
@@ -215,19 +275,19 @@ impl Stage<'_> {
                 self.cut(n);
             }
             Event::Crash(n) => {
-                self.world.left.crashes -= 1;
+                self.world.left.spend(1, 0, 0);
                 self.cut(n);
                 self.crash(n);
             }
             Event::NvaCrash => {
-                self.world.left.crashes -= 1;
+                self.world.left.spend(1, 0, 0);
                 self.restart();
             }
             Event::Deadline => return self.timer(),
             Event::ForwardEnds(n) => return self.step(n, Input::ForwardEnds),
             Event::Plan(to) => return self.order_move(to),
             Event::Suspend => {
-                return self.step(self.world.host.from, Input::Suspend(MoveId(self.world.host.leg.into())));
+                return self.step(self.world.host.from, Input::Suspend(move_id(self.world.host.leg)));
             }
             Event::Stops => self.world.host.runs = false,
             Event::Starts => {
@@ -251,6 +311,16 @@ impl Stage<'_> {
                 self.world.edge_mut(n).heard = true;
                 return self.step(n, Input::Frame);
             }
+            Event::Appears(n, by_word) => self.appear(n, by_word),
+            Event::Lies(n) => {
+                self.world.left.spend(0, 0, 1);
+                self.world.host.liar = Some(n);
+                self.world.edge_mut(n).heard = true;
+                return self.step(n, Input::Frame);
+            }
+            Event::Answers(n) => return self.step(n, Input::Frame),
+            Event::Silent(n) => return self.step(n, Input::Silent),
+            Event::GivesUp(n) => return self.step(n, Input::Detach),
             Event::Sent(n) => self.frame_in(n, None, 0),
             Event::FrameArrives => {
                 let Frame::Flying { from, to, hops } = self.world.frame else { return false };
@@ -275,6 +345,20 @@ impl Stage<'_> {
         (host.leg, host.from, host.to) = (id, from, to);
         (host.may_suspend, host.may_stop, host.resumed) = (false, false, false);
         true
+    }
+
+    /// The VM dies, and starts at another edge. Nobody planned that.
+    fn appear(&mut self, n: At, by_word: bool) {
+        self.world.left.spend(0, 1, 0);
+        for edge in &mut self.world.edges {
+            edge.untold = false;
+        }
+        let host = &mut self.world.host;
+        (host.runs, host.at, host.may_stop, host.resumed) = (true, n, false, host.leg > 0);
+        (host.by_frame, host.astray) = (!by_word, true);
+        self.world.edge_mut(n).heard = true;
+        let took = self.step(n, if by_word { Input::Runs } else { Input::Frame });
+        self.world.edge_mut(n).untold = !took;
     }
 
     /// Resumes the VM. It is a fault if no abort asks for it.

@@ -3,14 +3,19 @@
 use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Packet};
-use super::world::{Frame, Move, World, generation};
+use super::world::{EDGES, Frame, Move, World, generation, move_id};
 use nvo3_mobility::nva::rules::State::{AbortingNew, AbortingOld, Committing};
 use nvo3_mobility::nve::rules::State::{Installing, Prepared};
-use nvo3_nva_proto::{MoveId, MoveResult, Side};
+use nvo3_nva_proto::{MoveResult, Side};
 
 impl Stage<'_> {
-    /// Makes equivalent worlds equal. A frame that arrived or was excused makes room for another.
+    /// Makes equivalent worlds equal. A frame that arrived or was excused makes room for another. A VM that all know is astray no more.
     pub fn normalize(&mut self) {
+        let World { host, nva, .. } = &*self.world;
+        let all_know = nva.open.is_none() && nva.at == host.at;
+        if all_know && EDGES.into_iter().all(|n| self.world.delivers(n, self.rules) == (n == self.world.host.at)) {
+            (self.world.host.astray, self.world.host.overtaken) = (false, false);
+        }
         if matches!(self.world.frame, Frame::Delivered | Frame::Excused) {
             self.world.frame = Frame::Unsent;
         }
@@ -69,8 +74,8 @@ fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
     let side = mv.side(n)?;
     let (result, version, place) = match mv.state {
         Committing { .. } => (MoveResult::Committed, mv.version, mv.new),
-        AbortingOld if side == Side::New => return None,
-        AbortingOld | AbortingNew => (MoveResult::Aborted, mv.aborted, mv.old),
+        AbortingOld { .. } if side == Side::New => return None,
+        AbortingOld { .. } | AbortingNew => (MoveResult::Aborted, mv.aborted, mv.old),
         _ if world.nva.open.is_some_and(|open| open.id == id) => return None,
         _ if mv.aborted == 0 => (MoveResult::Committed, mv.version, mv.new),
         _ => (MoveResult::Aborted, mv.aborted, mv.old),
@@ -83,7 +88,7 @@ fn inert_at_edge(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool
     let edge = world.edge(packet.edge);
     let tsi = edge.tsi.get();
     let floor = generation(tsi.floor);
-    let in_hand = |id: u8| tsi.state.plan().is_some_and(|plan| plan.id == MoveId(id.into()));
+    let in_hand = |id: u8| tsi.state.plan().is_some_and(|plan| plan.id == move_id(id));
     let heard_of = |id: u8, failover| edge.heard && (failover || edge.moves & (1 << id) != 0);
     match packet.msg {
         Msg::Update { version, place } => {

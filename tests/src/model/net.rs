@@ -1,6 +1,6 @@
 //! Control messages, and the network that carries them.
 
-use nvo3_nva_proto::MoveResult;
+use nvo3_nva_proto::{MoveResult, Refusal};
 use std::fmt;
 
 /// The number of an edge: 0 is A, 1 is B, 2 is C.
@@ -18,14 +18,14 @@ pub enum Msg {
     Denied,
     Update { version: u8, place: At },
     Ready { id: u8, version: u8 },
-    Refused { id: u8, version: u8 },
+    Refused { id: u8, version: u8, why: Refusal },
     Suspended { id: u8, version: u8 },
     Activated { id: u8, version: u8 },
     Resumed { id: u8, version: u8 },
     Revoked { id: u8, version: u8 },
     OutcomeQuery { id: u8 },
     OutcomeInForce { id: u8 },
-    Register { expected: u8 },
+    Register { expected: u8, by_word: bool },
 }
 
 /// A message of the session with one edge.

@@ -6,7 +6,7 @@
 use super::edge::Stage;
 use super::fence::Rules;
 use super::happen::{Event, hypervisors, soon, timers};
-use super::net::name;
+use super::net::{At, name};
 use super::world::{EDGES, Faults, Frame, Move, World};
 use ahash::RandomState;
 use nvo3_mobility::nva::rules::State::{PreparingNew, PreparingOld, Ready};
@@ -116,6 +116,8 @@ fn not_kept(world: &World, rules: &Rules) -> Result<(), Broken> {
         return Ok(());
     }
     match world.frame {
+        // An edge that waits for the answer about a claim holds frames.
+        Frame::Held { at: keeper, .. } if world.host.liar == Some(keeper) => Ok(()),
         Frame::Held { at: keeper, from: None, .. } if world.host.runs && world.delivers(at, rules) => {
             Err(("I2", format!("{} keeps the frame and the VM runs at {}", name(keeper), name(at))))
         }
@@ -170,14 +172,25 @@ pub fn lost(world: &World) -> Result<(), Broken> {
     }
 }
 
-/// Checks that at most one edge delivers, and only where the VM runs.
+/// Checks that no claim took the VM away from an edge that knows that the VM runs there.
+pub fn claimed(world: &World) -> Result<(), Broken> {
+    if world.host.robbed { Err(("I11", "a port got the VM by a frame in its name".into())) } else { Ok(()) }
+}
+
+/// Checks that at most one edge delivers, and only where the VM runs. While a VM that died is astray, an edge that the authority counts
+/// as gone may deliver too.
 pub fn one_delivers(world: &World, rules: &Rules) -> Result<(), Broken> {
-    let all: Vec<_> = EDGES.into_iter().filter(|n| world.delivers(*n, rules)).collect();
+    let astray = world.host.astray;
+    // A hypervisor's word in a planned move counts before the old edge has stopped delivering.
+    let overtakes = world.state(world.host.at).plan().is_some_and(|plan| !plan.id.is_reserved());
+    let overtaken = |n: At| n != world.host.at && (overtakes || world.host.overtaken);
+    let counts = |n: &At| world.delivers(*n, rules) && !(astray && (world.edge(*n).gone || overtaken(*n)));
+    let all: Vec<_> = EDGES.into_iter().filter(counts).collect();
     if all.len() > 1 {
         return Err(("I1", format!("{} and {} deliver", name(all[0]), name(all[1]))));
     }
     match all.first() {
-        Some(n) if world.host.runs && *n != world.host.at => {
+        Some(n) if world.host.runs && *n != world.host.at && !astray => {
             Err(("I1", format!("{} delivers and the VM runs at {}", name(*n), name(world.host.at))))
         }
         _ => Ok(()),

@@ -4,10 +4,11 @@ use super::fence::Rules;
 use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::rules as nva;
 use nvo3_mobility::nve::rules::{State, TsiState};
+use nvo3_mobility::table::Entry;
 use nvo3_nva_proto::{Locators, MoveId, MoveResult, NveId, Place, Version};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{LazyLock, RwLock};
 
 pub const EDGES: [At; 3] = [0, 1, 2];
@@ -53,8 +54,10 @@ impl fmt::Debug for Interned {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
     pub tsi: Interned,
-    /// The state whose entry is in force in the forwarder.
-    pub table: Interned,
+    /// True if the session was lost in the move in hand.
+    pub alone: bool,
+    /// The state whose entry is in force in the forwarder, and whether it is the entry of an edge that is alone.
+    pub table: (Interned, bool),
     /// The cached mapping, which a frame follows if the TSI has no entry: version (0: none) and place.
     pub cached: (u8, At),
     /// True if the edge has heard of the TSI since it started.
@@ -70,6 +73,8 @@ pub struct Edge {
     pub dazed: bool,
     /// True if the hypervisor has not said yet that the VM runs here.
     pub untold: bool,
+    /// True if the last claim of the VM was refused.
+    pub denied: bool,
 }
 
 /// A move as the authority knows it.
@@ -95,8 +100,8 @@ pub struct Authority {
     pub open: Option<Move>,
     pub ended: Vec<Move>,
     pub unheard: Vec<(At, u8)>,
-    /// The edge that registered the VM during the open move, and the version that it knew.
-    pub claim: Option<(At, u8)>,
+    /// The edge that registered the VM during the open move, the version that it knew, and whether a hypervisor's word shows the VM.
+    pub claim: Option<(At, u8, bool)>,
 }
 
 /// The hypervisors and the management above them.
@@ -113,8 +118,18 @@ pub struct Host {
     pub may_suspend: bool,
     /// True if the edge said that the VM may stop.
     pub may_stop: bool,
-    /// True if the source resumed the VM by itself. Management then starts the VM nowhere else.
+    /// True if the source resumed the VM by itself, or the VM started elsewhere. Management then starts the VM nowhere else.
     pub resumed: bool,
+    /// True if only frames show the VM, because no hypervisor says where it runs.
+    pub by_frame: bool,
+    /// True from the death of a VM that starts elsewhere until all parties know where it is. Its frames may be lost.
+    pub astray: bool,
+    /// True if a planned move ended while the VM was astray. The old edge then delivers until it hears the outcome.
+    pub overtaken: bool,
+    /// The edge at which a port sent a frame in the VM's name.
+    pub liar: Option<At>,
+    /// True once the authority gave the VM to the liar's edge without need.
+    pub robbed: bool,
 }
 
 /// The one frame for the VM. `from` is `None` if the frame came in at the edge's own VAP.
@@ -153,6 +168,12 @@ pub struct Faults {
     pub resumes: u8,
     pub refusals: u8,
     pub cuts: u8,
+    /// How often the VM dies, and starts at another edge without a plan.
+    pub unplanned: u8,
+    /// How often a port sends in the VM's name.
+    pub lies: u8,
+    /// True if only one of the crashes, unplanned starts and lies happens.
+    pub one: bool,
     pub deadlines: bool,
 }
 
@@ -166,6 +187,27 @@ pub struct World {
     pub left: Faults,
 }
 
+/// The bit that marks the id of an unplanned move; the rest of the id is the number of its record.
+pub const UNPLANNED: u8 = 128;
+
+/// The id of a move, as the product's tables have it.
+pub const fn move_id(id: u8) -> MoveId {
+    if id & UNPLANNED == 0 { MoveId(id as u64) } else { MoveId(MoveId::FIRST_RESERVED.0 | (id ^ UNPLANNED) as u64) }
+}
+
+/// The id of a move, as the model has it.
+pub const fn short(id: MoveId) -> u8 {
+    if id.is_reserved() { id.0 as u8 | UNPLANNED } else { id.0 as u8 }
+}
+
+impl Faults {
+    /// A crash, an unplanned start or a lie happens.
+    pub const fn spend(&mut self, crashes: u8, unplanned: u8, lies: u8) {
+        (self.crashes, self.unplanned, self.lies) =
+            if self.one { (0, 0, 0) } else { (self.crashes - crashes, self.unplanned - unplanned, self.lies - lies) };
+    }
+}
+
 pub const fn version(generation: u8) -> Version {
     Version { epoch: if generation == 0 { 0 } else { 1 }, generation: generation as u64 }
 }
@@ -174,8 +216,17 @@ pub fn generation(version: Version) -> u8 {
     version.generation as u8
 }
 
+const fn address(at: At) -> Ipv4Addr {
+    Ipv4Addr::new(198, 51, 100, at + 1)
+}
+
+/// The outer source address of the frames that an edge tunnels.
+pub const fn locator(at: At) -> IpAddr {
+    IpAddr::V4(address(at))
+}
+
 pub fn place(at: At) -> Place {
-    Place { nve: NveId(u64::from(at) + 1), locators: Locators::V4(Ipv4Addr::new(198, 51, 100, at + 1)) }
+    Place { nve: NveId(u64::from(at) + 1), locators: Locators::V4(address(at)) }
 }
 
 pub fn at(place: Place) -> At {
@@ -183,12 +234,19 @@ pub fn at(place: Place) -> At {
 }
 
 impl Edge {
+    /// The entry that is in force in the forwarder.
+    pub fn in_force(&self, rules: &Rules) -> Option<Entry> {
+        let (table, alone) = self.table;
+        rules.entry(table.get().state, alone)
+    }
+
     /// An edge that has just started.
     pub fn new() -> Self {
         let away = Interned::new(TsiState::default());
         Self {
             tsi: away,
-            table: away,
+            alone: false,
+            table: (away, false),
             cached: (0, 0),
             heard: false,
             moves: 0,
@@ -197,6 +255,7 @@ impl Edge {
             gone: false,
             dazed: false,
             untold: false,
+            denied: false,
         }
     }
 }
@@ -214,14 +273,14 @@ impl World {
             let mut edge = Edge { cached: (1, 0), session: true, fresh: false, ..Edge::new() };
             if n == 0 {
                 edge.tsi = Interned::new(TsiState { state: State::Here, floor: version(1) });
-                edge.table = edge.tsi;
+                edge.table = (edge.tsi, false);
                 edge.heard = true;
             }
             edge
         };
         let mut net = Net::default();
         if left.moves > 1 && !ordered {
-            net.send(Packet { edge: 0, up: true, msg: Msg::Register { expected: 0 } }, ordered);
+            net.send(Packet { edge: 0, up: true, msg: Msg::Register { expected: 0, by_word: true } }, ordered);
         }
         Self {
             edges: [edge(0), edge(1), edge(2)],
@@ -243,6 +302,11 @@ impl World {
                 may_suspend: false,
                 may_stop: false,
                 resumed: false,
+                by_frame: false,
+                astray: false,
+                overtaken: false,
+                liar: None,
+                robbed: false,
             },
             frame: Frame::Unsent,
             net,
@@ -264,7 +328,7 @@ impl World {
 
     /// True if the entry in force at an edge delivers.
     pub fn delivers(&self, at: At, rules: &Rules) -> bool {
-        rules.entry(self.edge(at).table.get().state).is_some_and(|entry| entry.delivers())
+        self.edge(at).in_force(rules).is_some_and(|entry| entry.delivers())
     }
 
     /// True if the frame is under way or held.
@@ -274,9 +338,9 @@ impl World {
 
     /// The outcome of the ended move that an edge still has open. A session delivers it before messages about a later move.
     pub fn missed(&self, n: At) -> Option<Packet> {
-        let MoveId(id) = self.edge(n).tsi.get().state.plan()?.id;
-        let over = self.nva.ended.iter().any(|mv| u64::from(mv.id) == id);
-        over.then(|| self.net.outcome(n, id as u8)).flatten()
+        let id = short(self.edge(n).tsi.get().state.plan()?.id);
+        let over = self.nva.ended.iter().any(|mv| mv.id == id);
+        over.then(|| self.net.outcome(n, id)).flatten()
     }
 
     /// The result of a move, if it has ended.
@@ -292,8 +356,12 @@ impl fmt::Display for World {
             let edge = self.edge(n);
             let tsi = edge.tsi.get();
             write!(f, "{} {}/{}", name(n), tsi.state.name(), tsi.floor.generation)?;
-            if edge.table.get().state != tsi.state {
-                write!(f, " (in force: {})", edge.table.get().state.name())?;
+            let (table, alone) = edge.table;
+            if table.get().state != tsi.state {
+                write!(f, " (in force: {})", table.get().state.name())?;
+            }
+            if alone {
+                f.write_str(" alone")?;
             }
             let (cached, place) = edge.cached;
             if cached > 0 {

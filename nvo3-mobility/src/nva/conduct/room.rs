@@ -67,7 +67,7 @@ impl Conduct {
             None if unplanned => (State::Yielding { by_word: this_move.plan().by_word }, true),
             None => (State::PreparingNew { left: false }, true),
             Some(Outcome::Committed(_)) => (State::Committing { old: false, new: unplanned }, false),
-            Some(Outcome::Aborted(_)) => (State::AbortingOld, true),
+            Some(Outcome::Aborted(_)) => (State::AbortingOld { denied: None }, true),
         };
         self.running.insert(id, Running { state, timer: None, planned_at: now, inherited, suspect: false });
         self.set_timer(id, has_deadline.then_some(now + deadline));
@@ -95,7 +95,9 @@ impl Conduct {
         if before != after {
             match after {
                 // From here on the answers of the NVEs decide, or a whole deadline without an answer.
-                State::AbortingOld | State::AbortingNew => self.set_timer(id, Some(facts.now() + deadline(facts, id))),
+                State::AbortingOld { .. } | State::AbortingNew => {
+                    self.set_timer(id, Some(facts.now() + deadline(facts, id)))
+                }
                 State::Revoking { .. } | State::Committing { .. } | State::Ended(_) => self.set_timer(id, None),
                 _ => {}
             }
@@ -153,7 +155,7 @@ impl Conduct {
     pub(in crate::nva) fn time_out(&mut self, id: MoveId) -> Due {
         self.set_timer(id, None);
         match self.running.get(&id).map(|running| running.state) {
-            Some(State::AbortingOld) => Due::Absence(Side::Old),
+            Some(State::AbortingOld { .. }) => Due::Absence(Side::Old),
             Some(State::AbortingNew) => Due::Absence(Side::New),
             _ => Due::Deadline,
         }

@@ -54,7 +54,8 @@ impl Conduct {
         let plan = this_move.plan();
         let side = plan.side(to)?;
         match (self.state(facts.book(), id)?, side) {
-            (State::Committing { .. } | State::Ended(_) | State::AbortingNew, _) | (State::AbortingOld, Side::Old) => {}
+            (State::Committing { .. } | State::Ended(_) | State::AbortingNew, _)
+            | (State::AbortingOld { .. }, Side::Old) => {}
             _ => return None,
         }
         let (result, version) = (this_move.result(), this_move.decided_version());

@@ -35,7 +35,9 @@ impl Stations {
                 return Standing::Rests(Resting { mac: key.mac, version, ips, role });
             }
             State::Leaving(_) | State::Confirming(_) | State::Resuming(_) => (Side::Old, PartyState::Runs),
-            State::Suspending(_) | State::Vacating(_) | State::Suspended(_) => (Side::Old, PartyState::Stopped),
+            State::Suspending(_) | State::Vacating(_) | State::Suspended(_) | State::Vacated(_) => {
+                (Side::Old, PartyState::Stopped)
+            }
             State::Installing(_) | State::Prepared(_) | State::Holding(_) => (Side::New, PartyState::Stopped),
             State::Activating(_) | State::Active(_) => (Side::New, PartyState::Runs),
             State::Revoked(_) => (Side::New, PartyState::Revoked),

@@ -98,7 +98,7 @@ impl Station {
         self.heard &= !matches!(after.state, State::Away | State::Forwarding { .. });
         if let State::Claiming { sign, .. } = after.state {
             self.wanted = sign == Sign::Word;
-        } else if !matches!(after.state, State::Away | State::Here) {
+        } else if !matches!(after.state, State::Away | State::Here | State::Forwarding { .. }) {
             self.wanted = false;
         }
         if before.state != after.state {
@@ -127,7 +127,11 @@ const fn brought_by(before: State, after: State) -> Option<MoveId> {
 fn taken_by(before: State, after: TsiState, committed: Option<MoveId>) -> Option<MoveId> {
     match (before, after.state) {
         (
-            State::Leaving(plan) | State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan),
+            State::Leaving(plan)
+            | State::Suspending(plan)
+            | State::Vacating(plan)
+            | State::Suspended(plan)
+            | State::Vacated(plan),
             State::Forwarding { .. },
         ) if after.floor == plan.version || committed == Some(plan.id) => Some(plan.id),
         _ => None,

@@ -4,7 +4,7 @@ use crate::{nva, nve};
 use alloc::collections::BTreeSet;
 
 /// Every state of the NVE's table.
-const EDGE: [&str; 17] = [
+const EDGE: [&str; 18] = [
     "away",
     "claiming",
     "here",
@@ -13,6 +13,7 @@ const EDGE: [&str; 17] = [
     "suspending",
     "vacating",
     "suspended",
+    "vacated",
     "resuming",
     "halted",
     "forwarding",

@@ -300,7 +300,8 @@ fn move_group() -> BoxedStrategy<Message> {
         Policy,
         UnknownTsi,
         NotSupported,
-        StillHere
+        StillHere,
+        Halted
     ]));
     let ready = (move_id(), version(), refused)
         .prop_map(|(move_id, version, refused)| Message::Ready(Ready { move_id, version, refused }));

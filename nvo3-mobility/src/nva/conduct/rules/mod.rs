@@ -41,7 +41,10 @@ pub enum State {
         resumed: bool,
     },
     /// The move is aborted. The NVA tells the old NVE first.
-    AbortingOld,
+    AbortingOld {
+        /// The answer to the registration that started the move, if one did. It leaves once the old NVE does not tunnel to the new NVE.
+        denied: Option<Refusal>,
+    },
     /// The move is aborted. The old NVE holds or delivers, and the NVA tells the new NVE.
     AbortingNew,
     /// Nobody planned the move. The NVA has asked the old NVE to stop delivering.
@@ -149,6 +152,9 @@ use State::{
     AbortingNew, AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Revoking, Suspended, Yielding,
 };
 
+/// A planned move is aborted: no registration waits for an answer.
+const ABORTING_OLD: State = AbortingOld { denied: None };
+
 /// Takes one step of the table. `None`: the input is out of place, and nothing changes.
 #[rustfmt::skip]
 pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
@@ -177,9 +183,9 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (Suspended,                         Refused(Old, _))     => (state, outputs![]),
 
         (PreparingNew { .. } | PreparingOld | Ready | Suspended | Revoking { .. }, Revoked | Fenced)
-                                                                 => (AbortingOld, outputs![Abort, Outcome(Old)]),
-        (PreparingNew { .. } | Revoking { .. }, Refused(New, _)) => (AbortingOld, outputs![Abort, Outcome(Old)]),
-        (Revoking { resumed: true, .. },    Lost(New))           => (AbortingOld, outputs![Abort, Outcome(Old)]),
+                                                                 => (ABORTING_OLD, outputs![Abort, Outcome(Old)]),
+        (PreparingNew { .. } | Revoking { .. }, Refused(New, _)) => (ABORTING_OLD, outputs![Abort, Outcome(Old)]),
+        (Revoking { resumed: true, .. },    Lost(New))           => (ABORTING_OLD, outputs![Abort, Outcome(Old)]),
 
         (PreparingNew { .. },               Returned(New, _))    => (state, outputs![PrepareNew]),
         (PreparingOld | Ready,              Returned(New, true)) => (PreparingNew { left: false }, outputs![PrepareNew]),
@@ -191,8 +197,11 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (PreparingNew { left: true } | Suspended | Revoking { left: true, .. },
                                             Returned(Old, true)) => (state, outputs![PrepareOld(true)]),
 
-        (AbortingOld,                       Returned(Old, _))    => (state, outputs![Outcome(Old)]),
-        (AbortingOld,            InForce(Old) | GoneForGood(Old)) => (AbortingNew, outputs![PublishAbort, Outcome(New)]),
+        (AbortingOld { .. },                Returned(Old, _))    => (state, outputs![Outcome(Old)]),
+        (AbortingOld { denied: None }, InForce(Old) | GoneForGood(Old))
+                                                                 => (AbortingNew, outputs![PublishAbort, Outcome(New)]),
+        (AbortingOld { denied: Some(why) }, InForce(Old) | GoneForGood(Old))
+                                                                 => (AbortingNew, outputs![PublishAbort, Outcome(New), Deny(why)]),
         (AbortingNew,                       Returned(New, _))    => (state, outputs![Outcome(New)]),
         (AbortingNew,            InForce(New) | GoneForGood(New)) => (Ended(Aborted), outputs![Close(Aborted)]),
 
@@ -201,10 +210,12 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
         (Yielding { by_word: true },        Lost(Old))           => (Committing { old: false, new: true }, outputs![Commit, Outcome(Old), Grant]),
         (Yielding { by_word: true },        Deadline)            => (Committing { old: false, new: true }, outputs![Alarm, Commit, Outcome(Old), Grant]),
         // A frame is refused if the old NVE does not say that its VM is gone.
-        (Yielding { by_word: false },       Deadline)            => (AbortingOld, outputs![Deny(StillHere), Abort, Outcome(Old)]),
-        (Yielding { .. },                   Refused(Old, why))   => (AbortingOld, outputs![Deny(why), Abort, Outcome(Old)]),
+        (Yielding { by_word: false },       Deadline)            => (AbortingOld { denied: Some(StillHere) }, outputs![Abort, Outcome(Old)]),
+        // A hypervisor that runs the VM is believed rather than one that may go on with it.
+        (Yielding { by_word: true },        Refused(Old, Refusal::Halted)) => (state, outputs![PrepareOld(true)]),
+        (Yielding { .. },                   Refused(Old, why))   => (AbortingOld { denied: Some(why) }, outputs![Abort, Outcome(Old)]),
         // The VM has left the new NVE again.
-        (Yielding { .. },                   Revoked)             => (AbortingOld, outputs![Deny(Stale), Abort, Outcome(Old)]),
+        (Yielding { .. },                   Revoked)             => (AbortingOld { denied: Some(Stale) }, outputs![Abort, Outcome(Old)]),
 
         (Committing { new: true, .. },      InForce(Old) | Lost(Old) | GoneForGood(Old)) => (Ended(Committed), outputs![Close(Committed)]),
         (Committing { old: true, .. },      InForce(New) | Lost(New) | GoneForGood(New)) => (Ended(Committed), outputs![Close(Committed)]),
@@ -219,7 +230,7 @@ pub fn step(state: State, input: Input) -> Option<(State, Outputs)> {
 impl State {
     /// True once it is decided how the move ends.
     pub const fn is_decided(&self) -> bool {
-        matches!(self, Self::AbortingOld | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
+        matches!(self, Self::AbortingOld { .. } | Self::AbortingNew | Self::Committing { .. } | Self::Ended(_))
     }
 
     /// The state's name, as logs and counters write it.
@@ -230,7 +241,7 @@ impl State {
             Self::Ready => "ready",
             Self::Suspended => "suspended",
             Self::Revoking { .. } => "revoking",
-            Self::AbortingOld => "aborting-old",
+            Self::AbortingOld { .. } => "aborting-old",
             Self::AbortingNew => "aborting-new",
             Self::Yielding { .. } => "yielding",
             Self::Committing { .. } => "committing",
@@ -245,7 +256,7 @@ impl State {
             Self::Ready => "both NVEs are ready, and the VM may be suspended",
             Self::Suspended => "the old NVE has stopped delivering, and the VM runs nowhere",
             Self::Revoking { .. } => "the NVA has asked the new NVE never to activate the move",
-            Self::AbortingOld => "aborted, and the old NVE has not acknowledged that",
+            Self::AbortingOld { .. } => "aborted, and the old NVE has not acknowledged that",
             Self::AbortingNew => "aborted, and the new NVE has not acknowledged that",
             Self::Yielding { .. } => "nobody planned it, and the old NVE is asked to stop delivering",
             Self::Committing { .. } => "committed, and the NVEs have not acknowledged that",

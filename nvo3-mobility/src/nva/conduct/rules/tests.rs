@@ -21,6 +21,10 @@ const fn yielding(by_word: bool) -> State {
     Yielding { by_word }
 }
 
+const fn denying(why: Refusal) -> State {
+    AbortingOld { denied: Some(why) }
+}
+
 type Case = (State, Input, State, &'static [Output]);
 
 fn check(cases: &[Case]) {
@@ -79,7 +83,7 @@ fn a_vm_that_resumes_at_the_source_starts_the_same_abort() {
         (Ready, Resumed, revoking(false, true), &[Revoke]),
         (preparing(true), Resumed, revoking(true, true), &[Revoke]),
         (revoking(true, false), Resumed, revoking(true, true), &[]),
-        (revoking(true, true), Lost(New), AbortingOld, &[Abort, Outcome(Old)]),
+        (revoking(true, true), Lost(New), ABORTING_OLD, &[Abort, Outcome(Old)]),
     ]);
     assert_eq!(step(revoking(true, false), Lost(New)), None);
 }
@@ -88,11 +92,11 @@ fn a_vm_that_resumes_at_the_source_starts_the_same_abort() {
 #[test]
 fn an_abort_is_told_to_the_old_nve_first() {
     check(&[
-        (revoking(true, false), Revoked, AbortingOld, &[Abort, Outcome(Old)]),
-        (revoking(false, false), Fenced, AbortingOld, &[Abort, Outcome(Old)]),
-        (preparing(false), Refused(New, WHY), AbortingOld, &[Abort, Outcome(Old)]),
-        (AbortingOld, InForce(Old), AbortingNew, &[PublishAbort, Outcome(New)]),
-        (AbortingOld, GoneForGood(Old), AbortingNew, &[PublishAbort, Outcome(New)]),
+        (revoking(true, false), Revoked, ABORTING_OLD, &[Abort, Outcome(Old)]),
+        (revoking(false, false), Fenced, ABORTING_OLD, &[Abort, Outcome(Old)]),
+        (preparing(false), Refused(New, WHY), ABORTING_OLD, &[Abort, Outcome(Old)]),
+        (ABORTING_OLD, InForce(Old), AbortingNew, &[PublishAbort, Outcome(New)]),
+        (ABORTING_OLD, GoneForGood(Old), AbortingNew, &[PublishAbort, Outcome(New)]),
         (AbortingNew, InForce(New), Ended(Aborted), &[Close(Aborted)]),
         (AbortingNew, GoneForGood(New), Ended(Aborted), &[Close(Aborted)]),
     ]);
@@ -122,7 +126,7 @@ fn a_party_that_returns_is_told_where_the_move_is() {
         check(&[
             (preparing(true), Returned(New, restarted), preparing(true), &[PrepareNew]),
             (PreparingOld, Returned(Old, restarted), PreparingOld, &[PrepareOld(false)]),
-            (AbortingOld, Returned(Old, restarted), AbortingOld, &[Outcome(Old)]),
+            (ABORTING_OLD, Returned(Old, restarted), ABORTING_OLD, &[Outcome(Old)]),
             (AbortingNew, Returned(New, restarted), AbortingNew, &[Outcome(New)]),
             (yielding(true), Returned(Old, restarted), yielding(true), &[AskOld(true)]),
             (yielding(false), Returned(Old, restarted), yielding(false), &[AskOld(false)]),
@@ -175,16 +179,30 @@ fn nobodys_plan_commits_once_the_old_nve_has_stopped_or_is_gone() {
 #[test]
 fn a_yield_that_is_refused_is_an_abort_that_the_old_nve_hears_first() {
     for by_word in [false, true] {
-        check(&[(yielding(by_word), Refused(Old, WHY), AbortingOld, &[Deny(WHY), Abort, Outcome(Old)])]);
+        check(&[(yielding(by_word), Refused(Old, WHY), denying(WHY), &[Abort, Outcome(Old)])]);
     }
-    check(&[(yielding(false), Deadline, AbortingOld, &[Deny(StillHere), Abort, Outcome(Old)])]);
+    check(&[
+        (yielding(false), Deadline, denying(StillHere), &[Abort, Outcome(Old)]),
+        (denying(WHY), InForce(Old), AbortingNew, &[PublishAbort, Outcome(New), Deny(WHY)]),
+        (denying(WHY), GoneForGood(Old), AbortingNew, &[PublishAbort, Outcome(New), Deny(WHY)]),
+    ]);
     assert_eq!(step(yielding(false), Lost(Old)), None, "silence does not speak for a frame");
+}
+
+/// Checks VMM-7-03.
+#[test]
+fn a_halted_vm_is_taken_by_a_hypervisors_word_and_not_by_a_frame() {
+    use nvo3_nva_proto::Refusal::Halted;
+    check(&[
+        (yielding(true), Refused(Old, Halted), yielding(true), &[PrepareOld(true)]),
+        (yielding(false), Refused(Old, Halted), denying(Halted), &[Abort, Outcome(Old)]),
+    ]);
 }
 
 // The whole table.
 
 fn all_states() -> Vec<State> {
-    let mut all = alloc::vec![PreparingOld, Ready, Suspended, AbortingOld, AbortingNew];
+    let mut all = alloc::vec![PreparingOld, Ready, Suspended, ABORTING_OLD, denying(WHY), AbortingNew];
     for old in [false, true] {
         all.push(preparing(old));
         all.push(yielding(old));
@@ -234,12 +252,9 @@ fn a_decision_is_recorded_once_and_never_taken_back() {
         let committed = |state| matches!(state, Committing { .. } | Ended(Committed));
         if before.is_decided() {
             assert!(after.is_decided() && committed(before) == committed(after), "{before:?} with {input:?}");
-            assert!(!outputs.iter().any(|output| matches!(output, Commit | Abort | Grant | Deny(_))));
+            assert!(!outputs.iter().any(|output| matches!(output, Commit | Abort | Grant)));
         } else if after.is_decided() {
-            assert!(
-                outputs.iter().any(|output| matches!(output, Commit | Abort | Deny(_))),
-                "{before:?} with {input:?}"
-            );
+            assert!(outputs.iter().any(|output| matches!(output, Commit | Abort)), "{before:?} with {input:?}");
         }
     });
 }
@@ -268,7 +283,7 @@ fn no_deadline_and_no_silence_decides_while_the_vm_may_run_at_the_new_nve() {
             let nobodys = match before {
                 Yielding { by_word: true } => matches!(input, Deadline | Lost(Old) | GoneForGood(Old)),
                 Yielding { by_word: false } => {
-                    matches!((input, after), (GoneForGood(Old), Committing { .. }) | (Deadline, AbortingOld))
+                    matches!((input, after), (GoneForGood(Old), Committing { .. }) | (Deadline, AbortingOld { .. }))
                 }
                 _ => false,
             };
@@ -295,9 +310,10 @@ fn the_new_mapping_is_pushed_early_only_when_both_have_said_their_word() {
 fn the_new_nve_hears_of_an_abort_after_the_old_one_has_it_in_force() {
     every(|before, input, after| {
         if let Some((after, outputs)) = after
-            && matches!(after, AbortingOld)
+            && matches!(after, AbortingOld { .. })
         {
-            assert!(!outputs.contains(&Outcome(New)) && !outputs.contains(&PublishAbort), "{before:?} with {input:?}");
+            let early = |output: &Output| matches!(output, Outcome(New) | PublishAbort | Deny(_));
+            assert!(!outputs.iter().any(early), "{before:?} with {input:?}");
         }
     });
 }

@@ -35,19 +35,23 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Here,                          Yield(p)) if p.version > floor => (Suspending(p), outputs![]),
         (Away | Halted { .. } | Forwarding { .. } | Claiming { .. },
                                         Yield(p)) if p.version > floor => (Vacating(p), outputs![]),
+        // The old NVE was never prepared: the VM came to the new NVE before.
+        (Here,                          Committed(_, v, to) | Aborted(_, v, to)) if v > floor
+                                                                     => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         // The NVE restarted in the move. It goes on as a party of that move, whatever the VM's last frames made of the state.
         (Away | Claiming { sign: Sign::Frame, .. }, Committed(_, v, to) | Aborted(_, v, to)) if v > floor
                                                                      => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
+        // The claim is refused, or the move that the NVE restarted in is aborted. The VM's NVE may have tunnelled frames here before.
+        (Claiming { sign: Sign::Word, .. }, Aborted(_, v, to)) if v > floor
+                                                                     => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![]),
         (Away | Claiming { sign: Sign::Frame, .. }, AbortedHere(_, v)) if v > floor
                                                                      => (Halted { peer: None }, outputs![Tell(News::Halted)]),
         (Forwarding { .. },             MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
         (Forwarding { .. },             Withdrawn(v))   if v > floor => (Away, outputs![]),
         (Forwarding { .. },             ForwardEnds)                 => (Away, outputs![]),
         (Forwarding { .. },             Converged)                   => (state, outputs![ForwardFor(Linger)]),
-        // The outcome of a move that this NVE does not know does not say that the VM is gone. The mapping follows, and must count then.
-        (Here,                          Committed(..) | Aborted(..)) => return None,
         (_, MovedHere(v) | MovedTo(v, _) | Withdrawn(v) | Committed(_, v, _) | CommittedHere(_, v) | Aborted(_, v, _) | AbortedHere(_, v))
                                                         if v > floor => (state, outputs![]),
         _ => return None,

@@ -89,6 +89,8 @@ pub enum State {
     Vacating(Plan),
     /// The tunnel to the new NVE is in force; nothing is delivered here.
     Suspended(Plan),
+    /// The tunnel to the new NVE is in force, and the VM does not run here.
+    Vacated(Plan),
     /// The hypervisor resumed the VM here. Tunnelling goes on until the NVA has decided.
     Resuming(Plan),
     /// The move was aborted, and the VM is still suspended here. All frames are held until the hypervisor resumes it.
@@ -375,6 +377,7 @@ impl State {
             Self::Away
             | Self::Claiming { .. }
             | Self::Vacating(_)
+            | Self::Vacated(_)
             | Self::Forwarding { .. }
             | Self::Installing(_)
             | Self::Prepared(_)
@@ -401,6 +404,7 @@ impl State {
             | Self::Suspending(plan)
             | Self::Vacating(plan)
             | Self::Suspended(plan)
+            | Self::Vacated(plan)
             | Self::Resuming(plan)
             | Self::Activating(plan)
             | Self::Active(plan) => Some(plan),
@@ -431,6 +435,7 @@ impl State {
             Self::Suspending(_) => "suspending",
             Self::Vacating(_) => "vacating",
             Self::Suspended(_) => "suspended",
+            Self::Vacated(_) => "vacated",
             Self::Resuming(_) => "resuming",
             Self::Halted { .. } => "halted",
             Self::Forwarding { .. } => "forwarding",
@@ -468,6 +473,7 @@ impl State {
             Self::Suspending(_) => "the tunnel to the new NVE is ordered",
             Self::Vacating(_) => "the VM does not run here, and the tunnel to the new NVE is ordered",
             Self::Suspended(_) => "the tunnel to the new NVE is in force",
+            Self::Vacated(_) => "the VM does not run here, and the tunnel to the new NVE is in force",
             Self::Resuming(_) => "the VM was resumed here, and the NVA has not decided",
             Self::Halted { .. } => "the move was aborted, and the VM is suspended here",
             Self::Forwarding { .. } => "the VM is at another NVE, and late frames are tunnelled there",
@@ -504,9 +510,11 @@ pub const fn entry(state: State) -> Option<Entry> {
         State::Away => return None,
         State::Here | State::Activating(_) | State::Active(_) => Entry::DELIVER,
         State::Leaving(_) | State::Confirming(_) => Entry::DELIVER_AND_REMEMBER,
-        State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
-            tunnel(plan.peer)
-        }
+        State::Suspending(plan)
+        | State::Vacating(plan)
+        | State::Suspended(plan)
+        | State::Vacated(plan)
+        | State::Resuming(plan) => tunnel(plan.peer),
         State::Forwarding { to } => tunnel(to),
         // Also where only a frame shows the VM: after a restart in a move, the old NVE tunnels its frames here and must not get them
         // back.
@@ -534,9 +542,11 @@ pub const fn entry(state: State) -> Option<Entry> {
 pub const fn entry_alone(state: State) -> Option<Entry> {
     let Some(entry) = entry(state) else { return None };
     Some(match state {
-        State::Suspending(plan) | State::Vacating(plan) | State::Suspended(plan) | State::Resuming(plan) => {
-            Entry { party: Some(plan.peer), from_party: Action::Hold(Lane::Tunnelled), ..entry }
-        }
+        State::Suspending(plan)
+        | State::Vacating(plan)
+        | State::Suspended(plan)
+        | State::Vacated(plan)
+        | State::Resuming(plan) => Entry { party: Some(plan.peer), from_party: Action::Hold(Lane::Tunnelled), ..entry },
         _ => entry,
     })
 }

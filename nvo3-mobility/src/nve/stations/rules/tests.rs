@@ -97,12 +97,14 @@ fn the_tunnel_is_in_force_before_the_old_nve_says_suspended() {
         (Leaving(P), Suspend(M), Suspending(P), &[]),
         (Suspending(P), Suspend(M), Suspending(P), &[]),
         (Suspending(P), Applied, Suspended(P), &[SUSPENDED, Tell(News::Suspended)]),
-        (Vacating(P), Applied, Suspended(P), &[SUSPENDED, Tell(News::Suspended)]),
+        (Vacating(P), Applied, Vacated(P), &[SUSPENDED, Tell(News::Suspended)]),
         (Leaving(P), Refused, Leaving(P), &[Refuse(M, V, Refusal::Forwarder)]),
         (Suspended(P), Refused, Suspended(P), &[Refuse(M, V, Refusal::Forwarder)]),
+        (Vacated(P), Refused, Vacated(P), &[Refuse(M, V, Refusal::Forwarder)]),
         (Vacating(P), Refused, HALTED, &[Refuse(M, V, Refusal::Forwarder), Tell(News::SuspendFailed)]),
         (Vacating(P), Suspend(M), Vacating(P), &[]),
         (Suspended(P), Suspend(M), Suspended(P), &[Tell(News::Suspended)]),
+        (Vacated(P), Suspend(M), Vacated(P), &[Tell(News::Suspended)]),
         (Suspending(P), Refused, Leaving(P), &[Refuse(M, V, Refusal::Forwarder), Tell(News::SuspendFailed)]),
     ]);
 }
@@ -128,13 +130,16 @@ fn the_old_nve_tunnels_on_until_the_outcome_whatever_its_hypervisor_says() {
         (Suspending(P), Runs, Resuming(P), &[RESUMED]),
         (Vacating(P), Runs, Resuming(P), &[RESUMED]),
         (Suspended(P), Runs, Resuming(P), &[RESUMED]),
+        (Vacated(P), Runs, Resuming(P), &[RESUMED]),
         (Resuming(P), Runs, Resuming(P), &[]),
         (Leaving(P), Runs, Leaving(P), &[]),
         (Suspended(P), Detach, Suspended(P), &[]),
+        (Vacated(P), Detach, Vacated(P), &[]),
+        (Vacated(P), Frame, Vacated(P), &[]),
         (Suspended(P), Frame, Suspended(P), &[]),
         (Resuming(P), Detach, Resuming(P), &[]),
     ]);
-    for state in [Suspending(P), Vacating(P), Suspended(P), Resuming(P)] {
+    for state in [Suspending(P), Vacating(P), Suspended(P), Vacated(P), Resuming(P)] {
         let acts = [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|at| entry(state).unwrap().act(at));
         assert_eq!(acts, [Action::Tunnel(PEER); 3]);
     }
@@ -145,6 +150,7 @@ fn the_old_nve_tunnels_on_until_the_outcome_whatever_its_hypervisor_says() {
 fn after_a_commit_the_old_nve_forwards_for_a_while() {
     check(&[
         (Suspended(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
+        (Vacated(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Suspending(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Vacating(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
         (Leaving(P), Committed(M, V, PEER), TO_PEER, &[Tell(News::Gone), FOR_A_WHILE]),
@@ -165,6 +171,7 @@ fn a_forward_entry_follows_newer_moves_only() {
         (HALTED, MovedTo(V, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Leaving(P), MovedTo(AFTER, THIRD), TO_THIRD, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Suspended(P), MovedTo(AFTER, THIRD), TO_THIRD, &[Tell(News::Displaced), FOR_A_WHILE]),
+        (Vacated(P), MovedTo(AFTER, THIRD), TO_THIRD, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Suspended(P), MovedTo(V, PEER), Suspended(P), &[]),
     ]);
     for old in [version(8), BEFORE] {
@@ -293,6 +300,7 @@ fn after_an_abort_the_old_nve_delivers_on_its_hypervisors_word_only() {
     const BACK: Input = AbortedHere(M, AFTER);
     check(&[
         (Suspended(P), BACK, HALTED, &[Tell(News::Halted)]),
+        (Vacated(P), BACK, HALTED, &[Tell(News::Halted)]),
         (Suspending(P), BACK, HALTED, &[Tell(News::Halted)]),
         (Vacating(P), BACK, HALTED, &[Tell(News::Halted)]),
         (HALTED, Runs, Here, &[Tell(News::Running)]),
@@ -327,6 +335,7 @@ fn a_repeat_of_the_prepare_in_hand_gets_the_answer_of_now() {
         (Leaving(P), PrepareOld(P, false), Leaving(P), &[READY, Tell(News::Prepared)]),
         (Suspending(P), PrepareOld(P, false), Suspending(P), &[]),
         (Suspended(P), PrepareOld(P, false), Suspended(P), &[SUSPENDED]),
+        (Vacated(P), PrepareOld(P, false), Vacated(P), &[SUSPENDED]),
         (Resuming(P), PrepareOld(P, true), Resuming(P), &[RESUMED]),
         (Installing(T), PrepareNew(P), Installing(T), &[]),
         (Prepared(T), PrepareNew(P), Prepared(T), &[READY]),
@@ -386,6 +395,7 @@ fn an_old_nve_that_is_asked_to_yield_stops_delivering() {
         (Vacating(P), Yield(P), Vacating(P), &[]),
         (Vacating(P), PrepareOld(P, true), Vacating(P), &[]),
         (Suspended(P), Yield(P), Suspended(P), &[SUSPENDED]),
+        (Vacated(P), Yield(P), Vacated(P), &[SUSPENDED]),
     ]);
 }
 
@@ -404,9 +414,10 @@ fn a_frame_elsewhere_takes_no_vm_away_that_answers() {
         (Confirming(P), Committed(M, AFTER, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Confirming(P), MovedTo(AFTER, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
         (Confirming(P), Again, Confirming(P), &[QUERY]),
-        (HALTED, Confirm(P), Vacating(P), &[]),
+        (HALTED, Confirm(P), HALTED, &[Refuse(P.id, P.version, Refusal::Halted)]),
         (ASKING, Confirm(P), Confirming(P), &[Probe]),
         (Suspending(P), Confirm(P), Suspending(P), &[]),
+        (Vacated(P), Confirm(P), Vacated(P), &[]),
     ]);
 }
 
@@ -418,6 +429,7 @@ fn a_vm_that_nobody_stopped_goes_on_after_a_yield_that_ends_without_a_commit() {
         (Suspending(plan), AbortedHere(plan.id, AFTER), Here, &[Tell(News::Running)]),
         (Suspended(plan), AbortedHere(plan.id, AFTER), Here, &[Tell(News::Running)]),
         (Vacating(plan), AbortedHere(plan.id, AFTER), HALTED, &[Tell(News::Halted)]),
+        (Vacated(plan), AbortedHere(plan.id, AFTER), HALTED, &[Tell(News::Halted)]),
     ]);
 }
 
@@ -427,6 +439,7 @@ fn a_new_session_repeats_what_is_not_answered() {
     check(&[
         (Leaving(P), Again, Leaving(P), &[QUERY]),
         (Suspended(P), Again, Suspended(P), &[SUSPENDED, QUERY]),
+        (Vacated(P), Again, Vacated(P), &[SUSPENDED, QUERY]),
         (Resuming(P), Again, Resuming(P), &[RESUMED, QUERY]),
         (Prepared(T), Again, Prepared(T), &[QUERY]),
         (Holding(LEFT), Again, Holding(LEFT), &[QUERY]),
@@ -460,6 +473,7 @@ fn all_states() -> impl Iterator<Item = State> {
         Suspending(P),
         Vacating(P),
         Suspended(P),
+        Vacated(P),
         Resuming(P),
         HALTED,
         TO_THIRD,
@@ -584,7 +598,7 @@ fn what_is_below_the_floor_changes_nothing_unless_it_asks_about_the_move_in_hand
 fn an_abort_ends_the_move_in_hand_also_below_the_floor() {
     let newer = version(30);
     let new = [Installing(T), Prepared(T), Holding(LEFT), Revoked(T)].map(|s| (s, Aborted(M, AFTER, PEER), TO_PEER));
-    let old = [Suspending(P), Vacating(P), Suspended(P)].map(|s| (s, AbortedHere(M, AFTER), HALTED));
+    let old = [Suspending(P), Vacating(P), Suspended(P), Vacated(P)].map(|s| (s, AbortedHere(M, AFTER), HALTED));
     let runs = [Leaving(P), Resuming(P)].map(|s| (s, AbortedHere(M, AFTER), Here));
     for (given, input, next) in new.into_iter().chain(old).chain(runs) {
         let after = step(TsiState { state: given, floor: newer }, input).map(|(tsi, _)| tsi);
@@ -759,9 +773,9 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
         let (Committed(id, v, _) | Aborted(id, v, _) | CommittedHere(id, v) | AbortedHere(id, v)) = input else {
             return;
         };
-        // In these states there is no move in hand, and the VM has left for good.
-        let restarted = matches!(before.state, Away | Claiming { sign: Sign::Frame, .. });
-        if restarted || matches!((before.state, input), (Halted { .. }, Committed(..))) {
+        // Without a move in hand, an outcome says where the VM is.
+        let none = matches!(before.state, Away | Claiming { .. } | Here);
+        if none || matches!((before.state, input), (Halted { .. }, Committed(..))) {
             return;
         }
         if let Some((after, outputs)) = after
@@ -773,6 +787,27 @@ fn the_outcome_of_another_move_changes_at_most_the_floor() {
     });
 }
 
+/// Checks VMM-5-01, R-03.
+#[test]
+fn a_vm_that_moved_before_its_old_nve_was_prepared_is_not_delivered_to_there() {
+    check(&[
+        (Here, Committed(M, AFTER, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
+        (Here, Aborted(M, AFTER, PEER), TO_PEER, &[Tell(News::Displaced), FOR_A_WHILE]),
+    ]);
+    assert_eq!(step(TsiState { state: Here, floor: AFTER }, Committed(M, AFTER, PEER)), None, "the VM came back since");
+}
+
+/// Checks R-37.
+#[test]
+fn a_claim_that_is_refused_sends_back_what_its_old_nve_had_tunnelled_to_it() {
+    for sign in [Sign::Frame, Sign::Word] {
+        let claiming = TsiState { state: Claiming { forward: None, sign }, floor: BEFORE };
+        let after = step(claiming, Aborted(M, AFTER, PEER)).map_or(claiming, |(tsi, _)| tsi);
+        let after = step(after, NotRegistered).map_or(after, |(tsi, _)| tsi);
+        assert_eq!(after.state, TO_PEER, "{sign:?}");
+    }
+}
+
 /// Checks VMM-5-17, SPL-06, VMM-7-03.
 #[test]
 fn a_word_about_forwarding_is_said_only_in_the_state_that_keeps_it() {
@@ -780,7 +815,7 @@ fn a_word_about_forwarding_is_said_only_in_the_state_that_keeps_it() {
         let Some((after, outputs)) = after else { return };
         for output in &outputs {
             let kept = match output {
-                Say(.., Word::Suspended) => matches!(after.state, Suspended(_)),
+                Say(.., Word::Suspended) => matches!(after.state, Suspended(_) | Vacated(_)),
                 Say(.., Word::Activated) => matches!(after.state, Active(_)),
                 Say(.., Word::Resumed) => matches!(after.state, Resuming(_)),
                 Say(.., Word::Revoked) => !after.state.may_run_for(M) && !delivers(after.state),
@@ -889,13 +924,13 @@ fn the_table_is_the_one_that_was_reviewed() {
 /// The numbers of pairs with and without a row: a new row changes them, and so does a removed row.
 #[test]
 fn so_many_cells_have_a_row() {
-    assert_eq!(printed::count(&tried()), (261, 181));
+    assert_eq!(printed::count(&tried()), (280, 188));
 }
 
 /// Checks R-37.
 #[test]
 fn what_the_party_sends_back_is_kept_where_the_authority_was_not_heard_for_long() {
-    for state in [Suspending(P), Vacating(P), Suspended(P), Resuming(P)] {
+    for state in [Suspending(P), Vacating(P), Suspended(P), Vacated(P), Resuming(P)] {
         let acts = |entry: Entry| [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|ingress| entry.act(ingress));
         let [vap, _, tunnel] = acts(entry(state).unwrap());
         assert_eq!(acts(entry_alone(state).unwrap()), [vap, Action::Hold(Lane::Tunnelled), tunnel]);
