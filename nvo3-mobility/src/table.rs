@@ -308,3 +308,45 @@ pub struct TableChange {
     /// The change.
     pub change: Change,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvo3_nva_proto::{Locators, NveId};
+
+    const AT: Place = Place { nve: NveId(2), locators: Locators::V4(core::net::Ipv4Addr::new(192, 0, 2, 2)) };
+
+    #[test]
+    fn an_entry_gives_each_ingress_its_own_action_and_delivers_if_one_of_them_does() {
+        let (vap, from_party) = (Action::Hold(Lane::Direct), Action::Hold(Lane::Tunnelled));
+        let held = Entry { vap, from_party, tunnel: Action::Tunnel(AT), ..Entry::all(vap, Bum::Skip, Gate::Hold) };
+        let acts = [Ingress::Vap, Ingress::Party, Ingress::Tunnel].map(|ingress| held.act(ingress));
+        assert_eq!(acts, [vap, from_party, Action::Tunnel(AT)]);
+
+        let deliver = Action::Deliver;
+        let delivers = [
+            Entry { vap: deliver, ..held },
+            Entry { from_party: deliver, ..held },
+            Entry { tunnel: deliver, ..held },
+            Entry::DELIVER,
+            Entry::DELIVER_AND_REMEMBER,
+        ];
+        assert!(!held.delivers() && delivers.iter().all(Entry::delivers));
+        assert!(Entry::DELIVER_AND_REMEMBER.remember && !Entry::DELIVER.remember);
+    }
+
+    #[test]
+    fn a_route_that_ends_soon_leads_where_it_led_and_one_to_nowhere_leads_nowhere() {
+        let places = [Route::At(AT), Route::Due(AT), Route::Nowhere].map(|route| route.place());
+        assert_eq!(places, [Some(AT), Some(AT), None]);
+    }
+
+    #[test]
+    fn a_trusted_port_may_do_all_and_an_untrusted_one_nothing() {
+        let rights = |policy: PortPolicy| [policy.trusted, policy.router_advertisements, policy.dhcp_server];
+        assert_eq!(rights(Port::trusted(Vni::MAX).policy), [true; 3]);
+        assert_eq!(rights(Port::untrusted(Vni::MAX, Vec::new()).policy), [false; 3]);
+        assert_eq!(PortPolicy::default(), PortPolicy::untrusted());
+        assert_eq!(alloc::format!("{}", VapId(7)), "port 7");
+    }
+}

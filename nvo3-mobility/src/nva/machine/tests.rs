@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::nva::Input;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use nvo3_nva_proto::{
-    Ack, Address, Answer, Capabilities, Claim, Deregister, Encapsulations, ErrorCode, ErrorMessage, Hello, HelloAck,
-    Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, RegistrationRequest, Restate, Role, Session,
-    SessionConfig, SessionEvent, Tsi, TsiVersion,
+    Ack, Address, Answer, Capabilities, Claim, Deregister, Done, Encapsulations, ErrorCode, ErrorMessage, Hello,
+    HelloAck, Lifetime, Locators, Message, Micros, MoveKind, MoveWord, Query, Ready, Refusal, RegistrationRequest,
+    Report, Response, Restate, Role, Session, SessionConfig, SessionEvent, Tsi, TsiVersion, Update,
 };
 use nvo3_wire::{Mac, Vni};
 
@@ -41,7 +44,36 @@ struct World {
     now: Instant,
     far: Vec<Far>,
     polled: Vec<(Version, Record)>,
+    /// The last durable record.
+    durable: u64,
+    /// The kinds of the messages that the edges heard.
+    kinds: BTreeSet<String>,
     events: Vec<Event>,
+}
+
+/// The records that a message names.
+fn records(message: &Message) -> Vec<u64> {
+    let of = |tsis: &[TsiVersion]| tsis.iter().map(|tsi| tsi.version.generation).collect();
+    match message {
+        Message::RegistrationReply(reply) => of(&reply.tsis),
+        Message::DeregisterReply(reply) => of(&reply.tsis),
+        Message::Response(Response { answer: Answer::Found(mapping), .. }) => vec![mapping.version.generation],
+        Message::Update(Update { upto, mappings, .. }) => {
+            mappings.iter().map(|mapping| mapping.version.generation).chain([upto.0]).collect()
+        }
+        Message::Prepare(prepare) => vec![prepare.version.generation],
+        Message::Suspended(word) | Message::Revoke(word) => vec![word.version.generation],
+        Message::Outcome(outcome) => vec![outcome.version.generation],
+        _ => vec![],
+    }
+}
+
+/// The name of a message, and of an *Outcome* its result too: the two rest on different records.
+fn kind(message: &Message) -> String {
+    match message {
+        Message::Outcome(outcome) => format!("Outcome-{:?}", outcome.result),
+        _ => message.name().into(),
+    }
 }
 
 fn greet(nva: &mut Nva, now: Instant, n: u8, nonce: u64) -> Far {
@@ -75,7 +107,8 @@ impl World {
             nva.handle(now, Input::Admit(place(n))).unwrap();
         }
         let far = (1..=3).map(|n| greet(&mut nva, now, n, n.into())).collect();
-        let mut world = Self { nva, now, far, polled: Vec::new(), events: Vec::new() };
+        let (polled, durable, kinds, events) = (Vec::new(), epoch.generation, BTreeSet::new(), Vec::new());
+        let mut world = Self { nva, now, far, polled, durable, kinds, events };
         world.talk();
         for n in 1..=3 {
             world.say(n, Message::Restate(Restate { vn: VN, more: false, tsis: Vec::new() }));
@@ -136,6 +169,13 @@ impl World {
                     continue;
                 };
                 let (header, message) = Message::decode(&bytes).unwrap();
+                let last = records(&message).into_iter().max();
+                assert!(
+                    last <= Some(self.durable),
+                    "{} is durable, and this names a later one: {message:?}",
+                    self.durable
+                );
+                self.kinds.insert(kind(&message));
                 let _ = far.1.session.handle(self.now, &header, message);
             }
             for far in &mut self.far {
@@ -160,6 +200,7 @@ impl World {
     /// Makes every record that was polled durable.
     fn persist(&mut self) {
         if let Some((last, _)) = self.polled.last() {
+            self.durable = last.generation;
             self.nva.handle(self.now, Input::Persisted(*last)).unwrap();
         }
         self.talk();
@@ -191,6 +232,15 @@ impl World {
 
     fn word(&self) -> MoveWord {
         MoveWord { move_id: MOVE, version: self.nva.book().get_move(MOVE).unwrap().version() }
+    }
+
+    /// Does something, hears what comes of it, and only then makes its records durable.
+    fn step(&mut self, does: impl FnOnce(&mut Self)) {
+        does(self);
+        self.talk();
+        while self.polled.last().is_some_and(|(last, _)| last.generation > self.durable) {
+            self.persist();
+        }
     }
 
     /// Every message of edge `n` is in force there.
@@ -393,4 +443,139 @@ fn a_move_does_not_converge_where_a_forwarder_refused_it() {
     assert_eq!(world.events.iter().filter(not_followed).count(), 1, "{:?}", world.events);
     assert!(!world.events.iter().any(converged));
     assert_eq!(world.nva.counters().not_followed, 1);
+}
+
+/// What an edge hears may count for ever, and a record that is not durable may be lost. `World::talk` checks each message.
+///
+/// Checks VMM-6-03, I6.
+#[test]
+fn no_message_of_any_kind_names_a_record_that_is_not_durable() {
+    let mut world = World::new();
+    world.step(|world| _ = world.say(3, Message::Subscribe(VN)));
+    world.step(|world| _ = world.register(1, 1));
+    world.step(|world| {
+        world.register(2, 2);
+        world.ask(3, 2);
+        world.say(1, Message::Query(Query { vn: VN, address: Address::Ip(tsi(2).ips[0]) }));
+    });
+    world.step(|world| _ = world.register(3, 3));
+
+    world.step(World::plan);
+    for n in [2, 1] {
+        world.step(|world| {
+            let MoveWord { move_id, version } = world.word();
+            world.say(n, Message::Ready(Ready { move_id, version, refused: None }));
+        });
+    }
+    world.step(|world| _ = world.say(1, Message::Suspended(world.word())));
+    world.step(|world| {
+        world.say(2, Message::Activated(world.word()));
+        world.say(1, Message::OutcomeQuery(MOVE));
+        world.ask(3, 1);
+    });
+    let done = Message::Done(Done { move_id: MOVE, report: Report::default() });
+    for n in 1..=3 {
+        world.step(|world| world.follow(n));
+    }
+    for n in 1..=2 {
+        world.step(|world| _ = world.say(n, done.clone()));
+    }
+
+    let id = MoveId(11);
+    world.step(|world| {
+        let (tsis, to, kind, deadline) = (vec![tsi(1).key], NveId(1), MoveKind::Hot, Micros::from_secs(5));
+        world.nva.handle(world.now, Input::Move { id, tsis, to, kind, deadline }).unwrap();
+        world.talk();
+    });
+    world.step(|world| world.nva.handle(world.now, Input::Cancel(id)).unwrap());
+    world.step(|world| {
+        let version = world.nva.book().get_move(id).unwrap().version();
+        world.say(1, Message::Revoked(MoveWord { move_id: id, version }));
+        world.ask(3, 1);
+    });
+
+    world.step(|world| {
+        let (mac, version) = (tsi(2).key.mac, world.nva.lookup(&tsi(2).key).unwrap().version);
+        world.say(2, Message::Deregister(Deregister { vn: VN, tsis: vec![TsiVersion { mac, version }] }));
+        world.ask(1, 2);
+    });
+
+    let kinds = "DeregisterReply Done Outcome-Aborted Outcome-Committed Prepare RegistrationReply Response Revoke Suspended Update";
+    let missing: Vec<_> = kinds.split(' ').filter(|kind| !world.kinds.contains(*kind)).collect();
+    assert!(missing.is_empty(), "not said: {missing:?}");
+}
+
+/// All words that an NVE may say about a move, in this version.
+fn words(version: Version) -> [Message; 6] {
+    let word = MoveWord { move_id: MOVE, version };
+    let ready = |refused| Message::Ready(Ready { move_id: MOVE, version, refused });
+    [
+        ready(None),
+        ready(Some(Refusal::Forwarder)),
+        Message::Suspended(word),
+        Message::Activated(word),
+        Message::Resumed(word),
+        Message::Revoked(word),
+    ]
+}
+
+impl World {
+    /// Lets an edge say a word that must count for nothing.
+    fn say_in_vain(&mut self, n: u8, message: &Message) {
+        let before = (self.nva.book().get_move(MOVE).cloned(), self.nva.move_state(MOVE), self.polled.len());
+        self.say(n, message.clone());
+        let after = (self.nva.book().get_move(MOVE).cloned(), self.nva.move_state(MOVE), self.polled.len());
+        assert_eq!(after, before, "edge {n}: {message:?}");
+        for far in &self.far {
+            assert_eq!(far.heard, [], "edge {n}: {message:?}");
+        }
+        assert_eq!(self.events, [], "edge {n}: {message:?}");
+    }
+}
+
+/// Checks R-03, I5.
+#[test]
+fn a_word_of_another_version_or_of_another_nve_counts_for_nothing_in_a_move() {
+    let mut world = World::ready_to_suspend();
+    let own = world.word().version;
+    let others = [own.generation - 1, own.generation + 1].map(|generation| Version { generation, ..own });
+    for version in [others[0], others[1], Version { epoch: own.epoch + 1, ..own }] {
+        for message in words(version) {
+            (1..=2).for_each(|n| world.say_in_vain(n, &message));
+        }
+    }
+    for message in words(own) {
+        world.say_in_vain(3, &message);
+        match message {
+            Message::Suspended(_) | Message::Resumed(_) => world.say_in_vain(2, &message),
+            Message::Activated(_) | Message::Revoked(_) => world.say_in_vain(1, &message),
+            _ => {}
+        }
+    }
+}
+
+/// Checks R-03.
+#[test]
+fn a_word_that_comes_after_the_end_of_its_move_counts_for_nothing() {
+    for aborted in [false, true] {
+        let mut world = World::ready_to_suspend();
+        let word = world.word();
+        if aborted {
+            world.step(|world| world.nva.handle(world.now, Input::Cancel(MOVE)).unwrap());
+            world.step(|world| _ = world.say(2, Message::Revoked(word)));
+        } else {
+            world.step(|world| _ = world.say(1, Message::Suspended(word)));
+            world.step(|world| _ = world.say(2, Message::Activated(word)));
+        }
+        for n in [1, 2, 3, 1, 2] {
+            world.step(|world| world.follow(n));
+        }
+        assert!(world.nva.move_state(MOVE).is_some_and(|state| matches!(state, State::Ended(_))), "not ended");
+        world.forget();
+
+        for message in words(word.version) {
+            (1..=3).for_each(|n| world.say_in_vain(n, &message));
+        }
+        assert_eq!(world.nva.counters().out_of_place, 0);
+    }
 }

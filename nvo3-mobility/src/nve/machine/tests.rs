@@ -6,8 +6,9 @@ use crate::nve::rules::{News, State};
 use crate::table::{PortPolicy, VapId};
 use alloc::vec;
 use nvo3_nva_proto::{
-    Ack, ErrorCode, ErrorMessage, HelloAck, HoldLimits, Locators, Mapping, Micros, MoveKind, MoveWord, NveId, Outcome,
-    Prepare, Ready, Refusal, Role, Session, SessionConfig, SessionEvent, SessionId, Side, Tsi, Update,
+    Ack, Address, Answer, ErrorCode, ErrorMessage, HelloAck, HoldLimits, Invalidate, Locators, Mapping, Members,
+    Micros, MoveKind, MoveWord, NveId, Outcome, Prepare, Ready, Refusal, Response, Role, Session, SessionConfig,
+    SessionEvent, SessionId, Side, Tsi, Update,
 };
 use nvo3_nva_proto::{MoveResult, RecordNo, RegistrationReply, RegistrationResult, TsiVersion};
 use nvo3_wire::Mac;
@@ -37,6 +38,8 @@ struct World {
     sessions: u64,
     /// What the authority heard, in order.
     said: Vec<Message>,
+    /// The transaction of the last question that the authority heard.
+    asked: u32,
     refused: Vec<ErrorMessage>,
     acked: Ack,
     events: Vec<Event>,
@@ -55,6 +58,7 @@ impl World {
             now: START,
             sessions: 1,
             said: Vec::new(),
+            asked: 0,
             refused: Vec::new(),
             acked: Ack::default(),
             events: Vec::new(),
@@ -72,10 +76,7 @@ impl World {
     fn running() -> Self {
         let mut world = Self::attached();
         world.nve.handle(START, Input::Activate { key: tsi(1).key, move_id: None }).unwrap();
-        let (result, lifetime) = (RegistrationResult::Accepted, nvo3_nva_proto::Lifetime::SESSION);
-        let tsis = vec![TsiVersion { mac: tsi(1).key.mac, version: version(1) }];
-        let reply = RegistrationReply { vn: VN, result, lifetime, tsis, current: None };
-        world.hear(Message::RegistrationReply(reply));
+        world.hear(replied(RegistrationResult::Accepted));
         world.apply();
         assert_eq!(world.state(), State::Here);
         world.said.clear();
@@ -104,6 +105,9 @@ impl World {
                 }
             }
             while let Some(received) = self.nva.poll_message() {
+                if matches!(received.message, Message::Query(_)) {
+                    self.asked = received.transaction;
+                }
                 self.said.push(received.message);
             }
             while self.nva.poll_transmit(self.now, &mut bytes) {
@@ -119,7 +123,8 @@ impl World {
 
     /// The authority says a message. Gives its sequence.
     fn hear(&mut self, message: Message) -> u32 {
-        let sequence = self.nva.send(0, &message).unwrap();
+        let transaction = if matches!(message, Message::Response(_)) { self.asked } else { 0 };
+        let sequence = self.nva.send(transaction, &message).unwrap();
         self.talk();
         sequence
     }
@@ -155,10 +160,7 @@ impl World {
     }
 
     fn prepare(&mut self, side: Side) -> u32 {
-        let limits = HoldLimits { frames: 8, bytes: 8_000, age: Micros::from_secs(1) };
-        let (version, kind, tsis) = (version(5), MoveKind::Hot, vec![tsi(1)]);
-        let prepare = Prepare { move_id: MOVE, version, side, kind, suspended: false, tsis, peer: place(2), limits };
-        self.hear(Message::Prepare(prepare))
+        self.hear(prepare_of(side))
     }
 
     /// A new session begins, as after the loss of one.
@@ -211,14 +213,28 @@ const READY: Message = Message::Ready(Ready { move_id: MOVE, version: version(5)
 const REFUSED: Message =
     Message::Ready(Ready { move_id: MOVE, version: version(5), refused: Some(Refusal::Forwarder) });
 
+/// The answer to the registration of TSI 1.
+fn replied(result: RegistrationResult) -> Message {
+    let lifetime = nvo3_nva_proto::Lifetime::SESSION;
+    let tsis = vec![TsiVersion { mac: tsi(1).key.mac, version: version(1) }];
+    Message::RegistrationReply(RegistrationReply { vn: VN, result, lifetime, tsis, current: None })
+}
+
+fn prepare_of(side: Side) -> Message {
+    let limits = HoldLimits { frames: 8, bytes: 8_000, age: Micros::from_secs(1) };
+    let (version, kind, tsis) = (version(5), MoveKind::Hot, vec![tsi(1)]);
+    let prepare = Prepare { move_id: MOVE, version, side, kind, suspended: false, tsis, peer: place(2), limits };
+    Message::Prepare(prepare)
+}
+
+/// TSI 9 is at edge 2.
+fn mapping(generation: u64) -> Mapping {
+    let Tsi { key, ips, role } = tsi(9);
+    Mapping { mac: key.mac, ips, version: version(generation), place: Some(place(2)), role }
+}
+
 fn update(generation: u64) -> Message {
-    let mapping = Mapping {
-        mac: tsi(9).key.mac,
-        ips: tsi(9).ips,
-        version: version(generation),
-        place: Some(place(2)),
-        role: Role::Unknown,
-    };
+    let mapping = mapping(generation);
     let (after, upto) = (RecordNo(0), RecordNo(generation));
     Message::Update(Update { vn: VN, after, upto, members: None, mappings: vec![mapping], synced: false })
 }
@@ -236,6 +252,93 @@ fn the_old_nve_is_ready_once_its_forwarder_remembers_what_it_delivers() {
     world.answer(Input::Applied(changes.last().unwrap().number));
 
     assert_eq!((world.said.as_slice(), world.acked.in_force), (&[READY][..], sequence));
+}
+
+/// Checks VMM-5-17, VMM-7-03.
+#[test]
+fn no_message_of_any_kind_is_in_force_before_the_forwarder_has_what_it_changed() {
+    let (key, move_id) = (tsi(1).key, MOVE);
+    let outcome = |result, generation, n| {
+        let (version, place, tsis) = (version(generation), place(n), vec![key]);
+        Message::Outcome(Outcome { move_id, result, version, place, tsis })
+    };
+    let prepared = |side: Side| {
+        let mut world = if side == Side::Old { World::running() } else { World::attached() };
+        world.apply();
+        world.prepare(side);
+        world.apply();
+        world
+    };
+    let claiming = || {
+        let mut world = World::attached();
+        world.nve.handle(START, Input::Activate { key, move_id: None }).unwrap();
+        world.apply();
+        world
+    };
+    let known = || {
+        let mut world = World::running();
+        world.hear(update(7));
+        world.apply();
+        world
+    };
+    let applied = || {
+        let mut world = World::attached();
+        world.apply();
+        world
+    };
+    let asking = || {
+        let mut world = World::running();
+        let TsiKey { vn, mac } = tsi(9).key;
+        world.nve.handle_notice(START, crate::forwarder::Notice::Miss { vn, mac, vap: None });
+        world.talk();
+        assert!(matches!(world.said.as_slice(), [Message::Query(_)]));
+        world
+    };
+    // The VM runs at the new NVE, whose forwarder has refused once to deliver to it. Revoke makes the NVE order that again.
+    let undelivered = || {
+        let mut world = prepared(Side::New);
+        world.nve.handle(START, Input::Activate { key, move_id: Some(MOVE) }).unwrap();
+        world.apply_except(is_tsi);
+        world
+    };
+    let members = Members { places: vec![place(1), place(2)], more: false };
+    let list = Update {
+        vn: VN,
+        after: RecordNo(0),
+        upto: RecordNo(7),
+        members: Some(members),
+        mappings: vec![],
+        synced: false,
+    };
+    let (address, lifetime) = (Address::Mac(tsi(9).key.mac), nvo3_nva_proto::Lifetime::new(Micros::from_secs(9)));
+    let response = Response { vn: VN, address, answer: Answer::Found(mapping(7)), lifetime };
+    let gone = Invalidate { tsi: tsi(9).key, nve: place(2).nve, version: version(7) };
+    let cases = [
+        (claiming(), replied(RegistrationResult::Accepted)),
+        (claiming(), replied(RegistrationResult::Policy)),
+        (World::running(), prepare_of(Side::Old)),
+        (applied(), prepare_of(Side::New)),
+        (prepared(Side::New), Message::Suspended(word())),
+        (prepared(Side::New), outcome(MoveResult::Aborted, 6, 2)),
+        (prepared(Side::Old), outcome(MoveResult::Aborted, 6, 1)),
+        (prepared(Side::Old), outcome(MoveResult::Committed, 5, 2)),
+        (World::running(), update(7)),
+        (World::running(), Message::Update(list)),
+        (known(), Message::Invalidate(gone)),
+        (asking(), Message::Response(response)),
+        (undelivered(), Message::Revoke(word())),
+    ];
+
+    for (mut world, message) in cases {
+        let sequence = world.hear(message.clone());
+        assert!(world.acked.in_force < sequence, "ordered: {message:?}");
+        let changes = world.poll();
+        world.talk();
+        assert!(!changes.is_empty() && world.acked.in_force < sequence, "handed out: {message:?}");
+        world.answer(Input::Applied(changes.last().unwrap().number));
+
+        assert_eq!(world.acked.in_force, sequence, "{message:?}");
+    }
 }
 
 #[test]

@@ -395,3 +395,10 @@ fn the_table_is_the_one_that_was_reviewed() {
 fn so_many_cells_have_a_row() {
     assert_eq!(printed::count(&tried()), (70, 60));
 }
+
+#[test]
+fn a_state_is_told_by_its_name_and_its_meaning() {
+    for state in all_states() {
+        assert_eq!(format!("{state}"), format!("{} ({})", state.name(), state.meaning()));
+    }
+}

@@ -575,4 +575,6 @@ macro_rules! outputs {
 use outputs;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -23,10 +23,10 @@ const fn version(generation: u64) -> Version {
 const PEER: Place = place(2);
 const THIRD: Place = place(3);
 /// The move in hand, and the move after it.
-const M: MoveId = MoveId(1);
+pub(super) const M: MoveId = MoveId(1);
 const NEXT: MoveId = MoveId(2);
 /// The version before the move, the version reserved for the move, and a version after it.
-const BEFORE: Version = version(9);
+pub(super) const BEFORE: Version = version(9);
 const V: Version = version(10);
 const AFTER: Version = version(20);
 const P: Plan = Plan { id: M, version: V, peer: PEER };
@@ -454,7 +454,7 @@ fn a_new_session_repeats_what_is_not_answered() {
 
 // The whole table.
 
-fn all_states() -> impl Iterator<Item = State> {
+pub(super) fn all_states() -> impl Iterator<Item = State> {
     let targets = || {
         [None, Some(THIRD)].into_iter().flat_map(|forward| {
             [Sign::None, Sign::Frame, Sign::Word].into_iter().flat_map(move |sign| {
@@ -506,7 +506,7 @@ fn all_inputs() -> Vec<Input> {
 }
 
 /// Gives `each` every state, every input and the result, under floors below, at and above each version that the inputs name.
-fn every(mut each: impl FnMut(TsiState, Input, Option<(TsiState, Outputs)>)) {
+pub(super) fn every(mut each: impl FnMut(TsiState, Input, Option<(TsiState, Outputs)>)) {
     for state in all_states() {
         for input in all_inputs() {
             for floor in [4, 5, 9, 10, 15, 20, 21].map(version) {
@@ -517,7 +517,7 @@ fn every(mut each: impl FnMut(TsiState, Input, Option<(TsiState, Outputs)>)) {
     }
 }
 
-fn delivers(state: State) -> bool {
+pub(super) fn delivers(state: State) -> bool {
     entry(state).is_some_and(|entry| entry.delivers())
 }
 
