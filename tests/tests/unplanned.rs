@@ -201,7 +201,6 @@ fn the_last_detach_withdraws_the_mapping_and_a_new_start_gets_a_newer_version() 
     assert!(after.version > before);
 }
 
-/// Checks VMM-4.2-01, R-03.
 #[test]
 fn a_vm_that_comes_without_a_plan_has_all_its_addresses_in_the_directory() {
     let (mut world, mut vm) = (Direct::with(3, trusting()), tsi(1));
