@@ -208,3 +208,23 @@ fn a_shown_loss_stops_no_move_that_both_parties_confirmed() {
     assert!(world.events.contains(&nva::Event::Ended { id, result: MoveResult::Committed }));
     assert_runs_at(&world, &vm, 1, "");
 }
+
+/// The old NVE of a move did not hear of its end, and comes back when the VM has moved on.
+#[test]
+fn an_old_nve_that_missed_the_end_of_a_lost_move_leaves_it() {
+    let (mut world, vm) = moved(&[]);
+    world.attach(1, 1, vec![tsi(1)]);
+    world.plan(10, vec![vm], 2);
+    world.tell(0, nve::Input::Suspend { key: vm, move_id: MoveId(10), stopped_at: None });
+    world.silence(0);
+    world.tell(1, nve::Input::Activate { key: vm, move_id: Some(MoveId(10)) });
+    world.run(Micros::from_secs(60));
+    hot(&mut world, 20, &tsi(1), 1, 2);
+    replaced(&mut world, 1, Vec::new());
+    world.run(Micros::from_secs(6));
+    world.hear(0);
+    world.run(Micros::from_secs(30));
+
+    assert_runs_at(&world, &vm, 2, "");
+    assert!(has_left(&world, 0, &vm), "{}", state(&world, 0, &vm));
+}

@@ -261,3 +261,22 @@ fn a_frame_takes_no_vm_before_the_edges_have_restated() {
         assert_eq!(at, expected, "old {records_are_old}, comes {comes}");
     }
 }
+
+/// The NVE has a version of a lost record, and takes no answer that is older.
+#[test]
+fn a_claim_of_what_the_copy_has_at_the_same_nve_gets_a_newer_version() {
+    let mut world = Direct::with(2, config(1));
+    let off = nve::Input::Detach { vap: nvo3_mobility::table::VapId(1) };
+    world.start(0, 1, tsi(1));
+    let copy = world.records.clone();
+    world.tell(0, off.clone());
+    world.start(0, 1, tsi(1));
+    world.silence_nva();
+    world.tell(0, off);
+    world.start(0, 1, tsi(1));
+    world.hear_nva();
+
+    comes_back(&mut world, 1, copy);
+
+    assert_eq!((state(&world, 0, &tsi(1).key), mapped(&world, &tsi(1).key)), ("here", Some(1)));
+}

@@ -273,9 +273,13 @@ impl Nva {
             for side in [Side::Old, Side::New] {
                 let to = stray.party(side);
                 let result = if nve == stray.new { MoveResult::Committed } else { MoveResult::Aborted };
+                // An old NVE leaves a move by the mapping where the TSI is at a third NVE. The NVEs hear of its changes from now on.
+                let mapping = self.publish.say_again(&self.facts, to, *key);
+                if nve != stray.old && nve != stray.new {
+                    self.send(mapping);
+                }
                 let outcome = Outcome { move_id: id, result, version, place, tsis: [*key].into() };
                 self.send(Letter::new(to, Message::Outcome(outcome)));
-                self.publish.follow(&self.facts, to, *key);
             }
         }
     }

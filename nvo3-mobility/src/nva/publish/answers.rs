@@ -35,11 +35,6 @@ impl Publish {
         self.update_one(nve, key.vn, mapping_or_gone(facts, &key))
     }
 
-    /// An NVE is told the mapping of a TSI otherwise: it becomes interested in it.
-    pub(in crate::nva) fn follow(&mut self, facts: &Facts, nve: NveId, key: TsiKey) {
-        self.note_interest(facts, key, nve);
-    }
-
     /// The newer mappings for an NVE that is told the outcome of a move under this version, which may be old.
     pub(in crate::nva) fn catch_up(&mut self, facts: &Facts, nve: NveId, id: MoveId, told: Version) -> Vec<Letter> {
         let keys = facts.book().plan(id).map_or(&[][..], |plan| &plan.tsis);

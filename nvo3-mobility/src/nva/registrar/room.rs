@@ -156,6 +156,8 @@ impl Registrar {
         let refused = |result| Verdict::Answer(result, current);
         if let Some(registration) = registration.filter(|registration| registration.nve() == from)
             && registration.says(&claim.ips, claim.role)
+            // An NVE that has seen a lost record takes only a newer version.
+            && claim.expected.is_none_or(|expected| expected <= registration.version())
             && facts.config().policy.allows(from, &key, &claim.ips)
         {
             // The NVE attached the TSI again: that makes no new version.
