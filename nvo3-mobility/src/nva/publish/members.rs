@@ -15,13 +15,19 @@ use nvo3_wire::Vni;
 /// The most NVEs that left a VN and are remembered; the one that left first makes room.
 const LEFT: usize = 64;
 
+/// The members of a VN at its last change, and those that left it lately, in the order of the time.
+#[derive(Debug, Default)]
+struct Seen {
+    members: Vec<NveId>,
+    left: VecDeque<(Instant, NveId)>,
+}
+
 /// The list that was pushed for each VN, and the time of its next push.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     pushed: BTreeMap<Vni, (Instant, Vec<Place>)>,
     due: BTreeSet<(Instant, Vni)>,
-    /// The members of each VN, and those that left it lately with the time, in this order.
-    members: BTreeMap<Vni, (Vec<NveId>, VecDeque<(Instant, NveId)>)>,
+    seen: BTreeMap<Vni, Seen>,
 }
 
 /// A list to push.
@@ -40,21 +46,21 @@ impl Lists {
     }
 
     pub(super) fn len(&self) -> usize {
-        let members: usize = self.members.values().map(|(nves, left)| nves.len() + left.len()).sum();
-        self.pushed.len() + self.due.len() + members
+        let seen: usize = self.seen.values().map(|seen| seen.members.len() + seen.left.len()).sum();
+        self.pushed.len() + self.due.len() + seen
     }
 
     /// Compares the members of a VN with those of before.
     fn note_left(&mut self, facts: &Facts, vn: Vni) {
         let (now, in_flight) = (facts.now(), facts.config().in_flight);
         let nves: Vec<NveId> = facts.book().members(vn).collect();
-        let (before, left) = self.members.entry(vn).or_default();
-        left.extend(before.iter().filter(|nve| nves.binary_search(nve).is_err()).map(|nve| (now, *nve)));
+        let Seen { members, left } = self.seen.entry(vn).or_default();
+        left.extend(members.iter().filter(|nve| nves.binary_search(nve).is_err()).map(|nve| (now, *nve)));
         left.retain(|(at, nve)| *at + in_flight > now && nves.binary_search(nve).is_err());
         left.drain(..left.len().saturating_sub(LEFT));
-        *before = nves;
-        if before.is_empty() && left.is_empty() {
-            self.members.remove(&vn);
+        *members = nves;
+        if members.is_empty() && left.is_empty() {
+            self.seen.remove(&vn);
         }
     }
 
@@ -80,7 +86,7 @@ impl Lists {
         let list = places(facts, nves.iter().copied()).collect();
         let (last, pushed) = self.pushed.insert(vn, (now, list)).unwrap_or_default();
         let was_listed = |nve: &NveId| pushed.iter().any(|place| place.nve == *nve);
-        let left = self.members.get(&vn).map(|(_, left)| left);
+        let left = self.seen.get(&vn).map(|seen| &seen.left);
         let brief = left.into_iter().flatten().any(|(at, nve)| *at >= last && !was_listed(nve));
         let unaware = nves.iter().copied().filter(|nve| brief || !was_listed(nve)).collect();
         Some(Push { nves, left: left.into_iter().flatten().map(|(_, nve)| *nve).collect(), unaware })
