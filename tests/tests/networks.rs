@@ -6,7 +6,7 @@ use nvo3_mobility::nva;
 use nvo3_mobility::nve::{self, rules::State};
 use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Micros, MoveId, Place, Tsi, TsiKey, Version};
-use nvo3_tests::direct::{Direct, trusting, tsi};
+use nvo3_tests::direct::{Direct, place, trusting, tsi};
 use nvo3_wire::Vni;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,23 +15,23 @@ use std::net::IpAddr;
 const BUSY: VapId = VapId(1);
 const QUIET: VapId = VapId(2);
 
-/// The station of the quiet network that has the MAC and the IP address of station `n`.
+/// The station of the quiet network that has the MAC of station `n`, and the IP address of the next one of three.
 fn twin(n: u8) -> Tsi {
-    let mut twin = tsi(n);
-    twin.key.vn = Vni::new(8).unwrap();
-    twin
+    let key = TsiKey { vn: Vni::new(8).unwrap(), ..tsi(n).key };
+    Tsi { key, ..tsi(n % 3 + 1) }
 }
 
 /// Station 1 of the busy network is at edge 0 and station 2 at edge 1; in the quiet network it is the other way. Edge 2 has station 3
-/// of each. Each edge knows where all are.
+/// of each, and edge 3 is in the busy network alone. Each edge knows where all are.
 fn world() -> Direct {
-    let mut world = Direct::with(3, trusting());
+    let mut world = Direct::with(4, trusting());
     world.start(0, BUSY.0, tsi(1));
     world.start(1, BUSY.0, tsi(2));
     world.start(1, QUIET.0, twin(1));
     world.start(0, QUIET.0, twin(2));
     world.start(2, BUSY.0, tsi(3));
     world.start(2, QUIET.0, twin(3));
+    world.start(3, BUSY.0, tsi(4));
     for edge in 0..3 {
         for n in 1..=3 {
             miss(&mut world, edge, tsi(n).key);
@@ -174,7 +174,10 @@ const HAPPENINGS: &[Happening] = &[
 fn what_happens_in_a_network_changes_nothing_of_the_same_addresses_in_another_one() {
     let mut world = world();
     let before = seen(&mut world);
-    assert!(before.directory.iter().all(Option::is_some) && before.answers.len() == 2, "{before:#?}");
+    let places = before.directory.iter().flatten().map(|(_, place, _)| *place);
+    assert!(places.eq([2, 1, 3].map(|n| Some(place(n)))) && before.members == [1, 2, 3].into(), "{before:#?}");
+    let answered = before.answers.iter().map(|frame| &frame[22..28]);
+    assert!(answered.eq([1, 2].map(|n| twin(n).key.mac.0)), "{before:#?}");
     assert!(before.frames.iter().all(|verdict| !matches!(verdict, Verdict::Drop(_) | Verdict::Held)), "{before:#?}");
 
     for (what, happen) in HAPPENINGS {
