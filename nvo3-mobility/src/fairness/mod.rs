@@ -9,6 +9,8 @@
 //! | questions to a group: ARP requests, NS, probes | each port | [`NveConfig::questions`]: 200/s, burst 400 | is dropped | `limited_questions` |
 //! | open queries, and stations that wait for an answer | each port | [`NveConfig::queries_per_port`]: 256 | is not queried | `limited_queries` |
 //! | frames to a MAC that makes a query | each port | [`ForwarderConfig::misses`]: 200/s, burst 400 | is dropped | drop reason `miss_limited` |
+//! | TSIs that are learned | each port | [`PortPolicy::learn_macs`] | is not registered | `limited_stations` |
+//! | addresses that are learned | each TSI | [`PortPolicy::learn_addresses`] | is not bound | `shed_addresses` |
 //! | destinations that are being resolved | each port | [`ForwarderConfig::asked_per_port`]: 256 | is dropped | drop reason `miss_limited` |
 //! | hints received, about one TSI | each TSI | [`NveConfig::hint_interval`]: 100 ms | causes no query | `limited_hints` |
 //! | hints received, in all | the NVE | [`NveConfig::hinted_queries`]: 1,000/s, burst 1,000 | causes no query | `limited_hints` |
@@ -31,6 +33,8 @@
 //! [`NvaConfig::answers`]: crate::nva::NvaConfig::answers
 //! [`NvaConfig::strangers`]: crate::nva::NvaConfig::strangers
 //! [`Quotas`]: crate::nva::Quotas
+//! [`PortPolicy::learn_macs`]: crate::table::PortPolicy::learn_macs
+//! [`PortPolicy::learn_addresses`]: crate::table::PortPolicy::learn_addresses
 
 mod bucket;
 mod recent;
@@ -60,6 +64,8 @@ pub enum Limit {
     Misses,
     /// Queries to the NVA that are open at the same time.
     Queries,
+    /// Stations behind a bridge.
+    Stations,
 }
 
 impl Limit {
@@ -70,6 +76,7 @@ impl Limit {
             Self::Questions => "questions",
             Self::Misses => "misses",
             Self::Queries => "queries",
+            Self::Stations => "stations",
         }
     }
 }
@@ -81,6 +88,7 @@ impl fmt::Display for Limit {
             Self::Questions => "questions for addresses",
             Self::Misses => "frames to destinations that this NVE does not know",
             Self::Queries => "open queries to the NVA",
+            Self::Stations => "stations that this NVE learns behind it",
         })
     }
 }

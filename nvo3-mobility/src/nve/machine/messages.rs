@@ -209,7 +209,7 @@ impl Nve {
 
     fn prepare(&mut self, prepare: Prepare) {
         let (move_id, version) = (prepare.move_id, prepare.version);
-        match self.stations.prepare(prepare, &mut self.orders) {
+        match self.stations.prepare(self.now, prepare, &mut self.orders) {
             Ok(input) => self.step_move(move_id, input),
             Err(why) => {
                 self.counters.shed_moves += 1;
