@@ -256,6 +256,15 @@ pub enum Event {
         /// How often it did so since the last event.
         count: u64,
     },
+    /// An NVE sends more than it may. At most one event per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    LimitedNve {
+        /// The outer source address of its frames.
+        from: IpAddr,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last event.
+        count: u64,
+    },
     /// Frames of a VN came out of a tunnel from an address where no NVE of the VN is, and were dropped (TUN-10). At most one event per
     /// VN and `NveConfig.hint_interval`.
     Stranger {
@@ -309,6 +318,9 @@ impl fmt::Display for Event {
                 f.write_str("the forwarder answers again; the session with the NVA is opened again")
             }
             Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
+            Self::LimitedNve { from, what, count } => {
+                write!(f, "the NVE at {from} makes too many {what}: {count} were refused")
+            }
         }
     }
 }

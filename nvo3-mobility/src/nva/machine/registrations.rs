@@ -41,13 +41,21 @@ impl Nva {
         key: TsiKey,
         claim: Claim,
     ) -> Option<(RegistrationResult, Version)> {
-        let by_word = claim.by_word;
+        let (by_word, mut admitted) = (claim.by_word, false);
         loop {
             let full = self.is_full();
             let (peers, facts) = (&self.peers, &self.facts);
             let protected = |nve| is_protected(facts, peers, nve);
             match self.registrar.register(facts, full, &protected, (from, transaction), key, claim.clone()) {
                 Verdict::Answer(result, version) => return Some((result, version)),
+                Verdict::OverQuota(quota, version) => {
+                    self.over_quota(from, quota, 1);
+                    return Some((RegistrationResult::Resource, version));
+                }
+                _ if !admitted && !self.may_register(from) => {
+                    let version = self.facts.book().get(&key).map(|registration| registration.version());
+                    return Some((RegistrationResult::Resource, version.unwrap_or_default()));
+                }
                 Verdict::Enter(record) => {
                     let before = self.facts.book().get(&key).map(|registration| registration.nve());
                     let version = self.record(record);
@@ -58,11 +66,8 @@ impl Nva {
                     return Some((RegistrationResult::Accepted, version));
                 }
                 Verdict::Evict(other) => {
+                    admitted = true;
                     self.record(Record::Withdrawn { tsi: other });
-                }
-                Verdict::OverQuota(quota, version) => {
-                    self.over_quota(from, quota, 1);
-                    return Some((RegistrationResult::Resource, version));
                 }
                 Verdict::Freeze(version) => {
                     self.record(Record::Frozen { tsi: key });

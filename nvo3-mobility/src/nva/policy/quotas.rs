@@ -1,5 +1,6 @@
 //! How much of the authority's memory one NVE may take.
 
+use crate::fairness::Rate;
 use core::fmt;
 
 /// The most that one NVE may take of the authority's memory (I7, I12). Each quota is for each NVE alone, beside the bounds for all in
@@ -22,11 +23,21 @@ pub struct Quotas {
     /// The most addresses that it was told do not exist, and is told about when they do. Default: 65,536; more than 0. At the bound as
     /// for `interest`.
     pub absent: u32,
+    /// The rate of its registrations that change the directory. Default: 1,000/s, 131,072 at once; more than 0. A registration beyond it is
+    /// refused as *Resource*, and counts in `limited_registrations`. The NVE tries again.
+    pub registrations: Rate,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { tsis: 65_536, addresses: 262_144, subscriptions: 16_384, interest: 262_144, absent: 65_536 }
+        Self {
+            tsis: 65_536,
+            addresses: 262_144,
+            subscriptions: 16_384,
+            interest: 262_144,
+            absent: 65_536,
+            registrations: Rate { per_second: 1_000, burst: 131_072 },
+        }
     }
 }
 
@@ -45,6 +56,8 @@ pub enum Quota {
     Interest,
     /// `Quotas.absent`.
     Absent,
+    /// `Quotas.registrations`.
+    Registrations,
 }
 
 impl Quota {
@@ -56,6 +69,7 @@ impl Quota {
             Self::Subscriptions => "subscriptions",
             Self::Interest => "interest",
             Self::Absent => "absent",
+            Self::Registrations => "registrations",
         }
     }
 }
@@ -68,6 +82,7 @@ impl fmt::Display for Quota {
             Self::Subscriptions => "VNs that it subscribes to",
             Self::Interest => "mappings that it queried",
             Self::Absent => "addresses that it was told do not exist",
+            Self::Registrations => "registrations in a time",
         })
     }
 }

@@ -143,6 +143,7 @@ impl Nve {
                 self.link.hint(self.now, key, to, version, &mut self.counters);
             }
             Notice::Limited { vap, what, count } => self.tell_limited(vap, what, Some(count)),
+            Notice::LimitedNve { from, what, count } => self.tell(Event::LimitedNve { from, what, count }),
         }
     }
 

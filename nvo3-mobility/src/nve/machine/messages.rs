@@ -119,6 +119,9 @@ impl Nve {
                 if self.stations.is_settled(&key)
                     && current.is_some_and(|place| place.nve == self.config.place.nve) =>
             {
+                if result == RegistrationResult::Resource {
+                    self.stations.readdress_later(self.now, key);
+                }
                 self.tell(Event::Refused { key, result });
             }
             result => {

@@ -353,6 +353,7 @@ impl Nve {
         self.pump();
         while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
             self.step_if_it_fits(key, input);
+            self.claim_new_addresses(key);
         }
         while let Some(unanswered) = self.stations.pop_unanswered(self.now) {
             match unanswered {

@@ -139,6 +139,9 @@ pub(super) fn event(event: &Event) -> Value {
         Event::Limited { vap, what, count } => {
             json!({ "event": "limited", "vap": vap.0, "what": what.name(), "count": count })
         }
+        Event::LimitedNve { from, what, count } => {
+            json!({ "event": "limited-nve", "from": from, "what": what.name(), "count": count })
+        }
         Event::Stranger { vn, from } => json!({ "event": "stranger", "vni": vn, "from": from }),
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })
