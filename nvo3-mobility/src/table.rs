@@ -4,6 +4,7 @@
 //! This crate's [`Forwarder`](crate::forwarder::Forwarder) is such a data plane. The same changes can program a kernel's FDB, eBPF
 //! maps or a DPU.
 
+use crate::nva::Prefix;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
@@ -194,6 +195,11 @@ pub struct PortPolicy {
     /// refuses an address that another TSI has. 0: only bound addresses count. A station without a bound address may be attached if this
     /// is not 0. Default: 0.
     pub learn_addresses: u32,
+    /// The prefixes that learned addresses must be in; empty: any address may be learned. Default: empty.
+    pub learn_within: Vec<Prefix>,
+    /// The most TSIs that are learned at a trusted port: the MACs behind a bridge, by their own ARP, NS or NA. Their addresses are learned
+    /// up to `learn_addresses` for each. 0: frames of other MACs than the bound ones pass, and nobody is told where those are. Default: 0.
+    pub learn_macs: u32,
     /// The addresses that the port shares with other ports of the VN, here or at other NVEs: virtual routers' MACs
     /// ([`Mac::is_virtual_router`]), each with at least one IP address. The port that announced one last, by a gratuitous ARP or an
     /// unsolicited NA, has it. A port without it in its policy cannot have it. Default: none.
@@ -208,8 +214,15 @@ impl PortPolicy {
             router_advertisements: false,
             dhcp_server: false,
             learn_addresses: 0,
+            learn_within: Vec::new(),
+            learn_macs: 0,
             shared: Vec::new(),
         }
+    }
+
+    /// True if an address is in one of the prefixes that addresses are learned of.
+    pub fn may_learn(&self, ip: IpAddr) -> bool {
+        self.learn_within.is_empty() || self.learn_within.iter().any(|prefix| prefix.contains(ip))
     }
 
     /// The policy of a port with a gateway or a bridge behind it.

@@ -9,12 +9,17 @@
 //! | questions to a group: ARP requests, NS, probes | each port | [`NveConfig::questions`]: 200/s, burst 400 | is dropped | `limited_questions` |
 //! | open queries, and stations that wait for an answer | each port | [`NveConfig::queries_per_port`]: 256 | is not queried | `limited_queries` |
 //! | frames to a MAC that makes a query | each port | [`ForwarderConfig::misses`]: 200/s, burst 400 | is dropped | drop reason `miss_limited` |
+//! | frames to a MAC that makes a query, out of tunnels | each NVE, by its address | [`ForwarderConfig::tunnel_misses`]: 1,000/s, burst 2,000 | is dropped | drop reason `tunnel_miss_limited` |
+//! | frames to groups | each port | [`ForwarderConfig::groups`]: 5,000/s, burst 10,000 | is dropped | drop reason `group_limited` |
+//! | TSIs that are learned | each port | [`PortPolicy::learn_macs`] | is not registered | `limited_stations` |
+//! | addresses that are learned | each TSI | [`PortPolicy::learn_addresses`] | is not bound | `shed_addresses` |
 //! | destinations that are being resolved | each port | [`ForwarderConfig::asked_per_port`]: 256 | is dropped | drop reason `miss_limited` |
 //! | hints received, about one TSI | each TSI | [`NveConfig::hint_interval`]: 100 ms | causes no query | `limited_hints` |
 //! | hints received, in all | the NVE | [`NveConfig::hinted_queries`]: 1,000/s, burst 1,000 | causes no query | `limited_hints` |
 //! | hints sent | each NVE of a VN that is here; all strangers together | [`NveConfig::hints`]: 1,000/s, burst 1,000 | is not sent | `shed_hints` |
 //! | answers of the authority outside a session | each address | [`NvaConfig::answers`]: 100/s, burst 200 | is not sent | `limited_answers` |
 //! | the same | all addresses of no admitted NVE together | [`NvaConfig::strangers`]: 1,000/s, burst 1,000 | is not sent | `limited_answers` |
+//! | registrations that change the directory | each NVE | [`Quotas::registrations`]: 1,000/s, burst 131,072 | is refused, and the NVE tries again | `limited_registrations` |
 //! | TSIs, addresses, subscriptions, interest at the authority | each NVE | [`Quotas`]: 65,536 TSIs and more | is refused, or the NVE's oldest makes room | `over_quota_…` |
 //!
 //! A VM that behaves does not come near them. The defaults are for one VM behind a port; for a gateway or a bridge with thousands of
@@ -28,9 +33,14 @@
 //! [`NveConfig::hints`]: crate::nve::NveConfig::hints
 //! [`ForwarderConfig::misses`]: crate::forwarder::ForwarderConfig::misses
 //! [`ForwarderConfig::asked_per_port`]: crate::forwarder::ForwarderConfig::asked_per_port
+//! [`ForwarderConfig::tunnel_misses`]: crate::forwarder::ForwarderConfig::tunnel_misses
+//! [`ForwarderConfig::groups`]: crate::forwarder::ForwarderConfig::groups
 //! [`NvaConfig::answers`]: crate::nva::NvaConfig::answers
 //! [`NvaConfig::strangers`]: crate::nva::NvaConfig::strangers
 //! [`Quotas`]: crate::nva::Quotas
+//! [`Quotas::registrations`]: crate::nva::Quotas::registrations
+//! [`PortPolicy::learn_macs`]: crate::table::PortPolicy::learn_macs
+//! [`PortPolicy::learn_addresses`]: crate::table::PortPolicy::learn_addresses
 
 mod bucket;
 mod recent;
@@ -60,6 +70,10 @@ pub enum Limit {
     Misses,
     /// Queries to the NVA that are open at the same time.
     Queries,
+    /// Stations behind a bridge.
+    Stations,
+    /// Frames to broadcast and multicast groups.
+    Groups,
 }
 
 impl Limit {
@@ -70,6 +84,8 @@ impl Limit {
             Self::Questions => "questions",
             Self::Misses => "misses",
             Self::Queries => "queries",
+            Self::Stations => "stations",
+            Self::Groups => "groups",
         }
     }
 }
@@ -81,6 +97,8 @@ impl fmt::Display for Limit {
             Self::Questions => "questions for addresses",
             Self::Misses => "frames to destinations that this NVE does not know",
             Self::Queries => "open queries to the NVA",
+            Self::Stations => "stations that this NVE learns behind it",
+            Self::Groups => "frames to groups",
         })
     }
 }

@@ -66,6 +66,12 @@ pub struct ForwarderConfig {
     /// The rate of frames of one port that make control resolve a destination. Default: 200/s, 400 at once; more than 0. A frame to a
     /// new destination beyond it is dropped as `MissLimited`.
     pub misses: Rate,
+    /// The rate of frames of one NVE, by its underlay address, that make control resolve a destination. Default: 1,000/s, 2,000 at once;
+    /// more than 0. A frame to a new destination beyond it is dropped as `TunnelMissLimited`.
+    pub tunnel_misses: Rate,
+    /// The rate of frames of one port to broadcast and multicast groups; each is copied to every NVE of the VN. Default: 5,000/s, 10,000
+    /// at once; more than 0. A frame beyond it is dropped as `GroupLimited`.
+    pub groups: Rate,
     /// The most ports. Default: 4,096. At the bound a table change is refused as `TooManyPorts`.
     pub ports: u32,
     /// The most locators in the replication list of one VN. Default: 1,024. A longer list is refused as `TooManyMembers`. The list may
@@ -97,6 +103,8 @@ impl ForwarderConfig {
             tsis: 65_536,
             asked_per_port: 256,
             misses: Rate { per_second: 200, burst: 400 },
+            tunnel_misses: Rate { per_second: 1_000, burst: 2_000 },
+            groups: Rate { per_second: 5_000, burst: 10_000 },
             ports: 4_096,
             members_per_vn: 1_024,
             notices: 1_024,
@@ -119,7 +127,12 @@ impl ForwarderConfig {
             ("notices", self.notices),
         ];
         above_zero("ForwarderConfig", positive)?;
-        rates("ForwarderConfig", [(["misses.per_second", "misses.burst"], self.misses)])?;
+        let limited = [
+            (["misses.per_second", "misses.burst"], self.misses),
+            (["tunnel_misses.per_second", "tunnel_misses.burst"], self.tunnel_misses),
+            (["groups.per_second", "groups.burst"], self.groups),
+        ];
+        rates("ForwarderConfig", limited)?;
         limits("ForwarderConfig", ["asked.frames", "asked.bytes", "asked.age"], self.asked)?;
         limits("ForwarderConfig", ["recent.frames", "recent.bytes", "recent.age"], self.recent)?;
         limits("ForwarderConfig", ["strangers.frames", "strangers.bytes", "strangers.age"], self.strangers)?;

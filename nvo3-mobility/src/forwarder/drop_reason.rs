@@ -79,6 +79,11 @@ pub enum DropReason {
     Stranger,
     /// As [`DropReason::Stranger`], and a limit of `ForwarderConfig.strangers` was reached. Healthy: 0.
     StrangerOverflow,
+    /// The frame goes to a group, and its port sends too many such frames (`ForwarderConfig.groups`). Healthy: 0.
+    GroupLimited,
+    /// The frame came out of a tunnel, its destination is not known, and its sender makes too many such frames
+    /// (`ForwarderConfig.tunnel_misses`). Healthy: 0.
+    TunnelMissLimited,
 }
 
 impl DropReason {
@@ -114,6 +119,8 @@ impl DropReason {
         Self::MissLimited,
         Self::Stranger,
         Self::StrangerOverflow,
+        Self::GroupLimited,
+        Self::TunnelMissLimited,
     ];
 
     /// The reason's name, as logs and counters write it.
@@ -149,6 +156,8 @@ impl DropReason {
             Self::MissLimited => "miss_limited",
             Self::Stranger => "stranger",
             Self::StrangerOverflow => "stranger_overflow",
+            Self::GroupLimited => "group_limited",
+            Self::TunnelMissLimited => "tunnel_miss_limited",
         }
     }
 }
@@ -186,6 +195,8 @@ impl fmt::Display for DropReason {
             Self::MissLimited => "its port sends to too many unknown destinations",
             Self::Stranger => "no list of its VN names the NVE that sent it",
             Self::StrangerOverflow => "the limit of frames from unnamed NVEs is reached",
+            Self::GroupLimited => "its port sends too many frames to groups",
+            Self::TunnelMissLimited => "the NVE that sent it sends too many frames to unknown destinations",
         })
     }
 }

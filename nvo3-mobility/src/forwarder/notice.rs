@@ -56,6 +56,15 @@ pub enum Notice {
         /// How often it did so since the last notice.
         count: u64,
     },
+    /// An NVE does something more often than it may. At most one notice per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    LimitedNve {
+        /// The outer source address of its frames.
+        from: IpAddr,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last notice.
+        count: u64,
+    },
     /// Frames of a VN were dropped, because the VN's list does not name the NVE that sent them (TUN-10). The notice comes once for
     /// each VN while it waits to be polled.
     Stranger {
@@ -87,7 +96,7 @@ enum Once {
 impl Notice {
     const fn once(&self) -> Option<Once> {
         match self {
-            Self::Miss { .. } | Self::Seen { .. } | Self::Limited { .. } => None,
+            Self::Miss { .. } | Self::Seen { .. } | Self::Limited { .. } | Self::LimitedNve { .. } => None,
             Self::Stale { key, from, .. } => Some(Once::Stale(*key, *from)),
             Self::Stranger { vn, .. } => Some(Once::Stranger(*vn)),
             Self::Lie { vap, .. } => Some(Once::Lie(*vap)),
@@ -113,6 +122,9 @@ impl fmt::Display for Notice {
             Self::Lie { vap, mac, ip: None } => write!(f, "{mac} sent a frame at {vap}, and is not bound to it"),
             Self::Stale { key, from, version } => {
                 write!(f, "the NVE at {from} sent a frame for {key} here; the mapping is at version {version}")
+            }
+            Self::LimitedNve { from, what, count } => {
+                write!(f, "the NVE at {from} makes too many {what}: {count} were refused")
             }
             Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
         }

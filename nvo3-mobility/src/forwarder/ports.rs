@@ -20,6 +20,7 @@ pub(super) struct PortState {
     /// The MACs that may send there if the port is not trusted, sorted, each with its addresses.
     bindings: Vec<Binding>,
     misses: Limiter,
+    groups: Limiter,
 }
 
 impl PortState {
@@ -83,6 +84,16 @@ impl Ports {
         if has_share { port.misses.take(now, rate) } else { Err(port.misses.refuse(now)) }
     }
 
+    /// Checks that a port may send one more frame to a group.
+    ///
+    /// # Errors
+    /// It may not. If a notice about the port is due, the number of refusals since the last one.
+    #[inline]
+    pub(super) fn admit_group(&mut self, now: Instant, vap: VapId, rate: Rate) -> Result<(), Option<u64>> {
+        let Some(port) = self.ports.get_mut(&vap) else { return Err(None) };
+        port.groups.take(now, rate)
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.ports.len() >= self.most as usize
     }
@@ -92,8 +103,9 @@ impl Ports {
         match port {
             Some(port) => {
                 let Port { vn, policy, bindings } = port;
-                let misses = self.ports.get(&vap).map(|port| port.misses).unwrap_or_default();
-                let state = PortState { vn: *vn, policy: policy.clone(), bindings: sorted(bindings), misses };
+                let limits = self.ports.get(&vap).map(|port| (port.misses, port.groups));
+                let (misses, groups) = limits.unwrap_or_default();
+                let state = PortState { vn: *vn, policy: policy.clone(), bindings: sorted(bindings), misses, groups };
                 self.ports.insert(vap, state);
             }
             None => _ = self.ports.remove(&vap),

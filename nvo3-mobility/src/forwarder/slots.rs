@@ -39,14 +39,14 @@ impl Slots {
         self.slots.get_mut(key)
     }
 
-    /// The slot of a frame's destination. A new one if the limits allow to ask the control plane for it; `admit` says whether a port may
-    /// ask for one more now.
+    /// The slot of a frame's destination. A new one if the limits allow to ask the control plane for it; `admit` says whether a port with
+    /// or without a share left, or an NVE, may ask for one more now.
     #[inline]
     pub(super) fn get_or_ask(
         &mut self,
         key: TsiKey,
         origin: Origin,
-        admit: impl FnOnce(VapId, bool) -> bool,
+        admit: impl FnOnce(Origin, bool) -> bool,
     ) -> Result<&mut Slot, DropReason> {
         let place = match self.slots.entry(key) {
             Entry::Occupied(slot) => return Ok(slot.into_mut()),
@@ -54,13 +54,17 @@ impl Slots {
             Entry::Vacant(place) => place,
         };
         let mut slot = Slot::new(self.limits);
-        if let Origin::Vap(vap) = origin {
-            let asked = self.shares.get(&vap).copied().unwrap_or(0);
-            if !admit(vap, asked < self.share) {
-                return Err(DropReason::MissLimited);
+        match origin {
+            Origin::Vap(vap) => {
+                let asked = self.shares.get(&vap).copied().unwrap_or(0);
+                if !admit(origin, asked < self.share) {
+                    return Err(DropReason::MissLimited);
+                }
+                self.shares.insert(vap, asked + 1);
+                slot.asked_by = Some(vap);
             }
-            self.shares.insert(vap, asked + 1);
-            slot.asked_by = Some(vap);
+            Origin::Tunnel(_) if !admit(origin, true) => return Err(DropReason::TunnelMissLimited),
+            Origin::Tunnel(_) => {}
         }
         self.asked += 1;
         Ok(place.insert(slot))

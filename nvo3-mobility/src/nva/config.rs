@@ -181,6 +181,7 @@ impl NvaConfig {
         let limited = [
             (["answers.per_second", "answers.burst"], self.answers),
             (["strangers.per_second", "strangers.burst"], self.strangers),
+            (["quotas.registrations.per_second", "quotas.registrations.burst"], self.quotas.registrations),
         ];
         rates("NvaConfig", limited)?;
         limits("NvaConfig", ["hold.frames", "hold.bytes", "hold.age"], self.hold)?;

@@ -497,6 +497,8 @@ pub struct NvaCounters {
     pub still_here_registrations: u64,
     /// Registrations refused because the NVE has its quota of TSIs or addresses ([`Event::OverQuota`]). Healthy: 0.
     pub over_quota_registrations: u64,
+    /// Registrations refused because the NVE makes too many in a time ([`Event::OverQuota`]). Healthy: 0.
+    pub limited_registrations: u64,
     /// VNs that an NVE could not subscribe to because of its quota ([`Event::OverQuota`]). Healthy: 0.
     pub over_quota_subscriptions: u64,
     /// Interests of an NVE that ended early to make room for another one of it ([`Event::OverQuota`]). Healthy: 0.

@@ -69,6 +69,9 @@ pub struct NveConfig {
     /// The time after which the registration of a TSI that the NVA refused is tried again; each further attempt waits twice as long, up to
     /// 32 times this. Default: 1 s; more than 0.
     pub claim_interval: Micros,
+    /// The time after which an address or a TSI that was learned ends, if its TSI has not shown it again by ARP or ND. After half of it
+    /// the TSI is asked, every eighth of it. Default: 300 s; at least 8 us.
+    pub learned_age: Micros,
     /// The most TSIs that are attached, moving, or remembered by their floor. Default: 65,536. At the bound an attach fails with
     /// [`Error::Full`](super::Error::Full).
     pub tsis: u32,
@@ -134,6 +137,7 @@ impl NveConfig {
             confirm: Micros::from_secs(1),
             registration_lifetime: Micros::from_secs(600),
             claim_interval: Micros::from_secs(1),
+            learned_age: Micros::from_secs(300),
             tsis: 65_536,
             ips_per_tsi: 64,
             ports: 65_536,
@@ -180,7 +184,7 @@ impl NveConfig {
         fits("NveConfig", ("ips_per_tsi", self.ips_per_tsi), IPS)?;
         let times = [("linger", self.linger), ("pushed", self.pushed), ("claim_interval", self.claim_interval)];
         above_zero("NveConfig", times.map(|(name, time)| (name, time.0)))?;
-        above_zero("NveConfig", [("confirm", self.confirm.0 / 3)])?;
+        above_zero("NveConfig", [("confirm", self.confirm.0 / 3), ("learned_age", self.learned_age.0 / 8)])?;
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

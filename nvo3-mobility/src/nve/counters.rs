@@ -91,8 +91,17 @@ pub struct NveCounters {
     /// Frames that showed one more address of a TSI than its port's policy lets it learn (`PortPolicy.learn_addresses`). The NVE drops them as
     /// `spoofed`. Healthy: 0.
     pub shed_addresses: u64,
-    /// Announcements of TSIs for which there was no room (`NveConfig.tsis`): shared addresses. Healthy: 0.
+    /// Announcements of shared addresses, and frames of TSIs that could be learned, for which there was no room (`NveConfig.tsis`).
+    /// Healthy: 0.
     pub shed_tsis: u64,
+    /// TSIs behind trusted ports that their own frames showed (`PortPolicy.learn_macs`).
+    pub learned_tsis: u64,
+    /// Frames of TSIs beyond those that their port may learn (`PortPolicy.learn_macs`). They pass, and the TSI is not registered. Healthy: 0.
+    pub limited_stations: u64,
+    /// Learned addresses that ended because their TSI did not say any more that it has them (`NveConfig.learned_age`).
+    pub aged_addresses: u64,
+    /// Learned TSIs that ended because they were not heard any more (`NveConfig.learned_age`).
+    pub aged_tsis: u64,
 }
 
 impl NveCounters {

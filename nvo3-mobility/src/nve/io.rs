@@ -35,6 +35,15 @@ pub enum Input {
         /// address, is dropped (VMM-10-02).
         policy: PortPolicy,
     },
+    /// What a port had learned before this NVE restarted ([`Nve::learned`](super::Nve::learned)): addresses of its TSIs, and TSIs that
+    /// were learned themselves, whose VMs run here. Give it after *Attach* and before *Connect*. What the port's policy does not allow,
+    /// and a port that is not attached, is left out.
+    Learned {
+        /// The number of the port.
+        vap: VapId,
+        /// The TSIs with their learned addresses.
+        tsis: alloc::vec::Vec<Tsi>,
+    },
     /// A port is gone.
     Detach {
         /// The number of the port.
@@ -96,6 +105,7 @@ impl fmt::Display for Input {
                 write!(f, "attach {vap} in VN {vn} for any source")
             }
             Self::Attach { vap, vn, tsis, .. } => write!(f, "attach {vap} in VN {vn} for {} TSIs", tsis.len()),
+            Self::Learned { vap, tsis } => write!(f, "{vap} had learned {} TSIs or their addresses", tsis.len()),
             Self::Detach { vap } => write!(f, "detach {vap}"),
             Self::Activate { key, move_id: Some(id) } => write!(f, "{key} runs here by {id}"),
             Self::Activate { key, move_id: None } => write!(f, "{key} runs here"),
@@ -246,6 +256,15 @@ pub enum Event {
         /// How often it did so since the last event.
         count: u64,
     },
+    /// An NVE sends more than it may. At most one event per NVE and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
+    LimitedNve {
+        /// The outer source address of its frames.
+        from: IpAddr,
+        /// The limit that it exceeds.
+        what: Limit,
+        /// How often it did so since the last event.
+        count: u64,
+    },
     /// Frames of a VN came out of a tunnel from an address where no NVE of the VN is, and were dropped (TUN-10). At most one event per
     /// VN and `NveConfig.hint_interval`.
     Stranger {
@@ -299,6 +318,9 @@ impl fmt::Display for Event {
                 f.write_str("the forwarder answers again; the session with the NVA is opened again")
             }
             Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
+            Self::LimitedNve { from, what, count } => {
+                write!(f, "the NVE at {from} makes too many {what}: {count} were refused")
+            }
         }
     }
 }
@@ -338,6 +360,8 @@ pub enum Timer {
     Health,
     /// The session ends because the forwarder does not answer.
     Forwarder,
+    /// A TSI or an address that was learned was not heard for a while.
+    Learned,
 }
 
 /// The control plane's decision about a punted frame.

@@ -1,6 +1,7 @@
 //! How much of the authority's memory one NVE may take.
 
 use nvo3_mobility::Transport;
+use nvo3_mobility::fairness::Rate;
 use nvo3_mobility::forwarder::Notice;
 use nvo3_mobility::nva::{self, NvaConfig, Quota};
 use nvo3_mobility::nve;
@@ -41,6 +42,26 @@ fn an_nve_has_no_more_tsis_than_its_quota_and_room_again_when_one_leaves() {
     world.tell(0, nve::Input::Detach { vap: VapId(1) });
     world.tell(0, nve::Input::Activate { key: tsi(3).key, move_id: None });
     assert!(world.nva.lookup(&tsi(3).key).is_some());
+}
+
+/// Checks I12.
+#[test]
+fn an_nve_that_registers_too_often_is_named_and_registers_the_rest_later() {
+    let mut world = Direct::with(2, limited(|quotas| quotas.registrations = Rate { per_second: 1, burst: 3 }));
+    let there = |world: &Direct| (1..=5).filter(|n| world.nva.lookup(&tsi(*n).key).is_some()).count();
+    for n in 1..=5 {
+        world.start(0, n.into(), tsi(n));
+    }
+    world.start(1, 1, tsi(6));
+
+    assert_eq!((there(&world), world.nva.tsis_at(place(2).nve)), (3, 1));
+    assert_eq!((world.nva.counters().limited_registrations, over(&world, 1, Quota::Registrations)), (2, 1));
+    world.attach(0, 1, vec![Tsi { ips: vec![tsi(101).ips[0]], ..tsi(1) }]);
+    assert_eq!(world.nva.lookup(&tsi(1).key).unwrap().ips, tsi(1).ips);
+
+    world.run(Micros::from_secs(20));
+    assert_eq!(there(&world), 5);
+    assert_eq!(world.nva.lookup(&tsi(1).key).unwrap().ips, tsi(101).ips, "a change of addresses comes later too");
 }
 
 #[test]

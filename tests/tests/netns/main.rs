@@ -13,6 +13,7 @@ mod in_namespaces {
     mod host_stack;
     mod interfaces;
     mod keys;
+    mod learned;
     mod moves;
     mod mtu;
     mod restarts;

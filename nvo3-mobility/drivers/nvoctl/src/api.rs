@@ -45,8 +45,8 @@ pub enum Request {
         /// The TSI.
         tsi: TsiKey,
     },
-    /// nved: tell which shared addresses are behind the ports of these TSIs now, and move with them: [`Reply::Shown`], an array of objects
-    /// with `vn` and `mac`.
+    /// nved: tell what else is behind the ports of these TSIs now, and moves with them: shared addresses, and TSIs that were learned.
+    /// [`Reply::Shown`], an array of objects with `vn` and `mac`.
     Along {
         /// The TSIs of a VM.
         tsis: Vec<TsiKey>,

@@ -80,14 +80,17 @@ pub(crate) enum Command {
     /// authority refused a TSI.
     Attach {
         /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted]
-        /// [,router-advertisements][,dhcp-server][,learn=N][,no-too-big][,host-may-hear][,active]
+        /// [,router-advertisements][,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,no-too-big]
+        /// [,host-may-hear][,active]
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
         /// before it. shared: the MAC and the addresses of a virtual router (VRRP), of which the VM is one; the port that announced
         /// it last has it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
         /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
-        /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. no-too-big: a sender is
+        /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. learn-within: only addresses of
+        /// this prefix are learned [default: any]. learn-macs: at a trusted port, N tenant systems behind it are learned by
+        /// their own ARP and Neighbor Discovery [default: 0]. no-too-big: a sender is
         /// not told that its frame is too long for the underlay. host-may-hear: the host's own stack may have the port's frames too.
         /// active: the VM runs here.
         #[arg(value_name = "SPEC")]
@@ -236,10 +239,10 @@ pub(crate) struct Migrate {
     /// it [default: nothing is run].
     #[arg(long, value_name = "CMD")]
     pub(crate) restart: Option<String>,
-    /// Move the shared addresses too that the VM has at the old place (see `shared` of `attach`) [default: they stay until a VM announces
-    /// them].
+    /// Move too what is behind the VM's ports at the old place: the shared addresses that it has, and the tenant systems that were learned
+    /// there (see `shared` and `learn-macs` of `attach`) [default: they stay until they show themselves elsewhere].
     #[arg(long)]
-    pub(crate) with_shared: bool,
+    pub(crate) along: bool,
 }
 
 /// One interface of a VM.

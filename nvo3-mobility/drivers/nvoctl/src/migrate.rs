@@ -58,7 +58,7 @@ impl Order<'_> {
                 return (Exit::without_reply(&lost), Some(format!("{lost}; nothing was begun")));
             }
         }
-        if self.what.with_shared {
+        if self.what.along {
             match self.ask("along", old, &Request::Along { tsis: self.tsis.clone() }) {
                 Ok(Reply::Shown(along)) => {
                     let along: Vec<TsiKey> = serde_json::from_value(along).unwrap_or_default();

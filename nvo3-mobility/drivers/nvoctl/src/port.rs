@@ -74,6 +74,12 @@ pub struct Port {
     /// The most IP addresses that each tenant system may have by its own ARP and Neighbor Discovery, besides those that are named: 0 to 64.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub learn: u32,
+    /// The prefixes that learned addresses must be in, as `IP/LENGTH`; empty: any address may be learned. The edge checks their form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learn_within: Vec<String>,
+    /// The most tenant systems that are learned behind a trusted port, each with up to `learn` addresses.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub learn_macs: u32,
     /// The addresses that the port shares with other ports, here or at other edges: the MAC of each virtual router (VRRP) with its IP
     /// addresses. The port that announced it last has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -145,6 +151,12 @@ impl Port {
         if self.learn > MOST_LEARNED {
             return wrong("learn", format!("{} is more than {MOST_LEARNED}", self.learn));
         }
+        if self.learn == 0 && !self.learn_within.is_empty() {
+            return wrong("learn-within", "needs learn: no address is learned".into());
+        }
+        if self.learn_macs > 0 && (!self.trusted || self.learn == 0) {
+            return wrong("learn-macs", "needs trusted, and learn for the addresses".into());
+        }
         let mut macs = BTreeSet::new();
         let mut ips = BTreeSet::new();
         if let Some(Station { mac, .. }) = self.shared.iter().find(|shared| !shared.mac.is_virtual_router()) {
@@ -185,12 +197,13 @@ impl FromStr for Port {
     type Err = PortError;
 
     /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements]
-    /// [,dhcp-server][,learn=N][,no-too-big][,host-may-hear][,active]`;
+    /// [,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,no-too-big][,host-may-hear][,active]`;
     /// each `ip` belongs to the `mac` or `shared` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
-        let (mut kind, mut vni, mut learn) = (None, None, None);
+        let (mut kind, mut vni, mut learn, mut learn_macs) = (None, None, None, None);
+        let mut learn_within = Vec::new();
         // Each is a station with true if it is shared.
         let mut stations = Vec::<(bool, Station)>::new();
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
@@ -224,12 +237,15 @@ impl FromStr for Port {
                     let station = stations.last_mut();
                     station.ok_or_else(|| wrong("ip", format!("{value} comes before any mac")))?.1.ips.push(ip);
                 }
-                Some(("learn", value)) => {
-                    let found = value.parse().map_err(|_| wrong("learn", format!("\"{value}\" is no number")))?;
-                    if learn.replace(found).is_some() {
-                        return Err(wrong("learn", "is there twice".into()));
+                Some((field @ ("learn" | "learn-macs"), value)) => {
+                    let (number, field) =
+                        if field == "learn" { (&mut learn, "learn") } else { (&mut learn_macs, "learn-macs") };
+                    let found = value.parse().map_err(|_| wrong(field, format!("\"{value}\" is no number")))?;
+                    if number.replace(found).is_some() {
+                        return Err(wrong(field, "is there twice".into()));
                     }
                 }
+                Some(("learn-within", value)) => learn_within.push(value.to_owned()),
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
                 None if part == "dhcp-server" => dhcp_server = true,
@@ -238,7 +254,7 @@ impl FromStr for Port {
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -260,6 +276,8 @@ impl FromStr for Port {
             no_too_big,
             host_may_hear,
             learn: learn.unwrap_or(0),
+            learn_within,
+            learn_macs: learn_macs.unwrap_or(0),
             shared,
             active,
         };
@@ -282,6 +300,16 @@ mod tests {
 
         assert_eq!(port, serde_json::from_str(table).unwrap());
         assert_eq!(port.tsis().len(), 2);
+    }
+
+    #[test]
+    fn what_may_be_learned_is_said_alike() {
+        let flag = "br0,vni=77,trusted,learn=2,learn-within=192.168.77.0/24,learn-within=fd77::/64,learn-macs=100";
+        let table = r#"{"name":"br0","vni":77,"trusted":true,"learn":2,"learn_within":["192.168.77.0/24","fd77::/64"],"learn_macs":100}"#;
+
+        assert_eq!(flag.parse::<Port>().unwrap(), serde_json::from_str(table).unwrap());
+        let alone: Port = "vm0,vni=77,mac=52:54:00:77:00:10,learn=1".parse().unwrap();
+        assert_eq!((alone.learn, alone.learn_within.len(), alone.learn_macs), (1, 0, 0));
     }
 
     #[test]
@@ -351,6 +379,16 @@ mod tests {
                 "shared: 52:54:00:77:00:10 is no virtual router's address: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx",
                 ",vni=7,trusted,shared=52:54:00:77:00:10,ip=fd77::1",
             ),
+            ("vm0", "learn: 65 is more than 64", ",vni=7,trusted,learn=65"),
+            ("vm0", "learn: \"x\" is no number", ",vni=7,trusted,learn=x"),
+            ("vm0", "learn-macs: is there twice", ",vni=7,trusted,learn=1,learn-macs=1,learn-macs=1"),
+            ("vm0", "learn-macs: needs trusted, and learn for the addresses", ",vni=7,trusted,learn-macs=1"),
+            (
+                "vm0",
+                "learn-macs: needs trusted, and learn for the addresses",
+                ",vni=7,mac=52:54:00:77:00:10,learn=1,learn-macs=1",
+            ),
+            ("vm0", "learn-within: needs learn: no address is learned", ",vni=7,trusted,learn-within=fd77::/64"),
             ("vm0", "ip: missing for 00:00:5e:00:01:0a", ",vni=7,trusted,learn=1,shared=00:00:5e:00:01:0a"),
             ("vm0", "mac: missing; only a trusted port has no station", ",vni=7,shared=00:00:5e:00:01:0a,ip=fd77::1"),
             (
@@ -360,12 +398,12 @@ mod tests {
             ),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

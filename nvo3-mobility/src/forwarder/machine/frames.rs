@@ -1,7 +1,7 @@
 //! The frames that come in from VAPs and tunnels, and the way of a unicast frame. Each frame costs one look-up of the port, of the sender
 //! and of the destination.
 
-use crate::fairness::Limit;
+use crate::fairness::{Limit, Limiter, Rate, Recent};
 use crate::forwarder::classify::{self, Class};
 use crate::forwarder::notice::Notices;
 use crate::forwarder::slot::Slot;
@@ -11,7 +11,7 @@ use crate::forwarder::way::Way;
 use crate::forwarder::{DropReason, Entrance, Forwarder, Line, Notice, Origin, Verdict};
 use crate::table::{Gate, Lane, VapId};
 use core::net::IpAddr;
-use nvo3_nva_proto::{TsiKey, Version};
+use nvo3_nva_proto::{Instant, TsiKey, Version};
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::{Mac, Vni};
 
@@ -67,6 +67,15 @@ impl Forwarder {
         }
         if to.is_link_group() {
             return self.drop(DropReason::LinkGroup, origin, bytes);
+        }
+        if let Origin::Vap(vap) = origin
+            && let Err(due) = self.ports.admit_group(self.now, vap, self.config.groups)
+        {
+            if let Some(count) = due {
+                let limited = Notice::Limited { vap, what: Limit::Groups, count };
+                self.notices.push(limited, &mut self.tally.counters);
+            }
+            return self.drop(DropReason::GroupLimited, origin, bytes);
         }
         self.replicate(vn, origin, bytes)
     }
@@ -168,11 +177,19 @@ impl Forwarder {
 
     fn unicast(&mut self, key: TsiKey, origin: Origin, bytes: &[u8]) -> Verdict {
         let tag = Tag::frame(origin, self.now);
-        let (now, rate, ports, notices) = (self.now, self.config.misses, &mut self.ports, &mut self.notices);
-        let admit = |vap, has_share| {
-            let admitted = ports.admit_miss(now, vap, rate, has_share);
+        let (now, config, ports, notices) = (self.now, &self.config, &mut self.ports, &mut self.notices);
+        let admit = |origin, has_share| {
+            let admitted = match origin {
+                Origin::Vap(vap) => ports.admit_miss(now, vap, config.misses, has_share),
+                Origin::Tunnel(from) => admit_tunnelled(&mut self.senders, now, from, config.tunnel_misses),
+            };
             if let Err(Some(count)) = admitted {
-                notices.push(Notice::Limited { vap, what: Limit::Misses, count }, &mut self.tally.counters);
+                let what = Limit::Misses;
+                let limited = match origin {
+                    Origin::Vap(vap) => Notice::Limited { vap, what, count },
+                    Origin::Tunnel(from) => Notice::LimitedNve { from, what, count },
+                };
+                notices.push(limited, &mut self.tally.counters);
             }
             admitted.is_ok()
         };
@@ -246,6 +263,19 @@ impl Forwarder {
         self.tally.drop_new(Tag::frame(origin, self.now).dropped(reason, None, None), bytes);
         Verdict::Drop(reason)
     }
+}
+
+/// Checks that the control plane may be asked for one more destination because of a frame of an NVE.
+fn admit_tunnelled(
+    senders: &mut Recent<IpAddr, Limiter>,
+    now: Instant,
+    from: IpAddr,
+    rate: Rate,
+) -> Result<(), Option<u64>> {
+    let mut limiter = senders.get(&from);
+    let admitted = limiter.take(now, rate);
+    senders.put(from, limiter);
+    admitted
 }
 
 /// Counts a frame that leaves by a tunnel, and tells the control plane of an NVE that should not have sent it here.

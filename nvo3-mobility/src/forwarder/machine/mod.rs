@@ -17,6 +17,7 @@ use super::strangers::Strangers;
 use super::tally::Tally;
 use super::vns::Vns;
 use crate::ConfigError;
+use crate::fairness::{self, Limiter};
 use crate::forwarder::{
     DropReason, Dropped, Entrance, ForwarderConfig, ForwarderCounters, HeldFrames, Line, Notice, RefusedChange,
     StoredFrames, Target, TsiCounters, Verdict,
@@ -28,6 +29,9 @@ use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, TsiKey};
 use nvo3_wire::Vni;
+
+/// The most NVEs whose unknown destinations are counted. The one that sent the longest ago makes room.
+const SENDERS: usize = 1_024;
 
 /// The software data plane of one NVE.
 pub struct Forwarder {
@@ -45,6 +49,8 @@ pub struct Forwarder {
     recent: Recent,
     strangers: Strangers,
     notices: Notices,
+    /// The unknown destinations of each NVE that sent such a frame lately.
+    senders: fairness::Recent<IpAddr, Limiter>,
     tally: Tally,
     /// The entrance of the kept frame that was given back and has not come in again, and its sender if that is a TSI here.
     again: Option<(Entrance, Option<TsiKey>)>,
@@ -96,6 +102,7 @@ impl Forwarder {
             recent: Recent::new(config.recent, remembered),
             strangers: Strangers::new(config.strangers, strange),
             notices: Notices::new(config.notices, hasher.clone()),
+            senders: fairness::Recent::new(SENDERS),
             tally: Tally::new(config.drops),
             again: None,
             flushed_for: None,

@@ -1,6 +1,7 @@
 //! The reports of dropped frames: one for each frame.
 
 use super::*;
+use crate::fairness::Rate;
 
 const LOG: ForwarderConfig = ForwarderConfig { drops: 100, ..ForwarderConfig::new(place(1).locators) };
 const AT_P1: Origin = Origin::Vap(P1);
@@ -24,7 +25,7 @@ type Make = fn(&mut World) -> Vec<u8>;
 type Case = (DropReason, Make, Option<u8>, Origin, Option<Line>, bool);
 
 #[rustfmt::skip]
-const REASONS: [Case; 32] = {
+const REASONS: [Case; 34] = {
     use DropReason::*;
     use Line::*;
     [
@@ -56,6 +57,8 @@ const REASONS: [Case; 32] = {
         (HoldTotal,          total,              Some(8), AT_P1,                 None,          false),
         (TooManyAsked,       too_many_asked,     Some(9), AT_P1,                 None,          false),
         (MissLimited,        miss_limited,       Some(9), AT_P1,                 None,          false),
+        (TunnelMissLimited,  tunnel_limited,     Some(9), BY_2,                  None,          false),
+        (GroupLimited,       group_limited,      None,    AT_P1,                 None,          false),
         (BumNotTunnelled,    bum_not_tunnelled,  Some(2), AT_P1,                 Some(Direct),  true),
         (BumPortShared,      bum_port_shared,    Some(9), AT_P1,                 Some(Direct),  true),
         (Detached,           detached,           Some(1), AT_P1,                 Some(Kept),    false),
@@ -126,6 +129,20 @@ fn router(w: &mut World) -> Vec<u8> {
 
 fn dhcp_server(w: &mut World) -> Vec<u8> {
     sent(w, ipv6(17, &[2, 35, 2, 34, 0, 8, 0, 0]))
+}
+
+fn tunnel_limited(w: &mut World) -> Vec<u8> {
+    let tunnel_misses = Rate { per_second: 1, burst: 1 };
+    *w = World::with(ForwarderConfig { tunnel_misses, ..LOG });
+    let _ = w.tunnel(2, 8, 7);
+    let _ = w.tunnel(2, 9, 7);
+    frame(mac(9), mac(200), 7)
+}
+
+fn group_limited(w: &mut World) -> Vec<u8> {
+    *w = World::with(ForwarderConfig { groups: Rate { per_second: 1, burst: 1 }, ..LOG });
+    let _ = w.broadcast(1);
+    sent(w, frame(Mac::BROADCAST, mac(1), 7))
 }
 
 fn stranger(w: &mut World) -> Vec<u8> {

@@ -84,6 +84,38 @@ fn an_offender_is_named_once_in_an_interval_with_the_number_of_its_frames() {
     assert_eq!(told(&mut w).1, limited(100));
 }
 
+#[test]
+fn a_port_that_floods_groups_is_limited_and_named_and_others_are_not() {
+    let groups = Rate { per_second: 10, burst: 3 };
+    let mut w = World::with(ForwarderConfig { groups, ..ForwarderConfig::new(place(1).locators) });
+    let sent = |w: &mut World, from: u8, count: u32| {
+        let one = |n| w.f.vap_frame(w.now, VapId(from.into()), &frame(Mac::BROADCAST, mac(from), n));
+        (0..count).map(one).filter(|verdict| *verdict == Verdict::Replicate).count()
+    };
+
+    assert_eq!((sent(&mut w, 1, 100), sent(&mut w, 2, 3)), (3, 3));
+    let limited = Notice::Limited { vap: P1, what: Limit::Groups, count: 1 };
+    assert_eq!((w.dropped(DropReason::GroupLimited), w.notices()), (97, Vec::from([limited])));
+    w.port(P1, VN, Some(&[mac(1)]));
+    w.pass(200);
+    assert_eq!(sent(&mut w, 1, 100), 2, "a port that is changed does not begin anew");
+}
+
+#[test]
+fn an_nve_that_sends_to_everybody_is_limited_and_named_and_others_are_not() {
+    let tunnel_misses = Rate { per_second: 10, burst: 3 };
+    let mut w = World::with(ForwarderConfig { tunnel_misses, ..ForwarderConfig::new(place(1).locators) });
+    let held = |w: &mut World, from: u8| (10..110).filter(|n| w.tunnel(from, n + from, 0) == Verdict::Held).count();
+
+    assert_eq!([held(&mut w, 2), held(&mut w, 3)], [3, 3]);
+    let told = |from| Notice::LimitedNve { from: ip(from), what: Limit::Misses, count: 1 };
+    let named = w.notices().into_iter().filter(|notice| !matches!(notice, Notice::Miss { .. }));
+    assert_eq!(named.collect::<Vec<_>>(), [told(2), told(3)]);
+    assert_eq!(w.dropped(DropReason::TunnelMissLimited), 194);
+    assert_eq!(w.tunnel(2, 1, 0), Verdict::Deliver(P1), "what is known is not limited");
+    w.f.check();
+}
+
 /// The bound of one tunnelled frame: it has no more bytes than the hint that it causes.
 #[test]
 fn a_frame_that_is_shorter_than_a_hint_causes_none() {

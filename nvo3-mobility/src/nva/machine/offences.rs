@@ -36,11 +36,22 @@ impl Nva {
         }
     }
 
+    /// True if an NVE may make one more registration that changes the directory. What it may not is noted.
+    pub(super) fn may_register(&mut self, nve: NveId) -> bool {
+        let rate = self.facts.config().quotas.registrations;
+        let may = self.offenders.may_register(self.facts.now(), nve, rate);
+        if !may {
+            self.over_quota(nve, Quota::Registrations, 1);
+        }
+        may
+    }
+
     /// Notes that an NVE wants more than its quota.
     pub(super) fn over_quota(&mut self, nve: NveId, quota: Quota, times: u64) {
         let counters = &mut self.counters;
         *match quota {
             Quota::Tsis | Quota::Addresses => &mut counters.over_quota_registrations,
+            Quota::Registrations => &mut counters.limited_registrations,
             Quota::Subscriptions => &mut counters.over_quota_subscriptions,
             Quota::Interest | Quota::Absent => &mut counters.over_quota_interest,
             Quota::Moves => &mut counters.over_quota_moves,

@@ -42,7 +42,7 @@ impl Nva {
         key: TsiKey,
         claim: Claim,
     ) -> Option<(RegistrationResult, Version)> {
-        let by_word = claim.by_word;
+        let (by_word, mut admitted) = (claim.by_word, false);
         loop {
             let standing = Standing { full: self.is_full(), unsure: self.is_unsure() };
             let (peers, facts) = (&self.peers, &self.facts);
@@ -55,6 +55,14 @@ impl Nva {
                     }
                     return Some((result, version));
                 }
+                Verdict::OverQuota(quota, version) => {
+                    self.over_quota(from, quota, 1);
+                    return Some((RegistrationResult::Resource, version));
+                }
+                _ if !admitted && !self.may_register(from) => {
+                    let version = self.facts.book().get(&key).map(|registration| registration.version());
+                    return Some((RegistrationResult::Resource, version.unwrap_or_default()));
+                }
                 Verdict::Enter(record) => {
                     let before = self.facts.book().get(&key).map(|registration| registration.nve());
                     let version = self.record(record);
@@ -65,11 +73,8 @@ impl Nva {
                     return Some((RegistrationResult::Accepted, version));
                 }
                 Verdict::Evict(other) => {
+                    admitted = true;
                     self.record(Record::Withdrawn { tsi: other });
-                }
-                Verdict::OverQuota(quota, version) => {
-                    self.over_quota(from, quota, 1);
-                    return Some((RegistrationResult::Resource, version));
                 }
                 Verdict::Freeze(version) => {
                     self.record(Record::Frozen { tsi: key });

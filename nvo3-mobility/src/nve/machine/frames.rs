@@ -25,6 +25,9 @@ impl Nve {
             return if trusted && self.may_announce(vap) { Handled::Pass } else { Handled::Taken };
         };
         let question = frame.question(vap);
+        if trusted {
+            self.learn_tsi(vap, vn, &frame);
+        }
         self.learn_addresses(vap, vn, &frame);
         let mut passes = true;
         if !trusted {
@@ -74,10 +77,13 @@ impl Nve {
             return Handled::Pass;
         }
         match question {
-            Some((target, asker)) => match self.answer(vap, (vn, target), asker) {
-                Handled::Pass if !passes => Handled::Taken,
-                handled => handled,
-            },
+            Some((target, asker)) => {
+                let handled = self.answer(vap, (vn, target), asker);
+                if frame.is_probe() {
+                    self.learn_probed(vap, sender, target);
+                }
+                if passes { handled } else { Handled::Taken }
+            }
             None => Handled::Pass,
         }
     }
@@ -85,7 +91,7 @@ impl Nve {
     /// A TSI announced that it is behind a port.
     fn announced(&mut self, vap: VapId, key: TsiKey, frame: &Reading<'_>) {
         for ip in frame.claims().filter_map(|(mac, ip)| ip.filter(|_| mac == key.mac)) {
-            match self.stations.take_shared(vap, key, ip, &mut self.orders) {
+            match self.stations.take_shared(self.now, vap, key, ip, &mut self.orders) {
                 Taken::No | Taken::Here => {}
                 Taken::FromOtherPort => self.tell_news(key, None, News::Running),
                 Taken::Full => self.counters.shed_tsis += 1,
@@ -137,6 +143,47 @@ impl Nve {
                 self.link.hint(self.now, key, to, version, &mut self.counters);
             }
             Notice::Limited { vap, what, count } => self.tell_limited(vap, what, Some(count)),
+            Notice::LimitedNve { from, what, count } => self.tell(Event::LimitedNve { from, what, count }),
+        }
+    }
+
+    /// A station behind a bridge sent a frame that shows it.
+    fn learn_tsi(&mut self, vap: VapId, vn: Vni, frame: &Reading<'_>) {
+        if frame.is_probe() || frame.is_in_tenant_vlan() {
+            return;
+        }
+        let key = TsiKey { vn, mac: frame.source() };
+        match self.stations.learn_tsi(self.now, vap, key, frame.is_announcement(), &mut self.orders) {
+            Learning::New => {
+                self.counters.learned_tsis += 1;
+                self.shown(key);
+            }
+            Learning::Full => {
+                self.counters.limited_stations += 1;
+                let (what, due) = self.stations.note_full(self.now, vap);
+                self.tell_limited(vap, what, due);
+            }
+            Learning::NoRoom => self.counters.shed_tsis += 1,
+            Learning::Nothing => {}
+        }
+    }
+
+    /// Asks for what was learned and was not heard for long, and ends what does not answer.
+    pub(super) fn age_learned(&mut self) {
+        while let Some((key, aged)) = self.stations.pop_aged(self.now, &mut self.orders) {
+            self.counters.aged_addresses += aged.ended;
+            if aged.is_gone {
+                self.counters.aged_tsis += 1;
+                self.step_if_it_fits(key, Input::Detach);
+                self.stations.unbind(key, &mut self.orders);
+                continue;
+            }
+            if aged.ended > 0 {
+                self.claim_new_addresses(key);
+            }
+            if let Some((vap, _)) = self.stations.reach(&key) {
+                aged.ask.iter().for_each(|ip| self.proxy.probe(vap, key.mac, *ip, &mut self.counters));
+            }
         }
     }
 
@@ -147,15 +194,27 @@ impl Nve {
         }
         let own = frame.claims().filter(|(mac, _)| *mac == frame.source());
         for (mac, ip) in own.filter_map(|(mac, ip)| Some((mac, ip?))) {
-            let key = TsiKey { vn, mac };
-            match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
-                Learning::New => {
-                    self.counters.learned_addresses += 1;
-                    self.claim_new_addresses(key);
-                }
-                Learning::Full => self.counters.shed_addresses += 1,
-                Learning::Nothing => {}
+            self.learn_address(vap, TsiKey { vn, mac }, ip);
+        }
+    }
+
+    /// A TSI asks whether it may have an address, and uses it next without another word: the temporary addresses of IPv6 do so. If nobody
+    /// is known to have the address, the NVA is asked for it. If another TSI has it, the probe is answered and the NVA refuses it.
+    fn learn_probed(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
+        let here = self.stations.holder(key.vn, ip).map(|(mac, _)| mac);
+        if here.or(self.mappings.holder(key.vn, ip)).is_none_or(|mac| mac == key.mac) {
+            self.learn_address(vap, key, ip);
+        }
+    }
+
+    fn learn_address(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
+        match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
+            Learning::New => {
+                self.counters.learned_addresses += 1;
+                self.claim_new_addresses(key);
             }
+            Learning::Full => self.counters.shed_addresses += 1,
+            Learning::Nothing | Learning::NoRoom => {}
         }
     }
 

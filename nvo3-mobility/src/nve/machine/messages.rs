@@ -120,6 +120,9 @@ impl Nve {
                 if self.stations.is_settled(&key)
                     && current.is_some_and(|place| place.nve == self.config.place.nve) =>
             {
+                if result == RegistrationResult::Resource {
+                    self.stations.readdress_later(self.now, key);
+                }
                 self.tell(Event::Refused { key, result });
             }
             result => {
@@ -210,9 +213,14 @@ impl Nve {
 
     fn prepare(&mut self, prepare: Prepare) {
         let (move_id, version) = (prepare.move_id, prepare.version);
+<<<<<<< HEAD
         match self.stations.prepare(prepare, &mut self.orders) {
             Ok(Some(input)) => self.step_move(move_id, input),
             Ok(None) => self.counters.stale += 1,
+=======
+        match self.stations.prepare(self.now, prepare, &mut self.orders) {
+            Ok(input) => self.step_move(move_id, input),
+>>>>>>> learn
             Err(why) => {
                 self.counters.shed_moves += 1;
                 self.refuse(move_id, version, why);

@@ -33,7 +33,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
+<<<<<<< HEAD
 use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, Seen, SessionCounters, TsiKey, Version};
+=======
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, SessionCounters, Tsi, TsiKey, Version};
+>>>>>>> learn
 use nvo3_wire::Vni;
 use silence::Silence;
 
@@ -116,13 +120,19 @@ impl Nve {
                 self.link.close();
             }
             Input::Attach { vap, vn, tsis, policy } => {
-                let Reattached { dropped, changed } = self.stations.attach(vap, vn, tsis, policy, &mut self.orders)?;
+                let Reattached { dropped, changed } =
+                    self.stations.attach(self.now, vap, vn, tsis, policy, &mut self.orders)?;
                 for key in dropped {
                     self.step(key, rules::Input::Detach);
                     self.stations.unbind(key, &mut self.orders);
                 }
                 for key in changed {
                     self.claim_new_addresses(key);
+                }
+            }
+            Input::Learned { vap, tsis } => {
+                for key in self.stations.relearn(self.now, vap, tsis, &mut self.orders) {
+                    self.step(key, rules::Input::Runs);
                 }
             }
             Input::Detach { vap } => return self.detach(vap),
@@ -316,11 +326,12 @@ impl Nve {
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
         let claim = self.stations.next_claim_end().map(|at| (at, Timer::Claim));
         let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
+        let aged = self.stations.next_aged().map(|at| (at, Timer::Learned));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
         let departure = self.mappings.next_departure().map(|at| (at, Timer::Departure));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        let all = [session, forward, claim, probe, mapping, departure, silence, health];
+        let all = [session, forward, claim, probe, aged, mapping, departure, silence, health];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -346,6 +357,7 @@ impl Nve {
         self.pump();
         while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
             self.step_if_it_fits(key, input);
+            self.claim_new_addresses(key);
         }
         while let Some(unanswered) = self.stations.pop_unanswered(self.now) {
             match unanswered {
@@ -355,8 +367,14 @@ impl Nve {
                 }
             }
         }
+<<<<<<< HEAD
         while let Some((key, input)) = self.stations.pop_forward_end(self.now) {
             self.step(key, input);
+=======
+        self.age_learned();
+        while let Some(key) = self.stations.pop_forward_end(self.now) {
+            self.step(key, rules::Input::ForwardEnds);
+>>>>>>> learn
         }
         self.mappings.forget_departed(self.now, &mut self.orders);
         if self.link.is_up() {
@@ -380,6 +398,16 @@ impl Nve {
     /// The port that a TSI is bound to.
     pub fn port_of(&self, key: &TsiKey) -> Option<VapId> {
         self.stations.reach(key).map(|(vap, _)| vap)
+    }
+
+    /// The TSIs behind a port: those that are bound to it, those that it has learned, and the shared addresses that it has now.
+    pub fn behind(&self, vap: VapId) -> Vec<TsiKey> {
+        self.stations.behind(vap).unwrap_or_default()
+    }
+
+    /// What each port has learned, for the owner's store: a TSI with its learned addresses. [`Input::Learned`] gives it to a restarted NVE.
+    pub fn learned(&self) -> impl Iterator<Item = (VapId, Tsi)> + '_ {
+        self.stations.learned()
     }
 
     /// The TSIs that are, were or will be here, with their states and floors.

@@ -21,6 +21,14 @@ impl Stations {
         self.claim_ends.insert((now + wait, key));
     }
 
+    /// The NVA has no room now for other addresses of a VM that is here: they are claimed again after a while.
+    pub(crate) fn readdress_later(&mut self, now: Instant, key: TsiKey) {
+        if let Some(station) = self.tsis.get_mut(&key) {
+            station.readdressed = true;
+        }
+        self.refused(now, key);
+    }
+
     /// True if an input changes nothing now: a frame of a TSI whose registration was refused a short while ago. It counts at the next
     /// attempt.
     pub(super) fn is_quiet(&mut self, now: Instant, key: &TsiKey, input: Input) -> bool {
@@ -48,7 +56,7 @@ impl Stations {
                 continue;
             }
             let shown = core::mem::take(&mut station.shown);
-            if station.wanted || shown {
+            if station.wanted || shown || station.readdressed {
                 return Some((key, if station.wanted { Input::Runs } else { Input::Frame }));
             }
         }

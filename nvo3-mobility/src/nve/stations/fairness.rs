@@ -26,6 +26,14 @@ pub(super) struct PortLimits {
     questions: Limiter,
     /// Queries beyond the port's share. The room of mappings has the shares.
     queries: Refusals,
+    /// TSIs beyond those that the port may learn.
+    stations: Refusals,
+}
+
+impl PortLimits {
+    pub(super) fn note_full(&mut self, now: Instant) -> Option<u64> {
+        self.stations.note(now)
+    }
 }
 
 impl Stations {

@@ -1,16 +1,20 @@
-//! The addresses of a TSI that its own frames show, where the port's policy allows that: a VM that gets its addresses by DHCP or SLAAC.
+//! What the frames of stations show, where the port's policy allows that: the addresses of a TSI that gets them by DHCP or SLAAC, and the
+//! TSIs behind a bridge.
 //!
 //! A learned address is bound to the MAC of its TSI, and the NVA hears of it as of any change of addresses. The NVA refuses an address that
 //! another TSI has. The address is then unlearned, and the TSI learns nothing for a while, so that its frames do not ask at their rate (I12).
+//! A learned TSI is bound to its port like any other, and is registered, restated and moved as any other. What is not heard for a while
+//! ends: [`aging`](super::aging).
 
 use super::Stations;
 use super::rules::State;
 use super::station::Station;
+use crate::fairness::Limit;
 use crate::nve::orders::{Orders, Row};
 use crate::table::VapId;
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, TsiKey};
+use nvo3_nva_proto::{Instant, Role, Tsi, TsiKey};
 
 /// What the NVA knows of a learned address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,41 +27,56 @@ pub(super) enum Known {
     Yes,
 }
 
-/// The learned addresses of a TSI.
+/// A learned address, and the time at which the TSI last said that it has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub(super) ip: IpAddr,
+    known: Known,
+    pub(super) heard: Instant,
+}
+
+/// What was learned of a TSI.
 #[derive(Clone, Debug)]
 pub(super) struct Learned {
-    addresses: Vec<(IpAddr, Known)>,
+    pub(super) addresses: Vec<Address>,
+    /// True if the TSI itself was learned, and the time at which it was last heard.
+    pub(super) itself: bool,
+    pub(super) heard: Instant,
+    /// The time at which the next part of it may have ended.
+    pub(super) due: Option<Instant>,
     /// Nothing is learned before this time.
     quiet_until: Option<Instant>,
 }
 
-/// The result of a try to learn an address.
+/// The result of a try to learn something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learning {
-    /// The TSI has the address from now on.
+    /// The TSI has the address from now on, or is behind the port from now on.
     New,
-    /// The address is bound already, or cannot be learned here or now.
+    /// It is known already, or cannot be learned here or now.
     Nothing,
-    /// The TSI has learned as many addresses as the port's policy allows.
+    /// As much was learned as the port's policy allows.
     Full,
+    /// There is no room for one more TSI.
+    NoRoom,
 }
 
 impl Learned {
     pub(super) const fn new() -> Self {
-        Self { addresses: Vec::new(), quiet_until: None }
+        Self { addresses: Vec::new(), itself: false, heard: Instant(0), due: None, quiet_until: None }
     }
 
     /// The learned addresses.
     pub(super) fn iter(&self) -> impl Iterator<Item = IpAddr> {
-        self.addresses.iter().map(|(ip, _)| *ip)
+        self.addresses.iter().map(|address| address.ip)
     }
 
     /// Keeps the addresses of a TSI that was elsewhere or was bound before: all that `ips` has and `own` has not.
-    pub(super) fn take_over(&mut self, ips: &[IpAddr], own: &[IpAddr]) {
-        self.addresses.retain(|(ip, _)| !own.contains(ip));
+    pub(super) fn take_over(&mut self, now: Instant, ips: &[IpAddr], own: &[IpAddr]) {
+        self.addresses.retain(|address| !own.contains(&address.ip));
         for ip in ips {
             if !own.contains(ip) && !self.iter().any(|learned| learned == *ip) {
-                self.addresses.push((*ip, Known::Yes));
+                self.addresses.push(Address { ip: *ip, known: Known::Yes, heard: now });
             }
         }
     }
@@ -72,7 +91,7 @@ const fn is_own(ip: IpAddr) -> bool {
 }
 
 impl Stations {
-    /// A TSI says by its own ARP or ND that it has an address.
+    /// A TSI says by its own ARP or ND that it has an address, or asks whether it may have it.
     pub(crate) fn learn_address(
         &mut self,
         now: Instant,
@@ -81,13 +100,21 @@ impl Stations {
         ip: IpAddr,
         orders: &mut Orders,
     ) -> Learning {
-        let most = self.ports.get(&vap).map_or(0, |port| port.policy().learn_addresses) as usize;
-        if most == 0
-            || !is_own(ip)
-            || self.is_shared_at(vap, &key)
-            || !self.is_bound(vap, &key, None)
-            || self.is_bound(vap, &key, Some(ip))
+        let Some(policy) = self.ports.get(&vap).map(|port| port.policy()) else { return Learning::Nothing };
+        let most = policy.learn_addresses as usize;
+        if most == 0 || !is_own(ip) || !policy.may_learn(ip) || self.is_shared_at(vap, &key) {
+            return Learning::Nothing;
+        }
+        if !self.is_bound(vap, &key, None) {
+            return Learning::Nothing;
+        }
+        if let Some(station) = self.tsis.get_mut(&key)
+            && let Some(known) = station.learned.addresses.iter_mut().find(|known| known.ip == ip)
         {
+            known.heard = now;
+            return Learning::Nothing;
+        }
+        if self.is_bound(vap, &key, Some(ip)) {
             return Learning::Nothing;
         }
         let ips_per_tsi = self.limits.ips_per_tsi;
@@ -98,12 +125,109 @@ impl Stations {
         if station.learned.addresses.len() >= most || station.ips.len() >= ips_per_tsi {
             return Learning::Full;
         }
-        station.learned.addresses.push((ip, Known::No));
+        station.learned.addresses.push(Address { ip, known: Known::No, heard: now });
         station.ips.push(ip);
         station.readdressed |= station.tsi.state != State::Away;
         self.local_ips.insert((key.vn, ip, key.mac), vap);
+        self.watch(now, key);
         orders.mark(Row::Port(vap));
         Learning::New
+    }
+
+    /// A station behind a bridge sent a frame with this source that is no probe. By an announcement, a learned TSI goes from one port of
+    /// this NVE to another.
+    pub(crate) fn learn_tsi(
+        &mut self,
+        now: Instant,
+        vap: VapId,
+        key: TsiKey,
+        announces: bool,
+        orders: &mut Orders,
+    ) -> Learning {
+        let Some(port) = self.ports.get(&vap).filter(|port| port.learns_tsis()) else { return Learning::Nothing };
+        // A virtual router's MAC needs a port that shares it.
+        if !key.mac.is_station() || key.mac.is_virtual_router() {
+            return Learning::Nothing;
+        }
+        let full = port.learned.len() >= port.policy().learn_macs as usize;
+        let known = self.tsis.get_mut(&key);
+        let is_known = known.is_some();
+        let mut ips = Vec::new();
+        if let Some(station) = known {
+            if station.vap == Some(vap) {
+                station.learned.heard = now;
+                return Learning::Nothing;
+            }
+            let goes = announces && station.learned.itself && station.tsi.state == State::Here;
+            let refused = station.refused.is_some_and(|(until, _)| now < until);
+            if station.tsi.state.plan().is_some() || refused || (station.vap.is_some() && !goes) {
+                return Learning::Nothing;
+            }
+            ips.extend(station.learned.iter());
+        }
+        if full {
+            return Learning::Full;
+        }
+        if !is_known && !self.make_room(1) {
+            return Learning::NoRoom;
+        }
+        self.forget_learned(key);
+        self.bind_learned(now, vap, key, &ips, orders);
+        Learning::New
+    }
+
+    /// Binds a TSI that was learned at a port, with the addresses that it is known to have.
+    pub(super) fn bind_learned(&mut self, now: Instant, vap: VapId, key: TsiKey, ips: &[IpAddr], orders: &mut Orders) {
+        let tsi = Tsi { key, ips: ips.to_vec(), role: Role::Unknown };
+        self.bind(now, vap, tsi, true, orders);
+        if let Some(station) = self.tsis.get_mut(&key) {
+            station.learned.take_over(now, ips, &[]);
+            (station.learned.itself, station.learned.heard) = (true, now);
+        }
+        if let Some(port) = self.ports.get_mut(&vap) {
+            port.learned.insert(key);
+        }
+        self.watch(now, key);
+    }
+
+    /// What a port had learned before this NVE restarted. Gives the TSIs that are behind it from now on.
+    pub(crate) fn relearn(&mut self, now: Instant, vap: VapId, tsis: Vec<Tsi>, orders: &mut Orders) -> Vec<TsiKey> {
+        let mut new = Vec::new();
+        for Tsi { key, ips, .. } in tsis {
+            let Some(policy) = self.ports.get(&vap).map(|port| port.policy()) else { break };
+            let most = policy.learn_addresses as usize;
+            let ips: Vec<IpAddr> = ips.into_iter().filter(|ip| policy.may_learn(*ip)).take(most).collect();
+            if self.is_behind(vap, &key) {
+                let own = self.ips(&key).unwrap_or_default().to_vec();
+                let all = own.iter().chain(ips.iter().filter(|ip| !own.contains(ip))).take(self.limits.ips_per_tsi);
+                let all: Vec<IpAddr> = all.copied().collect();
+                if let Some(station) = self.tsis.get_mut(&key) {
+                    station.learned.take_over(now, &all, &own);
+                    station.ips.clone_from(&all);
+                }
+                self.local_ips.extend(all.into_iter().map(|ip| ((key.vn, ip, key.mac), vap)));
+                self.watch(now, key);
+                orders.mark(Row::Port(vap));
+            } else if self.learn_tsi(now, vap, key, false, orders) == Learning::New {
+                self.bind_learned(now, vap, key, &ips, orders);
+                new.push(key);
+            }
+        }
+        new
+    }
+
+    /// What each port has learned: the learned addresses of each TSI, also of those that were learned themselves.
+    pub(crate) fn learned(&self) -> impl Iterator<Item = (VapId, Tsi)> + '_ {
+        let some = self.tsis.iter().filter(|(_, station)| station.learned.due.is_some());
+        some.filter_map(|(key, station)| {
+            Some((station.vap?, Tsi { key: *key, ips: station.learned.iter().collect(), role: station.role }))
+        })
+    }
+
+    /// Notes that a port has no room for one more learned TSI. If an event about it is due, gives the number of times since the last one.
+    pub(crate) fn note_full(&mut self, now: Instant, vap: VapId) -> (Limit, Option<u64>) {
+        let port = self.ports.get_mut(&vap);
+        (Limit::Stations, port.and_then(|port| port.limits.note_full(now)))
     }
 
     /// The claim of a TSI is sent, with every learned address.
@@ -118,8 +242,8 @@ impl Stations {
 
     fn each_learned(&mut self, key: &TsiKey, from: Known, to: Known) {
         let learned = self.tsis.get_mut(key).map(|station| &mut station.learned.addresses);
-        for (_, known) in learned.into_iter().flatten().filter(|(_, known)| *known == from) {
-            *known = to;
+        for address in learned.into_iter().flatten().filter(|address| address.known == from) {
+            address.known = to;
         }
     }
 
@@ -127,19 +251,27 @@ impl Stations {
     /// there is one: then the TSI claims the others again.
     pub(crate) fn unlearn(&mut self, now: Instant, key: &TsiKey, orders: &mut Orders) -> bool {
         let quiet_until = now + self.claim_interval;
+        let gone = self.end_addresses(key, orders, |address| address.known == Known::Claimed);
+        if let Some(station) = self.tsis.get_mut(key).filter(|_| gone) {
+            station.learned.quiet_until = Some(quiet_until);
+        }
+        gone
+    }
+
+    /// Ends some of the learned addresses of a TSI. True if there are such.
+    pub(super) fn end_addresses(&mut self, key: &TsiKey, orders: &mut Orders, ends: impl Fn(&Address) -> bool) -> bool {
         let Some(station) = self.tsis.get_mut(key) else { return false };
         let Station { learned, ips, readdressed, tsi, vap, .. } = station;
         let before = ips.len();
-        for (ip, _) in learned.addresses.extract_if(.., |(_, known)| *known == Known::Claimed) {
+        for Address { ip, .. } in learned.addresses.extract_if(.., |address| ends(address)) {
             ips.retain(|bound| *bound != ip);
             self.local_ips.remove(&(key.vn, ip, key.mac));
         }
-        if ips.len() == before {
-            return false;
+        let gone = ips.len() != before;
+        if gone {
+            *readdressed |= tsi.state != State::Away;
+            vap.iter().for_each(|vap| orders.mark(Row::Port(*vap)));
         }
-        learned.quiet_until = Some(quiet_until);
-        *readdressed |= tsi.state != State::Away;
-        vap.iter().for_each(|vap| orders.mark(Row::Port(*vap)));
-        true
+        gone
     }
 }

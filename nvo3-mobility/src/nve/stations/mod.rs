@@ -5,6 +5,7 @@
 //! mapping. (Rules: VMM-4.2 says who learns where a TSI is, VMM-5-01 … VMM-5-17 how frames are treated in a move, SPL when a VM is
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
+mod aging;
 mod believed;
 mod claims;
 mod effects;
@@ -32,6 +33,7 @@ pub(super) use standing::Standing;
 use super::config::NveConfig;
 use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
+use aging::Aging;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use fairness::Rates;
@@ -59,6 +61,7 @@ pub(super) struct Stations {
     forward_timers: ForwardTimers,
     claim_interval: Micros,
     probes: Probes,
+    aging: Aging,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
     moves: Moves,
@@ -89,6 +92,7 @@ impl Stations {
             forward_timers: ForwardTimers::new(config.in_flight, config.linger, config.registration_lifetime),
             claim_interval: config.claim_interval,
             probes: Probes::new(config.confirm),
+            aging: Aging::new(config.learned_age),
             claim_ends: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
         }
@@ -171,7 +175,7 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len();
+        let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.aging.len();
         self.ports.len() + self.tsis.len() + addresses + timers + self.moves.len()
     }
 }

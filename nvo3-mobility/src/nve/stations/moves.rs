@@ -5,7 +5,11 @@ use super::rules::{Input, Plan, Sign, State, TsiState, Word};
 use crate::nve::orders::{Orders, Row};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+<<<<<<< HEAD
 use nvo3_nva_proto::{MoveId, MoveKind, MoveWord, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
+=======
+use nvo3_nva_proto::{Instant, MoveId, MoveKind, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
+>>>>>>> learn
 
 /// One move, without the states of its TSIs.
 #[derive(Clone, Debug)]
@@ -83,9 +87,14 @@ impl Moves {
 }
 
 impl Stations {
+<<<<<<< HEAD
     /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move. `None`: newer statements
     /// about all its TSIs came before, and it changes nothing.
     pub(crate) fn prepare(&mut self, prepare: Prepare, orders: &mut Orders) -> Result<Option<Input>, Refusal> {
+=======
+    /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
+    pub(crate) fn prepare(&mut self, now: Instant, prepare: Prepare, orders: &mut Orders) -> Result<Input, Refusal> {
+>>>>>>> learn
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
@@ -104,7 +113,7 @@ impl Stations {
             return Err(Refusal::Resource);
         }
         for tsi in tsis {
-            self.take_learned(&tsi);
+            self.take_learned(now, &tsi);
             let station = self.station_mut(tsi.key);
             station.limits = limits;
             station.role = match side {
@@ -118,7 +127,7 @@ impl Stations {
             }
         }
         if side == Side::New {
-            self.bind_shared_in(move_id, orders);
+            self.bind_coming_in(now, move_id, orders);
         }
         let plan = Plan { id: move_id, version, peer };
         Ok(Some(match side {
@@ -162,7 +171,7 @@ impl Stations {
     }
 
     /// A TSI comes to a port where it may learn: it keeps the addresses that it had before.
-    fn take_learned(&mut self, tsi: &Tsi) {
+    fn take_learned(&mut self, now: Instant, tsi: &Tsi) {
         let Some(station) = self.tsis.get_mut(&tsi.key) else { return };
         let Some(vap) =
             station.vap.filter(|vap| self.ports.get(vap).is_some_and(|port| port.policy().learn_addresses > 0))
@@ -171,13 +180,14 @@ impl Stations {
         };
         let own: Vec<_> =
             station.ips.iter().copied().filter(|ip| !station.learned.iter().any(|other| other == *ip)).collect();
-        station.learned.take_over(&tsi.ips, &own);
+        station.learned.take_over(now, &tsi.ips, &own);
         for ip in tsi.ips.iter().filter(|ip| !own.contains(ip)) {
             if !station.ips.contains(ip) {
                 station.ips.push(*ip);
             }
             self.local_ips.insert((tsi.key.vn, *ip, tsi.key.mac), vap);
         }
+        self.watch(now, tsi.key);
     }
 
     /// The plan of a move in hand, as its TSIs know it.

@@ -8,6 +8,7 @@ use super::station::Station;
 use crate::nve::io::{Error, Event};
 use crate::nve::orders::{Orders, Row};
 use crate::table::{Binding, Port, PortPolicy, VapId};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, Tsi, TsiKey};
@@ -20,6 +21,8 @@ pub(super) struct Attached {
     /// The TSIs that are bound to the port, without those that it shares.
     pub(super) tsis: Vec<TsiKey>,
     policy: PortPolicy,
+    /// The TSIs that were learned at the port.
+    pub(super) learned: BTreeSet<TsiKey>,
     alarmed: Option<Instant>,
     pub(super) limits: PortLimits,
 }
@@ -35,6 +38,11 @@ impl Attached {
     pub(super) const fn policy(&self) -> &PortPolicy {
         &self.policy
     }
+
+    /// True if TSIs are learned at the port.
+    pub(super) const fn learns_tsis(&self) -> bool {
+        self.policy.trusted && self.policy.learn_macs > 0
+    }
 }
 
 impl Stations {
@@ -42,6 +50,7 @@ impl Stations {
     /// not any more, and those with other addresses than before.
     pub(crate) fn attach(
         &mut self,
+        now: Instant,
         vap: VapId,
         vn: Vni,
         tsis: Vec<Tsi>,
@@ -62,14 +71,22 @@ impl Stations {
         let keys: Vec<TsiKey> = tsis.iter().map(|tsi| tsi.key).filter(|key| !shares(key)).collect();
         let limits = self.ports.get(&vap).map(|port| port.limits).unwrap_or_default();
         let before = self.behind(vap).unwrap_or_default();
-        let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !keys.contains(key) && !shares(key)).collect();
+        let learned = self.ports.get(&vap).map(|port| port.learned.clone()).unwrap_or_default();
+        let mut attached = Attached { vn, tsis: keys, policy, learned: BTreeSet::new(), alarmed: None, limits };
+        if attached.learns_tsis() {
+            attached.learned = learned.into_iter().filter(|key| key.vn == vn && !attached.tsis.contains(key)).collect();
+        }
+        let stays = |key: &TsiKey| {
+            attached.tsis.contains(key) || attached.learned.contains(key) || attached.shared(key).is_some()
+        };
+        let dropped: Vec<TsiKey> = before.into_iter().filter(|key| !stays(key)).collect();
         if let Some(kept) = dropped.iter().find(|key| rules::step(self.state(key), Input::Detach).is_none()) {
             return Err(Error::out_of_place(*kept, &self.state(kept).state, &Input::Detach));
         }
-        self.ports.insert(vap, Attached { vn, tsis: keys, policy, alarmed: None, limits });
+        self.ports.insert(vap, attached);
         orders.mark(Row::Port(vap));
-        let changed = tsis.into_iter().filter_map(|tsi| self.bind(vap, tsi, learns, orders)).collect();
-        self.bind_coming(vap, orders);
+        let changed = tsis.into_iter().filter_map(|tsi| self.bind(now, vap, tsi, learns, orders)).collect();
+        self.bind_coming(now, vap, orders);
         Ok(Reattached { dropped, changed })
     }
 
@@ -87,13 +104,21 @@ impl Stations {
     }
 
     /// Binds a TSI to a port. Gives the TSI if its VM may be here under other addresses, or in another role.
-    pub(super) fn bind(&mut self, vap: VapId, tsi: Tsi, learns: bool, orders: &mut Orders) -> Option<TsiKey> {
+    pub(super) fn bind(
+        &mut self,
+        now: Instant,
+        vap: VapId,
+        tsi: Tsi,
+        learns: bool,
+        orders: &mut Orders,
+    ) -> Option<TsiKey> {
         let Tsi { key, mut ips, role } = tsi;
         if learns {
-            ips.extend(self.learned_before(&key, &ips));
+            ips.extend(self.learned_before(now, &key, &ips));
             ips.truncate(self.limits.ips_per_tsi);
-        } else if let Some(station) = self.tsis.get_mut(&key) {
-            station.learned = Learned::new();
+            self.watch(now, key);
+        } else {
+            self.forget_learned(key);
         }
         for ip in self.ips(&key).unwrap_or_default().to_vec() {
             self.local_ips.remove(&(key.vn, ip, key.mac));
@@ -105,6 +130,7 @@ impl Stations {
         let role = role.or(station.role);
         let changed = (&station.ips, station.role) != (&ips, role) && station.tsi.state != State::Away;
         station.vap = Some(vap);
+        station.learned.itself = false;
         (station.ips, station.role) = (ips, role);
         station.readdressed |= changed;
         orders.mark(Row::Tsi(key));
@@ -119,30 +145,42 @@ impl Stations {
     }
 
     /// The addresses that a TSI keeps at a port where it may learn: those that it has learned, or had where it comes from.
-    fn learned_before(&mut self, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
+    fn learned_before(&mut self, now: Instant, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
         let Some(station) = self.tsis.get_mut(key) else { return Vec::new() };
         let comes = station.vap.is_none() && station.tsi.state != State::Away;
         let known = if comes { station.ips.clone() } else { Vec::new() };
-        station.learned.take_over(&known, own);
+        station.learned.take_over(now, &known, own);
         station.learned.iter().collect()
     }
 
     /// Removes a TSI from its port.
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
+        self.forget_learned(key);
         let Some(station) = self.tsis.get_mut(&key) else { return };
         (station.vap, station.wanted) = (None, false);
-        station.learned = Learned::new();
         for ip in &station.ips {
             self.local_ips.remove(&(key.vn, *ip, key.mac));
         }
         orders.mark(Row::Tsi(key));
     }
 
+    pub(super) fn forget_learned(&mut self, key: TsiKey) {
+        self.unwatch(key);
+        let Some(station) = self.tsis.get_mut(&key) else { return };
+        if station.learned.itself
+            && let Some(port) = station.vap.and_then(|vap| self.ports.get_mut(&vap))
+        {
+            port.learned.remove(&key);
+        }
+        station.learned = Learned::new();
+    }
+
     /// The TSIs that may be behind a port.
     pub(crate) fn behind(&self, vap: VapId) -> Result<Vec<TsiKey>, Error> {
         let attached = self.ports.get(&vap).ok_or(Error::UnknownPort(vap))?;
         let shared = attached.policy.shared.iter().map(|shared| TsiKey { vn: attached.vn, mac: shared.mac });
-        Ok(attached.tsis.iter().copied().chain(shared.filter(|key| self.is_behind(vap, key))).collect())
+        let held = shared.filter(|key| self.is_behind(vap, key));
+        Ok(attached.tsis.iter().chain(&attached.learned).copied().chain(held).collect())
     }
 
     /// Removes a port that no TSI is bound to.

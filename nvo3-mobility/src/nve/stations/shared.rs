@@ -13,7 +13,7 @@ use crate::nve::orders::Orders;
 use crate::table::{Binding, PortPolicy, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{MoveId, Role, Tsi, TsiKey};
+use nvo3_nva_proto::{Instant, MoveId, Role, Tsi, TsiKey};
 use nvo3_wire::{Ipv6, Vni};
 
 /// What an announcement of a shared address changed.
@@ -30,7 +30,7 @@ pub(crate) enum Taken {
 }
 
 impl Attached {
-    fn shared(&self, key: &TsiKey) -> Option<&Binding> {
+    pub(super) fn shared(&self, key: &TsiKey) -> Option<&Binding> {
         self.policy().shared.iter().find(|shared| shared.mac == key.mac && self.vn == key.vn)
     }
 }
@@ -83,7 +83,14 @@ impl Stations {
     }
 
     /// A port announced that a MAC has an address.
-    pub(crate) fn take_shared(&mut self, vap: VapId, key: TsiKey, ip: IpAddr, orders: &mut Orders) -> Taken {
+    pub(crate) fn take_shared(
+        &mut self,
+        now: Instant,
+        vap: VapId,
+        key: TsiKey,
+        ip: IpAddr,
+        orders: &mut Orders,
+    ) -> Taken {
         let Some(ips) = self.shared(vap, &key).map(|shared| shared.ips.clone()).filter(|ips| ips.contains(&ip)) else {
             return Taken::No;
         };
@@ -98,38 +105,45 @@ impl Stations {
         if !self.tsis.contains_key(&key) && !self.make_room(1) {
             return Taken::Full;
         }
-        self.bind(vap, Tsi { key, ips, role: Role::Unknown }, false, orders);
+        self.bind(now, vap, Tsi { key, ips, role: Role::Unknown }, false, orders);
         if state == State::Here { Taken::FromOtherPort } else { Taken::Here }
     }
 
-    /// A shared address is elsewhere, or nowhere: it is behind no port of this NVE.
+    /// A shared address, or a TSI that was learned, is elsewhere or nowhere: it is behind no port of this NVE.
     pub(super) fn let_go(&mut self, key: TsiKey, orders: &mut Orders) {
-        let vap = self.tsis.get(&key).and_then(|station| station.vap);
-        if vap.is_some_and(|vap| self.is_shared_at(vap, &key)) {
+        let Some(station) = self.tsis.get(&key) else { return };
+        if station.learned.itself || station.vap.is_some_and(|vap| self.is_shared_at(vap, &key)) {
             self.unbind(key, orders);
         }
     }
 
-    /// Binds the shared addresses that come by a move to the port of a TSI that comes with them.
-    pub(super) fn bind_shared_in(&mut self, id: MoveId, orders: &mut Orders) {
+    /// Binds the shared addresses and the learned TSIs that come by a move to the port of a TSI that comes with them.
+    pub(super) fn bind_coming_in(&mut self, now: Instant, id: MoveId, orders: &mut Orders) {
         for vap in self.in_move(id).iter().filter_map(|key| self.tsis.get(key)?.vap).collect::<Vec<_>>() {
-            self.bind_coming_by(id, vap, orders);
+            self.bind_coming_by(now, id, vap, orders);
         }
     }
 
-    /// As [`Stations::bind_shared_in`], for a port that is attached after the new NVE was prepared.
-    pub(super) fn bind_coming(&mut self, vap: VapId, orders: &mut Orders) {
+    /// As [`Stations::bind_coming_in`], for a port that is attached after the new NVE was prepared.
+    pub(super) fn bind_coming(&mut self, now: Instant, vap: VapId, orders: &mut Orders) {
         let tsis = self.ports.get(&vap).map(|port| port.tsis.clone()).unwrap_or_default();
         for id in tsis.iter().filter_map(|key| self.tsis.get(key)?.move_id()).collect::<Vec<_>>() {
-            self.bind_coming_by(id, vap, orders);
+            self.bind_coming_by(now, id, vap, orders);
         }
     }
 
-    fn bind_coming_by(&mut self, id: MoveId, vap: VapId, orders: &mut Orders) {
+    fn bind_coming_by(&mut self, now: Instant, id: MoveId, vap: VapId, orders: &mut Orders) {
         for key in self.in_move(id) {
-            let unbound = self.tsis.get(&key).is_some_and(|station| station.vap.is_none());
-            if let Some(ips) = self.shared(vap, &key).filter(|_| unbound).map(|shared| shared.ips.clone()) {
-                self.bind(vap, Tsi { key, ips, role: Role::Unknown }, false, orders);
+            let Some(station) = self.tsis.get(&key).filter(|station| station.vap.is_none()) else { continue };
+            let Some(port) = self.ports.get(&vap).filter(|port| port.vn == key.vn) else { return };
+            if let Some(ips) = port.shared(&key).map(|shared| shared.ips.clone()) {
+                self.bind(now, vap, Tsi { key, ips, role: Role::Unknown }, false, orders);
+            } else if port.learns_tsis()
+                && port.learned.len() < port.policy().learn_macs as usize
+                && !key.mac.is_virtual_router()
+            {
+                let ips = station.ips.clone();
+                self.bind_learned(now, vap, key, &ips, orders);
             }
         }
     }

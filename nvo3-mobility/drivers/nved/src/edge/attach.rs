@@ -9,7 +9,7 @@ use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{Error, Input};
 use nvo3_mobility::table::{Binding, PortPolicy, VapId};
 use nvo3_nva_proto::{Instant, MoveId, TsiKey};
-use nvoctl::{Port, clock};
+use nvoctl::{Port, PortError, clock};
 use std::collections::BTreeMap;
 
 type Failed = Box<dyn std::error::Error>;
@@ -100,10 +100,11 @@ impl Edge {
             Some(before) => (before.origin, before.is_open(), before.vap),
             None => (origin, false, self.attached.next_vap()),
         };
+        let input = attach(vap, &spec, running)?;
         if !open {
             self.paths.open_port(now, vap, &spec)?;
         }
-        if let Err(error) = self.machine.tell(now, attach(vap, &spec, running)) {
+        if let Err(error) = self.machine.tell(now, input) {
             if !open {
                 self.paths.close_port(vap);
             }
@@ -304,17 +305,50 @@ impl Edge {
 }
 
 /// The machine's input for a port. It replaces what was attached under this number.
-fn attach(vap: VapId, spec: &Port, running: &[TsiKey]) -> Input {
+fn attach(vap: VapId, spec: &Port, running: &[TsiKey]) -> Result<Input, PortError> {
     let held = spec.shared_tsis().filter(|tsi| running.contains(&tsi.key));
-    Input::Attach { vap, vn: spec.vni, tsis: spec.tsis().into_iter().chain(held).collect(), policy: policy(spec) }
+    let tsis = spec.tsis().into_iter().chain(held).collect();
+    Ok(Input::Attach { vap, vn: spec.vni, tsis, policy: policy(spec)? })
 }
 
 /// The policy of a port, as its owner wrote it.
-fn policy(port: &Port) -> PortPolicy {
+fn policy(port: &Port) -> Result<PortPolicy, PortError> {
     let mut policy = if port.trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
     policy.router_advertisements |= port.router_advertisements;
     policy.dhcp_server |= port.dhcp_server;
     policy.learn_addresses = port.learn;
+    policy.learn_macs = port.learn_macs;
+    for text in &port.learn_within {
+        policy.learn_within.push(text.parse().map_err(|error| PortError {
+            port: port.name.clone(),
+            field: "learn-within",
+            why: format!("\"{text}\": {error}"),
+        })?);
+    }
     policy.shared = port.shared.iter().map(|shared| Binding { mac: shared.mac, ips: shared.ips.clone() }).collect();
-    policy
+    Ok(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_port_may_learn_is_its_policy_and_a_wrong_prefix_is_named() {
+        let port = |text: &str| text.parse::<Port>().unwrap();
+        let bridge = policy(&port("br0,vni=7,trusted,learn=2,learn-within=fd77::/64,learn-macs=9")).unwrap();
+        assert_eq!((bridge.trusted, bridge.learn_addresses, bridge.learn_macs), (true, 2, 9));
+        let learns = |ip: &str| bridge.may_learn(ip.parse().unwrap());
+        assert_eq!([learns("fd77::1"), learns("fd78::1"), learns("192.0.2.1")], [true, false, false]);
+
+        let vm = policy(&port("vm0,vni=7,mac=02:00:00:00:00:01,learn=1")).unwrap();
+        assert_eq!((vm.trusted, vm.learn_addresses, vm.learn_macs), (false, 1, 0));
+        assert!(vm.may_learn("192.0.2.1".parse().unwrap()));
+
+        let wrong = policy(&port("vm0,vni=7,mac=02:00:00:00:00:01,learn=1,learn-within=fd77::/129")).unwrap_err();
+        assert_eq!(
+            wrong.to_string(),
+            "port \"vm0\": learn-within: \"fd77::/129\": the length of the prefix must be 0 to 128"
+        );
+    }
 }

@@ -56,7 +56,8 @@ impl Attachment {
         self.spec.vni == key.vn && self.spec.shared.iter().any(|station| station.mac == key.mac)
     }
 
-    fn has(&self, key: &TsiKey) -> bool {
+    /// True if the TSI is one of the port's own.
+    pub(super) fn has(&self, key: &TsiKey) -> bool {
         self.spec.vni == key.vn && self.spec.stations.iter().any(|station| station.mac == key.mac)
     }
 }

@@ -38,7 +38,7 @@ use keep::Keep;
 use nvo3_nva_proto::{RegistrationResult, TsiKey};
 use paths::Paths;
 use std::collections::BTreeMap;
-use table::Table;
+use table::{Known, Table};
 
 /// The edge of this host.
 pub(crate) struct Edge {
@@ -189,13 +189,18 @@ impl Edge {
     fn keep(&mut self, now: Instant) -> Option<Instant> {
         let (keep, table) = (self.keep.as_mut()?, self.table.as_mut()?);
         keep.flush(now, &self.attached, self.machine.nve().seen());
-        table.write(now, || self.machine.nve().snapshot());
+        table.write(now, || known(&self.machine, &self.attached));
         keep.next().into_iter().chain([table.next()]).min()
     }
 
     /// Believes the table that was kept, until the NVA says otherwise.
     fn believe(&mut self, now: Instant) {
-        let Some(snapshot) = self.table.as_ref().and_then(Table::read) else { return };
+        let Some(Known { snapshot, learned }) = self.table.as_ref().and_then(Table::read) else { return };
+        for (name, tsis) in learned {
+            if let Some(vap) = self.attached.get(&name).filter(|port| port.is_open()).map(|port| port.vap) {
+                let _ = self.machine.tell(now, nve::Input::Learned { vap, tsis });
+            }
+        }
         let (age, mappings) = (now - snapshot.at(), snapshot.mappings());
         if self.machine.nve_mut().believe(now, snapshot) {
             tracing::info!(%age, mappings, "this edge goes on with the table that it had, until the NVA has answered");
@@ -255,9 +260,21 @@ impl Edge {
         let _ = self.machine.tell(now, nve::Input::Goodbye);
         self.settle(now);
         if let Some(table) = &mut self.table {
-            table.end(self.machine.nve().snapshot());
+            table.end(known(&self.machine, &self.attached));
         }
     }
+}
+
+/// What the next start of this edge shall believe.
+fn known(machine: &Machine, attached: &Attached) -> Known {
+    let names: BTreeMap<VapId, &str> = attached.iter().map(|port| (port.vap, port.spec.name.as_str())).collect();
+    let mut learned = BTreeMap::<String, Vec<_>>::new();
+    for (vap, tsi) in machine.nve().learned() {
+        if let Some(name) = names.get(&vap) {
+            learned.entry((*name).to_owned()).or_default().push(tsi);
+        }
+    }
+    Known { snapshot: machine.nve().snapshot(), learned }
 }
 
 /// The sources of an edge. They are shared, so that the edge can change while the loop waits for them.

@@ -48,10 +48,7 @@ fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
     let mut row = json!({
         "vni": key.vn,
         "mac": key.mac,
-        "port": match nve.port_of(&key).filter(|_| key.mac.is_virtual_router()) {
-            Some(vap) => edge.attached.name_of(vap),
-            None => edge.attached.port_of(&key),
-        },
+        "port": edge.attached.port_of(&key).or_else(|| edge.attached.name_of(nve.port_of(&key)?)),
         "state": state.name(),
         "nve": mapping.and_then(|(_, nve)| nve).map(|nve| nve.0),
         "version": mapping.map(|(version, _)| version.to_string()),
@@ -64,12 +61,12 @@ fn table_row(edge: &Edge, key: TsiKey, state: State) -> Value {
     row
 }
 
-/// The shared addresses behind the ports of some TSIs.
+/// What was learned behind the ports of some TSIs, and the shared addresses that are there.
 pub(super) fn along(edge: &Edge, tsis: &[TsiKey]) -> Value {
     let nve = edge.machine.nve();
     let ports = edge.attached.iter().filter(|port| tsis.iter().any(|key| nve.port_of(key) == Some(port.vap)));
-    let held = ports.flat_map(|port| port.spec.shared_tsis().filter(|tsi| nve.port_of(&tsi.key) == Some(port.vap)));
-    held.map(|tsi| json!(tsi.key)).collect()
+    let others = ports.flat_map(|port| nve.behind(port.vap).into_iter().filter(|key| !port.has(key)));
+    others.map(|key| json!(key)).collect()
 }
 
 /// A row for each TSI of a move in hand, then one for each of the last moves that ended here.
@@ -143,6 +140,9 @@ pub(super) fn event(event: &Event) -> Value {
         Event::Spoofed { vap, mac, ip } => json!({ "event": "spoofed", "vap": vap.0, "mac": mac, "ip": ip }),
         Event::Limited { vap, what, count } => {
             json!({ "event": "limited", "vap": vap.0, "what": what.name(), "count": count })
+        }
+        Event::LimitedNve { from, what, count } => {
+            json!({ "event": "limited-nve", "from": from, "what": what.name(), "count": count })
         }
         Event::Stranger { vn, from } => json!({ "event": "stranger", "vni": vn, "from": from }),
         Event::Stalled(waiting) => {

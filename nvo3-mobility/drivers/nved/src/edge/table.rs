@@ -1,9 +1,11 @@
-//! The file of the table: where the TSIs of others are, so that frames flow at once after a restart, before the NVA has answered.
+//! The file of the table: where the TSIs of others are, so that frames flow at once after a restart, before the NVA has answered; and what
+//! was learned at each port.
 
 use super::keep::{Keep, replace};
 use nvo3_mobility::nve::Snapshot;
-use nvo3_nva_proto::{Instant, Micros};
+use nvo3_nva_proto::{Instant, Micros, Tsi};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,15 @@ struct Stored {
     /// The version of the program that wrote it: another one may have another form.
     program: String,
     boot: String,
-    snapshot: Snapshot,
+    known: Known,
+}
+
+/// What a restarted edge believes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    pub(super) snapshot: Snapshot,
+    /// What was learned at each port, by the name of the port.
+    pub(super) learned: BTreeMap<String, Vec<Tsi>>,
 }
 
 /// Writes the table at a bounded rate, in a thread of its own.
@@ -33,21 +43,21 @@ pub(super) struct Table {
     boot: String,
     changed: bool,
     written_at: Instant,
-    thread: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
+    thread: Option<(SyncSender<Known>, JoinHandle<()>)>,
 }
 
 impl Table {
     pub(super) fn open(keep: &Keep) -> io::Result<Self> {
         let (path, boot) = (keep.table(), keep.boot().to_owned());
-        let (snapshots, waiting) = sync_channel::<Snapshot>(1);
+        let (tables, waiting) = sync_channel::<Known>(1);
         let (file, now) = (path.clone(), boot.clone());
-        let write = move || waiting.iter().for_each(|snapshot| write(&file, &now, snapshot));
+        let write = move || waiting.iter().for_each(|known| write(&file, &now, known));
         let thread = std::thread::Builder::new().name("table".into()).spawn(write)?;
-        Ok(Self { path, boot, changed: true, written_at: Instant::default(), thread: Some((snapshots, thread)) })
+        Ok(Self { path, boot, changed: true, written_at: Instant::default(), thread: Some((tables, thread)) })
     }
 
     /// The table of the edge before its restart. `None`, and a line in the log, if it cannot be used.
-    pub(super) fn read(&self) -> Option<Snapshot> {
+    pub(super) fn read(&self) -> Option<Known> {
         let stored = match fs::read(&self.path) {
             Ok(bytes) => serde_json::from_slice::<Stored>(&bytes).map_err(|error| error.to_string()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -56,7 +66,7 @@ impl Table {
         let why = match stored {
             Ok(stored) if stored.program != env!("CARGO_PKG_VERSION") => "another version of nved wrote it".into(),
             Ok(stored) if self.boot.is_empty() || stored.boot != self.boot => "the host was booted since".into(),
-            Ok(stored) => return Some(stored.snapshot),
+            Ok(stored) => return Some(stored.known),
             Err(why) => why,
         };
         tracing::warn!(file = %self.path.display(), why, "the kept table is not used; this edge asks the NVA about each address");
@@ -74,28 +84,28 @@ impl Table {
     }
 
     /// Writes the table if it is time to, without waiting for the disk.
-    pub(super) fn write(&mut self, now: Instant, snapshot: impl FnOnce() -> Snapshot) {
+    pub(super) fn write(&mut self, now: Instant, known: impl FnOnce() -> Known) {
         if now < self.next() {
             return;
         }
         self.written_at = now;
-        let Some((snapshots, _)) = &self.thread else { return };
+        let Some((tables, _)) = &self.thread else { return };
         // While the last table is not written, this one waits: `changed` stays.
-        self.changed = matches!(snapshots.try_send(snapshot()), Err(TrySendError::Full(_)));
+        self.changed = matches!(tables.try_send(known()), Err(TrySendError::Full(_)));
     }
 
     /// Writes the last table, at the end of the process.
-    pub(super) fn end(&mut self, snapshot: Snapshot) {
-        let Some((snapshots, thread)) = self.thread.take() else { return };
+    pub(super) fn end(&mut self, known: Known) {
+        let Some((tables, thread)) = self.thread.take() else { return };
         // Each fails only if the thread has ended.
-        drop(snapshots.send(snapshot));
-        drop(snapshots);
+        drop(tables.send(known));
+        drop(tables);
         drop(thread.join());
     }
 }
 
-fn write(path: &Path, boot: &str, snapshot: Snapshot) {
-    let stored = Stored { program: env!("CARGO_PKG_VERSION").into(), boot: boot.into(), snapshot };
+fn write(path: &Path, boot: &str, known: Known) {
+    let stored = Stored { program: env!("CARGO_PKG_VERSION").into(), boot: boot.into(), known };
     let bytes = serde_json::to_vec(&stored).map_err(io::Error::from);
     // Not durable: after a power failure the host was booted.
     if let Err(error) = bytes.and_then(|bytes| replace(path, &bytes, false)) {
@@ -110,9 +120,11 @@ mod tests {
     use nvo3_mobility::nve::{Nve, NveConfig};
     use nvo3_nva_proto::{Locators, NveId, Place};
 
-    fn snapshot() -> Snapshot {
+    fn known() -> Known {
         let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
-        Nve::new(NveConfig::new(place, Transport::Trusted), 7).unwrap().snapshot()
+        let snapshot = Nve::new(NveConfig::new(place, Transport::Trusted), 7).unwrap().snapshot();
+        let port: nvoctl::Port = "vm0,vni=7,mac=02:00:00:00:00:01,ip=192.0.2.1".parse().unwrap();
+        Known { snapshot, learned: [("vm0".into(), port.tsis())].into() }
     }
 
     fn table(directory: &Path) -> Table {
@@ -124,15 +136,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(table(directory.path()).read(), None);
 
-        table(directory.path()).end(snapshot());
+        table(directory.path()).end(known());
 
-        assert_eq!(table(directory.path()).read(), Some(snapshot()));
+        assert_eq!(table(directory.path()).read(), Some(known()));
     }
 
     #[test]
     fn a_damaged_table_and_one_of_another_boot_or_version_are_not_used() {
         let directory = tempfile::tempdir().unwrap();
-        table(directory.path()).end(snapshot());
+        table(directory.path()).end(known());
         let path = directory.path().join("table");
         let whole = fs::read_to_string(&path).unwrap();
 
@@ -157,7 +169,7 @@ mod tests {
             let mut written = false;
             table.write(Instant(now), || {
                 written = true;
-                snapshot()
+                known()
             });
             std::thread::sleep(std::time::Duration::from_millis(20));
             written

@@ -43,6 +43,9 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::Limited { what, count, .. } => {
             tracing::warn!(port, count, "a port makes too many {what}: what exceeds its limit is dropped");
         }
+        Event::LimitedNve { from, what, count } => {
+            tracing::warn!(%from, count, "an NVE makes too many {what}: what exceeds its limit is dropped");
+        }
         Event::Stranger { vn, from } => {
             tracing::warn!(%vn, %from, "tunnelled frames were dropped: no NVE of the VN is at that address");
         }

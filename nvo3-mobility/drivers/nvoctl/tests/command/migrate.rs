@@ -183,8 +183,8 @@ fn after_an_abort_each_interface_resumes() {
 }
 
 #[test]
-fn the_shared_addresses_of_the_vm_move_with_it_if_that_is_said() {
-    let case = Case { activate: refused().into(), more: &["--with-shared"], ..Case::ends(Aborted) };
+fn what_is_behind_the_ports_of_the_vm_moves_along_if_that_is_said() {
+    let case = Case { activate: refused().into(), more: &["--along"], ..Case::ends(Aborted) };
     let order =
         [&["old along"], &TO_ACTIVATE[..], &["nva cancel", "nva outcome", "old resume", "old resume", "restart"]]
             .concat();
