@@ -288,17 +288,16 @@ mod tests {
             let mut heard = Vec::new();
             sockets.receive(|from, datagram| heard.push((from, datagram.len())));
             assert_eq!(heard.first(), Some(&(address, 5)));
-            assert!(heard.len() < 200, "the queue of strangers was full");
             sockets.send(address, b"answered");
             assert_eq!(peer.recv_from(&mut [0; 16]).unwrap(), (8, at));
 
             sockets.take_own(address);
             peer.send_to(b"again", at).unwrap();
-            heard.clear();
             while heard.last() != Some(&(address, 5)) {
                 sockets.readable().await;
                 sockets.receive(|from, datagram| heard.push((from, datagram.len())));
             }
+            assert!(heard.len() < 202, "the queue of strangers was full");
             assert_eq!((sockets.counters().receive_errors, sockets.counters().no_own_socket), (0, 0));
         });
     }

@@ -23,15 +23,12 @@ pub struct Quotas {
     /// The most addresses that it was told do not exist, and is told about when they do. Default: 65,536; more than 0. At the bound as
     /// for `interest`.
     pub absent: u32,
-<<<<<<< HEAD
     /// The most moves that it restates and that the authority does not know, or does not trust after a loss of records. Default: 4,096; more
     /// than 0. At the bound a further move is not heard, and counts in `over_quota_moves`: its VM stays suspended until management helps.
     pub moves: u32,
-=======
     /// The rate of its registrations that change the directory. Default: 1,000/s, 131,072 at once; more than 0. A registration beyond it is
     /// refused as *Resource*, and counts in `limited_registrations`. The NVE tries again.
     pub registrations: Rate,
->>>>>>> learn
 }
 
 impl Default for Quotas {
@@ -42,11 +39,8 @@ impl Default for Quotas {
             subscriptions: 16_384,
             interest: 262_144,
             absent: 65_536,
-<<<<<<< HEAD
             moves: 4_096,
-=======
             registrations: Rate { per_second: 1_000, burst: 131_072 },
->>>>>>> learn
         }
     }
 }
@@ -66,13 +60,10 @@ pub enum Quota {
     Interest,
     /// `Quotas.absent`.
     Absent,
-<<<<<<< HEAD
     /// `Quotas.moves`.
     Moves,
-=======
     /// `Quotas.registrations`.
     Registrations,
->>>>>>> learn
 }
 
 impl Quota {
@@ -84,11 +75,8 @@ impl Quota {
             Self::Subscriptions => "subscriptions",
             Self::Interest => "interest",
             Self::Absent => "absent",
-<<<<<<< HEAD
             Self::Moves => "moves",
-=======
             Self::Registrations => "registrations",
->>>>>>> learn
         }
     }
 }
@@ -101,11 +89,8 @@ impl fmt::Display for Quota {
             Self::Subscriptions => "VNs that it subscribes to",
             Self::Interest => "mappings that it queried",
             Self::Absent => "addresses that it was told do not exist",
-<<<<<<< HEAD
             Self::Moves => "moves that it restates",
-=======
             Self::Registrations => "registrations in a time",
->>>>>>> learn
         })
     }
 }

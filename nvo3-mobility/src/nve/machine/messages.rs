@@ -213,14 +213,9 @@ impl Nve {
 
     fn prepare(&mut self, prepare: Prepare) {
         let (move_id, version) = (prepare.move_id, prepare.version);
-<<<<<<< HEAD
-        match self.stations.prepare(prepare, &mut self.orders) {
+        match self.stations.prepare(self.now, prepare, &mut self.orders) {
             Ok(Some(input)) => self.step_move(move_id, input),
             Ok(None) => self.counters.stale += 1,
-=======
-        match self.stations.prepare(self.now, prepare, &mut self.orders) {
-            Ok(input) => self.step_move(move_id, input),
->>>>>>> learn
             Err(why) => {
                 self.counters.shed_moves += 1;
                 self.refuse(move_id, version, why);

@@ -33,11 +33,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use health::Watches;
 use nvo3_nva_proto::auth::{KeyError, Keys};
-<<<<<<< HEAD
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, Seen, SessionCounters, TsiKey, Version};
-=======
-use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, SessionCounters, Tsi, TsiKey, Version};
->>>>>>> learn
+use nvo3_nva_proto::{Done, Instant, Message, MoveId, Place, Seen, SessionCounters, Tsi, TsiKey, Version};
 use nvo3_wire::Vni;
 use silence::Silence;
 
@@ -367,14 +363,9 @@ impl Nve {
                 }
             }
         }
-<<<<<<< HEAD
+        self.age_learned();
         while let Some((key, input)) = self.stations.pop_forward_end(self.now) {
             self.step(key, input);
-=======
-        self.age_learned();
-        while let Some(key) = self.stations.pop_forward_end(self.now) {
-            self.step(key, rules::Input::ForwardEnds);
->>>>>>> learn
         }
         self.mappings.forget_departed(self.now, &mut self.orders);
         if self.link.is_up() {

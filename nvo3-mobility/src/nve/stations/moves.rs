@@ -5,11 +5,7 @@ use super::rules::{Input, Plan, Sign, State, TsiState, Word};
 use crate::nve::orders::{Orders, Row};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-<<<<<<< HEAD
-use nvo3_nva_proto::{MoveId, MoveKind, MoveWord, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
-=======
-use nvo3_nva_proto::{Instant, MoveId, MoveKind, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
->>>>>>> learn
+use nvo3_nva_proto::{Instant, MoveId, MoveKind, MoveWord, Place, Prepare, Refusal, Side, Tsi, TsiKey, Version};
 
 /// One move, without the states of its TSIs.
 #[derive(Clone, Debug)]
@@ -87,14 +83,14 @@ impl Moves {
 }
 
 impl Stations {
-<<<<<<< HEAD
     /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move. `None`: newer statements
     /// about all its TSIs came before, and it changes nothing.
-    pub(crate) fn prepare(&mut self, prepare: Prepare, orders: &mut Orders) -> Result<Option<Input>, Refusal> {
-=======
-    /// Takes a *Prepare*. Gives the input for each of its TSIs, or the reason why this NVE refuses the move.
-    pub(crate) fn prepare(&mut self, now: Instant, prepare: Prepare, orders: &mut Orders) -> Result<Input, Refusal> {
->>>>>>> learn
+    pub(crate) fn prepare(
+        &mut self,
+        now: Instant,
+        prepare: Prepare,
+        orders: &mut Orders,
+    ) -> Result<Option<Input>, Refusal> {
         let Prepare { move_id, version, side, kind, suspended, tsis, peer, limits } = prepare;
         if tsis.is_empty() {
             return Err(Refusal::UnknownTsi);
