@@ -26,7 +26,8 @@ struct Way {
 pub(super) struct Pace {
     ways: BTreeMap<(Node, Node), Way>,
     /// The shortest time in which a message is said again. 0 if the clock of a node jumps, or if messages are lost, copied or reordered: each
-    /// copy of a *Hello* is answered, and after a loss a session repeats what else was lost at once.
+    /// copy of a *Hello* is answered, and after a loss a session repeats what else was lost at once. A round trip near the shortest
+    /// retransmission time looks like a loss.
     again: Micros,
     most: usize,
 }
@@ -37,9 +38,11 @@ impl Pace {
             use Trouble::{Cut, Fence, Jump, Restart, Rewind};
             matches!(trouble, Cut { .. } | Fence(_) | Jump { .. } | Restart { .. } | Rewind { .. })
         };
-        let disturbed =
-            scenario.control != Mischief::NONE || scenario.mishaps.iter().any(|mishap| disturbs(mishap.what));
-        let again = if disturbed { Micros(0) } else { SessionConfig::default().rto_min };
+        let shortest = SessionConfig::default().rto_min;
+        let disturbed = scenario.control != Mischief::NONE
+            || scenario.mishaps.iter().any(|mishap| disturbs(mishap.what))
+            || scenario.rtt.0 + scenario.rtt.0 / 4 >= shortest.0;
+        let again = if disturbed { Micros(0) } else { shortest };
         Self { ways: BTreeMap::new(), again, most: A_SECOND * (1 + hosts) }
     }
 
