@@ -345,7 +345,8 @@ mod tests {
             Entry::DELIVER_AND_REMEMBER,
         ];
         assert!(!held.delivers() && delivers.iter().all(Entry::delivers));
-        assert!(Entry::DELIVER_AND_REMEMBER.remember && !Entry::DELIVER.remember);
+        let remember = [Entry::DELIVER, Entry::DELIVER_AND_REMEMBER].map(|entry| entry.remember);
+        assert_eq!(remember, [false, true]);
     }
 
     #[test]

@@ -46,10 +46,12 @@ fn miss(world: &mut Direct, edge: usize, key: TsiKey) {
     world.settle();
 }
 
+type Registered = (Version, Option<Place>, Vec<IpAddr>);
+
 /// All that can be seen of the quiet network.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    directory: Vec<Option<(Version, Option<Place>, Vec<IpAddr>)>>,
+    directory: Vec<Option<Registered>>,
     frozen: Vec<TsiKey>,
     members: BTreeSet<u64>,
     states: Vec<State>,
