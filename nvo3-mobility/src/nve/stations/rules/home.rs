@@ -41,11 +41,11 @@ pub(super) fn step(state: State, floor: Version, input: Input) -> Option<(State,
         (Here | Halted { .. },          MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Displaced), ForwardFor(InFlight)]),
         (Halted { .. },                 Committed(_, v, to)) if v > floor => (Forwarding { to }, outputs![Tell(News::Gone), ForwardFor(InFlight)]),
         // The NVE restarted in the move. It goes on as a party of that move, whatever the VM's last frames made of the state.
-        (Away | Claiming { sign: Sign::Frame, .. }, Committed(_, v, to) | Aborted(_, v, to)) if v > floor
+        (Away | Claiming { sign: Sign::Frame, .. }, Committed(_, v, to)) | (Away, Aborted(_, v, to)) if v > floor
                                                                      => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
-        // The claim is refused, or the move that the NVE restarted in is aborted. The VM's NVE may have tunnelled frames here before.
-        (Claiming { sign: Sign::Word, .. }, Aborted(_, v, to)) if v > floor
-                                                                     => (Claiming { forward: Some(to), sign: Sign::Word }, outputs![]),
+        // The VM's NVE may have tunnelled frames here before. The answer to the claim follows.
+        (Claiming { sign, .. },         Aborted(_, v, to)) if v > floor
+                                                                     => (Claiming { forward: Some(to), sign }, outputs![]),
         (Away | Claiming { sign: Sign::Frame, .. }, AbortedHere(_, v)) if v > floor
                                                                      => (Halted { peer: None }, outputs![Tell(News::Halted)]),
         (Forwarding { .. },             MovedTo(v, to)) if v > floor => (Forwarding { to }, outputs![ForwardFor(InFlight)]),
