@@ -234,7 +234,7 @@ fn an_old_nve_that_restarts_in_the_pause_tunnels_again() {
     world.attach(0, 1, vec![vm]);
     world.tell(0, nve::Input::Connect);
 
-    assert!(matches!(state(&world, 0, &key), State::Suspended(_)));
+    assert!(matches!(state(&world, 0, &key), State::Vacated(_)));
     world.tell(1, nve::Input::Activate { key, move_id: Some(MOVE) });
     assert!(ended(&world, MoveResult::Committed));
 }

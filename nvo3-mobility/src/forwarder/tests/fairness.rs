@@ -105,7 +105,8 @@ fn a_port_that_floods_groups_is_limited_and_named_and_others_are_not() {
 fn an_nve_that_sends_to_everybody_is_limited_and_named_and_others_are_not() {
     let tunnel_misses = Rate { per_second: 10, burst: 3 };
     let mut w = World::with(ForwarderConfig { tunnel_misses, ..ForwarderConfig::new(place(1).locators) });
-    let held = |w: &mut World, from: u8| (10..110).filter(|n| w.tunnel(from, n + from, 0) == Verdict::Held).count();
+    let held =
+        |w: &mut World, from: u8| (0..100).filter(|n| w.tunnel(from, from + 8 + 2 * n, 0) == Verdict::Held).count();
 
     assert_eq!([held(&mut w, 2), held(&mut w, 3)], [3, 3]);
     let told = |from| Notice::LimitedNve { from: ip(from), what: Limit::Misses, count: 1 };

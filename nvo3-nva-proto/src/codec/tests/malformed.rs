@@ -85,7 +85,7 @@ fn each_field_that_is_wrong_is_named() {
         ("Query at byte 37: TLV 6: 2 bytes are left over", query(), vec![(32, 4)]),
         ("Query at byte 28: TLV 13 is critical and unknown", query(), vec![(29, 13)]),
         ("Query at byte 39: TLV 6 is missing", query(), vec![(28, 0), (29, 13)]),
-        ("Ready at byte 44: 12 is not a value of this field", ready(), vec![(44, 12)]),
+        ("Ready at byte 44: 13 is not a value of this field", ready(), vec![(44, 13)]),
         ("RegistrationRequest at byte 34: TLV 21: 224 is not a value of this field", request(), vec![(34, 0xe0)]),
         ("RegistrationRequest at byte 66: TLV 21: 229 is not a value of this field", request(), vec![(66, 0xe5)]),
         ("RegistrationRequest at byte 61: TLV 21: 0 is not a value of this field", request(), vec![(61, 0x80)]),
