@@ -99,6 +99,7 @@ impl Stage<'_> {
                 let number = self.record();
                 let number = if self.rules.lacks(Fence::AbortVersion) { version } else { number };
                 (self.world.nva.at, self.world.nva.version) = (old, number);
+                self.world.host.overtaken |= self.world.host.astray && self.world.edge(new).gone;
                 self.note(|mv| mv.aborted = number);
             }
             Output::PublishAbort => {
@@ -151,8 +152,9 @@ impl Stage<'_> {
     /// Notes whether a claim is a liar's: then the frames of the VM may be lost until its edge has it again. Notes too whether a planned
     /// move overtakes the search for a VM that is astray.
     fn judge_commit(&mut self, mv: Move) {
+        let old_hears = !self.world.edge(mv.old).gone;
         let host = &mut self.world.host;
-        host.overtaken |= host.astray && !mv.failover;
+        host.overtaken |= host.astray && !(mv.failover && old_hears);
         if !mv.failover || !host.runs || host.at == mv.new {
             return;
         }

@@ -178,7 +178,7 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
         if is_asked(world, n) && !runs_at(world, n) {
             to.push(Event::Silent(n));
         }
-        if matches!(world.state(n), State::Halted { .. }) && world.host.at != n {
+        if world.nva.open.is_none() && matches!(world.state(n), State::Halted { .. }) && world.host.at != n {
             to.push(Event::GivesUp(n));
         }
     }

@@ -124,7 +124,7 @@ pub struct Host {
     pub by_frame: bool,
     /// True from the death of a VM that starts elsewhere until all parties know where it is. Its frames may be lost.
     pub astray: bool,
-    /// True if a planned move ended while the VM was astray. The old edge then delivers until it hears the outcome.
+    /// True if the VM was astray, and a planned move, or the loss of an edge, decided where it is. The other edge delivers until it hears so.
     pub overtaken: bool,
     /// The edge at which a port sent a frame in the VM's name.
     pub liar: Option<At>,
