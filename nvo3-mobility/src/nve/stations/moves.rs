@@ -109,7 +109,7 @@ impl Stations {
             return Err(Refusal::Resource);
         }
         for tsi in tsis {
-            self.take_learned(now, &tsi);
+            self.take_learned(now, &tsi, orders);
             let station = self.station_mut(tsi.key);
             station.limits = limits;
             station.role = match side {
@@ -167,7 +167,7 @@ impl Stations {
     }
 
     /// A TSI comes to a port where it may learn: it keeps the addresses that it had before.
-    fn take_learned(&mut self, now: Instant, tsi: &Tsi) {
+    fn take_learned(&mut self, now: Instant, tsi: &Tsi, orders: &mut Orders) {
         let Some(station) = self.tsis.get_mut(&tsi.key) else { return };
         let Some(vap) =
             station.vap.filter(|vap| self.ports.get(vap).is_some_and(|port| port.policy().learn_addresses > 0))
@@ -183,6 +183,7 @@ impl Stations {
             }
             self.local_ips.insert((tsi.key.vn, *ip, tsi.key.mac), vap);
         }
+        orders.mark(Row::Port(vap));
         self.watch(now, tsi.key);
     }
 
