@@ -102,6 +102,8 @@ fn world_with_liar() -> Option<(World, Station, Arc<tun_rs::SyncDevice>)> {
         tap = Some(open_tap(overlay.fabric.host(3), "vm9", None));
         overlay.port(3, "vm9", &liar, "active");
     })?;
+    // A forwarder that has just started keeps frames of a VN that it does not know for 3 s, before it counts them.
+    wait(3_100);
     Some((world, liar, Arc::new(tap?)))
 }
 
