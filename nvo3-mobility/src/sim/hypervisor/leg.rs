@@ -26,6 +26,8 @@ pub(crate) struct Leg {
     pub(super) stopped: Option<Instant>,
     /// True if the old edge's hypervisor resumed the VM by itself. Management then starts it nowhere else.
     pub(super) self_resumed: bool,
+    /// True once the authority had lost its records of the move, and the VM had moved.
+    pub(super) lost: bool,
     /// True once the VM was told to run on at the old edge. This cancels a stop that is still scheduled.
     pub(super) resumed: bool,
     /// The time at which the VM began to run at the new edge.
@@ -50,6 +52,7 @@ impl Leg {
             stopping: false,
             stopped: None,
             self_resumed: false,
+            lost: false,
             resumed: false,
             ran: None,
             ended: None,

@@ -144,7 +144,7 @@ impl Hypervisor {
             Step::Ask if taken => self.asked(now, n, &leg),
             // An edge that dies forgets the input, so it is given again although it was accepted.
             Step::Suspend => vec![Deed::Drive(leg.from), Deed::Later(n, Step::Suspend, RETRY)],
-            Step::SayLate => self.said_late(n, &leg, taken),
+            Step::SayLate => self.said_late(now, n, &leg, taken),
             Step::Start if taken => {
                 self.leg(n, |leg| leg.ran = Some(now));
                 self.runs(now, leg.plan.vm, leg.plan.to)
@@ -238,15 +238,19 @@ impl Hypervisor {
     ///
     /// Once the edge knows of the stop, nobody reads the frames in its ports: the edge sends on its own copies, as far as it has
     /// them and its limits allow.
-    fn said_late(&mut self, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
+    fn said_late(&mut self, now: Instant, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
         let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
-        let gone = leg.ended.is_some() && self.late_word(leg).is_some_and(is_gone);
+        let gone = (leg.ended.is_some() || leg.lost) && self.late_word(leg).is_some_and(is_gone);
         if !taken && !gone {
             return vec![Deed::Later(n, Step::SayLate, RETRY)];
         }
         let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()).filter(|unread| unread.forgotten);
         let drive = taken.then_some(Deed::Drive(leg.from));
-        drive.into_iter().chain(unread.map(Deed::Forget)).collect()
+        let mut deeds: Vec<_> = drive.into_iter().chain(unread.map(Deed::Forget)).collect();
+        if leg.lost {
+            deeds.extend(self.ended(now, leg.id, MoveResult::Committed));
+        }
+        deeds
     }
 
     fn stop_soon(&mut self, n: usize) -> Deed {
@@ -379,9 +383,15 @@ impl Hypervisor {
         let leg = self.legs.get(n);
         let leg_ran = leg.is_some_and(|leg| leg.ran.is_some());
         let stopped = leg.is_some_and(|leg| matches!(self.seat(leg.plan.vm), Seat::Stopped(_)));
+        let owes_stop = leg.is_some_and(|leg| self.late_word(leg).is_some());
         match (answer, leg.map(Leg::id)) {
             (Some(MoveStatus::Ended(result)), Some(id)) => self.ended(now, id, result),
-            // The authority lost its records of a move that has happened: management knows how it ended.
+            // The authority lost its records of a move that has happened: management knows how it ended. The old edge hears of the stop
+            // while it still has the port.
+            (Some(MoveStatus::Nothing), Some(_)) if leg_ran && owes_stop => {
+                self.leg(n, |leg| leg.lost = true);
+                Vec::new()
+            }
             (Some(MoveStatus::Nothing), Some(id)) if leg_ran => self.ended(now, id, MoveResult::Committed),
             // A VM that stopped for the move starts at the new edge, or goes on where it was once its edge says so.
             (Some(MoveStatus::Nothing), _) if stopped => Vec::new(),
