@@ -13,7 +13,7 @@ use nvo3_mobility::table::{
     Action, Binding, Bum, Change, Entry, Gate, Lane, Port, PortPolicy, Route, TableChange, VapId,
 };
 use nvo3_nva_proto::{
-    Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, RecordNo, Report, Role,
+    Header, HoldLimits, Instant, Locators, Message, Micros, MoveId, MoveKind, NveId, Place, Report, Role,
     SessionConfig, Tsi, TsiKey, Version,
 };
 use nvo3_wire::{Mac, Vni, arp};
