@@ -205,6 +205,25 @@ fn a_new_nve_that_restarts_in_the_pause_is_prepared_again_before_anything_else_c
     assert!(ended(&world, MoveResult::Committed));
 }
 
+/// The outcome of the earlier move would make it send frames to the old NVE, which tunnels them back.
+///
+/// Checks I3.
+#[test]
+fn a_new_nve_that_restarts_hears_nothing_of_the_move_that_once_took_the_vm_from_it() {
+    let vm = tsi(1);
+    let mut world = in_the_pause(&vm);
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(MOVE) });
+    world.plan(10, vec![vm.key], 1);
+    world.tell(1, nve::Input::Suspend { key: vm.key, move_id: MoveId(10), stopped_at: None });
+
+    world.restart_edge(0);
+    world.tell(0, nve::Input::Connect);
+
+    let sends_on = |event: &nve::Event| matches!(event, nve::Event::State { to: State::Forwarding { .. }, .. });
+    assert!(matches!(state(&world, 0, &vm.key), State::Holding(_)));
+    assert!(!world.edges[0].events.iter().any(sends_on), "{:?}", world.edges[0].events);
+}
+
 /// A registration is not an activation. If the new NVE restarts while the VM runs there, only *Activated* commits the move.
 ///
 /// Checks VMM-6-03, R-35.

@@ -267,6 +267,12 @@ impl Stage<'_> {
         for (_, id) in missed {
             self.send_outcome(id, n);
         }
+        if let Some(left) = self.world.nva.left_by(n).filter(|_| restarted) {
+            let comes = self.world.nva.open.is_some_and(|mv| mv.side(n).is_some());
+            if !comes || self.rules.lacks(Fence::ComesBack) {
+                self.send_outcome(left, n);
+            }
+        }
         if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
             self.decide(Input::Returned(side, restarted));
         }

@@ -45,11 +45,13 @@ pub enum Fence {
     NextMove,
     /// An NVE that registers the VM during a move gets its answer when the move has ended.
     Claim,
+    /// An NVE that restarted does not send frames on by the outcome of an earlier move if the VM comes back to it.
+    ComesBack,
 }
 
 impl Fence {
     /// Each fence with its name, the case that catches its removal, and the invariant that breaks then.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
         (Self::Floor, "floor", "two-moves-abort"),
         (Self::LatePrepare, "late-prepare", "two-moves-abort"),
         (Self::OwnVaps, "own-vaps", "one-move"),
@@ -68,6 +70,7 @@ impl Fence {
         (Self::MayRun, "may-run", "one-move"),
         (Self::NextMove, "next-move", "two-moves-abort"),
         (Self::Claim, "claim", "ordered"),
+        (Self::ComesBack, "comes-back", "two-moves-crash"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {

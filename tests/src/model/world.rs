@@ -104,6 +104,14 @@ pub struct Authority {
     pub claim: Option<(At, u8, bool)>,
 }
 
+impl Authority {
+    /// The last move that took the VM away from an edge, if it has ended and the VM is not there.
+    pub fn left_by(&self, n: At) -> Option<u8> {
+        let took = |mv: &Move| if mv.state == nva::State::Ended(MoveResult::Committed) { mv.old } else { mv.new };
+        self.ended.iter().rev().find(|mv| took(mv) == n).filter(|_| self.at != n).map(|mv| mv.id)
+    }
+}
+
 /// The hypervisors and the management above them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {

@@ -41,12 +41,16 @@ impl Nva {
     }
 
     /// Tells an NVE that restarted of the moves that took VMs away from it, while frames may be in flight: it sends them on again.
+    ///
+    /// A VM that comes back to the NVE is left out. The earlier outcome would make a forward entry to an NVE that tunnels to this one.
     fn say_what_left(&mut self, nve: NveId) {
         let (now, in_flight) = (self.facts.now(), self.facts.config().in_flight);
+        let coming = self.facts.book().moves_with(nve);
         for id in self.conduct.took_from(nve, Instant(now.0.saturating_sub(in_flight.0))) {
             let book = self.facts.book();
             let is_there = |key: &TsiKey| book.get(key).is_none_or(|registration| registration.nve() == nve);
-            if !book.plan(id).is_none_or(|plan| plan.tsis.iter().any(is_there)) {
+            let comes = |key: &TsiKey| book.move_with(key).is_some_and(|id| coming.contains(&id));
+            if !book.plan(id).is_none_or(|plan| plan.tsis.iter().any(|key| is_there(key) || comes(key))) {
                 self.send_outcome(id, nve);
             }
         }
