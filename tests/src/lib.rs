@@ -12,6 +12,7 @@
 
 pub mod direct;
 pub mod frames;
+pub mod healthy;
 pub mod model;
 pub mod netns;
 pub mod printing;

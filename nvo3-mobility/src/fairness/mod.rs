@@ -14,7 +14,7 @@
 //! | TSIs that are learned | each port | [`PortPolicy::learn_macs`] | is not registered | `limited_stations` |
 //! | addresses that are learned | each TSI | [`PortPolicy::learn_addresses`] | is not bound | `shed_addresses` |
 //! | destinations that are being resolved | each port | [`ForwarderConfig::asked_per_port`]: 256 | is dropped | drop reason `miss_limited` |
-//! | hints received, about one TSI | each TSI | [`NveConfig::hint_interval`]: 100 ms | causes no query | `limited_hints` |
+//! | hints received, about one TSI | each TSI | [`NveConfig::hint_interval`]: 100 ms | causes no query | `repeated_hints` |
 //! | hints received, in all | the NVE | [`NveConfig::hinted_queries`]: 1,000/s, burst 1,000 | causes no query | `limited_hints` |
 //! | hints sent | each NVE of a VN that is here; all strangers together | [`NveConfig::hints`]: 1,000/s, burst 1,000 | is not sent | `shed_hints` |
 //! | answers of the authority outside a session | each address | [`NvaConfig::answers`]: 100/s, burst 200 | is not sent | `limited_answers` |
@@ -56,6 +56,16 @@ pub(crate) use refusals::{Limiter, Refusals};
 pub(crate) use senders::{Sender, Senders};
 
 use core::fmt;
+
+/// The verdict of a limit on something that is said about a subject at most once in an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Due,
+    /// It was said within the interval. In a healthy fabric this happens.
+    Repeated,
+    /// A rate or a bound forbids it.
+    Limited,
+}
 
 /// Something that a port does more often than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -57,7 +57,7 @@ pub struct NveConfig {
     /// It must be shorter than [`NvaConfig::lifetime`](crate::nva::NvaConfig::lifetime): the NVA pushes changes for that long.
     pub pushed: Micros,
     /// The shortest time between two hints, or two alarms, about the same thing; a second one within it changes nothing. Default:
-    /// 100 ms; 0 is allowed. A hint that is not sent counts in `shed_hints`, and a received one that causes no query in `limited_hints`.
+    /// 100 ms; 0 is allowed. A hint that is not sent, and a received one that causes no query, count in `repeated_hints`.
     pub hint_interval: Micros,
     /// The time that a VM has to answer when a frame at another NVE shows it there. Default: 1 s; at least 3 us.
     ///

@@ -32,13 +32,17 @@ pub struct NveCounters {
     pub unexpected: u64,
     /// Answers to a query that this NVE did not send, or that was answered before.
     pub unasked: u64,
-    /// Mappings of the NVA that were older than the one known here, and changed nothing.
+    /// Mappings of the NVA that were older than the one known here, and changed nothing. In a move's pause, an answer from the directory
+    /// is older than the mapping that the move pushed early.
     pub stale: u64,
     /// Hints of other NVEs that made this NVE query the NVA.
     pub hints_received: u64,
     /// Hints sent to NVEs that use a stale mapping.
     pub hints_sent: u64,
-    /// Hints not sent, because of `NveConfig.hint_interval` or `hints`, or because the queue was full.
+    /// Hints not sent, and hints of other NVEs that caused no query, because the same was said within `NveConfig.hint_interval`. Frames
+    /// that follow each other quickly raise it, and so do two NVEs that get frames for one TSI.
+    pub repeated_hints: u64,
+    /// Hints not sent, because of their rate (`NveConfig.hints`) or because the queue was full. Healthy: 0.
     pub shed_hints: u64,
     /// Events dropped because the owner did not poll them. Healthy: 0.
     pub shed_events: u64,
@@ -80,8 +84,8 @@ pub struct NveCounters {
     pub limited_questions: u64,
     /// Queries not sent because too many of their port are open (`NveConfig.queries_per_port`). Healthy: 0.
     pub limited_queries: u64,
-    /// Hints of other NVEs about a mapping in use that caused no query: the second about a TSI within `NveConfig.hint_interval`, or too
-    /// many in all (`hinted_queries`). Two NVEs that get frames for one TSI raise it.
+    /// Hints of other NVEs about a mapping in use that caused no query, because there were too many in all (`NveConfig.hinted_queries`).
+    /// Healthy: 0.
     pub limited_hints: u64,
     /// NVEs of a replication list, or NVEs that left one lately, for which there was no room (`NveConfig.members`). Their frames are
     /// dropped. Healthy: 0.

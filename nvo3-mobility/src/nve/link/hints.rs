@@ -4,7 +4,7 @@
 //! A tunnelled frame causes a hint, and nobody has proved who sent the frame. So each NVE of a VN that is here has a rate of its own, and
 //! all other addresses share one: forged frames do not use up the hints of true ones.
 
-use crate::fairness::{Sender, Senders};
+use crate::fairness::{Pace, Sender, Senders};
 use crate::nve::NveConfig;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -38,13 +38,15 @@ impl Hints {
         }
     }
 
-    /// Queues the hint to `to` that its mapping is older than `version`. False if a rate or the bound forbids it.
-    pub(super) fn say(&mut self, now: Instant, tsi: TsiKey, to: Sender, version: Version) -> bool {
+    /// Queues the hint to `to` that its mapping is older than `version`, if it is due.
+    pub(super) fn say(&mut self, now: Instant, tsi: TsiKey, to: Sender, version: Version) -> Pace {
         self.forget_before(now);
         let about = (tsi, to.address());
-        let fits = !self.recent.contains(&about) && self.waiting.len() < self.limit;
-        if !fits || !self.senders.allow(now, to) {
-            return false;
+        if self.recent.contains(&about) {
+            return Pace::Repeated;
+        }
+        if self.waiting.len() >= self.limit || !self.senders.allow(now, to) {
+            return Pace::Limited;
         }
         if self.recent.len() >= self.limit
             && let Some((_, oldest)) = self.by_time.pop_front()
@@ -54,7 +56,7 @@ impl Hints {
         self.recent.insert(about);
         self.by_time.push_back((now, about));
         self.waiting.push_back((to.address(), Invalidate { tsi, nve: self.own, version }));
-        true
+        Pace::Due
     }
 
     /// Writes the next hint into `out`, and gives its destination.
@@ -121,8 +123,9 @@ mod tests {
         let mut hints = hints(64);
         let mut say = |at, tsi, to| hints.say(Instant(at), key(tsi), Sender::Known(address(to)), Version::default());
 
-        assert_eq!([say(7, 1, 2), say(7, 1, 2), say(7, 2, 2), say(7, 1, 3)], [true, false, true, true]);
-        assert_eq!([say(100_006, 1, 2), say(100_007, 1, 2)], [false, true]);
+        use Pace::{Due, Repeated};
+        assert_eq!([say(7, 1, 2), say(7, 1, 2), say(7, 2, 2), say(7, 1, 3)], [Due, Repeated, Due, Due]);
+        assert_eq!([say(100_006, 1, 2), say(100_007, 1, 2)], [Repeated, Due]);
     }
 
     /// The frames that strangers forge fill no table for as long as an interval.
@@ -133,7 +136,7 @@ mod tests {
         let mut hints = hints(8);
         let (now, mut out) = (Instant(7), Vec::new());
         let mut say = |hints: &mut Hints, tsi, to| {
-            let said = hints.say(now, key(tsi), to, Version::default());
+            let said = hints.say(now, key(tsi), to, Version::default()) == Pace::Due;
             out.clear();
             assert_eq!(hints.poll(&mut out).is_some(), said);
             said

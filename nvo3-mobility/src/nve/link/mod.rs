@@ -14,7 +14,7 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::orders::{Orders, Row};
 use crate::ConfigError;
-use crate::fairness::Sender;
+use crate::fairness::{Pace, Sender};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -357,11 +357,12 @@ impl Link {
 
     /// Sends another NVE the hint that its mapping is old (VMM-5-06).
     pub(super) fn hint(&mut self, now: Instant, tsi: TsiKey, to: Sender, version: Version, counters: &mut NveCounters) {
-        if self.hints.say(now, tsi, to, version) {
-            counters.hints_sent += 1;
-        } else {
-            counters.shed_hints += 1;
-        }
+        let counter = match self.hints.say(now, tsi, to, version) {
+            Pace::Due => &mut counters.hints_sent,
+            Pace::Repeated => &mut counters.repeated_hints,
+            Pace::Limited => &mut counters.shed_hints,
+        };
+        *counter += 1;
     }
 
     /// The number of hints that wait to be sent.

@@ -1,6 +1,6 @@
 //! The hints of other NVEs that this NVE heeds. Anybody can send a hint, so their rate is kept here too.
 
-use crate::fairness::{Bucket, Rate};
+use crate::fairness::{Bucket, Pace, Rate};
 use crate::nve::NveConfig;
 use alloc::collections::{BTreeSet, VecDeque};
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
@@ -28,21 +28,23 @@ impl Heeded {
         }
     }
 
-    /// True if a hint about this TSI may cause a query now: at most one in an interval, and no more than the rate in all.
-    pub(super) fn heed(&mut self, now: Instant, key: TsiKey) -> bool {
+    /// Whether a hint about this TSI may cause a query now: at most one in an interval, and no more than the rate in all.
+    pub(super) fn heed(&mut self, now: Instant, key: TsiKey) -> Pace {
         while let Some((at, old)) = self.by_time.front().copied()
             && now - at >= self.interval
         {
             self.by_time.pop_front();
             self.recent.remove(&old);
         }
-        let heeded = !self.recent.contains(&key) && self.recent.len() < self.limit;
-        if !heeded || !self.bucket.take(now, self.rate) {
-            return false;
+        if self.recent.contains(&key) {
+            return Pace::Repeated;
+        }
+        if self.recent.len() >= self.limit || !self.bucket.take(now, self.rate) {
+            return Pace::Limited;
         }
         self.recent.insert(key);
         self.by_time.push_back((now, key));
-        true
+        Pace::Due
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,6 +56,7 @@ impl Heeded {
 mod tests {
     use super::*;
     use crate::Transport;
+    use alloc::vec::Vec;
     use nvo3_nva_proto::{Locators, NveId, Place};
     use nvo3_wire::{Mac, Vni};
 
@@ -74,8 +77,9 @@ mod tests {
         let mut heeded = heeded(|config| config.hint_interval = Micros(100));
         let mut heed = |at, n| heeded.heed(Instant(at), key(n));
 
-        assert_eq!([heed(5, 1), heed(5, 1), heed(104, 1), heed(104, 2)], [true, false, false, true]);
-        assert_eq!([heed(105, 1), heed(105, 2), heed(204, 2)], [true, false, true]);
+        use Pace::{Due, Repeated};
+        assert_eq!([heed(5, 1), heed(5, 1), heed(104, 1), heed(104, 2)], [Due, Repeated, Repeated, Due]);
+        assert_eq!([heed(105, 1), heed(105, 2), heed(204, 2)], [Due, Repeated, Due]);
         assert_eq!(heeded.len(), 2);
     }
 
@@ -85,9 +89,13 @@ mod tests {
         let rate = Rate { per_second: 10, burst: 2 };
         let mut slow = heeded(|config| config.hinted_queries = rate);
         let mut small = heeded(|config| config.queue = 3);
-        let count = |heeded: &mut Heeded| (0..50).filter(|n| heeded.heed(Instant(5), key(*n))).count();
+        let count = |heeded: &mut Heeded| {
+            let paces: Vec<Pace> = (0..50).map(|n| heeded.heed(Instant(5), key(n))).collect();
+            assert!(!paces.contains(&Pace::Repeated));
+            paces.into_iter().filter(|pace| *pace == Pace::Due).count()
+        };
 
         assert_eq!((count(&mut slow), count(&mut small)), (2, 3));
-        assert!(slow.heed(Instant(100_005), key(60)));
+        assert_eq!(slow.heed(Instant(100_005), key(60)), Pace::Due);
     }
 }

@@ -21,6 +21,7 @@ use super::config::NveConfig;
 use super::counters::NveCounters;
 use super::io::Error;
 use super::orders::{Orders, Row};
+use crate::fairness::Pace;
 use crate::table::{Change, Route, VapId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -127,10 +128,14 @@ impl Mappings {
         if !self.is_stale(hint) {
             return false;
         }
-        let heeded = self.heeded.heed(now, hint.tsi);
-        counters.hints_received += u64::from(heeded);
-        counters.limited_hints += u64::from(!heeded);
-        heeded
+        let pace = self.heeded.heed(now, hint.tsi);
+        let counter = match pace {
+            Pace::Due => &mut counters.hints_received,
+            Pace::Repeated => &mut counters.repeated_hints,
+            Pace::Limited => &mut counters.limited_hints,
+        };
+        *counter += 1;
+        pace == Pace::Due
     }
 
     /// True if the address is a locator of an NVE that shares a VN with this one.
