@@ -78,12 +78,17 @@ impl World {
         self.did(Node::Edge(n).name(), || format!("loses datagram {}/{}: {loss}", id.flow, id.number));
         let to = self.tenants.flow(id.flow).map(|(_, to)| self.edge_of(to));
         let why = match loss {
+            Loss::Dropped(DropReason::MissLimited) if self.is_of_flooder(id) => Loss::Flooded,
             Loss::Dropped(_) if to.is_some_and(|to| self.mishaps.is_fenced(to)) => Loss::ToDownNode,
             Loss::Dropped(_) if self.is_unplanned(id) => Loss::Unplanned,
             Loss::Dropped(_) if self.mishaps.is_rewound(self.now()) => Loss::Rewound,
             loss => loss,
         };
         self.oracle.lost(id, why);
+    }
+
+    fn is_of_flooder(&self, id: frame::Numbered) -> bool {
+        self.tenants.flow(id.flow).is_some_and(|(from, _)| self.flooders.contains(&from))
     }
 
     /// True if what happened to a datagram's sender or receiver without a plan explains its loss.

@@ -191,6 +191,7 @@ impl World {
     fn flood(&mut self, host: usize, frames: u32) -> bool {
         let vms: usize = self.hypervisor.vms().iter().map(|vm| vm.hosts().len()).sum();
         let (host, all) = (vms + host, self.tenants.hosts());
+        self.flooders.insert(host);
         for frame in (0..frames).filter(|_| host < all).flat_map(|n| self.tenants.flood(host, n)).collect::<Vec<_>>() {
             self.put_in_port(self.tenants.home(host), host, frame);
         }

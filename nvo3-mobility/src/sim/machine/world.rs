@@ -13,7 +13,7 @@ use crate::sim::random::Random;
 use crate::sim::report::{RunSummary, Timeline};
 use crate::sim::scenario::Scenario;
 use crate::sim::tenants::Tenants;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -75,6 +75,8 @@ pub(in crate::sim) struct World {
     pub(super) lies: BTreeMap<usize, (usize, EdgeNo)>,
     /// The number of datagrams of a flow that were sent before every node knew again where a VM is.
     pub(super) excused: BTreeMap<u32, usize>,
+    /// The hosts whose ports have flooded.
+    pub(super) flooders: BTreeSet<usize>,
     seed: u64,
 }
 
@@ -99,6 +101,7 @@ impl World {
             sync: scenario.sync,
             lies: BTreeMap::new(),
             excused: BTreeMap::new(),
+            flooders: BTreeSet::new(),
             seed,
         };
         world.power_on();

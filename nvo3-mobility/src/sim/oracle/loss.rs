@@ -27,13 +27,15 @@ pub enum Loss {
     Forgotten,
     /// It was dropped while the NVA was down with lost records, or had not learned again what its edges have.
     Rewound,
+    /// Its sender's port flooded, and reached a limit of the port.
+    Flooded,
     /// Its sender or its receiver was killed or lost its port, and not every node knew that yet.
     Unplanned,
 }
 
 impl Loss {
     /// True if no promise covers the loss: the datagram was in the memory of a node that died, was sent to a node that was down,
-    /// crossed a cut, was over a limit of held frames, or needed what the NVA had lost.
+    /// crossed a cut, was over a limit of held frames or of a port that floods, or needed what the NVA had lost.
     pub const fn is_excused(self) -> bool {
         matches!(
             self,
@@ -44,6 +46,7 @@ impl Loss {
                 | Self::AskedOverflow
                 | Self::Forgotten
                 | Self::Rewound
+                | Self::Flooded
                 | Self::Unplanned
         )
     }
@@ -62,6 +65,7 @@ impl fmt::Display for Loss {
             Self::OverLimit => f.write_str("over-limit"),
             Self::Forgotten => f.write_str("forgotten"),
             Self::Rewound => f.write_str("rewound"),
+            Self::Flooded => f.write_str("flooded"),
             Self::Unplanned => f.write_str("unplanned"),
         }
     }
