@@ -196,6 +196,7 @@ impl Direct {
         let records = self.records.clone();
         let mut config = NvaConfig::new(self.config.transport.clone());
         config.claims_by_word = self.config.claims_by_word;
+        config.policy = self.config.policy.clone();
         self.nva = Nva::replay(config, 7_000 + self.restarts, self.now, records).unwrap();
         for n in 1..=self.edges.len() as u8 {
             self.nva.handle(self.now, nva::Input::Admit(place(n))).unwrap();

@@ -223,9 +223,9 @@ fn a_holder_is_known_again_after_a_restart_of_its_edge() {
 }
 
 #[test]
-fn only_the_mac_of_a_virtual_router_with_an_address_is_shared() {
+fn no_foreign_mac_and_no_mac_without_an_address_is_shared() {
     let mut world = world();
-    for wrong in [Binding { ips: Vec::new(), ..shared() }, Binding { mac: tsi(9).key.mac, ..shared() }] {
+    for wrong in [Binding { ips: Vec::new(), ..shared() }, Binding { mac: tsi(8).key.mac, ..shared() }] {
         let mut policy = PortPolicy::untrusted();
         policy.shared = vec![wrong];
         let (now, vn) = (world.now, tsi(9).key.vn);

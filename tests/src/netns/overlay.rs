@@ -15,6 +15,8 @@ pub struct Overlay {
     nvad: Option<Daemon>,
     nved: [Option<Daemon>; HOSTS],
     ports: [Vec<String>; HOSTS],
+    /// More flags of the authority.
+    authority: Vec<String>,
     family: Family,
     /// The fabric. It is dropped after the programs.
     pub fabric: Fabric,
@@ -32,6 +34,7 @@ impl Overlay {
             nvad: None,
             nved: Default::default(),
             ports: Default::default(),
+            authority: Vec::new(),
             family,
             fabric,
             disk: None,
@@ -77,6 +80,11 @@ impl Overlay {
         self.ports[usize::from(host) - 1].push(spec);
     }
 
+    /// Adds a flag to the authority's configuration.
+    pub fn authority_flag(&mut self, flag: String) {
+        self.authority.push(flag);
+    }
+
     /// Takes a port out of the configuration of an edge.
     pub fn drop_port(&mut self, host: u8, name: &str) {
         self.ports[usize::from(host) - 1].retain(|port| !port.starts_with(&format!("{name},")));
@@ -111,6 +119,7 @@ impl Overlay {
             format!("--socket={}", self.socket("nvad").display()),
         ];
         flags.extend((1..=HOSTS).map(|n| format!("--nve={n}={}", self.family.underlay(u8::try_from(n).unwrap()))));
+        flags.extend(self.authority.iter().cloned());
         self.nvad = Some(Daemon::start(&self.fabric.control, "nvad", &flags, self.log("nvad")));
         self.wait_until("nvad", |_| true);
     }

@@ -2,8 +2,9 @@
 
 use nvo3_mobility::nva::{ClaimsByWord, LocatorsFrom, Rule};
 use nvo3_nva_proto::NveId;
-use nvo3_nva_proto::nvo3_wire::Vni;
+use nvo3_nva_proto::nvo3_wire::{Mac, Vni};
 use serde::Deserialize;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The VMs that one edge may have.
@@ -36,6 +37,34 @@ impl FromStr for Allow {
             }
         }
         Ok(Self { nve, rule })
+    }
+}
+
+/// An address that VMs of a VN share.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) vn: Vni,
+    pub(crate) ip: IpAddr,
+    pub(crate) macs: Vec<Mac>,
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |what: &dyn std::fmt::Display| format!("share: `{text}`: {what}");
+        let (vni, all) = text.split_once('=').ok_or_else(|| wrong(&"VNI=IP,MAC,MAC,... is needed"))?;
+        let vni = vni.trim().parse().ok().and_then(Vni::new);
+        let vn = vni.ok_or_else(|| wrong(&"a VNI is 0 to 16777215"))?;
+        let mut parts = all.split(',').map(str::trim);
+        let ip = parts.next().unwrap_or_default();
+        let ip = ip.parse().map_err(|error| wrong(&format_args!("`{ip}`: {error}")))?;
+        let macs = parts.map(|mac| mac.parse().map_err(|error| wrong(&format_args!("`{mac}`: {error}"))));
+        let macs = macs.collect::<Result<Vec<_>, _>>()?;
+        if macs.len() < 2 {
+            return Err(wrong(&"it needs two MACs or more"));
+        }
+        Ok(Self { vn, ip, macs })
     }
 }
 
@@ -105,6 +134,23 @@ mod tests {
             rule.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["192.0.2.0/24", "2001:db8::/32"]
         );
+    }
+
+    #[test]
+    fn a_shared_address_names_the_macs_that_share_it() {
+        let Share { vn, ip, macs } = "77=192.0.2.254, 02:00:00:00:00:10,02:00:00:00:00:11".parse().unwrap();
+
+        assert_eq!((vn.get(), ip.to_string(), macs.len()), (77, "192.0.2.254".into(), 2));
+        for (text, part) in [
+            ("77", "VNI=IP,MAC,MAC"),
+            ("x=192.0.2.1", "a VNI is 0 to 16777215"),
+            ("77=,02:00:00:00:00:10", "``: "),
+            ("77=192.0.2.1,02", "`02`: "),
+            ("77=192.0.2.1,02:00:00:00:00:10", "two MACs or more"),
+        ] {
+            let error = text.parse::<Share>().map(|_| ()).unwrap_err();
+            assert!(error.contains(part), "{part} in: {error}");
+        }
     }
 
     #[test]

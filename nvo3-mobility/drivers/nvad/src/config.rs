@@ -1,6 +1,6 @@
 //! The settings of an authority: flags, a TOML file with the same names as keys, or both; flags win.
 
-use crate::allow::{Allow, ByWord, Whose};
+use crate::allow::{Allow, ByWord, Share, Whose};
 use clap::{CommandFactory, Parser};
 use nvo3_mobility::Transport;
 use nvo3_mobility::nva::{NvaConfig, Policy};
@@ -108,6 +108,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "ID=KIND:VALUE,...")]
     #[serde(deserialize_with = "one_or_many")]
     allow: Vec<Allow>,
+    /// An IP address that VMs of a VN share under their own MACs, such as `77=192.0.2.254,02:00:00:00:00:10,02:00:00:00:00:11`: the VM that
+    /// announced it last has it. Their ports need `shared`. May be repeated [default: []].
+    #[arg(long, value_name = "VNI=IP,MAC,MAC,...")]
+    #[serde(deserialize_with = "one_or_many")]
+    share: Vec<Share>,
     /// What takes a VM from an edge that is alive when a hypervisor says at another edge that it runs there. confirmed: its old edge,
     /// once the VM does not answer there; trusted: the word alone [default: confirmed].
     #[arg(long, value_name = "confirmed|trusted")]
@@ -207,6 +212,7 @@ impl Settings {
             hold_bytes: self.hold_bytes.or(file.hold_bytes),
             hold_age: self.hold_age.or(file.hold_age),
             allow: if self.allow.is_empty() { file.allow } else { self.allow },
+            share: if self.share.is_empty() { file.share } else { self.share },
             claims_by_word: self.claims_by_word.or(file.claims_by_word),
             locators: self.locators.or(file.locators),
             tsis_per_nve: self.tsis_per_nve.or(file.tsis_per_nve),
@@ -299,6 +305,9 @@ impl Settings {
                 return Err(Error::AllowUnknown(nve.0));
             }
             policy.set(*nve, rule.clone());
+        }
+        for Share { vn, ip, macs } in &self.share {
+            policy.share(*vn, *ip, macs.iter().copied());
         }
         Ok(policy)
     }

@@ -85,8 +85,8 @@ pub(crate) enum Command {
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
-        /// before it. shared: the MAC and the addresses of a virtual router (VRRP), of which the VM is one; the port that announced
-        /// it last has it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
+        /// before it. shared: the MAC and the addresses of a virtual router (VRRP), of which the VM is one, or a mac of the port with
+        /// addresses that VMs of other MACs have too (see --share of nvad); the port that announced one last has it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
         /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
         /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. learn-within: only addresses of
         /// this prefix are learned [default: any]. learn-macs: at a trusted port, N tenant systems behind it are learned by

@@ -80,8 +80,8 @@ pub struct Port {
     /// The most tenant systems that are learned behind a trusted port, each with up to `learn` addresses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub learn_macs: u32,
-    /// The addresses that the port shares with other ports, here or at other edges: the MAC of each virtual router (VRRP) with its IP
-    /// addresses. The port that announced it last has it.
+    /// The addresses that the port shares with other ports, here or at other edges: the MAC of each virtual router (VRRP), or of a station
+    /// of the port, with the IP addresses. The port that announced one last has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<Station>,
     /// The tenant systems run here already. If false, the hypervisor or their own frames say so later.
@@ -117,9 +117,9 @@ impl Port {
         self.stations.iter().map(|station| self.tsi(station)).collect()
     }
 
-    /// The shared addresses as TSIs of the port's VN.
+    /// The virtual routers whose addresses the port shares, as TSIs of the port's VN.
     pub fn shared_tsis(&self) -> impl Iterator<Item = Tsi> + '_ {
-        self.shared.iter().map(|station| self.tsi(station))
+        self.shared.iter().filter(|station| station.mac.is_virtual_router()).map(|station| self.tsi(station))
     }
 
     fn tsi(&self, station: &Station) -> Tsi {
@@ -159,10 +159,13 @@ impl Port {
         }
         let mut macs = BTreeSet::new();
         let mut ips = BTreeSet::new();
-        if let Some(Station { mac, .. }) = self.shared.iter().find(|shared| !shared.mac.is_virtual_router()) {
+        let is_own = |shared: &Station| self.stations.iter().any(|station| station.mac == shared.mac);
+        if let Some(Station { mac, .. }) =
+            self.shared.iter().find(|shared| !shared.mac.is_virtual_router() && !is_own(shared))
+        {
             return wrong(
                 "shared",
-                format!("{mac} is no virtual router's address: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx"),
+                format!("{mac} is no mac of the port, and no virtual router's: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx"),
             );
         }
         if self.shared.len() > MOST_SHARED {
@@ -174,7 +177,8 @@ impl Port {
             if !mac.is_station() {
                 return wrong("mac", format!("{mac} is a group's address or nobody's"));
             }
-            if !macs.insert(mac) {
+            let floats = !mac.is_virtual_router() && self.shared.iter().any(|shared| std::ptr::eq(shared, station));
+            if !macs.insert((mac, floats)) {
                 return wrong("mac", format!("{mac} is there twice"));
             }
             if own.is_empty() && !learns(station) {
@@ -376,7 +380,7 @@ mod tests {
             ("vm0", "active: there is no station (mac) that could run here", ",vni=7,trusted,active"),
             (
                 "vm0",
-                "shared: 52:54:00:77:00:10 is no virtual router's address: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx",
+                "shared: 52:54:00:77:00:10 is no mac of the port, and no virtual router's: 00:00:5e:00:01:xx or 00:00:5e:00:02:xx",
                 ",vni=7,trusted,shared=52:54:00:77:00:10,ip=fd77::1",
             ),
             ("vm0", "learn: 65 is more than 64", ",vni=7,trusted,learn=65"),

@@ -7,6 +7,7 @@ use crate::nva::io::{Error, Event};
 use crate::nva::peers::Letter;
 use crate::nva::registrar::{Answers, Departure, Rests, Standing, Verdict};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use nvo3_nva_proto::{
     Claim, Deregister, DeregisterReply, Message, MoveId, MoveKind, NveId, RegistrationRequest, RegistrationResult,
     Restate, Resting, Side, TsiKey, TsiVersion, Version,
@@ -75,6 +76,13 @@ impl Nva {
                 Verdict::Evict(other) => {
                     admitted = true;
                     self.record(Record::Withdrawn { tsi: other });
+                }
+                Verdict::Shed(tsi, nve) => {
+                    admitted = true;
+                    let other = tsi.key;
+                    self.record(Record::Registered { tsi, nve });
+                    let letter = self.publish.say_again(&self.facts, nve, other);
+                    self.send(letter);
                 }
                 Verdict::Freeze(version) => {
                     self.record(Record::Frozen { tsi: key });
@@ -227,7 +235,15 @@ impl Nva {
                     self.record(Record::Withdrawn { tsi: other });
                     continue;
                 }
-                Rests::Confirm(version) => answers.add(&self.facts, key, RegistrationResult::Accepted, version),
+                Rests::Confirm(version) => {
+                    // Another TSI may have an address now that the two share: the mapping says so.
+                    let has = |ip: &IpAddr| self.facts.book().ips(&key).contains(ip);
+                    if !resting.ips.iter().all(has) {
+                        let letter = self.publish.say_again(&self.facts, from, key);
+                        self.send(letter);
+                    }
+                    answers.add(&self.facts, key, RegistrationResult::Accepted, version);
+                }
                 Rests::Newer => {
                     let letter = self.publish.say_again(&self.facts, from, key);
                     self.send(letter);

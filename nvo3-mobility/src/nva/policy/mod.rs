@@ -11,9 +11,10 @@ pub(super) use offenders::{Offence, Offenders};
 pub use quotas::{Quota, Quotas};
 pub use rule::{Prefix, PrefixError, Rule};
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use nvo3_nva_proto::{NveId, TsiKey};
+use nvo3_wire::{Mac, Vni};
 
 /// What decides if a hypervisor's word takes a TSI from an NVE that has a session and is not fenced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,17 +43,30 @@ pub enum LocatorsFrom {
     Hello,
 }
 
-/// What each NVE may register.
+/// What each NVE may register, and the addresses that TSIs share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Policy {
     rules: BTreeMap<NveId, Rule>,
+    shared: BTreeMap<(Vni, IpAddr), BTreeSet<Mac>>,
 }
 
 impl Policy {
     /// Sets the rule of an NVE, in place of one before. An NVE without a rule may register every TSI that is free.
     pub fn set(&mut self, nve: NveId, rule: Rule) {
         self.rules.insert(nve, rule);
+    }
+
+    /// Lets TSIs of a VN share an address, besides those that share it already: the one whose NVE claims it last has it. It is taken from
+    /// the one of them that had it, which is not asked. An NVE claims it when the TSI announces it at a port that shares it
+    /// ([`PortPolicy::shared`](crate::table::PortPolicy::shared)).
+    pub fn share(&mut self, vn: Vni, ip: IpAddr, macs: impl IntoIterator<Item = Mac>) {
+        self.shared.entry((vn, ip)).or_default().extend(macs);
+    }
+
+    /// True if a TSI is one of those that share an address.
+    pub fn shares(&self, key: &TsiKey, ip: IpAddr) -> bool {
+        self.shared.get(&(key.vn, ip)).is_some_and(|macs| macs.contains(&key.mac))
     }
 
     /// True if an NVE may have a TSI with these addresses.

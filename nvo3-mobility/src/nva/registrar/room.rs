@@ -19,6 +19,8 @@ pub(in crate::nva) enum Verdict {
     Enter(Record),
     /// Withdraw this TSI first: it has an address of the claimed TSI, and nothing protects it any more.
     Evict(TsiKey),
+    /// Make this record of another TSI first, which has an address less: the claimed TSI shares it, and has it now.
+    Shed(Tsi, NveId),
     /// The NVE has its share of TSIs or addresses: answer that there is no room.
     OverQuota(Quota, Version),
     /// The TSI moved too often: freeze it, and answer that it is a duplicate.
@@ -140,6 +142,20 @@ impl Registrar {
         None
     }
 
+    /// What the TSI in the way of a claim has left of its addresses, if it shares all others with the claimed one, and no move has one of
+    /// the two in hand.
+    fn sheds(&self, facts: &Facts, key: TsiKey, ips: &[IpAddr]) -> Option<Verdict> {
+        let (book, policy) = (facts.book(), &facts.config().policy);
+        let other = self.conflict(facts, key, ips)?;
+        let registration = book.get(&other)?;
+        let goes = |ip: &IpAddr| ips.contains(ip) && [key, other].iter().all(|key| policy.shares(key, *ip));
+        let left: Vec<IpAddr> = registration.ips().iter().copied().filter(|ip| !goes(ip)).collect();
+        let moves = [key, other].iter().any(|key| book.move_with(key).is_some());
+        let fits = !moves && !left.iter().any(|ip| ips.contains(ip));
+        let tsi = Tsi { key: other, ips: left, role: registration.role() };
+        fits.then(|| Verdict::Shed(tsi, registration.nve()))
+    }
+
     /// Decides about the claim of a TSI.
     pub(in crate::nva) fn register(
         &mut self,
@@ -164,8 +180,19 @@ impl Registrar {
             self.restated.claim(from, key);
             return refused(RegistrationResult::Accepted);
         }
-        if let Some(against) = self.judge_entry(facts, full, protected, from, key, &claim.ips) {
-            return against;
+        let against = self.judge_entry(facts, full, protected, from, key, &claim.ips);
+        match against {
+            // A claim that knows an older mapping of its own TSI may not know either that another TSI has the address now.
+            Some(Verdict::Answer(RegistrationResult::Duplicate, _))
+                if !full
+                    && registration.is_none_or(|registration| registration.nve() == from)
+                    && claim.expected.unwrap_or_default() >= current
+                    && let Some(shed) = self.sheds(facts, key, &claim.ips) =>
+            {
+                return shed;
+            }
+            Some(against) => return against,
+            None => {}
         }
         // A claim waits for the outcome of the move, and so does a change of addresses. A frame waits for the NVE that may have the VM.
         let waits = book.move_with(&key).is_some() || unsure && !claim.by_word;

@@ -96,6 +96,8 @@ impl Nve {
                 Taken::FromOtherPort => self.tell_news(key, None, News::Running),
                 Taken::Full => self.counters.shed_tsis += 1,
             }
+            let learning = self.stations.take_floating(self.now, vap, key, ip, &mut self.orders);
+            self.note_learning(key, learning);
         }
         if self.stations.is_behind(vap, &key) {
             self.shown(key);
@@ -208,7 +210,12 @@ impl Nve {
     }
 
     fn learn_address(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
-        match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
+        let learning = self.stations.learn_address(self.now, vap, key, ip, &mut self.orders);
+        self.note_learning(key, learning);
+    }
+
+    fn note_learning(&mut self, key: TsiKey, learning: Learning) {
+        match learning {
             Learning::New => {
                 self.counters.learned_addresses += 1;
                 self.claim_new_addresses(key);

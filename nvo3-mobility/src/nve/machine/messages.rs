@@ -193,7 +193,10 @@ impl Nve {
         let lifetime = if place.is_none() { Lifetime::Gone } else { lifetime };
         if self.stations.ips(&key).is_some() {
             let input = match place {
-                Some(place) if place.nve == self.config.place.nve => Input::MovedHere(version),
+                Some(place) if place.nve == self.config.place.nve => {
+                    self.stations.shed_floating(&key, &ips, &mut self.orders);
+                    Input::MovedHere(version)
+                }
                 Some(place) => Input::MovedTo(version, place),
                 None => Input::Withdrawn(version),
             };

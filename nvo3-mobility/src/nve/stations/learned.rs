@@ -31,7 +31,7 @@ pub(super) enum Known {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
     pub(super) ip: IpAddr,
-    known: Known,
+    pub(super) known: Known,
     pub(super) heard: Instant,
 }
 
@@ -64,6 +64,11 @@ pub(crate) enum Learning {
 impl Learned {
     pub(super) const fn new() -> Self {
         Self { addresses: Vec::new(), itself: false, heard: Instant(0), due: None, quiet_until: None }
+    }
+
+    /// True if the NVA refused an address a moment ago: nothing is claimed now.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_until.is_some_and(|until| now < until)
     }
 
     /// The learned addresses.
@@ -119,19 +124,25 @@ impl Stations {
         }
         let ips_per_tsi = self.limits.ips_per_tsi;
         let Some(station) = self.tsis.get_mut(&key) else { return Learning::Nothing };
-        if station.learned.quiet_until.is_some_and(|until| now < until) {
+        if station.learned.is_quiet(now) {
             return Learning::Nothing;
         }
         if station.learned.addresses.len() >= most || station.ips.len() >= ips_per_tsi {
             return Learning::Full;
         }
+        self.add_learned(now, vap, key, ip, orders);
+        Learning::New
+    }
+
+    /// A TSI has one more address from now on, which the NVA was not told.
+    pub(super) fn add_learned(&mut self, now: Instant, vap: VapId, key: TsiKey, ip: IpAddr, orders: &mut Orders) {
+        let Some(station) = self.tsis.get_mut(&key) else { return };
         station.learned.addresses.push(Address { ip, known: Known::No, heard: now });
         station.ips.push(ip);
         station.readdressed |= station.tsi.state != State::Away;
         self.local_ips.insert((key.vn, ip, key.mac), vap);
         self.watch(now, key);
         orders.mark(Row::Port(vap));
-        Learning::New
     }
 
     /// A station behind a bridge sent a frame with this source that is no probe. By an announcement, a learned TSI goes from one port of
@@ -196,7 +207,9 @@ impl Stations {
         for Tsi { key, ips, .. } in tsis {
             let Some(policy) = self.ports.get(&vap).map(|port| port.policy()) else { break };
             let most = policy.learn_addresses as usize;
-            let ips: Vec<IpAddr> = ips.into_iter().filter(|ip| policy.may_learn(*ip)).take(most).collect();
+            let (floating, others): (Vec<IpAddr>, _) = ips.into_iter().partition(|ip| self.floats(vap, &key, *ip));
+            let others = others.into_iter().filter(|ip| policy.may_learn(*ip)).take(most);
+            let ips: Vec<IpAddr> = others.chain(floating).collect();
             if self.is_behind(vap, &key) {
                 let own = self.ips(&key).unwrap_or_default().to_vec();
                 let all = own.iter().chain(ips.iter().filter(|ip| !own.contains(ip))).take(self.limits.ips_per_tsi);
@@ -247,11 +260,14 @@ impl Stations {
         }
     }
 
-    /// Another TSI has one of the addresses that a TSI claimed: the learned ones that the NVA has not accepted are unlearned. True if
-    /// there is one: then the TSI claims the others again.
+    /// Another TSI has one of the addresses that a TSI claimed: the learned ones that the NVA has not accepted are unlearned, or else
+    /// those that go from one TSI to another. True if there is one: then the TSI claims the others again.
     pub(crate) fn unlearn(&mut self, now: Instant, key: &TsiKey, orders: &mut Orders) -> bool {
         let quiet_until = now + self.claim_interval;
-        let gone = self.end_addresses(key, orders, |address| address.known == Known::Claimed);
+        let vap = self.tsis.get(key).and_then(|station| station.vap);
+        let floating = vap.map(|vap| self.floating(vap, key).to_vec()).unwrap_or_default();
+        let gone = self.end_addresses(key, orders, |address| address.known == Known::Claimed)
+            || self.end_addresses(key, orders, |address| floating.contains(&address.ip));
         if let Some(station) = self.tsis.get_mut(key).filter(|_| gone) {
             station.learned.quiet_until = Some(quiet_until);
         }

@@ -10,6 +10,7 @@ mod believed;
 mod claims;
 mod effects;
 mod fairness;
+mod floating;
 mod forwarding;
 mod learned;
 mod moves;

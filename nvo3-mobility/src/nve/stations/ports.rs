@@ -58,9 +58,10 @@ impl Stations {
         orders: &mut Orders,
     ) -> Result<Reattached, Error> {
         let learns = policy.learn_addresses > 0;
-        let shares = |key: &TsiKey| policy.shared.iter().any(|shared| shared.mac == key.mac);
+        let shares =
+            |key: &TsiKey| key.mac.is_virtual_router() && policy.shared.iter().any(|shared| shared.mac == key.mac);
         tsis.iter().try_for_each(|tsi| self.fits((!shares(&tsi.key)).then_some(vap), vn, tsi, learns))?;
-        self.shared_fits(vn, &policy)?;
+        self.shared_fits(vn, &tsis, &policy)?;
         let new = tsis.iter().filter(|tsi| !self.tsis.contains_key(&tsi.key)).count();
         if self.ports.len() >= self.limits.ports && !self.ports.contains_key(&vap) {
             return Err(Error::Full("NveConfig.ports"));
@@ -113,8 +114,8 @@ impl Stations {
         orders: &mut Orders,
     ) -> Option<TsiKey> {
         let Tsi { key, mut ips, role } = tsi;
-        if learns {
-            ips.extend(self.learned_before(now, &key, &ips));
+        if learns || self.floats_at(vap, &key) {
+            ips.extend(self.learned_before(now, vap, &key, &ips));
             ips.truncate(self.limits.ips_per_tsi);
             self.watch(now, key);
         } else {
@@ -145,10 +146,12 @@ impl Stations {
     }
 
     /// The addresses that a TSI keeps at a port where it may learn: those that it has learned, or had where it comes from.
-    fn learned_before(&mut self, now: Instant, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
-        let Some(station) = self.tsis.get_mut(key) else { return Vec::new() };
+    fn learned_before(&mut self, now: Instant, vap: VapId, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
+        let Some(station) = self.tsis.get(key) else { return Vec::new() };
         let comes = station.vap.is_none() && station.tsi.state != State::Away;
         let known = if comes { station.ips.clone() } else { Vec::new() };
+        let known: Vec<IpAddr> = known.into_iter().filter(|ip| self.may_keep(vap, key, *ip)).collect();
+        let Some(station) = self.tsis.get_mut(key) else { return Vec::new() };
         station.learned.take_over(now, &known, own);
         station.learned.iter().collect()
     }
@@ -179,7 +182,7 @@ impl Stations {
     pub(crate) fn behind(&self, vap: VapId) -> Result<Vec<TsiKey>, Error> {
         let attached = self.ports.get(&vap).ok_or(Error::UnknownPort(vap))?;
         let shared = attached.policy.shared.iter().map(|shared| TsiKey { vn: attached.vn, mac: shared.mac });
-        let held = shared.filter(|key| self.is_behind(vap, key));
+        let held = shared.filter(|key| key.mac.is_virtual_router() && self.is_behind(vap, key));
         Ok(attached.tsis.iter().chain(&attached.learned).copied().chain(held).collect())
     }
 

@@ -1,4 +1,5 @@
-//! Addresses that several ports share: virtual routers' MACs with their IP addresses (VRRP, RFC 9568).
+//! Addresses that several ports share: virtual routers' MACs with their IP addresses (VRRP, RFC 9568). Where VMs share an address under
+//! their own MACs, see [`floating`](super::floating).
 //!
 //! A shared address is a TSI of its own. It is bound to no port until one that shares it announces it, and to none again when it is
 //! elsewhere. Who announces it last has it. The VM that had it before is not asked: it runs on, and a probe would find it. So the NVA
@@ -14,7 +15,7 @@ use crate::table::{Binding, PortPolicy, VapId};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Instant, MoveId, Role, Tsi, TsiKey};
-use nvo3_wire::{Ipv6, Vni};
+use nvo3_wire::{Ipv6, Mac, Vni};
 
 /// What an announcement of a shared address changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +32,21 @@ pub(crate) enum Taken {
 
 impl Attached {
     pub(super) fn shared(&self, key: &TsiKey) -> Option<&Binding> {
+        self.shares_by(key).filter(|shared| shared.mac.is_virtual_router())
+    }
+
+    /// What the port shares under the MAC of this TSI, which is a virtual router's or the VM's own.
+    pub(super) fn shares_by(&self, key: &TsiKey) -> Option<&Binding> {
         self.policy().shared.iter().find(|shared| shared.mac == key.mac && self.vn == key.vn)
     }
 }
 
 impl Stations {
-    pub(super) fn shared_fits(&self, vn: Vni, policy: &PortPolicy) -> Result<(), Error> {
+    pub(super) fn shared_fits(&self, vn: Vni, tsis: &[Tsi], policy: &PortPolicy) -> Result<(), Error> {
         for Binding { mac, ips } in &policy.shared {
-            if !mac.is_virtual_router() || ips.is_empty() {
+            let own = tsis.iter().find(|tsi| tsi.key.mac == *mac && !mac.is_virtual_router());
+            let is_known = mac.is_virtual_router() || own.is_some_and(|tsi| !ips.iter().any(|ip| tsi.ips.contains(ip)));
+            if !is_known || ips.is_empty() {
                 return Err(Error::Malformed(TsiKey { vn, mac: *mac }));
             }
             if ips.len() > self.limits.ips_per_tsi {
@@ -70,16 +78,19 @@ impl Stations {
     /// What a port that shares addresses may send.
     pub(super) fn shared_bindings(&self, port: &Attached) -> impl Iterator<Item = Binding> {
         let shares = !port.policy().shared.is_empty();
-        let macs = port.tsis.iter().map(|key| key.mac).chain(port.policy().shared.iter().map(|shared| shared.mac));
-        macs.filter(move |_| shares).map(|mac| Binding { mac, ips: self.common(port).collect() })
+        Self::macs(port).filter(move |_| shares).map(|mac| Binding { mac, ips: self.common(port).collect() })
     }
 
     /// The addresses that each MAC of a port may send with if the port shares one.
     fn common(&self, port: &Attached) -> impl Iterator<Item = IpAddr> {
         let shared = port.policy().shared.iter().flat_map(|shared| shared.ips.iter().copied());
         let own = port.tsis.iter().flat_map(|key| self.ips(key).unwrap_or_default().iter().copied());
-        let macs = port.tsis.iter().map(|key| key.mac).chain(port.policy().shared.iter().map(|shared| shared.mac));
-        shared.chain(own).chain(macs.map(|mac| IpAddr::V6(Ipv6::link_local(mac).addr())))
+        shared.chain(own).chain(Self::macs(port).map(|mac| IpAddr::V6(Ipv6::link_local(mac).addr())))
+    }
+
+    fn macs(port: &Attached) -> impl Iterator<Item = Mac> {
+        let virtual_routers = port.policy().shared.iter().map(|shared| shared.mac).filter(Mac::is_virtual_router);
+        port.tsis.iter().map(|key| key.mac).chain(virtual_routers)
     }
 
     /// A port announced that a MAC has an address.
