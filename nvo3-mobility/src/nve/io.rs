@@ -6,6 +6,7 @@ use crate::health::Waiting;
 use crate::table::{PortPolicy, VapId};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 use nvo3_nva_proto::{DownReason, ErrorCode, Instant, MoveId, RegistrationResult, Report, SessionTimer, Tsi, TsiKey};
@@ -279,6 +280,14 @@ pub enum Event {
         /// another address.
         code: ErrorCode,
     },
+    /// A TSI that came by a move has addresses that its port does not list. It keeps them while its VM uses them, as learned ones. An
+    /// attach of the port after the move ends them.
+    Unlisted {
+        /// The TSI.
+        key: TsiKey,
+        /// The addresses.
+        ips: Vec<IpAddr>,
+    },
 }
 
 impl fmt::Display for Event {
@@ -316,6 +325,10 @@ impl fmt::Display for Event {
             }
             Self::ForwarderAnswers => {
                 f.write_str("the forwarder answers again; the session with the NVA is opened again")
+            }
+            Self::Unlisted { key, ips } => {
+                write!(f, "{key} came by a move with addresses that its port does not list, and keeps them:")?;
+                ips.iter().try_for_each(|ip| write!(f, " {ip}"))
             }
             Self::Limited { vap, what, count } => write!(f, "{vap} makes too many {what}: {count} were refused"),
             Self::LimitedNve { from, what, count } => {

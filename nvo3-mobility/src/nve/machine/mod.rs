@@ -198,6 +198,10 @@ impl Nve {
         // The forwarder may take now what it refused before.
         for tsi in self.stations.moving_with(&key).into_iter().chain([key]) {
             self.stations.rests_on(&tsi).into_iter().for_each(|row| self.orders.order_again(row));
+            let ips = self.stations.unlisted(&tsi);
+            if move_id.is_some() && !ips.is_empty() {
+                self.tell(Event::Unlisted { key: tsi, ips });
+            }
         }
         self.step_together(key, rules::Input::Runs)
     }

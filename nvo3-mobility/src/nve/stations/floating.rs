@@ -19,18 +19,8 @@ impl Stations {
         shared.filter(|_| !key.mac.is_virtual_router()).map_or(&[], |shared| &shared.ips)
     }
 
-    pub(super) fn floats_at(&self, vap: VapId, key: &TsiKey) -> bool {
-        !self.floating(vap, key).is_empty()
-    }
-
     pub(super) fn floats(&self, vap: VapId, key: &TsiKey, ip: IpAddr) -> bool {
         self.floating(vap, key).contains(&ip)
-    }
-
-    /// True if a TSI that comes to a port keeps an address that is not bound to it there.
-    pub(super) fn may_keep(&self, vap: VapId, key: &TsiKey, ip: IpAddr) -> bool {
-        let learns = self.ports.get(&vap).is_some_and(|port| port.policy().learn_addresses > 0);
-        learns || self.floats(vap, key, ip)
     }
 
     /// A TSI announced that it has an address. If the port shares it, the TSI has it from now on.

@@ -166,15 +166,20 @@ impl Stations {
         }
     }
 
-    /// A TSI comes to a port where it may learn: it keeps the addresses that it had before.
+    /// A TSI comes to a port: it keeps the addresses that it had before.
     fn take_learned(&mut self, now: Instant, tsi: &Tsi, orders: &mut Orders) {
-        let Some(vap) = self.tsis.get(&tsi.key).and_then(|station| station.vap) else { return };
-        let kept: Vec<_> = tsi.ips.iter().copied().filter(|ip| self.may_keep(vap, &tsi.key, *ip)).collect();
-        let Some(station) = self.tsis.get_mut(&tsi.key).filter(|_| !kept.is_empty()) else { return };
+        let most = self.limits.ips_per_tsi;
+        let Some(station) = self.tsis.get_mut(&tsi.key) else { return };
+        let Some(vap) = station.vap else { return };
         let own: Vec<_> =
             station.ips.iter().copied().filter(|ip| !station.learned.iter().any(|other| other == *ip)).collect();
-        station.learned.take_over(now, &kept, &own);
-        for ip in kept.iter().filter(|ip| !own.contains(ip)) {
+        let kept: Vec<_> = tsi.ips.iter().copied().filter(|ip| !own.contains(ip)).collect();
+        let kept = kept.get(..most.saturating_sub(own.len())).unwrap_or(&kept);
+        if kept.is_empty() {
+            return;
+        }
+        station.learned.take_over(now, kept, &own);
+        for ip in kept {
             if !station.ips.contains(ip) {
                 station.ips.push(*ip);
             }

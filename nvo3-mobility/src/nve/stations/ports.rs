@@ -114,8 +114,9 @@ impl Stations {
         orders: &mut Orders,
     ) -> Option<TsiKey> {
         let Tsi { key, mut ips, role } = tsi;
-        if learns || self.floats_at(vap, &key) {
-            ips.extend(self.learned_before(now, vap, &key, &ips));
+        let kept = self.learned_before(now, vap, &key, &ips);
+        if learns || !kept.is_empty() {
+            ips.extend(kept);
             ips.truncate(self.limits.ips_per_tsi);
             self.watch(now, key);
         } else {
@@ -145,15 +146,33 @@ impl Stations {
         station.is_some_and(|station| core::mem::take(&mut station.readdressed))
     }
 
-    /// The addresses that a TSI keeps at a port where it may learn: those that it has learned, or had where it comes from.
+    /// The addresses that a TSI keeps at a port besides its own: those that it has learned, or had where it comes from.
     fn learned_before(&mut self, now: Instant, vap: VapId, key: &TsiKey, own: &[IpAddr]) -> Vec<IpAddr> {
         let Some(station) = self.tsis.get(key) else { return Vec::new() };
         let comes = station.vap.is_none() && station.tsi.state != State::Away;
         let known = if comes { station.ips.clone() } else { Vec::new() };
-        let known: Vec<IpAddr> = known.into_iter().filter(|ip| self.may_keep(vap, key, *ip)).collect();
+        let known: Vec<IpAddr> =
+            station.learned.iter().chain(known).filter(|ip| self.may_keep(vap, key, *ip)).collect();
         let Some(station) = self.tsis.get_mut(key) else { return Vec::new() };
+        station.learned.addresses.retain(|address| known.contains(&address.ip));
         station.learned.take_over(now, &known, own);
         station.learned.iter().collect()
+    }
+
+    /// True if a TSI that comes to a port keeps an address that is not bound to it there. In a move it keeps what it has.
+    pub(super) fn may_keep(&self, vap: VapId, key: &TsiKey, ip: IpAddr) -> bool {
+        self.may_learn_at(vap) || self.floats(vap, key, ip) || self.state(key).state.plan().is_some()
+    }
+
+    fn may_learn_at(&self, vap: VapId) -> bool {
+        self.ports.get(&vap).is_some_and(|port| port.policy().learn_addresses > 0)
+    }
+
+    /// The addresses of a TSI that its port neither lists nor lets it learn or share.
+    pub(crate) fn unlisted(&self, key: &TsiKey) -> Vec<IpAddr> {
+        let Some(station) = self.tsis.get(key) else { return Vec::new() };
+        let Some(vap) = station.vap.filter(|vap| !self.may_learn_at(*vap)) else { return Vec::new() };
+        station.learned.iter().filter(|ip| !self.floats(vap, key, *ip)).collect()
     }
 
     /// Removes a TSI from its port.
