@@ -5,7 +5,7 @@ use crate::fairness::{Limit, Sender};
 use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
-use crate::nve::proxy::{Asked, Asker, Reading};
+use crate::nve::proxy::{Asked, Asker, Client, Reading};
 use crate::nve::rules::{Input, News};
 use crate::nve::stations::{Learning, Taken};
 use crate::table::VapId;
@@ -14,7 +14,7 @@ use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 impl Nve {
-    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA or RA from a port.
+    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA, RA or DHCP to a server, from a port.
     pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.clock(now);
         let Some((vn, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
@@ -61,6 +61,9 @@ impl Nve {
         }
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
+        }
+        if let Some(client) = frame.client() {
+            return if self.may_announce(vap) { self.hear_client(vap, sender, &client) } else { Handled::Taken };
         }
         if let Some((mac, role)) = frame.role() {
             self.hear_role(vap, TsiKey { vn, mac }, role);
@@ -201,14 +204,40 @@ impl Nve {
     /// A TSI asks whether it may have an address, and uses it next without another word: the temporary addresses of IPv6 do so. If nobody
     /// is known to have the address, the NVA is asked for it. If another TSI has it, the probe is answered and the NVA refuses it.
     fn learn_probed(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
-        let here = self.stations.holder(key.vn, ip).map(|(mac, _)| mac);
-        if here.or(self.mappings.holder(key.vn, ip)).is_none_or(|mac| mac == key.mac) {
+        if !self.is_of_another(&key, ip) {
             self.learn_address(vap, key, ip);
         }
     }
 
+    /// The DHCP client of a TSI wants addresses or gives them up. Its message goes on to the server.
+    fn hear_client(&mut self, vap: VapId, key: TsiKey, client: &Client<'_>) -> Handled {
+        for ip in client.given_up() {
+            if self.stations.end_lease(vap, &key, ip, &mut self.orders) {
+                self.claim_new_addresses(key);
+            }
+        }
+        for ip in client.wanted() {
+            if !self.is_of_another(&key, ip) {
+                let learning = self.stations.learn_lease(self.now, vap, key, ip, &mut self.orders);
+                self.learned_address(key, learning);
+            }
+        }
+        Handled::Pass
+    }
+
+    /// True if another TSI than this one is known to have an address.
+    fn is_of_another(&self, key: &TsiKey, ip: IpAddr) -> bool {
+        let here = self.stations.holder(key.vn, ip).map(|(mac, _)| mac);
+        here.or(self.mappings.holder(key.vn, ip)).is_some_and(|mac| mac != key.mac)
+    }
+
     fn learn_address(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
-        match self.stations.learn_address(self.now, vap, key, ip, &mut self.orders) {
+        let learning = self.stations.learn_address(self.now, vap, key, ip, &mut self.orders);
+        self.learned_address(key, learning);
+    }
+
+    fn learned_address(&mut self, key: TsiKey, learning: Learning) {
+        match learning {
             Learning::New => {
                 self.counters.learned_addresses += 1;
                 self.claim_new_addresses(key);

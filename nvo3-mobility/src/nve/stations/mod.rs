@@ -12,6 +12,7 @@ mod effects;
 mod fairness;
 mod forwarding;
 mod learned;
+mod leases;
 mod moves;
 mod ports;
 mod probes;
