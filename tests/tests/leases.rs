@@ -119,6 +119,17 @@ fn a_request_for_an_address_of_another_tsi_teaches_nothing() {
 
     assert_eq!((addresses(&world), world.nva.book().ips(&tsi(2).key)), (vec![], &[IpAddr::V4(ip(2))][..]));
     world.run(Micros::from_secs(2));
+    let mut probe = [0; arp::FRAME_LEN];
+    arp::probe(tsi(1).key.mac, ip(2).into(), &mut probe).unwrap();
+    let _ = sends(&mut world, 0, &probe);
+    world.run(Micros::from_secs(2));
+    let before = world.edges[0].nve().counters().learned_addresses;
+    let _ = asks(&mut world, 0, 2);
+    assert_eq!(
+        world.edges[0].nve().counters().learned_addresses,
+        before,
+        "once it is known here, the NVA is not asked"
+    );
     let _ = asks(&mut world, 0, 11);
     assert_eq!(addresses(&world), [ip(11)]);
 }
@@ -217,6 +228,14 @@ fn a_message_about_another_mac_or_in_a_wrapping_teaches_nothing_and_passes_as_be
         assert_eq!(sends(&mut world, 0, frame) == Verdict::Replicate, verdict, "{frame:02x?}");
         assert_eq!(addresses(&world), [] as [IpAddr; 0], "{frame:02x?}");
     }
+    let mut world_of_fragments = world(learning(2));
+    let _ = asks(&mut world_of_fragments, 0, 11);
+    let mut release = dhcp(tsi(1).key.mac, RELEASE, ip(11), None);
+    release[20] |= 0x20;
+    assert_eq!(sends(&mut world_of_fragments, 0, &release), Verdict::Replicate);
+    let handled = world_of_fragments.edges[0].nve_mut().handle_frame(world_of_fragments.now, PORT, &release);
+    world_of_fragments.settle();
+    assert_eq!((handled, addresses(&world_of_fragments)), (Handled::Pass, vec![ip(11).into()]));
     let mut with_priority = world(learning(2));
     let frame = [&request[..12], &[0x81, 0, 0xe0, 0], &request[12..]].concat();
     let _ = sends(&mut with_priority, 0, &frame);
