@@ -5,7 +5,7 @@
 //!
 //! | what | limit of | field, default | what exceeds it | counted as |
 //! |---|---|---|---|---|
-//! | announcements, and other frames to a group that the control plane lets pass | each port | [`NveConfig::announcements`]: 100/s, burst 200 | is dropped | `limited_announcements` |
+//! | announcements, other frames to a group that the control plane lets pass, and DHCP that it reads | each port | [`NveConfig::announcements`]: 100/s, burst 200 | is dropped | `limited_announcements` |
 //! | questions to a group: ARP requests, NS, probes | each port | [`NveConfig::questions`]: 200/s, burst 400 | is dropped | `limited_questions` |
 //! | open queries, and stations that wait for an answer | each port | [`NveConfig::queries_per_port`]: 256 | is not queried | `limited_queries` |
 //! | frames to a MAC that makes a query | each port | [`ForwarderConfig::misses`]: 200/s, burst 400 | is dropped | drop reason `miss_limited` |

@@ -93,7 +93,7 @@ const fn is_own(ip: IpAddr) -> bool {
 }
 
 impl Stations {
-    /// A TSI says by its own ARP or ND that it has an address, or asks whether it may have it.
+    /// A TSI says by its own ARP, ND or DHCP that it has an address, or asks whether it may have it.
     pub(crate) fn learn_address(
         &mut self,
         now: Instant,
