@@ -273,6 +273,29 @@ fn a_flood_of_requests_is_limited_and_told() {
     assert_eq!(edge.events.iter().filter(limited).count(), 1);
 }
 
+/// A client that changes its mind all the time changes the directory no more than once in an interval.
+#[test]
+fn an_address_ends_by_dhcp_once_in_a_claim_interval() {
+    let release = |n: u8| dhcp(tsi(1).key.mac, RELEASE, ip(n), None);
+    for releases in [false, true] {
+        let mut world = world(learning(1));
+        let before = world.records.len();
+
+        for n in 0..500 {
+            let address = 11 + (n % 2) as u8;
+            let _ = asks(&mut world, 0, address);
+            if releases {
+                let _ = sends(&mut world, 0, &release(address));
+            }
+            world.run(Micros(20_000));
+        }
+
+        let (changes, counters) = (world.records.len() - before, world.edges[0].nve().counters());
+        assert!((10..=35).contains(&changes), "{changes} in 10 s");
+        assert!(counters.limited_leases > 200, "{}", counters.limited_leases);
+    }
+}
+
 #[test]
 fn the_addresses_of_a_dhcpv6_client_are_learned_and_end() {
     let (mac, two) = (tsi(1).key.mac, [ip6(5), ip6(6)]);

@@ -67,7 +67,8 @@ pub struct NveConfig {
     /// 6,553.4 s.
     pub registration_lifetime: Micros,
     /// The time after which the registration of a TSI that the NVA refused is tried again; each further attempt waits twice as long, up to
-    /// 32 times this. Default: 1 s; more than 0.
+    /// 32 times this. Also the least time between two messages of a DHCP client that end addresses; one that comes sooner ends nothing and
+    /// counts in `limited_leases`. Default: 1 s; more than 0.
     pub claim_interval: Micros,
     /// The time after which an address or a TSI that was learned ends, if its TSI has not shown it again by ARP, ND or DHCP. After half of it
     /// the TSI is asked, every eighth of it. Default: 300 s; at least 8 us.

@@ -106,6 +106,9 @@ pub struct NveCounters {
     pub aged_addresses: u64,
     /// Learned TSIs that ended because they were not heard any more (`NveConfig.learned_age`).
     pub aged_tsis: u64,
+    /// Messages of DHCP clients by which an address would have ended sooner after another one than `NveConfig.claim_interval`. The address
+    /// stays until it ages. Healthy: 0.
+    pub limited_leases: u64,
 }
 
 impl NveCounters {

@@ -7,7 +7,7 @@ use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Client, Reading};
 use crate::nve::rules::{Input, News};
-use crate::nve::stations::{Learning, Taken};
+use crate::nve::stations::{Ended, Learning, Taken};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
@@ -212,17 +212,25 @@ impl Nve {
     /// The DHCP client of a TSI wants addresses or gives them up. Its message goes on to the server.
     fn hear_client(&mut self, vap: VapId, key: TsiKey, client: &Client<'_>) -> Handled {
         for ip in client.given_up() {
-            if self.stations.end_lease(vap, &key, ip, &mut self.orders) {
-                self.claim_new_addresses(key);
-            }
+            let ended = self.stations.end_lease(self.now, vap, &key, ip, &mut self.orders);
+            self.ended_lease(key, ended);
         }
         for ip in client.wanted() {
             if !self.is_of_another(&key, ip) {
-                let learning = self.stations.learn_lease(self.now, vap, key, ip, &mut self.orders);
+                let (learning, ended) = self.stations.learn_lease(self.now, vap, key, ip, &mut self.orders);
+                self.ended_lease(key, ended);
                 self.learned_address(key, learning);
             }
         }
         Handled::Pass
+    }
+
+    fn ended_lease(&mut self, key: TsiKey, ended: Ended) {
+        match ended {
+            Ended::Yes => self.claim_new_addresses(key),
+            Ended::TooSoon => self.counters.limited_leases += 1,
+            Ended::No => {}
+        }
     }
 
     /// True if another TSI than this one is known to have an address.

@@ -41,6 +41,8 @@ pub(super) struct Learned {
     pub(super) addresses: Vec<Address>,
     /// The IPv4 address that the TSI's DHCP client asked for last. It may have ended.
     pub(super) lease: Option<IpAddr>,
+    /// The time at which an address last ended by the word of a DHCP client.
+    pub(super) given_up: Option<Instant>,
     /// True if the TSI itself was learned, and the time at which it was last heard.
     pub(super) itself: bool,
     pub(super) heard: Instant,
@@ -65,7 +67,15 @@ pub(crate) enum Learning {
 
 impl Learned {
     pub(super) const fn new() -> Self {
-        Self { addresses: Vec::new(), lease: None, itself: false, heard: Instant(0), due: None, quiet_until: None }
+        Self {
+            addresses: Vec::new(),
+            lease: None,
+            given_up: None,
+            itself: false,
+            heard: Instant(0),
+            due: None,
+            quiet_until: None,
+        }
     }
 
     /// The learned addresses.

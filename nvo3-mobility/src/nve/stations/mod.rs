@@ -25,6 +25,7 @@ mod words;
 
 pub(super) use effects::{Effect, Effects};
 pub(super) use learned::Learning;
+pub(super) use leases::Ended;
 pub(super) use moves::Revoking;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
