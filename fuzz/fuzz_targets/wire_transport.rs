@@ -1,16 +1,17 @@
-//! Reads random bytes as UDP, TCP, ICMP, IGMP and MLD. No parser panics, every slice lies within the bytes, and the other crates read
+//! Reads random bytes as UDP, TCP, ICMP, IGMP, MLD and DHCP. No parser panics, every slice lies within the bytes, and the other crates read
 //! the same.
 //!
 //! The differences, and their reasons:
 //! - etherparse reads a UDP length of 0 as "to the end", which RFC 2675 §4 permits for jumbograms only; we refuse a length below 8.
 //! - smoltcp and etherparse compare a checksum with the one that they compute. RFC 1071 §1 wants the sum 0xffff, so 0xffff and 0 are
 //!   the same. smoltcp verifies no checksum under a fuzzer, so we compare with pnet.
+//! - smoltcp reads no options in the fields `file` and `sname` of DHCP, and leaves a broken option and what follows it out; we refuse it.
 //! - etherparse requires 20 bytes of an ICMP timestamp; we do not read the timestamps.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use nvo3_wire::checksum::{Addresses, Field};
-use nvo3_wire::{Ipv4, Ipv6, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, tcp, udp};
+use nvo3_wire::{Ipv4, Ipv6, dhcpv4, dhcpv6, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, tcp, udp};
 
 const V4: (Ipv4, Ipv4) = (Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2]));
 const V6: (Ipv6, Ipv6) = (Ipv6([0xfe; 16]), Ipv6([0xff; 16]));
@@ -20,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     tcp(bytes);
     icmp(bytes);
     over_ip(bytes);
+    dhcp(bytes);
 });
 
 fn udp(bytes: &[u8]) {
@@ -165,6 +167,28 @@ fn over_ip(bytes: &[u8]) {
         if let mld::Kind::Records(records) = message.kind {
             assert_eq!(records.iter().count(), records.len());
         }
+    }
+}
+
+/// Reads the bytes as a DHCPv6 message, as a DHCP message, and as the options of one.
+fn dhcp(bytes: &[u8]) {
+    if let Ok(message) = dhcpv6::Message::parse(bytes) {
+        let length: usize = message.options.iter().map(|option| option.data.len() + 4).sum();
+        assert_eq!(length + 4, bytes.len());
+        assert!(message.wanted().next().is_none() || message.given_up().next().is_none());
+        let _ = (message.validate(), message.to_string());
+    }
+    let head = [&[1, 1, 6][..], &[0; 233], &dhcpv4::COOKIE.to_be_bytes()].concat();
+    for bytes in [bytes, &[&head, bytes].concat()] {
+        let Ok(message) = dhcpv4::Message::parse(bytes) else { continue };
+        let theirs = smoltcp::wire::DhcpPacket::new_checked(bytes).unwrap();
+        let mut ours = message.options.iter();
+        for option in theirs.options() {
+            assert_eq!(ours.next().map(|ours| (ours.code, ours.data)), Some((option.kind, option.data)));
+        }
+        assert!(ours.next().is_none() || message.options.iter().any(|option| option.code == 52));
+        assert!(message.wanted().is_none() || message.given_up().is_none());
+        let _ = (message.validate(), message.to_string());
     }
 }
 

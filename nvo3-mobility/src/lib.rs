@@ -9,7 +9,7 @@
 //! | you build | use | it takes | it gives |
 //! |---|---|---|---|
 //! | an edge that forwards frames in software | [`edge::Edge`] | frames, datagrams, the hypervisor's words | frames, datagrams, events |
-//! | an edge over a kernel, eBPF, a DPU or several cores | [`edge::foreign::ForeignEdge`] | datagrams, ARP and ND frames, the hypervisor's words | table changes, datagrams, frames, events |
+//! | an edge over a kernel, eBPF, a DPU or several cores | [`edge::foreign::ForeignEdge`] | datagrams, ARP, ND and DHCP frames, the hypervisor's words | table changes, datagrams, frames, events |
 //! | an authority | [`nva::Nva`] | datagrams, management's words | datagrams, records to store, events |
 //! | only a control plane, or only a data plane | [`nve::Nve`], [`forwarder::Forwarder`] | the parts of an `Edge` | |
 //! | a test of all that | `sim` (feature `sim`) | a seed | figures, a timeline, violations |
@@ -41,7 +41,7 @@
 //!           tenant ports (VAPs)
 //! ```
 //!
-//! Control and forwarding are apart: `Nve` never sees tenant traffic except ARP, RARP and ND, and `Forwarder` never sees a protocol
+//! Control and forwarding are apart: `Nve` never sees tenant traffic except ARP, RARP, ND and DHCP, and `Forwarder` never sees a protocol
 //! message. [`guide::parts`] says who owns which state.
 //!
 //! # The first lines

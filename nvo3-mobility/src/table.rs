@@ -191,13 +191,13 @@ pub struct PortPolicy {
     /// True: a DHCP server or relay is behind the port. It may send UDP from the server's port (67, or 547 for DHCPv6) and to the
     /// client's (68, or 546). Default: false, or true in [`PortPolicy::trusted`].
     pub dhcp_server: bool,
-    /// The most IP addresses that each MAC at the port may have by its own ARP, NS or NA, besides those that are bound to it. The NVA
-    /// refuses an address that another TSI has. 0: only bound addresses count. A station without a bound address may be attached if this
+    /// The most IP addresses that each MAC at the port may have by its own ARP, NS, NA or DHCP, besides those that are bound to it. The
+    /// NVA refuses an address that another TSI has. 0: only bound addresses count. A station without a bound address may be attached if this
     /// is not 0. Default: 0.
     pub learn_addresses: u32,
     /// The prefixes that learned addresses must be in; empty: any address may be learned. Default: empty.
     pub learn_within: Vec<Prefix>,
-    /// The most TSIs that are learned at a trusted port: the MACs behind a bridge, by their own ARP, NS or NA. Their addresses are learned
+    /// The most TSIs that are learned at a trusted port: the MACs behind a bridge, by their own ARP, NS, NA or DHCP. Their addresses are learned
     /// up to `learn_addresses` for each. 0: frames of other MACs than the bound ones pass, and nobody is told where those are. Default: 0.
     pub learn_macs: u32,
     /// The addresses that the port shares with other ports of the VN, here or at other NVEs: virtual routers' MACs

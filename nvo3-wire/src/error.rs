@@ -56,6 +56,10 @@ pub enum Protocol {
     Redirect,
     /// The authentication header.
     Authentication,
+    /// DHCP for IPv4.
+    Dhcpv4,
+    /// DHCP for IPv6.
+    Dhcpv6,
 }
 
 impl fmt::Display for Protocol {
@@ -85,6 +89,8 @@ impl fmt::Display for Protocol {
             Self::RouterAdvertisement => "ICMPv6 RA",
             Self::Redirect => "ICMPv6 Redirect",
             Self::Authentication => "AH",
+            Self::Dhcpv4 => "DHCP",
+            Self::Dhcpv6 => "DHCPv6",
         })
     }
 }
@@ -374,6 +380,15 @@ pub enum Rule {
     /// Auxiliary data of a group record longer than 255 words (RFC 3376 §4.2.6, RFC 3810 §5.2.6).
     #[error("auxiliary data of {0} bytes exceeds the limit of 1020")]
     AuxiliaryTooLong(usize),
+    /// The four bytes in front of DHCP's options are not the magic cookie (RFC 2132 §2).
+    #[error("magic cookie {0:#010x} is not that of DHCP (0x63825363)")]
+    Cookie(u32),
+    /// DHCP's option overload says neither of `file` and `sname` nor both (RFC 2132 §9.3).
+    #[error("option overload {0} must be 1 to 3")]
+    Overload(u8),
+    /// A DHCP option that comes twice, and so is one long option (RFC 3396 §5), which has one length only.
+    #[error("option {0} comes more than once")]
+    OptionTwice(u8),
 }
 
 /// The reason why no ICMP error may answer a packet (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)).

@@ -1,8 +1,8 @@
 //! Reads and writes the frames of a network virtualization overlay in place, without allocation.
 //!
 //! The crate is for authors of an NVE, a virtual switch, a router, a DPU program or a test tool. It knows Ethernet, ARP,
-//! RARP, IPv4, IPv6, Neighbor Discovery, UDP, TCP, ICMP, IGMP, MLD, VXLAN, VXLAN-GPE, Geneve, GRE, NVGRE and ILA. It is safe
-//! Rust and `no_std`, and no input makes it panic.
+//! RARP, IPv4, IPv6, Neighbor Discovery, UDP, TCP, ICMP, IGMP, MLD, VXLAN, VXLAN-GPE, Geneve, GRE, NVGRE and ILA, and reads the
+//! addresses in DHCP. It is safe Rust and `no_std`, and no input makes it panic.
 //!
 //! # The first lines
 //!
@@ -74,6 +74,8 @@
 //! | ICMP for IPv4 | [`icmpv4`] | RFC 792, RFC 1812 |
 //! | ICMPv6 | [`icmpv6`] | RFC 4443 |
 //! | Neighbor Discovery with every kind of option | [`nd`] | RFC 4861, RFC 4862, RFC 7527, RFC 3971, RFC 8106 and others |
+//! | DHCP for IPv4: addresses that clients want or give up | [`dhcpv4`] | RFC 2131, RFC 2132 |
+//! | DHCP for IPv6: addresses that clients want or give up | [`dhcpv6`] | RFC 8415 |
 //! | IGMP of versions 1 to 3 | [`igmp`] | RFC 1112, RFC 2236, RFC 3376 |
 //! | MLD of versions 1 and 2 | [`mld`] | RFC 2710, RFC 3810 |
 //! | VXLAN | [`vxlan`] | RFC 7348 |
@@ -145,6 +147,8 @@ mod buf;
 pub mod build;
 pub mod checksum;
 mod codes;
+pub mod dhcpv4;
+pub mod dhcpv6;
 pub mod dissect;
 pub mod ecn;
 pub mod edit;

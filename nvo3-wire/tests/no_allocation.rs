@@ -8,7 +8,9 @@ use nvo3_wire::build::{HopByHop, Layer, Layers};
 use nvo3_wire::checksum::Field;
 use nvo3_wire::dissect::Dissect;
 use nvo3_wire::edit::Ipv6Mut;
-use nvo3_wire::{EtherType, Ipv4, Ipv6, Mac, Vni, announce, arp, ethernet, flow, geneve, icmpv4, icmpv6, igmp};
+use nvo3_wire::{
+    EtherType, Ipv4, Ipv6, Mac, Vni, announce, arp, dhcpv4, dhcpv6, ethernet, flow, geneve, icmpv4, icmpv6, igmp,
+};
 use nvo3_wire::{ipv4, ipv6, mld, nd, tcp, tunnel, udp};
 use pcap_file::pcap::PcapReader;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -59,11 +61,24 @@ fn read(frame: &[u8]) {
         black_box(igmp::Message::parse(&packet).is_ok_and(|message| message.validate().is_ok()));
         black_box(icmpv4::Message::parse(packet.payload).is_ok_and(|message| message.quote().is_some()));
         black_box(tcp::Segment::parse(packet.payload).is_ok());
+        if let Ok(datagram) = udp::Datagram::parse(packet.payload) {
+            dhcp(datagram.payload);
+        }
     }
     if let Ok(packet) = ipv6::Packet::parse(link.payload) {
         black_box((packet.validate().is_ok(), packet.extensions().count(), mld::Message::parse(&packet).is_ok()));
         black_box(icmpv6::Message::parse(&packet).is_ok_and(|message| message.quote().is_some()));
         black_box(nd::Nd::parse(&packet).is_ok_and(|message| message.validate().is_ok()));
+    }
+}
+
+/// Reads a payload as DHCP of either family.
+fn dhcp(payload: &[u8]) {
+    if let Ok(message) = dhcpv4::Message::parse(payload) {
+        let _ = black_box((message.validate(), message.wanted(), message.given_up(), write!(Sink, "{message}")));
+    }
+    if let Ok(message) = dhcpv6::Message::parse(payload) {
+        let _ = black_box((message.validate(), message.wanted().count(), write!(Sink, "{message}")));
     }
 }
 
@@ -92,6 +107,17 @@ fn build(out: &mut [u8; 256], mut then: impl FnMut(&[u8])) {
     let record = igmp::Record { kind, group: Ipv4([239, 1, 2, 3]), sources: &[IP], auxiliary: &[] };
     let length = (header, ipv4::Fields::new(IP, IP), igmp::Report(&[record])).write(out).unwrap();
     then(&out[..length]);
+
+    let [mut message, mut association] = [[0; 252], [0; 252]];
+    message[..3].copy_from_slice(&[1, 1, 6]);
+    message[236..240].copy_from_slice(&dhcpv4::COOKIE.to_be_bytes());
+    message[240..250].copy_from_slice(&[53, 1, 3, 50, 4, 192, 0, 2, 1, 255]);
+    association[..8].copy_from_slice(&[3, 0, 0, 0, 0, 3, 0, 40]);
+    association[20..24].copy_from_slice(&[0, 5, 0, 24]);
+    assert!(dhcpv4::Message::parse(&message).unwrap().wanted().is_some());
+    assert_eq!(dhcpv6::Message::parse(&association[..48]).unwrap().wanted().count(), 1);
+    dhcp(&message);
+    dhcp(&association[..48]);
 
     let header = ethernet::Header { ether_type: EtherType::IPV4, ..header };
     let fields = ipv4::Fields::new(IP, IP);

@@ -3,7 +3,8 @@
 //! Each data plane takes the same numbered table changes, in order, and answers each. The control plane takes a change as
 //! applied once every data plane has applied it, and as refused once one data plane has refused it.
 //!
-//! A data plane judges the frames of each port by the port's bindings, and gives ARP, RARP, NS, NA and RA to [`ForeignEdge::punted`]. The
+//! A data plane judges the frames of each port by the port's bindings, and gives ARP, RARP, NS, NA and RA to [`ForeignEdge::punted`]. So
+//! it does with DHCP to a server (UDP to port 67 or 547) from a port whose policy has `learn_addresses`. The
 //! [guide](crate::guide::trust) has the rules.
 //!
 #![doc = "```"]
@@ -67,7 +68,7 @@ impl ForeignEdge {
         Self { control: Control::new(nve), ordered: 0, answered: vec![0; planes], refused: BTreeSet::new() }
     }
 
-    /// Takes an ARP, RARP or ND frame that a tenant sent into a VAP. [`Handled::Pass`]: the data plane forwards the frame.
+    /// Takes an ARP, RARP, ND or DHCP frame that a tenant sent into a VAP. [`Handled::Pass`]: the data plane forwards the frame.
     pub fn punted(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.control.nve_mut().handle_frame(now, vap, frame)
     }

@@ -88,7 +88,7 @@ impl Edge {
         Self { control: Control::new(nve), forwarder, handed: None, held: Watch::default() }
     }
 
-    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP and ND go through the control plane.
+    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP, ND and DHCP go through the control plane.
     #[inline]
     pub fn frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Fate<'_> {
         let verdict = self.enter(now, vap, frame);

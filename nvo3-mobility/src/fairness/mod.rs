@@ -5,7 +5,7 @@
 //!
 //! | what | limit of | field, default | what exceeds it | counted as |
 //! |---|---|---|---|---|
-//! | announcements, and other frames to a group that the control plane lets pass | each port | [`NveConfig::announcements`]: 100/s, burst 200 | is dropped | `limited_announcements` |
+//! | announcements, other frames to a group that the control plane lets pass, and DHCP that it reads | each port | [`NveConfig::announcements`]: 100/s, burst 200 | is dropped | `limited_announcements` |
 //! | questions to a group: ARP requests, NS, probes | each port | [`NveConfig::questions`]: 200/s, burst 400 | is dropped | `limited_questions` |
 //! | open queries, and stations that wait for an answer | each port | [`NveConfig::queries_per_port`]: 256 | is not queried | `limited_queries` |
 //! | frames to a MAC that makes a query | each port | [`ForwarderConfig::misses`]: 200/s, burst 400 | is dropped | drop reason `miss_limited` |
@@ -13,6 +13,7 @@
 //! | frames to groups | each port | [`ForwarderConfig::groups`]: 5,000/s, burst 10,000 | is dropped | drop reason `group_limited` |
 //! | TSIs that are learned | each port | [`PortPolicy::learn_macs`] | is not registered | `limited_stations` |
 //! | addresses that are learned | each TSI | [`PortPolicy::learn_addresses`] | is not bound | `shed_addresses` |
+//! | addresses that end by the word of a DHCP client | each TSI | [`NveConfig::claim_interval`]: one message in 1 s | ends nothing | `limited_leases` |
 //! | destinations that are being resolved | each port | [`ForwarderConfig::asked_per_port`]: 256 | is dropped | drop reason `miss_limited` |
 //! | hints received, about one TSI | each TSI | [`NveConfig::hint_interval`]: 100 ms | causes no query | `repeated_hints` |
 //! | hints received, in all | the NVE | [`NveConfig::hinted_queries`]: 1,000/s, burst 1,000 | causes no query | `limited_hints` |
@@ -28,6 +29,7 @@
 //! [`NveConfig::announcements`]: crate::nve::NveConfig::announcements
 //! [`NveConfig::questions`]: crate::nve::NveConfig::questions
 //! [`NveConfig::queries_per_port`]: crate::nve::NveConfig::queries_per_port
+//! [`NveConfig::claim_interval`]: crate::nve::NveConfig::claim_interval
 //! [`NveConfig::hint_interval`]: crate::nve::NveConfig::hint_interval
 //! [`NveConfig::hinted_queries`]: crate::nve::NveConfig::hinted_queries
 //! [`NveConfig::hints`]: crate::nve::NveConfig::hints

@@ -67,9 +67,10 @@ pub struct NveConfig {
     /// 6,553.4 s.
     pub registration_lifetime: Micros,
     /// The time after which the registration of a TSI that the NVA refused is tried again; each further attempt waits twice as long, up to
-    /// 32 times this. Default: 1 s; more than 0.
+    /// 32 times this. Also the least time between two messages of a DHCP client that end addresses; one that comes sooner ends nothing and
+    /// counts in `limited_leases`. Default: 1 s; more than 0.
     pub claim_interval: Micros,
-    /// The time after which an address or a TSI that was learned ends, if its TSI has not shown it again by ARP or ND. After half of it
+    /// The time after which an address or a TSI that was learned ends, if its TSI has not shown it again by ARP, ND or DHCP. After half of it
     /// the TSI is asked, every eighth of it. Default: 300 s; at least 8 us.
     pub learned_age: Micros,
     /// The most TSIs that are attached, moving, or remembered by their floor. Default: 65,536. At the bound an attach fails with
@@ -92,8 +93,8 @@ pub struct NveConfig {
     /// The most open queries that frames of one port have caused, and the most stations of one port that wait for an answer, so that
     /// one port does not use up `queries`. Default: 256. At the bound a query is not sent and counts in `limited_queries`.
     pub queries_per_port: u32,
-    /// The rate of announcements of one port: gratuitous ARP, RARP, unsolicited NA, and other ARP and ND to a group that asks nothing.
-    /// Default: 100/s, 200 at once; more than 0. A frame beyond it is dropped and counts in `limited_announcements`.
+    /// The rate of announcements of one port: gratuitous ARP, RARP, unsolicited NA, and other ARP and ND to a group that asks nothing,
+    /// and DHCP to a server. Default: 100/s, 200 at once; more than 0. A frame beyond it is dropped and counts in `limited_announcements`.
     pub announcements: Rate,
     /// The rate of questions of one port for addresses: ARP requests, NS and probes to a group. Default: 200/s, 400 at once; more than
     /// 0. A question beyond it is dropped and counts in `limited_questions`.

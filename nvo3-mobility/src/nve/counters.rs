@@ -77,7 +77,7 @@ pub struct NveCounters {
     /// Messages of the NVA that the forwarder did not follow: it refused the last change that they asked for. An *Error* told the NVA.
     /// Healthy: 0.
     pub not_followed: u64,
-    /// Announcements, and other ARP and ND frames to a group, dropped because their port sent too many (`NveConfig.announcements`).
+    /// Announcements, other ARP and ND frames to a group, and DHCP messages to a server, dropped because their port sent too many (`NveConfig.announcements`).
     /// Healthy: 0.
     pub limited_announcements: u64,
     /// Questions for addresses dropped because their port sent too many (`NveConfig.questions`). Healthy: 0.
@@ -93,7 +93,7 @@ pub struct NveCounters {
     /// Addresses that TSIs showed by their own frames and have from then on (`PortPolicy.learn_addresses`).
     pub learned_addresses: u64,
     /// Frames that showed one more address of a TSI than its port's policy lets it learn (`PortPolicy.learn_addresses`). The NVE drops them as
-    /// `spoofed`. Healthy: 0.
+    /// `spoofed`, but lets DHCP pass. Healthy: 0.
     pub shed_addresses: u64,
     /// Announcements of shared addresses, and frames of TSIs that could be learned, for which there was no room (`NveConfig.tsis`).
     /// Healthy: 0.
@@ -106,6 +106,9 @@ pub struct NveCounters {
     pub aged_addresses: u64,
     /// Learned TSIs that ended because they were not heard any more (`NveConfig.learned_age`).
     pub aged_tsis: u64,
+    /// Messages of DHCP clients by which an address would have ended sooner after another one than `NveConfig.claim_interval`. The address
+    /// stays until it ages. Healthy: 0.
+    pub limited_leases: u64,
 }
 
 impl NveCounters {

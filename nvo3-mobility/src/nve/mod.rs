@@ -1,13 +1,13 @@
 //! The control plane of an NVE: attachments, mappings of remote TSIs, announcements, moves.
 //!
 //! Most programs drive an [`Edge`](crate::edge::Edge), which has an [`Nve`] and a forwarder in it. Drive an `Nve` alone if you carry
-//! table changes and notices between it and a data plane yourself. It never sees tenant traffic, except ARP, RARP and ND.
+//! table changes and notices between it and a data plane yourself. It never sees tenant traffic, except ARP, RARP, ND and DHCP.
 //!
 //! | in | call |
 //! |---|---|
 //! | what a hypervisor or the loop says | [`Nve::handle`] with an [`Input`] |
 //! | a datagram of the control port | [`Nve::handle_datagram`] |
-//! | an ARP, RARP or ND frame of a port | [`Nve::handle_frame`] |
+//! | an ARP, RARP, ND or DHCP frame of a port | [`Nve::handle_frame`] |
 //! | a notice of the forwarder | [`Nve::handle_notice`] |
 //! | a deadline has passed | [`Nve::handle_timeout`] |
 //!

@@ -88,9 +88,9 @@ pub(crate) enum Command {
         /// before it. shared: the MAC and the addresses of a virtual router (VRRP), of which the VM is one, or a mac of the port with
         /// addresses that VMs of other MACs have too (see --share of nvad); the port that announced one last has it. trusted: any frame of any source may come in (a gateway or a bridge is behind the port). router-advertisements
         /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
-        /// have N more addresses by its own ARP and Neighbor Discovery, and needs no ip [default: 0]. learn-within: only addresses of
+        /// have N more addresses by its own ARP, Neighbor Discovery and DHCP, and needs no ip [default: 0]. learn-within: only addresses of
         /// this prefix are learned [default: any]. learn-macs: at a trusted port, N tenant systems behind it are learned by
-        /// their own ARP and Neighbor Discovery [default: 0]. no-too-big: a sender is
+        /// their own ARP, Neighbor Discovery and DHCP [default: 0]. no-too-big: a sender is
         /// not told that its frame is too long for the underlay. host-may-hear: the host's own stack may have the port's frames too.
         /// active: the VM runs here.
         #[arg(value_name = "SPEC")]

@@ -71,7 +71,8 @@ pub struct Port {
     /// The host's own stack may have a copy of each frame that comes in at a packet port. By default the edge keeps it from them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_may_hear: bool,
-    /// The most IP addresses that each tenant system may have by its own ARP and Neighbor Discovery, besides those that are named: 0 to 64.
+    /// The most IP addresses that each tenant system may have by its own ARP, Neighbor Discovery and DHCP, besides those that are named:
+    /// 0 to 64.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub learn: u32,
     /// The prefixes that learned addresses must be in, as `IP/LENGTH`; empty: any address may be learned. The edge checks their form.

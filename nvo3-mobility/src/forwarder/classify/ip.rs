@@ -1,20 +1,22 @@
-//! The source of an IP packet, and the search for Neighbor Discovery in it.
+//! The source of an IP packet, and the search for Neighbor Discovery and DHCP in it.
 
-use super::{Class, neighbor};
+use super::{Class, is_in_tenant_vlan, neighbor};
 use crate::forwarder::DropReason;
 use crate::table::PortPolicy;
 use core::net::IpAddr;
 use nvo3_wire::ethernet::Frame;
 use nvo3_wire::ipv6::{ICMPV6, Packet, TCP, UDP};
-use nvo3_wire::{Ipv4, Ipv6, Mac, icmpv6};
+use nvo3_wire::{Ipv4, Ipv6, Mac, dhcpv4, dhcpv6, icmpv6};
 
 const IGMP: u8 = 2;
 /// The UDP ports of DHCP (RFC 2131 §4.1).
-const DHCP: Dhcp = Dhcp { server: 67, client: 68 };
+const DHCP: Dhcp = Dhcp { server: dhcpv4::SERVER, client: dhcpv4::CLIENT };
 /// The UDP ports of DHCPv6 (RFC 8415 §7.2).
-const DHCP6: Dhcp = Dhcp { server: 547, client: 546 };
+const DHCP6: Dhcp = Dhcp { server: dhcpv6::SERVER, client: dhcpv6::CLIENT };
 /// The offset in the field of IPv4 that has flags and fragment offset.
 const OFFSET: u16 = 0x1fff;
+/// The flag in that field which says that more fragments follow.
+const MORE: u16 = 0x2000;
 /// Multicast Listener Report and Done (RFC 2710), and Report of version 2 (RFC 3810).
 const LISTENER: [u8; 3] = [131, 132, 143];
 
@@ -36,6 +38,13 @@ impl Dhcp {
             return Err(DropReason::DhcpServerNotAllowed);
         }
         Ok(())
+    }
+
+    /// The class of UDP that is whole and may pass. At a port that learns addresses, control reads what a client tells a server.
+    #[inline]
+    fn class(&self, frame: &Frame<'_>, policy: &PortPolicy, udp: &[u8]) -> Class {
+        let learns = policy.learn_addresses > 0 && udp.get(2..4) == Some(&self.server.to_be_bytes());
+        if learns && !is_in_tenant_vlan(frame) { Class::Control } else { Class::Data }
     }
 }
 
@@ -60,18 +69,19 @@ pub(super) fn v4(
     if *protocol == UDP && fragment & OFFSET == 0 {
         DHCP.judge(policy, behind)?;
     }
-    let source = Ipv4([*a, *b, *c, *d]);
-    if source.is_unspecified() {
-        return without_v4(*protocol, fragment, behind);
-    }
-    source_only(holds(&frame.header.source, Some(IpAddr::V4(source.addr()))))
+    let (source, whole) = (Ipv4([*a, *b, *c, *d]), fragment & (OFFSET | MORE) == 0);
+    let class = if source.is_unspecified() {
+        without_v4(*protocol, whole, behind)?
+    } else {
+        source_only(holds(&frame.header.source, Some(IpAddr::V4(source.addr()))))?
+    };
+    Ok(if *protocol == UDP && whole { DHCP.class(frame, policy, behind) } else { class })
 }
 
 /// Judges a packet of a host without an address. It may send IGMP (RFC 3376 §4.2.13), and DHCP to a server (RFC 2131 §4.1). DHCP shows
 /// that a VM runs: a VM that gets its address by DHCP sends nothing else before.
 #[cold]
-fn without_v4(protocol: u8, fragment: u16, payload: &[u8]) -> Result<Class, DropReason> {
-    let whole = fragment & 0x3fff == 0;
+fn without_v4(protocol: u8, whole: bool, payload: &[u8]) -> Result<Class, DropReason> {
     match protocol {
         IGMP if whole => Ok(Class::Joining),
         UDP if whole && payload.get(2..4) == Some(&DHCP.server.to_be_bytes()) => Ok(Class::Data),
@@ -98,7 +108,8 @@ pub(super) fn v6(
         DHCP6.judge(policy, packet.payload)?;
     }
     if matches!(next, TCP | UDP) {
-        return if bound(source) { Ok(Class::Data) } else { Err(DropReason::AddressNotAllowed) };
+        let class = if next == UDP { DHCP6.class(frame, policy, packet.payload) } else { Class::Data };
+        return if bound(source) { Ok(class) } else { Err(DropReason::AddressNotAllowed) };
     }
     let Ok(upper) = packet.upper() else { return Err(DropReason::BadHeaders) };
     let (protocol, payload) = match packet.upper_of_first() {

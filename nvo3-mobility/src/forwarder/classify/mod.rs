@@ -28,7 +28,8 @@ pub(crate) enum Class {
     Data,
     /// The frame goes on. Its sender has no address yet, so the frame does not show that the sender's VM runs at the port.
     Joining,
-    /// ARP, RARP, NS, NA or RA in the VN's own network: the control plane answers it, or learns from it and lets it pass.
+    /// ARP, RARP, NS, NA or RA in the VN's own network, or DHCP to a server at a port that learns addresses: the control plane answers it,
+    /// or learns from it and lets it pass.
     Control,
     /// As [`Class::Control`], and an ARP probe or a DAD NS. A probe does not show that its sender's VM runs at the port.
     Probe,

@@ -49,6 +49,33 @@ fn control_sees_arp_and_neighbor_discovery_of_the_vn_s_own_network_and_nothing_e
     }
 }
 
+#[test]
+fn control_sees_whole_dhcp_to_a_server_where_addresses_are_learned_and_not_in_a_vlan() {
+    let v4 = |flags: u8, ports: [u8; 4]| {
+        let head = [0x45, 0, 0, 28, 0, 0, flags, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255];
+        [&[0xff; 6], &MAC.0[..], &[8, 0], &head, &ports, &[0, 8, 0, 0]].concat()
+    };
+    let v6 = |next: u8, behind: &[u8]| {
+        let head = [0x60, 0, 0, 0, 0, behind.len() as u8, next, 1];
+        [&[0x33; 6], &MAC.0[..], &[0x86, 0xdd], &head, &IP6.0, &IP6.0, behind].concat()
+    };
+    let (mut learns, untrusted) = (PortPolicy::untrusted(), PortPolicy::untrusted());
+    learns.learn_addresses = 1;
+    let class = |frame: &[u8], policy: &PortPolicy| judge(frame, &parse(frame).unwrap(), policy, |_, _| true);
+    let (udp, fragment) = ([2, 34, 2, 35, 0, 8, 0, 0], [17, 0, 0, 1, 0, 0, 0, 1, 2, 34, 2, 35, 0, 8, 0, 0]);
+
+    for dhcp in [v4(0, [0, 68, 0, 67]), v6(17, &udp)] {
+        assert_eq!(class(&dhcp, &learns), Ok(Class::Control));
+        assert_eq!(class(&tagged(&dhcp, [0x81, 0, 0xe0, 0]), &learns), Ok(Class::Control));
+        assert_eq!(class(&tagged(&dhcp, [0x81, 0, 0, 7]), &learns), Ok(Class::Data));
+        assert_eq!(class(&dhcp, &untrusted), Ok(Class::Data));
+    }
+    let mut bound = v4(0x20, [0, 68, 0, 67]);
+    bound[26..30].copy_from_slice(&IP.0);
+    let others = [bound, v6(44, &fragment), v6(60, &[&[17, 0, 0, 0, 0, 0, 0, 0], &udp[..]].concat()), v6(6, &udp)];
+    assert_eq!(others.map(|frame| class(&frame, &learns)), [Ok(Class::Data); 4]);
+}
+
 /// Checks VMM-10-02.
 #[test]
 fn a_payload_of_an_unknown_version_is_no_packet_and_claims_nothing() {

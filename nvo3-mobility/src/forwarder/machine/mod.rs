@@ -138,8 +138,8 @@ impl Forwarder {
         *self = Self { now: self.now, ..empty };
     }
 
-    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS, NA and RA frames without a VLAN are punted. A frame of an
-    /// untrusted port passes only if all that it claims is bound to the port (VMM-10-02).
+    /// Takes a frame that a tenant sent into a VAP, without FCS. ARP, RARP, NS, NA and RA frames without a VLAN are punted, and DHCP to
+    /// a server from a port that learns addresses. A frame of an untrusted port passes only if all that it claims is bound to the port (VMM-10-02).
     pub fn vap_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Verdict {
         self.begin_frame(now);
         self.vap_in(vap, frame, false)

@@ -5,16 +5,16 @@ use crate::fairness::{Limit, Sender};
 use crate::forwarder::Notice;
 use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
-use crate::nve::proxy::{Asked, Asker, Reading};
+use crate::nve::proxy::{Asked, Asker, Client, Reading};
 use crate::nve::rules::{Input, News};
-use crate::nve::stations::{Learning, Taken};
+use crate::nve::stations::{Ended, Learning, Taken};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
 use nvo3_wire::{Mac, Vni};
 
 impl Nve {
-    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA or RA from a port.
+    /// Takes a frame that the forwarder punted: ARP, RARP, NS, NA, RA or DHCP to a server, from a port.
     pub fn handle_frame(&mut self, now: Instant, vap: VapId, frame: &[u8]) -> Handled {
         self.clock(now);
         let Some((vn, policy)) = self.stations.ingress(vap) else { return Handled::Taken };
@@ -62,6 +62,9 @@ impl Nve {
         if frame.is_in_tenant_vlan() {
             return Handled::Pass;
         }
+        if let Some(client) = frame.client() {
+            return if self.may_announce(vap) { self.hear_client(vap, sender, &client) } else { Handled::Taken };
+        }
         if let Some((mac, role)) = frame.role() {
             self.hear_role(vap, TsiKey { vn, mac }, role);
         }
@@ -97,7 +100,7 @@ impl Nve {
                 Taken::Full => self.counters.shed_tsis += 1,
             }
             let learning = self.stations.take_floating(self.now, vap, key, ip, &mut self.orders);
-            self.note_learning(key, learning);
+            self.learned_address(key, learning);
         }
         if self.stations.is_behind(vap, &key) {
             self.shown(key);
@@ -203,18 +206,47 @@ impl Nve {
     /// A TSI asks whether it may have an address, and uses it next without another word: the temporary addresses of IPv6 do so. If nobody
     /// is known to have the address, the NVA is asked for it. If another TSI has it, the probe is answered and the NVA refuses it.
     fn learn_probed(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
-        let here = self.stations.holder(key.vn, ip).map(|(mac, _)| mac);
-        if here.or(self.mappings.holder(key.vn, ip)).is_none_or(|mac| mac == key.mac) {
+        if !self.is_of_another(&key, ip) {
             self.learn_address(vap, key, ip);
         }
     }
 
-    fn learn_address(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
-        let learning = self.stations.learn_address(self.now, vap, key, ip, &mut self.orders);
-        self.note_learning(key, learning);
+    /// The DHCP client of a TSI wants addresses or gives them up. Its message goes on to the server.
+    fn hear_client(&mut self, vap: VapId, key: TsiKey, client: &Client<'_>) -> Handled {
+        for ip in client.given_up() {
+            let ended = self.stations.end_lease(self.now, vap, &key, ip, &mut self.orders);
+            self.ended_lease(key, ended);
+        }
+        for ip in client.wanted() {
+            if !self.is_of_another(&key, ip) {
+                let (learning, ended) = self.stations.learn_lease(self.now, vap, key, ip, &mut self.orders);
+                self.ended_lease(key, ended);
+                self.learned_address(key, learning);
+            }
+        }
+        Handled::Pass
     }
 
-    fn note_learning(&mut self, key: TsiKey, learning: Learning) {
+    fn ended_lease(&mut self, key: TsiKey, ended: Ended) {
+        match ended {
+            Ended::Yes => self.claim_new_addresses(key),
+            Ended::TooSoon => self.counters.limited_leases += 1,
+            Ended::No => {}
+        }
+    }
+
+    /// True if another TSI than this one is known to have an address.
+    fn is_of_another(&self, key: &TsiKey, ip: IpAddr) -> bool {
+        let here = self.stations.holder(key.vn, ip).map(|(mac, _)| mac);
+        here.or(self.mappings.holder(key.vn, ip)).is_some_and(|mac| mac != key.mac)
+    }
+
+    fn learn_address(&mut self, vap: VapId, key: TsiKey, ip: IpAddr) {
+        let learning = self.stations.learn_address(self.now, vap, key, ip, &mut self.orders);
+        self.learned_address(key, learning);
+    }
+
+    fn learned_address(&mut self, key: TsiKey, learning: Learning) {
         match learning {
             Learning::New => {
                 self.counters.learned_addresses += 1;

@@ -1,12 +1,14 @@
-//! The ARP and ND proxy: it reads punted frames, answers for remote TSIs, and keeps the stations that wait for an answer.
+//! The ARP and ND proxy: it reads punted frames, also those of DHCP clients, answers for remote TSIs, and keeps the stations that wait for an answer.
 //!
 //! In go frames, and the MAC that has an address. Out come readings of frames, addresses to query, and frames for ports. The room
 //! knows no port, TSI or mapping. (Rules: OPT-03 lets an edge answer for a known target, PXY-07 … PXY-11 say how, ARMD-13 … ARMD-16,
 //! which frames are announcements, requests and probes.)
 
+mod client;
 mod reading;
 mod waiting;
 
+pub(super) use client::Client;
 pub(super) use reading::Reading;
 
 use super::config::NveConfig;

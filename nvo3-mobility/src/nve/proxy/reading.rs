@@ -1,6 +1,6 @@
-//! The reading of a punted ARP, RARP or ND frame.
+//! The reading of a punted frame: ARP, RARP, ND or DHCP to a server.
 
-use super::Asker;
+use super::{Asker, Client};
 use crate::forwarder::DropReason;
 use crate::forwarder::classify::{self, Class};
 use crate::table::{PortPolicy, VapId};
@@ -77,6 +77,15 @@ impl<'a> Reading<'a> {
                 Some((*mac, Role::from_flag(na.body.flags().router)))
             }
             Kind::Other(_) if classify::is_router_advertisement(&self.frame) => Some((self.source(), Role::Router)),
+            _ => None,
+        }
+    }
+
+    /// The message of a DHCP client to a server.
+    #[inline]
+    pub(crate) fn client(&self) -> Option<Client<'a>> {
+        match self.kind {
+            Kind::Other(_) => Client::new(&self.frame),
             _ => None,
         }
     }

@@ -39,6 +39,10 @@ pub(super) struct Address {
 #[derive(Clone, Debug)]
 pub(super) struct Learned {
     pub(super) addresses: Vec<Address>,
+    /// The IPv4 address that the TSI's DHCP client asked for last. It may have ended.
+    pub(super) lease: Option<IpAddr>,
+    /// The time at which an address last ended by the word of a DHCP client.
+    pub(super) given_up: Option<Instant>,
     /// True if the TSI itself was learned, and the time at which it was last heard.
     pub(super) itself: bool,
     pub(super) heard: Instant,
@@ -63,7 +67,15 @@ pub(crate) enum Learning {
 
 impl Learned {
     pub(super) const fn new() -> Self {
-        Self { addresses: Vec::new(), itself: false, heard: Instant(0), due: None, quiet_until: None }
+        Self {
+            addresses: Vec::new(),
+            lease: None,
+            given_up: None,
+            itself: false,
+            heard: Instant(0),
+            due: None,
+            quiet_until: None,
+        }
     }
 
     /// True if the NVA refused an address a moment ago: nothing is claimed now.
@@ -96,7 +108,7 @@ const fn is_own(ip: IpAddr) -> bool {
 }
 
 impl Stations {
-    /// A TSI says by its own ARP or ND that it has an address, or asks whether it may have it.
+    /// A TSI says by its own ARP, ND or DHCP that it has an address, or asks whether it may have it.
     pub(crate) fn learn_address(
         &mut self,
         now: Instant,

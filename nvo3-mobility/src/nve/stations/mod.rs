@@ -13,6 +13,7 @@ mod fairness;
 mod floating;
 mod forwarding;
 mod learned;
+mod leases;
 mod moves;
 mod ports;
 mod probes;
@@ -25,6 +26,7 @@ mod words;
 
 pub(super) use effects::{Effect, Effects};
 pub(super) use learned::Learning;
+pub(super) use leases::Ended;
 pub(super) use moves::Revoking;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
