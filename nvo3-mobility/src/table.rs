@@ -364,4 +364,15 @@ mod tests {
         assert_eq!(PortPolicy::default(), PortPolicy::untrusted());
         assert_eq!(alloc::format!("{}", VapId(7)), "port 7");
     }
+
+    #[test]
+    fn an_address_is_learned_in_the_prefixes_of_a_port_and_everywhere_without_one() {
+        let mut policy = PortPolicy::untrusted();
+        let [inside, outside] = ["192.0.2.9", "198.51.100.9"].map(|ip| ip.parse().unwrap());
+        assert!(policy.may_learn(inside) && policy.may_learn(outside));
+
+        policy.learn_within = ["2001:db8::/32", "192.0.2.0/24"].map(|prefix| prefix.parse().unwrap()).into();
+
+        assert!(policy.may_learn(inside) && !policy.may_learn(outside));
+    }
 }
