@@ -45,8 +45,8 @@ impl Inbound {
             self.undecodable.insert(sequence);
         }
         self.waiting.insert(sequence, message.map(|message| Received { sequence, transaction, message }));
-        while self.waiting.contains_key(&self.ack.received.saturating_add(1)) {
-            self.ack.received = self.ack.received.saturating_add(1);
+        while let Some(next) = self.ack.received.checked_add(1).filter(|next| self.waiting.contains_key(next)) {
+            self.ack.received = next;
         }
         self.pass_undecodable();
         self.ack_due = true;
@@ -113,5 +113,32 @@ impl Inbound {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.waiting.len().max(self.undecodable.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Option<Message> = Some(Message::Keepalive);
+    const UNDECODABLE: Option<Message> = None;
+
+    fn ack(inbound: &mut Inbound) -> (u32, u32) {
+        inbound.take_ack(true).map(|ack| (ack.received, ack.in_force)).unwrap()
+    }
+
+    #[test]
+    fn the_last_sequence_ends_the_order() {
+        let taken = u32::MAX - 2;
+        let mut inbound = Inbound { taken, ack: Ack { received: taken, in_force: taken }, ..Inbound::new(4) };
+
+        for (sequence, message) in [(u32::MAX, UNDECODABLE), (u32::MAX - 1, GOOD)] {
+            assert_eq!(inbound.insert(sequence, 0, message), Ok(()));
+        }
+
+        assert_eq!(ack(&mut inbound), (u32::MAX, taken));
+        assert_eq!(inbound.insert(u32::MAX, 0, GOOD), Err(Reject::Repeated { sequence: u32::MAX }));
+        assert_eq!(inbound.take().map(|received| received.sequence), Some(u32::MAX - 1));
+        assert_eq!(inbound.take(), None);
     }
 }
