@@ -128,6 +128,42 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_decoded_comes_into_force_behind_all_that_was_sent_before_it_and_not_earlier() {
+        let mut inbound = Inbound::new(64);
+        for (sequence, message, expected) in [
+            (1, GOOD, (1, 0)),
+            (2, UNDECODABLE, (2, 0)),
+            (3, UNDECODABLE, (3, 0)),
+            (5, UNDECODABLE, (3, 0)),
+            (6, UNDECODABLE, (3, 0)),
+        ] {
+            inbound.insert(sequence, 0, message).unwrap();
+            assert_eq!(ack(&mut inbound), expected, "after {sequence}");
+        }
+
+        inbound.set_in_force(1);
+        assert_eq!(ack(&mut inbound), (3, 3));
+        inbound.insert(4, 0, GOOD).unwrap();
+        assert_eq!(ack(&mut inbound), (6, 3));
+        inbound.set_in_force(4);
+        assert_eq!(ack(&mut inbound), (6, 6));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_stays_within_the_window_while_nothing_comes_into_force() {
+        let mut inbound = Inbound::new(4);
+        inbound.insert(1, 0, GOOD).unwrap();
+        assert!(inbound.take().is_some());
+
+        for sequence in 2..=20 {
+            inbound.insert(sequence, 0, UNDECODABLE).unwrap();
+            assert_eq!(inbound.take(), None);
+        }
+
+        assert_eq!(inbound.held(), 4);
+    }
+
+    #[test]
     fn the_last_sequence_ends_the_order() {
         let taken = u32::MAX - 2;
         let mut inbound = Inbound { taken, ack: Ack { received: taken, in_force: taken }, ..Inbound::new(4) };
