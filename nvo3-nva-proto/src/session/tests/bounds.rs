@@ -1,6 +1,7 @@
 //! The bounds of a session hold, whatever arrives and whatever the owner does not poll.
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
+use super::times::{START, said, under, up};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
 use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, Role, SessionId};
 use alloc::vec;
@@ -115,6 +116,50 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
         assert!(core::iter::from_fn(|| session.poll_event()).count() <= 20);
         assert!(session.counters().out_of_window > 0 && session.counters().errors_shed > 0);
     }
+}
+
+const ERROR: ErrorMessage = ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
+
+#[test]
+fn sixteen_errors_wait_to_be_sent_and_what_is_beyond_them_or_has_no_session_is_counted() {
+    let mut nva = up();
+    let taken = [(); 17].map(|()| nva.refuse(ERROR));
+    assert_eq!((taken.iter().position(|taken| !taken), nva.counters().errors_shed), (Some(16), 1));
+
+    while !said(&mut nva, START).is_empty() {}
+    assert_eq!(nva.counters().errors_sent, 16);
+
+    nva.close();
+    assert!(!nva.refuse(ERROR));
+    assert_eq!(nva.counters().errors_shed, 2);
+}
+
+#[test]
+fn sixteen_errors_of_a_peer_wait_to_be_polled_and_what_is_beyond_them_is_counted() {
+    let mut nva = up();
+    for _ in 0..17 {
+        nva.handle(START, &under(0), Message::Error(ERROR)).unwrap();
+    }
+
+    assert_eq!(core::iter::from_fn(|| nva.poll_event()).count(), 16);
+    assert_eq!(nva.counters().peer_errors_shed, 1);
+}
+
+#[test]
+fn a_message_and_an_ack_that_wait_answer_now_each() {
+    let mut nva = up();
+    let waits = |nva: &Session| nva.poll_timeout() == Some((START, SessionTimer::Output));
+    assert!(!waits(&nva));
+
+    nva.handle(START, &under(1), numbered(1)).unwrap();
+    assert!(nva.poll_message().is_some() && waits(&nva));
+    assert_eq!(said(&mut nva, START), ["Ack"]);
+    assert!(!waits(&nva));
+
+    nva.handle(START, &under(2), numbered(2)).unwrap();
+    assert_eq!(said(&mut nva, START), ["Ack"]);
+    assert!(waits(&nva) && nva.poll_message().is_some());
+    assert!(!waits(&nva));
 }
 
 #[test]
