@@ -1,6 +1,7 @@
 //! The begin and the end of a session, and the next session.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
+use super::times::{START, up};
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
 use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
@@ -177,6 +178,30 @@ fn what_arrived_before_a_goodbye_is_still_given_out() {
 
     assert_eq!(nva.poll_message().map(|r| r.message), Some(numbered(1)));
     assert_eq!(nva.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+}
+
+#[test]
+fn a_session_is_over_once_it_ended_and_all_that_it_had_was_polled() {
+    let mut nva = up();
+    assert!(!nva.is_over());
+    nva.handle(START, &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
+    nva.handle(START, &under(9), Message::Goodbye).unwrap();
+
+    assert!(!nva.is_over());
+    assert_eq!(nva.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+    assert!(!nva.is_over());
+    assert!(nva.poll_message().is_some());
+    assert!(nva.is_over());
+}
+
+#[test]
+fn only_a_session_that_its_owner_did_not_close_counts_as_lost() {
+    let (mut closed, mut lost) = (up(), up());
+
+    closed.close();
+    lost.handle(START, &under(9), Message::Goodbye).unwrap();
+
+    assert_eq!((closed.counters().lost, lost.counters().lost), (0, 1));
 }
 
 #[test]
