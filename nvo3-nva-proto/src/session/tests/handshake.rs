@@ -2,6 +2,7 @@
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
 use super::times::{START, up};
+use crate::session::random::draw;
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
 use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
@@ -78,6 +79,30 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     assert_eq!(refused, Err(Reject::Unexpected { name: "HelloAck" }));
     nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
     assert_eq!(nve.id(), SessionId(10));
+}
+
+#[test]
+fn the_first_nonce_is_the_first_number_of_the_seed() {
+    let (seed, mut state) = (3, 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), seed).unwrap();
+
+    assert_eq!(hello_of(&mut nve, Instant(1)).nonce, draw(&mut state));
+}
+
+#[test]
+fn an_error_outside_a_session_is_taken_only_while_a_session_is_asked_for() {
+    let error = ErrorMessage { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
+    let nonce = hello_of(&mut nve, START).nonce;
+
+    nve.handle(START, &Header::default(), Message::Error(error)).unwrap();
+    assert_eq!(nve.poll_event(), Some(SessionEvent::PeerError(error)));
+    nve.handle(START, &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
+
+    for mut session in [nve, up()] {
+        let result = session.handle(START, &Header::default(), Message::Error(error));
+        assert_eq!(result, Err(Reject::Unexpected { name: "Error" }));
+    }
 }
 
 #[test]
