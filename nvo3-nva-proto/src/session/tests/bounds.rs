@@ -146,7 +146,7 @@ fn sixteen_errors_of_a_peer_wait_to_be_polled_and_what_is_beyond_them_is_counted
 }
 
 #[test]
-fn a_message_and_an_ack_that_wait_answer_now_each() {
+fn each_thing_that_waits_to_be_polled_answers_now() {
     let mut nva = up();
     let waits = |nva: &Session| nva.poll_timeout() == Some((START, SessionTimer::Output));
     assert!(!waits(&nva));
@@ -160,6 +160,30 @@ fn a_message_and_an_ack_that_wait_answer_now_each() {
     assert_eq!(said(&mut nva, START), ["Ack"]);
     assert!(waits(&nva) && nva.poll_message().is_some());
     assert!(!waits(&nva));
+
+    assert!(nva.refuse(ERROR) && waits(&nva));
+    assert_eq!(said(&mut nva, START), ["Error"]);
+    assert!(!waits(&nva));
+
+    nva.handle(START, &Header::default(), Message::Hello(Hello { nonce: 5, ..hello() })).unwrap();
+    assert!(waits(&nva));
+    assert_eq!(said(&mut nva, START), ["HelloAck"]);
+    assert!(!waits(&nva));
+}
+
+#[test]
+fn each_reason_to_refuse_a_message_has_a_counter_of_its_own() {
+    let mut nva = up();
+    nva.handle(START, &under(1), numbered(1)).unwrap();
+    let other = Header { session: SessionId(8), ..under(2) };
+    for (times, header) in [(1, other), (2, under(1)), (3, under(99)), (4, under(0))] {
+        for _ in 0..times {
+            assert!(nva.handle(START, &header, numbered(1)).is_err());
+        }
+    }
+
+    let counters = nva.counters();
+    assert_eq!([counters.wrong_session, counters.repeated, counters.out_of_window, counters.unexpected], [1, 2, 3, 4]);
 }
 
 #[test]
