@@ -220,6 +220,18 @@ fn a_session_is_over_once_it_ended_and_all_that_it_had_was_polled() {
 }
 
 #[test]
+fn an_edge_that_is_closed_while_it_asks_for_a_session_asks_no_more() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
+    let _ = hello_of(&mut nve, START);
+
+    nve.close();
+
+    assert!(nve.is_over() && nve.poll_timeout().is_none());
+    assert_eq!(next_message(&mut nve, START + Micros::from_secs(9)), None);
+    assert_eq!(nve.poll_event(), None);
+}
+
+#[test]
 fn only_a_session_that_its_owner_did_not_close_counts_as_lost() {
     let (mut closed, mut lost) = (up(), up());
 
