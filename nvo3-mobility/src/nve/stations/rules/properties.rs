@@ -42,6 +42,17 @@ fn a_prepare_that_is_taken_raises_the_floor_to_just_below_its_version_and_a_revo
     });
 }
 
+/// Checks R-03, VMM-5-11.
+#[test]
+fn only_a_newer_move_takes_the_place_of_the_move_in_hand() {
+    every(|before, input, after| {
+        let (Some(old), Some((after, _))) = (before.state.plan(), after) else { return };
+        if let Some(new) = after.state.plan().filter(|new| *new != old) {
+            assert!(new.version > old.version && new.version > before.floor, "{before:?} with {input:?}");
+        }
+    });
+}
+
 /// Checks VMM-5-10.
 #[test]
 fn the_nve_whose_frames_the_entry_treats_apart_is_the_party_of_the_state() {
