@@ -43,10 +43,8 @@ impl Numbers {
         if number == 0 || number.saturating_add(WINDOW) <= self.highest {
             return Err(replayed);
         }
-        if number > self.highest {
-            self.forget_beyond(number);
-            self.highest = number;
-        }
+        self.forget_beyond(number);
+        self.highest = self.highest.max(number);
         let place = number % WINDOW;
         let bit = 1 << (place % WORD);
         let word = usize::try_from(place / WORD).ok().and_then(|word| self.came.get_mut(word)).ok_or(replayed)?;
@@ -57,7 +55,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// Clears the bits between the highest number and a higher one: those numbers were not received.
+    /// Clears the bits between the highest number and a higher one: those numbers were not received. A lower one clears none.
     fn forget_beyond(&mut self, number: u64) {
         let (from, steps) = (self.highest.saturating_add(1), number.saturating_sub(self.highest).min(WINDOW));
         for skipped in from..from.saturating_add(steps) {

@@ -57,6 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_does_not_show_what_it_was_made_of() {
+        assert_eq!(alloc::format!("{:?}", SeenKey::new(&Secret::from([1; 32]))), "SeenKey(..)");
+    }
+
+    #[test]
     fn only_the_key_that_proved_believes_and_only_what_it_said() {
         let (own, other) = (SeenKey::new(&Secret::from([1; 32])), SeenKey::new(&Secret::from([2; 32])));
         let seen = own.prove(7, RecordNo(9), 1);

@@ -152,6 +152,75 @@ fn a_ring_that_an_edge_cannot_use_is_refused() {
     assert_eq!(alloc::format!("{:?} {:?}", Secret::from([1; 32]), ring(&[(1, EDGE)])), "Secret(..) {1: NveId(1)}");
 }
 
+#[test]
+fn a_ring_tells_how_many_keys_it_has_and_their_largest_id() {
+    for (ids, last) in
+        [(&[][..], None), (&[(7, EDGE)], Some(key(7))), (&[(7, EDGE), (2, EDGE), (5, OTHER)], Some(key(7)))]
+    {
+        let keys = ring(ids);
+        assert_eq!((keys.len(), keys.is_empty(), keys.last()), (ids.len(), ids.is_empty(), last));
+    }
+}
+
+#[test]
+fn an_edge_is_heard_in_a_session_once_a_message_of_it_was_taken() {
+    let keys = ring(&[(1, EDGE)]);
+    let mut nva = NvaSeals::default();
+    let (session, other) = (SessionId(5), SessionId(6));
+    let (mut back, there) = (Vec::new(), sealed(&keys, Party::Nve, 1, 1, within(5), &Message::Keepalive));
+    Message::Keepalive.encode(&within(5), &mut back).unwrap();
+
+    nva.seal(&keys, EDGE, &mut back).unwrap();
+    assert!(!nva.is_heard(session) && !nva.is_heard(other));
+
+    nva.take(session, &keys.open(Party::Nve, &there).unwrap()).unwrap();
+    assert!(nva.is_heard(session) && !nva.is_heard(other));
+}
+
+/// An authority that has no such session has no number for its Error. The Error stays true however often it is said.
+///
+/// Checks VMM-10-10.
+#[test]
+fn only_an_error_without_a_number_is_believed_twice_in_a_session() {
+    let keys = ring(&[(1, EDGE)]);
+    let error = Message::Error(ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 });
+    for (message, number, expected) in [
+        (&error, 0, [true, true]),
+        (&error, 1, [true, false]),
+        (&Message::Keepalive, 0, [false, false]),
+        (&Message::Keepalive, 1, [true, false]),
+    ] {
+        let mut nve = NveSeals::new(keys.clone(), EDGE).unwrap();
+        let bytes = sealed(&keys, Party::Nva, 1, number, within(5), message);
+
+        let heard = [(); 2].map(|()| nve.open(SessionId(5), &bytes).is_ok());
+
+        assert_eq!(heard, expected, "{message:?} with number {number}");
+    }
+}
+
+/// The session refuses such a message. A challenge has a number too, and may be said again.
+#[test]
+fn a_message_outside_the_session_uses_up_no_number_of_it() {
+    let keys = ring(&[(1, EDGE)]);
+    let mut nve = NveSeals::new(keys.clone(), EDGE).unwrap();
+    let bytes = |session| sealed(&keys, Party::Nva, 1, 1, within(session), &Message::Keepalive);
+
+    for (session, from, expected) in [
+        (0, 0, true),
+        (0, 0, true),
+        (0, 5, true),
+        (5, 6, true),
+        (5, 0, true),
+        (5, 6, true),
+        (5, 5, true),
+        (5, 5, false),
+    ] {
+        let opened = nve.open(SessionId(session), &bytes(from)).is_ok();
+        assert_eq!(opened, expected, "a message of session {from} in session {session}");
+    }
+}
+
 /// Checks VMM-10-10.
 #[test]
 fn nothing_is_heard_twice_at_either_end() {

@@ -1,8 +1,7 @@
 //! The behaviour that sealed and unsealed ends have in common.
 
 use super::*;
-use crate::{ErrorCode, Invalidate, TsiKey, Version};
-use nvo3_wire::{Mac, Vni};
+use crate::ErrorCode;
 
 const EDGE: NveId = NveId(1);
 const SESSION: SessionId = SessionId(5);
@@ -11,11 +10,6 @@ fn datagram(session: SessionId, message: &Message) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.encode(&Header { session, ..Header::default() }, &mut bytes).unwrap();
     bytes
-}
-
-fn hint() -> Message {
-    let tsi = TsiKey { vn: Vni::MAX, mac: Mac::ZERO };
-    Message::Invalidate(Invalidate { tsi, nve: NveId(9), version: Version::default() })
 }
 
 #[test]
@@ -49,7 +43,13 @@ fn what_is_no_message_is_opened_where_the_transport_is_trusted_and_says_so_when_
 mod sealed {
     use super::*;
     use crate::auth::{KeyId, Secret};
-    use crate::{Instant, Micros};
+    use crate::{Instant, Invalidate, Micros, TsiKey, Version};
+    use nvo3_wire::{Mac, Vni};
+
+    fn hint() -> Message {
+        let tsi = TsiKey { vn: Vni::MAX, mac: Mac::ZERO };
+        Message::Invalidate(Invalidate { tsi, nve: NveId(9), version: Version::default() })
+    }
 
     fn ring(nves: &[NveId]) -> Keys {
         let mut keys = Keys::default();

@@ -167,4 +167,23 @@ mod tests {
             "SessionConfig.dead_after is 7 us: must be at least 2 s, which is twice keepalive"
         );
     }
+
+    #[test]
+    fn a_setting_works_at_its_bound_and_not_below() {
+        let good = SessionConfig::default();
+        let twice = good.keepalive.0 * 2;
+        let dead_after = |time| SessionConfig { dead_after: Micros(time), ..good };
+        let rto_initial = |time| SessionConfig { rto_initial: Micros(time), ..good };
+        let rto_max = |time| SessionConfig { rto_max: Micros(time), ..good };
+        let queue = |queue| SessionConfig { queue, ..good };
+        for (field, at, below) in [
+            ("dead_after", dead_after(twice), dead_after(twice - 1)),
+            ("rto_initial", rto_initial(good.rto_min.0), rto_initial(good.rto_min.0 - 1)),
+            ("rto_max", rto_max(good.rto_initial.0), rto_max(good.rto_initial.0 - 1)),
+            ("queue", queue(good.window), queue(good.window - 1)),
+        ] {
+            assert_eq!(at.validate(), Ok(()), "{field}");
+            assert!(matches!(below.validate(), Err(ConfigError::Below { field: named, .. }) if named == field));
+        }
+    }
 }

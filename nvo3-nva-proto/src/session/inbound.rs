@@ -45,8 +45,8 @@ impl Inbound {
             self.undecodable.insert(sequence);
         }
         self.waiting.insert(sequence, message.map(|message| Received { sequence, transaction, message }));
-        while self.waiting.contains_key(&self.ack.received.saturating_add(1)) {
-            self.ack.received = self.ack.received.saturating_add(1);
+        while let Some(next) = self.ack.received.checked_add(1).filter(|next| self.waiting.contains_key(next)) {
+            self.ack.received = next;
         }
         self.pass_undecodable();
         self.ack_due = true;
@@ -87,7 +87,8 @@ impl Inbound {
     /// Counts undecodable messages as in force, so that they hold up none behind them.
     fn pass_undecodable(&mut self) {
         while let Some(next) = self.undecodable.first().copied() {
-            if next > self.ack.in_force.saturating_add(1) || next > self.ack.received {
+            // A message that comes next was received: each one before it was.
+            if next > self.ack.in_force.saturating_add(1) {
                 return;
             }
             self.undecodable.pop_first();
@@ -112,5 +113,68 @@ impl Inbound {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.waiting.len().max(self.undecodable.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Option<Message> = Some(Message::Keepalive);
+    const UNDECODABLE: Option<Message> = None;
+
+    fn ack(inbound: &mut Inbound) -> (u32, u32) {
+        inbound.take_ack(true).map(|ack| (ack.received, ack.in_force)).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_comes_into_force_behind_all_that_was_sent_before_it_and_not_earlier() {
+        let mut inbound = Inbound::new(64);
+        for (sequence, message, expected) in [
+            (1, GOOD, (1, 0)),
+            (2, UNDECODABLE, (2, 0)),
+            (3, UNDECODABLE, (3, 0)),
+            (5, UNDECODABLE, (3, 0)),
+            (6, UNDECODABLE, (3, 0)),
+        ] {
+            inbound.insert(sequence, 0, message).unwrap();
+            assert_eq!(ack(&mut inbound), expected, "after {sequence}");
+        }
+
+        inbound.set_in_force(1);
+        assert_eq!(ack(&mut inbound), (3, 3));
+        inbound.insert(4, 0, GOOD).unwrap();
+        assert_eq!(ack(&mut inbound), (6, 3));
+        inbound.set_in_force(4);
+        assert_eq!(ack(&mut inbound), (6, 6));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_stays_within_the_window_while_nothing_comes_into_force() {
+        let mut inbound = Inbound::new(4);
+        inbound.insert(1, 0, GOOD).unwrap();
+        assert!(inbound.take().is_some());
+
+        for sequence in 2..=20 {
+            inbound.insert(sequence, 0, UNDECODABLE).unwrap();
+            assert_eq!(inbound.take(), None);
+        }
+
+        assert_eq!(inbound.held(), 4);
+    }
+
+    #[test]
+    fn the_last_sequence_ends_the_order() {
+        let taken = u32::MAX - 2;
+        let mut inbound = Inbound { taken, ack: Ack { received: taken, in_force: taken }, ..Inbound::new(4) };
+
+        for (sequence, message) in [(u32::MAX, UNDECODABLE), (u32::MAX - 1, GOOD)] {
+            assert_eq!(inbound.insert(sequence, 0, message), Ok(()));
+        }
+
+        assert_eq!(ack(&mut inbound), (u32::MAX, taken));
+        assert_eq!(inbound.insert(u32::MAX, 0, GOOD), Err(Reject::Repeated { sequence: u32::MAX }));
+        assert_eq!(inbound.take().map(|received| received.sequence), Some(u32::MAX - 1));
+        assert_eq!(inbound.take(), None);
     }
 }

@@ -114,7 +114,7 @@ impl Outbound {
         }
         self.rto.progress();
         self.progress = now;
-        self.again = self.under_way > 0 && received < self.recover;
+        self.again = received < self.recover;
         self.expires = if self.under_way > 0 { Some(now + self.rto.wait(config)) } else { None };
     }
 
@@ -123,9 +123,10 @@ impl Outbound {
         self.expires
     }
 
-    /// True if the peer acknowledged nothing for `dead_after` (the session of a client that never acknowledges is ended, DIR-13).
+    /// True at the end of a wait if the peer acknowledged nothing for `dead_after` (the session of a client that never acknowledges is
+    /// ended, DIR-13).
     pub(super) fn is_stuck(&self, config: &SessionConfig, now: Instant) -> bool {
-        self.under_way > 0 && now >= self.progress + config.dead_after
+        now >= self.progress + config.dead_after
     }
 
     /// Orders a retransmission: the wait ended.
@@ -143,15 +144,11 @@ impl Outbound {
 
     /// Writes the next datagram; returns true if it was sent before.
     pub(super) fn transmit(&mut self, config: &SessionConfig, now: Instant, out: &mut Vec<u8>) -> Option<bool> {
-        let again = core::mem::take(&mut self.again) && self.under_way > 0;
-        let next = if again {
-            0
-        } else if self.under_way < config.window.into() {
-            self.under_way
-        } else {
+        if !self.is_ready(config) {
             return None;
-        };
-        let entry = self.queue.get_mut(next)?;
+        }
+        let again = core::mem::take(&mut self.again);
+        let entry = self.queue.get_mut(if again { 0 } else { self.under_way })?;
         entry.sent = now;
         entry.again = again;
         out.extend_from_slice(&entry.datagram);

@@ -20,3 +20,30 @@ pub(super) fn between_half_and_all(seed: &mut u64, wait: Micros) -> Micros {
 pub(super) const fn up_to(seed: &mut u64, wait: Micros) -> Micros {
     Micros(draw(seed) % wait.0.saturating_add(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// The numbers are those of the reference implementation, <https://prng.di.unimi.it/splitmix64.c>.
+    #[test]
+    fn the_numbers_are_those_of_splitmix64() {
+        let mut state = 1_234_567;
+        assert_eq!(
+            [(); 3].map(|()| draw(&mut state)),
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
+    }
+
+    #[test]
+    fn a_wait_is_at_least_a_half_and_at_most_all_and_each_of_both_is_drawn() {
+        let mut seed = 1;
+        for wait in [0, 1, 2, 9, 10] {
+            let mut waits: Vec<_> = (0..500).map(|_| between_half_and_all(&mut seed, Micros(wait)).0).collect();
+            waits.sort_unstable();
+            waits.dedup();
+            assert_eq!(waits, (wait / 2..=wait).collect::<Vec<_>>());
+        }
+    }
+}

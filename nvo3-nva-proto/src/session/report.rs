@@ -200,3 +200,22 @@ pub struct SessionCounters {
     /// Calls with a time before that of an earlier call; the later time was used. 0 in a healthy system.
     pub clock_backwards: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// Programs print the names, and others read them.
+    #[test]
+    fn each_end_of_a_session_has_its_name_and_its_sentence() {
+        for (reason, name, sentence) in [
+            (DownReason::Dead, "dead", "the peer is silent or acknowledges nothing"),
+            (DownReason::UnknownSession, "unknown-session", "the peer has restarted and does not know the session"),
+            (DownReason::PeerClosed, "peer-closed", "the peer closed the session"),
+            (DownReason::Closed, "closed", "the owner closed the session"),
+        ] {
+            assert_eq!((reason.name(), reason.to_string().as_str()), (name, sentence));
+        }
+    }
+}

@@ -84,4 +84,15 @@ mod tests {
         rto.progress();
         assert_eq!(rto.wait(&config), settled);
     }
+
+    /// RFC 6298 §2.2 and §2.3 by hand: the smoothed round trip and four times its variation.
+    #[test]
+    fn each_round_trip_changes_the_wait_as_the_rfc_says() {
+        let config = SessionConfig::default();
+        let mut rto = Rto::new();
+        for (trip, wait) in [(8_000, 8_000 + 4 * 4_000), (16_000, 9_000 + 4 * 5_000), (1_000, 8_000 + 4 * 5_750)] {
+            rto.measured(Micros(trip));
+            assert_eq!(rto.wait(&config), Micros(wait), "after {trip}");
+        }
+    }
 }

@@ -94,7 +94,8 @@ impl Session {
 
     /// An NVA refuses to grant a session, or cannot.
     fn handle_refused_hello(&mut self, error: ErrorMessage) -> Result<(), Reject> {
-        if self.role != Role::Initiator || self.state != State::Connecting {
+        // Only an NVE is ever in this state.
+        if self.state != State::Connecting {
             return Err(Reject::Unexpected { name: "Error" });
         }
         self.peer_error(error);

@@ -1,6 +1,7 @@
 //! The bounds of a session hold, whatever arrives and whatever the owner does not poll.
 
 use super::network::{NVA, NVE, Network, grant, hello, numbered};
+use super::times::{START, said, under, up};
 use crate::session::{Reject, SendError, Session, SessionConfig, SessionTimer};
 use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, Role, SessionId};
 use alloc::vec;
@@ -115,6 +116,74 @@ fn a_million_inputs_that_nobody_drains_stay_within_bounds() {
         assert!(core::iter::from_fn(|| session.poll_event()).count() <= 20);
         assert!(session.counters().out_of_window > 0 && session.counters().errors_shed > 0);
     }
+}
+
+const ERROR: ErrorMessage = ErrorMessage { code: ErrorCode::Field, about: 0, sequence: 0, offset: 0, tlv: 0 };
+
+#[test]
+fn sixteen_errors_wait_to_be_sent_and_what_is_beyond_them_or_has_no_session_is_counted() {
+    let mut nva = up();
+    let taken = [(); 17].map(|()| nva.refuse(ERROR));
+    assert_eq!((taken.iter().position(|taken| !taken), nva.counters().errors_shed), (Some(16), 1));
+
+    while !said(&mut nva, START).is_empty() {}
+    assert_eq!(nva.counters().errors_sent, 16);
+
+    nva.close();
+    assert!(!nva.refuse(ERROR));
+    assert_eq!(nva.counters().errors_shed, 2);
+}
+
+#[test]
+fn sixteen_errors_of_a_peer_wait_to_be_polled_and_what_is_beyond_them_is_counted() {
+    let mut nva = up();
+    for _ in 0..17 {
+        nva.handle(START, &under(0), Message::Error(ERROR)).unwrap();
+    }
+
+    assert_eq!(core::iter::from_fn(|| nva.poll_event()).count(), 16);
+    assert_eq!(nva.counters().peer_errors_shed, 1);
+}
+
+#[test]
+fn each_thing_that_waits_to_be_polled_answers_now() {
+    let mut nva = up();
+    let waits = |nva: &Session| nva.poll_timeout() == Some((START, SessionTimer::Output));
+    assert!(!waits(&nva));
+
+    nva.handle(START, &under(1), numbered(1)).unwrap();
+    assert!(nva.poll_message().is_some() && waits(&nva));
+    assert_eq!(said(&mut nva, START), ["Ack"]);
+    assert!(!waits(&nva));
+
+    nva.handle(START, &under(2), numbered(2)).unwrap();
+    assert_eq!(said(&mut nva, START), ["Ack"]);
+    assert!(waits(&nva) && nva.poll_message().is_some());
+    assert!(!waits(&nva));
+
+    assert!(nva.refuse(ERROR) && waits(&nva));
+    assert_eq!(said(&mut nva, START), ["Error"]);
+    assert!(!waits(&nva));
+
+    nva.handle(START, &Header::default(), Message::Hello(Hello { nonce: 5, ..hello() })).unwrap();
+    assert!(waits(&nva));
+    assert_eq!(said(&mut nva, START), ["HelloAck"]);
+    assert!(!waits(&nva));
+}
+
+#[test]
+fn each_reason_to_refuse_a_message_has_a_counter_of_its_own() {
+    let mut nva = up();
+    nva.handle(START, &under(1), numbered(1)).unwrap();
+    let other = Header { session: SessionId(8), ..under(2) };
+    for (times, header) in [(1, other), (2, under(1)), (3, under(99)), (4, under(0))] {
+        for _ in 0..times {
+            assert!(nva.handle(START, &header, numbered(1)).is_err());
+        }
+    }
+
+    let counters = nva.counters();
+    assert_eq!([counters.wrong_session, counters.repeated, counters.out_of_window, counters.unexpected], [1, 2, 3, 4]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The begin and the end of a session, and the next session.
 
 use super::network::{GOOD, NVA, NVE, Network, Way, grant, hello, numbered};
+use super::times::{START, up};
+use crate::session::random::draw;
 use crate::session::{DownReason, Reject, SendError, Session, SessionConfig, SessionEvent, SessionTimer};
 use crate::{Ack, ErrorCode, ErrorMessage, Header, Hello, HelloAck, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
@@ -77,6 +79,30 @@ fn a_late_hello_ack_with_an_old_nonce_is_ignored() {
     assert_eq!(refused, Err(Reject::Unexpected { name: "HelloAck" }));
     nve.handle(Instant(11_000_002), &under(10), Message::HelloAck(good)).unwrap();
     assert_eq!(nve.id(), SessionId(10));
+}
+
+#[test]
+fn the_first_nonce_is_the_first_number_of_the_seed() {
+    let (seed, mut state) = (3, 3);
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), seed).unwrap();
+
+    assert_eq!(hello_of(&mut nve, Instant(1)).nonce, draw(&mut state));
+}
+
+#[test]
+fn an_error_outside_a_session_is_taken_only_while_a_session_is_asked_for() {
+    let error = ErrorMessage { code: ErrorCode::Field, about: 1, sequence: 0, offset: 0, tlv: 0 };
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
+    let nonce = hello_of(&mut nve, START).nonce;
+
+    nve.handle(START, &Header::default(), Message::Error(error)).unwrap();
+    assert_eq!(nve.poll_event(), Some(SessionEvent::PeerError(error)));
+    nve.handle(START, &under(9), Message::HelloAck(HelloAck { nonce, ..grant(9) })).unwrap();
+
+    for mut session in [nve, up()] {
+        let result = session.handle(START, &Header::default(), Message::Error(error));
+        assert_eq!(result, Err(Reject::Unexpected { name: "Error" }));
+    }
 }
 
 #[test]
@@ -177,6 +203,42 @@ fn what_arrived_before_a_goodbye_is_still_given_out() {
 
     assert_eq!(nva.poll_message().map(|r| r.message), Some(numbered(1)));
     assert_eq!(nva.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+}
+
+#[test]
+fn a_session_is_over_once_it_ended_and_all_that_it_had_was_polled() {
+    let mut nva = up();
+    assert!(!nva.is_over());
+    nva.handle(START, &Header { sequence: 1, ..under(9) }, numbered(1)).unwrap();
+    nva.handle(START, &under(9), Message::Goodbye).unwrap();
+
+    assert!(!nva.is_over());
+    assert_eq!(nva.poll_event(), Some(SessionEvent::Down(DownReason::PeerClosed)));
+    assert!(!nva.is_over());
+    assert!(nva.poll_message().is_some());
+    assert!(nva.is_over());
+}
+
+#[test]
+fn an_edge_that_is_closed_while_it_asks_for_a_session_asks_no_more() {
+    let mut nve = Session::initiate(SessionConfig::default(), hello(), 3).unwrap();
+    let _ = hello_of(&mut nve, START);
+
+    nve.close();
+
+    assert!(nve.is_over() && nve.poll_timeout().is_none());
+    assert_eq!(next_message(&mut nve, START + Micros::from_secs(9)), None);
+    assert_eq!(nve.poll_event(), None);
+}
+
+#[test]
+fn only_a_session_that_its_owner_did_not_close_counts_as_lost() {
+    let (mut closed, mut lost) = (up(), up());
+
+    closed.close();
+    lost.handle(START, &under(9), Message::Goodbye).unwrap();
+
+    assert_eq!((closed.counters().lost, lost.counters().lost), (0, 1));
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod network;
 mod order;
 mod times;
 mod versions;
+mod window;

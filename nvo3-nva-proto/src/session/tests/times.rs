@@ -5,23 +5,27 @@ use crate::session::{DownReason, Session, SessionConfig, SessionEvent, SessionTi
 use crate::{Ack, Header, Hello, Instant, Message, Micros, SessionId};
 use alloc::vec::Vec;
 
-const START: Instant = Instant(1_000_000);
+pub(super) const START: Instant = Instant(1_000_000);
 
-fn under(sequence: u32) -> Header {
+pub(super) fn under(sequence: u32) -> Header {
     Header { session: SessionId(9), sequence, transaction: 0 }
 }
 
 /// An authority's side with a session, which has said its HelloAck.
-fn up() -> Session {
+pub(super) fn up() -> Session {
+    up_with(SessionConfig::default())
+}
+
+pub(super) fn up_with(config: SessionConfig) -> Session {
     let asked = Hello { nonce: 5, ..hello() };
-    let mut nva = Session::accept(SessionConfig::default(), START, &asked, grant(9)).unwrap();
+    let mut nva = Session::accept(config, START, &asked, grant(9)).unwrap();
     assert_eq!(said(&mut nva, START), ["HelloAck"]);
     while nva.poll_event().is_some() {}
     nva
 }
 
 /// The first ten messages that a session says at this time.
-fn said(session: &mut Session, now: Instant) -> Vec<&'static str> {
+pub(super) fn said(session: &mut Session, now: Instant) -> Vec<&'static str> {
     let mut datagram = Vec::new();
     core::iter::from_fn(|| {
         session.poll_transmit(now, &mut datagram).then(|| Message::decode(&datagram).unwrap().1.name())

@@ -1,6 +1,6 @@
 //! Tests of what a state and a news say of themselves, and of late words, over all states of the table.
 
-use super::Input::{Applied, Left, Suspend};
+use super::Input::{Applied, Confirm, Left, PrepareNew, PrepareOld, Revoke, Suspend, Yield};
 use super::State::*;
 use super::tests::{BEFORE, M, all_states, delivers, every};
 use super::*;
@@ -19,6 +19,48 @@ fn a_late_word_about_another_move_changes_nothing() {
             assert_eq!(after, None, "{before:?} with {input:?}");
         }
     });
+}
+
+/// The outcome of a move may have the version of the move, so *Prepare* keeps the floor below it.
+///
+/// Checks R-03, VMM-4.2-09.
+#[test]
+fn a_prepare_that_is_taken_raises_the_floor_to_just_below_its_version_and_a_revoke_to_its_version() {
+    every(|before, input, after| {
+        let Some((after, _)) = after else { return };
+        let floor = match input {
+            PrepareOld(p, _) | Yield(p) | Confirm(p) | PrepareNew(p) if after.state.plan() == Some(&p) => {
+                Version { generation: p.version.generation - 1, ..p.version }
+            }
+            Revoke(p) => p.version,
+            _ => return,
+        };
+        assert!(after.floor >= floor, "{before:?} with {input:?}");
+        if !matches!(after.state, Activating(_) | Holding(_)) {
+            assert_eq!(after.floor, floor.max(before.floor), "{before:?} with {input:?}");
+        }
+    });
+}
+
+/// Checks R-03, VMM-5-11.
+#[test]
+fn only_a_newer_move_takes_the_place_of_the_move_in_hand() {
+    every(|before, input, after| {
+        let (Some(old), Some((after, _))) = (before.state.plan(), after) else { return };
+        if let Some(new) = after.state.plan().filter(|new| *new != old) {
+            assert!(new.version > old.version && new.version > before.floor, "{before:?} with {input:?}");
+        }
+    });
+}
+
+/// Checks VMM-5-10.
+#[test]
+fn the_nve_whose_frames_the_entry_treats_apart_is_the_party_of_the_state() {
+    for state in all_states() {
+        if let Some(party) = entry_alone(state).and_then(|entry| entry.party) {
+            assert_eq!(state.party(), Some(party), "{state:?}");
+        }
+    }
 }
 
 #[test]
