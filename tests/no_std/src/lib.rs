@@ -25,7 +25,9 @@ pub extern "C" fn nvo3_wire_is_announcement(frame: &[u8; 64]) -> u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     use nvo3_wire::ethernet::Link;
-    use nvo3_wire::{EtherType, arp, dhcpv4, dhcpv6, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan, vxlan_gpe};
+    use nvo3_wire::{
+        EtherType, arp, dhcpv4, dhcpv6, geneve, gre, icmpv4, igmp, ipv4, ipv6, mld, nd, tcp, udp, vxlan, vxlan_gpe,
+    };
 
     fn seen<T, E>(result: Result<T, E>) -> u32 {
         u32::from(result.is_ok())
@@ -33,7 +35,10 @@ pub extern "C" fn nvo3_wire_reads(frame: &[u8; 256]) -> u32 {
     fn datagram(udp: udp::Datagram<'_>) -> u32 {
         let dhcp = dhcpv4::Message::parse(udp.payload).map_or(0, |message| u32::from(message.wanted().is_some()));
         let dhcpv6 = dhcpv6::Message::parse(udp.payload).map_or(0, |message| message.wanted().count() as u32);
-        dhcp + dhcpv6 + seen(vxlan::parse(udp.payload)) + seen(vxlan_gpe::parse(udp.payload)) + seen(geneve::Packet::parse(udp.payload))
+        dhcp + dhcpv6
+            + seen(vxlan::parse(udp.payload))
+            + seen(vxlan_gpe::parse(udp.payload))
+            + seen(geneve::Packet::parse(udp.payload))
     }
     fn upper(protocol: u8, bytes: &[u8]) -> u32 {
         match protocol {
