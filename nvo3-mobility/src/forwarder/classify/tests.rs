@@ -78,6 +78,23 @@ fn control_sees_whole_dhcp_to_a_server_where_addresses_are_learned_and_not_in_a_
 
 /// Checks VMM-10-02.
 #[test]
+fn a_snap_header_behind_a_length_hides_a_protocol_and_behind_an_ether_type_is_data() {
+    for (field, expected) in [([5, 0xff], Err(DropReason::HiddenProtocol)), ([6, 0], Ok(Class::Data))] {
+        let frame = [&[2; 12], &field[..], &[0xaa, 0xaa, 3, 0, 0, 0, 8, 6]].concat();
+        let judged = judge(&frame, &parse(&frame).unwrap(), &PortPolicy::untrusted(), |_, _| true);
+        assert_eq!(judged, expected, "{field:?}");
+    }
+}
+
+#[test]
+fn the_longest_frame_is_read_and_a_longer_one_is_not() {
+    let longest = [2; MAX_FRAME + 1];
+    assert!(parse(&longest[..MAX_FRAME]).is_some());
+    assert!(parse(&longest).is_none());
+}
+
+/// Checks VMM-10-02.
+#[test]
 fn a_payload_of_an_unknown_version_is_no_packet_and_claims_nothing() {
     for ether_type in [[8, 0], [0x86, 0xdd]] {
         for version in 0..16 {
