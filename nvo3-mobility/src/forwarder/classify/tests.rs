@@ -76,6 +76,42 @@ fn control_sees_whole_dhcp_to_a_server_where_addresses_are_learned_and_not_in_a_
     assert_eq!(others.map(|frame| class(&frame, &learns)), [Ok(Class::Data); 4]);
 }
 
+/// An IPv4 packet from the bound address, or from none.
+fn v4_packet(source: [u8; 4], protocol: u8, fragment: [u8; 2], behind: &[u8]) -> Vec<u8> {
+    let length = 20 + behind.len() as u8;
+    let head = [0x45, 0, 0, length, 0, 0, fragment[0], fragment[1], 64, protocol, 0, 0];
+    [&[0xff; 6], &MAC.0[..], &[8, 0], &head, &source, &[255; 4], behind].concat()
+}
+
+#[test]
+fn a_dhcp_server_s_ports_count_in_udp_that_begins_in_the_frame_alone() {
+    let ports = [0, 67, 0, 68, 0, 8, 0, 0];
+    let class = |protocol, fragment| {
+        let frame = v4_packet(IP.0, protocol, fragment, &ports);
+        judge(&frame, &parse(&frame).unwrap(), &PortPolicy::untrusted(), |_, _| true)
+    };
+
+    for first in [[0, 0], [0x20, 0]] {
+        assert_eq!(class(17, first), Err(DropReason::DhcpServerNotAllowed));
+        assert_eq!(class(6, first), Ok(Class::Data));
+    }
+    assert_eq!((class(17, [0, 1]), class(6, [0, 1])), (Ok(Class::Data), Ok(Class::Data)));
+}
+
+/// Checks VMM-10-02.
+#[test]
+fn a_host_without_an_address_sends_whole_packets_alone() {
+    let class = |protocol, fragment| {
+        let frame = v4_packet([0; 4], protocol, fragment, &[0, 68, 0, 67, 0, 8, 0, 0]);
+        judge(&frame, &parse(&frame).unwrap(), &PortPolicy::untrusted(), |_, _| false)
+    };
+
+    assert_eq!((class(2, [0, 0]), class(17, [0, 0])), (Ok(Class::Joining), Ok(Class::Data)));
+    for part in [[0x20, 0], [0, 1], [0x20, 1]] {
+        assert!(class(2, part).is_err() && class(17, part).is_err());
+    }
+}
+
 /// Checks VMM-10-02.
 #[test]
 fn a_snap_header_behind_a_length_hides_a_protocol_and_behind_an_ether_type_is_data() {
