@@ -180,19 +180,14 @@ impl Registrar {
             self.restated.claim(from, key);
             return refused(RegistrationResult::Accepted);
         }
-        let against = self.judge_entry(facts, full, protected, from, key, &claim.ips);
-        match against {
+        if let Some(against) = self.judge_entry(facts, full, protected, from, key, &claim.ips) {
+            let is_duplicate = matches!(against, Verdict::Answer(RegistrationResult::Duplicate, _));
             // A claim that knows an older mapping of its own TSI may not know either that another TSI has the address now.
-            Some(Verdict::Answer(RegistrationResult::Duplicate, _))
-                if !full
-                    && registration.is_none_or(|registration| registration.nve() == from)
-                    && claim.expected.unwrap_or_default() >= current
-                    && let Some(shed) = self.sheds(facts, key, &claim.ips) =>
-            {
-                return shed;
-            }
-            Some(against) => return against,
-            None => {}
+            let may_take = !full
+                && registration.is_none_or(|registration| registration.nve() == from)
+                && claim.expected.unwrap_or_default() >= current;
+            let shed = if is_duplicate && may_take { self.sheds(facts, key, &claim.ips) } else { None };
+            return shed.unwrap_or(against);
         }
         // A claim waits for the outcome of the move, and so does a change of addresses. A frame waits for the NVE that may have the VM.
         let waits = book.move_with(&key).is_some() || unsure && !claim.by_word;
