@@ -202,8 +202,8 @@ pub struct PortPolicy {
     pub learn_macs: u32,
     /// The addresses that the port shares with other ports of the VN, here or at other NVEs: virtual routers' MACs
     /// ([`Mac::is_virtual_router`]) and MACs of the port's own stations, each with at least one IP address that is not bound to it. For
-    /// those of its stations, the NVA's [`Policy::share`](crate::nva::Policy::share) says who else has the address. The port that announced one last, by a gratuitous ARP or an
-    /// unsolicited NA, has it. A port without it in its policy cannot have it. Default: none.
+    /// those of its stations, the NVA's [`Policy::share`](crate::nva::Policy::share) says who else has the address. The port that announced
+    /// one last, by a gratuitous ARP or an unsolicited NA, has it. A port without it in its policy cannot have it. Default: none.
     pub shared: Vec<Binding>,
 }
 

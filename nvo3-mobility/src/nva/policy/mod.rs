@@ -48,7 +48,9 @@ pub enum LocatorsFrom {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Policy {
     rules: BTreeMap<NveId, Rule>,
-    shared: BTreeMap<(Vni, IpAddr), BTreeSet<Mac>>,
+    /// A list of entries, which every format can store.
+    #[cfg_attr(feature = "serde", serde(default))]
+    shared: BTreeSet<(Vni, IpAddr, Mac)>,
 }
 
 impl Policy {
@@ -61,12 +63,12 @@ impl Policy {
     /// the one of them that had it, which is not asked. An NVE claims it when the TSI announces it at a port that shares it
     /// ([`PortPolicy::shared`](crate::table::PortPolicy::shared)).
     pub fn share(&mut self, vn: Vni, ip: IpAddr, macs: impl IntoIterator<Item = Mac>) {
-        self.shared.entry((vn, ip)).or_default().extend(macs);
+        self.shared.extend(macs.into_iter().map(|mac| (vn, ip, mac)));
     }
 
     /// True if a TSI is one of those that share an address.
     pub fn shares(&self, key: &TsiKey, ip: IpAddr) -> bool {
-        self.shared.get(&(key.vn, ip)).is_some_and(|macs| macs.contains(&key.mac))
+        self.shared.contains(&(key.vn, ip, key.mac))
     }
 
     /// True if an NVE may have a TSI with these addresses.
