@@ -1,7 +1,7 @@
 //! An address that VMs share under their own MACs: keepalived without a virtual MAC, and the address of a cluster.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
-use nvo3_mobility::nva::NvaConfig;
+use nvo3_mobility::nva::{NvaConfig, Policy};
 use nvo3_mobility::nve::rules::State;
 use nvo3_mobility::nve::{self, Error, Handled};
 use nvo3_mobility::table::{Binding, PortPolicy, VapId};
@@ -270,4 +270,12 @@ proptest! {
         prop_assert_eq!(holders(&world), [2]);
         assert_all_run(&world, &[(1, 0), (2, 1)]);
     }
+}
+
+#[test]
+fn a_policy_with_shared_addresses_is_stored_as_json_and_one_of_before_reads() {
+    let policy = config().policy;
+    let text = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy);
+    assert_eq!(serde_json::from_str::<Policy>(r#"{"rules":{}}"#).unwrap(), Policy::default());
 }
