@@ -53,6 +53,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
+use crate::clock::Clock;
 use arrayvec::ArrayVec;
 use core::fmt;
 use nvo3_nva_proto::{Instant, Micros};
@@ -128,6 +129,13 @@ pub struct Waiting {
     pub count: usize,
     /// The time at which the owner last did something about the duty, or at which the duty began to wait.
     pub since: Instant,
+}
+
+impl Waiting {
+    /// The same with the time on the owner's clock.
+    pub(crate) fn on(self, clock: Clock) -> Self {
+        Self { since: clock.reading(self.since), ..self }
+    }
 }
 
 impl fmt::Display for Waiting {

@@ -140,6 +140,7 @@
 
 extern crate alloc;
 
+mod clock;
 pub mod edge;
 mod error;
 pub mod fairness;

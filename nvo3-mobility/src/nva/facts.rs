@@ -3,13 +3,14 @@
 use super::NvaConfig;
 use super::book::{Book, Effects, PlannedMove, Record};
 use super::policy::Quota;
+use crate::clock::Clock;
 use alloc::collections::BTreeMap;
 use core::cmp::Ordering;
 use nvo3_nva_proto::{HelloAck, Instant, Mapping, NveId, Place, RecordNo, Seen, SessionId, Tsi, TsiKey, Version};
 
 /// The time, the configuration, the book, and the place of each NVE.
 pub(super) struct Facts {
-    now: Instant,
+    clock: Clock,
     config: NvaConfig,
     book: Book,
     /// The places that management admitted. Management admits again after each start, so there is no record of them.
@@ -25,11 +26,17 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn new(now: Instant, config: NvaConfig, book: Book, trusted: bool) -> Self {
         let was_empty = book.tsi_count() == 0;
-        Self { now, config, book, places: BTreeMap::new(), trusted, loss_noted: false, was_empty }
+        let clock = Clock::new(now);
+        Self { clock, config, book, places: BTreeMap::new(), trusted, loss_noted: false, was_empty }
     }
 
     pub(super) const fn now(&self) -> Instant {
-        self.now
+        self.clock.now()
+    }
+
+    /// The time of the machine, and how it comes from readings of the owner's clock.
+    pub(super) const fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(super) const fn config(&self) -> &NvaConfig {
@@ -144,11 +151,9 @@ impl Facts {
         self.places.keys().copied()
     }
 
-    /// Sets the time, which never goes back. False if `now` is earlier.
-    pub(super) fn set_time(&mut self, now: Instant) -> bool {
-        let forward = now >= self.now;
-        self.now = self.now.max(now);
-        forward
+    /// Takes a reading of the owner's clock. False if the clock went back.
+    pub(super) const fn read_clock(&mut self, reading: Instant) -> bool {
+        self.clock.read(reading)
     }
 
     /// Sets the place of an NVE. Gives the place before.

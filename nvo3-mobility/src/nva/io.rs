@@ -481,7 +481,7 @@ pub struct NvaCounters {
     pub shed_early: u64,
     /// Restatements that were not in order. Healthy: 0.
     pub disordered: u64,
-    /// Calls with an earlier time than a call before. The later time was used. Healthy: 0.
+    /// Calls with an earlier time than a call before. The machine's time went on from the later one. Healthy: 0.
     pub clock_backwards: u64,
     /// Messages that an NVE's forwarder did not follow ([`Event::NotFollowed`] if one was about a move). Healthy: 0.
     pub not_followed: u64,

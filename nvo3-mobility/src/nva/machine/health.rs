@@ -32,11 +32,12 @@ impl Nva {
     ///
     /// A duty that has waited for [`PATIENCE`](crate::health::PATIENCE) also makes one [`Event::Stalled`].
     pub fn health(&self, now: Instant) -> Health {
-        let now = now.max(self.facts.now());
+        let clock = self.facts.clock();
+        let now = clock.at(now);
         let waiting = self.watches.0.iter().filter_map(|(duty, watch)| {
             let (mut watch, count) = (*watch, self.owed(now, *duty));
             watch.note(now, count);
-            watch.waiting(*duty, count)
+            watch.waiting(*duty, count).map(|waiting| waiting.on(clock))
         });
         waiting.collect()
     }
@@ -71,7 +72,7 @@ impl Nva {
             if watch.is_due(now)
                 && let Some(waiting) = watch.waiting(*duty, count)
             {
-                self.tell(Event::Stalled(waiting));
+                self.tell(Event::Stalled(waiting.on(self.facts.clock())));
             }
         }
         self.watches = watches;
@@ -244,5 +245,25 @@ mod tests {
         comes_in(&mut world, at + PATIENCE);
 
         assert_eq!(world.stalled(), [Duty::HandleTimeout]);
+    }
+
+    #[test]
+    fn the_timers_of_an_authority_whose_clock_is_set_back_run_on() {
+        const HOUR: Micros = Micros::from_secs(3_600);
+        let mut nva = Nva::new(NvaConfig::new(Transport::Trusted), 1, START + HOUR).unwrap();
+        while let Some((at, _)) = nva.poll_persist() {
+            nva.handle(START + HOUR, Input::Persisted(at)).unwrap();
+        }
+        let (due, which) = nva.poll_timeout().unwrap();
+        assert_eq!(which, Timer::Grace);
+        let left = Micros(due.0 - (START + HOUR).0);
+
+        nva.handle_timeout(START);
+        assert_eq!((nva.poll_timeout(), nva.counters().clock_backwards), (Some((START + left, Timer::Grace)), 1));
+        nva.handle_timeout(START + Micros(left.0 - 1));
+        assert_eq!(nva.poll_timeout(), Some((START + left, Timer::Grace)));
+        nva.handle_timeout(START + left);
+        assert!(nva.poll_timeout().is_none_or(|(_, which)| which != Timer::Grace));
+        assert_eq!(nva.counters().clock_backwards, 1);
     }
 }

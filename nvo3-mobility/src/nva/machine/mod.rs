@@ -207,7 +207,7 @@ impl Nva {
     }
 
     fn set_time(&mut self, now: Instant) {
-        if !self.facts.set_time(now) {
+        if !self.facts.read_clock(now) {
             self.counters.clock_backwards += 1;
         }
     }
@@ -269,7 +269,7 @@ impl Nva {
     #[must_use = "the machine must be told of this time at the latest, by `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         if self.journal.waits() || self.peers.outputs() > 0 || self.events.ready() > 0 {
-            return Some((self.facts.now(), Timer::Output));
+            return Some((self.facts.clock().reading(self.facts.now()), Timer::Output));
         }
         let session = self.peers.next_timer().map(|(at, nve, which)| (at, Timer::Session(nve, which)));
         let deadline = self.conduct.next_timer().map(|(at, id)| (at, Timer::Move(id)));
@@ -278,14 +278,16 @@ impl Nva {
         let done = self.publish.next_done().map(|(at, id)| (at, Timer::Done(id)));
         let health = self.watches.deadline().map(|at| (at, Timer::Health));
         let registrations = self.registrar.next_timer().map(|at| (at, Timer::Registrations));
-        [session, deadline, grace, registrations, members, done, health].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let all = [session, deadline, grace, registrations, members, done, health];
+        let (at, which) = all.into_iter().flatten().min_by_key(|(at, _)| *at)?;
+        Some((self.facts.clock().reading(at), which))
     }
 
     /// Handles every deadline that has passed at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_time(now);
-        for nve in self.peers.due(now) {
-            self.peers.handle_timeout(now, nve);
+        for nve in self.peers.due(self.facts.now()) {
+            self.peers.handle_timeout(self.facts.now(), nve);
             self.pump(nve);
         }
         if self.peers.grace().is_some_and(|at| at <= self.facts.now()) {
