@@ -1,10 +1,10 @@
 //! Everything that comes into being has an end that needs nobody's goodwill.
 
-use crate::world::{announces, comes_back, config, mapped, state};
+use crate::world::{announces, comes_back, config, mapped, plan, state};
 use nvo3_mobility::nva::{self, Nva};
 use nvo3_mobility::nve;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Micros, NveId};
+use nvo3_nva_proto::{Micros, MoveId, NveId};
 use nvo3_tests::direct::{Direct, To, place, tsi};
 use nvo3_wire::Mac;
 
@@ -230,4 +230,29 @@ fn a_claim_ends_when_its_nve_withdraws_it() {
 
     assert_eq!((state(&world, 0, &tsi(1).key), world.nva.book().open_moves()), ("here", 0));
     assert_eq!(mapped(&world, &tsi(1).key), Some(1));
+}
+
+/// The old NVE of a move restarts while the VM is stopped there, and restates nothing. The move is called off, which gives it the VM again.
+#[test]
+fn a_vm_that_an_aborted_move_leaves_at_a_restarted_nve_stays_registered() {
+    let mut world = Direct::with(3, config(1));
+    let (vm, id) = (tsi(1), MoveId(10));
+    world.start(0, 1, vm.clone());
+    world.attach(1, 1, vec![vm.clone()]);
+    plan(&mut world, id.0, vm.key, 2);
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: id, stopped_at: None });
+    world.restart_edge(0);
+    world.nva.handle(world.now, nva::Input::Cancel(id)).unwrap();
+    world.attach(0, 1, vec![vm.clone()]);
+    world.tell(0, nve::Input::Connect);
+    world.run(Micros::from_secs(2));
+    assert_eq!(state(&world, 0, &vm.key), "halted");
+    world.tell(0, nve::Input::Activate { key: vm.key, move_id: None });
+
+    world.run(Micros::from_secs(600));
+
+    assert_eq!((state(&world, 0, &vm.key), mapped(&world, &vm.key)), ("here", Some(1)));
+    assert!(!world.events.iter().any(|event| matches!(event, nva::Event::Omitted { .. })), "{:?}", world.events);
+    world.attach(2, 1, vec![vm.clone()]);
+    plan(&mut world, 20, vm.key, 3);
 }

@@ -1,7 +1,7 @@
 //! The messages of NVEs, on their way to the rooms.
 
 use super::Nva;
-use crate::nva::book::Record;
+use crate::nva::book::{self, Record};
 use crate::nva::conduct::rules;
 use crate::nva::io::Event;
 use crate::nva::peers::{Heard, Letter, Receipt, Said};
@@ -104,9 +104,22 @@ impl Nva {
         match receipt {
             Receipt::Outcome(id, side) => {
                 self.conduct.note_heard(nve, id);
+                self.note_has_again(nve, id, side);
                 self.try_step(id, rules::Input::InForce(side));
             }
             Receipt::Update(id) => self.follows(id, nve),
+        }
+    }
+
+    /// The outcome of an aborted move is in force at the old NVE: the TSIs rest there, also if the NVE had restarted and did not restate
+    /// them.
+    fn note_has_again(&mut self, nve: NveId, id: MoveId, side: Side) {
+        let Some(this_move) = self.facts.book().get_move(id).filter(|_| side == Side::Old) else { return };
+        if !matches!(this_move.outcome(), Some(book::Outcome::Aborted(_))) {
+            return;
+        }
+        for key in this_move.plan().tsis.clone() {
+            self.registrar.restated_mut().claim(nve, key);
         }
     }
 
