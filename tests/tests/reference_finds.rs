@@ -90,7 +90,7 @@ fn one_tsi_asks_for_an_outcome_although_another_was_refused() {
 fn a_party_hears_of_a_move_that_ended_without_it_before_the_next_also_where_that_word_is_lost() {
     let (mut world, key) = (Direct::new(2), tsi(1).key);
     world.start(0, 1, tsi(1));
-    // An NVA that began with records need not wait until an NVE has restated before it plans a move.
+    // An NVA that began with records need not wait until the new NVE has restated before it plans a move.
     world.restart_nva();
     world.run(Micros::from_secs(6));
     world.attach(1, 1, vec![tsi(1)]);

@@ -3,8 +3,8 @@
 use crate::world::{announces, config, copy_of, hot, mapped, replaced, rewinds, state};
 use nvo3_mobility::nva::{self, Record};
 use nvo3_mobility::nve;
-use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, TsiKey, Version};
-use nvo3_tests::direct::{Direct, tsi};
+use nvo3_nva_proto::{Micros, MoveId, MoveKind, MoveResult, NveId, Refusal, TsiKey, Version};
+use nvo3_tests::direct::{Direct, peer, tsi};
 
 /// A world of three edges whose VM has moved by these moves, each an id and an edge. The VM starts at the first edge.
 fn moved(moves: &[(u64, usize)]) -> (Direct, TsiKey) {
@@ -227,4 +227,57 @@ fn an_old_nve_that_missed_the_end_of_a_lost_move_leaves_it() {
 
     assert_runs_at(&world, &vm, 2, "");
     assert!(has_left(&world, 0, &vm), "{}", state(&world, 0, &vm));
+}
+
+/// The copy has the VM at an NVE that it left. That NVE has a session, and says only then that nothing rests there.
+#[test]
+fn no_move_is_planned_before_the_nve_of_the_copy_has_restated_the_vm() {
+    let (mut world, vm) = moved(&[]);
+    let copy = world.records.clone();
+    hot(&mut world, 10, &tsi(1), 0, 1);
+    world.silence(0);
+    world.silence(1);
+    replaced(&mut world, 1, copy);
+    world.run(Micros::from_secs(6));
+    let plan = |world: &mut Direct| {
+        let (id, to, kind, deadline) = (MoveId(20), NveId(3), MoveKind::Hot, Micros::from_secs(5));
+        world.nva.handle(world.now, nva::Input::Move { id, tsis: vec![vm], to, kind, deadline })
+    };
+    let refused = |why| Err(nva::Error::Refused { id: MoveId(20), why });
+
+    let mut hello = Vec::new();
+    while world.edges[0].nve_mut().poll_transmit(world.now, &mut hello).is_none() {
+        world.now = world.now + Micros(10_000);
+        world.edges[0].nve_mut().handle_timeout(world.now);
+    }
+    world.nva.handle_datagram(world.now, peer(1), &hello);
+    assert_eq!(plan(&mut world), refused(Refusal::NoSession));
+
+    world.hear(0);
+    world.run(Micros::from_secs(6));
+    assert_eq!(plan(&mut world), refused(Refusal::WrongPlace));
+
+    world.hear(1);
+    world.run(Micros::from_secs(30));
+    assert_runs_at(&world, &vm, 1, "");
+    assert_eq!(plan(&mut world), Ok(()));
+}
+
+/// The copy has the VM at an NVE that it left. It was in a further move when the records went back, and the new NVE died.
+#[test]
+fn a_vm_of_a_lost_move_rests_where_it_stopped_although_the_copy_has_it_elsewhere() {
+    let (mut world, vm) = moved(&[]);
+    let copy = world.records.clone();
+    hot(&mut world, 10, &tsi(1), 0, 1);
+    world.attach(2, 1, vec![tsi(1)]);
+    world.plan(20, vec![vm], 3);
+    world.tell(1, nve::Input::Suspend { key: vm, move_id: MoveId(20), stopped_at: None });
+    world.silence(2);
+    replaced(&mut world, 1, copy);
+    world.nva.handle(world.now, nva::Input::Fenced(NveId(3))).unwrap();
+    world.run(Micros::from_secs(30));
+
+    assert_eq!((mapped(&world, &vm), state(&world, 1, &vm)), (Some(2), "halted"));
+    world.tell(1, nve::Input::Activate { key: vm, move_id: None });
+    assert_runs_at(&world, &vm, 1, "");
 }

@@ -220,12 +220,13 @@ impl Nva {
         if self.is_full() {
             return;
         }
-        // Both parties know a newer version than the book: what the book says of the TSI is older than the move.
+        // What the book says of the TSI is older than the move: both parties know a newer version, or the NVE of the book did not
+        // restate the TSI.
         let named = stray.at(Side::Old).is_some() && stray.at(Side::New).is_some();
         for tsi in &stray.tsis {
             let book = self.facts.book();
             let is_older = book.get(&tsi.key).is_none_or(|known| {
-                named
+                (named || self.registrar.restated().is_omitted(&tsi.key))
                     && (known.version() < stray.version || self.facts.is_lost(stray.version))
                     && known.nve() != stray.old
                     && book.move_with(&tsi.key).is_none()

@@ -19,9 +19,13 @@ impl Nva {
         if wanted.tsis.iter().any(|key| self.strays.have(key)) {
             return Err(Error::Refused { id, why: Refusal::Busy });
         }
+        if wanted.tsis.iter().any(|key| self.registrar.restated().is_omitted(key)) {
+            return Err(Error::Refused { id, why: Refusal::WrongPlace });
+        }
         let plan = self.conduct.draft(&self.facts, self.is_full(), wanted)?;
-        // After a loss of records, a session counts once the NVE has said what rests there: the VM may be elsewhere.
-        let spoke = |nve| !self.facts.may_lack() || self.registrar.restated().is_complete(nve);
+        // The old NVE's session counts once the NVE has said what rests there: records may be lost, and then the VM may be elsewhere. An
+        // NVA that knows of a loss waits for both.
+        let spoke = |nve| self.registrar.restated().is_complete(nve) || nve != plan.old && !self.facts.may_lack();
         let able = |nve| self.peers.abilities(nve).filter(|_| !self.facts.book().is_fenced(nve) && spoke(nve));
         let party = |nve| Some((self.facts.place(nve)?, able(nve)));
         conduct::check(&self.facts, &plan, party(plan.old), party(plan.new))?;
