@@ -26,8 +26,10 @@ pub(crate) struct Leg {
     pub(super) stopped: Option<Instant>,
     /// True if the old edge's hypervisor resumed the VM by itself. Management then starts it nowhere else.
     pub(super) self_resumed: bool,
-    /// True once the authority had lost its records of the move, and the VM had moved.
+    /// True once the authority had lost its records of the move.
     pub(super) lost: bool,
+    /// True once the old edge keeps the stopped VM for nobody: it said *halted*, or it restarted and forgot the move.
+    pub(super) freed: bool,
     /// True once the VM was told to run on at the old edge. This cancels a stop that is still scheduled.
     pub(super) resumed: bool,
     /// The time at which the VM began to run at the new edge.
@@ -53,6 +55,7 @@ impl Leg {
             stopped: None,
             self_resumed: false,
             lost: false,
+            freed: false,
             resumed: false,
             ran: None,
             ended: None,

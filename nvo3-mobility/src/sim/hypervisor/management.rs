@@ -240,14 +240,15 @@ impl Hypervisor {
     /// them and its limits allow.
     fn said_late(&mut self, now: Instant, n: usize, leg: &Leg, taken: bool) -> Vec<Deed> {
         let is_gone = |unread: &Unread| unread.forgotten || unread.frames.is_empty();
-        let gone = (leg.ended.is_some() || leg.lost) && self.late_word(leg).is_some_and(is_gone);
+        let has_moved = leg.lost && leg.ran.is_some();
+        let gone = (leg.ended.is_some() || has_moved) && self.late_word(leg).is_some_and(is_gone);
         if !taken && !gone {
             return vec![Deed::Later(n, Step::SayLate, RETRY)];
         }
         let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()).filter(|unread| unread.forgotten);
         let drive = taken.then_some(Deed::Drive(leg.from));
         let mut deeds: Vec<_> = drive.into_iter().chain(unread.map(Deed::Forget)).collect();
-        if leg.lost {
+        if has_moved {
             deeds.extend(self.ended(now, leg.id, MoveResult::Committed));
         }
         deeds
@@ -273,7 +274,7 @@ impl Hypervisor {
             vm.unread = Some(Unread { at: leg.from, since, noted, frames: Vec::new(), forgotten: false });
             deeds.push(Deed::Later(n, Step::SayLate, late));
         }
-        self.leg(n, |leg| leg.stopped = Some(now));
+        self.leg(n, |leg| (leg.stopped, leg.freed) = (Some(now), false));
         deeds.push(Deed::Happened(Since::Stopped(n)));
         deeds
     }
@@ -332,25 +333,31 @@ impl Hypervisor {
     /// Takes an edge's news about an interface of a VM. `host` is the interface's host.
     pub(crate) fn hear_edge(
         &mut self,
+        now: Instant,
         edge: EdgeNo,
         (vm, host): (usize, usize),
-        move_id: Option<MoveId>,
-        news: News,
-    ) -> Option<Deed> {
+        (move_id, news): (Option<MoveId>, News),
+    ) -> Vec<Deed> {
         let is_meant = |leg: &Leg| match move_id {
             Some(id) => leg.id == id,
             None => leg.from == edge && leg.asked.is_some() && leg.plan.vm == vm,
         };
-        let n = self.legs.iter().rposition(is_meant)?;
-        let (hosts, leg) = (self.hosts(vm), self.legs.get(n).copied()?);
+        let heard = self.legs.iter().rposition(is_meant);
+        let Some((n, leg)) = heard.and_then(|n| Some((n, self.legs.get(n).copied()?))) else { return Vec::new() };
+        let hosts = self.hosts(vm);
         match news {
             News::Suspended if edge == leg.from && !leg.stopping && !leg.self_resumed => {
                 let heard = leg.heard | 1 << (host - hosts.start);
                 self.leg(n, |leg| leg.heard = heard);
-                (heard.count_ones() as usize == hosts.len()).then(|| self.stop_soon(n))
+                let all = heard.count_ones() as usize == hosts.len();
+                all.then(|| self.stop_soon(n)).into_iter().collect()
             }
-            News::Halted if edge == leg.from && !self.stays(n, &leg) => Some(Deed::Later(n, Step::Resume, LATENCY)),
-            _ => None,
+            News::Halted if edge == leg.from => {
+                self.leg(n, |leg| leg.freed = true);
+                let resume = (!self.stays(n, &leg)).then_some(Deed::Later(n, Step::Resume, LATENCY));
+                resume.into_iter().chain(self.go_on(now, n)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -380,26 +387,39 @@ impl Hypervisor {
     ///
     /// The authority may have lost an order that was not yet on its disk. It may also have died before it reported a result.
     pub(crate) fn learn(&mut self, now: Instant, n: usize, answer: Option<MoveStatus>) -> Vec<Deed> {
-        let leg = self.legs.get(n);
-        let leg_ran = leg.is_some_and(|leg| leg.ran.is_some());
-        let stopped = leg.is_some_and(|leg| matches!(self.seat(leg.plan.vm), Seat::Stopped(_)));
-        let owes_stop = leg.is_some_and(|leg| self.late_word(leg).is_some());
-        match (answer, leg.map(Leg::id)) {
-            (Some(MoveStatus::Ended(result)), Some(id)) => self.ended(now, id, result),
-            // The authority lost its records of a move that has happened: management knows how it ended. The old edge hears of the stop
-            // while it still has the port.
-            (Some(MoveStatus::Nothing), Some(_)) if leg_ran && owes_stop => {
-                self.leg(n, |leg| leg.lost = true);
-                Vec::new()
-            }
-            (Some(MoveStatus::Nothing), Some(id)) if leg_ran => self.ended(now, id, MoveResult::Committed),
-            // A VM that stopped for the move starts at the new edge, or goes on where it was once its edge says so.
-            (Some(MoveStatus::Nothing), _) if stopped => Vec::new(),
-            (Some(MoveStatus::Nothing), _) => {
-                self.leg(n, |leg| leg.asked = None);
-                vec![Deed::Do(n, Step::Ask)]
-            }
+        let Some(leg) = self.legs.get(n).copied() else { return Vec::new() };
+        match answer {
+            Some(MoveStatus::Ended(result)) => self.ended(now, leg.id, result),
+            Some(MoveStatus::Nothing) => self.lost(now, n, &leg),
             _ => Vec::new(),
+        }
+    }
+
+    /// The authority has lost its records of a move: management goes by what the hypervisors know.
+    fn lost(&mut self, now: Instant, n: usize, leg: &Leg) -> Vec<Deed> {
+        self.leg(n, |leg| leg.lost = true);
+        let stopped = matches!(self.seat(leg.plan.vm), Seat::Stopped(_));
+        // The VM stopped for this move, not before it.
+        let for_this = stopped && leg.stopped != leg.asked;
+        if leg.ran.is_some() {
+            // The old edge hears of the stop while it still has the port.
+            let owes_stop = self.late_word(leg).is_some();
+            return if owes_stop { Vec::new() } else { self.ended(now, leg.id, MoveResult::Committed) };
+        }
+        if for_this {
+            // It starts at the new edge, or goes on where it was.
+            return self.go_on(now, n);
+        }
+        self.leg(n, |leg| leg.asked = None);
+        vec![Deed::Do(n, Step::Ask)]
+    }
+
+    /// Ends a lost move whose VM is stopped at an old edge that keeps it for nobody.
+    fn go_on(&mut self, now: Instant, n: usize) -> Vec<Deed> {
+        let given_up = |leg: &&Leg| leg.lost && leg.freed && self.seat(leg.plan.vm) == Seat::Stopped(leg.from);
+        match self.legs.get(n).filter(given_up).map(Leg::id) {
+            Some(id) => self.ended(now, id, MoveResult::Aborted),
+            None => Vec::new(),
         }
     }
 
@@ -434,13 +454,16 @@ impl Hypervisor {
     }
 
     /// Notes the death of an edge: it lost its reports of suspended interfaces, and its copies of frames for stopped VMs.
-    pub(crate) fn edge_died(&mut self, edge: EdgeNo) {
+    /// `returns`: the edge will be back, with the VMs that it has.
+    pub(crate) fn edge_died(&mut self, now: Instant, edge: EdgeNo, returns: bool) -> Vec<Deed> {
         for leg in self.legs.iter_mut().filter(|leg| leg.from == edge) {
             leg.heard = 0;
+            leg.freed = returns && leg.is_in_hand();
         }
         let unread = self.vms.iter_mut().filter_map(|vm| vm.unread.as_mut());
         for unread in unread.filter(|unread| unread.at == edge) {
             unread.forgotten = true;
         }
+        (0..self.legs.len()).flat_map(|n| self.go_on(now, n)).collect()
     }
 }

@@ -137,8 +137,8 @@ impl World {
                 self.timeline.did(now, name, || format!("{}: {news}", self.tenants.name_by_key(&key)));
                 let host = self.tenants.host_by_key(&key);
                 let Some((vm, host)) = host.and_then(|host| Some((self.tenants.vm(host)?, host))) else { return };
-                let deed = self.hypervisor.hear_edge(n, (vm, host), move_id, news);
-                self.act(deed);
+                let deeds = self.hypervisor.hear_edge(now, n, (vm, host), (move_id, news));
+                self.act(deeds);
             }
             nve::Event::State { key, from, to } => {
                 self.oracle.edge_state(&from, &to);

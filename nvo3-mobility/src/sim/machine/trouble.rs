@@ -173,7 +173,8 @@ impl World {
                     edge.die();
                     self.oracle.edge_died(n);
                 }
-                self.hypervisor.edge_died(n);
+                let deeds = self.hypervisor.edge_died(self.now(), n, back.is_some());
+                self.act(deeds);
             }
         }
         if let Some((down, mishap)) = back {

@@ -2,9 +2,18 @@
 
 use nvo3_nva_proto::Instant;
 
+/// The reading of each clock at the beginning of the world. No clock jumps back by more, so none stands still at 0.
+const START: i64 = 10_000_000;
+
 /// The microseconds by which a node's clock is ahead of the world's.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(i64);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(START)
+    }
+}
 
 impl Clock {
     /// The time of the node's clock at the world's time `at`.
