@@ -22,6 +22,9 @@ use nvo3_nva_proto::{Instant, Message, Micros, MoveResult, TsiKey};
 
 /// The time after its deadline in which a move has to end. The *Revoke* exchange needs it over links that lose messages.
 const REVOKE: Micros = Micros(3_000_000);
+/// The time after the return of a node in which the others notice that it restarted, over links that lose messages: then their session
+/// with it is dead.
+const NOTICE: Micros = Micros(3_500_000);
 /// The time after the last move and the last return of a node in which the caches have to agree.
 pub(crate) const AGREE: Micros = Micros(8_000_000);
 /// The most violations that one run records.
@@ -280,7 +283,7 @@ impl Oracle {
 
     /// Records what is overdue; true if something is, and then the run ends.
     ///
-    /// A move is overdue after its deadline and [`REVOKE`] (I8). After the last move and [`AGREE`], whatever is `left` of moves (I8),
+    /// A move is overdue after its deadline and [`REVOKE`], counted from its order or from [`NOTICE`] after the last return (I8). After the last move and [`AGREE`], whatever is `left` of moves (I8),
     /// every port in `open` that no hypervisor wants (I10), and every disagreement in `wrong` (I4) is overdue. Times count from the last
     /// return of a node.
     pub(crate) fn overdue(
@@ -293,12 +296,13 @@ impl Oracle {
         let before = self.found.len();
         let ends = moves.legs().iter().filter_map(|leg| leg.ended()).map(|(ended, _)| ended);
         let all_ended = ends.fold(last_return.max(began), Instant::max);
+        let noticed = if last_return > Instant(0) { last_return + NOTICE } else { last_return };
         let mut in_hand = false;
         for leg in moves.legs().iter().filter(|leg| !leg.is_skipped() && leg.ended().is_none()) {
             in_hand = true;
             let id = leg.id();
             match (leg.asked(), leg.due()) {
-                (Some(asked), _) if now > asked.max(last_return) + leg.deadline() + REVOKE => {
+                (Some(asked), _) if now > asked.max(noticed) + leg.deadline() + REVOKE => {
                     let what = format!("{id} has not ended by its deadline and the revoke exchange");
                     self.find(now, Invariant::I8, what);
                 }
