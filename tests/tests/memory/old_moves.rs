@@ -281,3 +281,34 @@ fn a_vm_of_a_lost_move_rests_where_it_stopped_although_the_copy_has_it_elsewhere
     world.tell(1, nve::Input::Activate { key: vm, move_id: None });
     assert_runs_at(&world, &vm, 1, "");
 }
+
+/// The authority restarts in a move, and the move is called off before a session. Then an NVE shows that other records were lost before.
+#[test]
+fn a_move_that_was_called_off_before_a_loss_showed_is_revoked_again() {
+    let (mut world, vm) = moved(&[]);
+    let copy = world.records.clone();
+    let mut other = tsi(9);
+    other.key.vn = nvo3_wire::Vni::new(8).unwrap();
+    world.start(2, 9, other);
+    world.silence(2);
+    replaced(&mut world, 1, copy);
+    world.run(Micros::from_secs(6));
+    world.attach(1, 1, vec![tsi(1)]);
+    world.plan(10, vec![vm], 2);
+    let copy = world.records.clone();
+    for edge in 0..2 {
+        world.silence(edge);
+    }
+    replaced(&mut world, 1, copy);
+    world.nva.handle(world.now, nva::Input::Cancel(MoveId(10))).unwrap();
+    world.hear(2);
+    world.run(Micros::from_secs(6));
+    assert_eq!(rewinds(&world), 1);
+    for edge in 0..2 {
+        world.hear(edge);
+    }
+    world.run(Micros::from_secs(30));
+
+    assert_runs_at(&world, &vm, 0, "");
+    assert!(has_left(&world, 1, &vm), "{}", state(&world, 1, &vm));
+}

@@ -210,8 +210,9 @@ impl Nva {
             }
         } else if yields {
             self.try_step(id, rules::Input::Refused(Side::Old, Refusal::Stale));
-        } else {
-            self.try_step(id, rules::Input::Deadline);
+        } else if !self.try_step(id, rules::Input::Deadline) {
+            // It was revoked before, and the new NVE may have a new session since.
+            self.try_step(id, rules::Input::Returned(Side::New, false));
         }
     }
 
