@@ -118,14 +118,14 @@ impl World {
     }
 
     /// Notes a dropped datagram. An edge that died has forgotten its VNs, and the NVA cannot tell it, or cannot tell the sender of a new
-    /// place. An edge that the NVA cannot reach does not hear which NVEs are new in a VN, and one that died has forgotten which NVEs left one.
+    /// place, or has lost what it told the sender. An edge that the NVA cannot reach does not hear which NVEs are new in a VN, and one that died has forgotten which NVEs left one.
     fn dropped(&mut self, n: EdgeNo, id: frame::Numbered, reason: DropReason) {
         self.did(Node::Edge(n).name(), || format!("drops datagram {}/{}: {reason}", id.flow, id.number));
         let forgot = reason == DropReason::UnknownVn && self.edges.get(n).is_some_and(Edge::has_died);
         let sender = self.tenants.flow(id.flow).map(|(from, _)| self.edge_of(from));
         let cut_off = sender.into_iter().chain([n]).any(|edge| self.was_cut_off(edge));
         let unnamed = matches!(reason, DropReason::Stranger | DropReason::StrangerOverflow) && self.may_lack_a_list(n);
-        if unnamed || forgot && cut_off {
+        if unnamed || forgot && (cut_off || self.has_lost_records()) {
             self.oracle.lost_for(id, Loss::Forgotten);
         }
     }

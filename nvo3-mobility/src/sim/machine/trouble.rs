@@ -153,6 +153,11 @@ impl World {
         self.net.is_cut(Node::Nva, Node::Edge(edge)) || lately && self.mishaps.was_cut_off(edge)
     }
 
+    /// True if the NVA lost its records, and has not had the time to hear again where VMs are and to tell who has an older mapping.
+    pub(super) fn has_lost_records(&self) -> bool {
+        self.oracle.went_back() && self.now() <= self.mishaps.last_return() + AGREE
+    }
+
     /// True if an edge may not know who is in a VN, or who left it: the NVA could not tell it until lately, or one of both died lately.
     pub(super) fn may_lack_a_list(&self, edge: EdgeNo) -> bool {
         let lately = self.now() <= self.mishaps.last_return() + AGREE;

@@ -214,6 +214,11 @@ impl Oracle {
         self.went_back = true;
     }
 
+    /// True if the NVA lost records.
+    pub(crate) const fn went_back(&self) -> bool {
+        self.went_back
+    }
+
     /// Notes a TSI's change of state at an edge.
     pub(crate) fn edge_state(&mut self, from: &nve::rules::State, to: &nve::rules::State) {
         self.visited.edge(from, to);
