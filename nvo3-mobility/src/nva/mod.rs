@@ -50,3 +50,4 @@ pub use config::NvaConfig;
 pub use io::{Error, Event, Input, NvaCounters, Peer, Standing, Timer};
 pub use machine::Nva;
 pub use policy::{ClaimsByWord, LocatorsFrom, Policy, Prefix, PrefixError, Quota, Quotas, Rule};
+pub use registrar::resting;

@@ -8,6 +8,7 @@
 mod answers;
 mod duplicates;
 mod restated;
+pub mod resting;
 mod room;
 
 pub(super) use answers::Answers;

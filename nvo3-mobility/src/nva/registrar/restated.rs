@@ -3,6 +3,7 @@
 //! A restatement claims nothing. The NVA takes up what it lacks, withdraws what its own NVE does not restate, and tells an NVE what it
 //! knows better. Where two NVEs name the same TSI, the version decides only against an NVE that has not spoken, or is not protected.
 
+use super::resting::{self, InHand, Judgement, Listed, Said};
 use super::room::{Protected, Registrar, Verdict};
 use crate::nva::book::{Record, Registration};
 use crate::nva::facts::Facts;
@@ -197,49 +198,48 @@ impl Registrar {
         resting: &Resting,
     ) -> Rests {
         let book = facts.book();
-        if let Some(this_move) = book.move_with(&key).and_then(|id| book.get_move(id)) {
-            let differs = |at: &Registration| at.nve() == from && !at.says(&resting.ips, resting.role);
-            return match book.get(&key) {
-                _ if facts.is_beyond(this_move, from, &key, resting.version) => Rests::Wait,
-                Some(at) if differs(at) => Rests::AfterMove,
-                _ => Rests::Known,
-            };
+        let registration = book.get(&key);
+        let said = Said { version: resting.version, lost: facts.is_lost(resting.version) };
+        let same = |at: &Registration| at.says(&resting.ips, resting.role);
+        let in_hand = book.move_with(&key).and_then(|id| book.get_move(id)).map(|this_move| InHand {
+            beyond: facts.is_beyond(this_move, from, &key, resting.version),
+            differs: registration.is_some_and(|at| at.nve() == from && !same(at)),
+        });
+        let current = registration.map(|registration| registration.version()).unwrap_or_default();
+        if in_hand.is_none() && !facts.config().policy.allows(from, &key, &resting.ips) {
+            return Rests::Refuse(RegistrationResult::NotAuthorised, current);
         }
-        let enter = || {
-            let role = resting.role.or(book.get(&key).map(|registration| registration.role()).unwrap_or_default());
-            let tsi = Tsi { key, ips: resting.ips.clone(), role };
-            match self.judge_entry(facts, full, protected, from, key, &resting.ips) {
-                None => Rests::Enter(Record::Registered { tsi, nve: from }),
+        let listed = match registration {
+            None => Listed::Nowhere(book.tombstone(&key).map(|gone| gone.version)),
+            Some(at) if at.nve() == from => {
+                let restamps = facts.has_lost() && at.version().epoch < book.epoch() && !full;
+                Listed::Here { version: at.version(), same: same(at), restamps }
+            }
+            Some(at) => {
+                let spoke = late || self.restated().is_complete(at.nve());
+                Listed::There { version: at.version(), holds: self.holds(protected, &key, at.nve()), spoke }
+            }
+        };
+        match resting::judge(in_hand, listed, said) {
+            Judgement::Known => Rests::Known,
+            Judgement::AfterMove => Rests::AfterMove,
+            Judgement::Confirm(version) => Rests::Confirm(version),
+            Judgement::Newer => Rests::Newer,
+            Judgement::Wait => Rests::Wait,
+            Judgement::Probe => registration.map_or(Rests::Known, |at| Rests::Probe(at.nve())),
+            Judgement::Restamp => registration
+                .map_or(Rests::Known, |at| Rests::Restamp(Record::Registered { tsi: at.tsi(key), nve: from })),
+            Judgement::Enter => match self.judge_entry(facts, full, protected, from, key, &resting.ips) {
+                None => {
+                    let role = resting.role.or(registration.map(|at| at.role()).unwrap_or_default());
+                    let tsi = Tsi { key, ips: resting.ips.clone(), role };
+                    Rests::Enter(Record::Registered { tsi, nve: from })
+                }
                 Some(Verdict::Evict(other)) => Rests::Evict(other),
                 Some(Verdict::Answer(result, version)) => Rests::Refuse(result, version),
                 Some(Verdict::OverQuota(quota, version)) => Rests::OverQuota(quota, version),
                 Some(_) => Rests::Known,
-            }
-        };
-        if !facts.config().policy.allows(from, &key, &resting.ips) {
-            let current = book.get(&key).map(|registration| registration.version()).unwrap_or_default();
-            return Rests::Refuse(RegistrationResult::NotAuthorised, current);
-        }
-        match book.get(&key) {
-            None if book.tombstone(&key).is_some_and(|gone| gone.version >= resting.version) => Rests::Newer,
-            None => enter(),
-            Some(registration) if registration.nve() == from => match resting.version.cmp(&registration.version()) {
-                core::cmp::Ordering::Less => Rests::Confirm(registration.version()),
-                core::cmp::Ordering::Equal if registration.says(&resting.ips, resting.role) => {
-                    let restamps = facts.has_lost() && registration.version().epoch < book.epoch() && !full;
-                    let tsi = registration.tsi(key);
-                    if restamps { Rests::Restamp(Record::Registered { tsi, nve: from }) } else { Rests::Known }
-                }
-                _ => enter(),
             },
-            Some(registration) if resting.version <= registration.version() && !facts.is_lost(resting.version) => {
-                Rests::Newer
-            }
-            Some(registration) if !self.holds(protected, &key, registration.nve()) => enter(),
-            Some(registration) if late || self.restated().is_complete(registration.nve()) => {
-                Rests::Probe(registration.nve())
-            }
-            Some(_) => Rests::Wait,
         }
     }
 }
