@@ -312,3 +312,26 @@ fn a_move_that_was_called_off_before_a_loss_showed_is_revoked_again() {
     assert_runs_at(&world, &vm, 0, "");
     assert!(has_left(&world, 1, &vm), "{}", state(&world, 1, &vm));
 }
+
+/// The new NVE has heard that the move is over, and the old one has not. The copy has no such move.
+#[test]
+fn a_lost_move_that_is_over_at_its_new_nve_ends_at_the_old_one() {
+    for late in [None, Some(0), Some(1)] {
+        let (mut world, vm) = moved(&[]);
+        let copy = world.records.clone();
+        world.attach(1, 1, vec![tsi(1)]);
+        world.plan(10, vec![vm], 2);
+        world.tell(0, nve::Input::Suspend { key: vm, move_id: MoveId(10), stopped_at: None });
+        world.silence(0);
+        world.tell(1, nve::Input::Activate { key: vm, move_id: Some(MoveId(10)) });
+        world.hear(0);
+
+        comes_back(&mut world, copy, late);
+
+        assert_runs_at(&world, &vm, 1, &format!("late {late:?}"));
+        assert!(has_left(&world, 0, &vm), "late {late:?}: {}", state(&world, 0, &vm));
+        let displaced = nve::rules::News::Displaced;
+        let is_displaced = |event: &nve::Event| matches!(event, nve::Event::News { news, .. } if *news == displaced);
+        assert!(!world.edges[1].events.iter().any(is_displaced), "late {late:?}");
+    }
+}

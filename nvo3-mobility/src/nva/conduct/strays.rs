@@ -100,6 +100,16 @@ impl Strays {
         }
     }
 
+    /// A TSI rests at an NVE under a version. If one of these moves brought it there, the move's VM runs at its new NVE, although the NVE does
+    /// not name the move any more. True if one did.
+    pub(in crate::nva) fn note_arrival(&mut self, nve: NveId, key: &TsiKey, version: Version) -> bool {
+        let came = |stray: &&mut Stray| {
+            stray.new == nve && version >= stray.version && stray.tsis.iter().any(|tsi| tsi.key == *key)
+        };
+        let brought = self.moves.values_mut().find(came);
+        brought.map(|stray| stray.at_new = Some(PartyState::Runs)).is_some()
+    }
+
     /// True if both parties said that they take part in a move.
     pub(in crate::nva) fn is_confirmed(&self, id: MoveId) -> bool {
         self.get(id).is_some_and(|stray| stray.at_old.is_some() && stray.at_new.is_some())

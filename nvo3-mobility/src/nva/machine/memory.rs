@@ -216,7 +216,7 @@ impl Nva {
         }
     }
 
-    /// Takes up a move that the book does not have.
+    /// Takes up a move that the book does not have. Where its VM runs at the new NVE it is over, else it is revoked.
     fn settle_stray(&mut self, id: MoveId, stray: &Stray) {
         if self.is_full() {
             return;
@@ -224,16 +224,19 @@ impl Nva {
         // What the book says of the TSI is older than the move: both parties know a newer version, or the NVE of the book did not
         // restate the TSI.
         let named = stray.at(Side::Old).is_some() && stray.at(Side::New).is_some();
+        let runs = stray.at(Side::New) == Some(PartyState::Runs);
         for tsi in &stray.tsis {
             let book = self.facts.book();
             let is_older = book.get(&tsi.key).is_none_or(|known| {
-                (named || self.registrar.restated().is_omitted(&tsi.key))
-                    && (known.version() < stray.version || self.facts.is_lost(stray.version))
-                    && known.nve() != stray.old
-                    && book.move_with(&tsi.key).is_none()
+                let is_old = known.version() < stray.version || self.facts.is_lost(stray.version);
+                let elsewhere = known.nve() != if runs { stray.new } else { stray.old };
+                book.move_with(&tsi.key).is_none()
+                    && elsewhere
+                    && (runs && known.nve() == stray.old
+                        || (named || self.registrar.restated().is_omitted(&tsi.key)) && is_old)
             });
             if is_older && book.conflict(tsi.key, &tsi.ips).is_none() {
-                self.record(Record::Registered { tsi: tsi.clone(), nve: stray.old });
+                self.record(Record::Registered { tsi: tsi.clone(), nve: if runs { stray.new } else { stray.old } });
             }
         }
         let tsis: Vec<TsiKey> = stray.tsis.iter().map(|tsi| tsi.key).collect();
@@ -249,15 +252,10 @@ impl Nva {
         let deadline = self.facts.config().yield_deadline;
         let plan = Plan { id, tsis, old: stray.old, new: stray.new, kind, by_word: false, deadline };
         self.record(Record::Restored { plan, version: stray.version });
-        if unplanned {
-            self.try_step(id, rules::Input::Deadline);
-            return;
-        }
-        if stray.at(Side::Old) == Some(PartyState::Stopped) {
+        if !unplanned && stray.at(Side::Old) == Some(PartyState::Stopped) {
             self.try_step(id, rules::Input::Suspended);
         }
-        let runs = stray.at(Side::New) == Some(PartyState::Runs);
-        self.try_step(id, if runs { rules::Input::Activated } else { rules::Input::Deadline });
+        self.try_step(id, rules::Input::Deadline);
     }
 
     /// The TSIs of a move are elsewhere by now: the move ends at its parties, with the mappings of now.

@@ -208,6 +208,10 @@ impl Nva {
 
     /// Judges a TSI that rests at an NVE.
     fn rests(&mut self, from: NveId, key: TsiKey, resting: Resting, answers: &mut Answers) {
+        // The move that brought it is taken up first: its old NVE has not heard that it is over.
+        if self.strays.note_arrival(from, &key, resting.version) {
+            return self.registrar.restated_mut().wait(key, from, resting);
+        }
         loop {
             let full = self.is_full();
             let (peers, facts) = (&self.peers, &self.facts);
