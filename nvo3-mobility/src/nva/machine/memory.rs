@@ -90,15 +90,18 @@ impl Nva {
     }
 
     /// An NVE restates a version that this NVA never gave: records are lost or old. That has no proof, so it changes nothing that an NVE
-    /// has confirmed: a move that the book had at the start goes on once its parties have said that they take part in it.
-    pub(super) fn note_loss(&mut self, nve: NveId, seen: Version) {
-        if self.facts.shows_loss(seen) {
+    /// has confirmed: a move that the book had at the start goes on once its parties have said that they take part in it. True if nothing
+    /// showed that before: then the moves that wait must be settled, because all parties may have restated already.
+    pub(super) fn note_loss(&mut self, nve: NveId, seen: Version) -> bool {
+        let shows = self.facts.shows_loss(seen);
+        if shows {
             self.facts.note_loss();
             self.conduct.suspect_inherited(|id| self.strays.is_confirmed(id));
             self.counters.rewinds += 1;
             let (had, epoch) = (self.facts.book().newest(), self.facts.book().epoch());
             self.tell(Event::Rewound { nve, seen, had, epoch });
         }
+        shows
     }
 
     /// A TSI of a move in hand rests at a party, which may know an outcome of the move: the records of the end are lost.

@@ -16,16 +16,19 @@ use nvo3_nva_proto::{
 impl Nva {
     /// Decides about each claim of a request. A claim that must wait for a move is answered when the move has ended.
     pub(super) fn register(&mut self, from: NveId, transaction: u32, request: RegistrationRequest) {
-        let mut answers = Answers::new(request.vn);
+        let (mut answers, mut shows_loss) = (Answers::new(request.vn), false);
         for claim in request.claims {
             let key = TsiKey { vn: request.vn, mac: claim.mac };
-            self.note_loss(from, claim.expected.unwrap_or_default());
+            shows_loss |= self.note_loss(from, claim.expected.unwrap_or_default());
             if let Some((result, version)) = self.claim(from, transaction, key, claim) {
                 self.note_refused(from, key, result);
                 answers.add(&self.facts, key, result, version);
             }
         }
         self.answer_claims(from, transaction, answers);
+        if shows_loss {
+            self.settle_moves();
+        }
     }
 
     pub(super) fn answer_claims(&mut self, to: NveId, transaction: u32, answers: Answers) {
