@@ -3,7 +3,7 @@
 use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Net, Packet};
-use super::world::{EDGES, Move, UNPLANNED};
+use super::world::{EDGES, EPOCH, Move, Record, UNPLANNED};
 use nvo3_mobility::nva::rules::{Input, Output, State};
 use nvo3_nva_proto::{MoveResult, Side};
 
@@ -15,20 +15,29 @@ impl Move {
         }
     }
 
+    /// The version of the mapping after the commit.
+    pub const fn committed(&self) -> u8 {
+        if self.renewed > 0 { self.renewed } else { self.version }
+    }
+
     pub fn side(&self, n: At) -> Option<Side> {
         if n == self.new { Some(Side::New) } else { (n == self.old).then_some(Side::Old) }
     }
 }
 
 impl Stage<'_> {
-    fn tell(&mut self, n: At, msg: Msg) {
+    pub fn tell(&mut self, n: At, msg: Msg) {
         if self.world.edge(n).session {
             self.world.net.send(Packet { edge: n, up: false, msg }, self.rules.ordered);
         }
     }
 
-    fn record(&mut self) -> u8 {
+    /// Makes a record. Gives its number.
+    pub fn record(&mut self, record: Record) -> u8 {
         self.world.nva.last += 1;
+        if self.world.left.stores > 0 {
+            self.world.nva.journal.push(record);
+        }
         self.world.nva.last
     }
 
@@ -36,7 +45,9 @@ impl Stage<'_> {
     pub fn plan(&mut self, id: u8, to: At) -> bool {
         let from = self.world.nva.at;
         let sessions = self.world.edge(from).session && self.world.edge(to).session;
-        if self.world.nva.open.is_some() || from == to || !sessions {
+        let lacks = self.world.nva.version == 0
+            || self.world.nva.memory.as_ref().is_some_and(|memory| !memory.may_plan(from, to));
+        if self.world.nva.open.is_some() || from == to || !sessions || lacks {
             return false;
         }
         self.enter(id, from, to, State::PreparingNew { left: false });
@@ -45,13 +56,17 @@ impl Stage<'_> {
     }
 
     fn enter(&mut self, id: u8, old: At, new: At, state: State) {
-        let version = self.record();
-        let failover = matches!(state, State::Yielding { .. });
-        self.world.nva.open = Some(Move { id, state, old, new, failover, version, aborted: 0, early: 0 });
+        let claimed = if let State::Yielding { by_word } = state { Some(by_word) } else { None };
+        let version = self.record(Record::Planned { id, old, new, failover: claimed });
+        let failover = claimed.is_some();
+        self.world.nva.open = Some(Move { id, state, old, new, failover, version, renewed: 0, aborted: 0, early: 0 });
     }
 
     /// Gives one input to the open move. Returns false if the table has no row for it.
     pub fn decide(&mut self, input: Input) -> bool {
+        if self.world.nva.memory.as_ref().is_some_and(|memory| memory.is_suspect()) {
+            return false;
+        }
         let Some(mv) = &mut self.world.nva.open else { return false };
         let before = mv.state;
         let Some((after, outputs)) = self.rules.nva_step(before, input) else { return false };
@@ -90,13 +105,18 @@ impl Stage<'_> {
                 self.note(|mv| mv.early |= early);
             }
             Output::Commit => {
-                self.record();
+                let number = self.record(Record::Committed);
+                let renews = version / EPOCH < number / EPOCH && !self.rules.lacks(Fence::Renewed);
+                let version = if renews { number } else { version };
+                self.note(|mv| mv.renewed = if version == number { number } else { 0 });
                 self.judge_commit(mv);
                 (self.world.nva.at, self.world.nva.version) = (new, version);
-                self.push(version, new, |n| n != old && n != new && mv.early & (1 << n) == 0);
+                self.claims(new);
+                let early = if version == mv.version { mv.early } else { 0 };
+                self.push(version, new, |n| n != old && n != new && early & (1 << n) == 0);
             }
             Output::Abort => {
-                let number = self.record();
+                let number = self.record(Record::Aborted);
                 let number = if self.rules.lacks(Fence::AbortVersion) { version } else { number };
                 (self.world.nva.at, self.world.nva.version) = (old, number);
                 self.world.host.overtaken |= self.world.host.astray && self.world.edge(new).gone;
@@ -106,7 +126,7 @@ impl Stage<'_> {
                 self.push(self.world.nva.version, old, |n| n != old && n != new);
             }
             Output::Outcome(side) => self.send_outcome(id, mv.party(side)),
-            Output::Grant => self.tell(new, Msg::Accepted { version }),
+            Output::Grant => self.tell(new, Msg::Accepted { version: mv.committed() }),
             Output::Deny(_) => self.deny(new, id),
             Output::Alarm => {}
             Output::MaySuspend => {
@@ -114,21 +134,22 @@ impl Stage<'_> {
                     self.world.host.may_suspend = true;
                 }
             }
-            Output::Close(_) => {
-                self.record();
-                self.world.nva.open = None;
-                self.world.nva.ended.push(mv);
-                for n in [old, new] {
-                    if self.world.edge(n).gone {
-                        self.world.nva.unheard.push((n, id));
-                    }
-                }
-                let claim = self.world.nva.claim.take();
-                if let Some((n, expected, by_word)) = claim.filter(|(n, ..)| !self.world.edge(*n).gone) {
-                    self.register(n, expected, by_word);
-                }
+            Output::Close(_) => self.end(mv),
+        }
+    }
+
+    /// Ends the open move: its VM is free.
+    pub fn end(&mut self, mv: Move) {
+        self.record(Record::Closed);
+        self.world.nva.open = None;
+        self.world.nva.ended.push(mv);
+        for n in [mv.old, mv.new] {
+            if self.world.edge(n).gone {
+                self.world.nva.unheard.push((n, mv.id));
             }
         }
+        self.closed(mv.id);
+        self.take_up_claims();
     }
 
     fn prepare_old(&mut self, mv: Move, suspended: bool) {
@@ -172,7 +193,7 @@ impl Stage<'_> {
     }
 
     /// Pushes a mapping to each edge that `to` selects; all edges are interested. Returns a bit for each edge that it was sent to.
-    fn push(&mut self, version: u8, place: At, to: impl Fn(At) -> bool) -> u8 {
+    pub fn push(&mut self, version: u8, place: At, to: impl Fn(At) -> bool) -> u8 {
         let mut sent = 0;
         for n in EDGES.into_iter().filter(|n| to(*n)) {
             self.tell(n, Msg::Update { version, place });
@@ -181,14 +202,13 @@ impl Stage<'_> {
         sent
     }
 
-    fn send_outcome(&mut self, id: u8, n: At) {
-        let nva = &self.world.nva;
-        let Some(mv) = nva.open.iter().chain(&nva.ended).find(|mv| mv.id == id).copied() else { return };
+    pub fn send_outcome(&mut self, id: u8, n: At) {
+        let Some(mv) = self.world.nva.find(id).copied() else { return };
         let Some(side) = mv.side(n) else { return };
         let unheard_of = self.rules.lacks(Fence::OldFirst);
         let (result, version, place) = match (mv.state, side) {
             (State::Committing { .. } | State::Ended(MoveResult::Committed), _) => {
-                (MoveResult::Committed, mv.version, mv.new)
+                (MoveResult::Committed, mv.committed(), mv.new)
             }
             (State::AbortingOld { .. }, Side::New) if !unheard_of => return,
             (State::AbortingOld { .. } | State::AbortingNew | State::Ended(MoveResult::Aborted), _) => {
@@ -212,6 +232,9 @@ impl Stage<'_> {
             Msg::OutcomeInForce { id } => {
                 let any = self.rules.lacks(Fence::Outcome);
                 if let Some(side) = self.world.nva.open.filter(|mv| mv.id == id || any).and_then(|mv| mv.side(n)) {
+                    if side == Side::Old && self.world.nva.open.is_some_and(|mv| mv.aborted > 0) {
+                        self.claims(n);
+                    }
                     self.decide(Input::InForce(side));
                 }
             }
@@ -221,21 +244,37 @@ impl Stage<'_> {
     }
 
     fn word(&mut self, n: At, id: u8, version: u8, input: impl Fn(Side) -> Input) {
-        if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
+        if let Some(side) = self.world.nva.find(id).and_then(|mv| mv.side(n)) {
             self.word_of(side, n, id, version, input(side));
         }
     }
 
-    /// Takes a word about the open move. It counts only from the party that may say it, and with the reserved version.
+    /// Takes a word about a move. It counts only from the party that may say it, and with the reserved version.
     fn word_of(&mut self, side: Side, n: At, id: u8, version: u8, input: Input) {
-        if self.world.nva.open.is_some_and(|mv| mv.id == id && mv.version == version && mv.side(n) == Some(side)) {
-            self.decide(input);
+        let mv = self.world.nva.find(id).filter(|mv| mv.version == version && mv.side(n) == Some(side));
+        match mv.map(|mv| mv.state) {
+            Some(State::Ended(_)) => self.send_outcome(id, n),
+            Some(_) => {
+                self.decide(input);
+            }
+            None => {}
         }
     }
 
-    fn register(&mut self, n: At, expected: u8, by_word: bool) {
+    pub fn register(&mut self, n: At, expected: u8, by_word: bool) {
+        let shows_loss = self.note_loss(expected);
+        self.claim(n, expected, by_word);
+        if shows_loss {
+            self.settle_moves();
+        }
+    }
+
+    fn claim(&mut self, n: At, expected: u8, by_word: bool) {
         let (current, owner) = (self.world.nva.version, self.world.nva.at);
-        if owner == n {
+        let unsure = self.world.nva.memory.as_ref().is_some_and(|memory| memory.is_unsure());
+        let here = current > 0 && owner == n;
+        if here && expected <= current {
+            self.claims(n);
             self.tell(n, Msg::Accepted { version: current });
         } else if let Some(mv) = self.world.nva.open {
             if !self.rules.lacks(Fence::Claim) {
@@ -244,15 +283,25 @@ impl Stage<'_> {
             if self.rules.lacks(Fence::OnlyActivated) && mv.new == n {
                 self.decide(Input::Activated);
             }
+        } else if unsure && !by_word {
+            self.world.nva.claim = Some((n, expected, by_word));
+        } else if current == 0 || here {
+            self.enter_at(n);
+            self.tell(n, Msg::Accepted { version: self.world.nva.version });
         } else if expected < current && !self.rules.lacks(Fence::Expected) {
             self.tell(n, Msg::Stale { version: current, place: owner });
         } else {
-            let id = UNPLANNED | (self.world.nva.last + 1);
-            self.enter(id, owner, n, State::Yielding { by_word });
-            self.carry_out_all([Output::AskOld(by_word)]);
-            if self.world.edge(owner).gone {
-                self.decide(Input::Lost(Side::Old));
-            }
+            self.plan_unplanned(n, by_word);
+        }
+    }
+
+    /// Asks the edge that has the VM whether it is still there.
+    pub fn plan_unplanned(&mut self, n: At, by_word: bool) {
+        let (owner, id) = (self.world.nva.at, UNPLANNED | (self.world.nva.last + 1));
+        self.enter(id, owner, n, State::Yielding { by_word });
+        self.carry_out_all([Output::AskOld(by_word)]);
+        if self.world.edge(owner).gone {
+            self.decide(Input::Lost(Side::Old));
         }
     }
 
@@ -262,6 +311,7 @@ impl Stage<'_> {
         let edge = self.world.edge_mut(n);
         let restarted = edge.fresh;
         (edge.session, edge.gone, edge.fresh) = (true, false, false);
+        self.begin_to_restate(n);
         let (missed, kept): (Vec<_>, Vec<_>) = self.world.nva.unheard.iter().partition(|(edge, _)| *edge == n);
         self.world.nva.unheard = kept;
         for (_, id) in missed {
@@ -276,14 +326,19 @@ impl Stage<'_> {
         if let Some(side) = self.world.nva.open.and_then(|mv| mv.side(n)) {
             self.decide(Input::Returned(side, restarted));
         }
-        self.step(n, nvo3_mobility::nve::rules::Input::Again);
+        // An authority that has all its records learns nothing from what rests at an edge.
+        if self.world.nva.memory.is_none() {
+            self.step(n, nvo3_mobility::nve::rules::Input::Again);
+        }
         self.answer(n);
     }
 
     /// Sends the directory's mapping to an edge that asked.
     pub fn answer(&mut self, n: At) {
         let (version, place) = (self.world.nva.version, self.world.nva.at);
-        self.tell(n, Msg::Update { version, place });
+        if version > 0 {
+            self.tell(n, Msg::Update { version, place });
+        }
     }
 
     /// Ends the session of an edge.
@@ -308,12 +363,15 @@ impl Stage<'_> {
 
     /// Fires the timer of the open move: its deadline, or the timer of an outcome that is not acknowledged.
     pub fn timer(&mut self) -> bool {
-        let Some(mv) = self.world.nva.open else { return false };
+        let suspect = self.world.nva.memory.as_ref().is_some_and(|memory| memory.is_suspect());
+        let Some(mv) = self.world.nva.open.filter(|_| !suspect) else { return false };
         let silent = match mv.state {
             State::AbortingOld { .. } => Side::Old,
             State::AbortingNew => Side::New,
             State::Yielding { by_word: false } => Side::Old,
-            State::Revoking { .. } | State::Committing { .. } | State::Yielding { by_word: true } => return false,
+            State::Revoking { .. } | State::Committing { .. } => return false,
+            // An edge answers in time, unless it is in a move that is lost.
+            State::Yielding { by_word: true } if self.world.nva.memory.is_none() => return false,
             _ => return self.decide(Input::Deadline),
         };
         // An edge that runs has a session again within a deadline, so one that has none is gone for good.

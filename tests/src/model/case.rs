@@ -27,16 +27,17 @@ const NONE: Faults = Faults {
     cuts: 0,
     unplanned: 0,
     lies: 0,
+    stores: 0,
     one: false,
     deadlines: true,
 };
 const WHOLE: Case = Case { name: "", faults: NONE, ordered: false, depth: None };
 
 /// All cases, the smallest first.
-pub const CASES: [Case; 11] = [
+pub const CASES: [Case; 12] = [
     Case {
         name: "one-move",
-        faults: Faults { crashes: 1, unplanned: 1, lies: 1, one: true, resumes: 1, ..NONE },
+        faults: Faults { crashes: 1, unplanned: 1, lies: 1, stores: 1, one: true, resumes: 1, ..NONE },
         ..WHOLE
     },
     Case {
@@ -48,6 +49,7 @@ pub const CASES: [Case; 11] = [
     Case { name: "ordered", faults: Faults { crashes: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "unplanned", faults: Faults { unplanned: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "liar", faults: Faults { lies: 1, resumes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
+    Case { name: "store", faults: Faults { stores: 1, resumes: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "cut", faults: Faults { crashes: 1, cuts: 1, ..NONE }, ordered: true, ..WHOLE },
     Case { name: "two-moves-abort", faults: Faults { moves: 2, resumes: 1, ..NONE }, ..WHOLE },
     Case { name: "two-moves-crash", faults: Faults { moves: 2, crashes: 1, deadlines: false, ..NONE }, ..WHOLE },

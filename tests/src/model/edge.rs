@@ -143,7 +143,18 @@ impl Stage<'_> {
             Msg::Revoke { id, .. } if self.world.edge(n).moves & (1 << id) == 0 => {}
             Msg::Revoke { id, version: v, peer } => {
                 let plan = Plan { id: move_id(id), version: version(v), peer: place(peer) };
-                self.step(n, Input::Revoke(plan));
+                let TsiState { state, floor } = self.world.edge(n).tsi.get();
+                let heeds = state.plan().map_or(plan.version >= floor, |in_hand| in_hand.id == plan.id);
+                let runs = match state {
+                    State::Claiming { sign, .. } => sign == Sign::Word,
+                    State::Suspending(_) | State::Suspended(_) => false,
+                    state => state.is_home(),
+                };
+                if heeds {
+                    self.step(n, Input::Revoke(plan));
+                } else if !runs {
+                    self.say(n, Msg::Revoked { id, version: v });
+                }
             }
             Msg::Outcome { id, result, version: v, place: to } => {
                 let (named, version) = (move_id(id), version(v));

@@ -47,11 +47,15 @@ pub enum Fence {
     Claim,
     /// An NVE that restarted does not send frames on by the outcome of an earlier move if the VM comes back to it.
     ComesBack,
+    /// An NVE at which the VM of a lost move rests has it by that move.
+    Arrival,
+    /// A commit in a later epoch than its plan makes a newer version.
+    Renewed,
 }
 
 impl Fence {
     /// Each fence with its name, the case that catches its removal, and the invariant that breaks then.
-    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str, &'static str); 21] = [
         (Self::Floor, "floor", "two-moves-abort"),
         (Self::LatePrepare, "late-prepare", "two-moves-abort"),
         (Self::OwnVaps, "own-vaps", "one-move"),
@@ -71,6 +75,8 @@ impl Fence {
         (Self::NextMove, "next-move", "two-moves-abort"),
         (Self::Claim, "claim", "ordered"),
         (Self::ComesBack, "comes-back", "two-moves-crash"),
+        (Self::Arrival, "arrival", "store"),
+        (Self::Renewed, "renewed", "store"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {

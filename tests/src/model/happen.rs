@@ -27,6 +27,10 @@ pub enum Event {
     Crash(At),
     /// The authority dies and starts again.
     NvaCrash,
+    /// The authority dies and starts again with its first records; the others are lost.
+    Rewound(u8),
+    /// An edge restates what it has.
+    Restates(At),
     /// The timer of the move fires.
     Deadline,
     /// The timer of a forward entry fires.
@@ -74,6 +78,9 @@ impl fmt::Debug for Event {
             Self::Cut(n) => write!(f, "{}: the session breaks", name(*n)),
             Self::Crash(n) => write!(f, "{}: DIES and starts again", name(*n)),
             Self::NvaCrash => write!(f, "NVA: DIES and starts again"),
+            Self::Rewound(0) => write!(f, "NVA: DIES and starts again with NO RECORDS"),
+            Self::Rewound(kept) => write!(f, "NVA: DIES and starts again with its first {kept} RECORDS"),
+            Self::Restates(n) => write!(f, "{}: restates what it has", name(*n)),
             Self::Deadline => write!(f, "NVA: deadline"),
             Self::ForwardEnds(n) => write!(f, "{}: the forward entry ends", name(*n)),
             Self::Plan(to) => write!(f, "management: move to {}", name(*to)),
@@ -121,6 +128,8 @@ pub fn soon(world: &World, rules: &Rules, to: &mut Vec<Event>) {
         }
         if !world.edge(n).session {
             to.push(Event::Hello(n));
+        } else if world.nva.memory.as_ref().is_some_and(|memory| !memory.has_restated(n)) {
+            to.push(Event::Restates(n));
         }
         if is_asked(world, n) && runs_at(world, n) {
             to.push(Event::Answers(n));
@@ -166,7 +175,15 @@ pub fn hypervisors(world: &World, rules: &Rules, to: &mut Vec<Event>) {
     }
     let halted = matches!(world.state(host.at), State::Halted { .. });
     let aborted = ended == Some(MoveResult::Aborted) && host.at == host.from;
-    if halted || aborted && !host.runs {
+    // Neither the authority nor the edge of the stopped VM knows of the move any more: management goes by that.
+    let forgotten = world.nva.memory.is_some()
+        && !host.runs
+        && host.at == host.from
+        && !world.knows(host.leg)
+        && world.edge(host.at).session
+        && !world.state(host.at).is_home()
+        && world.state(host.at).plan().is_none();
+    if halted || aborted && !host.runs || forgotten {
         to.push(Event::Resumes);
     }
 }
@@ -193,7 +210,7 @@ pub fn timers(world: &World, rules: &Rules, to: &mut Vec<Event>) {
                 let hears = edge.cached.0 > 0 || world.net.updates(other);
                 let stale = hears && edge.cached.0 < world.nva.version;
                 let sends = match edge.table.0.get().state {
-                    State::Away => true,
+                    State::Away | State::Prepared(_) => true,
                     State::Forwarding { to } => at(to) == n,
                     _ => false,
                 };
@@ -244,6 +261,9 @@ pub fn faults(world: &World, to: &mut Vec<Event>) {
     if left.crashes > 0 {
         to.push(Event::NvaCrash);
     }
+    if left.stores > 0 {
+        to.extend((0..world.nva.journal.len()).map(|kept| Event::Rewound(kept as u8)));
+    }
     let parted = matches!(
         world.state(world.host.at),
         State::Suspending(_) | State::Vacating(_) | State::Suspended(_) | State::Vacated(_)
@@ -274,13 +294,18 @@ impl Stage<'_> {
                 self.world.left.cuts -= 1;
                 self.cut(n);
             }
+            Event::Rewound(kept) => {
+                self.world.left.spend(|left| &mut left.stores);
+                self.rewind(kept);
+            }
+            Event::Restates(n) => self.restates(n),
             Event::Crash(n) => {
-                self.world.left.spend(1, 0, 0);
+                self.world.left.spend(|left| &mut left.crashes);
                 self.cut(n);
                 self.crash(n);
             }
             Event::NvaCrash => {
-                self.world.left.spend(1, 0, 0);
+                self.world.left.spend(|left| &mut left.crashes);
                 self.restart();
             }
             Event::Deadline => return self.timer(),
@@ -313,7 +338,7 @@ impl Stage<'_> {
             }
             Event::Appears(n, by_word) => self.appear(n, by_word),
             Event::Lies(n) => {
-                self.world.left.spend(0, 0, 1);
+                self.world.left.spend(|left| &mut left.lies);
                 self.world.host.liar = Some(n);
                 self.world.edge_mut(n).heard = true;
                 return self.step(n, Input::Frame);
@@ -349,7 +374,7 @@ impl Stage<'_> {
 
     /// The VM dies, and starts at another edge. Nobody planned that.
     fn appear(&mut self, n: At, by_word: bool) {
-        self.world.left.spend(0, 1, 0);
+        self.world.left.spend(|left| &mut left.unplanned);
         for edge in &mut self.world.edges {
             edge.untold = false;
         }

@@ -3,7 +3,7 @@
 use super::edge::Stage;
 use super::fence::Fence;
 use super::net::{At, Msg, Packet};
-use super::world::{EDGES, Frame, Move, World, generation, move_id};
+use super::world::{EDGES, Frame, World, generation, move_id};
 use nvo3_mobility::nva::rules::State::{AbortingNew, AbortingOld, Committing};
 use nvo3_mobility::nve::rules::State::{Installing, Prepared};
 use nvo3_nva_proto::{MoveResult, Side};
@@ -40,22 +40,22 @@ impl Stage<'_> {
     }
 }
 
-fn find(world: &World, id: u8) -> Option<&Move> {
-    world.nva.open.iter().chain(&world.nva.ended).find(|mv| mv.id == id)
-}
-
 /// True if the move of a message is over, or is decided and the sender's part in it is done.
 fn inert_at_authority(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool) -> bool {
     let open = |id| world.nva.open.filter(|mv| mv.id == id);
+    // An authority that lost records may end a move before a party is asked. Its word brings it the outcome.
+    let is_told = |id| world.nva.memory.is_some() && open(id).is_none() && world.nva.find(id).is_some();
     let answered = |answer| is_said(answer) || inert_at_edge(world, answer, is_said);
     match packet.msg {
         Msg::Ready { id, .. }
         | Msg::Refused { id, .. }
         | Msg::Suspended { id, .. }
         | Msg::Resumed { id, .. }
-        | Msg::Revoked { id, .. } => open(id).is_none_or(|mv| mv.state.is_decided()),
+        | Msg::Revoked { id, .. } => !is_told(id) && open(id).is_none_or(|mv| mv.state.is_decided()),
         Msg::Activated { id, .. } => {
-            open(id).is_none_or(|mv| mv.state.is_decided() && outcome(world, id, packet.edge).is_none_or(answered))
+            !is_told(id)
+                && open(id)
+                    .is_none_or(|mv| mv.state.is_decided() && outcome(world, id, packet.edge).is_none_or(answered))
         }
         Msg::OutcomeInForce { id } => open(id).is_none_or(|mv| match (mv.state, mv.side(packet.edge)) {
             (Committing { old, .. }, Some(Side::Old)) => old,
@@ -70,14 +70,14 @@ fn inert_at_authority(world: &World, packet: Packet, is_said: &dyn Fn(Packet) ->
 
 /// The authority's answer to an edge that asks how a move ended, if that can no longer change.
 fn outcome(world: &World, id: u8, n: At) -> Option<Packet> {
-    let mv = find(world, id)?;
+    let mv = world.nva.find(id)?;
     let side = mv.side(n)?;
     let (result, version, place) = match mv.state {
-        Committing { .. } => (MoveResult::Committed, mv.version, mv.new),
+        Committing { .. } => (MoveResult::Committed, mv.committed(), mv.new),
         AbortingOld { .. } if side == Side::New => return None,
         AbortingOld { .. } | AbortingNew => (MoveResult::Aborted, mv.aborted, mv.old),
         _ if world.nva.open.is_some_and(|open| open.id == id) => return None,
-        _ if mv.aborted == 0 => (MoveResult::Committed, mv.version, mv.new),
+        _ if mv.aborted == 0 => (MoveResult::Committed, mv.committed(), mv.new),
         _ => (MoveResult::Aborted, mv.aborted, mv.old),
     };
     Some(Packet { edge: n, up: false, msg: Msg::Outcome { id, result, version, place } })
@@ -99,10 +99,13 @@ fn inert_at_edge(world: &World, packet: Packet, is_said: &dyn Fn(Packet) -> bool
         Msg::Prepare { id, version, failover, .. } => version <= floor && !in_hand(id) && heard_of(id, failover),
         Msg::Left { id } => {
             let waits = matches!(tsi.state, Installing(target) | Prepared(target) if !target.left);
-            let over = find(world, id).is_some_and(|mv| mv.version <= floor);
+            let over = world.nva.find(id).is_some_and(|mv| mv.version <= floor);
             if in_hand(id) { world.left.refusals == 0 && !waits } else { over }
         }
-        Msg::Revoke { id, version, .. } => version < floor && !in_hand(id) && heard_of(id, false),
+        Msg::Revoke { id, version, .. } => {
+            let answered = world.nva.memory.is_some();
+            version < floor && !in_hand(id) && heard_of(id, false) && !answered
+        }
         Msg::Outcome { id, version, place, .. } => {
             let acknowledged = Packet { edge: packet.edge, up: true, msg: Msg::OutcomeInForce { id } };
             let answered = is_said(acknowledged) || inert_at_authority(world, acknowledged, is_said);

@@ -1,6 +1,7 @@
 //! The state of the small world: three edges, an authority, hypervisors, a frame and the network.
 
 use super::fence::Rules;
+use super::memory::Memory;
 use super::net::{At, Msg, Net, Packet, name};
 use nvo3_mobility::nva::rules as nva;
 use nvo3_mobility::nve::rules::{State, TsiState};
@@ -86,6 +87,8 @@ pub struct Move {
     pub new: At,
     pub failover: bool,
     pub version: u8,
+    /// The version that the commit made, if the reserved one is of an earlier epoch; 0 otherwise.
+    pub renewed: u8,
     pub aborted: u8,
     /// The edges that got the new mapping before the commit, one bit each.
     pub early: u8,
@@ -102,9 +105,49 @@ pub struct Authority {
     pub unheard: Vec<(At, u8)>,
     /// The edge that registered the VM during the open move, the version that it knew, and whether a hypervisor's word shows the VM.
     pub claim: Option<(At, u8, bool)>,
+    /// The records, while the authority may still lose some.
+    pub journal: Vec<Record>,
+    /// What an authority knows that lost records.
+    pub memory: Option<Memory>,
+}
+
+/// A record of the journal. The number of a record is its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Record {
+    Registered(At),
+    /// A move. `failover`: an edge claims the VM, by its hypervisor's word or by a frame.
+    Planned {
+        id: u8,
+        old: At,
+        new: At,
+        failover: Option<bool>,
+    },
+    Committed,
+    Aborted,
+    Closed,
 }
 
 impl Authority {
+    /// An authority without records.
+    pub const fn new() -> Self {
+        Self {
+            last: 0,
+            at: 0,
+            version: 0,
+            open: None,
+            ended: Vec::new(),
+            unheard: Vec::new(),
+            claim: None,
+            journal: Vec::new(),
+            memory: None,
+        }
+    }
+
+    /// A move that the authority knows.
+    pub fn find(&self, id: u8) -> Option<&Move> {
+        self.open.iter().chain(&self.ended).find(|mv| mv.id == id)
+    }
+
     /// The last move that took the VM away from an edge, if it has ended and the VM is not there.
     pub fn left_by(&self, n: At) -> Option<u8> {
         let took = |mv: &Move| if mv.state == nva::State::Ended(MoveResult::Committed) { mv.old } else { mv.new };
@@ -180,7 +223,9 @@ pub struct Faults {
     pub unplanned: u8,
     /// How often a port sends in the VM's name.
     pub lies: u8,
-    /// True if only one of the crashes, unplanned starts and lies happens.
+    /// How often the authority comes back with an old part of its records, or with none.
+    pub stores: u8,
+    /// True if only one of the crashes, unplanned starts, lies and losses of records happens.
     pub one: bool,
     pub deadlines: bool,
 }
@@ -209,19 +254,26 @@ pub const fn short(id: MoveId) -> u8 {
 }
 
 impl Faults {
-    /// A crash, an unplanned start or a lie happens.
-    pub const fn spend(&mut self, crashes: u8, unplanned: u8, lies: u8) {
-        (self.crashes, self.unplanned, self.lies) =
-            if self.one { (0, 0, 0) } else { (self.crashes - crashes, self.unplanned - unplanned, self.lies - lies) };
+    /// A fault of a kind happens that may happen once instead of the others.
+    pub fn spend(&mut self, kind: impl FnOnce(&mut Self) -> &mut u8) {
+        *kind(self) -= 1;
+        if self.one {
+            (self.crashes, self.unplanned, self.lies, self.stores) = (0, 0, 0, 0);
+        }
     }
 }
 
-pub const fn version(generation: u8) -> Version {
-    Version { epoch: if generation == 0 { 0 } else { 1 }, generation: generation as u64 }
+/// The first number of the next epoch.
+pub const EPOCH: u8 = 32;
+
+/// The version that a number of a record stands for.
+pub const fn version(number: u8) -> Version {
+    let epoch = if number == 0 { 0 } else { 1 + number / EPOCH };
+    Version { epoch: epoch as u32, generation: (number % EPOCH) as u64 }
 }
 
 pub fn generation(version: Version) -> u8 {
-    version.generation as u8
+    version.epoch.saturating_sub(1) as u8 * EPOCH + version.generation as u8
 }
 
 const fn address(at: At) -> Ipv4Addr {
@@ -294,12 +346,9 @@ impl World {
             edges: [edge(0), edge(1), edge(2)],
             nva: Authority {
                 last: 1,
-                at: 0,
                 version: 1,
-                open: None,
-                ended: Vec::new(),
-                unheard: Vec::new(),
-                claim: None,
+                journal: if left.stores > 0 { vec![Record::Registered(0)] } else { Vec::new() },
+                ..Authority::new()
             },
             host: Host {
                 runs: true,
@@ -351,6 +400,12 @@ impl World {
         over.then(|| self.net.outcome(n, id)).flatten()
     }
 
+    /// True if the authority has a move, or an edge restated it.
+    pub fn knows(&self, id: u8) -> bool {
+        let stray = self.nva.memory.as_ref().is_some_and(|memory| memory.has_stray(id));
+        stray || self.nva.find(id).is_some()
+    }
+
     /// The result of a move, if it has ended.
     pub fn result(&self, id: u8) -> Option<MoveResult> {
         let mv = self.nva.ended.iter().find(|mv| mv.id == id)?;
@@ -363,7 +418,7 @@ impl fmt::Display for World {
         for n in EDGES {
             let edge = self.edge(n);
             let tsi = edge.tsi.get();
-            write!(f, "{} {}/{}", name(n), tsi.state.name(), tsi.floor.generation)?;
+            write!(f, "{} {}/{}", name(n), tsi.state.name(), generation(tsi.floor))?;
             let (table, alone) = edge.table;
             if table.get().state != tsi.state {
                 write!(f, " (in force: {})", table.get().state.name())?;
@@ -380,6 +435,9 @@ impl fmt::Display for World {
         write!(f, "NVA {}@{}", name(self.nva.at), self.nva.version)?;
         if let Some(mv) = self.nva.open {
             write!(f, " {:?} {} {}->{}@{}", mv.state, mv.id, name(mv.old), name(mv.new), mv.version)?;
+        }
+        if let Some(memory) = &self.nva.memory {
+            write!(f, " {memory:?}")?;
         }
         write!(f, "; VM {} {}", if self.host.runs { "runs at" } else { "stopped at" }, name(self.host.at))?;
         write!(f, "; frame {:?}", self.frame)
