@@ -9,7 +9,7 @@ use crate::sim::frame;
 use crate::sim::hypervisor::{Deed, Leg, Step, Unread, Vm};
 use crate::sim::net::{EdgeNo, Node};
 use crate::sim::nodes::{AuthorityNews, Edge, Effect};
-use crate::sim::oracle::Loss;
+use crate::sim::oracle::{AGREE, Loss};
 use crate::sim::scenario::Since;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -81,6 +81,7 @@ impl World {
             Loss::Dropped(DropReason::MissLimited) if self.is_of_flooder(id) => Loss::Flooded,
             Loss::Dropped(_) if to.is_some_and(|to| self.mishaps.is_fenced(to)) => Loss::ToDownNode,
             Loss::Dropped(_) if self.is_unplanned(id) => Loss::Unplanned,
+            Loss::Dropped(DropReason::UnknownDestination) if self.was_denied(n, id) => Loss::Unplanned,
             Loss::Dropped(_) if self.mishaps.is_rewound(self.now()) => Loss::Rewound,
             loss => loss,
         };
@@ -99,6 +100,16 @@ impl World {
         };
         let before = self.excused.get(&id.flow).is_some_and(|upto| (id.number as usize) < *upto);
         before || self.tenants.flow(id.flow).is_some_and(|(from, to)| astray(from) || astray(to))
+    }
+
+    /// True if the NVA lately told an edge that a VM is nowhere, because the VM was killed, and the edge has not heard where it is since.
+    fn was_denied(&self, n: EdgeNo, id: frame::Numbered) -> bool {
+        let lately = self.now() <= self.mishaps.last_return() + AGREE;
+        let Some((_, to)) = self.tenants.flow(id.flow).filter(|_| lately && self.excused.contains_key(&id.flow)) else {
+            return false;
+        };
+        let mapping = self.edges.get(n).and_then(Edge::nve).map(|nve| nve.mapping(&self.tenants.key(to)));
+        mapping.is_some_and(|mapping| mapping.is_none_or(|(_, place)| place.is_none()))
     }
 
     fn send_tunnel(&mut self, n: EdgeNo, to: IpAddr, packet: &[u8]) {

@@ -95,7 +95,12 @@ impl World {
     pub(super) fn look_for_the_astray(&mut self) {
         for number in 0..self.hypervisor.vms().len() {
             let vm = self.hypervisor.vms().get(number).filter(|vm| vm.astray().is_some());
-            if vm.is_some_and(|vm| matches!(vm.seat(), Seat::Runs(_)) && self.agrees_on(vm)) {
+            // An edge that was not ready to detach a port has it still, and will not keep it.
+            let is_plugged = |vm: &Vm, at: EdgeNo| {
+                let wants = |host| self.edges.get(at).is_some_and(|edge| edge.wants(Tenants::vap(host)));
+                vm.hosts().all(wants)
+            };
+            if vm.is_some_and(|vm| matches!(vm.seat(), Seat::Runs(at) if is_plugged(vm, at)) && self.agrees_on(vm)) {
                 // What was sent before may still be under way, or held.
                 for flow in 0..u32::try_from(self.tenants.flows()).unwrap_or(0) {
                     let touches = |host| self.tenants.vm(host) == Some(number);
