@@ -252,12 +252,13 @@ impl Stage<'_> {
     /// Takes a word about a move. It counts only from the party that may say it, and with the reserved version.
     fn word_of(&mut self, side: Side, n: At, id: u8, version: u8, input: Input) {
         let mv = self.world.nva.find(id).filter(|mv| mv.version == version && mv.side(n) == Some(side));
-        match mv.map(|mv| mv.state) {
-            Some(State::Ended(_)) => self.send_outcome(id, n),
+        match mv.map(|mv| (mv.state, mv.aborted == mv.version)) {
+            // The move was over in records that are lost.
+            Some((State::Ended(_), true)) => self.send_outcome(id, n),
+            Some((State::Ended(_), false)) | None => {}
             Some(_) => {
                 self.decide(input);
             }
-            None => {}
         }
     }
 

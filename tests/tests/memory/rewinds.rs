@@ -280,3 +280,33 @@ fn a_claim_of_what_the_copy_has_at_the_same_nve_gets_a_newer_version() {
 
     assert_eq!((state(&world, 0, &tsi(1).key), mapped(&world, &tsi(1).key)), ("here", Some(1)));
 }
+
+/// The copy has the VM as withdrawn, or at an NVE that it left. The other NVE is interested in it since.
+#[test]
+fn an_nve_that_has_a_lost_mapping_hears_where_the_vm_rests() {
+    for withdrawn in [false, true] {
+        let mut world = Direct::with(2, config(1));
+        let vm = tsi(1);
+        world.start(0, 1, vm.clone());
+        if withdrawn {
+            world.tell(0, nve::Input::Detach { vap: nvo3_mobility::table::VapId(1) });
+        }
+        let copy = world.records.clone();
+        if withdrawn {
+            world.start(0, 1, vm.clone());
+        }
+        hot(&mut world, 10, &vm, 0, 1);
+        world.run(Micros::from_secs(2));
+        assert_eq!(state(&world, 0, &vm.key), "away");
+
+        world.silence(1);
+        replaced(&mut world, 1, copy);
+        world.run(Micros::from_secs(6));
+        world.hear(1);
+        world.run(Micros::from_secs(20));
+
+        let (known, directory) = (world.edges[0].nve().mapping(&vm.key), world.nva.lookup(&vm.key).unwrap());
+        assert_eq!(known, Some((directory.version, directory.place)), "withdrawn {withdrawn}");
+        assert_eq!(mapped(&world, &vm.key), Some(2));
+    }
+}

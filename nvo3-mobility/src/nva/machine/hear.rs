@@ -1,7 +1,7 @@
 //! The messages of NVEs, on their way to the rooms.
 
 use super::Nva;
-use crate::nva::book::{self, PlannedMove, Record};
+use crate::nva::book::{self, Record};
 use crate::nva::conduct::rules;
 use crate::nva::io::Event;
 use crate::nva::peers::{Heard, Letter, Receipt, Said};
@@ -199,7 +199,7 @@ impl Nva {
         let this_move = book.get_move(id).filter(|this_move| this_move.version() == version);
         if this_move.and_then(|this_move| this_move.plan().side(from)) != Some(side) {
             self.counters.not_party += 1;
-        } else if this_move.is_some_and(PlannedMove::is_closed) {
+        } else if this_move.is_some_and(|this_move| this_move.is_closed() && this_move.outcome().is_none()) {
             // The move was over in records that are lost, and ended before this NVE was asked.
             self.send_outcome(id, from);
         } else if !self.conduct.is_late(book, id, input) {

@@ -239,7 +239,8 @@ impl Nva {
                         || (named || self.registrar.restated().is_omitted(&tsi.key)) && is_old)
             });
             if is_older && book.conflict(tsi.key, &tsi.ips).is_none() {
-                self.record(Record::Registered { tsi: tsi.clone(), nve: if runs { stray.new } else { stray.old } });
+                let nve = if runs { stray.new } else { stray.old };
+                self.enter(tsi.key, Record::Registered { tsi: tsi.clone(), nve });
             }
         }
         let tsis: Vec<TsiKey> = stray.tsis.iter().map(|tsi| tsi.key).collect();

@@ -67,15 +67,7 @@ impl Nva {
                     let version = self.facts.book().get(&key).map(|registration| registration.version());
                     return Some((RegistrationResult::Resource, version.unwrap_or_default()));
                 }
-                Verdict::Enter(record) => {
-                    let before = self.facts.book().get(&key).map(|registration| registration.nve());
-                    let version = self.record(record);
-                    if let Some(before) = before.filter(|before| *before != from) {
-                        let letter = self.publish.say_again(&self.facts, before, key);
-                        self.send(letter);
-                    }
-                    return Some((RegistrationResult::Accepted, version));
-                }
+                Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.enter(key, record))),
                 Verdict::Evict(other) => {
                     admitted = true;
                     self.record(Record::Withdrawn { tsi: other });
@@ -99,6 +91,18 @@ impl Nva {
                 }
             }
         }
+    }
+
+    /// Enters a TSI in the directory. The NVE that had it before hears where it is: an owner is not among those that are interested.
+    pub(super) fn enter(&mut self, key: TsiKey, record: Record) -> Version {
+        let place = |nva: &Self| nva.facts.book().get(&key).map(|registration| registration.nve());
+        let before = place(self);
+        let version = self.record(record);
+        if let Some(before) = before.filter(|before| Some(*before) != place(self)) {
+            let letter = self.publish.say_again(&self.facts, before, key);
+            self.send(letter);
+        }
+        version
     }
 
     pub(super) fn deregister(&mut self, from: NveId, transaction: u32, request: &Deregister) {
@@ -230,7 +234,7 @@ impl Nva {
                 }
                 Rests::Enter(record) => {
                     self.counters.taken_up += 1;
-                    let version = self.record(record);
+                    let version = self.enter(key, record);
                     self.tell(Event::TakenUp { key, nve: from });
                     answers.add(&self.facts, key, RegistrationResult::Accepted, version);
                 }

@@ -207,12 +207,9 @@ impl Publish {
                 (None, Address::Mac(mac)) => TsiKey { vn, mac: *mac },
                 (None, Address::Ip(_)) => continue,
             };
-            self.note_interest(facts, key, nve);
+            // An NVE may restate yet what the book does not have, also after a second restart, and what an old copy has as withdrawn.
+            self.note_use(facts, key, nve);
             let unknown = facts.book().get(&key).is_none() && facts.book().tombstone(&key).is_none();
-            if unknown {
-                // An NVE may restate it yet, also after a second restart.
-                self.note_absent(facts, vn, Address::Mac(key.mac), nve);
-            }
             if unknown && unsure {
                 if let Some(feed) = self.feeds.feeds.get_mut(&nve) {
                     feed.unsure.push_back((vn, *address));

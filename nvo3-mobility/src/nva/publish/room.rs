@@ -302,10 +302,15 @@ impl Publish {
 
     pub(in crate::nva) fn note_interest(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
         if facts.book().get(&key).is_some() {
-            let (now, most) = (facts.now(), facts.config().quotas.interest);
-            let room = self.interest.extend(now, key, nve, now + facts.config().lifetime, most);
-            self.over.note(nve, Quota::Interest, room);
+            self.note_use(facts, key, nve);
         }
+    }
+
+    /// Notes that an NVE has a mapping of a TSI, whether or not the book has one.
+    pub(super) fn note_use(&mut self, facts: &Facts, key: TsiKey, nve: NveId) {
+        let (now, most) = (facts.now(), facts.config().quotas.interest);
+        let room = self.interest.extend(now, key, nve, now + facts.config().lifetime, most);
+        self.over.note(nve, Quota::Interest, room);
     }
 
     pub(super) fn note_absent(&mut self, facts: &Facts, vn: Vni, address: Address, nve: NveId) {
