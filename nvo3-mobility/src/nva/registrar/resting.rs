@@ -14,7 +14,7 @@ pub enum Listed {
     Here {
         /// The version of its mapping.
         version: Version,
-        /// True if the NVE restates the addresses and the role of the mapping.
+        /// True if the NVE restates the addresses and the role of the mapping, besides addresses that other TSIs have.
         same: bool,
         /// True if other NVEs may have a version of a lost record: then the mapping needs a newer one.
         restamps: bool,
