@@ -188,6 +188,19 @@ pub enum Event {
         /// The number of such claims since the last event.
         count: u64,
     },
+    /// An NVE named addresses of a TSI that other TSIs of the VN have. The directory has the TSI without these addresses. The event comes
+    /// again only if other addresses are contested, or after the TSI was withdrawn. At most one event per NVE and
+    /// [`TOLD_EVERY`](crate::fairness::TOLD_EVERY); the NVE names the addresses again later, so each TSI has its event.
+    Contested {
+        /// The NVE.
+        nve: NveId,
+        /// The TSI.
+        key: TsiKey,
+        /// The addresses that the TSI does not have.
+        ips: alloc::vec::Vec<IpAddr>,
+        /// How often the NVE named such addresses since the last event.
+        count: u64,
+    },
     /// An NVE wants more than its quota. At most one event per NVE, quota and [`TOLD_EVERY`](crate::fairness::TOLD_EVERY).
     OverQuota {
         /// The NVE.
@@ -280,6 +293,13 @@ impl fmt::Display for Event {
             }
             Self::ClaimRefused { nve, key, count, .. } => {
                 write!(f, "{nve} claimed {key}, whose VM answers where it is; {count} such claims were refused")
+            }
+            Self::Contested { nve, key, ips, .. } => {
+                write!(
+                    f,
+                    "{nve} named addresses of {key} that other TSIs have; the directory has the TSI without them:"
+                )?;
+                ips.iter().try_for_each(|ip| write!(f, " {ip}"))
             }
             Self::OverQuota { nve, quota, count } => {
                 write!(f, "{nve} has its quota of {quota}, and wanted more {count} times")
@@ -495,6 +515,9 @@ pub struct NvaCounters {
     pub unauthorised_registrations: u64,
     /// Registrations refused because the VM answers at the NVE that has it ([`Event::ClaimRefused`]). Healthy: 0.
     pub still_here_registrations: u64,
+    /// Addresses that an NVE named of a TSI and that other TSIs have: the TSI is in the directory without them ([`Event::Contested`]). The
+    /// same addresses count until the event has told them. Healthy: 0.
+    pub contested_addresses: u64,
     /// Registrations refused because the NVE has its quota of TSIs or addresses ([`Event::OverQuota`]). Healthy: 0.
     pub over_quota_registrations: u64,
     /// Registrations refused because the NVE makes too many in a time ([`Event::OverQuota`]). Healthy: 0.

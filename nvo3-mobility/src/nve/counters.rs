@@ -95,6 +95,9 @@ pub struct NveCounters {
     /// Frames that showed one more address of a TSI than its port's policy lets it learn (`PortPolicy.learn_addresses`). The NVE drops them as
     /// `spoofed`, but lets DHCP pass. Healthy: 0.
     pub shed_addresses: u64,
+    /// Times that addresses which a port lists for a TSI became contested: the NVA gave them to other TSIs ([`Event::Contested`](super::Event)).
+    /// Healthy: 0.
+    pub contests: u64,
     /// Announcements of shared addresses, and frames of TSIs that could be learned, for which there was no room (`NveConfig.tsis`).
     /// Healthy: 0.
     pub shed_tsis: u64,

@@ -280,6 +280,15 @@ pub enum Event {
         /// another address.
         code: ErrorCode,
     },
+    /// Addresses that the port of a TSI lists and that the NVA gave to other TSIs. The TSI runs without them: they are not bound to it. The
+    /// NVE claims them again after `NveConfig.claim_interval`, then after twice the time, up to 32 times. The event comes when they
+    /// change, and with none when the TSI has all that are listed.
+    Contested {
+        /// The TSI.
+        key: TsiKey,
+        /// The addresses that the TSI does not have.
+        ips: Vec<IpAddr>,
+    },
     /// A TSI that came by a move has addresses that its port does not list. It keeps them while its VM uses them, as learned ones. An
     /// attach of the port after the move ends them.
     Unlisted {
@@ -326,6 +335,11 @@ impl fmt::Display for Event {
             Self::ForwarderAnswers => {
                 f.write_str("the forwarder answers again; the session with the NVA is opened again")
             }
+            Self::Contested { key, ips } if ips.is_empty() => write!(f, "{key} has all addresses that its port lists"),
+            Self::Contested { key, ips } => {
+                write!(f, "{key} runs without addresses that other TSIs have:")?;
+                ips.iter().try_for_each(|ip| write!(f, " {ip}"))
+            }
             Self::Unlisted { key, ips } => {
                 write!(f, "{key} came by a move with addresses that its port does not list, and keeps them:")?;
                 ips.iter().try_for_each(|ip| write!(f, " {ip}"))
@@ -361,7 +375,7 @@ pub enum Timer {
     Session(SessionTimer),
     /// A forward entry ends.
     Forward,
-    /// The registration of a TSI that the NVA refused is tried again.
+    /// The registration of a TSI that the NVA refused, or an address that another TSI has, is tried again.
     Claim,
     /// A VM that was asked whether it is here has not answered.
     Probe,

@@ -114,6 +114,9 @@ pub(crate) fn event(event: &Event) -> Value {
             "why": result.as_str(),
             "count": count,
         }),
+        Event::Contested { nve, key, ips, count } => {
+            json!({ "event": "contested", "nve": nve, "vni": key.vn, "mac": key.mac, "ips": ips, "count": count })
+        }
         Event::OverQuota { nve, quota, count } => {
             json!({ "event": "over-quota", "nve": nve, "quota": quota.name(), "count": count })
         }

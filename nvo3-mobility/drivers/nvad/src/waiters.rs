@@ -169,6 +169,7 @@ fn log(event: &Event) {
             "an edge reports its part of a move"
         ),
         Event::ClaimRefused { .. }
+        | Event::Contested { .. }
         | Event::OverQuota { .. }
         | Event::OtherLocators { .. }
         | Event::Readdressed { .. }

@@ -4,6 +4,7 @@ use super::Nva;
 use crate::nva::book::Record;
 use crate::nva::io::Event;
 use crate::nva::policy::{Offence, Quota};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Locators, NveId, RegistrationResult, TsiKey};
 
@@ -33,6 +34,18 @@ impl Nva {
     fn tell_refused(&mut self, nve: NveId, key: TsiKey, result: RegistrationResult) {
         if let Some(count) = self.offenders.note(self.facts.now(), nve, Offence::Claim) {
             self.tell(Event::ClaimRefused { nve, key, result, count });
+        }
+    }
+
+    /// Notes the contested addresses of a TSI of the directory. What management was told is not told again.
+    pub(super) fn note_contested(&mut self, nve: NveId, key: TsiKey, ips: Vec<IpAddr>) {
+        if self.registrar.is_told_contested(&key, &ips) {
+            return;
+        }
+        self.counters.contested_addresses += ips.len() as u64;
+        if let Some(count) = self.offenders.note(self.facts.now(), nve, Offence::Contested) {
+            self.registrar.told_contested(key, ips.clone());
+            self.tell(Event::Contested { nve, key, ips, count });
         }
     }
 

@@ -57,6 +57,9 @@ impl Nva {
                         // The answer names the TSI's place, and the NVE uses it.
                         self.publish.note_interest(&self.facts, key, from);
                     }
+                    if result == RegistrationResult::Accepted {
+                        self.say_contested(from, key, &claim.ips);
+                    }
                     return Some((result, version));
                 }
                 Verdict::OverQuota(quota, version) => {
@@ -67,17 +70,14 @@ impl Nva {
                     let version = self.facts.book().get(&key).map(|registration| registration.version());
                     return Some((RegistrationResult::Resource, version.unwrap_or_default()));
                 }
-                Verdict::Enter(record) => return Some((RegistrationResult::Accepted, self.enter(key, record))),
-                Verdict::Evict(other) => {
-                    admitted = true;
-                    self.record(Record::Withdrawn { tsi: other });
+                Verdict::Enter(record) => {
+                    let version = self.enter(key, record);
+                    self.say_contested(from, key, &claim.ips);
+                    return Some((RegistrationResult::Accepted, version));
                 }
-                Verdict::Shed(tsi, nve) => {
+                Verdict::Free(record) => {
                     admitted = true;
-                    let other = tsi.key;
-                    self.record(Record::Registered { tsi, nve });
-                    let letter = self.publish.say_again(&self.facts, nve, other);
-                    self.send(letter);
+                    self.free(record);
                 }
                 Verdict::Freeze(version) => {
                     self.record(Record::Frozen { tsi: key });
@@ -103,6 +103,32 @@ impl Nva {
             self.send(letter);
         }
         version
+    }
+
+    /// Makes a record by which a TSI gives up an address. If the TSI stays, its NVE hears which addresses it has left.
+    fn free(&mut self, record: Record) {
+        let left = match &record {
+            Record::Registered { tsi, nve } => Some((*nve, tsi.key)),
+            _ => None,
+        };
+        self.record(record);
+        if let Some((nve, key)) = left {
+            let letter = self.publish.say_again(&self.facts, nve, key);
+            self.send(letter);
+        }
+    }
+
+    /// The NVE of a TSI named addresses that other TSIs have: the mapping says which addresses the TSI has. It goes before the answer.
+    fn say_contested(&mut self, nve: NveId, key: TsiKey, named: &[IpAddr]) {
+        let has = |ip: &IpAddr| self.facts.book().ips(&key).contains(ip);
+        let mut contested: Vec<IpAddr> = named.iter().copied().filter(|ip| !has(ip)).collect();
+        if !contested.is_empty() {
+            let letter = self.publish.say_again(&self.facts, nve, key);
+            self.send(letter);
+        }
+        // That another TSI has a shared address is nothing to tell.
+        contested.retain(|ip| !self.facts.config().policy.shares(&key, *ip));
+        self.note_contested(nve, key, contested);
     }
 
     pub(super) fn deregister(&mut self, from: NveId, transaction: u32, request: &Deregister) {
@@ -236,23 +262,20 @@ impl Nva {
                     self.counters.taken_up += 1;
                     let version = self.enter(key, record);
                     self.tell(Event::TakenUp { key, nve: from });
+                    self.say_contested(from, key, &resting.ips);
                     answers.add(&self.facts, key, RegistrationResult::Accepted, version);
                 }
                 Rests::Restamp(record) => {
                     let version = self.record(record);
+                    self.say_contested(from, key, &resting.ips);
                     answers.add(&self.facts, key, RegistrationResult::Accepted, version);
                 }
-                Rests::Evict(other) => {
-                    self.record(Record::Withdrawn { tsi: other });
+                Rests::Free(record) => {
+                    self.free(record);
                     continue;
                 }
                 Rests::Confirm(version) => {
-                    // Another TSI may have an address now that the two share: the mapping says so.
-                    let has = |ip: &IpAddr| self.facts.book().ips(&key).contains(ip);
-                    if !resting.ips.iter().all(has) {
-                        let letter = self.publish.say_again(&self.facts, from, key);
-                        self.send(letter);
-                    }
+                    self.say_contested(from, key, &resting.ips);
                     answers.add(&self.facts, key, RegistrationResult::Accepted, version);
                 }
                 Rests::Newer => {

@@ -69,9 +69,10 @@ impl Nva {
             | Event::Ended { id, .. }
             | Event::Converged { id, .. }
             | Event::NotFollowed { id, .. } => self.rests_on_move(*id),
-            Event::Duplicate(key) | Event::TakenUp { key, .. } | Event::Omitted { key, .. } => {
-                self.undurable.about_tsis([key])
-            }
+            Event::Duplicate(key)
+            | Event::TakenUp { key, .. }
+            | Event::Omitted { key, .. }
+            | Event::Contested { key, .. } => self.undurable.about_tsis([key]),
             Event::DidNotYield { id, .. } => self.rests_on_move(*id),
             Event::Rewound { .. } => self.journal.last(),
             _ => RecordNo(0),

@@ -10,6 +10,8 @@ use nvo3_nva_proto::{Instant, NveId};
 pub(in crate::nva) enum Offence {
     /// It claims a TSI that its rule does not allow, or whose VM answers at another NVE.
     Claim,
+    /// It names addresses of a TSI that other TSIs have.
+    Contested,
     /// It takes more than its quota.
     Quota(Quota),
     /// It says other locators than management.

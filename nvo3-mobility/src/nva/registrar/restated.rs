@@ -5,7 +5,7 @@
 
 use super::resting::{self, InHand, Judgement, Listed, Said};
 use super::room::{Protected, Registrar, Verdict};
-use crate::nva::book::{Record, Registration};
+use crate::nva::book::Record;
 use crate::nva::facts::Facts;
 use crate::nva::policy::Quota;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -23,9 +23,9 @@ pub(in crate::nva) enum Rests {
     Restamp(Record),
     /// The NVE of the book names other addresses, or another role: they count once the move in hand has ended.
     AfterMove,
-    /// Withdraw this TSI first.
-    Evict(TsiKey),
-    /// The NVE has missed the newest version of its own mapping: say it.
+    /// Make this record of another TSI first.
+    Free(Record),
+    /// The NVE has missed the newest version of its own mapping, or names addresses that other TSIs have: answer with the version.
     Confirm(Version),
     /// The book knows better: say the mapping, or that there is none.
     Newer,
@@ -200,10 +200,10 @@ impl Registrar {
         let book = facts.book();
         let registration = book.get(&key);
         let said = Said { version: resting.version, lost: facts.is_lost(resting.version) };
-        let same = |at: &Registration| at.says(&resting.ips, resting.role);
+        let can_have = self.can_have(facts, (full, false), protected, key, &resting.ips);
         let in_hand = book.move_with(&key).and_then(|id| book.get_move(id)).map(|this_move| InHand {
             beyond: facts.is_beyond(this_move, from, &key, resting.version),
-            differs: registration.is_some_and(|at| at.nve() == from && !same(at)),
+            differs: registration.is_some_and(|at| at.nve() == from && !at.says(&resting.ips, resting.role)),
         });
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         if in_hand.is_none() && !facts.config().policy.allows(from, &key, &resting.ips) {
@@ -213,7 +213,7 @@ impl Registrar {
             None => Listed::Nowhere(book.tombstone(&key).map(|gone| gone.version)),
             Some(at) if at.nve() == from => {
                 let restamps = facts.has_lost() && at.version().epoch < book.epoch() && !full;
-                Listed::Here { version: at.version(), same: same(at), restamps }
+                Listed::Here { version: at.version(), same: at.says(&can_have, resting.role), restamps }
             }
             Some(at) => {
                 let spoke = late || self.restated().is_complete(at.nve());
@@ -221,6 +221,7 @@ impl Registrar {
             }
         };
         match resting::judge(in_hand, listed, said) {
+            Judgement::Known if in_hand.is_none() && can_have != resting.ips => Rests::Confirm(current),
             Judgement::Known => Rests::Known,
             Judgement::AfterMove => Rests::AfterMove,
             Judgement::Confirm(version) => Rests::Confirm(version),
@@ -229,13 +230,13 @@ impl Registrar {
             Judgement::Probe => registration.map_or(Rests::Known, |at| Rests::Probe(at.nve())),
             Judgement::Restamp => registration
                 .map_or(Rests::Known, |at| Rests::Restamp(Record::Registered { tsi: at.tsi(key), nve: from })),
-            Judgement::Enter => match self.judge_entry(facts, full, protected, from, key, &resting.ips) {
+            Judgement::Enter => match self.judge_entry(facts, full, protected, from, key, (&resting.ips, &can_have)) {
                 None => {
                     let role = resting.role.or(registration.map(|at| at.role()).unwrap_or_default());
-                    let tsi = Tsi { key, ips: resting.ips.clone(), role };
+                    let tsi = Tsi { key, ips: can_have, role };
                     Rests::Enter(Record::Registered { tsi, nve: from })
                 }
-                Some(Verdict::Evict(other)) => Rests::Evict(other),
+                Some(Verdict::Free(record)) => Rests::Free(record),
                 Some(Verdict::Answer(result, version)) => Rests::Refuse(result, version),
                 Some(Verdict::OverQuota(quota, version)) => Rests::OverQuota(quota, version),
                 Some(_) => Rests::Known,

@@ -14,7 +14,7 @@ pub enum Listed {
     Here {
         /// The version of its mapping.
         version: Version,
-        /// True if the NVE restates the addresses and the role of the mapping.
+        /// True if the NVE restates the addresses and the role of the mapping, besides addresses that other TSIs have.
         same: bool,
         /// True if other NVEs may have a version of a lost record: then the mapping needs a newer one.
         restamps: bool,
@@ -80,12 +80,62 @@ pub fn judge(in_hand: Option<InHand>, listed: Listed, said: Said) -> Judgement {
         (Some(_), _)                                                         => Known,
         (_, Nowhere(Some(gone)))           if gone >= said.version           => Newer,
         (_, Nowhere(_))                                                      => Enter,
-        (_, Here { version, .. })          if said.version < version         => Confirm(version),
-        (_, Here { version, same, restamps }) if said.version == version && same => if restamps { Restamp } else { Known },
+        (_, Here { version, same: true, .. }) if said.version < version      => Confirm(version),
+        (_, Here { version, same: true, restamps }) if said.version == version => if restamps { Restamp } else { Known },
+        // What the NVE has now counts, also if it has missed a version.
         (_, Here { .. })                                                     => Enter,
         (_, There { version, .. })         if said.version <= version && !said.lost => Newer,
         (_, There { holds: false, .. })                                      => Enter,
         (_, There { spoke: true, .. })                                       => Probe,
         (_, There { .. })                                                    => Wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(generation: u64) -> Version {
+        Version { epoch: 1, generation }
+    }
+
+    fn judged(listed: Listed, version: Version) -> Judgement {
+        judge(None, listed, Said { version, lost: false })
+    }
+
+    #[test]
+    fn the_addresses_that_an_nve_has_now_count_under_any_version() {
+        let here = |same| Listed::Here { version: at(5), same, restamps: false };
+        for version in [at(4), at(5), at(6)] {
+            assert_eq!(judged(here(false), version), Judgement::Enter, "{version:?}");
+        }
+        assert_eq!(judged(here(true), at(4)), Judgement::Confirm(at(5)));
+        assert_eq!(judged(here(true), at(5)), Judgement::Known);
+        assert_eq!(judged(here(true), at(6)), Judgement::Enter);
+    }
+
+    #[test]
+    fn against_another_nve_the_version_counts_only_if_that_one_has_nothing_to_say() {
+        let there = |holds, spoke| Listed::There { version: at(5), holds, spoke };
+        assert_eq!(judged(there(true, true), at(5)), Judgement::Newer);
+        assert_eq!(judged(there(true, false), at(6)), Judgement::Wait);
+        assert_eq!(judged(there(true, true), at(6)), Judgement::Probe);
+        assert_eq!(judged(there(false, false), at(6)), Judgement::Enter);
+        let lost = Said { version: at(4), lost: true };
+        assert_eq!(judge(None, there(true, true), lost), Judgement::Probe);
+    }
+
+    #[test]
+    fn a_move_in_hand_decides_unless_the_nve_is_beyond_it() {
+        let listed = Listed::Nowhere(None);
+        let judged =
+            |beyond, differs| judge(Some(InHand { beyond, differs }), listed, Said { version: at(9), lost: false });
+        assert_eq!(judged(false, false), Judgement::Known);
+        assert_eq!(judged(false, true), Judgement::AfterMove);
+        assert_eq!(judged(true, true), Judgement::Wait);
+        assert_eq!(
+            super::judge(None, Listed::Nowhere(Some(at(9))), Said { version: at(9), lost: false }),
+            Judgement::Newer
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::nva::policy::Quota;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
+use nvo3_nva_proto::{Address, Claim, Instant, MoveId, NveId, RegistrationResult, Tsi, TsiKey, Version};
 
 /// The decision about a claim.
 #[derive(Debug)]
@@ -17,10 +17,8 @@ pub(in crate::nva) enum Verdict {
     Answer(RegistrationResult, Version),
     /// Make this record, and answer with its version.
     Enter(Record),
-    /// Withdraw this TSI first: it has an address of the claimed TSI, and nothing protects it any more.
-    Evict(TsiKey),
-    /// Make this record of another TSI first, which has an address less: the claimed TSI shares it, and has it now.
-    Shed(Tsi, NveId),
+    /// Make this record of another TSI first: it has an address that the claimed TSI has from now on.
+    Free(Record),
     /// The NVE has its share of TSIs or addresses: answer that there is no room.
     OverQuota(Quota, Version),
     /// The TSI moved too often: freeze it, and answer that it is a duplicate.
@@ -75,6 +73,8 @@ pub(in crate::nva) struct Registrar {
     claims: BTreeMap<(TsiKey, NveId), (u32, Claim)>,
     /// TSIs that an NVE withdrew during a move.
     leaving: BTreeMap<TsiKey, Leaving>,
+    /// The addresses that each TSI of the directory lacks because they are contested, as management was told last.
+    contested: BTreeMap<TsiKey, Vec<IpAddr>>,
 }
 
 impl Registrar {
@@ -101,12 +101,43 @@ impl Registrar {
         protected(nve) && !self.restated.is_omitted(key)
     }
 
-    /// The first TSI that has one of these addresses, other than `key` itself.
-    fn conflict(&self, facts: &Facts, key: TsiKey, ips: &[IpAddr]) -> Option<TsiKey> {
-        facts.book().conflict(key, ips).map(|mac| TsiKey { mac, ..key })
+    /// The addresses that a TSI can have of those that its NVE names, in their order: all but the contested ones. An address is contested
+    /// if another TSI has it whose registration holds or that is in a move, or if no record can be made now. `takes`: an address that both
+    /// TSIs share is not contested.
+    pub(super) fn can_have(
+        &self,
+        facts: &Facts,
+        (full, takes): (bool, bool),
+        protected: Protected<'_>,
+        key: TsiKey,
+        ips: &[IpAddr],
+    ) -> Vec<IpAddr> {
+        let (book, policy) = (facts.book(), &facts.config().policy);
+        let takes = takes && book.move_with(&key).is_none();
+        let is_free = |ip: &&IpAddr| {
+            let Some(other) = book.find(key.vn, Address::Ip(**ip)).filter(|other| *other != key) else { return true };
+            let shares = takes && [&key, &other].iter().all(|key| policy.shares(key, **ip));
+            let holds = book.get(&other).is_some_and(|registration| self.holds(protected, &other, registration.nve()));
+            !full && (shares || !holds) && book.move_with(&other).is_none()
+        };
+        ips.iter().filter(is_free).copied().collect()
     }
 
-    /// The verdict about a TSI that an NVE wants to have with these addresses; `None` if nothing is against it.
+    /// The record by which another TSI gives up the addresses that a claimed TSI can have; `None` if no TSI has one of them. A TSI keeps
+    /// its other addresses, unless it is gone from its NVE.
+    fn frees(&self, facts: &Facts, protected: Protected<'_>, key: TsiKey, ips: &[IpAddr]) -> Option<Record> {
+        let book = facts.book();
+        let other = book.conflict(key, ips).map(|mac| TsiKey { mac, ..key })?;
+        let registration = book.get(&other)?;
+        let nve = registration.nve();
+        let left: Vec<IpAddr> = registration.ips().iter().copied().filter(|ip| !ips.contains(ip)).collect();
+        let is_gone = self.restated.is_omitted(&other) || book.is_fenced(nve) || facts.place(nve).is_none();
+        let ends = is_gone || left.is_empty() && !self.holds(protected, &other, nve);
+        let tsi = Tsi { key: other, ips: left, role: registration.role() };
+        Some(if ends { Record::Withdrawn { tsi: other } } else { Record::Registered { tsi, nve } })
+    }
+
+    /// The verdict about a TSI that an NVE names with these addresses, of which it can have some; `None` if nothing is against that.
     pub(super) fn judge_entry(
         &self,
         facts: &Facts,
@@ -114,7 +145,7 @@ impl Registrar {
         protected: Protected<'_>,
         from: NveId,
         key: TsiKey,
-        ips: &[IpAddr],
+        (ips, can_have): (&[IpAddr], &[IpAddr]),
     ) -> Option<Verdict> {
         let (book, config) = (facts.book(), facts.config());
         let registration = book.get(&key);
@@ -126,34 +157,19 @@ impl Registrar {
         if !config.policy.allows(from, &key, ips) {
             return refused(RegistrationResult::NotAuthorised);
         }
-        if let Some(quota) = facts.over_quota(from, [(&key, ips.len())]) {
+        if let Some(quota) = facts.over_quota(from, [(&key, can_have.len())]) {
             return Some(Verdict::OverQuota(quota, current));
         }
-        if let Some(other) = self.conflict(facts, key, ips) {
-            let holds = book.get(&other).is_some_and(|other_at| self.holds(protected, &other, other_at.nve()));
-            if holds || book.move_with(&other).is_some() || full {
-                return refused(RegistrationResult::Duplicate);
-            }
-            return Some(Verdict::Evict(other));
+        if can_have.is_empty() && !ips.is_empty() {
+            return refused(RegistrationResult::Duplicate);
+        }
+        if let Some(record) = self.frees(facts, protected, key, can_have) {
+            return Some(Verdict::Free(record));
         }
         if full || (registration.is_none() && book.tsi_count() >= config.tsis as usize) {
             return refused(RegistrationResult::Resource);
         }
         None
-    }
-
-    /// What the TSI in the way of a claim has left of its addresses, if it shares all others with the claimed one, and no move has one of
-    /// the two in hand.
-    fn sheds(&self, facts: &Facts, key: TsiKey, ips: &[IpAddr]) -> Option<Verdict> {
-        let (book, policy) = (facts.book(), &facts.config().policy);
-        let other = self.conflict(facts, key, ips)?;
-        let registration = book.get(&other)?;
-        let goes = |ip: &IpAddr| ips.contains(ip) && [key, other].iter().all(|key| policy.shares(key, *ip));
-        let left: Vec<IpAddr> = registration.ips().iter().copied().filter(|ip| !goes(ip)).collect();
-        let moves = [key, other].iter().any(|key| book.move_with(key).is_some());
-        let fits = !moves && !left.iter().any(|ip| ips.contains(ip));
-        let tsi = Tsi { key: other, ips: left, role: registration.role() };
-        fits.then(|| Verdict::Shed(tsi, registration.nve()))
     }
 
     /// Decides about the claim of a TSI.
@@ -170,30 +186,27 @@ impl Registrar {
         let registration = book.get(&key);
         let current = registration.map(|registration| registration.version()).unwrap_or_default();
         let refused = |result| Verdict::Answer(result, current);
+        // A claim that knows an older mapping of its own TSI may not know either that another TSI has a shared address now.
+        let takes = registration.is_none_or(|registration| registration.nve() == from)
+            && claim.expected.unwrap_or_default() >= current;
+        let can_have = self.can_have(facts, (full, takes), protected, key, &claim.ips);
         if let Some(registration) = registration.filter(|registration| registration.nve() == from)
-            && registration.says(&claim.ips, claim.role)
+            && registration.says(&can_have, claim.role)
             // An NVE that has seen a lost record takes only a newer version.
             && claim.expected.is_none_or(|expected| expected <= registration.version())
             && facts.config().policy.allows(from, &key, &claim.ips)
         {
-            // The NVE attached the TSI again: that makes no new version.
+            // The NVE attached the TSI again, or claims a contested address again: that makes no new version.
             self.restated.claim(from, key);
             return refused(RegistrationResult::Accepted);
         }
-        if let Some(against) = self.judge_entry(facts, full, protected, from, key, &claim.ips) {
-            let is_duplicate = matches!(against, Verdict::Answer(RegistrationResult::Duplicate, _));
-            // A claim that knows an older mapping of its own TSI may not know either that another TSI has the address now.
-            let may_take = !full
-                && registration.is_none_or(|registration| registration.nve() == from)
-                && claim.expected.unwrap_or_default() >= current;
-            let shed = if is_duplicate && may_take { self.sheds(facts, key, &claim.ips) } else { None };
-            return shed.unwrap_or(against);
+        if let Some(against) = self.judge_entry(facts, full, protected, from, key, (&claim.ips, &can_have)) {
+            return against;
         }
         // A claim waits for the outcome of the move, and so does a change of addresses. A frame waits for the NVE that may have the VM.
         let waits = book.move_with(&key).is_some() || unsure && !claim.by_word;
         let role = claim.role.or(registration.map(|registration| registration.role()).unwrap_or_default());
-        let enter =
-            |claim: Claim| Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: claim.ips, role }, nve: from });
+        let enter = || Verdict::Enter(Record::Registered { tsi: Tsi { key, ips: can_have, role }, nve: from });
         match registration {
             // Management took the TSI away: a frame does not bring it back.
             None if !claim.by_word && book.tombstone(&key).is_some_and(|gone| gone.forgotten) => {
@@ -204,13 +217,13 @@ impl Registrar {
                 self.keep_claim(key, (from, transaction, claim));
                 refused(RegistrationResult::Moving)
             }
-            None => enter(claim),
+            None => enter(),
             Some(registration) if registration.nve() == from => {
                 self.restated.claim(from, key);
-                enter(claim)
+                enter()
             }
             // Several stations share a virtual router's address. It is where it was announced last, so nobody is asked.
-            Some(_) if key.mac.is_virtual_router() => enter(claim),
+            Some(_) if key.mac.is_virtual_router() => enter(),
             Some(_) if claim.expected.is_some_and(|expected| expected < current) => refused(RegistrationResult::Stale),
             Some(_) if book.is_frozen(&key) => refused(RegistrationResult::Duplicate),
             Some(_) if self.duplicates.is_last(facts.now(), facts.config(), key) => Verdict::Freeze(current),
@@ -297,14 +310,29 @@ impl Registrar {
         [self.duplicates.next(), self.restated.next()].into_iter().flatten().min()
     }
 
+    /// True if management knows which addresses a TSI lacks because they are contested. With none, a later contest is a new one.
+    pub(in crate::nva) fn is_told_contested(&mut self, key: &TsiKey, ips: &[IpAddr]) -> bool {
+        if ips.is_empty() {
+            self.contested.remove(key);
+        }
+        self.contested.get(key).map(Vec::as_slice).unwrap_or_default() == ips
+    }
+
+    /// Management was told which addresses a TSI lacks.
+    pub(in crate::nva) fn told_contested(&mut self, key: TsiKey, ips: Vec<IpAddr>) {
+        self.contested.insert(key, ips);
+    }
+
     /// Forgets the suspicions about a TSI that is gone or was released.
     pub(in crate::nva) fn forget(&mut self, key: &TsiKey) {
+        self.contested.remove(key);
         self.duplicates.forget(key);
         self.restated.forget(key);
     }
 
     /// The number of all things that the room keeps.
     pub(in crate::nva) fn footprint(&self) -> usize {
-        self.duplicates.len() + self.restated.len() + self.claims.len() + self.leaving.len()
+        let waiting = self.claims.len() + self.leaving.len();
+        self.duplicates.len() + self.restated.len() + waiting + self.contested.len()
     }
 }

@@ -5,7 +5,7 @@ use crate::nve::io::Event;
 use crate::nve::link::Heard;
 use crate::nve::mappings::{Lifetime, Said};
 use crate::nve::rules::{Input, State};
-use crate::nve::stations::Revoking;
+use crate::nve::stations::{Changed, Revoking};
 use alloc::vec::Vec;
 use nvo3_nva_proto::{
     Address, Answer, DeregisterReply, Instant, Mapping, Message, MoveResult, MoveWord, Outcome, Place, Prepare,
@@ -61,7 +61,7 @@ impl Nve {
 
     fn message(&mut self, transaction: u32, message: Message) {
         match message {
-            Message::RegistrationReply(reply) => self.registration_reply(&reply),
+            Message::RegistrationReply(reply) => self.registration_reply(transaction, &reply),
             Message::DeregisterReply(reply) => self.deregistered(&reply),
             Message::Response(response) => self.response(transaction, response),
             Message::Update(update) => self.update(transaction, update),
@@ -83,16 +83,42 @@ impl Nve {
         }
     }
 
-    fn registration_reply(&mut self, reply: &RegistrationReply) {
+    fn registration_reply(&mut self, transaction: u32, reply: &RegistrationReply) {
         for TsiVersion { mac, version } in &reply.tsis {
-            self.registered(TsiKey { vn: reply.vn, mac: *mac }, *version, reply.result, reply.current);
+            let key = TsiKey { vn: reply.vn, mac: *mac };
+            let answers = reply.result != RegistrationResult::Moving && self.stations.take_answer(&key, transaction);
+            if answers && reply.result == RegistrationResult::Accepted {
+                self.accepted(key, transaction, *version);
+            }
+            self.registered(key, *version, reply.result, reply.current);
+        }
+    }
+
+    /// The NVA accepted the newest claim of a TSI, or its restatement. The mapping of that version, if it came before, says which addresses
+    /// the TSI has; else the TSI has all that were named.
+    fn accepted(&mut self, key: TsiKey, transaction: u32, version: Version) {
+        if version < self.stations.state(&key).floor {
+            return;
+        }
+        let said = self.mappings.ips(&key).filter(|_| self.mappings.version(&key) == version).map(<[_]>::to_vec);
+        let changed = self.stations.accepted(self.now, &key, (transaction, said), &mut self.orders);
+        self.tell_addresses(key, changed);
+    }
+
+    /// Tells the owner which addresses of a TSI are contested, and that a learned one was refused.
+    fn tell_addresses(&mut self, key: TsiKey, changed: Changed) {
+        if changed.unlearned {
+            self.tell(Event::Refused { key, result: RegistrationResult::Duplicate });
+        }
+        if let Some(ips) = changed.contested {
+            self.counters.contests += u64::from(!ips.is_empty());
+            self.tell(Event::Contested { key, ips });
         }
     }
 
     fn registered(&mut self, key: TsiKey, version: Version, result: RegistrationResult, current: Option<Place>) {
         match result {
             RegistrationResult::Accepted => {
-                self.stations.accepted(&key);
                 // In a move, the outcome gives the version.
                 self.step_if_it_fits(key, Input::Registered(version));
                 self.mappings.forget_older(key, version, &mut self.orders);
@@ -194,7 +220,8 @@ impl Nve {
         if self.stations.ips(&key).is_some() {
             let input = match place {
                 Some(place) if place.nve == self.config.place.nve => {
-                    self.stations.shed_floating(&key, &ips, &mut self.orders);
+                    let changed = self.stations.hear_addresses(self.now, &key, &ips, &mut self.orders);
+                    self.tell_addresses(key, changed);
                     Input::MovedHere(version)
                 }
                 Some(place) => Input::MovedTo(version, place),

@@ -324,7 +324,8 @@ impl Nve {
         }
         let session = self.link.poll_timeout().map(|(at, which)| (at, Timer::Session(which)));
         let forward = self.stations.next_forward_end().map(|at| (at, Timer::Forward));
-        let claim = self.stations.next_claim_end().map(|at| (at, Timer::Claim));
+        let claims = [self.stations.next_claim_end(), self.stations.next_contest()];
+        let claim = claims.into_iter().flatten().min().map(|at| (at, Timer::Claim));
         let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let aged = self.stations.next_aged().map(|at| (at, Timer::Learned));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
@@ -357,6 +358,9 @@ impl Nve {
         self.pump();
         while let Some((key, input)) = self.stations.pop_claim_end(self.now) {
             self.step_if_it_fits(key, input);
+            self.claim_new_addresses(key);
+        }
+        while let Some(key) = self.stations.pop_contest(self.now) {
             self.claim_new_addresses(key);
         }
         while let Some(unanswered) = self.stations.pop_unanswered(self.now) {

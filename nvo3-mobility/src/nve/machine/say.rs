@@ -65,18 +65,18 @@ impl Nve {
         }
     }
 
-    fn request(&mut self, message: &Message) {
+    /// Sends a request. Gives its transaction.
+    fn request(&mut self, message: &Message) -> u32 {
         let transaction = self.link.next_transaction();
         self.link.send_bulk(transaction, message, &mut self.counters);
+        transaction
     }
 
     fn say_claims(&mut self, vn: Vni, keys: &[TsiKey]) {
         let claim = |key: &TsiKey| {
             let (version, place) = self.mappings.get(key).unwrap_or_default();
             self.stations.suppose_role(key, self.mappings.role(key));
-            let claim = self.stations.claim(*key, version, place.map(|place| place.nve));
-            self.stations.claimed(key);
-            claim
+            self.stations.claim(*key, version, place.map(|place| place.nve))
         };
         let claims: Vec<Claim> = keys.iter().filter_map(claim).collect();
         if claims.is_empty() {
@@ -85,7 +85,9 @@ impl Nve {
         for part in
             (RegistrationRequest { vn, lifetime: Lifetime::new(self.config.registration_lifetime), claims }).split()
         {
-            self.request(&Message::RegistrationRequest(part));
+            let keys: Vec<_> = part.claims.iter().map(|claim| TsiKey { vn, mac: claim.mac }).collect();
+            let transaction = self.request(&Message::RegistrationRequest(part));
+            keys.iter().for_each(|key| self.stations.claimed(key, transaction));
         }
     }
 
@@ -148,6 +150,7 @@ impl Nve {
                         break;
                     }
                     resting.push((key.vn, rests));
+                    self.stations.said(&key);
                 }
                 Standing::Moves(said) => {
                     if let Some(said) = said {

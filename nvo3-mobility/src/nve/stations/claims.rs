@@ -6,7 +6,7 @@ use super::rules::{Input, State};
 use nvo3_nva_proto::{Instant, Micros, TsiKey};
 
 /// The longest time between two attempts, as a multiple of the first.
-const MOST: u64 = 32;
+pub(super) const MOST: u64 = 32;
 
 impl Stations {
     /// The NVA refused to register a TSI: the next attempt comes after a while, and each further one after twice the time.

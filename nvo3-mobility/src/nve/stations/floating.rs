@@ -3,10 +3,10 @@
 //!
 //! Such an address is one more learned address of the VM that has it. The claim that follows its announcement takes it from the VM that had
 //! it before, if the NVA's [`Policy`](crate::nva::Policy) says that the address is shared. The NVE of that VM hears that the mapping has
-//! fewer addresses.
+//! fewer addresses ([`contested`](super::contested)).
 
 use super::Stations;
-use super::learned::{Known, Learning};
+use super::learned::Learning;
 use crate::nve::orders::Orders;
 use crate::table::VapId;
 use core::net::IpAddr;
@@ -43,19 +43,5 @@ impl Stations {
         }
         self.add_learned(now, vap, key, ip, orders);
         Learning::New
-    }
-
-    /// The NVA's mapping of a TSI that is here has these addresses: what it shares and the NVA gave to another TSI is the other's.
-    pub(crate) fn shed_floating(&mut self, key: &TsiKey, ips: &[IpAddr], orders: &mut Orders) {
-        let Some(station) = self.tsis.get(key) else { return };
-        let (Some(vap), readdressed) = (station.vap, station.readdressed) else { return };
-        let floating = self.floating(vap, key).to_vec();
-        let gone = |known, ip: &IpAddr| known == Known::Yes && floating.contains(ip) && !ips.contains(ip);
-        if self.end_addresses(key, orders, |address| gone(address.known, &address.ip))
-            && let Some(station) = self.tsis.get_mut(key)
-        {
-            // The NVA has said it.
-            station.readdressed = readdressed;
-        }
     }
 }

@@ -21,7 +21,7 @@ use nvo3_nva_proto::{Instant, Role, Tsi, TsiKey};
 pub(super) enum Known {
     /// Nothing.
     No,
-    /// A claim with the address has no answer.
+    /// It was told that the TSI has the address, and has not answered.
     Claimed,
     /// The NVA accepted it.
     Yes,
@@ -81,6 +81,10 @@ impl Learned {
     /// True if the NVA refused an address a moment ago: nothing is claimed now.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
         self.quiet_until.is_some_and(|until| now < until)
+    }
+
+    pub(super) const fn be_quiet(&mut self, until: Instant) {
+        self.quiet_until = Some(until);
     }
 
     /// The learned addresses.
@@ -255,17 +259,12 @@ impl Stations {
         (Limit::Stations, port.and_then(|port| port.limits.note_full(now)))
     }
 
-    /// The claim of a TSI is sent, with every learned address.
-    pub(crate) fn claimed(&mut self, key: &TsiKey) {
+    /// The addresses of a TSI are said to the NVA.
+    pub(crate) fn said(&mut self, key: &TsiKey) {
         self.each_learned(key, Known::No, Known::Claimed);
     }
 
-    /// The NVA accepted the claim of a TSI.
-    pub(crate) fn accepted(&mut self, key: &TsiKey) {
-        self.each_learned(key, Known::Claimed, Known::Yes);
-    }
-
-    fn each_learned(&mut self, key: &TsiKey, from: Known, to: Known) {
+    pub(super) fn each_learned(&mut self, key: &TsiKey, from: Known, to: Known) {
         let learned = self.tsis.get_mut(key).map(|station| &mut station.learned.addresses);
         for address in learned.into_iter().flatten().filter(|address| address.known == from) {
             address.known = to;
@@ -281,7 +280,7 @@ impl Stations {
         let gone = self.end_addresses(key, orders, |address| address.known == Known::Claimed)
             || self.end_addresses(key, orders, |address| floating.contains(&address.ip));
         if let Some(station) = self.tsis.get_mut(key).filter(|_| gone) {
-            station.learned.quiet_until = Some(quiet_until);
+            station.learned.be_quiet(quiet_until);
         }
         gone
     }

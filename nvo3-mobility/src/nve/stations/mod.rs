@@ -8,6 +8,7 @@
 mod aging;
 mod believed;
 mod claims;
+mod contested;
 mod effects;
 mod fairness;
 mod floating;
@@ -24,6 +25,7 @@ mod standing;
 mod station;
 mod words;
 
+pub(super) use contested::Changed;
 pub(super) use effects::{Effect, Effects};
 pub(super) use learned::Learning;
 pub(super) use leases::Ended;
@@ -67,6 +69,8 @@ pub(super) struct Stations {
     aging: Aging,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
+    /// The times at which contested addresses are claimed again.
+    contests: BTreeSet<(Instant, TsiKey)>,
     moves: Moves,
 }
 
@@ -97,6 +101,7 @@ impl Stations {
             probes: Probes::new(config.confirm),
             aging: Aging::new(config.learned_age),
             claim_ends: BTreeSet::new(),
+            contests: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
         }
     }
@@ -179,6 +184,6 @@ impl Stations {
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
         let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.aging.len();
-        self.ports.len() + self.tsis.len() + addresses + timers + self.moves.len()
+        self.ports.len() + self.tsis.len() + addresses + timers + self.contests.len() + self.moves.len()
     }
 }

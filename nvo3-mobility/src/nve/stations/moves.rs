@@ -109,6 +109,7 @@ impl Stations {
             return Err(Refusal::Resource);
         }
         for tsi in tsis {
+            self.regain(now, &tsi.key, &tsi.ips, orders);
             self.take_learned(now, &tsi, orders);
             let station = self.station_mut(tsi.key);
             station.limits = limits;

@@ -125,12 +125,19 @@ impl Stations {
         for ip in self.ips(&key).unwrap_or_default().to_vec() {
             self.local_ips.remove(&(key.vn, ip, key.mac));
         }
+        // They are claimed at once, and a claim under way may name those that are not listed any more.
+        let again = self.tsis.get(&key).is_some_and(|station| !station.contested.ips.is_empty());
+        self.keep_contested(&key, &ips);
+        if let Some(station) = self.tsis.get(&key) {
+            ips.retain(|ip| !station.contested.ips.contains(ip));
+        }
         for ip in &ips {
             self.local_ips.insert((key.vn, *ip, key.mac), vap);
         }
         let station = self.station_mut(key);
         let role = role.or(station.role);
-        let changed = (&station.ips, station.role) != (&ips, role) && station.tsi.state != State::Away;
+        let is_away = station.tsi.state == State::Away;
+        let changed = ((&station.ips, station.role) != (&ips, role) || again) && !is_away;
         station.vap = Some(vap);
         station.learned.itself = false;
         (station.ips, station.role) = (ips, role);
@@ -178,6 +185,7 @@ impl Stations {
     /// Removes a TSI from its port.
     pub(crate) fn unbind(&mut self, key: TsiKey, orders: &mut Orders) {
         self.forget_learned(key);
+        self.keep_contested(&key, &[]);
         let Some(station) = self.tsis.get_mut(&key) else { return };
         (station.vap, station.wanted) = (None, false);
         for ip in &station.ips {

@@ -1,5 +1,6 @@
 //! One TSI that is, was or will be here: its state in the table, and everything that depends on the state.
 
+use super::contested::Contested;
 use super::learned::Learned;
 use super::rules::{self, Sign, State, TsiState};
 use crate::table::{Entry, VapId};
@@ -14,6 +15,8 @@ pub(super) struct Station {
     pub(super) ips: Vec<IpAddr>,
     /// Those of the addresses that its frames showed.
     pub(super) learned: Learned,
+    /// The addresses that it lists and another TSI has.
+    pub(super) contested: Contested,
     pub(super) vap: Option<VapId>,
     pub(super) limits: HoldLimits,
     pub(super) forward_ends: Option<Instant>,
@@ -30,6 +33,8 @@ pub(super) struct Station {
     pub(super) role_since: Option<Instant>,
     /// True if the addresses or the role are not those that the NVA was told.
     pub(super) readdressed: bool,
+    /// The transaction of the newest claim, until the NVA has answered it or the session is lost.
+    pub(super) asked: Option<u32>,
     /// The end of the pause after the NVA refused the registration, and the length of the pause.
     pub(super) refused: Option<(Instant, Micros)>,
     /// True if a frame came in that pause.
@@ -41,11 +46,12 @@ pub(super) struct Station {
 }
 
 impl Station {
-    pub(super) const fn new(limits: HoldLimits) -> Self {
+    pub(super) fn new(limits: HoldLimits) -> Self {
         Self {
             tsi: TsiState { state: State::Away, floor: nvo3_nva_proto::Version { epoch: 0, generation: 0 } },
             ips: Vec::new(),
             learned: Learned::new(),
+            contested: Contested::default(),
             vap: None,
             limits,
             forward_ends: None,
@@ -56,6 +62,7 @@ impl Station {
             role: Role::Unknown,
             role_since: None,
             readdressed: false,
+            asked: None,
             refused: None,
             shown: false,
             wanted: false,
@@ -81,6 +88,7 @@ impl Station {
     /// The session is lost: the NVA may end the move without this NVE. True if the entry changes.
     pub(super) fn go_on_alone(&mut self) -> bool {
         let before = self.entry();
+        self.asked = None;
         self.alone |= self.tsi.state.plan().is_some();
         self.entry() != before
     }

@@ -85,14 +85,16 @@ impl Stations {
         let station = self.tsis.get(&key)?;
         let by_word = match station.tsi.state {
             State::Claiming { sign, .. } => sign == Sign::Word,
-            State::Here | State::Halted { .. } => true,
+            // That an address is free now is nobody's word.
+            State::Here | State::Halted { .. } => station.contested.ips.is_empty(),
             _ => return None,
         };
         let is_remote = old.is_some_and(|nve| nve != self.place.nve);
         let kind = if is_remote { MoveKind::Failover } else { MoveKind::Cold };
         // The NVA refuses a claim that comes after the mapping has changed, because it may be out of date.
         let expected = Some(version.max(station.tsi.floor));
-        Some(Claim { mac: key.mac, kind, by_word, old, expected, ips: station.ips.clone(), role: station.role })
+        let ips = station.ips.iter().chain(&station.contested.ips).take(self.limits.ips_per_tsi).copied().collect();
+        Some(Claim { mac: key.mac, kind, by_word, old, expected, ips, role: station.role })
     }
 
     fn station(&self, key: TsiKey) -> Result<&Station, Error> {
