@@ -256,3 +256,24 @@ fn a_vm_that_an_aborted_move_leaves_at_a_restarted_nve_stays_registered() {
     world.attach(2, 1, vec![vm.clone()]);
     plan(&mut world, 20, vm.key, 3);
 }
+
+/// The VM is taken off its port and put back while the move that brought it has not ended at its old NVE.
+#[test]
+fn a_vm_that_is_attached_again_in_a_move_is_not_withdrawn_at_its_end() {
+    let mut world = Direct::with(2, config(1));
+    let (vm, id) = (tsi(1), MoveId(10));
+    world.start(0, 1, vm.clone());
+    world.attach(1, 1, vec![vm.clone()]);
+    plan(&mut world, id.0, vm.key, 2);
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: id, stopped_at: None });
+    world.silence(0);
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(id) });
+    assert_eq!(state(&world, 1, &vm.key), "here");
+    world.tell(1, nve::Input::Detach { vap: VapId(1) });
+    world.start(1, 1, vm.clone());
+    world.hear(0);
+    world.run(Micros::from_secs(60));
+
+    assert_eq!(world.nva.book().open_moves(), 0);
+    assert_eq!((state(&world, 1, &vm.key), mapped(&world, &vm.key)), ("here", Some(2)));
+}

@@ -195,7 +195,8 @@ impl Nva {
     }
 
     /// Goes on with a move of an old copy of the records: where the VM runs decides, else it is revoked. If no party takes part in it, or
-    /// an NVE knows something newer of its TSIs, it is over, and what rests at the NVEs decides.
+    /// an NVE knows something newer of its TSIs, it is over, and what rests at the NVEs decides. Who named it, or answered before it
+    /// waited, hears that.
     fn settle_suspect(&mut self, id: MoveId, stray: Option<&Stray>) {
         self.conduct.trust(&self.facts, id);
         let yields = matches!(self.move_state(id), Some(rules::State::Yielding { .. }));
@@ -205,10 +206,17 @@ impl Nva {
         if runs && !yields {
             self.try_step(id, rules::Input::Activated);
         } else if is_over {
+            use rules::State::{PreparingOld, Ready, Revoking, Suspended};
+            let state = self.move_state(id);
+            let has_answered = |side| match side {
+                Side::Old => matches!(state, Some(Ready | Suspended)),
+                Side::New => matches!(state, Some(PreparingOld | Ready | Suspended | Revoking { .. })),
+            };
+            let parties = self.facts.book().plan(id).map(|plan| [plan.old, plan.new]);
             self.record(Record::Closed { id });
-            for side in [Side::Old, Side::New] {
-                if let Some(stray) = stray.filter(|stray| stray.at(side).is_some()) {
-                    self.send_outcome(id, stray.party(side));
+            for (side, party) in [Side::Old, Side::New].into_iter().zip(parties.into_iter().flatten()) {
+                if has_answered(side) || stray.is_some_and(|stray| stray.at(side).is_some()) {
+                    self.send_outcome(id, party);
                 }
             }
         } else if yields {

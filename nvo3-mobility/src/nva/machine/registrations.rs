@@ -47,6 +47,9 @@ impl Nva {
         claim: Claim,
     ) -> Option<(RegistrationResult, Version)> {
         let (by_word, mut admitted) = (claim.by_word, false);
+        if let Some(withdrawal) = self.registrar.stays(&key, from) {
+            self.answer_departures(from, withdrawal, key.vn, &[key]);
+        }
         loop {
             let standing = Standing { full: self.is_full(), unsure: self.is_unsure() };
             let (peers, facts) = (&self.peers, &self.facts);

@@ -265,6 +265,13 @@ impl Registrar {
         Some((leaving.nve, leaving.transaction))
     }
 
+    /// An NVE claims a TSI again whose withdrawal waits: it withdraws it no more. Gives the transaction of the withdrawal.
+    pub(in crate::nva) fn stays(&mut self, key: &TsiKey, nve: NveId) -> Option<u32> {
+        let leaving = self.leaving.get(key).filter(|leaving| leaving.nve == nve).copied()?;
+        self.leaving.remove(key);
+        Some(leaving.transaction)
+    }
+
     /// Keeps a claim that waits. A move that the claim began may not bring every address that the claim has.
     pub(in crate::nva) fn keep_claim(&mut self, key: TsiKey, (nve, transaction, claim): Claimed) {
         self.claims.insert((key, nve), (transaction, claim));
