@@ -150,7 +150,6 @@ impl Nva {
 
     /// An NVE has said everything, or is not waited for any more: takes up what waited for that.
     pub(super) fn settle_all(&mut self) {
-        self.answer_unsure();
         for key in self.registrar.restated().waiting() {
             self.take_up_newer(key);
         }
@@ -162,6 +161,8 @@ impl Nva {
                 }
             }
         }
+        // A move that is taken up may have brought an address that was asked for.
+        self.answer_unsure();
     }
 
     /// Takes up a move once nobody can say anything new about it. Where its VM runs at the new NVE, both parties' words are enough.
