@@ -509,6 +509,15 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "arbitrary")]
+    #[test]
+    fn an_arbitrary_vni_takes_three_bytes() {
+        let mut bytes = arbitrary::Unstructured::new(&[0, 1, 2, 3]);
+
+        assert_eq!((bytes.arbitrary(), bytes.len()), (Ok(Vni::from_bytes([0, 1, 2])), 1));
+        assert_eq!(<Vni as arbitrary::Arbitrary<'_>>::size_hint(0), (3, Some(3)));
+    }
+
     #[cfg(feature = "serde")]
     #[test]
     fn serde_form_is_text_and_vni_is_checked() {

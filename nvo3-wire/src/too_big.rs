@@ -169,6 +169,15 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_answer_is_to_an_ipv6_packet_behind_two_tags() {
+        let types = [0x88, 0xa8, 0, 7, 0x81, 0, 0, 9, 0x86, 0xdd];
+
+        let answer = answered(&frame(HOST, FAR, &types, &ipv6(1_500)), 1_464).unwrap();
+
+        assert_eq!(answer.len(), LONGEST);
+    }
+
+    #[test]
     fn a_frame_that_fits_or_may_have_no_answer_gets_none() {
         let (v4, v6) = (&[8, 0][..], &[0x86, 0xdd][..]);
         let group = [1, 0, 0x5e, 0, 0, 1];

@@ -6,7 +6,10 @@ use crate::ipv4::Ipv4Option;
 use crate::ipv6::{Ipv6Option, Routing};
 use crate::tcp::TcpOption;
 use crate::vectors::{V1, V5, V9, V10, VM_IP6, VM_MAC, vni};
-use crate::{EtherType, Ipv4, Ipv6, Mac, Rule, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, tcp, tunnel, udp, vxlan};
+use crate::{
+    EtherType, Ipv4, Ipv6, Mac, Rule, geneve, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, nd, tcp, tunnel, udp, vxlan,
+    vxlan_gpe,
+};
 use proptest::prelude::*;
 use std::boxed::Box;
 use std::vec::Vec;
@@ -167,6 +170,32 @@ fn checksums_are_over_the_end_of_a_route() {
     let datagram = udp::Datagram::parse(&frame[frame.len() - 15..]).unwrap();
     let pseudo = crate::checksum::pseudo_ipv6(&VM_IP6, &Ipv6::ALL_NODES, 17, 15);
     assert_eq!(datagram.validate_checked(pseudo), Ok(()));
+}
+
+#[test]
+fn an_extension_header_is_written_with_what_follows_and_is_padded_to_eight_bytes() {
+    let data = [&[0; 4][..], &[9; 16]].concat();
+    let frame = written((ip6(), Routing { kind: 2, segments_left: 1, data: &data }, udp(), b"abc"));
+    assert_eq!((frame[6], &frame[40..44], &frame[44..64]), (ipv6::ROUTING, &[ipv6::UDP, 2, 2, 1][..], &data[..]));
+
+    let alerts = [Ipv6Option::RouterAlert(0); 3];
+    for (options, length) in [(&alerts[..0], 8), (&alerts[..1], 8), (&alerts[..2], 16), (&alerts[..3], 16)] {
+        assert_eq!(HopByHop(options).header_len(), length);
+        assert_eq!(written((ip6(), HopByHop(options), udp(), b"abc")).len(), 40 + length + 11);
+    }
+}
+
+#[test]
+fn a_tunnel_header_names_what_it_carries() {
+    fn next(carried: impl Layer) -> u8 {
+        written((ip4(), udp(), vxlan_gpe::Header::new(vni(), vxlan_gpe::Next::Nsh), carried))[31]
+    }
+    let mac = ethernet(Mac::BROADCAST);
+    assert_eq!([next(ip4()), next(ip6()), next(mac), next(b"service")], [1, 2, 3, 4]);
+
+    let geneve = geneve::Header::new(vni(), UNSAID, geneve::Options::default()).unwrap();
+    let frame = written((ip4(), udp(), geneve, ip6()));
+    assert_eq!((frame.len(), &frame[28..32]), (20 + 8 + 8 + 40, &[0, 0, 0x86, 0xdd][..]));
 }
 
 #[test]

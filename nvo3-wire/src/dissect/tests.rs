@@ -1,6 +1,6 @@
 use super::*;
 use crate::vectors::{V1, V5, V9, V10, VM_IP6};
-use crate::{EtherType, Protocol, Rule, checksum, ila, nd};
+use crate::{EtherType, Ipv4, Protocol, Rule, checksum, ila, mld, nd};
 use proptest::prelude::*;
 use std::string::ToString;
 use std::vec::Vec;
@@ -266,6 +266,35 @@ fn link_layer_rules_hold_at_each_header() {
     assert_eq!(refused(&undefined), Some((Kind::Ethernet, Rule::NotEtherType(0x05f0))));
     let reserved = framed(EtherType::VLAN, &[0x0f, 0xff, 0x90, 0]);
     assert_eq!(refused(&reserved), Some((Kind::Vlan, Rule::VlanId)));
+}
+
+#[test]
+fn a_whole_message_about_groups_or_neighbors_is_refused_by_its_checksum() {
+    let (mut neighbor, mut report) = (V5.to_vec(), V5.to_vec());
+    neighbor[56] ^= 1;
+    report[54] = mld::REPORT_V1;
+    let query = [0x11, 0, 0, 0, 0, 0, 0, 0];
+
+    assert_eq!(refused(&V5), None);
+    for frame in [neighbor, report] {
+        assert_eq!(refused(&frame).map(|(kind, _)| kind), Some(Kind::Icmpv6));
+    }
+    assert_eq!(refused(&framed(EtherType::IPV4, &ipv4(2, 0, &query))).map(|(kind, _)| kind), Some(Kind::Igmp));
+    assert_eq!(refused(&framed(EtherType::IPV4, &ipv4(2, 0x2000, &query))), None);
+}
+
+/// Checks CKS-02.
+#[test]
+fn a_tcp_checksum_is_over_the_addresses_of_its_packet() {
+    let mut segment = [0xc0, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 1, 0, 0, 0, 0, 0];
+    let addresses = [Ipv4([192, 0, 2, 1]), Ipv4([192, 0, 2, 2])];
+    let sum = checksum::pseudo_ipv4(&addresses[0], &addresses[1], 6, 20).bytes(&segment);
+    segment[16..18].copy_from_slice(&sum.checksum().to_be_bytes());
+    assert_eq!(refused(&framed(EtherType::IPV4, &ipv4(6, 0, &segment))), None);
+
+    segment[0] ^= 1;
+    let refused = refused(&framed(EtherType::IPV4, &ipv4(6, 0, &segment)));
+    assert!(matches!(refused, Some((Kind::Tcp, Rule::Checksum(_)))), "{refused:?}");
 }
 
 /// Checks U6-03.

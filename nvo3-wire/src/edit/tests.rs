@@ -162,6 +162,18 @@ fn a_wrong_checksum_stays_wrong() {
 }
 
 #[test]
+fn the_header_is_read_with_the_changes_so_far() {
+    let made = Made { source: Ipv6([1; 16]), destination: Ipv6([2; 16]), ports: PORTS, class: 0, hops: 64 };
+    let mut bytes = over_ipv6(&made, ipv6::UDP, Field::Fill, b"payload");
+    let mut packet = Ipv6Mut::parse(&mut bytes).unwrap();
+
+    packet.set_source(Ipv6([3; 16]));
+
+    let header = packet.header().unwrap();
+    assert_eq!((header.source, header.destination), (Ipv6([3; 16]), Ipv6([2; 16])));
+}
+
+#[test]
 fn the_last_hop_is_not_taken() {
     let mut bytes = over_ipv4(&OLD4, ipv4::UDP, Field::Fill, b"");
     let mut packet = Ipv4Mut::parse(&mut bytes).unwrap();

@@ -113,7 +113,7 @@ pub fn error(report: Report, from: Ipv6, original: &[u8], to_link_group: bool, o
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Echo, Kind, Message};
+    use super::super::{ECHO_REPLY, ECHO_REQUEST, Echo, Kind, Message};
     use super::*;
     use proptest::prelude::*;
     use std::string::ToString;
@@ -218,10 +218,12 @@ mod tests {
         fn an_echo_written_is_read(identifier: u16, sequence: u16, data: Vec<u8>) {
             let echo = Echo { identifier, sequence, data: &data };
             let mut bytes = packet(|fields| fields.next_header = ipv6::ICMPV6, &std::vec![0; data.len() + 8]);
-            echo.write_icmpv6(super::super::ECHO_REQUEST, Addresses::V6(&HOST, &FAR), &mut bytes[40..]).unwrap();
-            let packet = Packet::parse(&bytes).unwrap();
-            let message = Message::parse(&packet).unwrap();
-            prop_assert_eq!((message.kind(), message.validate_kind()), (Ok(Kind::EchoRequest(echo)), Ok(())));
+            for (kind, read) in [(ECHO_REQUEST, Kind::EchoRequest(echo)), (ECHO_REPLY, Kind::EchoReply(echo))] {
+                echo.write_icmpv6(kind, Addresses::V6(&HOST, &FAR), &mut bytes[40..]).unwrap();
+                let packet = Packet::parse(&bytes).unwrap();
+                let message = Message::parse(&packet).unwrap();
+                prop_assert_eq!((message.kind(), message.validate_kind()), (Ok(read), Ok(())));
+            }
         }
 
         #[test]

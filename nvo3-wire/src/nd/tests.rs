@@ -332,6 +332,85 @@ fn an_option_beyond_255_units_is_not_written() {
     assert_eq!(NdOption::Nonce(&long[..2038]).write(&mut out), Ok(2040));
 }
 
+/// The only option of these bytes.
+fn option(bytes: &[u8]) -> NdOption<'_> {
+    let options: Vec<_> = Options::parse(bytes).unwrap().iter().collect();
+    assert_eq!(options.len(), 1);
+    options[0]
+}
+
+#[test]
+fn an_option_is_read_by_its_type_if_its_content_has_the_form_of_its_type() {
+    let cga = [&[11, 3, 2, 0][..], &[7; 18], &[0; 2]].concat();
+    assert_eq!(option(&cga), NdOption::Cga(Cga { params: &cga[4..22] }));
+    let agent = [8, 1, 0, 0, 0, 9, 0, 60];
+    assert_eq!(option(&agent), NdOption::HomeAgent(&HomeAgent::new(9, 60)));
+    let route = [&[24, 2, 64, 0x08, 0, 0, 0, 60][..], &[7; 8]].concat();
+    let read = Route { prefix_len: 64, preference: 1, lifetime: 60, prefix: &[7; 8] };
+    assert_eq!(option(&route), NdOption::Route(read));
+}
+
+#[test]
+fn a_prefix_has_as_many_bytes_as_its_length_needs_and_no_length_is_above_128() {
+    for kind in [24, 34] {
+        let with = |length: u8| [&[kind, 2, length, 0, 0, 0, 0, 60][..], &[7; 8]].concat();
+        let known = |length: u8| !matches!(option(&with(length)), NdOption::Other { .. });
+        assert_eq!([64, 65, 128, 129].map(known), [true, false, false, true], "type {kind}");
+        assert_eq!(option(&with(64)).validate(), Ok(()));
+        assert_eq!(option(&with(129)).validate().unwrap_err().rule, Rule::PrefixLength(129));
+    }
+}
+
+#[test]
+fn each_broken_rule_of_a_prefix_option_has_its_own_error() {
+    let verdict = |prefix, length, valid, preferred| {
+        NdOption::Prefix(&Prefix::new(prefix, length, 0, valid, preferred)).validate().map_err(|error| error.rule)
+    };
+
+    assert_eq!(verdict(GLOBAL, 128, 60, 60), Ok(()));
+    assert_eq!(verdict(GLOBAL, 129, 60, 60), Err(Rule::PrefixLength(129)));
+    assert_eq!(verdict(LINK_LOCAL, 64, 60, 60), Err(Rule::LinkLocalPrefix));
+    assert_eq!(verdict(GLOBAL, 64, 60, 61), Err(Rule::PreferredBeyondValid { preferred: 61, valid: 60 }));
+}
+
+#[test]
+fn a_nat64_prefix_has_one_of_six_lengths_and_a_lifetime_in_units_of_8_seconds() {
+    let with = |code| Pref64::new([7; 12], 10, code);
+
+    assert_eq!([0, 1, 2, 3, 4, 5].map(|code| with(code).prefix_len()), [96, 64, 56, 48, 40, 32].map(Some));
+    assert_eq!([6, 7].map(|code| with(code).prefix_len()), [None; 2]);
+    assert_eq!((with(5).scaled_lifetime(), with(5).plc()), (10, 5));
+    let text = std::format!("{}", NdOption::Pref64(&with(1)));
+    assert_eq!(text, "nat64 707:707:707:707:707:707::/64 for 80 s");
+}
+
+#[test]
+fn router_flags_are_the_bits_of_the_packet() {
+    let low = RouterFlags { preference: 3, ..RouterFlags::default() };
+    let high = RouterFlags { managed: true, other: true, home_agent: true, proxied: true, preference: 1 };
+
+    for (flags, bits) in [(low, 0x18), (high, 0xec)] {
+        assert_eq!((flags.bits(), RouterAdvertisement::new(flags, 60).flags()), (bits, flags));
+    }
+}
+
+#[test]
+fn a_domain_name_is_written_as_labels_with_their_lengths() {
+    let mut out = [0xa5; 13];
+
+    assert_eq!(Name::write("www.nvo3.de", &mut out), Some(13));
+    assert_eq!(&out, b"\x03www\x04nvo3\x02de\0");
+    assert_eq!(Name::write("www.nvo3.de", &mut out[..12]), None);
+    assert_eq!(Name::write("www..de", &mut out), None);
+}
+
+#[test]
+fn no_message_is_empty() {
+    let message = Outgoing { source: ROUTER, destination: Ipv6::ALL_NODES, body: ra(), options: &[] };
+
+    assert_eq!((message.is_empty(), message.len()), (false, 16));
+}
+
 proptest! {
     #[test]
     fn advertisements_are_read_as_written(

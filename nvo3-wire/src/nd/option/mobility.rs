@@ -97,7 +97,7 @@ impl HandoverAddress {
 
     /// Creates a new router prefix option.
     pub const fn router_prefix(prefix: Ipv6, prefix_len: u8) -> Self {
-        Self { kind: kind::ROUTER_PREFIX, opt_code: 0, ..Self::new(0, prefix, prefix_len) }
+        Self { kind: kind::ROUTER_PREFIX, ..Self::new(0, prefix, prefix_len) }
     }
 
     pub(super) fn check(&self) -> Result<(), Rule> {
