@@ -139,3 +139,20 @@ macro_rules! shown_as_lists {
 }
 
 shown_as_lists!(Addresses Tsis Mappings CacheEntries);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_those_values_come_that_did_not_come_before() {
+        let list: List<'_, u8> = Reader::new(&[7, 8, 9]).get().unwrap();
+        let mut values = list.iter();
+        assert_eq!(values.size_hint(), (0, Some(3)));
+
+        assert_eq!(values.next(), Some(7));
+
+        assert_eq!(values.size_hint(), (0, Some(2)));
+        assert_eq!(std::format!("{values:?}"), "Iter { left: 2, .. }");
+    }
+}
