@@ -159,9 +159,10 @@ impl Pool {
     }
 
     /// True if a frame of `queue` is wanted.
-    pub(super) fn any(&self, queue: &Queue, wanted: impl Fn(&Tag) -> bool) -> bool {
+    pub(super) fn any(&self, queue: &Queue, wanted: impl Fn(&Tag, &[u8]) -> bool) -> bool {
         let first = self.slab.get(queue.head as usize);
-        core::iter::successors(first, |held| self.slab.get(held.next as usize)).any(|held| wanted(&held.tag))
+        let mut all = core::iter::successors(first, |held| self.slab.get(held.next as usize));
+        all.any(|held| wanted(&held.tag, &held.bytes))
     }
 
     /// The oldest frame of `queue`.

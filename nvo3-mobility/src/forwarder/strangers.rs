@@ -63,9 +63,11 @@ impl Strangers {
         self.pool.stored()
     }
 
-    /// True if a frame of this sender waits to come in again.
-    pub(super) fn has_named(&self, waiting: &Waiting, from: IpAddr) -> bool {
-        self.pool.any(&waiting.named, |tag| tag.origin == Origin::Tunnel(from))
+    /// True if a frame of this sender, from and to the MACs of this one, waits to come in again. What names one such frame names all, so
+    /// they wait in one queue; other frames of the sender may wait as those of a stranger.
+    pub(super) fn has_named(&self, waiting: &Waiting, from: IpAddr, frame: &[u8]) -> bool {
+        let macs = frame.get(..12);
+        self.pool.any(&waiting.named, |tag, bytes| tag.origin == Origin::Tunnel(from) && bytes.get(..12) == macs)
     }
 
     /// Keeps a frame of a stranger. True if there was room.
@@ -96,7 +98,11 @@ impl Strangers {
     /// Lets the frames come in again whose sender is named now. `named` sees the sender and the frame.
     pub(super) fn name(&mut self, vn: Vni, waiting: &mut Waiting, named: impl Fn(IpAddr, &[u8]) -> bool) {
         let wanted = |tag: &Tag, bytes: &[u8]| matches!(tag.origin, Origin::Tunnel(from) if named(from, bytes));
-        self.pool.split(&mut waiting.strange, &mut waiting.named, wanted);
+        // A frame that came in again and was not let in is older than those that still wait for that.
+        let mut named = Queue::EMPTY;
+        self.pool.split(&mut waiting.strange, &mut named, wanted);
+        self.pool.join(&mut named, waiting.named);
+        waiting.named = named;
         if !waiting.named.is_empty() {
             self.turns.add(vn);
         }

@@ -112,7 +112,7 @@ impl Forwarder {
         let named = listed || party.into_iter().chain(located).any(|nve| nve.contains(from));
         let waiting = self.vns.get_mut(to.vn)?.waiting_mut().1;
         let tag = Tag::frame(Origin::Tunnel(from), self.now);
-        let kept = if !again && self.strangers.has_named(waiting, from) {
+        let kept = if !again && self.strangers.has_named(waiting, from, bytes) {
             self.strangers.keep_behind(waiting, tag, bytes)
         } else if named {
             return None;

@@ -110,6 +110,36 @@ fn the_other_party_of_a_move_may_send_for_its_tsi_and_for_no_other() {
     assert_eq!(w.f.strangers_in_all().frames, 3);
 }
 
+/// Checks VMM-5-09.
+#[test]
+fn a_frame_that_nothing_names_overtakes_no_older_one_while_another_of_its_sender_is_let_in() {
+    let mut w = world();
+    assert_eq!((w.tunnel(NEW, 2, 0), w.tunnel(NEW, 1, 1)), (Verdict::Held, Verdict::Held));
+    w.entry(1, Some(P1), holding(Some(place(NEW)), Bum::Skip));
+    assert_eq!(w.tunnel(NEW, 2, 2), Verdict::Held);
+    w.list_new();
+
+    let numbers: Vec<u32> = w.let_in().into_iter().map(|(_, number)| number).filter(|number| *number != 1).collect();
+    assert_eq!(numbers, [0, 2]);
+}
+
+/// Checks VMM-5-09.
+#[test]
+fn a_frame_that_was_not_let_in_overtakes_and_is_overtaken_by_none_when_it_is_named_again() {
+    let mut w = world();
+    let _ = (w.tunnel(NEW, 1, 0), w.tunnel(NEW, 1, 1));
+    w.list_new();
+    w.apply(members(&LISTED, &LISTED));
+    let mut out = Vec::new();
+    let Some(Target::Again(Entrance::Tunnel { from, vn })) = w.f.poll_flush(w.now, &mut |_| true, &mut out) else {
+        panic!()
+    };
+    assert_eq!(w.f.tunnel_frame(w.now, from, vn, &out), Verdict::Held);
+    w.list_new();
+
+    assert_eq!(w.let_in(), [(Verdict::Deliver(P1), 0), (Verdict::Deliver(P1), 1)]);
+}
+
 /// Checks TUN-10, VMM-5-09.
 #[test]
 fn an_nve_may_send_frames_of_a_tsi_that_the_directory_has_there_and_of_no_other() {
