@@ -58,6 +58,11 @@ mod tests {
     const RATE: Rate = Rate { per_second: 4, burst: 2 };
 
     #[test]
+    fn a_rate_is_written_with_its_burst() {
+        assert_eq!(alloc::format!("{RATE}"), "4 a second and 2 at once");
+    }
+
+    #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
         let mut bucket = Bucket::default();
         let mut take = |at: u64| bucket.take(Instant(at), RATE);

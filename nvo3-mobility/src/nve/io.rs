@@ -400,3 +400,21 @@ pub enum Handled {
     /// The control plane answered, kept or dropped the frame.
     Taken,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_written_as_a_sentence() {
+        let (vap, key, id) = (VapId(1), TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) }, MoveId(7));
+        for (input, sentence) in [
+            (Input::Connect, String::from("connect to the NVA")),
+            (Input::Detach { vap }, format!("detach {vap}")),
+            (Input::Activate { key, move_id: Some(id) }, format!("{key} runs here by {id}")),
+            (Input::Applied(9), String::from("the forwarder applied the changes up to 9")),
+        ] {
+            assert_eq!(format!("{input}"), sentence);
+        }
+    }
+}

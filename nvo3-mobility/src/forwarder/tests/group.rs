@@ -37,6 +37,7 @@ fn each_member_and_port_gets_one_copy_and_the_sender_none() {
 
     assert_eq!(broadcast(&mut w, 1), Verdict::Replicate);
     assert_eq!(sorted(&w), [Target::Port(P2), Target::Port(P3), to(2), to(3), to(4)]);
+    assert_eq!((w.f.counters().replicated_frames, w.f.counters().replicas), (1, 5));
 }
 
 /// Checks VXL-14.

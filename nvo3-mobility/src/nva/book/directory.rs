@@ -299,6 +299,19 @@ mod tests {
         assert_eq!((there.nve(), there.version()), (NveId(2), Version { epoch: 1, generation: 2 }));
     }
 
+    #[test]
+    fn an_address_conflicts_with_another_mac_of_its_network_alone() {
+        let (holder, mut other) = (tsi(1), tsi(3));
+        other.ips.extend(&holder.ips);
+        let mut book = Book::new(1, 1);
+        write(&mut book, Record::Registered { tsi: holder.clone(), nve: NveId(1) });
+
+        assert_eq!(book.conflict(holder.key, &holder.ips), None);
+        assert_eq!(book.conflict(other.key, &other.ips), Some(holder.key.mac));
+        other.key.vn = Vni::new(9).unwrap();
+        assert_eq!(book.conflict(other.key, &other.ips), None);
+    }
+
     proptest! {
         /// Checks ARC-01, VMM-4.3-06.
         #[test]

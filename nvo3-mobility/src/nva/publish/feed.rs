@@ -254,3 +254,18 @@ fn has_changed(facts: &Facts, key: &TsiKey, since: Option<RecordNo>) -> bool {
         (None, None) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_vn_are_taken_together_up_to_a_part() {
+        let address = |n: usize| (Vni::from_bytes([0, 0, (n / 30) as u8]), Address::Mac(Mac([2, 0, 0, 0, 0, n as u8])));
+        let mut addresses: VecDeque<_> = (0..40).map(address).collect();
+
+        let mut take = |vn| take_vn(&mut addresses, Vni::from_bytes([0, 0, vn])).len();
+
+        assert_eq!([take(1), take(0), take(0), take(0), take(1)], [0, MAPPINGS, 30 - MAPPINGS, 0, 10]);
+    }
+}

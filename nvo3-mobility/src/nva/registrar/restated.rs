@@ -244,3 +244,25 @@ impl Registrar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvo3_nva_proto::Role;
+    use nvo3_wire::{Mac, Vni};
+
+    #[test]
+    fn all_that_is_kept_is_counted_and_what_waits_is_taken_once() {
+        let key = TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, 1]) };
+        let resting = Resting { mac: key.mac, version: Version::default(), ips: Vec::new(), role: Role::Unknown };
+        let mut restated = Restated::default();
+        restated.begin(NveId(1));
+        restated.omit(key, Instant(9));
+        restated.wait(key, NveId(2), resting.clone());
+        assert_eq!(restated.len(), 1 + 2 + 1);
+
+        assert_eq!(restated.take_waiting(&key), Some((NveId(2), resting)));
+
+        assert_eq!((restated.take_waiting(&key), restated.len()), (None, 1 + 2));
+    }
+}

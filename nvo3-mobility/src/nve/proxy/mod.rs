@@ -199,3 +199,23 @@ fn answer((mac, role): (Mac, Role), target: IpAddr, asker: Asker) -> Option<Vec<
     }
     Some(frame)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_goes_to_one_station_and_has_no_sender_address() {
+        let station = Mac([2, 0, 0, 0, 0, 1]);
+        let ([v4, v6], target) = (["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap()), Ipv4([192, 0, 2, 1]));
+
+        let probe = question(station, v4).unwrap();
+        let (read, _) = arp::Arp::parse(&probe[14..]).unwrap();
+        assert_eq!((&probe[..6], &probe[6..12], probe.len()), (&station.0[..], &PROBER.0[..], arp::FRAME_LEN));
+        assert_eq!((read.sender_ip, read.target_ip), (Ipv4([0; 4]), target));
+
+        let probe = question(station, v6).unwrap();
+        assert_eq!((&probe[..6], &probe[6..12], &probe[22..38]), (&station.0[..], &PROBER.0[..], &[0; 16][..]));
+        assert_eq!(probe[62..78], "2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+    }
+}

@@ -187,3 +187,79 @@ impl Stations {
         self.ports.len() + self.tsis.len() + addresses + timers + self.contests.len() + self.moves.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+    use crate::table::PortPolicy;
+    use alloc::vec::Vec;
+    use nvo3_nva_proto::{Locators, NveId};
+
+    const NOW: Instant = Instant(1_000_000);
+    const VAP: VapId = VapId(1);
+
+    const fn key(mac: [u8; 6]) -> TsiKey {
+        TsiKey { vn: Vni::MAX, mac: Mac(mac) }
+    }
+
+    const fn station(n: u8) -> TsiKey {
+        key([2, 0, 0, 0, 0, n])
+    }
+
+    /// An edge with room for two TSIs, and a port whose stations are learned.
+    fn learning() -> (Stations, Orders) {
+        let place = Place { nve: NveId(1), locators: Locators::V4([198, 51, 100, 1].into()) };
+        let config = NveConfig { tsis: 2, ..NveConfig::new(place, Transport::Trusted) };
+        let (mut stations, mut orders) = (Stations::new(&config), Orders::new(16));
+        let policy = PortPolicy { trusted: true, learn_macs: 9, learn_addresses: 9, ..PortPolicy::untrusted() };
+        stations.attach(NOW, VAP, Vni::MAX, Vec::new(), policy, &mut orders).unwrap();
+        (stations, orders)
+    }
+
+    #[test]
+    fn room_is_made_of_stations_that_are_gone_alone() {
+        let (mut stations, _) = learning();
+        stations.station_mut(station(1)).vap = Some(VAP);
+        stations.station_mut(station(2));
+
+        assert!(!stations.make_room(3));
+        assert!(stations.make_room(1) && !stations.make_room(2));
+
+        assert_eq!(stations.iter().map(|(key, _)| key).collect::<Vec<_>>(), [station(1)]);
+    }
+
+    #[test]
+    fn every_timer_is_counted() {
+        let (mut stations, _) = learning();
+        let before = stations.footprint();
+
+        stations.claim_ends.extend([(NOW, station(1)), (NOW, station(2))]);
+
+        assert_eq!(stations.footprint(), before + 2);
+    }
+
+    #[test]
+    fn no_group_and_no_virtual_router_is_learned_as_a_station() {
+        let (mut stations, mut orders) = learning();
+        let mut learn = |key| stations.learn_tsi(NOW, VAP, key, true, &mut orders);
+
+        assert_eq!(learn(key([1, 0, 0x5e, 0, 0, 1])), Learning::Nothing);
+        assert_eq!(learn(key([0, 0, 0x5e, 0, 1, 7])), Learning::Nothing);
+        assert_eq!(learn(station(1)), Learning::New);
+    }
+
+    #[test]
+    fn a_learned_address_that_was_claimed_is_unlearned_and_one_that_was_not_stays() {
+        let (mut stations, mut orders) = learning();
+        let (key, addresses) = (station(1), [[192, 0, 2, 1].into(), [192, 0, 2, 2].into()]);
+        stations.bind_learned(NOW, VAP, key, &[], &mut orders);
+
+        stations.add_learned(NOW, VAP, key, addresses[0], &mut orders);
+        stations.claimed(&key, 1);
+        stations.add_learned(NOW, VAP, key, addresses[1], &mut orders);
+
+        assert!(stations.unlearn(NOW, &key, &mut orders) && !stations.unlearn(NOW, &key, &mut orders));
+        assert_eq!(stations.ips(&key), Some(&addresses[1..]));
+    }
+}

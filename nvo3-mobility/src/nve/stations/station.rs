@@ -145,3 +145,20 @@ fn taken_by(before: State, after: TsiState, committed: Option<MoveId>) -> Option
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HoldLimits = HoldLimits { frames: 1, bytes: 1, age: Micros(1) };
+
+    #[test]
+    fn a_station_is_gone_once_it_has_no_port_and_its_vm_is_away() {
+        let away = Station::new(LIMITS);
+        let attached = Station { vap: Some(VapId(1)), ..Station::new(LIMITS) };
+        let mut unbound = Station::new(LIMITS);
+        unbound.tsi.state = State::Here;
+
+        assert_eq!([away, attached, unbound].map(|station| station.is_gone()), [true, false, false]);
+    }
+}
