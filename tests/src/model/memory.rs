@@ -523,7 +523,8 @@ impl Stage<'_> {
             self.enter_at(at);
         }
         let version = self.world.nva.version;
-        let result = if at == stray.new { MoveResult::Committed } else { MoveResult::Aborted };
+        let went_on = at != stray.old && stray.at_old.is_some();
+        let result = if at == stray.new || went_on { MoveResult::Committed } else { MoveResult::Aborted };
         for n in [stray.old, stray.new] {
             if at != stray.old && at != stray.new {
                 self.tell(n, Msg::Update { version, place: at });

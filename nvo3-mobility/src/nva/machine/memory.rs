@@ -285,7 +285,10 @@ impl Nva {
             let Some(place) = self.facts.place(nve) else { continue };
             for side in [Side::Old, Side::New] {
                 let to = stray.party(side);
-                let result = if nve == stray.new { MoveResult::Committed } else { MoveResult::Aborted };
+                // An old NVE that still names the move gave the VM to no other: at a third NVE it came by the new one.
+                let went_on = nve != stray.old && stray.at(Side::Old).is_some();
+                let committed = nve == stray.new || went_on;
+                let result = if committed { MoveResult::Committed } else { MoveResult::Aborted };
                 // An old NVE leaves a move by the mapping where the TSI is at a third NVE. The NVEs hear of its changes from now on.
                 let mapping = self.publish.say_again(&self.facts, to, *key);
                 if nve != stray.old && nve != stray.new {
