@@ -49,8 +49,8 @@ pub(crate) enum Deed {
     Announce(EdgeNo, usize),
     /// Let a VM read a frame that waited in its port at an edge.
     Read(EdgeNo, usize, Vec<u8>),
-    /// Count the unread frames of a stopped VM as lost: nobody reads them, and the edge has no copy.
-    Forget(Unread),
+    /// Nobody reads these frames of a stopped VM. Count those as lost of which the edge has no copy.
+    Leave(Unread),
     /// Start the mishaps that wait for this event.
     Happened(Since),
     /// Write a line of the timeline: the node and the event.

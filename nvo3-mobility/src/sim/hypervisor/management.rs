@@ -245,9 +245,9 @@ impl Hypervisor {
         if !taken && !gone {
             return vec![Deed::Later(n, Step::SayLate, RETRY)];
         }
-        let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take()).filter(|unread| unread.forgotten);
+        let unread = self.vms.get_mut(leg.plan.vm).and_then(|vm| vm.unread.take());
         let drive = taken.then_some(Deed::Drive(leg.from));
-        let mut deeds: Vec<_> = drive.into_iter().chain(unread.map(Deed::Forget)).collect();
+        let mut deeds: Vec<_> = drive.into_iter().chain(unread.map(Deed::Leave)).collect();
         if has_moved {
             deeds.extend(self.ended(now, leg.id, MoveResult::Committed));
         }

@@ -58,6 +58,15 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
+    pub(crate) const fn edge(&self) -> EdgeNo {
+        self.at
+    }
+
+    /// True if the edge died after the stop.
+    pub(crate) const fn is_forgotten(&self) -> bool {
+        self.forgotten
+    }
+
     /// The frames, each with the host of its port.
     pub(crate) fn into_frames(self) -> Vec<(usize, Vec<u8>)> {
         self.frames

@@ -232,7 +232,7 @@ impl World {
                 self.put_in_port(edge, host, frame);
             }
             Deed::Read(edge, host, frame) => self.receive(edge, host, &frame),
-            Deed::Forget(unread) => self.forget(unread),
+            Deed::Leave(unread) => self.leave(unread),
             Deed::Happened(since) => self.plan_mishaps(since),
             Deed::Did(node, line) => self.did(node, || line),
         }
@@ -317,10 +317,16 @@ impl World {
         }
     }
 
-    /// Notes the loss of the unread frames in the ports of a stopped VM.
-    fn forget(&mut self, unread: Unread) {
+    /// Notes what becomes of the unread frames in the ports of a stopped VM. The edge has sent its copies after the VM, as far as its
+    /// limits allow.
+    fn leave(&mut self, unread: Unread) {
+        let loss = match self.edges.get(unread.edge()) {
+            _ if unread.is_forgotten() => Loss::InDeadNode,
+            Some(edge) if edge.has_shed_unread() => Loss::OverLimit,
+            _ => return,
+        };
         for id in unread.into_frames().iter().filter_map(|(_, frame)| frame::numbered(frame)) {
-            self.oracle.lost(id, Loss::InDeadNode);
+            self.oracle.lost(id, loss);
         }
     }
 }

@@ -215,6 +215,11 @@ impl Edge {
         self.replayed + live
     }
 
+    /// True if frames that a stopped VM had not read were over a limit, and were not sent after it.
+    pub(crate) fn has_shed_unread(&self) -> bool {
+        self.machine.as_deref().is_some_and(|machine| machine.forwarder().counters().incomplete_replays > 0)
+    }
+
     /// The dropped frames, by reason.
     pub(crate) const fn dropped(&self) -> &BTreeMap<DropReason, u64> {
         &self.dropped
