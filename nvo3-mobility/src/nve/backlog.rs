@@ -83,6 +83,11 @@ impl Backlog {
         self.leaving.insert(key);
     }
 
+    /// A TSI that had left is here again.
+    pub(super) fn stays(&mut self, key: &TsiKey) {
+        self.leaving.remove(key);
+    }
+
     /// The next VN with TSIs to register, or that have left, with these TSIs; at most `most`.
     pub(super) fn pop_claims(&mut self, most: usize) -> Option<(Vni, alloc::vec::Vec<TsiKey>)> {
         pop_vn(&mut self.claims, most)

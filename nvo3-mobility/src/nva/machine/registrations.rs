@@ -135,10 +135,11 @@ impl Nva {
     }
 
     pub(super) fn deregister(&mut self, from: NveId, transaction: u32, request: &Deregister) {
-        let mut done = Vec::new();
+        let (mut done, mut shows_loss) = (Vec::new(), false);
         for TsiVersion { mac, version } in &request.tsis {
             let key = TsiKey { vn: request.vn, mac: *mac };
-            match self.registrar.deregister(&self.facts, (from, transaction), key, *version) {
+            shows_loss |= self.note_loss(from, *version);
+            match self.registrar.deregister(&self.facts, (from, transaction), key) {
                 Departure::None => done.push(key),
                 Departure::Withdraw => {
                     self.record(Record::Withdrawn { tsi: key });
@@ -157,6 +158,9 @@ impl Nva {
             }
         }
         self.answer_departures(from, transaction, request.vn, &done);
+        if shows_loss {
+            self.settle_moves();
+        }
     }
 
     pub(super) fn answer_departures(&mut self, to: NveId, transaction: u32, vn: nvo3_wire::Vni, tsis: &[TsiKey]) {

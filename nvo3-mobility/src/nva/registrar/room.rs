@@ -30,7 +30,7 @@ pub(in crate::nva) enum Verdict {
 /// The decision about a deregistration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nva) enum Departure {
-    /// Do nothing: the NVE does not have the TSI, or names an older mapping.
+    /// Do nothing: the NVE does not have the TSI.
     None,
     /// Withdraw the TSI.
     Withdraw,
@@ -231,18 +231,16 @@ impl Registrar {
         }
     }
 
-    /// Decides about a deregistration. A late one never undoes a newer mapping.
+    /// Decides about a deregistration. It follows all that the NVE said before in its session, and an NVE that has the TSI again takes it
+    /// back. So it ends the NVE's mapping under any version: a newer one was made by an earlier word of the NVE, or by the NVA alone.
     pub(in crate::nva) fn deregister(
         &mut self,
         facts: &Facts,
         (from, transaction): (NveId, u32),
         key: TsiKey,
-        version: Version,
     ) -> Departure {
         self.drop_claim(key, from);
-        let registration = facts.book().get(&key);
-        let at_sender =
-            registration.is_some_and(|registration| registration.nve() == from && version >= registration.version());
+        let at_sender = facts.book().get(&key).is_some_and(|registration| registration.nve() == from);
         let claimed = |id: MoveId| {
             let claim = facts.book().get_move(id).filter(|this_move| this_move.outcome().is_none() && id.is_reserved());
             claim.is_some_and(|claim| claim.plan().new == from)

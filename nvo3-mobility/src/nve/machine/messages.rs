@@ -164,8 +164,8 @@ impl Nve {
             let key = TsiKey { vn: reply.vn, mac: tsi.mac };
             self.link.deregistered(&key);
             self.mappings.forget_older(key, tsi.version, &mut self.orders);
-            // An aborted move may have come back after the VM had left.
-            if matches!(self.stations.state(&key).state, State::Halted { .. }) {
+            // An aborted move may have come back after the VM had left, and the VM may run here again since.
+            if matches!(self.stations.state(&key).state, State::Halted { .. } | State::Here) {
                 self.step_if_it_fits(key, Input::Withdrawn(tsi.version));
             }
         }

@@ -60,6 +60,10 @@ impl Nve {
                 if let Some(party) = from.party().filter(|party| to.party() != Some(*party)) {
                     self.mappings.note_party(self.now, key.vn, party, &mut self.orders, &mut self.counters);
                 }
+                if to.needs_port() {
+                    self.link.deregistered(&key);
+                    self.backlog.stays(&key);
+                }
                 if to == State::Here && !self.stations.is_attached(&key) {
                     // The port went while another NVE claimed the TSI.
                     self.step_if_it_fits(key, Input::Detach);
@@ -75,10 +79,7 @@ impl Nve {
             Effect::Say(key, move_id, version, word) => self.say_word(key, move_id, version, word),
             Effect::Refuse(move_id, version, why) => self.refuse(move_id, version, why),
             Effect::Probe(key) => self.probe(key),
-            Effect::Register(key) => {
-                self.link.deregistered(&key);
-                self.backlog.claim(key);
-            }
+            Effect::Register(key) => self.backlog.claim(key),
             Effect::Deregister(key, version) => {
                 self.link.leave(key, version);
                 self.backlog.leave(key);

@@ -613,6 +613,24 @@ fn a_stopped_vm_whose_port_came_back_stays() {
     assert!(matches!(world.state(), State::Halted { .. }));
 }
 
+/// The NVA takes a withdrawal for what holds when the NVE says it, whatever the version.
+#[test]
+fn a_withdrawal_is_said_in_each_session_until_the_vm_comes_back() {
+    for comes in [false, true] {
+        let mut world = World::running();
+        world.answer(Input::Detach { vap: VAP });
+        assert!(world.said.iter().any(|said| matches!(said, Message::Deregister(_))));
+        if comes {
+            world.prepare(Side::New);
+            world.apply();
+        }
+
+        world.new_session();
+
+        assert_eq!(world.said.iter().any(|said| matches!(said, Message::Deregister(_))), !comes);
+    }
+}
+
 /// Checks VMM-5-06.
 #[test]
 fn an_edge_gets_one_hint_about_a_tsi_in_each_interval() {
