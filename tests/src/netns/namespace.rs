@@ -78,6 +78,13 @@ impl Namespace {
         run(self.command("ethtool").arg("-K").arg(interface).args(off)).unwrap();
     }
 
+    /// The frames for an interface that the kernel dropped because its queue was full. Nobody else is told of such a loss.
+    pub fn overflowed(&self, interface: &str) -> u64 {
+        let devices = self.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev").unwrap());
+        let counters = devices.lines().find_map(|line| line.trim().strip_prefix(interface)?.strip_prefix(':'));
+        counters.and_then(|counters| counters.split_whitespace().nth(11)).unwrap().parse().unwrap()
+    }
+
     /// Runs a function in the namespace. The sockets that it opens stay there.
     pub fn enter<T: Send>(&self, function: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {

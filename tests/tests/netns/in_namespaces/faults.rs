@@ -206,8 +206,9 @@ impl Outage {
         assert_eq!(ended.code, self.ends, "{who:?} after {after:?}: {}", ended.text);
         assert_eq!(world.place(), Some(if self.ends == COMMITTED { 2 } else { 1 }), "{who:?} after {after:?}");
         let directions = traffic.end();
+        let overflowed = [1, 2].map(|host| world.overlay.fabric.host(host).overflowed("vm0"));
         for (counted, way) in directions.iter().zip(["to the VM", "from the VM"]) {
-            let what = format!("{way}, {who:?} after {after:?}, {:?}", self.end);
+            let what = format!("{way}, {who:?} after {after:?}, {:?}, dropped by full taps {overflowed:?}", self.end);
             let lost = |from: Option<Instant>, until: Option<Instant>| {
                 let within =
                     |at: &&Instant| from.is_none_or(|from| **at >= from) && until.is_none_or(|until| **at < until);

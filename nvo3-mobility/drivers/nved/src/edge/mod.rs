@@ -5,6 +5,7 @@
 
 mod attach;
 mod attached;
+mod bursts;
 mod calls;
 mod control;
 mod ended;
@@ -59,7 +60,7 @@ pub(crate) struct Edge {
     trust: Trust,
     unbelieved: Unbelieved,
     buffer: Vec<u8>,
-    /// The time at which the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a port has room for held
+    /// The time at which the loop must call [`Edge::settle`] at the latest: at a deadline of the machine, or when a way has room for held
     /// frames again.
     wake_at: Option<Instant>,
 }
@@ -173,7 +174,7 @@ impl Edge {
                 Next::Wait(until) => break until,
             }
         };
-        let room_again = full.then(|| now + paths::ROOM_AGAIN);
+        let room_again = full.then(|| now + bursts::ROOM_AGAIN);
         let keep_again = self.keep(now);
         let shut_again = self.paths.shut_again_all(now);
         let rested = self.paths.wake(now);

@@ -1,6 +1,7 @@
 //! The paths of frames and messages: access ports, the underlay, the control sockets.
 
 use super::Sources;
+use super::bursts::Bursts;
 use super::control::Control;
 use super::mtu::Mtus;
 use super::share::{Share, Vain};
@@ -13,17 +14,9 @@ use nvo3_mobility::table::VapId;
 use nvo3_nva_proto::{Instant, Locators, Micros};
 use nvo3_wire::{Vni, too_big};
 use nvoctl::PortKind;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-
-/// The most held frames that a port takes in one burst: half of a tap's queue. A VM that has just started reads slowly, and the
-/// kernel drops frames for a full queue silently.
-const BURST: u32 = 500;
-
-/// The time between two bursts of held frames into one port.
-pub(super) const ROOM_AGAIN: Micros = Micros::from_millis(2);
 
 /// The time between two log lines about the same fault of one port.
 const SAY_AGAIN: Micros = Micros::from_secs(60);
@@ -41,8 +34,6 @@ pub(super) struct Access {
     pub(super) index: Option<u32>,
     pub(super) port: Port,
     pub(super) counters: PortCounters,
-    /// The time at which the last burst of held frames began, and the number of its frames.
-    burst: Cell<(Instant, u32)>,
     /// The time at which the log last said that a frame of this port is too long for the underlay.
     too_long_said: Option<Instant>,
     /// The time that its frames took although they went nowhere.
@@ -84,6 +75,7 @@ pub(super) struct Paths {
     /// The ports that the host hears because the kernel refused their filter, and the time of the next attempt.
     bare: BTreeSet<VapId>,
     bare_until: Instant,
+    bursts: Bursts,
     /// Frames that were dropped because their port is closed.
     pub(super) no_port: u64,
     pub(super) underlay: Underlay,
@@ -123,6 +115,7 @@ impl Paths {
             not_shut_again: 0,
             bare: BTreeSet::new(),
             bare_until: Instant::default(),
+            bursts: Bursts::default(),
             no_port: 0,
             underlay,
             underlay_counters: UnderlayCounters::default(),
@@ -156,7 +149,6 @@ impl Paths {
             index,
             port,
             counters: PortCounters::default(),
-            burst: Cell::default(),
             too_long_said: None,
             share: Share::default(),
             rest_said: None,
@@ -333,24 +325,14 @@ impl Paths {
         }
     }
 
+    /// True if a frame that the edge held may leave now.
     pub(super) fn has_room(&self, target: &Target, now: Instant) -> bool {
-        let Target::Port(vap) = target else { return true };
-        let Some(access) = self.ports.get(vap) else { return true };
-        let (since, _) = access.burst.get();
-        if now - since >= ROOM_AGAIN {
-            access.burst.set((now, 0));
-        }
-        access.burst.get().1 < BURST
+        self.bursts.has_room(target, now)
     }
 
     /// Carries a frame that the edge held or made itself.
     pub(super) fn put_held(&mut self, target: &Target, frame: &[u8], now: Instant) {
-        if let Target::Port(vap) = target
-            && let Some(access) = self.ports.get(vap)
-        {
-            let (since, given) = access.burst.get();
-            access.burst.set((if given == 0 { now } else { since }, given + 1));
-        }
+        self.bursts.note(target, now);
         match *target {
             Target::Port(vap) => self.deliver(vap, &[frame]),
             Target::Tunnel { to, vn } => self.tunnel(to, vn, frame),
