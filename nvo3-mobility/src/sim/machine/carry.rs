@@ -166,10 +166,11 @@ impl World {
         let arrivals = self.net.send_control(now, from, to, bytes);
         let (names, copies) = ((from.name(), to.name()), arrivals.len());
         match Message::decode(bytes) {
-            Ok((_, message)) => {
-                match from {
-                    Node::Nva => self.oracle.authority_said(now, &message),
-                    Node::Edge(_) => self.oracle.edge_said(&message),
+            Ok((header, message)) => {
+                match (from, to) {
+                    (Node::Nva, Node::Edge(to)) => self.oracle.authority_said(now, to, header.transaction, &message),
+                    (Node::Edge(from), Node::Nva) => self.oracle.edge_said(from, header.transaction, &message),
+                    _ => {}
                 }
                 self.oracle.paced(now, (from, to), &message, bytes);
                 self.timeline.message(now, names, copies, || format!("{message}"));

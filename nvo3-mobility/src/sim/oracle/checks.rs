@@ -112,6 +112,7 @@ impl Oracle {
     /// Notes the death of an edge: the datagrams that it kept are lost.
     pub(crate) fn edge_died(&mut self, edge: EdgeNo) {
         self.ledger.edge_died(edge);
+        self.promises.edge_died(edge);
     }
 
     /// Checks a delivery to a host; true if a newer datagram of the flow arrived before it.
@@ -175,8 +176,8 @@ impl Oracle {
     // ---- messages and states
 
     /// Checks a message of the authority: a result that it reported never changes (I6).
-    pub(crate) fn authority_said(&mut self, now: Instant, message: &Message) {
-        let wrong = self.promises.hear(message);
+    pub(crate) fn authority_said(&mut self, now: Instant, to: EdgeNo, transaction: u32, message: &Message) {
+        let wrong = self.promises.hear(to, transaction, message);
         self.find_all(now, Invariant::I6, wrong);
     }
 
@@ -193,8 +194,8 @@ impl Oracle {
     }
 
     /// Notes a message of an edge.
-    pub(crate) fn edge_said(&mut self, message: &Message) {
-        self.promises.hear_edge(message);
+    pub(crate) fn edge_said(&mut self, from: EdgeNo, transaction: u32, message: &Message) {
+        self.promises.hear_edge(from, transaction, message);
     }
 
     /// Notes that management said that the edge of a TSI is gone.

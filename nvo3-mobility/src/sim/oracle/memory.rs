@@ -1,5 +1,6 @@
 //! The registrations and results that the authority has to remember (I6).
 
+use crate::sim::net::EdgeNo;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -11,17 +12,24 @@ use nvo3_nva_proto::{Message, MoveId, MoveResult, RegistrationResult, TsiKey, Ve
 pub(super) struct Promises {
     /// The newest version of each TSI that the authority acknowledged to a registrant.
     acknowledged: BTreeMap<TsiKey, Version>,
+    /// The TSIs that an edge withdrew and did not claim since, each with the transaction of the withdrawal. An answer to an earlier claim
+    /// of the edge promises nothing.
+    withdrawn: BTreeMap<(EdgeNo, TsiKey), u32>,
     /// The first result that the authority reported of each move.
     outcomes: BTreeMap<MoveId, MoveResult>,
 }
 
 impl Promises {
-    /// Takes a message of the authority; a sentence if it breaks a promise.
-    pub(super) fn hear(&mut self, message: &Message) -> Option<String> {
+    /// Takes a message of the authority to an edge; a sentence if it breaks a promise.
+    pub(super) fn hear(&mut self, to: EdgeNo, transaction: u32, message: &Message) -> Option<String> {
         match message {
             Message::RegistrationReply(reply) if reply.result == RegistrationResult::Accepted => {
                 for tsi in &reply.tsis {
-                    let newest = self.acknowledged.entry(TsiKey { vn: reply.vn, mac: tsi.mac }).or_default();
+                    let key = TsiKey { vn: reply.vn, mac: tsi.mac };
+                    if self.withdrawn.get(&(to, key)).is_some_and(|after| transaction < *after) {
+                        continue;
+                    }
+                    let newest = self.acknowledged.entry(key).or_default();
                     *newest = (*newest).max(tsi.version);
                 }
                 None
@@ -45,12 +53,30 @@ impl Promises {
     }
 
     /// Takes a message of an edge: what it withdraws, nobody has to remember.
-    pub(super) fn hear_edge(&mut self, message: &Message) {
-        if let Message::Deregister(request) = message {
-            for tsi in &request.tsis {
-                self.acknowledged.remove(&TsiKey { vn: request.vn, mac: tsi.mac });
+    pub(super) fn hear_edge(&mut self, from: EdgeNo, transaction: u32, message: &Message) {
+        match message {
+            Message::Deregister(request) => {
+                for tsi in &request.tsis {
+                    let key = TsiKey { vn: request.vn, mac: tsi.mac };
+                    self.acknowledged.remove(&key);
+                    self.withdrawn.insert((from, key), transaction);
+                }
             }
+            Message::RegistrationRequest(request) => {
+                for claim in &request.claims {
+                    let key = (from, TsiKey { vn: request.vn, mac: claim.mac });
+                    if self.withdrawn.get(&key).is_some_and(|after| transaction > *after) {
+                        self.withdrawn.remove(&key);
+                    }
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// An edge died: its transactions begin anew.
+    pub(super) fn edge_died(&mut self, edge: EdgeNo) {
+        self.withdrawn.retain(|(of, _), _| *of != edge);
     }
 
     /// Describes each registration that the authority acknowledged and lost in a restart. `version` gives the directory's version of a
