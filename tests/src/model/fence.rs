@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 use nvo3_mobility::nva::rules as nva;
-use nvo3_mobility::nve::rules::{self, Input, News, Output, State, TsiState, Word};
+use nvo3_mobility::nve::rules::{self, Duration, Input, News, Output, Sign, State, TsiState, Word};
 use nvo3_mobility::table::{Action, Entry, Lane};
 use nvo3_nva_proto::{MoveResult, Version};
 
@@ -51,11 +51,21 @@ pub enum Fence {
     Arrival,
     /// A commit in a later epoch than its plan makes a newer version.
     Renewed,
+    /// A frame elsewhere does not take a VM that is halted after an abort.
+    Halted,
+    /// An NVE that yields a VM which it does not have remembers that.
+    Vacated,
+    /// An NVE that was never prepared follows the outcome of a move that took its VM.
+    Follows,
+    /// A claim is refused once its old NVE has taken the abort.
+    DeniedLast,
+    /// A claim whose move is aborted stays until its answer comes.
+    OpenClaim,
 }
 
 impl Fence {
     /// Each fence with its name, the case that catches its removal, and the invariant that breaks then.
-    pub const ALL: [(Self, &'static str, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str, &'static str); 26] = [
         (Self::Floor, "floor", "two-moves-abort"),
         (Self::LatePrepare, "late-prepare", "two-moves-abort"),
         (Self::OwnVaps, "own-vaps", "one-move"),
@@ -77,6 +87,11 @@ impl Fence {
         (Self::ComesBack, "comes-back", "two-moves-crash"),
         (Self::Arrival, "arrival", "store"),
         (Self::Renewed, "renewed", "store"),
+        (Self::Halted, "halted", "one-move"),
+        (Self::Vacated, "vacated", "cut"),
+        (Self::Follows, "follows", "one-move"),
+        (Self::DeniedLast, "denied-last", "unplanned"),
+        (Self::OpenClaim, "open-claim", "unplanned"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -102,8 +117,8 @@ impl Rules {
 
     /// One step of an NVE's move table.
     pub fn edge_step(&self, tsi: TsiState, input: Input) -> Option<(TsiState, Outputs<Output>)> {
-        use Input::{AbortedHere, PrepareNew, PrepareOld, Suspend};
-        use State::{Leaving, Suspended, Suspending, Vacated, Vacating};
+        use Input::{Aborted, AbortedHere, Applied, Committed, Confirm, PrepareNew, PrepareOld, Suspend};
+        use State::{Away, Claiming, Forwarding, Halted, Here, Leaving, Suspended, Suspending, Vacated, Vacating};
         let step = |tsi| rules::step(tsi, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         let low = TsiState { floor: Version::default(), ..tsi };
         match (self.without, tsi.state, input) {
@@ -117,8 +132,16 @@ impl Rules {
             }
             (Some(Fence::Halt), Suspending(_) | Vacating(_) | Suspended(_) | Vacated(_), AbortedHere(..)) => {
                 let (after, outputs) = step(tsi)?;
-                let state = if matches!(after.state, State::Halted { .. }) { State::Here } else { after.state };
+                let state = if matches!(after.state, Halted { .. }) { Here } else { after.state };
                 Some((TsiState { state, ..after }, outputs))
+            }
+            (Some(Fence::Halted), Halted { .. }, Confirm(_)) => step(TsiState { state: Away, ..tsi }),
+            (Some(Fence::Vacated), Vacating(p), Applied) => step(TsiState { state: Suspending(p), ..tsi }),
+            (Some(Fence::Follows), Here, Committed(..) | Aborted(..)) => None,
+            (Some(Fence::OpenClaim), Claiming { sign: Sign::Frame, .. }, Aborted(_, version, to)) => {
+                let (after, _) = step(tsi)?;
+                let outputs = Outputs::from_iter([Output::ForwardFor(Duration::InFlight)]);
+                (version > tsi.floor).then_some((TsiState { state: Forwarding { to }, ..after }, outputs))
             }
             _ => step(tsi),
         }
@@ -136,8 +159,8 @@ impl Rules {
     /// One step of the NVA's move table.
     pub fn nva_step(&self, state: nva::State, input: nva::Input) -> Option<(nva::State, Outputs<nva::Output>)> {
         use nva::Input::{Deadline, Resumed, Returned};
-        use nva::Output::{Abort, Close, Outcome, PublishAbort};
-        use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended};
+        use nva::Output::{Abort, Close, Deny, Outcome, PublishAbort};
+        use nva::State::{AbortingOld, Committing, Ended, PreparingNew, PreparingOld, Ready, Suspended, Yielding};
         use nvo3_nva_proto::Side::{New, Old};
         let step = |input| nva::step(state, input).map(|(after, outputs)| (after, Outputs::from_iter(outputs)));
         match (self.without, state, input) {
@@ -150,6 +173,14 @@ impl Rules {
                 let aborts = |state| matches!(state, AbortingOld { .. });
                 if aborts(after) && !aborts(state) {
                     outputs.extend([PublishAbort, Outcome(New)]);
+                }
+                Some((after, outputs))
+            }
+            (Some(Fence::DeniedLast), Yielding { .. }, _) => {
+                let (after, mut outputs) = step(input)?;
+                if let AbortingOld { denied: Some(why) } = after {
+                    outputs.insert(0, Deny(why));
+                    return Some((AbortingOld { denied: None }, outputs));
                 }
                 Some((after, outputs))
             }
