@@ -7,7 +7,7 @@
 use crate::nva::Prefix;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use nvo3_nva_proto::{HoldLimits, Instant, Place, TsiKey, Version};
 use nvo3_wire::{Mac, Vni};
 
@@ -197,6 +197,11 @@ pub struct PortPolicy {
     pub learn_addresses: u32,
     /// The prefixes that learned addresses must be in; empty: any address may be learned. Default: empty.
     pub learn_within: Vec<Prefix>,
+    /// The NVE is a RARP server for the stations at the port: it answers a request with the IPv4 address that the station has here, or that
+    /// the NVA has for its MAC. A station that has none yet gets that one, if `learn_addresses` lets it, and is registered with it. Answers
+    /// name this address as the server's, from which a client may load its system; 0.0.0.0 names none. `None`: no request is answered, and
+    /// all are forwarded. Default: `None`, because hypervisors announce a VM by the same frame (VMM-4.2-13 … VMM-4.2-18, R-14).
+    pub rarp_server: Option<Ipv4Addr>,
     /// The most TSIs that are learned at a trusted port: the MACs behind a bridge, by their own ARP, NS, NA or DHCP. Their addresses are learned
     /// up to `learn_addresses` for each. 0: frames of other MACs than the bound ones pass, and nobody is told where those are. Default: 0.
     pub learn_macs: u32,
@@ -216,6 +221,7 @@ impl PortPolicy {
             dhcp_server: false,
             learn_addresses: 0,
             learn_within: Vec::new(),
+            rarp_server: None,
             learn_macs: 0,
             shared: Vec::new(),
         }

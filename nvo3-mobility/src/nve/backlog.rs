@@ -29,6 +29,8 @@ pub(super) struct Backlog {
     stage: Stage,
     again: BTreeSet<TsiKey>,
     claims: BTreeSet<TsiKey>,
+    /// Claims that wait until it is known which address the TSI had.
+    held: BTreeSet<TsiKey>,
     leaving: BTreeSet<TsiKey>,
     vns: BTreeSet<Vni>,
     queries: BTreeSet<(Vni, Address)>,
@@ -77,9 +79,22 @@ impl Backlog {
         self.claims.insert(key);
     }
 
+    /// The claim of a TSI waits until [`Backlog::release`].
+    pub(super) fn hold(&mut self, key: TsiKey) {
+        self.held.insert(key);
+    }
+
+    /// The claim of a TSI waits no more, if it did.
+    pub(super) fn release(&mut self, key: TsiKey) {
+        if self.held.remove(&key) {
+            self.claim(key);
+        }
+    }
+
     /// A TSI has left.
     pub(super) fn leave(&mut self, key: TsiKey) {
         self.claims.remove(&key);
+        self.held.remove(&key);
         self.leaving.insert(key);
     }
 
@@ -130,7 +145,12 @@ impl Backlog {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.again.len() + self.claims.len() + self.leaving.len() + self.vns.len() + self.queries.len()
+        self.again.len()
+            + self.claims.len()
+            + self.held.len()
+            + self.leaving.len()
+            + self.vns.len()
+            + self.queries.len()
     }
 }
 

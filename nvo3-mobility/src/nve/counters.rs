@@ -62,7 +62,9 @@ pub struct NveCounters {
     pub refused_changes: u64,
     /// ARP and ND requests that this NVE answered for a TSI behind another NVE.
     pub proxy_answers: u64,
-    /// ARP and ND requests dropped because the NVA does not have the address.
+    /// RARP requests that this NVE answered.
+    pub rarp_answers: u64,
+    /// ARP and ND requests dropped because the NVA does not have the address, and RARP requests for a MAC that has none.
     pub unknown_targets: u64,
     /// ARP, RARP, NS and NA frames that claimed an address which is not bound to their sender; they are dropped (VMM-10-02). The
     /// forwarder counts other frames ([`DropReason::AddressNotAllowed`](crate::forwarder::DropReason::AddressNotAllowed)).

@@ -16,6 +16,7 @@ mod in_namespaces {
     mod learned;
     mod moves;
     mod mtu;
+    mod rarp;
     mod restarts;
     mod routers;
     mod shared;

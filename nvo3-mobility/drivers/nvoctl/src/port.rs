@@ -4,7 +4,7 @@ use nvo3_nva_proto::{Role, Tsi, TsiKey};
 use nvo3_wire::{Mac, Vni};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// The longest name of an interface, in bytes (`IFNAMSIZ`, less the zero at its end).
@@ -78,6 +78,10 @@ pub struct Port {
     /// The prefixes that learned addresses must be in, as `IP/LENGTH`; empty: any address may be learned. The edge checks their form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learn_within: Vec<String>,
+    /// The edge answers RARP requests at the port, and names this IPv4 address as the server's; 0.0.0.0 names none. A tenant system without an
+    /// IPv4 address gets the one that the authority has for its MAC, if `learn` lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rarp_server: Option<Ipv4Addr>,
     /// The most tenant systems that are learned behind a trusted port, each with up to `learn` addresses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub learn_macs: u32,
@@ -202,12 +206,13 @@ impl FromStr for Port {
     type Err = PortError;
 
     /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements]
-    /// [,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,no-too-big][,host-may-hear][,active]`;
+    /// [,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,rarp-server=IP][,no-too-big][,host-may-hear]
+    /// [,active]`;
     /// each `ip` belongs to the `mac` or `shared` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (name, rest) = text.split_once(',').unwrap_or((text, ""));
         let wrong = |field, why: String| PortError { port: name.to_owned(), field, why };
-        let (mut kind, mut vni, mut learn, mut learn_macs) = (None, None, None, None);
+        let (mut kind, mut vni, mut learn, mut learn_macs, mut rarp_server) = (None, None, None, None, None);
         let mut learn_within = Vec::new();
         // Each is a station with true if it is shared.
         let mut stations = Vec::<(bool, Station)>::new();
@@ -250,6 +255,13 @@ impl FromStr for Port {
                         return Err(wrong(field, "is there twice".into()));
                     }
                 }
+                Some(("rarp-server", value)) => {
+                    let found =
+                        value.parse().map_err(|_| wrong("rarp-server", format!("\"{value}\" is no IPv4 address")))?;
+                    if rarp_server.replace(found).is_some() {
+                        return Err(wrong("rarp-server", "is there twice".into()));
+                    }
+                }
                 Some(("learn-within", value)) => learn_within.push(value.to_owned()),
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
@@ -259,7 +271,7 @@ impl FromStr for Port {
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -283,6 +295,7 @@ impl FromStr for Port {
             learn: learn.unwrap_or(0),
             learn_within,
             learn_macs: learn_macs.unwrap_or(0),
+            rarp_server,
             shared,
             active,
         };
@@ -305,6 +318,16 @@ mod tests {
 
         assert_eq!(port, serde_json::from_str(table).unwrap());
         assert_eq!(port.tsis().len(), 2);
+    }
+
+    #[test]
+    fn a_rarp_server_is_said_alike() {
+        let flag = "vm0,vni=77,mac=52:54:00:77:00:10,learn=1,rarp-server=192.168.77.1";
+        let table = r#"{"name":"vm0","vni":77,"stations":[{"mac":"52:54:00:77:00:10","ips":[]}],"learn":1,"rarp_server":"192.168.77.1"}"#;
+
+        let port: Port = flag.parse().unwrap();
+
+        assert_eq!((&port, port.rarp_server), (&serde_json::from_str(table).unwrap(), Some([192, 168, 77, 1].into())));
     }
 
     #[test]
@@ -386,6 +409,8 @@ mod tests {
             ),
             ("vm0", "learn: 65 is more than 64", ",vni=7,trusted,learn=65"),
             ("vm0", "learn: \"x\" is no number", ",vni=7,trusted,learn=x"),
+            ("vm0", "rarp-server: \"fd77::1\" is no IPv4 address", ",vni=7,trusted,rarp-server=fd77::1"),
+            ("vm0", "rarp-server: is there twice", ",vni=7,trusted,rarp-server=192.0.2.1,rarp-server=192.0.2.1"),
             ("vm0", "learn-macs: is there twice", ",vni=7,trusted,learn=1,learn-macs=1,learn-macs=1"),
             ("vm0", "learn-macs: needs trusted, and learn for the addresses", ",vni=7,trusted,learn-macs=1"),
             (
@@ -403,12 +428,12 @@ mod tests {
             ),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

@@ -65,6 +65,11 @@ impl Nve {
         if let Some(client) = frame.client() {
             return if self.may_announce(vap) { self.hear_client(vap, sender, &client) } else { Handled::Taken };
         }
+        if let Some((mac, asker)) = frame.reverse_question(vap)
+            && self.stations.rarp_server(vap).is_some()
+        {
+            return self.hear_reverse(vap, TsiKey { vn, mac }, asker, &frame);
+        }
         if let Some((mac, role)) = frame.role() {
             self.hear_role(vap, TsiKey { vn, mac }, role);
         }
@@ -92,7 +97,7 @@ impl Nve {
     }
 
     /// A TSI announced that it is behind a port.
-    fn announced(&mut self, vap: VapId, key: TsiKey, frame: &Reading<'_>) {
+    pub(super) fn announced(&mut self, vap: VapId, key: TsiKey, frame: &Reading<'_>) {
         for ip in frame.claims().filter_map(|(mac, ip)| ip.filter(|_| mac == key.mac)) {
             match self.stations.take_shared(self.now, vap, key, ip, &mut self.orders) {
                 Taken::No | Taken::Here => {}
@@ -108,7 +113,7 @@ impl Nve {
     }
 
     /// True if a port may send one more announcement, or another frame that goes to everybody. What it may not counts.
-    fn may_announce(&mut self, vap: VapId) -> bool {
+    pub(super) fn may_announce(&mut self, vap: VapId) -> bool {
         let Err(due) = self.stations.may_announce(self.now, vap) else { return true };
         self.counters.limited_announcements += 1;
         self.tell_limited(vap, Limit::Announcements, due);
@@ -116,7 +121,7 @@ impl Nve {
     }
 
     /// True if a port may ask one more question. What it may not counts.
-    fn may_ask(&mut self, vap: VapId) -> bool {
+    pub(super) fn may_ask(&mut self, vap: VapId) -> bool {
         let Err(due) = self.stations.may_ask(self.now, vap) else { return true };
         self.counters.limited_questions += 1;
         self.tell_limited(vap, Limit::Questions, due);
@@ -246,7 +251,7 @@ impl Nve {
         self.learned_address(key, learning);
     }
 
-    fn learned_address(&mut self, key: TsiKey, learning: Learning) {
+    pub(super) fn learned_address(&mut self, key: TsiKey, learning: Learning) {
         match learning {
             Learning::New => {
                 self.counters.learned_addresses += 1;
@@ -297,7 +302,7 @@ impl Nve {
             Asked::NoShare => self.no_share(vap),
             Asked::Waits => {
                 if !self.ask(vn, Address::Ip(target), Some(vap)) {
-                    self.proxy.give_up(vn, target);
+                    self.proxy.give_up(vn, Address::Ip(target));
                 }
             }
         }

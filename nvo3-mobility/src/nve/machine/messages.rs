@@ -181,19 +181,21 @@ impl Nve {
         match (answer, address) {
             (Answer::Found(mapping), _) => {
                 let (mac, role, is_there) = (mapping.mac, mapping.role, mapping.place.is_some());
+                let had = mapping.ips.iter().copied().filter(|_| is_there).collect();
                 self.statement(vn, mapping, lifetime);
                 match address {
                     Address::Ip(target) if is_there => self.proxy.found(vn, target, (mac, role), &mut self.counters),
-                    Address::Ip(target) => self.proxy.not_found(vn, target, &mut self.counters),
-                    Address::Mac(_) => {}
+                    Address::Ip(_) => self.proxy.not_found(vn, address, &mut self.counters),
+                    Address::Mac(mac) => self.recalled(TsiKey { vn, mac }, had),
                 }
             }
             (Answer::NotFound | Answer::Prohibited, Address::Mac(mac)) => {
                 let key = TsiKey { vn, mac };
                 self.keep(key, (self.mappings.version(&key), Vec::new(), Role::Unknown, None), lifetime);
+                self.recalled(key, Vec::new());
             }
-            (Answer::NotFound | Answer::Prohibited, Address::Ip(target)) => {
-                self.proxy.not_found(vn, target, &mut self.counters);
+            (Answer::NotFound | Answer::Prohibited, Address::Ip(_)) => {
+                self.proxy.not_found(vn, address, &mut self.counters);
             }
         }
     }

@@ -8,6 +8,7 @@ mod frames;
 mod health;
 mod messages;
 mod restart;
+mod reverse;
 mod say;
 mod silence;
 mod steps;
@@ -125,6 +126,9 @@ impl Nve {
                 for key in changed {
                     self.claim_new_addresses(key);
                 }
+                for key in self.stations.behind(vap).unwrap_or_default() {
+                    self.recall(vap, key);
+                }
             }
             Input::Learned { vap, tsis } => {
                 for key in self.stations.relearn(self.now, vap, tsis, &mut self.orders) {
@@ -194,6 +198,9 @@ impl Nve {
     fn activate(&mut self, key: TsiKey, move_id: Option<MoveId>) -> Result<(), Error> {
         if !self.stations.may_run(key, move_id)? {
             return Ok(());
+        }
+        if let Some((vap, _)) = self.stations.reach(&key) {
+            self.recall(vap, key);
         }
         // The forwarder may take now what it refused before.
         for tsi in self.stations.moving_with(&key).into_iter().chain([key]) {

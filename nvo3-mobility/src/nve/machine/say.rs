@@ -73,6 +73,8 @@ impl Nve {
     }
 
     fn say_claims(&mut self, vn: Vni, keys: &[TsiKey]) {
+        let (waiting, keys): (Vec<_>, Vec<_>) = keys.iter().copied().partition(|key| self.is_recalling(key));
+        waiting.into_iter().for_each(|key| self.backlog.hold(key));
         let claim = |key: &TsiKey| {
             let (version, place) = self.mappings.get(key).unwrap_or_default();
             self.stations.suppose_role(key, self.mappings.role(key));

@@ -18,7 +18,7 @@ use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use nvo3_nva_proto::Role;
+use nvo3_nva_proto::{Address, Role, TsiKey};
 use nvo3_wire::nd::{Advertise, Solicit};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 use waiting::{Crowded, Waiting};
@@ -32,6 +32,13 @@ pub(super) struct Asker {
     ip: Option<IpAddr>,
     /// The tag of the question, which the answer carries too: its EtherType and its control field.
     tag: Option<[u8; 4]>,
+}
+
+impl Asker {
+    /// The port of the station.
+    pub(super) const fn port(&self) -> VapId {
+        self.vap
+    }
 }
 
 /// The treatment of a request.
@@ -81,20 +88,34 @@ impl Proxy {
                 self.reply(holder, target, asker, counters);
                 Asked::Taken
             }
-            None => match self.waiting.enter(vn, target, asker) {
-                Ok(()) => Asked::Waits,
-                Err(Crowded::NoShare) => Asked::NoShare,
-                Err(Crowded::Full) => {
-                    counters.shed_queries += 1;
-                    Asked::Taken
-                }
-            },
+            None => self.enter((vn, Address::Ip(target)), asker, counters),
         }
+    }
+
+    /// Takes a RARP request for the address of the station with this MAC: it waits for the NVA's answer.
+    pub(super) fn ask_reverse(&mut self, target: &TsiKey, asker: Asker, counters: &mut NveCounters) -> Asked {
+        self.enter((target.vn, Address::Mac(target.mac)), asker, counters)
+    }
+
+    fn enter(&mut self, (vn, target): (Vni, Address), asker: Asker, counters: &mut NveCounters) -> Asked {
+        match self.waiting.enter(vn, target, asker) {
+            Ok(()) => Asked::Waits,
+            Err(Crowded::NoShare) => Asked::NoShare,
+            Err(Crowded::Full) => {
+                counters.shed_queries += 1;
+                Asked::Taken
+            }
+        }
+    }
+
+    /// The stations that wait for an answer about an address or a MAC. They wait no more.
+    pub(super) fn take_askers(&mut self, vn: Vni, target: Address) -> Vec<Asker> {
+        self.waiting.take(vn, target)
     }
 
     /// Answers the stations that wait for an address of `holder`.
     pub(super) fn found(&mut self, vn: Vni, target: IpAddr, holder: (Mac, Role), counters: &mut NveCounters) {
-        for asker in self.waiting.take(vn, target) {
+        for asker in self.waiting.take(vn, Address::Ip(target)) {
             if asker.mac != holder.0 {
                 self.reply(holder, target, asker, counters);
             }
@@ -102,12 +123,12 @@ impl Proxy {
     }
 
     /// Drops the requests for an address that the NVA does not have.
-    pub(super) fn not_found(&mut self, vn: Vni, target: IpAddr, counters: &mut NveCounters) {
+    pub(super) fn not_found(&mut self, vn: Vni, target: Address, counters: &mut NveCounters) {
         counters.unknown_targets += self.waiting.take(vn, target).len() as u64;
     }
 
     /// Drops the requests for an address that the NVA is not queried for.
-    pub(super) fn give_up(&mut self, vn: Vni, target: IpAddr) {
+    pub(super) fn give_up(&mut self, vn: Vni, target: Address) {
         self.waiting.take(vn, target);
     }
 
@@ -153,6 +174,22 @@ impl Proxy {
             self.frames.push_back((asker.vap, frame));
         }
     }
+
+    /// Answers a RARP request: the station `target` has this address. `server` is what the answer names as the server's address.
+    pub(super) fn reply_reverse(
+        &mut self,
+        target: (Mac, Ipv4Addr),
+        server: Ipv4Addr,
+        asker: Asker,
+        counters: &mut NveCounters,
+    ) {
+        if self.frames.len() >= self.limit {
+            counters.shed_frames += 1;
+        } else if let Some(frame) = reverse_answer(target, server, asker) {
+            counters.rarp_answers += 1;
+            self.frames.push_back((asker.vap, frame));
+        }
+    }
 }
 
 /// The MAC that asks stations whether they are at their port: locally administered, and of no station.
@@ -194,10 +231,22 @@ fn answer((mac, role): (Mac, Role), target: IpAddr, asker: Asker) -> Option<Vec<
         }
     };
     frame.truncate(written.ok()?);
+    Some(tagged(frame, asker))
+}
+
+fn reverse_answer((mac, ip): (Mac, Ipv4Addr), server: Ipv4Addr, asker: Asker) -> Option<Vec<u8>> {
+    let mut frame = vec![0; arp::FRAME_LEN];
+    let written = arp::rarp_reply(asker.mac, (PROBER, server.into()), (mac, ip.into()), &mut frame);
+    frame.truncate(written.ok()?);
+    Some(tagged(frame, asker))
+}
+
+/// A frame with the tag of the question that it answers.
+fn tagged(mut frame: Vec<u8>, asker: Asker) -> Vec<u8> {
     if let Some(tag) = asker.tag {
         frame.splice(SOURCE_END..SOURCE_END, tag);
     }
-    Some(frame)
+    frame
 }
 
 #[cfg(test)]

@@ -119,6 +119,22 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// The MAC whose IPv4 address the frame asks for by RARP, with the station that asks. Nothing else in the frame says who has what (RARP-01,
+    /// RARP-02).
+    pub(crate) fn reverse_question(&self, vap: VapId) -> Option<(Mac, Asker)> {
+        match &self.kind {
+            Kind::RarpAnnouncement(arp) | Kind::RarpRequest(arp) if !self.is_in_tenant_vlan() => {
+                Some((arp.target_mac, Asker { vap, mac: self.source(), ip: None, tag: self.tag() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The tag of the frame, which an answer carries too.
+    fn tag(&self) -> Option<[u8; 4]> {
+        self.frame.tag.and(self.bytes.get(12..).and_then(<[u8]>::first_chunk)).copied()
+    }
+
     /// The address that the frame asks a group for, with the station that asks. A request to one station goes to that station
     /// (PXY-09).
     #[inline]
@@ -126,8 +142,7 @@ impl<'a> Reading<'a> {
         if !self.frame.header.destination.is_group() || self.is_in_tenant_vlan() {
             return None;
         }
-        let tag = self.frame.tag.and(self.bytes.get(12..).and_then(<[u8]>::first_chunk)).copied();
-        let asker = |mac, ip| Asker { vap, mac, ip, tag };
+        let asker = |mac, ip| Asker { vap, mac, ip, tag: self.tag() };
         match &self.kind {
             Kind::ArpRequest(arp, _) => {
                 let sender = IpAddr::V4(arp.sender_ip.addr());

@@ -4,15 +4,15 @@ use super::Asker;
 use crate::table::VapId;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use nvo3_nva_proto::Address;
 use nvo3_wire::{Mac, Vni};
 
-/// The waiting stations, by address, bounded. Each port has a share of them.
+/// The waiting stations, by what they ask about, bounded: an IP address, or in RARP a MAC. Each port has a share of them.
 #[derive(Debug)]
 pub(super) struct Waiting {
     limit: usize,
     share: usize,
-    askers: BTreeSet<(Vni, IpAddr, Asker)>,
+    askers: BTreeSet<(Vni, Address, Asker)>,
     /// The waiting stations of each port.
     shares: BTreeMap<VapId, usize>,
 }
@@ -30,7 +30,7 @@ impl Waiting {
     }
 
     /// Adds a station, if there is room and its port has a share left.
-    pub(super) fn enter(&mut self, vn: Vni, target: IpAddr, asker: Asker) -> Result<(), Crowded> {
+    pub(super) fn enter(&mut self, vn: Vni, target: Address, asker: Asker) -> Result<(), Crowded> {
         if self.askers.contains(&(vn, target, asker)) {
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Waiting {
     }
 
     /// Removes and gives the stations that wait for an address.
-    pub(super) fn take(&mut self, vn: Vni, target: IpAddr) -> Vec<Asker> {
+    pub(super) fn take(&mut self, vn: Vni, target: Address) -> Vec<Asker> {
         let first = (vn, target, Asker { vap: VapId(0), mac: Mac::ZERO, ip: None, tag: None });
         let same = self.askers.range(first..).take_while(|(v, t, _)| *v == vn && *t == target);
         let found: Vec<_> = same.map(|(_, _, asker)| *asker).collect();
@@ -76,7 +76,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::Ipv4Addr;
+    use core::net::{IpAddr, Ipv4Addr};
 
     const VN: Vni = Vni::MAX;
 
@@ -84,8 +84,8 @@ mod tests {
         Asker { vap: VapId(vap), mac: Mac::ZERO, ip: None, tag: None }
     }
 
-    fn ip(n: u8) -> IpAddr {
-        Ipv4Addr::new(192, 0, 2, n).into()
+    fn ip(n: u8) -> Address {
+        Address::Ip(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)))
     }
 
     /// Checks I12.

@@ -13,7 +13,7 @@ use crate::fairness::Limit;
 use crate::nve::orders::{Orders, Row};
 use crate::table::VapId;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use nvo3_nva_proto::{Instant, Role, Tsi, TsiKey};
 
 /// What the NVA knows of a learned address.
@@ -112,6 +112,19 @@ const fn is_own(ip: IpAddr) -> bool {
 }
 
 impl Stations {
+    /// The address that answers of RARP name as the server's at a port; `None` if this NVE is not the server there.
+    pub(crate) fn rarp_server(&self, vap: VapId) -> Option<Ipv4Addr> {
+        self.ports.get(&vap)?.policy().rarp_server
+    }
+
+    /// True if a TSI has no IPv4 address, and its port lets it get the one that it had.
+    pub(crate) fn lacks_address(&self, key: &TsiKey) -> bool {
+        let Some((vap, ips)) = self.reach(key) else { return false };
+        let policy = self.ports.get(&vap).map(|port| port.policy());
+        let may = policy.is_some_and(|policy| policy.rarp_server.is_some() && policy.learn_addresses > 0);
+        may && !ips.iter().any(IpAddr::is_ipv4)
+    }
+
     /// A TSI says by its own ARP, ND or DHCP that it has an address, or asks whether it may have it.
     pub(crate) fn learn_address(
         &mut self,
