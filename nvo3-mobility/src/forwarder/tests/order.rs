@@ -1,6 +1,7 @@
 //! The held frames: which frames are held, how many, and in which order they leave.
 
 use super::*;
+use alloc::vec;
 
 /// Checks VMM-5-08, R-07, R-36.
 #[test]
@@ -253,6 +254,38 @@ fn held_frames_of_a_tsi_that_control_forgets_are_asked_for() {
     assert_eq!(w.f.held(&key(9)).frames, 1);
     w.pass(3_000);
     assert_eq!(w.f.held(&key(9)).frames, 0);
+}
+
+/// Checks VMM-5-08.
+#[test]
+fn new_limits_drop_the_oldest_frames_beyond_them_and_no_other() {
+    let kept = |limits: HoldLimits| {
+        let mut w = World::new();
+        w.entry(1, Some(P1), holding(None, Bum::Hold));
+        (0..3).for_each(|n| _ = w.vap(2, 1, n));
+        let (entry, version) = (Some(holding(None, Bum::Hold)), Version::default());
+        w.apply(Change::Tsi { key: key(1), vap: Some(P1), entry, route: None, version, limits, replay_since: None });
+        let dropped = w.dropped(DropReason::HoldOverflow);
+        w.entry(1, Some(P1), Entry::DELIVER);
+        (w.numbers(), dropped)
+    };
+
+    let all = HoldLimits { frames: 3, bytes: 300, ..LIMITS };
+    assert_eq!(kept(all), (vec![0, 1, 2], 0));
+    assert_eq!(kept(HoldLimits { frames: 2, ..all }), (vec![1, 2], 1));
+    assert_eq!(kept(HoldLimits { bytes: 299, ..all }), (vec![1, 2], 1));
+    assert_eq!(kept(HoldLimits { bytes: 99, ..all }), (vec![], 3));
+}
+
+#[test]
+fn a_reset_forwarder_keeps_its_clock() {
+    let mut w = World::new();
+    w.pass(1);
+    w.f.reset();
+
+    w.f.handle_timeout(Instant(w.now.0 - 1));
+
+    assert_eq!(w.f.counters().clock_backwards, 1);
 }
 
 #[test]

@@ -101,4 +101,22 @@ mod tests {
         duplicates.freeze(Instant(0), &config, key);
         assert_eq!((duplicates.pop(Instant(999_999)), duplicates.pop(Instant(1_000_000))), (None, Some(key)));
     }
+
+    #[test]
+    fn a_tsi_that_is_gone_leaves_nothing_and_another_one_stays() {
+        let config = NvaConfig { duplicate_hold: Some(Micros(1)), ..NvaConfig::new(Transport::Trusted) };
+        let keys = [1, 2].map(|n| TsiKey { vn: Vni::MAX, mac: Mac([2, 0, 0, 0, 0, n]) });
+        let mut duplicates = Duplicates::default();
+        for key in keys {
+            duplicates.note_move(Instant(0), &config, key);
+            duplicates.freeze(Instant(0), &config, key);
+        }
+
+        duplicates.forget(&keys[0]);
+
+        assert_eq!(
+            (duplicates.len(), duplicates.pop(Instant(1)), duplicates.pop(Instant(1))),
+            (2, Some(keys[1]), None)
+        );
+    }
 }

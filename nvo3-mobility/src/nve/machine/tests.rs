@@ -631,6 +631,26 @@ fn a_withdrawal_is_said_in_each_session_until_the_vm_comes_back() {
     }
 }
 
+#[test]
+fn queries_beyond_the_bound_are_counted() {
+    let mut world = World::running();
+    let most = NveConfig::new(place(1), Transport::Trusted).queries;
+    for n in 0..most + 2 {
+        let [a, b, c, d] = n.to_be_bytes();
+        let miss = crate::forwarder::Notice::Miss { vn: VN, mac: Mac([2, 9, a, b, c, d]), vap: None };
+        world.nve.handle_notice(world.now, miss);
+    }
+
+    let NveCounters { queries, shed_queries, .. } = *world.nve.counters();
+    assert_eq!((queries, shed_queries), (u64::from(most), 2));
+}
+
+#[test]
+fn the_text_form_of_an_edge_says_what_it_has() {
+    let text = alloc::format!("{:?}", World::running().nve);
+    assert!(text.starts_with("Nve { place: ") && text.contains("connected: true, tsis: 1"), "{text}");
+}
+
 /// Checks VMM-5-06.
 #[test]
 fn an_edge_gets_one_hint_about_a_tsi_in_each_interval() {
