@@ -4,9 +4,11 @@ use crate::world::{announces, comes_back, config, mapped, plan, state};
 use nvo3_mobility::nva::{self, Nva};
 use nvo3_mobility::nve;
 use nvo3_mobility::table::VapId;
-use nvo3_nva_proto::{Micros, MoveId, NveId};
+use nvo3_nva_proto::{Message, Micros, MoveId, NveId};
 use nvo3_tests::direct::{Direct, To, place, tsi};
 use nvo3_wire::Mac;
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// A TSI with the address of TSI 1 and another MAC.
 fn heir() -> nvo3_nva_proto::Tsi {
@@ -230,6 +232,39 @@ fn a_claim_ends_when_its_nve_withdraws_it() {
 
     assert_eq!((state(&world, 0, &tsi(1).key), world.nva.book().open_moves()), ("here", 0));
     assert_eq!(mapped(&world, &tsi(1).key), Some(1));
+}
+
+/// The NVE is away when the move ends. It hears the outcome in its next session, and not in the one after that.
+#[test]
+fn an_outcome_that_was_heard_is_not_said_again() {
+    let mut world = Direct::with(2, config(1));
+    let (vm, id) = (tsi(1), MoveId(10));
+    world.start(0, 1, vm.clone());
+    world.attach(1, 1, vec![vm.clone()]);
+    plan(&mut world, id.0, vm.key, 2);
+    world.tell(0, nve::Input::Suspend { key: vm.key, move_id: id, stopped_at: None });
+    world.silence(0);
+    world.tell(1, nve::Input::Activate { key: vm.key, move_id: Some(id) });
+    world.run(Micros::from_secs(60));
+    assert_eq!(world.nva.book().open_moves(), 0);
+    let outcomes = Rc::new(Cell::new(0));
+    let count = outcomes.clone();
+    world.forger = Some(Box::new(move |sent| {
+        let message = Message::decode(&sent.bytes).map(|(_, message)| message);
+        count.set(count.get() + u32::from(sent.to == To::Edge(0) && matches!(message, Ok(Message::Outcome(_)))));
+        vec![sent.clone()]
+    }));
+
+    for first in [true, false] {
+        outcomes.set(0);
+        world.hear(0);
+        world.run(Micros::from_secs(20));
+        assert!(world.edges[0].nve().is_connected());
+        assert_eq!(outcomes.get() > 0, first);
+        world.silence(0);
+        world.run(Micros::from_secs(20));
+        assert!(!world.edges[0].nve().is_connected());
+    }
 }
 
 /// The old NVE of a move restarts while the VM is stopped there, and restates nothing. The move is called off, which gives it the VM again.
