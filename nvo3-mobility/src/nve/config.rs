@@ -73,6 +73,8 @@ pub struct NveConfig {
     /// The time after which an address or a TSI that was learned ends, if its TSI has not shown it again by ARP, ND or DHCP. After half of it
     /// the TSI is asked, every eighth of it. Default: 300 s; at least 8 us.
     pub learned_age: Micros,
+    /// The scan of the stations that remain in a VN when a VM of it leaves this NVE. Default: `None`, nobody is scanned.
+    pub scan: Option<Scan>,
     /// The most TSIs that are attached, moving, or remembered by their floor. Default: 65,536. At the bound an attach fails with
     /// [`Error::Full`](super::Error::Full).
     pub tsis: u32,
@@ -119,6 +121,28 @@ pub struct NveConfig {
     pub hypervisor_word_only: bool,
 }
 
+/// How an NVE scans the stations that remain when a VM leaves, to refresh what it has (VMM-4.2-05, VMM-4.2-06, VMM-4.2-26).
+///
+/// Each station is asked for each of its addresses, to its MAC alone: by an ARP probe, or by a Neighbor Solicitation. A station that does not
+/// answer is told by [`Event::Silent`](super::Event::Silent), and withdrawn; a frame of it registers it again. So scan only where all stations
+/// answer ARP and Neighbor Discovery. With [`NveConfig::hypervisor_word_only`] a silent station is told, and stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Scan {
+    /// How often a station is asked before it is silent. Default: 3; more than 0.
+    pub times: u32,
+    /// The time that a station has to answer each question. Default: 1 s; more than 0.
+    pub answer: Micros,
+    /// The time between the first questions to two stations. Default: 10 ms; more than 0.
+    pub pace: Micros,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self { times: 3, answer: Micros::from_secs(1), pace: Micros::from_millis(10) }
+    }
+}
+
 impl NveConfig {
     /// The defaults for an NVE at this place, over this transport.
     pub fn new(place: Place, transport: Transport) -> Self {
@@ -139,6 +163,7 @@ impl NveConfig {
             registration_lifetime: Micros::from_secs(600),
             claim_interval: Micros::from_secs(1),
             learned_age: Micros::from_secs(300),
+            scan: None,
             tsis: 65_536,
             ips_per_tsi: 64,
             ports: 65_536,
@@ -186,6 +211,10 @@ impl NveConfig {
         let times = [("linger", self.linger), ("pushed", self.pushed), ("claim_interval", self.claim_interval)];
         above_zero("NveConfig", times.map(|(name, time)| (name, time.0)))?;
         above_zero("NveConfig", [("confirm", self.confirm.0 / 3), ("learned_age", self.learned_age.0 / 8)])?;
+        if let Some(Scan { times, answer, pace }) = self.scan {
+            let scan = [("scan.times", u64::from(times)), ("scan.answer", answer.0), ("scan.pace", pace.0)];
+            above_zero("NveConfig", scan)?;
+        }
         covers("NveConfig", ("in_flight", self.in_flight), ("linger", self.linger))?;
         self.transport.validate_for(self.place.nve)?;
         Ok(self.session.validate()?)

@@ -62,6 +62,8 @@ pub struct NveCounters {
     pub refused_changes: u64,
     /// ARP and ND requests that this NVE answered for a TSI behind another NVE.
     pub proxy_answers: u64,
+    /// Stations that did not answer a scan after another VM had left.
+    pub silent_stations: u64,
     /// RARP requests that this NVE answered.
     pub rarp_answers: u64,
     /// ARP and ND requests dropped because the NVA does not have the address, and RARP requests for a MAC that has none.

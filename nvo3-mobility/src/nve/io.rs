@@ -289,6 +289,9 @@ pub enum Event {
         /// The addresses that the TSI does not have.
         ips: Vec<IpAddr>,
     },
+    /// A station did not answer the scan after another VM had left ([`Scan`](super::Scan)). It is withdrawn, unless only a hypervisor's
+    /// word counts.
+    Silent(TsiKey),
     /// A TSI that came by a move has addresses that its port does not list. It keeps them while its VM uses them, as learned ones. An
     /// attach of the port after the move ends them.
     Unlisted {
@@ -340,6 +343,7 @@ impl fmt::Display for Event {
                 write!(f, "{key} runs without addresses that other TSIs have:")?;
                 ips.iter().try_for_each(|ip| write!(f, " {ip}"))
             }
+            Self::Silent(key) => write!(f, "{key} does not answer"),
             Self::Unlisted { key, ips } => {
                 write!(f, "{key} came by a move with addresses that its port does not list, and keeps them:")?;
                 ips.iter().try_for_each(|ip| write!(f, " {ip}"))
@@ -389,6 +393,8 @@ pub enum Timer {
     Forwarder,
     /// A TSI or an address that was learned was not heard for a while.
     Learned,
+    /// The scan of the stations that remain goes on.
+    Scan,
 }
 
 /// The control plane's decision about a punted frame.

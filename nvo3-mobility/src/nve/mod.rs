@@ -62,7 +62,7 @@ mod orders;
 mod proxy;
 mod stations;
 
-pub use config::NveConfig;
+pub use config::{NveConfig, Scan};
 pub use counters::NveCounters;
 pub use io::{Error, Event, Handled, Input, Timer, Transmit};
 pub use machine::Nve;

@@ -15,8 +15,9 @@ pub struct Overlay {
     nvad: Option<Daemon>,
     nved: [Option<Daemon>; HOSTS],
     ports: [Vec<String>; HOSTS],
-    /// More flags of the authority.
+    /// More flags of the authority, and of each edge.
     authority: Vec<String>,
+    edges: Vec<String>,
     family: Family,
     /// The fabric. It is dropped after the programs.
     pub fabric: Fabric,
@@ -35,6 +36,7 @@ impl Overlay {
             nved: Default::default(),
             ports: Default::default(),
             authority: Vec::new(),
+            edges: Vec::new(),
             family,
             fabric,
             disk: None,
@@ -78,6 +80,11 @@ impl Overlay {
         let spec = format!("{name},vni={VNI},{}", station.spec());
         let spec = if more.is_empty() { spec } else { format!("{spec},{more}") };
         self.ports[usize::from(host) - 1].push(spec);
+    }
+
+    /// Gives each edge one more flag, from its next start on.
+    pub fn edge_flag(&mut self, flag: &str) {
+        self.edges.push(flag.to_owned());
     }
 
     /// Adds a flag to the authority's configuration.
@@ -135,6 +142,7 @@ impl Overlay {
             format!("--socket={}", self.socket(&name).display()),
         ];
         flags.extend(self.ports[usize::from(n) - 1].iter().map(|port| format!("--port={port}")));
+        flags.extend(self.edges.iter().cloned());
         let daemon = Daemon::start(self.fabric.host(n), "nved", &flags, self.log(&name));
         self.nved[usize::from(n) - 1] = Some(daemon);
     }

@@ -19,6 +19,7 @@ mod in_namespaces {
     mod rarp;
     mod restarts;
     mod routers;
+    mod scan;
     mod shared;
     mod stores;
     mod world;

@@ -85,6 +85,10 @@ pub(crate) struct Settings {
     /// [default: false]
     #[arg(long)]
     hypervisor_word_only: bool,
+    /// When a VM leaves, ask the other tenant systems of its VN here by ARP and Neighbor Discovery, 3 times 1s apart, and withdraw those that do
+    /// not answer. A frame of such a one registers it again [default: false]
+    #[arg(long)]
+    scan: bool,
 }
 
 /// The checked settings.
@@ -99,6 +103,7 @@ pub(crate) struct Config {
     pub(crate) state: Option<PathBuf>,
     pub(crate) vxlan_port: u16,
     pub(crate) hypervisor_word_only: bool,
+    pub(crate) scan: bool,
 }
 
 /// The reason why an edge cannot run with these settings.
@@ -194,6 +199,7 @@ impl Config {
             socket,
             vxlan_port,
             hypervisor_word_only: flags.hypervisor_word_only || file.hypervisor_word_only,
+            scan: flags.scan || file.scan,
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::forwarder::classify::Class;
 use crate::nve::io::{Event, Handled};
 use crate::nve::proxy::{Asked, Asker, Client, Reading};
 use crate::nve::rules::{Input, News};
-use crate::nve::stations::{Ended, Learning, Taken};
+use crate::nve::stations::{Ended, Learning, Scanned, Taken};
 use crate::table::VapId;
 use core::net::IpAddr;
 use nvo3_nva_proto::{Address, Instant, Role, TsiKey};
@@ -175,6 +175,24 @@ impl Nve {
             }
             Learning::NoRoom => self.counters.shed_tsis += 1,
             Learning::Nothing => {}
+        }
+    }
+
+    /// Asks the stations that are due in a scan, and ends those that do not answer.
+    pub(super) fn go_on_with_scan(&mut self) {
+        while let Some((key, scanned)) = self.stations.pop_scanned(self.now) {
+            match scanned {
+                Scanned::Ask(vap, ips) => {
+                    ips.iter().for_each(|ip| self.proxy.probe(vap, key.mac, *ip, &mut self.counters));
+                }
+                Scanned::Silent => {
+                    self.counters.silent_stations += 1;
+                    self.tell(Event::Silent(key));
+                    if !self.config.hypervisor_word_only {
+                        self.step_if_it_fits(key, Input::Detach);
+                    }
+                }
+            }
         }
     }
 

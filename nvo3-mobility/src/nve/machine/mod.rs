@@ -121,7 +121,7 @@ impl Nve {
                     self.stations.attach(self.now, vap, vn, tsis, policy, &mut self.orders)?;
                 for key in dropped {
                     self.step(key, rules::Input::Detach);
-                    self.stations.unbind(key, &mut self.orders);
+                    self.unbind(key);
                 }
                 for key in changed {
                     self.claim_new_addresses(key);
@@ -188,11 +188,17 @@ impl Nve {
             if !self.step(key, rules::Input::Detach) {
                 return Err(self.out_of_place(key, rules::Input::Detach));
             }
-            self.stations.unbind(key, &mut self.orders);
+            self.unbind(key);
         }
         self.stations.remove_port(vap, &mut self.orders);
         self.proxy.forget(vap);
         Ok(())
+    }
+
+    /// A TSI leaves its port, by the owner's word.
+    fn unbind(&mut self, key: TsiKey) {
+        self.stations.unbind(key, &mut self.orders);
+        self.stations.scan(self.now, &key);
     }
 
     fn activate(&mut self, key: TsiKey, move_id: Option<MoveId>) -> Result<(), Error> {
@@ -335,11 +341,12 @@ impl Nve {
         let claim = claims.into_iter().flatten().min().map(|at| (at, Timer::Claim));
         let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let aged = self.stations.next_aged().map(|at| (at, Timer::Learned));
+        let scan = self.stations.next_scanned().map(|at| (at, Timer::Scan));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
         let departure = self.mappings.next_departure().map(|at| (at, Timer::Departure));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        let all = [session, forward, claim, probe, aged, mapping, departure, silence, health];
+        let all = [session, forward, claim, probe, aged, scan, mapping, departure, silence, health];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -379,6 +386,7 @@ impl Nve {
             }
         }
         self.age_learned();
+        self.go_on_with_scan();
         while let Some((key, input)) = self.stations.pop_forward_end(self.now) {
             self.step(key, input);
         }

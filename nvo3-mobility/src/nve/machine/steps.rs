@@ -72,8 +72,10 @@ impl Nve {
             }
             Effect::News { key, move_id, news } => {
                 self.tell_news(key, move_id, news);
-                if news == News::Running {
-                    self.answer_for(key);
+                match news {
+                    News::Running => self.answer_for(key),
+                    News::Gone | News::Displaced => self.stations.scan(self.now, &key),
+                    _ => {}
                 }
             }
             Effect::Say(key, move_id, version, word) => self.say_word(key, move_id, version, word),

@@ -200,7 +200,11 @@ fn question(mac: Mac, target: IpAddr) -> Option<Vec<u8>> {
     let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
     let written = match target {
         IpAddr::V4(target) => arp::probe(PROBER, Ipv4::from(target), &mut frame),
-        IpAddr::V6(target) => nd::solicitation(&Solicit::dad(PROBER, Ipv6::from(target), None), &mut frame),
+        // From a link-local address, so that the answer comes to this NVE alone (VMM-4.2-26).
+        IpAddr::V6(target) => {
+            let source = Ipv6::link_local(PROBER);
+            nd::solicitation(&Solicit::probe(PROBER, source, mac, Ipv6::from(target)), &mut frame)
+        }
     };
     frame.truncate(written.ok()?);
     frame.first_chunk_mut().map(|destination: &mut [u8; 6]| *destination = mac.0)?;
@@ -254,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_probe_goes_to_one_station_and_has_no_sender_address() {
+    fn a_probe_goes_to_one_station_and_names_no_tenant_as_its_sender() {
         let station = Mac([2, 0, 0, 0, 0, 1]);
         let ([v4, v6], target) = (["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap()), Ipv4([192, 0, 2, 1]));
 
@@ -264,7 +268,8 @@ mod tests {
         assert_eq!((read.sender_ip, read.target_ip), (Ipv4([0; 4]), target));
 
         let probe = question(station, v6).unwrap();
-        assert_eq!((&probe[..6], &probe[6..12], &probe[22..38]), (&station.0[..], &PROBER.0[..], &[0; 16][..]));
+        let sender = Ipv6::link_local(PROBER);
+        assert_eq!((&probe[..6], &probe[6..12], &probe[22..38]), (&station.0[..], &PROBER.0[..], &sender.0[..]));
         assert_eq!(probe[62..78], "2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
     }
 }

@@ -20,6 +20,7 @@ mod ports;
 mod probes;
 mod roles;
 pub mod rules;
+mod scan;
 mod shared;
 mod standing;
 mod station;
@@ -32,6 +33,7 @@ pub(super) use leases::Ended;
 pub(super) use moves::Revoking;
 pub(super) use ports::Reattached;
 pub(super) use probes::Unanswered;
+pub(super) use scan::Scanned;
 pub(super) use shared::Taken;
 pub(super) use standing::Standing;
 
@@ -49,6 +51,7 @@ use nvo3_wire::{Mac, Vni};
 use ports::Attached;
 use probes::Probes;
 use rules::{State, TsiState};
+use scan::Scan;
 use station::Station;
 
 /// The ports and TSIs of this NVE, bounded.
@@ -67,6 +70,7 @@ pub(super) struct Stations {
     claim_interval: Micros,
     probes: Probes,
     aging: Aging,
+    scan: Scan,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
     /// The times at which contested addresses are claimed again.
@@ -100,6 +104,7 @@ impl Stations {
             claim_interval: config.claim_interval,
             probes: Probes::new(config.confirm),
             aging: Aging::new(config.learned_age),
+            scan: Scan::new(config.scan),
             claim_ends: BTreeSet::new(),
             contests: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
@@ -183,7 +188,8 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        let timers = self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.aging.len();
+        let timers =
+            self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.aging.len() + self.scan.len();
         self.ports.len() + self.tsis.len() + addresses + timers + self.contests.len() + self.moves.len()
     }
 }

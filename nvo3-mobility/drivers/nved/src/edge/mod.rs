@@ -71,6 +71,7 @@ impl Edge {
         let seed = getrandom::u64()?;
         let mut nve = NveConfig::new(config.place, daemon::transport(&config.trust)?);
         nve.hypervisor_word_only = config.hypervisor_word_only;
+        nve.scan = config.scan.then(nve::Scan::default);
         let keep = config.state.as_ref().map(|state| Keep::open(state, config.place.nve)).transpose()?;
         nve.seen = keep.as_ref().and_then(Keep::seen);
         let forwarder = ForwarderConfig::new(config.place.locators);

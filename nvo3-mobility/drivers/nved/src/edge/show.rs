@@ -146,6 +146,7 @@ pub(super) fn event(event: &Event) -> Value {
         }
         Event::Stranger { vn, from } => json!({ "event": "stranger", "vni": vn, "from": from }),
         Event::Contested { key, ips } => json!({ "event": "contested", "vni": key.vn, "mac": key.mac, "ips": ips }),
+        Event::Silent(key) => json!({ "event": "silent", "vni": key.vn, "mac": key.mac }),
         Event::Unlisted { key, ips } => json!({ "event": "unlisted", "vni": key.vn, "mac": key.mac, "ips": ips }),
         Event::Stalled(waiting) => {
             json!({ "event": "stalled", "duty": waiting.duty.name(), "count": waiting.count, "since_us": waiting.since.0 })

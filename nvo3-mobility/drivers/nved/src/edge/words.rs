@@ -49,7 +49,7 @@ pub(super) fn log(event: &Event, port: Option<&str>) {
         Event::Stranger { vn, from } => {
             tracing::warn!(%vn, %from, "tunnelled frames were dropped: no NVE of the VN is at that address");
         }
-        Event::Unlisted { .. } | Event::Contested { .. } => tracing::warn!(port, "{event}"),
+        Event::Unlisted { .. } | Event::Contested { .. } | Event::Silent(_) => tracing::warn!(port, "{event}"),
         Event::Stalled(waiting) => {
             tracing::warn!(duty = %waiting.duty.name(), count = waiting.count, "{}", waiting.duty)
         }
