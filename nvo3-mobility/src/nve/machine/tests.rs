@@ -631,6 +631,25 @@ fn a_withdrawal_is_said_in_each_session_until_the_vm_comes_back() {
     }
 }
 
+/// Checks VMM-5-06, R-03.
+#[test]
+fn a_hint_about_the_mapping_in_use_makes_the_edge_ask_and_another_one_does_not() {
+    for (stale, asks) in [((2, 7), 1), ((2, 6), 0), ((3, 7), 0)] {
+        let mut world = World::running();
+        world.hear(update(7));
+        world.apply();
+        let (nve, generation) = stale;
+        let hint = Invalidate { tsi: tsi(9).key, nve: NveId(nve), version: version(generation) };
+        let mut bytes = Vec::new();
+        Message::Invalidate(hint).encode(&nvo3_nva_proto::Header::default(), &mut bytes).unwrap();
+        world.nve.handle_datagram(world.now, &bytes);
+        world.talk();
+
+        let asked = world.said.iter().filter(|said| matches!(said, Message::Query(_))).count();
+        assert_eq!((asked, world.nve.counters().hints_received), (asks, asks as u64), "{stale:?}");
+    }
+}
+
 #[test]
 fn queries_beyond_the_bound_are_counted() {
     let mut world = World::running();

@@ -258,6 +258,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_station_beyond_the_bound_does_not_wait_and_is_counted() {
+        let place = nvo3_nva_proto::Place {
+            nve: nvo3_nva_proto::NveId(1),
+            locators: nvo3_nva_proto::Locators::V4(Ipv4Addr::LOCALHOST),
+        };
+        let mut config = NveConfig::new(place, crate::Transport::Trusted);
+        config.queries = 1;
+        let (mut proxy, mut counters) = (Proxy::new(&config), NveCounters::default());
+        let mut ask = |vap| {
+            let asker = Asker { vap: VapId(vap), mac: Mac::ZERO, ip: None, tag: None };
+            proxy.ask((Vni::MAX, Ipv4Addr::LOCALHOST.into()), asker, None, &mut counters)
+        };
+
+        assert_eq!([ask(1), ask(2), ask(3)], [Asked::Waits, Asked::Taken, Asked::Taken]);
+        assert_eq!(counters.shed_queries, 2);
+    }
+
+    #[test]
     fn a_probe_goes_to_one_station_and_names_no_tenant_as_its_sender() {
         let station = Mac([2, 0, 0, 0, 0, 1]);
         let ([v4, v6], target) = (["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap()), Ipv4([192, 0, 2, 1]));
