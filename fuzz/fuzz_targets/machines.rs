@@ -8,7 +8,7 @@ use nvo3_mobility::Transport;
 use nvo3_mobility::edge::{Edge as Machine, Next, Peer};
 use nvo3_mobility::forwarder::{Forwarder, ForwarderConfig, Notice, Target, Verdict};
 use nvo3_mobility::nva::{self, Nva, NvaConfig, Record};
-use nvo3_mobility::nve::{self, Nve, NveConfig};
+use nvo3_mobility::nve::{self, Nve, NveConfig, Scan};
 use nvo3_mobility::table::{
     Action, Binding, Bum, Change, Entry, Gate, Lane, Port, PortPolicy, Route, TableChange, VapId,
 };
@@ -105,7 +105,7 @@ enum Step<'a> {
 enum Word {
     Connect,
     Goodbye,
-    Attach { vap: Vap, stations: Vec<Station>, trusted: bool },
+    Attach { vap: Vap, stations: Vec<Station>, trusted: bool, learns: bool },
     AttachAny { vap: u32, vn: Vni, tsis: Vec<Tsi> },
     Detach(Vap),
     Activate(Station, Option<MoveNo>),
@@ -235,6 +235,7 @@ fn nve(n: usize, seed: u64) -> Nve {
     let mut config = NveConfig::new(place(n), Transport::Trusted);
     config.session = session();
     config.hold = HoldLimits { frames: FEW, bytes: 4_096, age: Micros::from_secs(5) };
+    config.scan = (n % 2 == 1).then(Scan::default);
     let NveConfig { tsis, ports, mappings, queries, moves, queue, unapplied, .. } = &mut config;
     for bound in [tsis, ports, mappings, queries, moves, queue, unapplied] {
         *bound = FEW;
@@ -265,8 +266,11 @@ impl Word {
         match self {
             Self::Connect => nve::Input::Connect,
             Self::Goodbye => nve::Input::Goodbye,
-            Self::Attach { vap: to, stations, trusted } => {
-                let policy = if trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
+            Self::Attach { vap: to, stations, trusted, learns } => {
+                let mut policy = if trusted { PortPolicy::trusted() } else { PortPolicy::untrusted() };
+                if learns {
+                    (policy.learn_addresses, policy.rarp_server) = (2, Some(Ipv4Addr::LOCALHOST));
+                }
                 nve::Input::Attach { vap: vap(to), vn: vn(), tsis: stations.iter().map(tsi).collect(), policy }
             }
             Self::AttachAny { vap, vn, tsis } => {
@@ -388,7 +392,7 @@ impl World {
         for n in 0..EDGES {
             let station = Below(n);
             world.nva.handle(now, nva::Input::Admit(place(n))).unwrap();
-            let attach = Word::Attach { vap: Below(0), stations: vec![station], trusted: false };
+            let attach = Word::Attach { vap: Below(0), stations: vec![station], trusted: false, learns: false };
             for word in [Word::Connect, attach, Word::Activate(station, None)] {
                 world.edges[n].machine.tell(now, word.input()).unwrap();
             }
@@ -474,7 +478,7 @@ impl World {
 
     fn plan(&mut self, id: MoveNo, station: Station, (from, to): (EdgeNo, EdgeNo), parts: u8) {
         let order = Order::Move { id, stations: vec![station], to, kind: MoveKind::Hot, deadline: 5_000_000 };
-        let attach = Word::Attach { vap: Below(station.0), stations: vec![station], trusted: false };
+        let attach = Word::Attach { vap: Below(station.0), stations: vec![station], trusted: false, learns: false };
         let mut parts = (0..8).map(|bit| parts >> bit & 1 == 1);
         let mut part = || parts.next() == Some(true);
         if part() {
