@@ -5,12 +5,15 @@
 use nvo3_mobility::nva::{self, NvaConfig, NvaCounters, Record};
 use nvo3_mobility::nve::rules::TsiState;
 use nvo3_mobility::nve::{self, Nve, NveConfig, NveCounters};
-use nvo3_nva_proto::auth::Party;
+use nvo3_nva_proto::auth::{Party, Secret, SeenKey};
 use nvo3_nva_proto::{
-    Header, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, SEAL_LEN, TsiKey, Version,
+    Header, HelloAck, Instant, Invalidate, Mapping, Message, Micros, MoveId, MoveResult, Place, SEAL_LEN, TsiKey,
+    Version,
 };
 use nvo3_tests::direct::{Direct, Forger, Sent, To, key, keys, peer, place, prompt, sealed, tsi};
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 const EDGES: u8 = 3;
 
@@ -283,6 +286,32 @@ fn who_cuts_and_lets_through_later_only_delays() {
         assert!((1..=EDGES).all(|n| world.nva.is_connected(place(n).nve)), "each {every}th");
         assert!(world.edges.iter().all(|edge| edge.nve().is_connected()), "each {every}th");
     }
+}
+
+/// Whoever sends a Hello gets a challenge. It names the Hello and says nothing of what the authority has.
+///
+/// Checks VMM-10-10.
+#[test]
+fn a_challenge_says_nothing_of_the_records() {
+    let (challenges, granted) = <(Rc<RefCell<Vec<HelloAck>>>, Rc<RefCell<Vec<HelloAck>>>)>::default();
+    let (first, later) = (challenges.clone(), granted.clone());
+    let listener: Forger = Box::new(move |sent| {
+        if let Ok((header, Message::HelloAck(ack))) = Message::decode(&without_seal(sent.bytes.clone())) {
+            if header.session.0 == 0 { &first } else { &later }.borrow_mut().push(ack);
+        }
+        vec![sent.clone()]
+    });
+    let mut config = prompt(sealed([1]));
+    config.seen_key = Some(SeenKey::new(&Secret::from([9; Secret::LEN])));
+    let mut world = Direct::watched(1, config, Some(listener));
+    world.start(0, 1, tsi(1));
+
+    assert!(world.edges[0].nve().is_connected());
+    let (challenges, granted) = (challenges.borrow(), granted.borrow());
+    assert!(!challenges.is_empty() && challenges.iter().all(|ack| ack.seen.is_none()), "{challenges:?}");
+    assert!(granted.iter().any(|ack| ack.seen.is_some()), "{granted:?}");
+    let answers_one = |ack: &&HelloAck| challenges.iter().any(|challenge| challenge.nonce == ack.nonce);
+    assert!(granted.iter().all(|ack| answers_one(&ack)), "{granted:?}");
 }
 
 /// Checks VMM-10-10, VMM-5-06.

@@ -256,7 +256,7 @@ impl Peers {
         let nve = place.nve;
         let lost = self.drop_session(nve);
         let session = self.next_session_id();
-        let ack = HelloAck { session, nonce: hello.nonce, ..greeting.ack() };
+        let ack = HelloAck { session, ..greeting.ack() };
         let restarted = !hello.resumed;
         let Some(edge) = self.edges.get_mut(&nve) else { return Heard::Nothing };
         // `NvaConfig::validate` has checked the configuration of the session.
