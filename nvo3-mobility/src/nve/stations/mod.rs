@@ -19,6 +19,7 @@ mod moves;
 mod ports;
 mod probes;
 mod roles;
+mod rounds;
 pub mod rules;
 mod scan;
 mod shared;

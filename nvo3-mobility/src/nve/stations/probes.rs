@@ -59,7 +59,7 @@ impl Stations {
         if let Some(station) = self.tsis.get_mut(key) {
             station.heard = true;
         }
-        self.scan.remove(key);
+        self.scan.heard(key);
     }
 
     /// The time at which the next VM has not answered a question.

@@ -4,24 +4,20 @@
 //! while it does not answer. One that never answers is silent. Whatever it sends to the control plane is an answer.
 
 use super::Stations;
+use super::rounds::Rounds;
 use super::rules::State;
 use crate::nve::Scan as Config;
 use crate::table::VapId;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use nvo3_nva_proto::{Instant, Micros, TsiKey};
+use nvo3_nva_proto::{Instant, TsiKey};
 use nvo3_wire::Mac;
 
-/// The stations that are to be asked, or have not answered, in the order of the times at which something is due.
+/// The stations that are to be asked, or have not answered.
 #[derive(Debug)]
 pub(super) struct Scan {
     config: Option<Config>,
-    due: BTreeSet<(Instant, TsiKey)>,
-    /// For each station the time at which something is due, and how often it was asked.
-    asked: BTreeMap<TsiKey, (Instant, u32)>,
-    /// The time of the next free place in the pace.
-    free: Instant,
+    rounds: Rounds,
 }
 
 /// What a scan makes of a station.
@@ -34,58 +30,44 @@ pub(crate) enum Scanned {
 }
 
 impl Scan {
-    pub(super) const fn new(config: Option<Config>) -> Self {
-        Self { config, due: BTreeSet::new(), asked: BTreeMap::new(), free: Instant(0) }
+    pub(super) fn new(config: Option<Config>) -> Self {
+        Self { config, rounds: Rounds::new(config.unwrap_or_default().pace) }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.due.len()
+        self.rounds.len()
     }
 
-    fn enter(&mut self, now: Instant, pace: Micros, key: TsiKey) {
-        if !self.asked.contains_key(&key) {
-            let at = self.free.max(now);
-            self.free = at + pace;
-            self.set(key, at, 0);
-        }
-    }
-
-    fn set(&mut self, key: TsiKey, at: Instant, times: u32) {
-        self.asked.insert(key, (at, times));
-        self.due.insert((at, key));
-    }
-
-    /// The station is asked no more. Gives how often it was.
-    pub(super) fn remove(&mut self, key: &TsiKey) -> Option<u32> {
-        let (at, times) = self.asked.remove(key)?;
-        self.due.remove(&(at, *key));
-        Some(times)
+    /// A station has shown that it is here.
+    pub(super) fn heard(&mut self, key: &TsiKey) {
+        self.rounds.remove(key);
     }
 }
 
 impl Stations {
     /// A VM has left: the stations that remain in its VN are scanned, if the configuration says so.
     pub(crate) fn scan(&mut self, now: Instant, left: &TsiKey) {
-        let Some(Config { pace, .. }) = self.scan.config else { return };
+        if self.scan.config.is_none() {
+            return;
+        }
         let all = (TsiKey { vn: left.vn, mac: Mac::ZERO })..=(TsiKey { vn: left.vn, mac: Mac::BROADCAST });
         for (key, station) in self.tsis.range(all) {
             if station.tsi.state == State::Here && station.vap.is_some() && !station.ips.is_empty() {
-                self.scan.enter(now, pace, *key);
+                self.scan.rounds.enter(now, *key);
             }
         }
     }
 
     /// The time at which the scan goes on.
     pub(crate) fn next_scanned(&self) -> Option<Instant> {
-        self.scan.due.first().map(|(at, _)| *at)
+        self.scan.rounds.next()
     }
 
     /// A station that is to be asked, or has not answered.
     pub(crate) fn pop_scanned(&mut self, now: Instant) -> Option<(TsiKey, Scanned)> {
         let Config { times, answer, .. } = self.scan.config?;
         loop {
-            let key = self.scan.due.first().filter(|(at, _)| *at <= now).map(|(_, key)| *key)?;
-            let asked = self.scan.remove(&key)?;
+            let (key, asked) = self.scan.rounds.pop(now)?;
             // One that has moved meanwhile, or moves, is not asked any more.
             let is_here = self.tsis.get(&key).is_some_and(|station| station.tsi.state == State::Here);
             let Some((vap, ips)) = self.reach(&key).filter(|_| is_here) else { continue };
@@ -93,7 +75,7 @@ impl Stations {
                 return Some((key, Scanned::Silent));
             }
             let ips = ips.to_vec();
-            self.scan.set(key, now + answer, asked + 1);
+            self.scan.rounds.again(key, now + answer, asked + 1);
             return Some((key, Scanned::Ask(vap, ips)));
         }
     }
