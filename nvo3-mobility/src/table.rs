@@ -197,6 +197,10 @@ pub struct PortPolicy {
     pub learn_addresses: u32,
     /// The prefixes that learned addresses must be in; empty: any address may be learned. Default: empty.
     pub learn_within: Vec<Prefix>,
+    /// True: a legacy segment or a gateway is behind the port that learns where a VM is by announcements alone. The NVE announces there each VM
+    /// of the VN that begins to run behind another port of this NVE: by a gratuitous ARP request or an unsolicited NA for each address, and by
+    /// RARP for the MAC; at once, after 1 s and after 3 s (VMM-4.2-01, VMM-4.2-19, VMM-4.2-21, ARMD-07). Default: false.
+    pub announce: bool,
     /// The NVE is a RARP server for the stations at the port: it answers a request with the IPv4 address that the station has here, or that
     /// the NVA has for its MAC. A station that has none yet gets that one, if `learn_addresses` lets it, and is registered with it. Answers
     /// name this address as the server's, from which a client may load its system; 0.0.0.0 names none. `None`: no request is answered, and
@@ -221,6 +225,7 @@ impl PortPolicy {
             dhcp_server: false,
             learn_addresses: 0,
             learn_within: Vec::new(),
+            announce: false,
             rarp_server: None,
             learn_macs: 0,
             shared: Vec::new(),

@@ -62,6 +62,8 @@ pub struct NveCounters {
     pub refused_changes: u64,
     /// ARP and ND requests that this NVE answered for a TSI behind another NVE.
     pub proxy_answers: u64,
+    /// Frames by which this NVE announced VMs at ports with [`PortPolicy::announce`](crate::table::PortPolicy::announce).
+    pub announcements: u64,
     /// Stations that did not answer a scan after another VM had left.
     pub silent_stations: u64,
     /// RARP requests that this NVE answered.

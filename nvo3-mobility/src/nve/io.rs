@@ -395,6 +395,8 @@ pub enum Timer {
     Learned,
     /// The scan of the stations that remain goes on.
     Scan,
+    /// A VM that runs here is announced.
+    Announcement,
 }
 
 /// The control plane's decision about a punted frame.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod in_namespaces {
+    mod announcing;
     mod bad_input;
     mod control;
     mod counters;

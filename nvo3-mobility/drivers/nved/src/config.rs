@@ -56,8 +56,8 @@ pub(crate) struct Settings {
     nva: Option<String>,
     /// Open this access port at the start:
     /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted]
-    /// [,router-advertisements][,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,rarp-server=IP]
-    /// [,no-too-big][,host-may-hear][,active], as
+    /// [,router-advertisements][,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,announce]
+    /// [,rarp-server=IP][,no-too-big][,host-may-hear][,active], as
     /// `nvoctl attach` does. May be repeated [default: none]
     #[arg(long, value_name = "SPEC")]
     #[serde(deserialize_with = "one_or_many")]

@@ -80,8 +80,8 @@ pub(crate) enum Command {
     /// authority refused a TSI.
     Attach {
         /// NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted]
-        /// [,router-advertisements][,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,rarp-server=IP]
-        /// [,no-too-big][,host-may-hear][,active]
+        /// [,router-advertisements][,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,announce]
+        /// [,rarp-server=IP][,no-too-big][,host-may-hear][,active]
         ///
         /// NAME is the interface, N the VNI. kind=packet is a packet socket on an interface that is there, kind=tap a tap that nved
         /// opens or makes [default: packet]. Each mac is a tenant system that may be behind the port, and each ip belongs to the mac
@@ -90,7 +90,8 @@ pub(crate) enum Command {
         /// and dhcp-server: a tenant system may be a router or a DHCP server for the others. learn: each tenant system may
         /// have N more addresses by its own ARP, Neighbor Discovery and DHCP, and needs no ip [default: 0]. learn-within: only addresses of
         /// this prefix are learned [default: any]. learn-macs: at a trusted port, N tenant systems behind it are learned by
-        /// their own ARP, Neighbor Discovery and DHCP [default: 0]. rarp-server: nved answers RARP requests, and names IP as the server's
+        /// their own ARP, Neighbor Discovery and DHCP [default: 0]. announce: nved announces here each tenant system of the VN that
+        /// comes to it, for a legacy segment or a gateway. rarp-server: nved answers RARP requests, and names IP as the server's
         /// address (0.0.0.0: none) [default: it does not]. no-too-big: a sender is
         /// not told that its frame is too long for the underlay. host-may-hear: the host's own stack may have the port's frames too.
         /// active: the VM runs here.

@@ -78,6 +78,10 @@ pub struct Port {
     /// The prefixes that learned addresses must be in, as `IP/LENGTH`; empty: any address may be learned. The edge checks their form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learn_within: Vec<String>,
+    /// A legacy segment or a gateway is behind the port: the edge announces there each tenant system of the VN that comes to it, by ARP,
+    /// Neighbor Discovery and RARP.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announce: bool,
     /// The edge answers RARP requests at the port, and names this IPv4 address as the server's; 0.0.0.0 names none. A tenant system without an
     /// IPv4 address gets the one that the authority has for its MAC, if `learn` lets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +210,7 @@ impl FromStr for Port {
     type Err = PortError;
 
     /// `NAME,vni=N[,kind=packet|tap][,mac=MAC,ip=IP[,ip=IP]...]...[,shared=MAC,ip=IP[,ip=IP]...]...[,trusted][,router-advertisements]
-    /// [,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,rarp-server=IP][,no-too-big][,host-may-hear]
+    /// [,dhcp-server][,learn=N][,learn-within=PREFIX]...[,learn-macs=N][,announce][,rarp-server=IP][,no-too-big][,host-may-hear]
     /// [,active]`;
     /// each `ip` belongs to the `mac` or `shared` before it.
     fn from_str(text: &str) -> Result<Self, PortError> {
@@ -217,7 +221,7 @@ impl FromStr for Port {
         // Each is a station with true if it is shared.
         let mut stations = Vec::<(bool, Station)>::new();
         let (mut trusted, mut router_advertisements, mut dhcp_server, mut active) = (false, false, false, false);
-        let (mut no_too_big, mut host_may_hear) = (false, false);
+        let (mut no_too_big, mut host_may_hear, mut announce) = (false, false, false);
         for part in rest.split(',').filter(|_| !rest.is_empty()) {
             match part.split_once('=') {
                 Some(("kind", value)) => {
@@ -266,12 +270,13 @@ impl FromStr for Port {
                 None if part == "trusted" => trusted = true,
                 None if part == "router-advertisements" => router_advertisements = true,
                 None if part == "dhcp-server" => dhcp_server = true,
+                None if part == "announce" => announce = true,
                 None if part == "no-too-big" => no_too_big = true,
                 None if part == "host-may-hear" => host_may_hear = true,
                 None if part == "active" => active = true,
                 _ => {
                     let why = format!(
-                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active"
+                        "\"{part}\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, announce, no-too-big, host-may-hear, active"
                     );
                     return Err(wrong("flag", why));
                 }
@@ -295,6 +300,7 @@ impl FromStr for Port {
             learn: learn.unwrap_or(0),
             learn_within,
             learn_macs: learn_macs.unwrap_or(0),
+            announce,
             rarp_server,
             shared,
             active,
@@ -321,9 +327,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rarp_server_is_said_alike() {
-        let flag = "vm0,vni=77,mac=52:54:00:77:00:10,learn=1,rarp-server=192.168.77.1";
-        let table = r#"{"name":"vm0","vni":77,"stations":[{"mac":"52:54:00:77:00:10","ips":[]}],"learn":1,"rarp_server":"192.168.77.1"}"#;
+    fn a_rarp_server_and_announcements_are_said_alike() {
+        let flag = "vm0,vni=77,mac=52:54:00:77:00:10,learn=1,announce,rarp-server=192.168.77.1";
+        let table = r#"{"name":"vm0","vni":77,"stations":[{"mac":"52:54:00:77:00:10","ips":[]}],"learn":1,"announce":true,"rarp_server":"192.168.77.1"}"#;
 
         let port: Port = flag.parse().unwrap();
 
@@ -428,12 +434,12 @@ mod tests {
             ),
             (
                 "vm0",
-                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, announce, no-too-big, host-may-hear, active",
                 ",vni=7,",
             ),
             (
                 "vm0",
-                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, no-too-big, host-may-hear, active",
+                "flag: \"mtu=9\" is none of kind=, vni=, mac=, ip=, shared=, learn=, learn-within=, learn-macs=, rarp-server=, trusted, router-advertisements, dhcp-server, announce, no-too-big, host-may-hear, active",
                 ",vni=7,mtu=9",
             ),
         ];

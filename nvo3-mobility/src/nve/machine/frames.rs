@@ -178,6 +178,16 @@ impl Nve {
         }
     }
 
+    /// Announces the VMs that are due at the ports that need it.
+    pub(super) fn announce_due(&mut self) {
+        while let Some((key, ports)) = self.stations.pop_announced(self.now) {
+            let (ips, role) = (self.stations.ips(&key).unwrap_or_default(), self.stations.role(&key));
+            for vap in ports {
+                self.proxy.announce(vap, (key.mac, role), ips, &mut self.counters);
+            }
+        }
+    }
+
     /// Asks the stations that are due in a scan, and ends those that do not answer.
     pub(super) fn go_on_with_scan(&mut self) {
         while let Some((key, scanned)) = self.stations.pop_scanned(self.now) {

@@ -342,11 +342,12 @@ impl Nve {
         let probe = self.stations.next_unanswered().map(|at| (at, Timer::Probe));
         let aged = self.stations.next_aged().map(|at| (at, Timer::Learned));
         let scan = self.stations.next_scanned().map(|at| (at, Timer::Scan));
+        let announced = self.stations.next_announced().map(|at| (at, Timer::Announcement));
         let mapping = self.next_expiry().map(|at| (at, Timer::Mapping));
         let silence = self.next_silence().map(|at| (at, Timer::Forwarder));
         let departure = self.mappings.next_departure().map(|at| (at, Timer::Departure));
         let health = self.next_stall().map(|at| (at, Timer::Health));
-        let all = [session, forward, claim, probe, aged, scan, mapping, departure, silence, health];
+        let all = [session, forward, claim, probe, aged, scan, announced, mapping, departure, silence, health];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -387,6 +388,7 @@ impl Nve {
         }
         self.age_learned();
         self.go_on_with_scan();
+        self.announce_due();
         while let Some((key, input)) = self.stations.pop_forward_end(self.now) {
             self.step(key, input);
         }

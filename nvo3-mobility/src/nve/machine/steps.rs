@@ -73,7 +73,11 @@ impl Nve {
             Effect::News { key, move_id, news } => {
                 self.tell_news(key, move_id, news);
                 match news {
-                    News::Running => self.answer_for(key),
+                    News::Running => {
+                        self.answer_for(key);
+                        self.stations.announce(self.now, &key);
+                        self.announce_due();
+                    }
                     News::Gone | News::Displaced => self.stations.scan(self.now, &key),
                     _ => {}
                 }

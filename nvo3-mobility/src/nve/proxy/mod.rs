@@ -19,7 +19,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nvo3_nva_proto::{Address, Role, TsiKey};
-use nvo3_wire::nd::{Advertise, Solicit};
+use nvo3_wire::nd::{Advertise, Solicit, To};
 use nvo3_wire::{Ipv4, Ipv6, Mac, Vni, arp, nd};
 use waiting::{Crowded, Waiting};
 
@@ -165,6 +165,24 @@ impl Proxy {
         }
     }
 
+    /// Announces a TSI at a port: its MAC, and each of its addresses.
+    pub(super) fn announce(
+        &mut self,
+        vap: VapId,
+        (mac, role): (Mac, Role),
+        ips: &[IpAddr],
+        counters: &mut NveCounters,
+    ) {
+        for what in core::iter::once(None).chain(ips.iter().map(|ip| Some(*ip))) {
+            if self.frames.len() >= self.limit {
+                counters.shed_frames += 1;
+            } else if let Some(frame) = announcement(mac, role, what) {
+                counters.announcements += 1;
+                self.frames.push_back((vap, frame));
+            }
+        }
+    }
+
     /// Makes the answer with the MAC, the address and the Router flag of the holder, as if it answered itself (R-02, PXY-10).
     fn reply(&mut self, holder: (Mac, Role), target: IpAddr, asker: Asker, counters: &mut NveCounters) {
         if self.frames.len() >= self.limit {
@@ -236,6 +254,22 @@ fn answer((mac, role): (Mac, Role), target: IpAddr, asker: Asker) -> Option<Vec<
     };
     frame.truncate(written.ok()?);
     Some(tagged(frame, asker))
+}
+
+/// The announcement of an address, or of the MAC alone (R-01, ARMD-04).
+fn announcement(mac: Mac, role: Role, what: Option<IpAddr>) -> Option<Vec<u8>> {
+    let mut frame = vec![0; arp::FRAME_LEN.max(nd::FRAME_LEN)];
+    let written = match what {
+        None => arp::rarp_request(mac, &mut frame),
+        Some(IpAddr::V4(ip)) => arp::announcement(mac, ip.into(), &mut frame),
+        Some(IpAddr::V6(ip)) => {
+            let mut announcement = Advertise::unsolicited(mac, ip.into(), To::AllNodes, true);
+            announcement.flags.router = role.flag();
+            nd::advertisement(&announcement, &mut frame)
+        }
+    };
+    frame.truncate(written.ok()?);
+    Some(frame)
 }
 
 fn reverse_answer((mac, ip): (Mac, Ipv4Addr), server: Ipv4Addr, asker: Asker) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@
 //! associated and active. VMM-10-02 binds MAC and IP addresses to a port.)
 
 mod aging;
+mod announcing;
 mod believed;
 mod claims;
 mod contested;
@@ -43,6 +44,7 @@ use super::orders::{Orders, Row};
 use crate::table::{Change, Route, VapId};
 use aging::Aging;
 use alloc::collections::{BTreeMap, BTreeSet};
+use announcing::Announcing;
 use core::net::IpAddr;
 use fairness::Rates;
 use forwarding::ForwardTimers;
@@ -72,6 +74,9 @@ pub(super) struct Stations {
     probes: Probes,
     aging: Aging,
     scan: Scan,
+    announcing: Announcing,
+    /// The ports at which VMs are announced.
+    announcing_ports: BTreeSet<(Vni, VapId)>,
     /// The times at which refused TSIs may be tried again.
     claim_ends: BTreeSet<(Instant, TsiKey)>,
     /// The times at which contested addresses are claimed again.
@@ -106,6 +111,8 @@ impl Stations {
             probes: Probes::new(config.confirm),
             aging: Aging::new(config.learned_age),
             scan: Scan::new(config.scan),
+            announcing: Announcing::new(),
+            announcing_ports: BTreeSet::new(),
             claim_ends: BTreeSet::new(),
             contests: BTreeSet::new(),
             moves: Moves::new(config.moves as usize),
@@ -189,8 +196,12 @@ impl Stations {
     /// The number of all things that the room keeps.
     pub(super) fn footprint(&self) -> usize {
         let addresses = self.local_ips.len();
-        let timers =
-            self.forward_timers.len() + self.claim_ends.len() + self.probes.len() + self.aging.len() + self.scan.len();
+        let timers = self.forward_timers.len()
+            + self.claim_ends.len()
+            + self.probes.len()
+            + self.aging.len()
+            + self.scan.len()
+            + self.announcing.len();
         self.ports.len() + self.tsis.len() + addresses + timers + self.contests.len() + self.moves.len()
     }
 }

@@ -84,6 +84,10 @@ impl Stations {
         if let Some(kept) = dropped.iter().find(|key| rules::step(self.state(key), Input::Detach).is_none()) {
             return Err(Error::out_of_place(*kept, &self.state(kept).state, &Input::Detach));
         }
+        self.forget_announcing(vap);
+        if attached.policy.announce {
+            self.announcing_ports.insert((vn, vap));
+        }
         self.ports.insert(vap, attached);
         orders.mark(Row::Port(vap));
         let changed = tsis.into_iter().filter_map(|tsi| self.bind(now, vap, tsi, learns, orders)).collect();
@@ -215,8 +219,15 @@ impl Stations {
 
     /// Removes a port that no TSI is bound to.
     pub(crate) fn remove_port(&mut self, vap: VapId, orders: &mut Orders) {
+        self.forget_announcing(vap);
         self.ports.remove(&vap);
         orders.mark(Row::Port(vap));
+    }
+
+    fn forget_announcing(&mut self, vap: VapId) {
+        if let Some(port) = self.ports.get(&vap) {
+            self.announcing_ports.remove(&(port.vn, vap));
+        }
     }
 
     /// The table row of a port.

@@ -319,6 +319,7 @@ fn policy(port: &Port) -> Result<PortPolicy, PortError> {
     policy.learn_addresses = port.learn;
     policy.learn_macs = port.learn_macs;
     policy.rarp_server = port.rarp_server;
+    policy.announce = port.announce;
     for text in &port.learn_within {
         policy.learn_within.push(text.parse().map_err(|error| PortError {
             port: port.name.clone(),
@@ -345,6 +346,7 @@ mod tests {
         let vm = policy(&port("vm0,vni=7,mac=02:00:00:00:00:01,learn=1")).unwrap();
         assert_eq!((vm.trusted, vm.learn_addresses, vm.learn_macs), (false, 1, 0));
         assert_eq!(vm.rarp_server, None);
+        assert!(!vm.announce && policy(&port("gw0,vni=7,trusted,announce")).unwrap().announce);
         let diskless = policy(&port("vm0,vni=7,trusted,rarp-server=192.0.2.1")).unwrap();
         assert_eq!(diskless.rarp_server, Some([192, 0, 2, 1].into()));
         assert!(vm.may_learn("192.0.2.1".parse().unwrap()));
