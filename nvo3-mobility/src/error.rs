@@ -115,7 +115,7 @@ pub(crate) const AGE: (Micros, Micros) = (Micros(1), Micros::from_millis(u32::MA
 mod tests {
     use crate::forwarder::ForwarderConfig;
     use crate::nva::NvaConfig;
-    use crate::nve::NveConfig;
+    use crate::nve::{NveConfig, Scan};
     use crate::{ConfigError, Transport};
     use alloc::string::{String, ToString};
     use core::net::Ipv4Addr;
@@ -130,7 +130,8 @@ mod tests {
     fn the_defaults_are_valid_and_an_error_names_the_field() {
         let locators = Locators::V4(Ipv4Addr::LOCALHOST);
         let forwarder = ForwarderConfig::new(locators);
-        let nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        let mut nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        nve.scan = Some(Scan::default());
         let nva = NvaConfig::new(Transport::Trusted);
         assert_eq!((forwarder.validate(), nve.validate(), nva.validate()), (Ok(()), Ok(()), Ok(())));
 
@@ -181,7 +182,8 @@ mod tests {
     #[test]
     fn the_numbers_in_the_docs_are_the_defaults() {
         let locators = Locators::V4(Ipv4Addr::LOCALHOST);
-        let nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        let mut nve = NveConfig::new(Place { nve: NveId(1), locators }, Transport::Trusted);
+        nve.scan = Some(Scan::default());
         let nva = NvaConfig::new(Transport::Trusted);
         let configs = [
             (include_str!("nve/config.rs"), alloc::format!("{nve:?}"), 12),
